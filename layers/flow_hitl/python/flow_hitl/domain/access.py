@@ -1,0 +1,83 @@
+"""Who may do what: the one policy that mail, page, API and clock all ask. What it does not allow is denied."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from flow_hitl.domain.address import same_address
+from flow_hitl.domain.deployment import ApiKey, Deployment, Permission
+from flow_hitl.domain.errors import Forbidden, NotFound
+from flow_hitl.domain.request import Head
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    VIEW = "view"
+    CANCEL = "cancel"
+    REPORT_RESUME = "report_resume"
+    RESPOND = "respond"
+
+
+@dataclass(frozen=True)
+class KeyHolder:
+    """A program that proved an API key of a deployment."""
+
+    deployment: Deployment
+    key: ApiKey
+
+
+@dataclass(frozen=True)
+class ProvenAddress:
+    """A person whose mail address is proven, by an authenticated mail or a link that only they were sent."""
+
+    email: str
+
+
+@dataclass(frozen=True)
+class CallbackHolder:
+    """Another application that proved the callback URL of one request."""
+
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The request's own auto-response, once it is due."""
+
+    now: datetime
+
+
+Actor = KeyHolder | ProvenAddress | CallbackHolder | Clock
+
+_KEY_NEEDS: dict[Action, frozenset[Permission]] = {
+    Action.CREATE: frozenset({Permission.CREATE_REQUESTS}),
+    Action.VIEW: frozenset({Permission.CREATE_REQUESTS, Permission.MANAGE}),
+    Action.CANCEL: frozenset({Permission.CREATE_REQUESTS, Permission.MANAGE}),
+    Action.REPORT_RESUME: frozenset({Permission.CREATE_REQUESTS}),
+}
+
+
+def authorize(actor: Actor, action: Action, head: Head | None = None) -> None:
+    """Return if the actor may do this (to the request that `head` is of), else raise.
+
+    Raises NotFound for a request of another deployment, so that nobody learns that it exists; else Forbidden.
+    """
+    match actor:
+        case KeyHolder(deployment=deployment, key=key):
+            if head is not None and head.deployment_id != deployment.deployment_id:
+                raise NotFound("There is no such request in this deployment.")
+            needed = _KEY_NEEDS.get(action, frozenset())
+            if not needed & key.permissions:
+                names = " or ".join(sorted(needed)) or "no API key"
+                raise Forbidden(f'The API key "{key.name}" may not do this; it needs {names}.')
+        case ProvenAddress(email=email):
+            allowed = action in (Action.VIEW, Action.RESPOND) and head is not None
+            if not (allowed and head is not None and same_address(email, head.assigned_to_email)):
+                raise Forbidden("This request is assigned to another address.")
+        case CallbackHolder(request_id=request_id):
+            if action is not Action.RESPOND or head is None or head.request_id != request_id:
+                raise Forbidden("This callback URL belongs to another request.")
+        case Clock(now=now):
+            due = head.auto_response.due_at if head and head.auto_response else None
+            if action is not Action.RESPOND or due is None or now < due:
+                raise Forbidden("The auto-response is not due.")

@@ -1,0 +1,95 @@
+"""The audit chain: what happened to a request, each event bound to the one before by its hash."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from flow_hitl.domain.times import rfc3339
+
+CHAIN_START = "0" * 64
+
+
+class EventKind(StrEnum):
+    """Every kind of event that a request's chain can hold."""
+
+    REQUEST_CREATED = "request_created"
+    NOTIFICATION_SENT = "notification_sent"
+    RESPONSE_SUBMITTED = "response_submitted"
+    REPLY_REJECTED = "reply_rejected"
+    CONFIRMATION_SENT = "confirmation_sent"
+    ERROR_MAIL_SENT = "error_mail_sent"
+    MAIL_REFUSED = "mail_refused"
+    REQUEST_CANCELLED = "request_cancelled"
+    RESUME_ATTEMPTED = "resume_attempted"
+    RESUME_REPORTED = "resume_reported"
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """One fact about one subject; `hash` covers every other member."""
+
+    subject: str
+    seq: int
+    event_id: str
+    kind: EventKind
+    at: datetime
+    actor: str
+    data: Mapping[str, Any]
+    prev_hash: str
+    hash: str
+
+    @property
+    def request_id(self) -> str:
+        return self.subject.removeprefix("request#")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the event as the timeline, the table and an export show it."""
+        return {**_hashed_members(self), "hash": self.hash}
+
+
+def request_subject(request_id: str) -> str:
+    """Return the name of a request's chain."""
+    return f"request#{request_id}"
+
+
+def next_event(
+    *,
+    subject: str,
+    seq: int,
+    prev_hash: str,
+    event_id: str,
+    kind: EventKind,
+    at: datetime,
+    actor: str,
+    data: Mapping[str, Any],
+) -> AuditEvent:
+    """Return the event that follows `prev_hash` at position `seq` of the subject's chain."""
+    unsealed = AuditEvent(subject, seq, event_id, kind, at, actor, data, prev_hash, "")
+    return AuditEvent(subject, seq, event_id, kind, at, actor, data, prev_hash, event_hash(unsealed))
+
+
+def event_hash(event: AuditEvent) -> str:
+    """Return the hex SHA-256 over the canonical JSON of every member but `hash` itself."""
+    return hashlib.sha256(canonical_json(_hashed_members(event)).encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a value: sorted keys, no white space, UTF-8 kept."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _hashed_members(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "subject": event.subject,
+        "seq": event.seq,
+        "event_id": event.event_id,
+        "kind": event.kind.value,
+        "at": rfc3339(event.at),
+        "actor": event.actor,
+        "data": dict(event.data),
+        "prev_hash": event.prev_hash,
+    }

@@ -1,0 +1,131 @@
+"""Everything that can be wrong with what a caller asked, each with what the caller should be told.
+
+One hierarchy, mapped once to HTTP problems (`functions/http_api.py`) and once to reply mails
+(`services/accept_reply.py`). The slugs and status codes are the contract's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One invalid field: a JSON pointer (RFC 6901) and what to do about it."""
+
+    field: str
+    message: str
+
+
+class FlowHitlError(Exception):
+    """Base of every error that a caller may see; `detail` says what to do."""
+
+    slug: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    def extra(self) -> Mapping[str, Any]:
+        """Return the members that the problem document carries beside the usual four."""
+        return {}
+
+
+class MalformedJson(FlowHitlError):
+    slug, status, title = "malformed-json", 400, "The body is not JSON"
+
+
+class Unauthorized(FlowHitlError):
+    slug, status, title = "unauthorized", 401, "Not authorized"
+
+
+class Forbidden(FlowHitlError):
+    slug, status, title = "forbidden", 403, "Not permitted"
+
+
+class NotFound(FlowHitlError):
+    slug, status, title = "not-found", 404, "Not found"
+
+
+class AlreadyResponded(FlowHitlError):
+    """The request was decided before; carries how, when and with which outcome."""
+
+    slug, status, title = "already-responded", 409, "Already responded"
+
+    def __init__(self, detail: str, *, responded_via: str, responded_at: str, outcome: str | None) -> None:
+        super().__init__(detail)
+        self.responded_via, self.responded_at, self.outcome = responded_via, responded_at, outcome
+
+    def extra(self) -> Mapping[str, Any]:
+        return {"responded_via": self.responded_via, "responded_at": self.responded_at, "outcome": self.outcome}
+
+
+class NotPending(FlowHitlError):
+    """The request is closed without an answer; carries its status."""
+
+    slug, status, title = "not-pending", 409, "Not pending"
+
+    def __init__(self, detail: str, *, request_status: str) -> None:
+        super().__init__(detail)
+        self.request_status = request_status
+
+    def extra(self) -> Mapping[str, Any]:
+        return {"request_status": self.request_status}
+
+
+class Expired(FlowHitlError):
+    slug, status, title = "expired", 410, "Expired"
+
+
+class PreconditionFailed(FlowHitlError):
+    slug, status, title = "precondition-failed", 412, "Changed in the meantime"
+
+
+class TooLarge(FlowHitlError):
+    slug, status, title = "too-large", 413, "Too large"
+
+
+class ValidationFailed(FlowHitlError):
+    """One or more fields are wrong; `errors` names each."""
+
+    slug, status, title = "validation", 422, "Validation failed"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field or '/'}: {error.message}" for error in errors))
+        self.errors = tuple(errors)
+
+    def extra(self) -> Mapping[str, Any]:
+        return {"errors": [{"field": error.field, "message": error.message} for error in self.errors]}
+
+
+class IdempotencyMismatch(FlowHitlError):
+    slug, status, title = "idempotency-mismatch", 422, "The same key was used for another request"
+
+
+class Conflict(Exception):
+    """Somebody else changed the request between our read and our write: read again and decide anew."""
+
+
+class TokenError(FlowHitlError):
+    """Base of what can be wrong with a signed token."""
+
+
+class TokenInvalid(TokenError, Unauthorized):
+    """The token was altered, cut, made for another purpose or signed with a key that is gone."""
+
+
+class TokenExpired(TokenError, Expired):
+    """The token is genuine and out of date; carries the request that it was for."""
+
+    def __init__(self, detail: str, *, request_id: str) -> None:
+        super().__init__(detail)
+        self.request_id = request_id
+
+
+class NotAnOption(ValidationFailed):
+    """The answer fits no emit option, and the request asks that it should."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        super().__init__([FieldError("/feedback", f"the first line must be one of: {', '.join(options)}")])

@@ -1,0 +1,129 @@
+"""What each mail and page shows: plain data, made by the services and rendered from `templates/`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from flow_hitl.domain.deployment import FreeText
+from flow_hitl.domain.rejections import RejectionReason
+from flow_hitl.domain.request import Channel
+
+MessageKind = Literal["thanks", "already_decided", "expired", "invalid", "cancelled"]
+
+
+@dataclass(frozen=True)
+class HistoryRound:
+    """One earlier step of the flow: its method, when (as the flow wrote it) and what it put out (any JSON)."""
+
+    method: str
+    at: str
+    output: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestView:
+    """A request as its responder sees it.
+
+    `output` is markdown, any other JSON or None. `assigned_why` completes "You were asked because …", without a full
+    stop; `deadline_text` is a whole sentence. `answer_until` is when reply address and review link expire.
+    """
+
+    deployment_name: str
+    flow_name: str
+    method_name: str
+    message: str
+    output: object
+    emit_options: Sequence[str]
+    free_text: FreeText
+    state: Mapping[str, object]
+    history: Sequence[HistoryRound]
+    assigned_to: str
+    assigned_why: str
+    deadline_text: str | None
+    answer_until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The answer that counts; without an outcome it is the free text `feedback`."""
+
+    outcome: str | None
+    via: Channel
+    at: datetime
+    feedback: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotificationContext:
+    """The mail that asks: the request, the address that takes the reply, and the review page's link."""
+
+    kind: ClassVar[str] = "notification"
+    request: RequestView
+    reply_to: str
+    review_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmationContext:
+    """The mail that says that a mailed answer was recorded."""
+
+    kind: ClassVar[str] = "confirmation"
+    flow_name: str
+    method_name: str
+    message: str
+    decision: Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyRejectedContext:
+    """The mail that says why a reply decided nothing, and what to do.
+
+    `reply_to` and `review_url` stand where answering again can help. `quoted` is the reply's first line (not an
+    option), `claimed_sender` whom the reply says it is from (sender mismatch), `decision` what counted instead
+    (already responded). `emit_options` are offered again as buttons when `reply_to` is given.
+    """
+
+    kind: ClassVar[str] = "reply_rejected"
+    flow_name: str
+    method_name: str
+    message: str
+    reason: RejectionReason
+    assigned_to: str
+    emit_options: Sequence[str] = ()
+    reply_to: str | None = None
+    review_url: str | None = None
+    quoted: str = ""
+    claimed_sender: str | None = None
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewContext:
+    """The review page; after a refused POST with the `comment` to keep and the `problem` to put right (a sentence)."""
+
+    template: ClassVar[str] = "pages/review.html"
+    request: RequestView
+    comment: str = ""
+    problem: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageContext:
+    """The page that says how things stand: names and decision where they are known and may be told."""
+
+    template: ClassVar[str] = "pages/message.html"
+    kind: MessageKind
+    flow_name: str | None = None
+    method_name: str | None = None
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True)
+class RenderedEmail:
+    """A mail's subject (one line) and its two bodies."""
+
+    subject: str
+    text: str
+    html: str

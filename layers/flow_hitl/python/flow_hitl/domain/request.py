@@ -1,0 +1,350 @@
+"""A review request: what is asked, of whom, and the rules by which its state changes.
+
+The states are few: a request is pending until it is responded to or cancelled, and nothing leads out of those two.
+Every function here is pure and returns a `Change`: the head after it, and the audit event that says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from flow_hitl.domain.audit import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
+from flow_hitl.domain.deployment import Deployment, FreeText
+from flow_hitl.domain.errors import AlreadyResponded, NotPending
+from flow_hitl.domain.routing import AssignedBy, Assignment
+from flow_hitl.domain.times import ceil_second, rfc3339
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    RESPONDED = "responded"
+    CANCELLED = "cancelled"
+
+
+class Channel(StrEnum):
+    """How an answer came, by the contract's names."""
+
+    EMAIL = "email"
+    DASHBOARD = "dashboard"
+    API = "api"
+    AUTO_RESPONSE = "auto_response"
+
+
+class ResumeStatus(StrEnum):
+    """How far the flow is on its way back; the last three are what the flow's side reports."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RESUMED = "resumed"
+    RESUME_FAILED = "resume_failed"
+    PAUSED_AGAIN = "paused_again"
+
+
+@dataclass(frozen=True)
+class AutoResponse:
+    """The answer that the clock gives at `due_at`."""
+
+    timeout_minutes: int
+    default_outcome: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Resume:
+    """The state of the flow's resumption; `last_status` is the HTTP status of the last attempt, if one came."""
+
+    status: ResumeStatus
+    attempts: int = 0
+    last_status: int | None = None
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the reviewer is shown and the flow gets back; written once."""
+
+    message: str
+    output: Any
+    state: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    resume_url: str | None
+    warnings: tuple[str, ...]
+    deployment_name: str
+
+
+@dataclass(frozen=True)
+class Response:
+    """The one answer to a request; `decision_id` tells our own write from another's."""
+
+    decision_id: str
+    outcome: str | None
+    feedback: str
+    comment: str
+    responded_via: Channel
+    responder: str | None
+    responder_verified: bool
+    source: str | None
+    responded_at: datetime
+    response_seconds: int
+
+
+@dataclass(frozen=True)
+class Head:
+    """The small part of a request that changes, and that every decision is conditional on."""
+
+    request_id: str
+    deployment_id: int
+    status: Status
+    seq: int
+    last_hash: str
+    created_at: datetime
+    flow_id: str
+    flow_name: str | None
+    method_name: str
+    emit_options: tuple[str, ...]
+    free_text: FreeText
+    assigned_to_email: str
+    assigned_by: AssignedBy
+    routing_rule: str | None
+    auto_response: AutoResponse | None
+    sla_due_at: datetime | None
+    token_expires_at: datetime
+    test: bool
+    body_sha256: str
+    resume: Resume | None = None
+    outcome: str | None = None
+    responded_via: Channel | None = None
+    decided_at: datetime | None = None
+    decision_id: str | None = None
+    rejections: tuple[str, int] = ("", 0)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as a whole: its head, its content and, once decided, its response."""
+
+    head: Head
+    content: Content
+    response: Response | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contract's request object."""
+        head, content = self.head, self.content
+        return {
+            "id": head.request_id,
+            "status": head.status.value,
+            "flow_id": head.flow_id,
+            "flow_name": head.flow_name,
+            "method_name": head.method_name,
+            "message": content.message,
+            "output": content.output,
+            "emit_options": list(head.emit_options),
+            "state": content.state,
+            "metadata": content.metadata,
+            "history": list(content.history),
+            "created_at": rfc3339(head.created_at),
+            "assigned_to_email": head.assigned_to_email,
+            "assigned_by": head.assigned_by.value,
+            "routing_rule": head.routing_rule,
+            "auto_response": _auto_response_dict(head.auto_response),
+            "sla_due_at": rfc3339(head.sla_due_at) if head.sla_due_at else None,
+            "warnings": list(content.warnings),
+            "test": head.test,
+            "response": _response_dict(self.response),
+            "resume": _resume_dict(head.resume),
+        }
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step of a request: its head before and after, the event that says so, and the answer if this is it."""
+
+    before: Head | None
+    after: Head
+    event: AuditEvent
+    response: Response | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A decision somebody makes, before it is one: by then sender and outcome are proven."""
+
+    decision_id: str
+    outcome: str | None
+    feedback: str
+    comment: str
+    via: Channel
+    responder: str | None
+    responder_verified: bool
+    source: str | None = None
+
+
+def opened(
+    *,
+    request_id: str,
+    event_id: str,
+    deployment: Deployment,
+    content: Content,
+    assignment: Assignment,
+    flow_id: str,
+    flow_name: str | None,
+    method_name: str,
+    emit_options: tuple[str, ...],
+    free_text: FreeText,
+    auto_response: tuple[int, str] | None,
+    sla_target_minutes: int | None,
+    body_sha256: str,
+    at: datetime,
+) -> Change:
+    """Return the first step of a request; `auto_response` is (timeout in minutes, default outcome)."""
+    settings = deployment.settings
+    head = Head(
+        request_id=request_id,
+        deployment_id=deployment.deployment_id,
+        status=Status.PENDING,
+        seq=0,
+        last_hash=CHAIN_START,
+        created_at=at,
+        flow_id=flow_id,
+        flow_name=flow_name,
+        method_name=method_name,
+        emit_options=emit_options,
+        free_text=free_text,
+        assigned_to_email=assignment.email,
+        assigned_by=assignment.by,
+        routing_rule=assignment.rule,
+        auto_response=AutoResponse(
+            auto_response[0], auto_response[1], ceil_second(at + timedelta(minutes=auto_response[0]))
+        )
+        if auto_response
+        else None,
+        sla_due_at=ceil_second(at + timedelta(minutes=sla_target_minutes)) if sla_target_minutes else None,
+        token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
+        test=False,
+        body_sha256=body_sha256,
+    )
+    data = {
+        "deployment_id": deployment.deployment_id,
+        "flow_id": flow_id,
+        "flow_name": flow_name,
+        "method_name": method_name,
+        "emit_options": list(emit_options),
+        "content_sha256": body_sha256,
+        "assigned_to_email": assignment.email,
+        "assigned_by": assignment.by.value,
+        "routing_rule": assignment.rule,
+        "routing": list(assignment.reasons),
+        "notify": settings.email_notifications,
+        "auto_response": _auto_response_dict(head.auto_response),
+        "warnings": list(content.warnings),
+    }
+    return replace(_step(head, EventKind.REQUEST_CREATED, event_id, at, "flow", data), before=None)
+
+
+def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resume_url: bool) -> Change:
+    """Return the step that answers a pending request: the only way in which a request is decided.
+
+    Raises NotPending for a cancelled request and AlreadyResponded for an answered one.
+    """
+    require_pending(head)
+    response = Response(
+        decision_id=answer.decision_id,
+        outcome=answer.outcome,
+        feedback=answer.feedback,
+        comment=answer.comment,
+        responded_via=answer.via,
+        responder=answer.responder,
+        responder_verified=answer.responder_verified,
+        source=answer.source,
+        responded_at=at,
+        response_seconds=max(0, int((at - head.created_at).total_seconds())),
+    )
+    decided = replace(
+        head,
+        status=Status.RESPONDED,
+        outcome=answer.outcome,
+        responded_via=answer.via,
+        decided_at=at,
+        decision_id=answer.decision_id,
+        resume=Resume(ResumeStatus.WAITING),
+    )
+    data = {**(_response_dict(response) or {}), "decision_id": answer.decision_id, "push": has_resume_url}
+    actor = answer.responder or answer.via.value
+    step = _step(decided, EventKind.RESPONSE_SUBMITTED, event_id, at, actor, data)
+    return replace(step, before=head, response=response)
+
+
+def cancel(head: Head, *, event_id: str, at: datetime, actor: str) -> Change:
+    """Return the step that cancels a pending request; raises AlreadyResponded for an answered one."""
+    require_pending(head)
+    cancelled = replace(head, status=Status.CANCELLED, decided_at=at)
+    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, {}), before=head)
+
+
+def note(
+    head: Head, kind: EventKind, data: Mapping[str, Any], *, event_id: str, at: datetime, actor: str, **changes: Any
+) -> Change:
+    """Return a step that adds a fact to the chain without deciding anything; `changes` are members of the head."""
+    return replace(_step(replace(head, **changes), kind, event_id, at, actor, data), before=head)
+
+
+def require_pending(head: Head) -> None:
+    """Raise AlreadyResponded or NotPending, whichever fits, unless the request is still open."""
+    if head.status is Status.RESPONDED:
+        raise AlreadyResponded(
+            "This request was answered before; the first answer counts.",
+            responded_via=head.responded_via.value if head.responded_via else "",
+            responded_at=rfc3339(head.decided_at) if head.decided_at else "",
+            outcome=head.outcome,
+        )
+    if head.status is not Status.PENDING:
+        raise NotPending(f"This request is {head.status.value}; it takes no answer.", request_status=head.status.value)
+
+
+def _step(head: Head, kind: EventKind, event_id: str, at: datetime, actor: str, data: Mapping[str, Any]) -> Change:
+    event = next_event(
+        subject=request_subject(head.request_id),
+        seq=head.seq + 1,
+        prev_hash=head.last_hash,
+        event_id=event_id,
+        kind=kind,
+        at=at,
+        actor=actor,
+        data=data,
+    )
+    return Change(None, replace(head, seq=event.seq, last_hash=event.hash), event)
+
+
+def _auto_response_dict(auto_response: AutoResponse | None) -> dict[str, Any] | None:
+    if auto_response is None:
+        return None
+    return {
+        "timeout_minutes": auto_response.timeout_minutes,
+        "default_outcome": auto_response.default_outcome,
+        "due_at": rfc3339(auto_response.due_at),
+    }
+
+
+def _response_dict(response: Response | None) -> dict[str, Any] | None:
+    if response is None:
+        return None
+    return {
+        "outcome": response.outcome,
+        "feedback": response.feedback,
+        "comment": response.comment,
+        "responded_via": response.responded_via.value,
+        "responder": response.responder,
+        "responder_verified": response.responder_verified,
+        "source": response.source,
+        "responded_at": rfc3339(response.responded_at),
+        "response_seconds": response.response_seconds,
+    }
+
+
+def _resume_dict(resume: Resume | None) -> dict[str, Any] | None:
+    if resume is None:
+        return None
+    return {"status": resume.status.value, "attempts": resume.attempts, "last_status": resume.last_status}

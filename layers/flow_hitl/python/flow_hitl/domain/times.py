@@ -1,0 +1,28 @@
+"""Times as the contract writes them: RFC 3339, UTC, `Z`, whole seconds."""
+
+from datetime import UTC, datetime, timedelta
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return a moment as `2026-01-14T12:00:00Z`, its fraction of a second dropped."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Return the moment that an RFC 3339 text names; raises ValueError for any other text or a missing offset."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("the time needs an offset, for example Z")
+    return moment.astimezone(UTC)
+
+
+def ceil_second(moment: datetime) -> datetime:
+    """Return the moment rounded up to a whole second, so that nothing due at it fires early."""
+    floor = moment.replace(microsecond=0)
+    return floor if floor == moment else floor + timedelta(seconds=1)
+
+
+def readable_time(moment: datetime) -> str:
+    """Return a moment as people read it, in UTC: `14 Jan 2026, 12:00 UTC`."""
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"

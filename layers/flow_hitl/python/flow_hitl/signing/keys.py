@@ -1,0 +1,30 @@
+"""The key ring: one secret, several keys by id, one of them active; each purpose gets keys of its own."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class KeyRing(Protocol):
+    """Where signing keys come from; `key` looks again at the source before it says that an id is unknown."""
+
+    def active_id(self) -> str: ...
+
+    def key(self, key_id: str) -> bytes | None: ...
+
+    def all_keys(self) -> Mapping[str, bytes]: ...
+
+
+def derive(key: bytes, purpose: str) -> bytes:
+    """Return the 32-byte key of one purpose, so that nothing signed for one is valid for another."""
+    return hmac.new(key, f"flow-hitl/{purpose}".encode(), hashlib.sha256).digest()
+
+
+def resume_signing_secret(key: bytes, deployment_id: int) -> str:
+    """Return the `whsec_…` secret with which a deployment's resumptions are signed.
+
+    It is derived, not stored: whoever reads the tables learns no secret, and it stays as long as the deployment
+    names the same key id.
+    """
+    return "whsec_" + derive(key, f"resume/{deployment_id}").hex()

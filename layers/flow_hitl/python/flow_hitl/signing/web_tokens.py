@@ -1,0 +1,74 @@
+"""Signed tokens in URLs: the review link and the callback URL."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from flow_hitl.domain.errors import TokenExpired, TokenInvalid
+from flow_hitl.signing.keys import KeyRing, derive
+
+_REVIEW = "review-link/v1"
+_CALLBACK = "callback-url/v1"
+_CHANGED = "This link was altered or is incomplete. Open it again from the mail."
+
+
+@dataclass(frozen=True)
+class ReviewLink:
+    """What a genuine review link says: the request, the digest of whom it was sent to, until when it holds."""
+
+    request_id: str
+    address_digest: str
+    expires_at: datetime
+
+    def issued_to(self, address: str) -> bool:
+        return self.address_digest == _digest(address)
+
+    def require_unexpired(self, now: datetime) -> None:
+        """Raise TokenExpired once the link's time is over."""
+        if now > self.expires_at:
+            raise TokenExpired("This link has expired.", request_id=self.request_id)
+
+
+def sign_review_link(keys: KeyRing, request_id: str, address: str, expires_at: datetime) -> str:
+    """Return the token of the review link that is sent to `address`."""
+    payload = {"r": request_id, "a": _digest(address), "x": int(expires_at.timestamp())}
+    return _serializer(keys, _REVIEW).dumps(payload)
+
+
+def read_review_link(keys: KeyRing, token: str) -> ReviewLink:
+    """Return what a review link says; raises TokenInvalid if we did not sign it."""
+    payload = _loads(keys, _REVIEW, token)
+    return ReviewLink(payload["r"], payload["a"], datetime.fromtimestamp(payload["x"], UTC))
+
+
+def sign_callback(keys: KeyRing, request_id: str) -> str:
+    """Return the token of a request's callback URL; it holds for as long as the request is open."""
+    return _serializer(keys, _CALLBACK).dumps({"r": request_id})
+
+
+def read_callback(keys: KeyRing, token: str) -> str:
+    """Return the request id of a callback URL; raises TokenInvalid if we did not sign it."""
+    return str(_loads(keys, _CALLBACK, token)["r"])
+
+
+def _serializer(keys: KeyRing, purpose: str) -> URLSafeSerializer:
+    active = keys.active_id()
+    # itsdangerous signs with the last key of the list and accepts them all.
+    ring = sorted(keys.all_keys().items(), key=lambda item: item[0] == active)
+    return URLSafeSerializer(
+        [derive(key, purpose) for _, key in ring], salt=purpose, signer_kwargs={"digest_method": sha256}
+    )
+
+
+def _loads(keys: KeyRing, purpose: str, token: str) -> Any:
+    try:
+        return _serializer(keys, purpose).loads(token)
+    except BadData:
+        raise TokenInvalid(_CHANGED) from None
+
+
+def _digest(address: str) -> str:
+    return sha256(address.lower().encode()).hexdigest()[:32]
