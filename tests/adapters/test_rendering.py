@@ -1,0 +1,450 @@
+"""Every mail and page: what it must say, and that nothing an AI or a stranger wrote comes alive in it."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any, get_args
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from flow_hitl.adapters.rendering import (
+    SUBJECT_LIMIT,
+    mailto_link,
+    method_title,
+    page_security_policy,
+    render_email,
+    render_page,
+    subject_line,
+)
+from flow_hitl.domain.deployment import FreeText
+from flow_hitl.domain.presentation import (
+    ConfirmationContext,
+    Decision,
+    HistoryRound,
+    MessageContext,
+    MessageKind,
+    NotificationContext,
+    ReplyRejectedContext,
+    RequestView,
+    ReviewContext,
+)
+from flow_hitl.domain.rejections import RejectionReason
+from flow_hitl.domain.reply import REPLY_MARKER
+from flow_hitl.domain.request import Channel
+
+NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
+REPLY_TO = "aeaztyl3pyi7vpcn54asgrlhrgvaaafpm2gwhqxadk4tcmfrgrqw4zdf@in.example.com"
+REVIEW_URL = "https://hitl.example.com/review/eyJyIjoiMSJ9.x-y_z"
+
+REQUEST = RequestView(
+    deployment_name="Marketing",
+    flow_name="ContentApprovalFlow",
+    method_name="review_content",
+    message="Please review this content for brand compliance:",
+    output="# Spring\n\nMeet the **planner**.",
+    emit_options=("approved", "needs_revision"),
+    free_text=FreeText.ACCEPT,
+    state={"article_id": 12345, "budget": {"total": 12400}},
+    history=(HistoryRound("generate_content", "2026-01-14T11:00:00Z", "A *draft*"),),
+    assigned_to="reviewer@company.com",
+    assigned_why='rule "Content to Brand" matches review_content by review_*',
+    deadline_text="If nobody answers by 14 Jan 2026, 13:00 UTC, it is answered “rejected”.",
+    answer_until=NOW,
+)
+DECISION = Decision(outcome="approved", via=Channel.EMAIL, at=NOW, feedback="approved", comment="Nice.\nGo on.")
+NOTIFICATION = NotificationContext(request=REQUEST, reply_to=REPLY_TO, review_url=REVIEW_URL)
+CONFIRMATION = ConfirmationContext(
+    flow_name="ContentApprovalFlow", method_name="review_content", message="Please review.", decision=DECISION
+)
+REJECTED = ReplyRejectedContext(
+    flow_name="ContentApprovalFlow",
+    method_name="review_content",
+    message="Please review.",
+    reason=RejectionReason.NOT_AN_OPTION,
+    assigned_to="reviewer@company.com",
+    emit_options=("approved", "needs_revision"),
+    reply_to=REPLY_TO,
+    review_url=REVIEW_URL,
+    quoted="looks good",
+    claimed_sender="mallory@evil.example",
+)
+REVIEW = ReviewContext(request=REQUEST, comment="so far", problem="Please choose an option.")
+MESSAGE = MessageContext(
+    kind="thanks", flow_name="ContentApprovalFlow", method_name="review_content", decision=DECISION
+)
+MAILS = [NOTIFICATION, CONFIRMATION, REJECTED]
+PAGES = [REVIEW, MESSAGE]
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "</textarea></style></title><svg onload=alert(1)>",
+    "{{ 7*7 }}{% raw %}",
+    "[x](javascript:alert(1)) ![y](https://evil.example/track.png)",
+]
+
+
+class _Document(HTMLParser):
+    """A document's elements and its text, as a browser would see them."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and (not self.elements or self.elements[-1][0] not in ("style", "title")):
+            self.text.append(data.strip())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def links(self) -> list[str]:
+        return [attributes["href"] or "" for attributes in self.all("a") if "href" in attributes]
+
+
+def _html_of(context: Any) -> str:
+    if isinstance(context, ReviewContext | MessageContext):
+        return render_page(context)
+    return render_email(context).html
+
+
+def _poisoned(context: Any, payload: str) -> Iterator[Any]:
+    """Yield the context with the payload in each place that can hold text, one at a time."""
+    for field in fields(context):
+        value = getattr(context, field.name)
+        if field.name in ("reason", "kind", "via", "free_text", "reply_to", "review_url"):
+            continue
+        if isinstance(value, str):
+            yield replace(context, **{field.name: payload})
+        elif is_dataclass(value):
+            for inner in _poisoned(value, payload):
+                yield replace(context, **{field.name: inner})
+        elif field.name == "emit_options":
+            yield replace(context, emit_options=(payload, "other"))
+        elif field.name == "state":
+            yield replace(context, state={payload: payload, "nested": {payload: [payload]}, "long": payload * 50})
+        elif field.name == "history":
+            yield replace(context, history=(HistoryRound(payload, payload, payload), HistoryRound("m", "", [payload])))
+        if field.name == "output":
+            yield replace(context, output={payload: [payload, f"{payload}\n{payload}"]})
+
+
+POISONED = [variant for context in (*MAILS, *PAGES) for payload in HOSTILE for variant in _poisoned(context, payload)]
+PLAIN_TAGS = {tag for context in (*MAILS, *PAGES) for tag, _ in _Document(_html_of(context)).elements}
+
+
+@pytest.mark.parametrize("context", POISONED)
+def test_hostile_text_is_inert_wherever_it_stands(context: Any) -> None:
+    document = _Document(_html_of(context))
+
+    for tag, attributes in document.elements:
+        assert tag in PLAIN_TAGS | {"pre", "details", "summary"}
+        assert not [name for name in attributes if name.startswith("on") or name in ("src", "srcset", "background")]
+    for tag in ("style", "title", "body"):
+        assert len(document.all(tag)) == 1
+    for link in document.links():
+        assert urlsplit(link).scheme in ("https", "mailto")
+
+
+@pytest.mark.parametrize("context", MAILS)
+def test_text_bodies_are_not_escaped(context: Any) -> None:
+    assert "A & B <now>?" in render_email(_with_message(context, "A & B <now>?")).text
+
+
+def _with_message(context: Any, message: str) -> Any:
+    if isinstance(context, NotificationContext):
+        return replace(context, request=replace(context.request, message=message))
+    return replace(context, message=message)
+
+
+def test_notification_says_who_asks_what_why_and_until_when() -> None:
+    mail = render_email(NOTIFICATION)
+    shown = " ".join(_Document(mail.html).text)
+
+    assert mail.subject == "Review content: your answer is needed (ContentApprovalFlow)"
+    for body in (mail.text, shown):
+        assert "Please review this content for brand compliance:" in body
+        assert 'rule "Content to Brand" matches review_content by review_*' in body
+        assert "If nobody answers by 14 Jan 2026, 13:00 UTC, it is answered “rejected”." in body
+        assert "article_id" in body
+        assert '{"total": 12400}' in body
+        assert "14 Jan 2026, 12:00 UTC" in body
+        assert "Marketing · ContentApprovalFlow · review_content" in body
+    assert "Meet the **planner**." in mail.text
+    assert re.search(r"Meet the <strong[^>]*>planner</strong>", mail.html)
+
+
+@pytest.mark.parametrize("context", [NOTIFICATION, *(replace(REJECTED, reason=reason) for reason in RejectionReason)])
+def test_reply_marker_stands_above_everything(context: NotificationContext | ReplyRejectedContext) -> None:
+    mail = render_email(context)
+
+    assert mail.text.startswith(f"{REPLY_MARKER}\n")
+    assert _Document(mail.html).text[0] == REPLY_MARKER
+
+
+def test_each_option_opens_a_reply_with_the_option_filled_in() -> None:
+    mail = render_email(NOTIFICATION)
+    mailtos = [urlsplit(link) for link in _Document(mail.html).links() if link.startswith("mailto:")]
+
+    assert [unquote(link.path) for link in mailtos] == [REPLY_TO, REPLY_TO]
+    assert [parse_qs(link.query) for link in mailtos] == [
+        {"subject": [f"Re: {mail.subject}"], "body": [f"{option}\r\n\r\n"]} for option in ("approved", "needs_revision")
+    ]
+    for link in mailtos:
+        assert f"<{link.geturl()}>" in mail.text
+    assert REVIEW_URL in _Document(mail.html).links()
+    assert f"<{REVIEW_URL}>" in mail.text
+
+
+def test_no_link_of_a_mail_decides_anything() -> None:
+    """A scanner that opens every link finds the review page and nothing else."""
+    links = [link for link in _Document(render_email(NOTIFICATION).html).links() if not link.startswith("mailto:")]
+
+    assert set(links) == {REVIEW_URL}
+
+
+def test_without_options_the_mail_asks_for_free_feedback() -> None:
+    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, emit_options=())))
+    (link,) = [urlsplit(link) for link in _Document(mail.html).links() if link.startswith("mailto:")]
+
+    assert parse_qs(link.query, keep_blank_values=True)["body"] == [""]
+    assert "Write your answer" in _Document(mail.html).text
+    assert "The first line is your answer" in mail.text
+
+
+@pytest.mark.parametrize(("free_text", "offered"), [(FreeText.ACCEPT, True), (FreeText.ASK_AGAIN, False)])
+def test_free_text_is_offered_only_where_it_is_accepted(free_text: FreeText, offered: bool) -> None:
+    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, free_text=free_text)))
+
+    assert ("anything else" in mail.text) == offered
+    assert ("anything else" in mail.html) == offered
+
+
+@pytest.mark.parametrize("output", ["word " * 20_000, [{"item": n, "text": "word " * 20} for n in range(2_000)]])
+def test_long_content_is_cut_with_a_link_to_all_of_it(output: object) -> None:
+    state = {f"key{n}": "value " * 500 for n in range(200)}
+    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, output=output, state=state)))
+
+    # Gmail hides what comes after 102 KB, which would be the buttons.
+    assert len(mail.html.encode()) < 60_000
+    assert len(mail.text.encode()) < 20_000
+    assert "Read all of it" in mail.text
+    assert "Read all of it on the review page" in _Document(mail.html).text
+    assert "key199" not in mail.html
+    assert "188 more" in mail.text
+
+
+def test_content_of_the_mail_cannot_pass_for_its_own_lines() -> None:
+    forged = "Fine.\n\nYOUR ANSWER\nOr answer on the review page:\n<https://evil.example>"
+    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, output=forged, message=forged)))
+
+    assert [line for line in mail.text.split("\n") if line.startswith("<https")] == [f"<{REVIEW_URL}>"]
+
+
+@pytest.mark.parametrize("output", [None, {}, [], 0, False, "", "x", {"a": None}])
+def test_any_output_can_be_shown(output: object) -> None:
+    request = replace(REQUEST, output=output, state={}, history=(), deadline_text=None)
+    mail, page = render_email(replace(NOTIFICATION, request=request)), render_page(ReviewContext(request=request))
+
+    assert ("To review" in mail.html) == (output is not None)
+    assert ("To review" in page) == (output is not None)
+    assert "Context" not in page
+
+
+@pytest.mark.parametrize(
+    "injected", ["\r\nBcc: all@evil.example", "\nX: y", "\u2028z", "a\x00b", "a\x0bb", "a\x85b", "\ud800"]
+)
+def test_a_subject_is_one_line(injected: str) -> None:
+    subjects = [
+        render_email(replace(NOTIFICATION, request=replace(REQUEST, flow_name=f"Flow{injected}"))).subject,
+        render_email(replace(CONFIRMATION, decision=replace(DECISION, outcome=f"ok{injected}"))).subject,
+        render_email(replace(REJECTED, method_name=f"m{injected}")).subject,
+    ]
+
+    for subject in subjects:
+        assert len(subject.splitlines()) == 1
+        assert subject.encode().decode().isprintable()
+
+
+def test_a_long_subject_is_cut() -> None:
+    assert subject_line("word " * 100).endswith("word…")
+    assert len(subject_line("x" * 1000)) == SUBJECT_LIMIT
+    assert subject_line("x" * SUBJECT_LIMIT) != subject_line("x" * (SUBJECT_LIMIT - 1)) == "x" * (SUBJECT_LIMIT - 1)
+
+
+@pytest.mark.parametrize("text", ["approved", "50% & more?", "a+b=c#d", "naïve “quotes” 👍", "two\nlines\r\nthree", ""])
+def test_mailto_link_survives_the_way_to_the_mail_client(text: str) -> None:
+    link = mailto_link("a+b@in.example.com", text, text)
+    parts = urlsplit(link)
+    query = parse_qs(parts.query, keep_blank_values=True)
+
+    assert re.fullmatch(r"mailto:[A-Za-z0-9@.%_~-]+\?subject=[A-Za-z0-9.%_~-]*&body=[A-Za-z0-9.%_~-]*", link)
+    assert unquote(parts.path) == "a+b@in.example.com"
+    assert query["body"] == [text.replace("\r\n", "\n").replace("\n", "\r\n")]
+    assert query["subject"] == [" ".join(text.split())]
+
+
+def test_confirmation_says_what_was_recorded_and_when() -> None:
+    mail = render_email(CONFIRMATION)
+    shown = " ".join(_Document(mail.html).text)
+
+    assert mail.subject == "Recorded: approved · Review content (ContentApprovalFlow)"
+    for body in (mail.text, shown):
+        for fact in ("approved", "Nice.", "Go on.", "by mail", "14 Jan 2026, 12:00 UTC", "ContentApprovalFlow"):
+            assert fact in body
+
+
+def test_confirmation_of_free_text_shows_the_feedback() -> None:
+    mail = render_email(replace(CONFIRMATION, decision=replace(DECISION, outcome=None, feedback="Make it shorter")))
+
+    assert mail.subject.startswith("Recorded: your feedback")
+    assert "Feedback: Make it shorter" in mail.text
+    assert "Make it shorter" in mail.html
+
+
+@pytest.mark.parametrize("reason", RejectionReason)
+def test_every_rejection_says_what_happened_and_what_to_do(reason: RejectionReason) -> None:
+    bare = replace(
+        REJECTED, reason=reason, reply_to=None, review_url=None, decision=None, quoted="", claimed_sender=None
+    )
+    mail = render_email(bare)
+    (headline,) = re.findall(r"<h1[^>]*>(.*?)</h1>", mail.html)
+
+    assert mail.subject == f"{headline}: Review content (ContentApprovalFlow)"
+    assert mail.text.startswith(f"{headline}\n")
+    assert "What to do" in mail.html
+    assert "mailto:" not in mail.html + mail.text
+
+
+def test_rejected_reply_gets_the_options_again() -> None:
+    mail = render_email(REJECTED)
+    mailtos = [urlsplit(link) for link in _Document(mail.html).links() if link.startswith("mailto:")]
+
+    assert [parse_qs(link.query)["body"] for link in mailtos] == [["approved\r\n\r\n"], ["needs_revision\r\n\r\n"]]
+    for fact in ("looks good", "mallory@evil.example", REVIEW_URL):
+        assert fact in mail.text
+        assert fact in mail.html
+
+
+def test_unproven_sender_is_sent_to_the_review_page_alone() -> None:
+    mail = render_email(replace(REJECTED, reason=RejectionReason.SENDER_UNPROVEN))
+
+    assert [link for link in _Document(mail.html).links() if link.startswith("mailto:")] == []
+    assert f"<{REVIEW_URL}>" in mail.text
+
+
+def test_nobody_is_asked_again_when_somebody_else_has_answered() -> None:
+    mail = render_email(replace(REJECTED, decision=DECISION, reply_to=None, review_url=None))
+
+    assert "reply again" not in mail.text + mail.html
+
+
+def test_late_reply_is_told_what_counts() -> None:
+    decision = Decision(outcome="rejected", via=Channel.AUTO_RESPONSE, at=NOW)
+    mail = render_email(replace(REJECTED, reason=RejectionReason.ALREADY_RESPONDED, decision=decision, reply_to=None))
+
+    for body in (mail.text, mail.html):
+        for fact in ("rejected", "automatically, because nobody had answered in time", "14 Jan 2026, 12:00 UTC"):
+            assert fact in body
+
+
+def test_review_page_has_one_form_with_a_button_for_each_option_and_a_comment() -> None:
+    page = _Document(render_page(REVIEW))
+    (form,) = page.all("form")
+
+    assert form["method"] == "post"
+    assert "action" not in form
+    assert [(button["type"], button["name"], button["value"]) for button in page.all("button")] == [
+        ("submit", "outcome", "approved"),
+        ("submit", "outcome", "needs_revision"),
+    ]
+    assert [area["name"] for area in page.all("textarea")] == ["comment"]
+    assert {"so far", "Please choose an option.", "approved"} <= set(page.text)
+
+
+def test_review_page_without_options_asks_for_feedback() -> None:
+    page = _Document(render_page(replace(REVIEW, request=replace(REQUEST, emit_options=()))))
+    (area,) = page.all("textarea")
+    (button,) = page.all("button")
+
+    assert area["name"] == "comment"
+    assert "required" in area
+    assert "name" not in button
+
+
+def test_review_page_shows_everything_of_a_long_request() -> None:
+    state = {f"key{n}": f"value{n} " * 100 for n in range(50)}
+    page = render_page(ReviewContext(request=replace(REQUEST, output="word " * 20_000 + "the end", state=state)))
+
+    assert "the end" in page
+    assert page.count("value49") >= 100
+
+
+@pytest.mark.parametrize("kind", get_args(MessageKind))
+def test_every_message_page_stands_without_details(kind: MessageKind) -> None:
+    page = _Document(render_page(MessageContext(kind=kind)))
+
+    assert len(page.all("h1")) == 1
+    assert page.all("form") == []
+
+
+def test_already_decided_page_says_what_counts() -> None:
+    page = render_page(replace(MESSAGE, kind="already_decided", decision=replace(DECISION, via=Channel.API)))
+
+    for fact in ("Already answered", "approved", "through the API, 14 Jan 2026, 12:00 UTC"):
+        assert fact in page
+
+
+@pytest.mark.parametrize("context", [REVIEW, MESSAGE, MessageContext(kind="invalid")])
+def test_policy_allows_exactly_the_style_of_every_page(context: ReviewContext | MessageContext) -> None:
+    page = render_page(context)
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+
+    assert f"style-src 'sha256-{digest}';" in page_security_policy()
+    assert "default-src 'none'" in page_security_policy()
+    for _, attributes in _Document(page).elements:
+        assert "style" not in attributes
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("context", [*MAILS, *PAGES])
+def test_nothing_is_loaded_from_anywhere(context: Any) -> None:
+    source = _html_of(context)
+
+    assert not re.search(r"url\(|@import|<link|<img|<iframe|<video|<audio|<object|\bsrc=", source)
+
+
+@pytest.mark.parametrize("context", [*MAILS, *PAGES, replace(REVIEW, request=replace(REQUEST, emit_options=()))])
+def test_documents_are_accessible(context: Any) -> None:
+    document = _Document(_html_of(context))
+    ids = {attributes["id"] for _, attributes in document.elements if "id" in attributes}
+    refers = [
+        attributes[name]
+        for _, attributes in document.elements
+        for name in ("for", "aria-labelledby", "aria-describedby")
+        if name in attributes
+    ]
+
+    assert document.all("html")[0]["lang"] == "en"
+    assert len(document.all("h1")) == 1
+    assert set(refers) <= ids
+    assert {area["id"] for area in document.all("textarea")} <= set(refers)
+    assert any("width=device-width" in (meta.get("content") or "") for meta in document.all("meta"))
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("approve_payment", "Approve payment"), ("reviewURL", "ReviewURL"), ("__", "__"), ("a", "A")]
+)
+def test_method_title(name: str, title: str) -> None:
+    assert method_title(name) == title
