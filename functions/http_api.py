@@ -1,0 +1,116 @@
+"""What the functions behind API Gateway share: the resolver, strict bodies, and errors as problem documents."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from pydantic import BaseModel, ValidationError
+
+from flow_hitl.domain.errors import FieldError, FlowHitlError, MalformedJson, NotFound, TooLarge, ValidationFailed
+from flow_hitl.telemetry import logger
+
+MAX_BODY_BYTES = 1024 * 1024
+
+_JSON_ERRORS = frozenset({"json_invalid", "json_type"})
+# A deeper path, for a body that nests without end, would only repeat itself.
+_MAX_FIELD_ERRORS = 20
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def make_resolver() -> APIGatewayHttpResolver:
+    """Return a resolver whose errors are the contract's problem documents."""
+    app = APIGatewayHttpResolver()
+    app.exception_handler(FlowHitlError)(problem)
+    app.exception_handler(Exception)(_unexpected)
+    app.not_found(_no_route)
+    return app
+
+
+def json_response(status: int, body: Any) -> Response[str]:
+    """Return a JSON answer in UTF-8."""
+    return Response(status, "application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+
+
+def parse_body(app: APIGatewayHttpResolver, model: type[_Model]) -> _Model:
+    """Return the request's body as a model; raises TooLarge, MalformedJson, or ValidationFailed naming each field."""
+    try:
+        return model.model_validate_json(body_bytes(app))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        if found[0]["type"] in _JSON_ERRORS:
+            raise MalformedJson(f"Send a JSON object in UTF-8: {found[0]['msg']}.") from None
+        raise ValidationFailed(
+            [FieldError(_pointer(one["loc"]), _plain(one["msg"])) for one in found[:_MAX_FIELD_ERRORS]]
+        ) from None
+
+
+def body_bytes(app: APIGatewayHttpResolver) -> bytes:
+    """Return the body as it was sent; raises TooLarge above 1 MiB."""
+    raw = app.current_event.body or ""
+    try:
+        body = base64.b64decode(raw) if app.current_event.is_base64_encoded else raw.encode("utf-8", "surrogatepass")
+    except binascii.Error:
+        raise MalformedJson("The body is not the base64 it says it is.") from None
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLarge("A body may have 1 MiB (1,048,576 bytes) at most; put what is larger elsewhere and link to it.")
+    return body
+
+
+def query_integer(app: APIGatewayHttpResolver, name: str, default: int, lowest: int, highest: int) -> int:
+    """Return a whole number from the query string; raises ValidationFailed outside of its bounds."""
+    text = app.current_event.query_string_parameters.get(name)
+    if text is None:
+        return default
+    if text.isascii() and text.isdigit() and lowest <= int(text[:9]) <= highest:
+        return int(text)
+    raise ValidationFailed([FieldError(f"/{name}", f"must be a whole number from {lowest} to {highest}")])
+
+
+def problem(error: FlowHitlError) -> Response[str]:
+    """Return an error as `application/problem+json` (RFC 9457) with the contract's members."""
+    document = {
+        "type": f"urn:flow-hitl:problem:{error.slug}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        **error.extra(),
+    }
+    return Response(error.status, "application/problem+json", json.dumps(document, ensure_ascii=False))
+
+
+def lambda_entry(app: APIGatewayHttpResolver) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the Lambda handler of a resolver."""
+
+    @wraps(app.resolve)
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return app.resolve(event, context)
+
+    return handler
+
+
+def _unexpected(error: Exception) -> Response[str]:
+    logger.exception("unexpected", error=type(error).__name__)
+    document = {
+        "type": "urn:flow-hitl:problem:internal",
+        "title": "Something went wrong on our side",
+        "status": 500,
+        "detail": "Nothing half-done was kept. Send the same request again; an id or Idempotency-Key makes that safe.",
+    }
+    return Response(500, "application/problem+json", json.dumps(document))
+
+
+def _no_route(_error: Exception) -> Response[str]:
+    return problem(NotFound("There is nothing at this path."))
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")

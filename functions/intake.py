@@ -1,0 +1,135 @@
+"""The flows' side of the API: open a request, wait for its answer, list, cancel, follow the decisions."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.access import KeyHolder
+from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
+from flow_hitl.domain.request import Request, Status
+from flow_hitl.domain.times import parse_rfc3339
+from flow_hitl.ports import RequestFilter
+from flow_hitl.services.open_request import NewRequest
+from functions.http_api import json_response, lambda_entry, make_resolver, parse_body, query_integer
+
+app = make_resolver()
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_MAX_WAIT = 20
+
+
+class ResumeReport(BaseModel):
+    """The body of `POST /v1/requests/{id}/resume-status`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    status: str
+    detail: Annotated[str, Field(max_length=2000)] | None = None
+
+
+@app.post("/v1/requests")
+def open_request() -> Response[str]:
+    holder = _holder()
+    opened = current().open_request(holder, parse_body(app, NewRequest), _idempotency_key())
+    callback_url = current().answer_addresses.callback_url(opened.request.head.request_id)
+    return json_response(
+        201 if opened.created else 200, {"request": opened.request.to_dict(), "callback_url": callback_url}
+    )
+
+
+@app.get("/v1/requests/<request_id>")
+def get_request(request_id: str) -> Response[str]:
+    wait = query_integer(app, "wait", 0, 0, _MAX_WAIT)
+    return _request(current().read_requests.get(_holder(), _id(request_id), wait))
+
+
+@app.get("/v1/requests")
+def list_requests() -> Response[str]:
+    limit = query_integer(app, "limit", 20, 1, 100)
+    page = current().read_requests.list_requests(_holder(), _filter(), limit, _query("cursor"))
+    return json_response(200, {"requests": _dicts(page.requests), "next_cursor": page.next_cursor})
+
+
+@app.get("/v1/decisions")
+def list_decisions() -> Response[str]:
+    limit, wait = query_integer(app, "limit", 20, 1, 100), query_integer(app, "wait", 0, 0, _MAX_WAIT)
+    page = current().read_requests.decisions(_holder(), limit, _query("cursor"), wait)
+    return json_response(200, {"decisions": _dicts(page.requests), "cursor": page.next_cursor})
+
+
+@app.delete("/v1/requests/<request_id>")
+def cancel_request(request_id: str) -> Response[str]:
+    return _request(current().cancel_request(_holder(), _id(request_id)))
+
+
+@app.post("/v1/requests/<request_id>/resume-status")
+def report_resume(request_id: str) -> Response[str]:
+    holder, report = _holder(), parse_body(app, ResumeReport)
+    return _request(current().report_resume(holder, _id(request_id), report.status, report.detail))
+
+
+@app.get("/v1/requests/<request_id>/timeline")
+def get_timeline(request_id: str) -> Response[str]:
+    events = current().read_requests.timeline(_holder(), _id(request_id))
+    return json_response(200, {"events": [event.to_dict() for event in events]})
+
+
+handler = lambda_entry(app)
+
+
+def _holder() -> KeyHolder:
+    return current().authenticate(app.current_event.headers.get("authorization"))
+
+
+def _id(text: str) -> str:
+    if not _UUID.fullmatch(text):
+        raise NotFound("There is no such request.")
+    return text.lower()
+
+
+def _idempotency_key() -> str | None:
+    key = app.current_event.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise ValidationFailed([FieldError("", "Idempotency-Key must be 1 to 255 visible ASCII characters")])
+    return key
+
+
+def _query(name: str) -> str | None:
+    return app.current_event.query_string_parameters.get(name) or None
+
+
+def _filter() -> RequestFilter:
+    status = _query("status")
+    if status is not None and status not in set(Status):
+        raise ValidationFailed([FieldError("/status", f"must be one of: {', '.join(Status)}")])
+    return RequestFilter(
+        status=status,
+        assigned_to=_query("assigned_to"),
+        flow_name=_query("flow_name"),
+        method_name=_query("method_name"),
+        outcome=_query("outcome"),
+        created_from=_moment("from"),
+        created_to=_moment("to"),
+    )
+
+
+def _moment(name: str) -> datetime | None:
+    text = _query(name)
+    try:
+        return parse_rfc3339(text) if text else None
+    except ValueError:
+        raise ValidationFailed([FieldError(f"/{name}", "must be a time such as 2026-01-14T12:00:00Z")]) from None
+
+
+def _request(request: Request) -> Response[str]:
+    return json_response(200, {"request": request.to_dict()})
+
+
+def _dicts(requests: Sequence[Request]) -> list[dict[str, Any]]:
+    return [request.to_dict() for request in requests]

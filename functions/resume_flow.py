@@ -1,0 +1,24 @@
+"""Resumption: one message per decision that a flow is waiting for at its `resume_url`."""
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from flow_hitl.adapters.queues import read_effect
+from flow_hitl.bootstrap import current
+from flow_hitl.ports import EffectBusy
+from flow_hitl.services.resume_flow import NotDelivered
+from functions.workers import Postponed, queue_handler
+
+
+def resume(record: SQSRecord) -> None:
+    attempt = int(record.attributes.approximate_receive_count)
+    try:
+        current().resume_flow(read_effect(record.body), attempt)
+    except EffectBusy as busy:
+        raise Postponed from busy
+    except NotDelivered as failed:
+        # After the last attempt the queue itself moves the message to its dead-letter queue.
+        current().resume_messages.postpone(record.receipt_handle, failed.pause_seconds or 0)
+        raise Postponed from failed
+
+
+handler = queue_handler(resume)

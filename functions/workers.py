@@ -1,0 +1,33 @@
+"""What the SQS workers share: one message, one call; only those that failed are delivered again."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from flow_hitl.telemetry import logger
+
+
+class Postponed(Exception):
+    """The message is to come again, as planned: no failure worth an error in the log."""
+
+
+def queue_handler(work: Callable[[SQSRecord], object]) -> Callable[[dict[str, Any], Any], Any]:
+    """Return the Lambda handler that gives each message of a batch to `work` and reports those that raised."""
+    # All of a batch may fail without the invocation failing: the queue delivers again, and its alarm watches the age.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+    def logged(record: SQSRecord) -> None:
+        try:
+            work(record)
+        except Postponed:
+            raise
+        except Exception:
+            logger.exception("message failed", message_id=record.message_id)
+            raise
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        return process_partial_response(event=event, record_handler=logged, processor=processor, context=context)
+
+    return handler

@@ -1,0 +1,55 @@
+"""The record of each effect: taken for a while by one worker, then done for good."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from flow_hitl.adapters.dynamodb import effect_key, error_code, item, values
+from flow_hitl.domain.effects import Effect
+from flow_hitl.ports import EffectBusy
+
+
+class DynamoEffectLog:
+    def __init__(self, client: Any, table: str) -> None:
+        self._client, self._table = client, table
+
+    def claim(self, effect: Effect, now: datetime, lease: timedelta) -> bool:
+        try:
+            self._update(
+                effect,
+                "SET lease_until = :until",
+                {":until": int((now + lease).timestamp()), ":now": int(now.timestamp())},
+                ConditionExpression="attribute_not_exists(done) AND "
+                "(attribute_not_exists(lease_until) OR lease_until <= :now)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            if values(_old_item(error)).get("done"):
+                return False
+            raise EffectBusy(f"{effect} is being worked on") from None
+        return True
+
+    def release(self, effect: Effect) -> None:
+        self._update(effect, "SET lease_until = :never", {":never": 0})
+
+    def complete(self, effect: Effect) -> None:
+        self._update(effect, "SET done = :true", {":true": True})
+
+    def _update(self, effect: Effect, expression: str, names: Mapping[str, Any], **more: Any) -> None:
+        self._client.update_item(
+            TableName=self._table,
+            Key=item(effect_key(effect)),
+            UpdateExpression=expression,
+            ExpressionAttributeValues=item(names),
+            **more,
+        )
+
+
+def _old_item(error: ClientError) -> Mapping[str, Any]:
+    response: Any = error.response
+    old: Mapping[str, Any] = response.get("Item", {})
+    return old

@@ -1,0 +1,42 @@
+"""Mail out, by SES."""
+
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formataddr
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from flow_hitl.adapters.dynamodb import error_code
+from flow_hitl.ports import MailRefused, OutgoingMail
+
+# What SES will never accept, however often it is asked; anything else may pass and is tried again.
+_FINAL = frozenset({"MessageRejected", "BadRequestException"})
+
+
+class SesMailSender:
+    def __init__(self, client: Any, from_address: str) -> None:
+        self._client, self._from = client, from_address
+
+    def send(self, mail: OutgoingMail) -> str:
+        message = EmailMessage(policy=SMTP)
+        message["From"] = formataddr((mail.from_name, self._from))
+        message["To"] = mail.to
+        message["Subject"] = mail.subject
+        if mail.reply_to:
+            message["Reply-To"] = mail.reply_to
+        for name, value in mail.headers.items():
+            message[name] = value
+        message.set_content(mail.text)
+        message.add_alternative(mail.html, subtype="html")
+        try:
+            answer = self._client.send_email(
+                FromEmailAddress=self._from,
+                Destination={"ToAddresses": [mail.to]},
+                Content={"Raw": {"Data": message.as_bytes()}},
+            )
+        except ClientError as error:
+            if error_code(error) in _FINAL:
+                raise MailRefused(f"SES: {error_code(error)}") from None
+            raise
+        return str(answer["MessageId"])

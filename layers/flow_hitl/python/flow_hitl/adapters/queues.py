@@ -1,0 +1,96 @@
+"""Messages to the workers, and the one place that says how they are spelled."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from flow_hitl.adapters.dynamodb import error_code
+from flow_hitl.domain.effects import Effect, EffectKind
+
+_LONGEST_DELAY = 900
+_SOON_SECONDS = 60
+
+
+def effect_message(effect: Effect) -> str:
+    return json.dumps({"kind": effect.kind.value, "request_id": effect.request_id, "event_seq": effect.event_seq})
+
+
+def read_effect(body: str) -> Effect:
+    """Return the effect that a message names; raises KeyError or ValueError for a message that is none of ours."""
+    message = json.loads(body)
+    return Effect(EffectKind(message["kind"]), str(message["request_id"]), int(message["event_seq"]))
+
+
+def deadline_message(request_id: str) -> str:
+    return json.dumps({"request_id": request_id})
+
+
+def read_deadline(body: str) -> str:
+    return str(json.loads(body)["request_id"])
+
+
+class SqsEffectQueue:
+    """Sends each effect to the queue of its kind."""
+
+    def __init__(self, client: Any, queue_urls: Mapping[EffectKind, str]) -> None:
+        self._client, self._queue_urls = client, queue_urls
+
+    def send(self, effect: Effect) -> None:
+        self._client.send_message(QueueUrl=self._queue_urls[effect.kind], MessageBody=effect_message(effect))
+
+
+class SchedulerDeadlines:
+    """One-time schedules that send to the deadline queue and delete themselves."""
+
+    def __init__(
+        self, *, scheduler: Callable[[], Any], sqs: Any, group: str, role_arn: str, queue_arn: str, queue_url: str
+    ) -> None:
+        self._scheduler, self._sqs = scheduler, sqs
+        self._group, self._role_arn, self._queue_arn, self._queue_url = group, role_arn, queue_arn, queue_url
+
+    def schedule(self, request_id: str, due_at: datetime, now: datetime) -> None:
+        """See to it that `deadline` hears of the request at `due_at` (whole seconds); again does no harm.
+
+        What is due within a minute goes to the queue, because Scheduler works by the minute.
+        """
+        if (due_at - now).total_seconds() <= _SOON_SECONDS:
+            self.postpone(request_id, due_at, now)
+            return
+        try:
+            self._scheduler().create_schedule(
+                Name=f"deadline-{request_id}",
+                GroupName=self._group,
+                ScheduleExpression=f"at({due_at:%Y-%m-%dT%H:%M:%S})",
+                ScheduleExpressionTimezone="UTC",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                ActionAfterCompletion="DELETE",
+                Target={"Arn": self._queue_arn, "RoleArn": self._role_arn, "Input": deadline_message(request_id)},
+            )
+        except ClientError as error:
+            if error_code(error) != "ConflictException":
+                raise
+
+    def postpone(self, request_id: str, due_at: datetime, now: datetime) -> None:
+        """Send the message once more, to arrive at `due_at` or in a quarter of an hour, whichever is first."""
+        delay = min(_LONGEST_DELAY, max(0, math.ceil((due_at - now).total_seconds())))
+        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=deadline_message(request_id), DelaySeconds=delay)
+
+
+class SqsMessages:
+    """One queue, for the function that feeds or empties it."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client, self._queue_url = client, queue_url
+
+    def send(self, body: str) -> None:
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+
+    def postpone(self, receipt_handle: str, seconds: int) -> None:
+        """Hide a message that is in our hands for so long, after which it is delivered again."""
+        self._client.change_message_visibility(
+            QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )

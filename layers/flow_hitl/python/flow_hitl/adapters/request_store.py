@@ -1,0 +1,398 @@
+"""The requests table: heads, contents and responses, and the transactions that change them."""
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import TypeAdapter
+
+from flow_hitl.adapters.audit_log import put_event
+from flow_hitl.adapters.dynamodb import (
+    CONTENT,
+    HEAD,
+    RESPONSE,
+    cancellation_codes,
+    effect_key,
+    error_code,
+    item,
+    values,
+)
+from flow_hitl.domain.audit import canonical_json
+from flow_hitl.domain.effects import Effect
+from flow_hitl.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from flow_hitl.domain.request import Change, Content, Head, Request, Response
+from flow_hitl.ports import IdempotencyKey, Page, RequestFilter, TakenAlready
+
+_INLINE_BYTES = 64 * 1024
+_SHARDS = 4
+_READ_AHEAD = 1000
+_PAGE_BYTES = 4 * 1024 * 1024
+_FEED_OVERLAP = timedelta(seconds=20)
+_FEED_REMEMBERS = 500
+_TRANSACTION_ROUNDS = 5
+_ONCE_DAYS = 30
+
+_heads, _contents, _responses = TypeAdapter(Head), TypeAdapter(Content), TypeAdapter(Response)
+
+
+class DynamoRequestStore:
+    """Requests in DynamoDB, contents above 64 KB in S3 under the name of their SHA-256."""
+
+    def __init__(
+        self, dynamodb: Any, s3: Callable[[], Any], requests_table: str, audit_table: str, bucket: str
+    ) -> None:
+        self._dynamodb, self._s3 = dynamodb, s3
+        self._table, self._audit_table, self._bucket = requests_table, audit_table, bucket
+
+    def create(self, change: Change, content: Content, idempotency: IdempotencyKey | None) -> Request | None:
+        head = change.after
+        new = {"ConditionExpression": "attribute_not_exists(pk)"}
+        parts = [
+            self._put(_head_record(head), **new),
+            put_event(self._audit_table, change.event),
+            self._put(self._content_record(head.request_id, content)),
+        ]
+        if idempotency is not None:
+            parts.append(self._put_idempotency(idempotency, head))
+        codes, items = self._transact(parts, change.event.event_id)
+        if not codes:
+            return None
+        if "ConditionalCheckFailed" not in codes:
+            raise Conflict(f"request {head.request_id} could not be written: {codes}")
+        if idempotency is not None and codes[3] == "ConditionalCheckFailed":
+            return self.load(values(items[3])["request_id"])
+        return self.load(head.request_id)
+
+    def head(self, request_id: str) -> Head:
+        key = item({"pk": request_id, "sk": HEAD})
+        found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        if found is None:
+            raise _unknown()
+        return _heads.validate_json(values(found)["doc"])
+
+    def load(self, request_id: str) -> Request:
+        found = self._dynamodb.query(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=item({":pk": request_id, ":prefix": "r#"}),
+        )["Items"]
+        records = {record["sk"]: record for record in map(values, found)}
+        if HEAD not in records:
+            raise _unknown()
+        return self._request(records)
+
+    def commit(self, change: Change, completes: Effect | None = None, once: str | None = None) -> None:
+        head, before = change.after, change.before
+        if before is None:
+            raise ValueError("a first step is created, not committed")
+        parts = [
+            self._put(
+                _head_record(head),
+                ConditionExpression="seq = :seq",
+                ExpressionAttributeValues=item({":seq": before.seq}),
+            ),
+            put_event(self._audit_table, change.event),
+        ]
+        if change.response is not None:
+            doc = _responses.dump_json(change.response).decode()
+            parts.append(self._put({"pk": head.request_id, "sk": RESPONSE, "doc": doc}))
+        if completes is not None:
+            parts.append(self._complete(completes))
+        if once is not None:
+            ttl = int((change.event.at + timedelta(days=_ONCE_DAYS)).timestamp())
+            record = {"pk": f"once#{once}", "sk": "once", "ttl": ttl}
+            parts.append(self._put(record, ConditionExpression="attribute_not_exists(pk)"))
+        codes, _ = self._transact(parts, change.event.event_id)
+        if not codes:
+            return
+        if once is not None and codes[-1] == "ConditionalCheckFailed":
+            raise TakenAlready(once)
+        raise Conflict(f"request {head.request_id} has moved on: {codes}")
+
+    def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
+        """Return a page, newest first; at most some thousand index entries are read, so it may be short or empty."""
+        below = _decode(cursor) if cursor else _after(wanted.created_to) if wanted.created_to else "~"
+        above = _moment_key(wanted.created_from) if wanted.created_from else "0"
+        rows, reached = self._newest(deployment_id, wanted, str(below), above, limit)
+        requests: list[Request] = []
+        last = None
+        for row, request in self._in_bytes(rows[:limit]):
+            last = row["created_key"]
+            if wanted.status in (None, request.head.status.value):
+                requests.append(request)
+        shown_all = last is None or last == rows[:limit][-1]["created_key"]
+        if not shown_all or len(rows) > limit:
+            return Page(requests, _encode(last))
+        return Page(requests, _encode(reached) if reached else None)
+
+    def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
+        """Return decided requests, oldest first.
+
+        Decisions become visible in the index slightly out of order, so the cursor trails by 20 seconds and remembers
+        which of those it has shown: none is skipped, as long as no more than 500 fall into such a window.
+        """
+        position = _decode(cursor) if cursor else {"after": "0", "shown": []}
+        if not isinstance(position, dict) or not isinstance(position.get("shown"), list):
+            raise _foreign_cursor()
+        after, shown = str(position.get("after")), set(map(str, position["shown"]))
+        rows = self._oldest_decisions(deployment_id, after, limit + len(shown))
+        fresh = [row for row in rows if _short(row["decision_key"]) not in shown][:limit]
+        requests = [request for _, request in self._in_bytes(fresh)]
+        handed_out = {row["decision_key"] for row in fresh[: len(requests)]}
+        settled = _moment_key(now - _FEED_OVERLAP)
+        remembered: list[str] = []
+        for row in rows:
+            key = row["decision_key"]
+            if key not in handed_out and _short(key) not in shown:
+                break
+            if key < settled and not remembered:
+                after = key
+            else:
+                remembered.append(key)
+        while len(remembered) > _FEED_REMEMBERS:
+            after = remembered.pop(0)
+        return Page(requests, _encode({"after": after, "shown": [_short(key) for key in remembered]}))
+
+    def _newest(
+        self, deployment_id: int, wanted: RequestFilter, below: str, above: str, limit: int
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return index rows in order, and the key down to which every shard was read (None: all was read)."""
+        index, attribute, prefix = "by_created", "created_shard", f"{deployment_id}"
+        if wanted.status:
+            index, attribute, prefix = "by_status", "status_shard", f"{deployment_id}#{wanted.status}"
+        filters = {name: value for name, value in _index_filters(wanted).items() if value is not None}
+        rows: list[dict[str, Any]] = []
+        reached: list[str] = []
+        for shard in range(_SHARDS):
+            found, end = self._read_shard(
+                index=index,
+                condition=f"{attribute} = :shard AND created_key BETWEEN :above AND :below",
+                names={":shard": f"{prefix}#{shard}", ":above": above, ":below": below},
+                filters=filters,
+                forward=False,
+                enough=limit + 1,
+                sort_key="created_key",
+            )
+            rows += [row for row in found if row["created_key"] < below]
+            reached += [end] if end else []
+        frontier = max(reached, default=None)
+        rows = sorted(rows, key=lambda row: str(row["created_key"]), reverse=True)
+        return [row for row in rows if frontier is None or row["created_key"] >= frontier], frontier
+
+    def _oldest_decisions(self, deployment_id: int, after: str, enough: int) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        reached: list[str] = []
+        for shard in range(_SHARDS):
+            found, end = self._read_shard(
+                index="by_decision",
+                condition="decision_shard = :shard AND decision_key > :after",
+                names={":shard": f"{deployment_id}#{shard}", ":after": after},
+                filters={},
+                forward=True,
+                enough=enough,
+                sort_key="decision_key",
+            )
+            rows += found
+            reached += [end] if end else []
+        frontier = min(reached, default=None)
+        rows = sorted(rows, key=lambda row: str(row["decision_key"]))
+        return [row for row in rows if frontier is None or row["decision_key"] <= frontier]
+
+    def _read_shard(
+        self,
+        *,
+        index: str,
+        condition: str,
+        names: Mapping[str, str],
+        filters: Mapping[str, str],
+        forward: bool,
+        enough: int,
+        sort_key: str,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": index,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": item({**names, **{f":{name}": value for name, value in filters.items()}}),
+            "ScanIndexForward": forward,
+            "Limit": enough if not filters else _READ_AHEAD,
+        }
+        if filters:
+            query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in filters)
+            query["ExpressionAttributeNames"] = {f"#{name}": name for name in filters}
+        answer = self._dynamodb.query(**query)
+        last = answer.get("LastEvaluatedKey")
+        return [values(row) for row in answer["Items"]], values(last)[sort_key] if last else None
+
+    def _in_bytes(self, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Request]]:
+        """Load the requests of index rows in order, until a Lambda response would grow too large."""
+        taken = 0
+        for start in range(0, len(rows), 33):
+            batch = rows[start : start + 33]
+            records = self._batch_get([row["pk"] for row in batch])
+            for row in batch:
+                parts = records.get(row["pk"], {})
+                if HEAD not in parts:
+                    continue
+                taken += int(parts[CONTENT].get("size", 0))
+                if taken > _PAGE_BYTES and row is not rows[0]:
+                    return
+                yield row, self._request(parts)
+
+    def _batch_get(self, request_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        keys = [item({"pk": request_id, "sk": sk}) for request_id in request_ids for sk in (HEAD, CONTENT, RESPONSE)]
+        wanted: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
+        records: dict[str, dict[str, Any]] = {}
+        while wanted:
+            answer = self._dynamodb.batch_get_item(RequestItems=wanted)
+            for record in map(values, answer["Responses"].get(self._table, [])):
+                records.setdefault(record["pk"], {})[record["sk"]] = record
+            wanted = answer.get("UnprocessedKeys") or {}
+        return records
+
+    def _request(self, records: Mapping[str, dict[str, Any]]) -> Request:
+        response = records.get(RESPONSE)
+        return Request(
+            head=_heads.validate_json(records[HEAD]["doc"]),
+            content=_contents.validate_json(self._content_doc(records[CONTENT])),
+            response=_responses.validate_json(response["doc"]) if response else None,
+        )
+
+    def _content_doc(self, record: Mapping[str, Any]) -> bytes:
+        if "doc" in record:
+            return str(record["doc"]).encode()
+        doc: bytes = self._s3().get_object(Bucket=self._bucket, Key=record["s3_key"])["Body"].read()
+        if hashlib.sha256(doc).hexdigest() != record["sha256"]:
+            raise ValueError(f"content {record['s3_key']} is not what was written")
+        return doc
+
+    def _content_record(self, request_id: str, content: Content) -> dict[str, Any]:
+        doc = _contents.dump_json(content)
+        record = {"pk": request_id, "sk": CONTENT, "size": len(doc)}
+        if len(doc) <= _INLINE_BYTES:
+            return {**record, "doc": doc.decode()}
+        digest = hashlib.sha256(doc).hexdigest()
+        key = f"content/{request_id}/{digest}"
+        self._s3().put_object(Bucket=self._bucket, Key=key, Body=doc)
+        return {**record, "s3_key": key, "sha256": digest}
+
+    def _put(self, record: Mapping[str, Any], **conditions: Any) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": item(record),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                **conditions,
+            }
+        }
+
+    def _put_idempotency(self, idempotency: IdempotencyKey, head: Head) -> dict[str, Any]:
+        digest = hashlib.sha256(idempotency.key.encode()).hexdigest()
+        record = {
+            "pk": f"idempotency#{idempotency.deployment_id}#{digest}",
+            "sk": "idempotency",
+            "request_id": head.request_id,
+            "ttl": idempotency.expires_at,
+        }
+        # TTL deletes late, so an entry that is past its time is overwritten.
+        return self._put(
+            record,
+            ConditionExpression="attribute_not_exists(pk) OR #ttl < :now",
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues=item({":now": int(head.created_at.timestamp())}),
+        )
+
+    def _complete(self, effect: Effect) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": item(effect_key(effect)),
+                "UpdateExpression": "SET done = :true",
+                "ExpressionAttributeValues": item({":true": True}),
+            }
+        }
+
+    def _transact(self, parts: list[dict[str, Any]], token: str) -> tuple[list[str], list[dict[str, Any]]]:
+        """Write all or nothing; return the refusal codes and old items, both empty on success."""
+        codes: list[str] = []
+        for _ in range(_TRANSACTION_ROUNDS):
+            try:
+                self._dynamodb.transact_write_items(TransactItems=parts, ClientRequestToken=token)
+            except ClientError as error:
+                codes = cancellation_codes(error)
+                if "TransactionConflict" in codes or error_code(error) == "TransactionInProgressException":
+                    continue
+                if not codes:
+                    raise
+                reasons: Any = error.response["CancellationReasons"]
+                return codes, [reason.get("Item", {}) for reason in reasons]
+            return [], []
+        raise Conflict(f"the transaction kept colliding: {codes}")
+
+
+def _head_record(head: Head) -> dict[str, Any]:
+    shard = zlib.crc32(head.request_id.encode()) % _SHARDS
+    return {
+        "pk": head.request_id,
+        "sk": HEAD,
+        "doc": _heads.dump_json(head).decode(),
+        "seq": head.seq,
+        "status": head.status.value,
+        "flow_name": head.flow_name,
+        "method_name": head.method_name,
+        "assigned_to_email": head.assigned_to_email,
+        "outcome": head.outcome,
+        "created_shard": f"{head.deployment_id}#{shard}",
+        "status_shard": f"{head.deployment_id}#{head.status.value}#{shard}",
+        "created_key": f"{_moment_key(head.created_at)}#{head.request_id}",
+        "decision_shard": f"{head.deployment_id}#{shard}" if head.decision_id and head.decided_at else None,
+        "decision_key": f"{_moment_key(head.decided_at)}#{head.request_id}"
+        if head.decision_id and head.decided_at
+        else None,
+    }
+
+
+def _index_filters(wanted: RequestFilter) -> dict[str, str | None]:
+    return {
+        "assigned_to_email": wanted.assigned_to,
+        "flow_name": wanted.flow_name,
+        "method_name": wanted.method_name,
+        "outcome": wanted.outcome,
+    }
+
+
+def _moment_key(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def _after(moment: datetime) -> str:
+    return _moment_key(moment) + "~"
+
+
+def _short(key: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()[:6]).decode()
+
+
+def _encode(position: Any) -> str:
+    return base64.urlsafe_b64encode(canonical_json(position).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> Any:
+    try:
+        return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        raise _foreign_cursor() from None
+
+
+def _foreign_cursor() -> ValidationFailed:
+    return ValidationFailed([FieldError("/cursor", "is none of ours; begin again without it")])
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such request.")

@@ -1,0 +1,205 @@
+"""A mail comes in: who sent it is proven, what it says is found, and only then is it an answer.
+
+Nothing unproven decides, nobody but the address that a token was issued to is ever written to, and every mail ends as
+a decision, a rejection that its responder is told of, or a discard with its reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flow_hitl.domain.access import ProvenAddress
+from flow_hitl.domain.address import same_address
+from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.errors import (
+    AlreadyResponded,
+    NotAnOption,
+    NotFound,
+    NotPending,
+    TokenExpired,
+    TokenInvalid,
+    TooLarge,
+)
+from flow_hitl.domain.inbound import (
+    FAIL,
+    Disproven,
+    InboundMail,
+    Receipt,
+    Unproven,
+    UnreadableMail,
+    judge_sender,
+    single_mailbox,
+)
+from flow_hitl.domain.matching import split_answer
+from flow_hitl.domain.rejections import RejectionReason, counted_rejection
+from flow_hitl.domain.request import Change, Channel, Head, note
+from flow_hitl.ports import (
+    Clock,
+    DeploymentStore,
+    Discard,
+    DiscardLog,
+    Ids,
+    MailBucket,
+    MailParser,
+    RequestStore,
+    TakenAlready,
+)
+from flow_hitl.services.change_request import ChangeRequest
+from flow_hitl.services.record_response import RecordResponse, Submission
+from flow_hitl.signing import reply_address
+from flow_hitl.signing.keys import KeyRing
+from flow_hitl.signing.reply_address import ReplyToken
+
+_MAX_BYTES = 40 * 1024 * 1024
+_QUOTED_CHARS = 200
+
+
+class Discarded(Exception):
+    """The mail is no answer and nobody is told; `reason` is counted and can be looked up."""
+
+    def __init__(self, reason: str, request_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.request_id = reason, request_id
+
+
+class Rejected(Exception):
+    """The mail reached us by a genuine token and decided nothing; the token's address is told why."""
+
+    def __init__(self, reason: RejectionReason, **data: Any) -> None:
+        super().__init__(reason.value)
+        self.reason, self.data = reason, data
+
+
+@dataclass(frozen=True)
+class AcceptReply:
+    """Take one mail from the receipt to its end; the same mail again does nothing new."""
+
+    requests: RequestStore
+    deployments: DeploymentStore
+    mails: MailBucket
+    parser: MailParser
+    discards: DiscardLog
+    record_response: RecordResponse
+    change_request: ChangeRequest
+    keys: KeyRing
+    clock: Clock
+    ids: Ids
+    inbound_domain: str
+
+    def __call__(self, receipt: Receipt) -> str:
+        """Return what became of the mail: `decided`, `rejected: …` or `discarded: …`."""
+        try:
+            token = self._token(receipt)
+            head = self._authorized_head(token)
+            mail = self._mail(receipt, head)
+            try:
+                self._decide(receipt, mail, token, head)
+            except Rejected as rejected:
+                self._reject(receipt, head, rejected)
+                return f"rejected: {rejected.reason}"
+        except Discarded as discarded:
+            at, details = self.clock.now(), {"verdicts": _verdicts(receipt)}
+            self.discards.record(Discard(receipt.message_id, discarded.reason, at, discarded.request_id, details))
+            return f"discarded: {discarded.reason}"
+        return "decided"
+
+    def _token(self, receipt: Receipt) -> ReplyToken:
+        tokens = set(filter(None, map(self._token_of, receipt.recipients)))
+        if len(tokens) != 1:
+            raise Discarded("no reply address" if not tokens else "several reply addresses")
+        return tokens.pop()
+
+    def _token_of(self, recipient: str) -> ReplyToken | None:
+        local, _, domain = recipient.rpartition("@")
+        return reply_address.parse(local) if domain.lower() == self.inbound_domain.lower() else None
+
+    def _authorized_head(self, token: ReplyToken) -> Head:
+        """Return the head of the token's request; expiry is judged later, because a genuine token's owner is told."""
+        try:
+            head = self.requests.head(token.request_id)
+            reply_address.verify(self.keys, token, head.assigned_to_email, self.clock.now())
+        except (NotFound, TokenInvalid):
+            raise Discarded("reply address not issued by us to the assignee") from None
+        except TokenExpired:
+            pass
+        return head
+
+    def _mail(self, receipt: Receipt, head: Head) -> InboundMail:
+        for name, verdict in (("virus", receipt.virus), ("spam", receipt.spam)):
+            if verdict == FAIL:
+                raise Discarded(f"{name} check failed", head.request_id)
+        try:
+            mail = self.parser.parse_mail(self.mails.read(receipt.key, _MAX_BYTES))
+        except (UnreadableMail, TooLarge) as error:
+            raise Discarded(f"unreadable: {error}", head.request_id) from None
+        if mail.automatic or receipt.null_sender:
+            raise Discarded(f"automatic: {mail.automatic or 'no envelope sender'}", head.request_id)
+        return mail
+
+    def _decide(self, receipt: Receipt, mail: InboundMail, token: ReplyToken, head: Head) -> None:
+        claimed = single_mailbox(mail.from_headers)
+        strict = self.deployments.load(head.deployment_id).settings.require_dmarc_pass
+        verdict = judge_sender(receipt, mail, strict)
+        if isinstance(verdict, Disproven | Unproven):
+            raise Rejected(RejectionReason.SENDER_UNPROVEN, why=verdict.reason, claimed_sender=claimed)
+        if not same_address(verdict.address, head.assigned_to_email):
+            raise Rejected(RejectionReason.SENDER_MISMATCH, claimed_sender=verdict.address)
+        try:
+            reply_address.verify(self.keys, token, head.assigned_to_email, self.clock.now())
+        except TokenExpired:
+            raise Rejected(RejectionReason.EXPIRED) from None
+        answer = self.parser.answer_text(mail)
+        if not answer.strip():
+            raise Rejected(RejectionReason.NO_ANSWER_FOUND)
+        submission = Submission(
+            request_id=head.request_id,
+            actor=ProvenAddress(verdict.address),
+            via=Channel.EMAIL,
+            decision_id=f"mail/{receipt.message_id}",
+            text=answer,
+            responder=head.assigned_to_email,
+            responder_verified=True,
+        )
+        try:
+            self.record_response(submission)
+        except AlreadyResponded:
+            raise Rejected(RejectionReason.ALREADY_RESPONDED) from None
+        except NotPending:
+            raise Rejected(RejectionReason.CANCELLED) from None
+        except NotAnOption:
+            first_line, _ = split_answer(answer)
+            raise Rejected(RejectionReason.NOT_AN_OPTION, quoted=first_line[:_QUOTED_CHARS]) from None
+
+    def _reject(self, receipt: Receipt, head: Head, rejected: Rejected) -> None:
+        data: Mapping[str, Any] = {
+            "reason": rejected.reason.value,
+            "mail": receipt.message_id,
+            "assigned_to_email": head.assigned_to_email,
+            "verdicts": _verdicts(receipt),
+            **rejected.data,
+        }
+
+        def step(current: Head) -> Change:
+            now = self.clock.now()
+            rejections = counted_rejection(current, now)
+            if rejections is None:
+                raise Discarded(f"{rejected.reason}, and today's error mails are used up", head.request_id)
+            event_id = self.ids.event_id()
+            return note(
+                current,
+                EventKind.REPLY_REJECTED,
+                data,
+                event_id=event_id,
+                at=now,
+                actor="flow-hitl",
+                rejections=rejections,
+            )
+
+        try:
+            self.change_request(head.request_id, step, once=f"mail/{receipt.message_id}")
+        except TakenAlready:
+            return
+
+
+def _verdicts(receipt: Receipt) -> Mapping[str, str | Sequence[str]]:
+    return {"spf": receipt.spf, "dkim": receipt.dkim, "dmarc": receipt.dmarc, "from": receipt.mail_from}

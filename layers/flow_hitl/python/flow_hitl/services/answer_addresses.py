@@ -1,0 +1,27 @@
+"""The addresses at which one request takes answers: the reply address, the review link, the callback URL."""
+
+from dataclasses import dataclass
+
+from flow_hitl.domain.request import Head
+from flow_hitl.signing import reply_address, web_tokens
+from flow_hitl.signing.keys import KeyRing
+
+
+@dataclass(frozen=True)
+class AnswerAddresses:
+    """Makes the signed addresses; those for a person hold until the head's `token_expires_at`."""
+
+    keys: KeyRing
+    base_url: str
+    inbound_domain: str
+
+    def reply_to(self, head: Head) -> str:
+        token = reply_address.sign(self.keys, head.request_id, head.assigned_to_email, head.token_expires_at)
+        return f"{token}@{self.inbound_domain}"
+
+    def review_url(self, head: Head) -> str:
+        token = web_tokens.sign_review_link(self.keys, head.request_id, head.assigned_to_email, head.token_expires_at)
+        return f"{self.base_url}/review/{token}"
+
+    def callback_url(self, request_id: str) -> str:
+        return f"{self.base_url}/v1/callbacks/{web_tokens.sign_callback(self.keys, request_id)}"

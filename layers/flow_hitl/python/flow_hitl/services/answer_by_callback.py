@@ -1,0 +1,47 @@
+"""Another application answers, by the callback URL that it was given."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flow_hitl.domain.access import CallbackHolder
+from flow_hitl.domain.request import Channel, Request
+from flow_hitl.ports import Ids
+from flow_hitl.services.record_response import RecordResponse, Submission
+from flow_hitl.signing import web_tokens
+from flow_hitl.signing.keys import KeyRing
+
+
+class CallbackAnswer(BaseModel):
+    """The body of `POST {callback_url}`; `responder` is stored as claimed, never as verified."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    feedback: str
+    source: Annotated[str, Field(max_length=256)] | None = None
+    outcome: Annotated[str, Field(max_length=100)] | None = None
+    responder: Annotated[str, Field(max_length=320)] | None = None
+
+
+@dataclass(frozen=True)
+class AnswerByCallback:
+    record_response: RecordResponse
+    keys: KeyRing
+    ids: Ids
+
+    def __call__(self, token: str, answer: CallbackAnswer) -> Request:
+        """Return the decided request; raises TokenInvalid and what `RecordResponse` raises."""
+        request_id = web_tokens.read_callback(self.keys, token)
+        return self.record_response(
+            Submission(
+                request_id=request_id,
+                actor=CallbackHolder(request_id),
+                via=Channel.API,
+                decision_id=f"callback/{self.ids.event_id()}",
+                text=answer.feedback,
+                outcome=answer.outcome,
+                responder=answer.responder,
+                source=answer.source,
+            )
+        )

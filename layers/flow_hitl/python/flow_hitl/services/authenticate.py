@@ -1,0 +1,44 @@
+"""Who is calling: an API key is proven against the deployment that it names."""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+
+from flow_hitl.domain.access import KeyHolder
+from flow_hitl.domain.errors import NotFound, Unauthorized
+from flow_hitl.ports import Clock, DeploymentStore
+
+_KEY = re.compile(r"hitl_([0-9]{1,15})_([a-z0-9]{1,32})_([A-Za-z0-9_-]{20,100})")
+
+
+def secret_digest(secret: str) -> str:
+    """Return the hex SHA-256 under which an API key's secret is kept; 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Authenticate:
+    """Prove an `Authorization: Bearer hitl_…` header with one read, the deployment's configuration."""
+
+    deployments: DeploymentStore
+    clock: Clock
+
+    def __call__(self, authorization: str | None) -> KeyHolder:
+        """Return the key's holder; raises Unauthorized for a key that is missing, unknown, revoked or expired."""
+        scheme, _, value = (authorization or "").partition(" ")
+        match = _KEY.fullmatch(value.strip()) if scheme.lower() == "bearer" else None
+        if match is None:
+            raise Unauthorized("Send the header `Authorization: Bearer hitl_…` with an API key of your deployment.")
+        deployment_id, key_id, secret = match.groups()
+        unknown = Unauthorized("This API key is unknown, revoked or expired. Ask your operator for a new one.")
+        try:
+            deployment = self.deployments.load(int(deployment_id))
+        except NotFound:
+            raise unknown from None
+        key = deployment.api_keys.get(key_id)
+        if key is None or not hmac.compare_digest(key.secret_sha256, secret_digest(secret)):
+            raise unknown
+        if key.expires_at is not None and self.clock.now() >= key.expires_at:
+            raise unknown
+        return KeyHolder(deployment, key)

@@ -1,0 +1,98 @@
+"""The steps of a request that decide nothing or end it: read, decide anew on conflict, write."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flow_hitl.domain.access import Action, KeyHolder, authorize
+from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.effects import Effect
+from flow_hitl.domain.errors import Conflict, FieldError, NotPending, ValidationFailed
+from flow_hitl.domain.request import Change, Head, Request, Resume, ResumeStatus, Status, cancel, note
+from flow_hitl.ports import Clock, Ids, RequestStore
+
+_ROUNDS = 8
+
+REPORTABLE = (ResumeStatus.RESUMED, ResumeStatus.RESUME_FAILED, ResumeStatus.PAUSED_AGAIN)
+
+
+@dataclass(frozen=True)
+class ChangeRequest:
+    """Apply a step to a request's head until no other writer is in between."""
+
+    requests: RequestStore
+    clock: Clock
+    jitter: Callable[[], float]
+
+    def __call__(
+        self,
+        request_id: str,
+        step: Callable[[Head], Change | None],
+        completes: Effect | None = None,
+        once: str | None = None,
+    ) -> Request:
+        """Return the request after `step`, which is given the head and returns None to leave it as it is.
+
+        Raises what `step` raises, NotFound, and Conflict after eight rounds.
+        """
+        for round_number in range(_ROUNDS):
+            request = self.requests.load(request_id)
+            change = step(request.head)
+            if change is None:
+                return request
+            try:
+                self.requests.commit(change, completes, once)
+            except Conflict:
+                self.clock.sleep(self.jitter() * 0.05 * 2**round_number)
+                continue
+            return Request(change.after, request.content, change.response or request.response)
+        raise Conflict(f"request {request_id} kept changing")
+
+
+@dataclass(frozen=True)
+class CancelRequest:
+    """Cancel a pending request for its flow."""
+
+    change_request: ChangeRequest
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, holder: KeyHolder, request_id: str) -> Request:
+        """Return the cancelled request, also when it was so before; raises AlreadyResponded, NotFound, Forbidden."""
+
+        def step(head: Head) -> Change | None:
+            authorize(holder, Action.CANCEL, head)
+            if head.status is Status.CANCELLED:
+                return None
+            actor = f"api_key/{holder.key.key_id}"
+            return cancel(head, event_id=self.ids.event_id(), at=self.clock.now(), actor=actor)
+
+        return self.change_request(request_id, step)
+
+
+@dataclass(frozen=True)
+class ReportResume:
+    """Take down what the flow's side says of its resumption."""
+
+    change_request: ChangeRequest
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, holder: KeyHolder, request_id: str, status: str, detail: str | None) -> Request:
+        """Return the request with the reported status; raises NotPending while it is not yet responded to."""
+        if status not in REPORTABLE:
+            raise ValidationFailed([FieldError("/status", f"must be one of: {', '.join(REPORTABLE)}")])
+
+        def step(head: Head) -> Change:
+            authorize(holder, Action.REPORT_RESUME, head)
+            if head.resume is None:
+                raise NotPending(
+                    "This request has no answer that a flow could resume with.", request_status=head.status
+                )
+            resume = Resume(ResumeStatus(status), head.resume.attempts, head.resume.last_status)
+            data: dict[str, Any] = {"status": status, "detail": detail}
+            actor = f"api_key/{holder.key.key_id}"
+            event_id, at = self.ids.event_id(), self.clock.now()
+            return note(head, EventKind.RESUME_REPORTED, data, event_id=event_id, at=at, actor=actor, resume=resume)
+
+        return self.change_request(request_id, step)

@@ -1,0 +1,62 @@
+"""A request in the words that its responder reads, for mails and pages alike."""
+
+from flow_hitl.domain.presentation import Decision, HistoryRound, RequestView
+from flow_hitl.domain.request import Channel, Head, Request
+from flow_hitl.domain.routing import AssignedBy
+from flow_hitl.domain.times import readable_time
+
+
+def request_view(request: Request) -> RequestView:
+    """Return what the notification mail and the review page show of a request."""
+    head, content = request.head, request.content
+    return RequestView(
+        deployment_name=content.deployment_name,
+        flow_name=head.flow_name or content.deployment_name,
+        method_name=head.method_name,
+        message=content.message,
+        output=content.output,
+        emit_options=head.emit_options,
+        free_text=head.free_text,
+        state=content.state,
+        history=tuple(
+            HistoryRound(str(entry["method"]), str(entry.get("at") or ""), entry.get("output"))
+            for entry in content.history
+        ),
+        assigned_to=head.assigned_to_email,
+        assigned_why=_assigned_why(head, content.deployment_name),
+        deadline_text=_deadline_text(head),
+        answer_until=head.token_expires_at,
+    )
+
+
+def decision_of(request: Request) -> Decision | None:
+    """Return the answer that counts, if there is one."""
+    response = request.response
+    if response is None:
+        return None
+    return Decision(
+        outcome=response.outcome,
+        via=Channel(response.responded_via),
+        at=response.responded_at,
+        feedback=response.feedback,
+        comment=response.comment,
+    )
+
+
+def _assigned_why(head: Head, deployment_name: str) -> str:
+    match head.assigned_by:
+        case AssignedBy.REQUEST:
+            return "the flow asked for you by address"
+        case AssignedBy.ASSIGN_FROM_INPUT:
+            return f'the routing rule "{head.routing_rule}" takes your address from the flow\'s state'
+        case AssignedBy.ASSIGN_TO_EMAIL:
+            return f'the routing rule "{head.routing_rule}" sends {head.method_name} to you'
+        case AssignedBy.DEPLOYMENT_CREATOR:
+            return f'you created the deployment "{deployment_name}" and no routing rule chose anybody else'
+
+
+def _deadline_text(head: Head) -> str | None:
+    due = head.auto_response
+    if due is None:
+        return None
+    return f'If nobody answers by {readable_time(due.due_at)}, the answer will be "{due.default_outcome}".'

@@ -1,0 +1,110 @@
+"""The one door: every answer, by mail, page, API or clock, becomes a decision here and nowhere else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flow_hitl.domain.access import Action, Actor, authorize
+from flow_hitl.domain.deployment import FreeText
+from flow_hitl.domain.errors import Conflict, FieldError, NotAnOption, ValidationFailed
+from flow_hitl.domain.matching import match_outcome, split_answer
+from flow_hitl.domain.request import Answer, Channel, Head, Request, Response, Status, decide
+from flow_hitl.ports import Clock, Ids, RequestStore
+
+_ROUNDS = 8
+_MAX_CHARS = 50_000
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What somebody says to a request: the text, whose first line is the feedback, or an outcome chosen by button."""
+
+    request_id: str
+    actor: Actor
+    via: Channel
+    decision_id: str
+    text: str
+    outcome: str | None = None
+    responder: str | None = None
+    responder_verified: bool = False
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordResponse:
+    """Decide a request by one read and one conditional transaction; the first decision is final."""
+
+    requests: RequestStore
+    clock: Clock
+    ids: Ids
+    jitter: Callable[[], float]
+
+    def __call__(self, submission: Submission) -> Request:
+        """Return the decided request; saying the same again returns it too.
+
+        Raises Forbidden, AlreadyResponded, NotPending, NotAnOption, ValidationFailed, NotFound.
+        """
+        for round_number in range(_ROUNDS):
+            request = self.requests.load(submission.request_id)
+            head = request.head
+            authorize(submission.actor, Action.RESPOND, head)
+            answer = interpret(submission, head)
+            if request.response is not None and _is_repeated(answer, request.response):
+                return request
+            change = decide(
+                head,
+                answer,
+                event_id=self.ids.event_id(),
+                at=self.clock.now(),
+                has_resume_url=request.content.resume_url is not None,
+            )
+            try:
+                self.requests.commit(change)
+            except Conflict:
+                # Also the case after a lost answer: the next round finds our own decision id.
+                self.clock.sleep(self.jitter() * 0.05 * 2**round_number)
+                continue
+            return Request(change.after, request.content, change.response)
+        raise Conflict(f"request {submission.request_id} kept changing")
+
+
+def interpret(submission: Submission, head: Head) -> Answer:
+    """Return the answer that a submission gives, by the contract's matching rule.
+
+    Raises ValidationFailed for blank or overlong text or an unknown outcome, and NotAnOption where the request asks
+    again instead of taking free text.
+    """
+    feedback, comment = split_answer(submission.text)
+    if not feedback:
+        raise ValidationFailed([FieldError("/feedback", "must not be blank")])
+    if len(submission.text) > _MAX_CHARS:
+        raise ValidationFailed([FieldError("/feedback", f"must not be longer than {_MAX_CHARS} characters")])
+    outcome = submission.outcome
+    if outcome is None:
+        outcome = match_outcome(feedback, head.emit_options)
+        asks_again = head.free_text is FreeText.ASK_AGAIN and head.emit_options and head.status is Status.PENDING
+        if outcome is None and asks_again:
+            raise NotAnOption(head.emit_options)
+    elif outcome not in head.emit_options:
+        options = ", ".join(head.emit_options) or "absent: this request has no emit options"
+        raise ValidationFailed([FieldError("/outcome", f"must be one of: {options}")])
+    return Answer(
+        decision_id=submission.decision_id,
+        outcome=outcome,
+        feedback=feedback,
+        comment=comment,
+        via=submission.via,
+        responder=submission.responder,
+        responder_verified=submission.responder_verified,
+        source=submission.source,
+    )
+
+
+def _is_repeated(answer: Answer, response: Response) -> bool:
+    if answer.decision_id == response.decision_id:
+        return True
+    said = (answer.outcome, answer.feedback, answer.comment)
+    same = said == (response.outcome, response.feedback, response.comment)
+    # A person who says what somebody else said first is told so; a program that repeats itself needs no error.
+    return same and (
+        answer.via is Channel.API or (answer.via, answer.responder) == (response.responded_via, response.responder)
+    )

@@ -1,0 +1,24 @@
+"""From an audit event to its effects: one message each, under an id that a second relay of the event repeats."""
+
+from dataclasses import dataclass
+
+from flow_hitl.domain.audit import AuditEvent
+from flow_hitl.domain.effects import EffectKind, effects_of
+from flow_hitl.domain.times import parse_rfc3339
+from flow_hitl.ports import Clock, Deadlines, EffectQueue
+
+
+@dataclass(frozen=True)
+class RelayEvent:
+    queue: EffectQueue
+    deadlines: Deadlines
+    clock: Clock
+
+    def __call__(self, event: AuditEvent) -> None:
+        """Hand every effect of an event on; to do so again is harmless, because each worker claims its effect."""
+        for effect in effects_of(event):
+            if effect.kind is EffectKind.DEADLINE:
+                due_at = parse_rfc3339(event.data["auto_response"]["due_at"])
+                self.deadlines.schedule(effect.request_id, due_at, self.clock.now())
+            else:
+                self.queue.send(effect)

@@ -1,0 +1,82 @@
+"""The flow goes on: the answer is POSTed, signed, to the request's `resume_url`, until it is taken or a day is over."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.effects import Effect
+from flow_hitl.domain.request import Change, Head, Request, Resume, ResumeStatus, note
+from flow_hitl.domain.retries import pause_after
+from flow_hitl.ports import Clock, DeploymentStore, EffectLog, HttpPoster, Ids, PostResult, RequestStore
+from flow_hitl.services.change_request import ChangeRequest
+from flow_hitl.signing.keys import KeyRing, resume_signing_secret
+from flow_hitl.signing.webhook_signature import signature_headers
+
+_LEASE = timedelta(seconds=60)
+
+
+class NotDelivered(Exception):
+    """The attempt failed; try again after `pause_seconds`, or never if that is None."""
+
+    def __init__(self, pause_seconds: int | None) -> None:
+        super().__init__(f"try again in {pause_seconds} s" if pause_seconds is not None else "given up")
+        self.pause_seconds = pause_seconds
+
+
+@dataclass(frozen=True)
+class ResumeFlow:
+    """Deliver one decision to its flow: at least once, each attempt on the timeline."""
+
+    requests: RequestStore
+    deployments: DeploymentStore
+    effects: EffectLog
+    poster: HttpPoster
+    change_request: ChangeRequest
+    keys: KeyRing
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, effect: Effect, attempt: int) -> None:
+        """Make one attempt, whose number from 1 sets the next pause; raises NotDelivered and EffectBusy."""
+        if not self.effects.claim(effect, self.clock.now(), _LEASE):
+            return
+        request = self.requests.load(effect.request_id)
+        url = request.content.resume_url
+        if url is None or request.response is None:
+            self.effects.complete(effect)
+            return
+        result = self._post(url, request)
+        pause = None if result.delivered else pause_after(attempt)
+
+        def step(head: Head) -> Change:
+            resume = _after_attempt(head, result, gave_up=pause is None)
+            data = {"attempt": resume.attempts, "delivered": result.delivered, "result": result.reason}
+            event_id, at = self.ids.event_id(), self.clock.now()
+            return note(
+                head, EventKind.RESUME_ATTEMPTED, data, event_id=event_id, at=at, actor="flow-hitl", resume=resume
+            )
+
+        self.change_request(effect.request_id, step, completes=effect if result.delivered else None)
+        if not result.delivered:
+            self.effects.release(effect)
+            raise NotDelivered(pause)
+
+    def _post(self, url: str, request: Request) -> PostResult:
+        deployment = self.deployments.load(request.head.deployment_id)
+        key = self.keys.key(deployment.resume_key_id)
+        if key is None:
+            raise LookupError(f"the signing key {deployment.resume_key_id} is not in the key ring")
+        secret = resume_signing_secret(key, deployment.deployment_id)
+        body = json.dumps({"event": "response_submitted", "request": request.to_dict()}, ensure_ascii=False).encode()
+        signature = signature_headers(secret, body, self.clock.now())
+        return self.poster.post(url, body, {**signature, "Idempotency-Key": request.head.request_id})
+
+
+def _after_attempt(head: Head, result: PostResult, *, gave_up: bool) -> Resume:
+    before = head.resume or Resume(ResumeStatus.WAITING)
+    status = ResumeStatus.DELIVERED if result.delivered else ResumeStatus.FAILED if gave_up else ResumeStatus.WAITING
+    # What the flow itself reported knows more than our delivery: it stands.
+    if before.status not in (ResumeStatus.WAITING, ResumeStatus.FAILED):
+        status = before.status
+    return Resume(status, before.attempts + 1, result.status)

@@ -1,0 +1,137 @@
+"""The three mails to a responder: the notification, the confirmation and the refusal of a reply."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flow_hitl.domain.address import same_address
+from flow_hitl.domain.audit import AuditEvent, EventKind
+from flow_hitl.domain.effects import Effect, EffectKind
+from flow_hitl.domain.presentation import ConfirmationContext, NotificationContext, ReplyRejectedContext
+from flow_hitl.domain.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
+from flow_hitl.domain.request import Change, Head, Request, Status, note
+from flow_hitl.ports import (
+    AuditLog,
+    Clock,
+    EffectLog,
+    Ids,
+    MailRefused,
+    MailRenderer,
+    MailSender,
+    OutgoingMail,
+    RequestStore,
+)
+from flow_hitl.services.answer_addresses import AnswerAddresses
+from flow_hitl.services.change_request import ChangeRequest
+from flow_hitl.services.present import decision_of, request_view
+
+# Longer than a worker lives, shorter than a message stays hidden: only a crashed worker's effect is taken over.
+_LEASE = timedelta(seconds=60)
+
+_SENT = {
+    EffectKind.NOTIFY: EventKind.NOTIFICATION_SENT,
+    EffectKind.CONFIRM: EventKind.CONFIRMATION_SENT,
+    EffectKind.REJECT_REPLY: EventKind.ERROR_MAIL_SENT,
+}
+
+MailContext = NotificationContext | ConfirmationContext | ReplyRejectedContext
+
+
+@dataclass(frozen=True)
+class SendMail:
+    """Send the mail of an effect, once unless a worker dies between sending and saying so, then twice."""
+
+    requests: RequestStore
+    audit: AuditLog
+    effects: EffectLog
+    addresses: AnswerAddresses
+    renderer: MailRenderer
+    sender: MailSender
+    change_request: ChangeRequest
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, effect: Effect) -> None:
+        """Send it and note it on the timeline; raises EffectBusy while another worker holds the effect."""
+        if not self.effects.claim(effect, self.clock.now(), _LEASE):
+            return
+        request = self.requests.load(effect.request_id)
+        event = self.audit.event(effect.request_id, effect.event_seq)
+        recipient = _recipient(effect, event, request.head)
+        context = self._context(effect, event, request) if recipient else None
+        if recipient is None or context is None:
+            self.effects.complete(effect)
+            return
+        kind, data = self._send(effect, recipient, context)
+
+        def step(head: Head) -> Change:
+            event_id, at = self.ids.event_id(), self.clock.now()
+            return note(head, kind, {**data, "to": recipient}, event_id=event_id, at=at, actor="flow-hitl")
+
+        self.change_request(effect.request_id, step, completes=effect)
+
+    def _context(self, effect: Effect, event: AuditEvent, request: Request) -> MailContext | None:
+        """Return what the mail shows, or None if by now there is nothing to say."""
+        head = request.head
+        if effect.kind is EffectKind.NOTIFY:
+            if head.status is not Status.PENDING:
+                return None
+            return NotificationContext(
+                request=request_view(request),
+                reply_to=self.addresses.reply_to(head),
+                review_url=self.addresses.review_url(head),
+            )
+        flow_name = head.flow_name or request.content.deployment_name
+        if effect.kind is EffectKind.CONFIRM:
+            decision = decision_of(request)
+            if decision is None:
+                return None
+            return ConfirmationContext(
+                flow_name=flow_name,
+                method_name=head.method_name,
+                message=request.content.message,
+                decision=decision,
+            )
+        reason = RejectionReason(event.data["reason"])
+        pending = head.status is Status.PENDING
+        return ReplyRejectedContext(
+            flow_name=flow_name,
+            method_name=head.method_name,
+            message=request.content.message,
+            reason=reason,
+            assigned_to=head.assigned_to_email,
+            emit_options=head.emit_options,
+            reply_to=self.addresses.reply_to(head) if pending and reason in REPLY_CAN_HELP else None,
+            review_url=self.addresses.review_url(head) if pending and reason in PAGE_CAN_HELP else None,
+            quoted=event.data.get("quoted") or "",
+            claimed_sender=event.data.get("claimed_sender"),
+            decision=decision_of(request),
+        )
+
+    def _send(self, effect: Effect, recipient: str, context: MailContext) -> tuple[EventKind, dict[str, str]]:
+        rendered = self.renderer.render_email(context)
+        automatic = "auto-generated" if effect.kind is EffectKind.NOTIFY else "auto-replied"
+        mail = OutgoingMail(
+            to=recipient,
+            from_name="Flow HITL",
+            subject=rendered.subject,
+            text=rendered.text,
+            html=rendered.html,
+            reply_to=None if isinstance(context, ConfirmationContext) else context.reply_to,
+            # RFC 3834, and Microsoft's own word for it: nobody's out-of-office may answer us.
+            headers={"Auto-Submitted": automatic, "X-Auto-Response-Suppress": "All"},
+        )
+        try:
+            return _SENT[effect.kind], {"message_id": self.sender.send(mail)}
+        except MailRefused as refused:
+            return EventKind.MAIL_REFUSED, {"reason": str(refused), "mail": effect.kind.value}
+
+
+def _recipient(effect: Effect, event: AuditEvent, head: Head) -> str | None:
+    """Return the address that the event was about, unless the request has gone to somebody else since."""
+    if effect.kind is EffectKind.CONFIRM:
+        address = event.data["responder"]
+    else:
+        address = event.data["assigned_to_email"]
+        if not same_address(address, head.assigned_to_email):
+            return None
+    return str(address)
