@@ -1,0 +1,522 @@
+"""The `hitl` pytest fixture: the whole of Flow HITL in the test's own process, on moto, with a clock that you turn.
+
+The real handlers run, over the real adapters, against moto's DynamoDB, SQS, S3, SES, Scheduler and Secrets Manager.
+What AWS does between them is done here: the audit stream, the queues, the schedules. No thread, no port, no waiting.
+
+    def test_the_flow_archives_what_is_rejected(hitl):
+        request = hitl.ask("Publish?", emit=["approved", "rejected"])
+        hitl.reply("rejected\\nwrong price")
+        assert request.outcome == "rejected"
+        assert request.response["comment"] == "wrong price"
+"""
+
+import base64
+import email
+import email.policy
+import importlib
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.utils import parseaddr
+from types import SimpleNamespace
+from typing import Any, Self
+from unittest.mock import patch
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+
+START = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
+_ACCOUNT, _REGION = "123456789012", "us-east-1"
+_INBOUND_DOMAIN = "reply.hitl.test"
+_QUEUES = ("email", "resume", "deadline", "relay-retry")
+_WORKERS = {"email": "send_email", "resume": "resume_flow", "deadline": "deadline", "relay-retry": "relay"}
+_VISIBILITY_SECONDS = 180
+_MOST_ROUNDS = 1000
+
+
+class TurnedClock:
+    """A clock that goes on only when it is told to; to sleep is to turn it."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def turn_to(self, moment: datetime) -> None:
+        self._now = max(self._now, moment)
+
+
+class CountedIds:
+    """Ids that are the same in every run."""
+
+    def __init__(self) -> None:
+        self._counter = itertools.count(1)
+
+    def request_id(self, at: datetime) -> str:
+        milliseconds = int(at.timestamp() * 1000)
+        return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7000-8000-{next(self._counter):012x}"
+
+    def event_id(self) -> str:
+        return f"{next(self._counter):032x}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an HTTP call to a handler gave."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that was sent, as a mail client shows it."""
+
+    message: EmailMessage
+
+    @property
+    def to(self) -> str:
+        return str(self.message["To"])
+
+    @property
+    def subject(self) -> str:
+        return str(self.message["Subject"])
+
+    @property
+    def reply_to(self) -> str | None:
+        header = self.message["Reply-To"]
+        return str(header) if header is not None else None
+
+    @property
+    def text(self) -> str:
+        return self._part("plain")
+
+    @property
+    def html(self) -> str:
+        return self._part("html")
+
+    def _part(self, kind: str) -> str:
+        part = self.message.get_body((kind,))
+        return str(part.get_content()) if part is not None else ""
+
+
+@dataclass(frozen=True)
+class AskedRequest:
+    """A request that the test's flow opened; every look at it is fresh."""
+
+    id: str
+    callback_url: str
+    _hitl: "Hitl"
+
+    def now(self) -> dict[str, Any]:
+        """Return the contract's request object as it is at this moment."""
+        request: dict[str, Any] = self._hitl.api("GET", f"/v1/requests/{self.id}").json["request"]
+        return request
+
+    @property
+    def status(self) -> str:
+        return str(self.now()["status"])
+
+    @property
+    def outcome(self) -> str | None:
+        response = self.now()["response"]
+        return response["outcome"] if response else None
+
+    @property
+    def response(self) -> dict[str, Any]:
+        response: dict[str, Any] = self.now()["response"]
+        return response
+
+    @property
+    def timeline(self) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = self._hitl.api("GET", f"/v1/requests/{self.id}/timeline").json["events"]
+        return events
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the timeline's events, in order."""
+        return [event["kind"] for event in self.timeline]
+
+
+class Hitl:
+    """One deployment on moto: ask as the flow, read and answer mail as the reviewer, turn the clock."""
+
+    def __init__(self, clients: Mapping[str, Any], clock: TurnedClock, deployment_id: int, api_key: str) -> None:
+        self._clients, self._relayed = clients, set[tuple[str, int]]()
+        self._mail_ids = itertools.count(1)
+        self.clock, self.deployment_id, self.api_key = clock, deployment_id, api_key
+
+    # --- as the flow
+
+    def ask(
+        self,
+        message: str = "Please review",
+        *,
+        emit: Sequence[str] = (),
+        method_name: str = "review",
+        flow_id: str = "flow_test",
+        **fields: Any,
+    ) -> AskedRequest:
+        """Open a request; `fields` are any others of `POST /v1/requests`. Fails the test if it is refused."""
+        body = {"flow_id": flow_id, "method_name": method_name, "message": message, "emit_options": list(emit), **fields}
+        answer = self.api("POST", "/v1/requests", body)
+        assert answer.status in (200, 201), answer.text
+        return AskedRequest(answer.json["request"]["id"], answer.json["callback_url"], self)
+
+    def api(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = "own",
+        headers: Mapping[str, str] | None = None,
+        raw: str | bytes | None = None,
+    ) -> Answer:
+        """Call the API; `path` may carry a query. `key` is the API key, None for none; `raw` is a body as it is."""
+        sent = {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}
+        if key is not None:
+            sent["authorization"] = f"Bearer {self.api_key if key == 'own' else key}"
+        text = json.dumps(body) if raw is None and body is not None else raw
+        function = "respond" if path.startswith("/v1/callbacks/") else "intake"
+        return self._http(function, method, path, text, sent)
+
+    # --- as the reviewer
+
+    @property
+    def inbox(self) -> list[Mail]:
+        """Every mail that was sent, oldest first."""
+        from moto.ses.models import ses_backends
+
+        sent = ses_backends[_ACCOUNT][_REGION].sent_messages
+        parse = email.message_from_string
+        return [Mail(parse(mail.raw_data, policy=email.policy.default)) for mail in sent]  # type: ignore[arg-type]
+
+    def reply(
+        self,
+        text: str,
+        *,
+        to: Mail | str | None = None,
+        sender: str | None = None,
+        verdicts: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> None:
+        """Answer a mail (the last one) as its recipient, from a plain mail client.
+
+        `verdicts` are SES's, such as `{"dmarc": "FAIL"}`, all PASS otherwise; `raw` is a whole mail in place of ours.
+        """
+        asked = self.inbox[-1] if to is None else to
+        recipient = asked if isinstance(asked, str) else asked.reply_to
+        assert recipient, "this mail cannot be replied to"
+        sender = sender or (asked.to if isinstance(asked, Mail) else None)
+        assert sender, "say who sends the reply"
+        if raw is None:
+            reply = EmailMessage()
+            reply["From"], reply["To"] = sender, recipient
+            reply["Subject"] = f"Re: {asked.subject}" if isinstance(asked, Mail) else "Re:"
+            for name, value in (headers or {}).items():
+                reply[name] = value
+            quoted = "\n".join(f"> {line}" for line in asked.text.splitlines()) if isinstance(asked, Mail) else ""
+            reply.set_content(f"{text}\n\nOn Wed, Jan 14, 2026 at 12:00 PM Flow HITL wrote:\n{quoted}\n")
+            raw = reply.as_bytes()
+        self.receive(raw, recipients=[parseaddr(recipient)[1]], mail_from=parseaddr(sender)[1], verdicts=verdicts)
+
+    def receive(
+        self,
+        raw: bytes,
+        *,
+        recipients: Sequence[str],
+        mail_from: str,
+        verdicts: Mapping[str, str] | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """Take in a mail as SES does: into the bucket, with the receipt to `inbound_mail`; the same id is a redelivery."""
+        from flow_hitl.bootstrap import current
+
+        message_id = message_id or f"mail{next(self._mail_ids):06d}"
+        bucket, key = current().settings.mail_bucket, f"inbound/{message_id}"
+        self._clients["s3"].put_object(Bucket=bucket, Key=key, Body=raw)
+        given = dict.fromkeys(("spam", "virus", "spf", "dkim", "dmarc"), "PASS") | dict(verdicts or {})
+        timestamp = self.clock.now().strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        notification = {
+            "notificationType": "Received",
+            "mail": {"timestamp": timestamp, "source": mail_from, "messageId": message_id, "destination": list(recipients)},
+            "receipt": {
+                "timestamp": timestamp,
+                "processingTimeMillis": 42,
+                "recipients": list(recipients),
+                **{f"{name}Verdict": {"status": status} for name, status in given.items()},
+                "action": {"type": "S3", "bucketName": bucket, "objectKey": key},
+            },
+        }
+        self._deliver("inbound_mail", [_sqs_record(message_id, json.dumps(notification))])
+        self._settle()
+
+    def page(self, method: str, url: str, form: Mapping[str, str] | None = None, **headers: str) -> Answer:
+        """Open a review page, or send its form."""
+        sent = {"content-type": "application/x-www-form-urlencoded", **headers}
+        return self._http("dashboard", method, urlsplit(url).path, urlencode(form) if form else None, sent)
+
+    def review_url(self, mail: Mail | None = None) -> str:
+        """Return the review link in a mail, by default the last one."""
+        text = (mail or self.inbox[-1]).text
+        start = text.index("https://hitl.test/review/")
+        return text[start:].split()[0]
+
+    # --- as the operator
+
+    def configure(self, *, settings: Mapping[str, Any] | None = None, rules: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Change settings (those named) and replace the routing rules, both in the contract's JSON."""
+        from flow_hitl.bootstrap import current
+        from flow_hitl.services.configuration import parse_rules, parse_settings, settings_to_dict
+
+        manage = current().manage_deployments
+        if settings is not None:
+            now = settings_to_dict(manage.show(self.deployment_id).settings)
+            manage.set_settings(self.deployment_id, parse_settings({**now, **settings}))
+        if rules is not None:
+            manage.set_rules(self.deployment_id, parse_rules({"rules": list(rules)}))
+
+    # --- as time
+
+    def advance(self, *, minutes: float = 0, seconds: float = 0, days: float = 0) -> None:
+        """Let time pass; everything that comes due on the way happens at its time."""
+        goal = self.clock.now() + timedelta(days=days, minutes=minutes, seconds=seconds)
+        for _ in range(_MOST_ROUNDS):
+            due = min((moment for moment in self._coming() if moment <= goal), default=None)
+            if due is None:
+                break
+            self.clock.turn_to(due)
+            self._fire_schedules()
+            self._settle()
+        self.clock.turn_to(goal)
+        self._settle()
+
+    # --- what AWS does in between
+
+    def _http(self, function: str, method: str, path: str, body: str | bytes | None, headers: Mapping[str, str]) -> Answer:
+        parts = urlsplit(path)
+        encoded = isinstance(body, bytes)
+        text = base64.b64encode(body).decode() if isinstance(body, bytes) else body
+        event = {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": parts.path,
+            "rawQueryString": parts.query,
+            "headers": dict(headers),
+            "queryStringParameters": dict(parse_qsl(parts.query)),
+            "requestContext": {"http": {"method": method, "path": parts.path}, "stage": "$default", "requestId": "test"},
+            "body": text,
+            "isBase64Encoded": encoded,
+        }
+        answer = self._function(function)(event, _context(function))
+        self._settle()
+        return Answer(answer["statusCode"], answer.get("headers", {}), answer.get("body") or "")
+
+    def _settle(self) -> None:
+        """Let the stream and the queues run until nothing is left to do at this moment."""
+        for _ in range(_MOST_ROUNDS):
+            if not self._relay_new_events() and not self._work_queues():
+                return
+        raise AssertionError("the queues never came to rest")
+
+    def _relay_new_events(self) -> bool:
+        from flow_hitl.bootstrap import current
+
+        items = self._clients["dynamodb"].scan(TableName=current().settings.audit_table)["Items"]
+        fresh = [item for item in items if _event_key(item) not in self._relayed]
+        if fresh:
+            self._relayed.update(map(_event_key, fresh))
+            fresh.sort(key=lambda item: (item["at"]["S"], *_event_key(item)))
+            records = [
+                {"eventSource": "aws:dynamodb", "eventName": "INSERT", "eventID": str(number), "dynamodb": {"NewImage": item}}
+                for number, item in enumerate(fresh)
+            ]
+            self._deliver("relay", records)
+        return bool(fresh)
+
+    def _work_queues(self) -> bool:
+        worked = False
+        for name in _QUEUES:
+            url = _queue_url(name)
+            found = self._clients["sqs"].receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_VISIBILITY_SECONDS, AttributeNames=["All"]
+            )
+            for message in found.get("Messages", []):
+                worked = True
+                record = _sqs_record(
+                    message["MessageId"],
+                    message["Body"],
+                    receipt_handle=message["ReceiptHandle"],
+                    receive_count=message["Attributes"]["ApproximateReceiveCount"],
+                )
+                failures = self._deliver(_WORKERS[name], [record])
+                if not failures:
+                    self._clients["sqs"].delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return worked
+
+    def _deliver(self, function: str, records: list[dict[str, Any]]) -> list[Any]:
+        result = self._function(function)({"Records": records}, _context(function))
+        failures: list[Any] = (result or {}).get("batchItemFailures", [])
+        return failures
+
+    def _function(self, name: str) -> Callable[[Any, Any], Any]:
+        handler: Callable[[Any, Any], Any] = importlib.import_module(f"functions.{name}").handler
+        return handler
+
+    def _coming(self) -> Iterator[datetime]:
+        """Yield when each schedule and each hidden message comes due."""
+        from moto.sqs.models import sqs_backends
+
+        for schedule in self._schedules():
+            yield _schedule_time(schedule)
+        for queue in sqs_backends[_ACCOUNT][_REGION].queues.values():
+            for message in queue._messages:
+                due = max(message.visible_at, message.delayed_until)
+                moment = datetime.fromtimestamp(due / 1000, UTC) + timedelta(milliseconds=1)
+                if not queue.name.endswith("-dlq") and moment > self.clock.now():
+                    yield moment
+
+    def _schedules(self) -> list[dict[str, Any]]:
+        scheduler = self._clients["scheduler"]
+        listed = scheduler.list_schedules(GroupName="hitl")["Schedules"]
+        return [scheduler.get_schedule(GroupName="hitl", Name=schedule["Name"]) for schedule in listed]
+
+    def _fire_schedules(self) -> None:
+        for schedule in self._schedules():
+            if _schedule_time(schedule) <= self.clock.now():
+                name = schedule["Target"]["Arn"].rpartition(":")[2]
+                self._clients["sqs"].send_message(
+                    QueueUrl=_queue_url(name), MessageBody=schedule["Target"]["Input"], DelaySeconds=0
+                )
+                self._clients["scheduler"].delete_schedule(GroupName="hitl", Name=schedule["Name"])
+
+    @classmethod
+    def start(cls) -> Self:
+        """Make the stack on a moto that is already mocking, and one deployment in it."""
+        from flow_hitl import bootstrap
+        from flow_hitl.adapters import aws
+        from flow_hitl.bootstrap import Application
+        from flow_hitl.domain.deployment import Permission
+
+        names = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager")
+        clients = {name: aws.client(name) for name in names}
+        clock = TurnedClock(START)
+        bootstrap.use(Application(_make_stack(clients), clock, CountedIds(), jitter=lambda: 0.0))
+        manage = bootstrap.current().manage_deployments
+        deployment = manage.create(name="Content Review", creator_email="creator@example.com", organization_id=789)
+        key = manage.issue_key(deployment.deployment_id, name="tests", permissions=frozenset(Permission))
+        return cls(clients, clock, deployment.deployment_id, key.text)
+
+
+@pytest.fixture
+def hitl() -> Iterator[Hitl]:
+    """Flow HITL on moto, with one deployment whose creator is creator@example.com."""
+    from moto import mock_aws
+
+    from flow_hitl import bootstrap
+
+    environment = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": _REGION,
+        "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "POWERTOOLS_LOG_LEVEL": "ERROR",
+    }
+    with patch.dict(os.environ, environment), mock_aws():
+        started = Hitl.start()
+        clock = started.clock
+        # moto's queues hide, delay and forget messages by a clock of their own; here it is the test's.
+        with (
+            patch("moto.sqs.models.unix_time", lambda: clock.now().timestamp()),
+            patch("moto.sqs.models.unix_time_millis", lambda: clock.now().timestamp() * 1000),
+        ):
+            yield started
+    bootstrap.use(None)
+
+
+def _make_stack(clients: Mapping[str, Any]) -> Any:
+    from flow_hitl.settings import Settings
+    from infra.tables import AUDIT, DEPLOYMENTS, REQUESTS, create_table_arguments
+
+    for table in (REQUESTS, AUDIT, DEPLOYMENTS):
+        # The stream is played by the fixture; moto's own would only cost time.
+        arguments = create_table_arguments(table, table.name)
+        clients["dynamodb"].create_table(**{k: v for k, v in arguments.items() if k != "StreamSpecification"})
+    for bucket in ("content", "mail"):
+        clients["s3"].create_bucket(Bucket=bucket)
+    for name in _QUEUES:
+        clients["sqs"].create_queue(QueueName=name)
+    clients["sesv2"].create_email_identity(EmailIdentity="hitl.test")
+    clients["scheduler"].create_schedule_group(Name="hitl")
+    secret = json.dumps({"active": "1", "1": "a-signing-key-for-tests"})
+    clients["secretsmanager"].create_secret(Name="signing", SecretString=secret)
+    return Settings(
+        requests_table=REQUESTS.name,
+        audit_table=AUDIT.name,
+        deployments_table=DEPLOYMENTS.name,
+        content_bucket="content",
+        mail_bucket="mail",
+        email_queue_url=_queue_url("email"),
+        resume_queue_url=_queue_url("resume"),
+        deadline_queue_url=_queue_url("deadline"),
+        deadline_queue_arn=f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:deadline",
+        relay_retry_queue_url=_queue_url("relay-retry"),
+        scheduler_role_arn=f"arn:aws:iam::{_ACCOUNT}:role/scheduler",
+        scheduler_group="hitl",
+        signing_secret_id="signing",  # noqa: S106 - the name of the secret
+        base_url="https://hitl.test",
+        inbound_domain=_INBOUND_DOMAIN,
+        mail_from="reviews@hitl.test",
+        allow_insecure_urls="true",
+    )
+
+
+def _queue_url(name: str) -> str:
+    return f"https://sqs.{_REGION}.amazonaws.com/{_ACCOUNT}/{name}"
+
+
+def _sqs_record(message_id: str, body: str, *, receipt_handle: str = "", receive_count: str = "1") -> dict[str, Any]:
+    return {
+        "messageId": message_id,
+        "receiptHandle": receipt_handle,
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": receive_count},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:{_REGION}:{_ACCOUNT}:test",
+        "awsRegion": _REGION,
+    }
+
+
+def _event_key(item: Mapping[str, Any]) -> tuple[str, int]:
+    return item["subject"]["S"], int(item["seq"]["N"])
+
+
+def _schedule_time(schedule: Mapping[str, Any]) -> datetime:
+    return datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+
+
+def _context(function: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        function_name=function,
+        memory_limit_in_mb=512,
+        invoked_function_arn=f"arn:aws:lambda:{_REGION}:{_ACCOUNT}:function:{function}",
+        aws_request_id="test",
+        get_remaining_time_in_millis=lambda: 29_000,
+    )

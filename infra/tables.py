@@ -1,0 +1,102 @@
+"""The three DynamoDB tables, declared once: the CDK stack and the test fixtures both make them from here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key attribute and its DynamoDB type: S (string) or N (number)."""
+
+    name: str
+    type: Literal["S", "N"] = "S"
+
+
+@dataclass(frozen=True)
+class Index:
+    """A global secondary index; it carries the keys and, when `carries` names any, those attributes too."""
+
+    name: str
+    partition: Key
+    sort: Key
+    carries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's keys, indexes, time-to-live attribute and stream of new images."""
+
+    name: str
+    partition: Key
+    sort: Key
+    indexes: tuple[Index, ...] = ()
+    ttl_attribute: str | None = None
+    streams_new_images: bool = False
+
+
+LIST_COLUMNS = ("flow_name", "method_name", "assigned_to_email", "outcome", "status")
+
+REQUESTS = Table(
+    name="requests",
+    partition=Key("pk"),
+    sort=Key("sk"),
+    indexes=(
+        Index("by_created", Key("created_shard"), Key("created_key"), LIST_COLUMNS),
+        Index("by_status", Key("status_shard"), Key("created_key"), LIST_COLUMNS),
+        Index("by_decision", Key("decision_shard"), Key("decision_key")),
+    ),
+    ttl_attribute="ttl",
+)
+
+AUDIT = Table(
+    name="audit",
+    partition=Key("subject"),
+    sort=Key("seq", "N"),
+    indexes=(Index("by_day", Key("day_shard"), Key("day_key")),),
+    streams_new_images=True,
+)
+
+DEPLOYMENTS = Table(name="deployments", partition=Key("pk"), sort=Key("sk"))
+
+TABLES = (REQUESTS, AUDIT, DEPLOYMENTS)
+
+
+def create_table_arguments(table: Table, name: str) -> dict[str, Any]:
+    """Return the keyword arguments of boto3's `create_table` that make this table under `name`.
+
+    Time to live is not among them: DynamoDB takes it only from `update_time_to_live`, once the table exists.
+    """
+    keys = {key.name: key for index in table.indexes for key in (index.partition, index.sort)}
+    keys |= {key.name: key for key in (table.partition, table.sort)}
+    arguments: dict[str, Any] = {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for key in keys.values()],
+        "KeySchema": _key_schema(table.partition, table.sort),
+    }
+    if table.indexes:
+        arguments["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": index.name,
+                "KeySchema": _key_schema(index.partition, index.sort),
+                "Projection": _projection(index),
+            }
+            for index in table.indexes
+        ]
+    if table.streams_new_images:
+        arguments["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    return arguments
+
+
+def _key_schema(partition: Key, sort: Key) -> list[Mapping[str, str]]:
+    return [
+        {"AttributeName": partition.name, "KeyType": "HASH"},
+        {"AttributeName": sort.name, "KeyType": "RANGE"},
+    ]
+
+
+def _projection(index: Index) -> dict[str, Any]:
+    if not index.carries:
+        return {"ProjectionType": "KEYS_ONLY"}
+    return {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.carries)}
