@@ -171,7 +171,13 @@ class Hitl:
         **fields: Any,
     ) -> AskedRequest:
         """Open a request; `fields` are any others of `POST /v1/requests`. Fails the test if it is refused."""
-        body = {"flow_id": flow_id, "method_name": method_name, "message": message, "emit_options": list(emit), **fields}
+        body = {
+            "flow_id": flow_id,
+            "method_name": method_name,
+            "message": message,
+            "emit_options": list(emit),
+            **fields,
+        }
         answer = self.api("POST", "/v1/requests", body)
         assert answer.status in (200, 201), answer.text
         return AskedRequest(answer.json["request"]["id"], answer.json["callback_url"], self)
@@ -203,7 +209,7 @@ class Hitl:
 
         sent = ses_backends[_ACCOUNT][_REGION].sent_messages
         parse = email.message_from_string
-        return [Mail(parse(mail.raw_data, policy=email.policy.default)) for mail in sent]  # type: ignore[arg-type]
+        return [Mail(parse(mail.raw_data, policy=email.policy.default)) for mail in sent]
 
     def reply(
         self,
@@ -244,7 +250,7 @@ class Hitl:
         verdicts: Mapping[str, str] | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Take in a mail as SES does: into the bucket, with the receipt to `inbound_mail`; the same id is a redelivery."""
+        """Take in a mail as SES does: into the bucket, its receipt to `inbound_mail`; the same id is a redelivery."""
         from flow_hitl.bootstrap import current
 
         message_id = message_id or f"mail{next(self._mail_ids):06d}"
@@ -254,7 +260,12 @@ class Hitl:
         timestamp = self.clock.now().strftime("%Y-%m-%dT%H:%M:%S.000Z")
         notification = {
             "notificationType": "Received",
-            "mail": {"timestamp": timestamp, "source": mail_from, "messageId": message_id, "destination": list(recipients)},
+            "mail": {
+                "timestamp": timestamp,
+                "source": mail_from,
+                "messageId": message_id,
+                "destination": list(recipients),
+            },
             "receipt": {
                 "timestamp": timestamp,
                 "processingTimeMillis": 42,
@@ -279,7 +290,9 @@ class Hitl:
 
     # --- as the operator
 
-    def configure(self, *, settings: Mapping[str, Any] | None = None, rules: Sequence[Mapping[str, Any]] | None = None) -> None:
+    def configure(
+        self, *, settings: Mapping[str, Any] | None = None, rules: Sequence[Mapping[str, Any]] | None = None
+    ) -> None:
         """Change settings (those named) and replace the routing rules, both in the contract's JSON."""
         from flow_hitl.bootstrap import current
         from flow_hitl.services.configuration import parse_rules, parse_settings, settings_to_dict
@@ -287,9 +300,9 @@ class Hitl:
         manage = current().manage_deployments
         if settings is not None:
             now = settings_to_dict(manage.show(self.deployment_id).settings)
-            manage.set_settings(self.deployment_id, parse_settings({**now, **settings}))
+            manage.set_settings(self.deployment_id, parse_settings(json.dumps({**now, **settings})))
         if rules is not None:
-            manage.set_rules(self.deployment_id, parse_rules({"rules": list(rules)}))
+            manage.set_rules(self.deployment_id, parse_rules(json.dumps({"rules": list(rules)})))
 
     # --- as time
 
@@ -308,7 +321,9 @@ class Hitl:
 
     # --- what AWS does in between
 
-    def _http(self, function: str, method: str, path: str, body: str | bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _http(
+        self, function: str, method: str, path: str, body: str | bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
         parts = urlsplit(path)
         encoded = isinstance(body, bytes)
         text = base64.b64encode(body).decode() if isinstance(body, bytes) else body
@@ -319,7 +334,11 @@ class Hitl:
             "rawQueryString": parts.query,
             "headers": dict(headers),
             "queryStringParameters": dict(parse_qsl(parts.query)),
-            "requestContext": {"http": {"method": method, "path": parts.path}, "stage": "$default", "requestId": "test"},
+            "requestContext": {
+                "http": {"method": method, "path": parts.path},
+                "stage": "$default",
+                "requestId": "test",
+            },
             "body": text,
             "isBase64Encoded": encoded,
         }
@@ -343,7 +362,12 @@ class Hitl:
             self._relayed.update(map(_event_key, fresh))
             fresh.sort(key=lambda item: (item["at"]["S"], *_event_key(item)))
             records = [
-                {"eventSource": "aws:dynamodb", "eventName": "INSERT", "eventID": str(number), "dynamodb": {"NewImage": item}}
+                {
+                    "eventSource": "aws:dynamodb",
+                    "eventName": "INSERT",
+                    "eventID": str(number),
+                    "dynamodb": {"NewImage": item},
+                }
                 for number, item in enumerate(fresh)
             ]
             self._deliver("relay", records)
