@@ -1,0 +1,210 @@
+"""The plain client: one method per call of the contract that a flow needs."""
+
+import json
+import math
+import os
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, cast
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util import Retry
+
+from flow_hitl_client.errors import NotConfigured, ServerUnreachable, StillPending, problem_error
+from flow_hitl_client.types import (
+    AutoResponseOverride,
+    CreatedRequest,
+    Decisions,
+    FreeText,
+    HistoryEntry,
+    Problem,
+    Request,
+    ResumeStatus,
+)
+
+LONGEST_WAIT_SECONDS: Final = 20
+
+
+class _BearerAuth(AuthBase):
+    """Sends the key as `auth`, because a bare header would lose against a .netrc entry for the same host."""
+
+    def __init__(self, api_key: str) -> None:
+        self._api_key = api_key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._api_key}"
+        return request
+
+
+class Client:
+    """A connection to one deployment.
+
+    Lost connections, 429 and 5xx are tried again, with growing pauses. That is safe for every call: a request has an
+    id of ours, so that asking twice asks once. Errors: `ProblemError` when the server refuses, `ServerUnreachable`
+    when no answer came.
+    """
+
+    def __init__(
+        self, url: str | None = None, api_key: str | None = None, *, timeout: float = 30.0, retries: int = 4
+    ) -> None:
+        """Connect to `url` with `api_key`, by default FLOW_HITL_URL and FLOW_HITL_API_KEY of the environment.
+
+        `timeout` is in seconds, for one try, and on top of the time that a call is asked to wait. Raises NotConfigured.
+        """
+        self._url = (url or _environment("FLOW_HITL_URL")).rstrip("/")
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._session.auth = _BearerAuth(api_key or _environment("FLOW_HITL_API_KEY"))
+        adapter = HTTPAdapter(
+            max_retries=Retry(
+                total=retries,
+                backoff_factor=0.5,
+                status_forcelist=(429, 500, 502, 503, 504),
+                allowed_methods=None,
+                raise_on_status=False,
+            )
+        )
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def create_request(
+        self,
+        *,
+        flow_id: str,
+        method_name: str,
+        message: str,
+        request_id: str | None = None,
+        flow_name: str | None = None,
+        output: Any = None,
+        emit_options: Sequence[str] | None = None,
+        state: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        history: Sequence[HistoryEntry] | None = None,
+        resume_url: str | None = None,
+        assigned_to_email: str | None = None,
+        auto_response: AutoResponseOverride | Literal["never"] | None = None,
+        sla_target_minutes: int | None = None,
+        free_text: FreeText | None = None,
+    ) -> CreatedRequest:
+        """Ask a person: open a request, and return it with its callback URL.
+
+        `output` is what the person reviews: markdown, or any JSON. What is left out follows the deployment's settings
+        and routing rules. The same `request_id` (a UUID, by default a new one) with the same content returns the first
+        request again. Raises ValidationFailed, TooLarge, IdempotencyMismatch.
+        """
+        optional = {
+            "flow_name": flow_name,
+            "output": output,
+            "emit_options": None if emit_options is None else list(emit_options),
+            "state": state,
+            "metadata": metadata,
+            "history": history,
+            "resume_url": resume_url,
+            "assigned_to_email": assigned_to_email,
+            "auto_response": auto_response,
+            "sla_target_minutes": sla_target_minutes,
+            "free_text": free_text,
+        }
+        body: dict[str, Any] = {
+            "id": request_id or str(uuid.uuid4()),
+            "flow_id": flow_id,
+            "method_name": method_name,
+            "message": message,
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+        if auto_response == "never":
+            body["auto_response"] = None
+        return cast("CreatedRequest", self._call("POST", "/v1/requests", body=body))
+
+    def get_request(self, request_id: str, *, wait: int = 0) -> Request:
+        """Return the request; with `wait` (0 to 20 seconds) the server answers when it is decided, or at the end."""
+        answer = self._call("GET", _path(request_id), query={"wait": wait}, waiting=wait)
+        return cast("Request", answer["request"])
+
+    def wait_for(self, request_id: str, *, timeout: float | None = None) -> Request:
+        """Return the request once it is no longer pending: `response` holds the decision, None if it was cancelled.
+
+        Waits for ever, or for `timeout` seconds and then raises StillPending.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = LONGEST_WAIT_SECONDS if deadline is None else max(0, math.ceil(deadline - time.monotonic()))
+            request = self.get_request(request_id, wait=min(LONGEST_WAIT_SECONDS, left))
+            if request["status"] != "pending":
+                return request
+            if deadline is not None and time.monotonic() >= deadline:
+                raise StillPending(request)
+
+    def cancel(self, request_id: str) -> Request:
+        """Close the request without an answer and return it; raises AlreadyResponded when somebody was faster."""
+        return cast("Request", self._call("DELETE", _path(request_id))["request"])
+
+    def decisions(self, cursor: str | None = None, *, limit: int | None = None, wait: int = 0) -> Decisions:
+        """Return what was decided after `cursor` (None: from the beginning), for a worker that serves many flows.
+
+        A decision may come more than once. With `wait` (0 to 20 seconds) the server holds an empty answer back.
+        """
+        query = {"cursor": cursor, "limit": limit, "wait": wait}
+        return cast("Decisions", self._call("GET", "/v1/decisions", query=query, waiting=wait))
+
+    def report_resume_status(self, request_id: str, status: ResumeStatus, *, detail: str | None = None) -> Request:
+        """Tell the request's timeline how the flow went on, and return the request."""
+        body = {"status": status} if detail is None else {"status": status, "detail": detail}
+        return cast("Request", self._call("POST", f"{_path(request_id)}/resume-status", body=body)["request"])
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        waiting: int = 0,
+    ) -> dict[str, Any]:
+        content = None if body is None else json.dumps(body, allow_nan=False)
+        try:
+            response = self._session.request(
+                method,
+                self._url + path,
+                data=content,
+                headers={"Content-Type": "application/json"} if content else None,
+                params=query,
+                timeout=(self._timeout, self._timeout + waiting),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise ServerUnreachable(f"{method} {self._url}{path}: {error}") from error
+        try:
+            answer = response.json()
+        except requests.JSONDecodeError:
+            answer = None
+        if 200 <= response.status_code < 300 and isinstance(answer, dict):
+            return answer
+        raise problem_error(_problem(response, answer))
+
+
+def _path(request_id: str) -> str:
+    return "/v1/requests/" + quote(request_id, safe="")
+
+
+def _environment(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise NotConfigured(f"set {name} in the environment, or give it to Client()")
+    return value
+
+
+def _problem(response: requests.Response, answer: Any) -> Problem:
+    """Return the problem document of an answer, or one that says what came instead."""
+    if isinstance(answer, dict) and {"type", "title", "status", "detail"} <= answer.keys():
+        return cast("Problem", answer)
+    return {
+        "type": "about:blank",
+        "title": response.reason or "Unexpected answer",
+        "status": response.status_code,
+        "detail": f"{response.url} gave no answer of Flow HITL: {response.text[:200]}",
+    }

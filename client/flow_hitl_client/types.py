@@ -1,0 +1,116 @@
+"""The shapes that the API sends and takes, as the contract names them.
+
+They are plain dictionaries at run time. The server may add fields; times are RFC 3339 texts in UTC.
+"""
+
+from typing import Any, Literal, TypedDict
+
+RequestStatus = Literal["pending", "responded", "cancelled"]
+AssignedBy = Literal["request", "assign_from_input", "assign_to_email", "deployment_creator", "reassignment"]
+RespondedVia = Literal["email", "dashboard", "api", "auto_response"]
+ResumeStatus = Literal["resumed", "resume_failed", "paused_again"]
+FreeText = Literal["accept", "ask_again"]
+
+
+class HistoryEntry(TypedDict):
+    """One earlier step of the flow, shown to the person as context; `at` is an RFC 3339 time."""
+
+    method: str
+    at: str
+    output: Any
+
+
+class AutoResponseOverride(TypedDict):
+    """What a flow asks for when nobody answers within `timeout_minutes` (at least 1)."""
+
+    timeout_minutes: int
+    default_outcome: str
+
+
+class AutoResponse(AutoResponseOverride):
+    """What happens when nobody answers until `due_at`."""
+
+    due_at: str
+
+
+class Response(TypedDict):
+    """The one decision: `feedback` is its first line, `comment` the lines after it (or empty)."""
+
+    outcome: str | None
+    feedback: str
+    comment: str
+    responded_via: RespondedVia
+    responder: str | None
+    responder_verified: bool
+    source: str | None
+    responded_at: str
+    response_seconds: int
+
+
+class Resume(TypedDict):
+    """How far the flow's resumption has come."""
+
+    status: Literal["waiting", "delivered", "failed", "resumed", "resume_failed", "paused_again"]
+    attempts: int
+    last_status: int | None
+
+
+class Request(TypedDict):
+    """One question to one person."""
+
+    id: str
+    status: RequestStatus
+    flow_id: str
+    flow_name: str | None
+    method_name: str
+    message: str
+    output: Any
+    emit_options: list[str]
+    state: dict[str, Any]
+    metadata: dict[str, Any]
+    history: list[HistoryEntry]
+    created_at: str
+    assigned_to_email: str
+    assigned_by: AssignedBy
+    routing_rule: str | None
+    auto_response: AutoResponse | None
+    sla_due_at: str | None
+    warnings: list[str]
+    test: bool
+    response: Response | None
+    resume: Resume | None
+
+
+class CreatedRequest(TypedDict):
+    """A new request, and the URL by which a program may answer it. Whoever knows the URL can answer: keep it secret."""
+
+    request: Request
+    callback_url: str
+
+
+class Decisions(TypedDict):
+    """Decided requests, oldest first, each at least once; `cursor` is where the next call goes on."""
+
+    decisions: list[Request]
+    cursor: str
+
+
+class FieldProblem(TypedDict):
+    """One invalid field, named by a JSON pointer."""
+
+    field: str
+    message: str
+
+
+class Problem(TypedDict, total=False):
+    """A problem document (RFC 9457). The last members are there only for some types of problem."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem]
+    responded_via: RespondedVia
+    responded_at: str
+    outcome: str | None
+    request_status: RequestStatus

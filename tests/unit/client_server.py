@@ -1,0 +1,165 @@
+"""A real HTTP server, with the contract's shapes, for the tests of the client: it keeps requests in memory."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+API_KEY = "hitl_test"
+NOW = "2026-01-14T12:00:00Z"
+
+
+class HitlServer:
+    """Opens, shows, cancels and decides requests; `calls` has every call as (method, path, body)."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, Any]] = []
+        self.reports: list[dict[str, Any]] = []
+        # Answers that come before the real one, as (status, content type, body), to play a broken gateway.
+        self.trouble: list[tuple[int, str, bytes]] = []
+        self._requests: dict[str, dict[str, Any]] = {}
+        self._bodies: dict[str, Any] = {}
+        self._changed = threading.Condition()
+        self.url = ""
+
+    def answer(self, request_id: str, outcome: str | None, feedback: str, comment: str = "") -> Any:
+        """Decide a request as a reviewer does by mail, and return it."""
+        with self._changed:
+            request = self._requests[request_id]
+            request["status"] = "responded"
+            request["resume"] = {"status": "waiting", "attempts": 0, "last_status": None}
+            request["response"] = {
+                "outcome": outcome,
+                "feedback": feedback,
+                "comment": comment,
+                "responded_via": "email",
+                "responder": request["assigned_to_email"],
+                "responder_verified": True,
+                "source": None,
+                "responded_at": NOW,
+                "response_seconds": 0,
+            }
+            self._changed.notify_all()
+            return request
+
+    def dispatch(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, dict[str, Any]]:
+        with self._changed:
+            self.calls.append((method, path, body))
+            match method, path.split("/")[2:]:
+                case "POST", ["requests"]:
+                    return self._create(body)
+                case "GET", ["requests", request_id]:
+                    return self._get(request_id, float(query["wait"]))
+                case "DELETE", ["requests", request_id]:
+                    return self._cancel(request_id)
+                case "POST", ["requests", request_id, "resume-status"]:
+                    self.reports.append({"id": request_id, **body})
+                    return 200, {"request": self._requests[request_id]}
+                case "GET", ["decisions"]:
+                    decided = [request for request in self._requests.values() if request["response"]]
+                    return 200, {"decisions": decided[int(query.get("cursor", 0)) :], "cursor": str(len(decided))}
+        return problem("not-found", 404)
+
+    def _create(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        request_id = body["id"]
+        callback_url = f"{self.url}/v1/callbacks/token"
+        if request_id in self._requests:
+            if body != self._bodies[request_id]:
+                return problem("idempotency-mismatch", 422)
+            return 200, {"request": self._requests[request_id], "callback_url": callback_url}
+        if "approved" not in body.get("emit_options", ["approved"]):
+            return problem("validation", 422, errors=[{"field": "/emit_options", "message": "approved is missing"}])
+        self._bodies[request_id] = body
+        self._requests[request_id] = {
+            "flow_name": None,
+            "output": None,
+            "emit_options": [],
+            "state": {},
+            "metadata": {},
+            "history": [],
+            **{name: value for name, value in body.items() if name not in ("resume_url", "free_text")},
+            "status": "pending",
+            "created_at": NOW,
+            "assigned_to_email": "alice@example.com",
+            "assigned_by": "assign_to_email",
+            "routing_rule": "Content to Alice",
+            "auto_response": None,
+            "sla_due_at": None,
+            "warnings": [],
+            "test": False,
+            "response": None,
+            "resume": None,
+        }
+        return 201, {"request": self._requests[request_id], "callback_url": callback_url}
+
+    def _get(self, request_id: str, wait: float) -> tuple[int, dict[str, Any]]:
+        if request_id not in self._requests:
+            return problem("not-found", 404)
+        request = self._requests[request_id]
+        deadline = time.monotonic() + wait
+        while request["status"] == "pending" and (left := deadline - time.monotonic()) > 0:
+            self._changed.wait(left)
+        return 200, {"request": request}
+
+    def _cancel(self, request_id: str) -> tuple[int, dict[str, Any]]:
+        request = self._requests[request_id]
+        if request["response"]:
+            return problem("already-responded", 409, responded_via="email", responded_at=NOW, outcome="approved")
+        request["status"] = "cancelled"
+        return 200, {"request": request}
+
+
+def problem(slug: str, status: int, **extra: Any) -> tuple[int, dict[str, Any]]:
+    document = {"type": f"urn:flow-hitl:problem:{slug}", "title": slug, "status": status, "detail": "as the test wants"}
+    return status, {**document, **extra}
+
+
+@contextmanager
+def serving() -> Iterator[HitlServer]:
+    """Serve on a free loopback port; `url` is its base address."""
+    hitl = HitlServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if hitl.trouble:
+                self._send(*hitl.trouble.pop(0))
+                return
+            if self.headers["Authorization"] != f"Bearer {API_KEY}":
+                status, answer = problem("unauthorized", 401)
+            else:
+                url = urlsplit(self.path)
+                query = {name: values[0] for name, values in parse_qs(url.query).items()}
+                status, answer = hitl.dispatch(self.command, url.path, query, json.loads(raw) if raw else None)
+            kind = "application/json" if status < 400 else "application/problem+json"
+            self._send(status, kind, json.dumps(answer).encode())
+
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names that http.server looks for
+
+        def _send(self, status: int, kind: str, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    hitl.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield hitl
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
