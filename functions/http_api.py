@@ -5,21 +5,14 @@ import binascii
 import json
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from pydantic import BaseModel, ValidationError
 
 from flow_hitl.domain.errors import FieldError, FlowHitlError, MalformedJson, NotFound, TooLarge, ValidationFailed
 from flow_hitl.telemetry import logger
 
 MAX_BODY_BYTES = 1024 * 1024
-
-_JSON_ERRORS = frozenset({"json_invalid", "json_type"})
-# A deeper path, for a body that nests without end, would only repeat itself.
-_MAX_FIELD_ERRORS = 20
-
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def make_resolver() -> APIGatewayHttpResolver:
@@ -34,19 +27,6 @@ def make_resolver() -> APIGatewayHttpResolver:
 def json_response(status: int, body: Any) -> Response[str]:
     """Return a JSON answer in UTF-8."""
     return Response(status, "application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
-
-
-def parse_body(app: APIGatewayHttpResolver, model: type[_Model]) -> _Model:
-    """Return the request's body as a model; raises TooLarge, MalformedJson, or ValidationFailed naming each field."""
-    try:
-        return model.model_validate_json(body_bytes(app))
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        if found[0]["type"] in _JSON_ERRORS:
-            raise MalformedJson(f"Send a JSON object in UTF-8: {found[0]['msg']}.") from None
-        raise ValidationFailed(
-            [FieldError(_pointer(one["loc"]), _plain(one["msg"])) for one in found[:_MAX_FIELD_ERRORS]]
-        ) from None
 
 
 def body_bytes(app: APIGatewayHttpResolver) -> bytes:
@@ -106,11 +86,3 @@ def _unexpected(error: Exception) -> Response[str]:
 
 def _no_route(_error: Exception) -> Response[str]:
     return problem(NotFound("There is nothing at this path."))
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
-
-
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")

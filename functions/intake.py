@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.access import KeyHolder
@@ -14,8 +14,9 @@ from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
 from flow_hitl.domain.request import Request, Status
 from flow_hitl.domain.times import parse_rfc3339
 from flow_hitl.ports import RequestFilter
+from flow_hitl.services.documents import Document, parse_document
 from flow_hitl.services.open_request import NewRequest
-from functions.http_api import json_response, lambda_entry, make_resolver, parse_body, query_integer
+from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver, query_integer
 
 app = make_resolver()
 
@@ -24,10 +25,8 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MAX_WAIT = 20
 
 
-class ResumeReport(BaseModel):
+class ResumeReport(Document):
     """The body of `POST /v1/requests/{id}/resume-status`."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     status: str
     detail: Annotated[str, Field(max_length=2000)] | None = None
@@ -36,7 +35,7 @@ class ResumeReport(BaseModel):
 @app.post("/v1/requests")
 def open_request() -> Response[str]:
     holder = _holder()
-    opened = current().open_request(holder, parse_body(app, NewRequest), _idempotency_key())
+    opened = current().open_request(holder, parse_document(NewRequest, body_bytes(app)), _idempotency_key())
     callback_url = current().answer_addresses.callback_url(opened.request.head.request_id)
     return json_response(
         201 if opened.created else 200, {"request": opened.request.to_dict(), "callback_url": callback_url}
@@ -70,7 +69,7 @@ def cancel_request(request_id: str) -> Response[str]:
 
 @app.post("/v1/requests/<request_id>/resume-status")
 def report_resume(request_id: str) -> Response[str]:
-    holder, report = _holder(), parse_body(app, ResumeReport)
+    holder, report = _holder(), parse_document(ResumeReport, body_bytes(app))
     return _request(current().report_resume(holder, _id(request_id), report.status, report.detail))
 
 

@@ -3,20 +3,19 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from flow_hitl.domain.access import CallbackHolder
 from flow_hitl.domain.request import Channel, Request
 from flow_hitl.ports import Ids
+from flow_hitl.services.documents import Document
 from flow_hitl.services.record_response import RecordResponse, Submission
 from flow_hitl.signing import web_tokens
 from flow_hitl.signing.keys import KeyRing
 
 
-class CallbackAnswer(BaseModel):
+class CallbackAnswer(Document):
     """The body of `POST {callback_url}`; `responder` is stored as claimed, never as verified."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     feedback: str
     source: Annotated[str, Field(max_length=256)] | None = None

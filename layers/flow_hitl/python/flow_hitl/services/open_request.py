@@ -7,20 +7,19 @@ from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from flow_hitl.domain.access import Action, KeyHolder, authorize
-from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.deployment import Deployment, FreeText
-from flow_hitl.domain.errors import FieldError, IdempotencyMismatch, ValidationFailed
+from flow_hitl.domain.errors import FieldError, IdempotencyMismatch
 from flow_hitl.domain.matching import match_outcome
 from flow_hitl.domain.request import Content, Request, opened
 from flow_hitl.domain.routing import assign
 from flow_hitl.ports import Clock, IdempotencyKey, Ids, RequestStore
+from flow_hitl.services.documents import Document, MailAddress, Minutes, Name, NotBlank, refuse
 
 _KEY_DAYS = 7
-_YEAR_OF_MINUTES = 366 * 24 * 60
 
 
 def _uuid_text(value: str) -> str:
@@ -33,34 +32,14 @@ def _uuid_text(value: str) -> str:
     return parsed
 
 
-def _mail_address(value: str) -> str:
-    if not is_mail_address(value):
-        raise ValueError("must be one plain mail address, for example alice@example.com")
-    return value
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be blank")
-    return value
-
-
-Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_not_blank)]
-Minutes = Annotated[int, Field(ge=1, le=_YEAR_OF_MINUTES)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class AutoResponseWish(_Strict):
+class AutoResponseWish(Document):
     """The auto-response that a request asks for itself."""
 
     timeout_minutes: Minutes
     default_outcome: Name
 
 
-class HistoryEntry(_Strict):
+class HistoryEntry(Document):
     """One earlier round of the flow."""
 
     method: str
@@ -68,23 +47,21 @@ class HistoryEntry(_Strict):
     output: JsonValue = None
 
 
-class NewRequest(_Strict):
+class NewRequest(Document):
     """The body of `POST /v1/requests`; the contract's names, everything else is refused."""
 
     flow_id: Name
     method_name: Name
-    message: Annotated[str, AfterValidator(_not_blank)]
+    message: Annotated[str, NotBlank]
     id: Annotated[str, AfterValidator(_uuid_text)] | None = None
     flow_name: Name | None = None
     output: JsonValue = None
-    emit_options: Annotated[
-        list[Annotated[str, Field(max_length=100), AfterValidator(_not_blank)]], Field(max_length=20)
-    ] = []
+    emit_options: Annotated[list[Annotated[str, Field(max_length=100), NotBlank]], Field(max_length=20)] = []
     state: dict[str, JsonValue] = {}
     metadata: dict[str, JsonValue] = {}
     history: Annotated[list[HistoryEntry], Field(max_length=100)] = []
     resume_url: Annotated[str, Field(max_length=2048)] | None = None
-    assigned_to_email: Annotated[str, AfterValidator(_mail_address)] | None = None
+    assigned_to_email: MailAddress | None = None
     auto_response: AutoResponseWish | None = None
     sla_target_minutes: Minutes | None = None
     free_text: FreeText | None = None
@@ -127,8 +104,7 @@ class OpenRequest:
         authorize(holder, Action.CREATE)
         deployment, now = holder.deployment, self.clock.now()
         errors = [*_resume_url_errors(wish.resume_url, self.insecure_urls_allowed), *_auto_response_errors(wish)]
-        if errors:
-            raise ValidationFailed(errors)
+        refuse(errors)
         auto_response, warnings = _auto_response(wish, deployment)
         content = Content(
             message=wish.message,

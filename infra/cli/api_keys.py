@@ -1,0 +1,117 @@
+"""`flow-hitl api-key`: the keys by which flows and other programs call the API."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from flow_hitl.domain.deployment import ApiKey, Permission
+from flow_hitl.domain.times import parse_rfc3339, rfc3339
+from infra.cli.output import show, table
+from infra.cli.target import Target, deployment_argument, pass_target, target_options
+
+_DAYS = re.compile(r"([1-9][0-9]{0,3})d")
+
+
+def api_key_to_dict(key: ApiKey) -> dict[str, Any]:
+    """Return the contract's API key, which tells nothing of its secret."""
+    return {
+        "id": key.key_id,
+        "name": key.name,
+        "permissions": sorted(key.permissions),
+        "created_at": rfc3339(key.created_at),
+        "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
+    }
+
+
+@click.group("api-key")
+def api_key() -> None:
+    """Issue, list and revoke a deployment's API keys."""
+
+
+@api_key.command()
+@deployment_argument
+@click.option("--name", required=True, help="Who or what uses the key.")
+@click.option(
+    "--permission",
+    "permissions",
+    required=True,
+    multiple=True,
+    type=click.Choice([permission.value for permission in Permission]),
+    help="What the key may do; give it once for each.",
+)
+@click.option("--expires", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 90d.  [never]")
+@target_options
+@pass_target
+def issue(target: Target, deployment_id: int, name: str, permissions: tuple[str, ...], expires: str | None) -> None:
+    """Issue an API key and print it, this once."""
+    if not name.strip():
+        raise click.BadParameter("must not be blank.", param_hint="--name")
+    expires_at = _expiry(expires, target.application.clock.now()) if expires is not None else None
+    wanted = frozenset(Permission(permission) for permission in permissions)
+    issued = target.manage.issue_key(deployment_id, name=name, permissions=wanted, expires_at=expires_at)
+    show(
+        target,
+        {"api_key": api_key_to_dict(issued.api_key), "key": issued.text},
+        f"{_table([issued.api_key])}\n\n{issued.text}",
+        "keep the key where its program reads secrets: it is not shown again. To revoke it: "
+        + target.command(f"api-key revoke {deployment_id} {issued.api_key.key_id}"),
+    )
+
+
+@api_key.command("list")
+@deployment_argument
+@target_options
+@pass_target
+def list_keys(target: Target, deployment_id: int) -> None:
+    """List a deployment's API keys, without their secrets."""
+    keys = sorted(target.manage.show(deployment_id).api_keys.values(), key=lambda key: key.created_at)
+    revoke_one = target.command(f"api-key revoke {deployment_id} KEYID")
+    issue_one = target.command(f"api-key issue {deployment_id} --name NAME --permission create_requests")
+    show(
+        target,
+        {"api_keys": [api_key_to_dict(key) for key in keys]},
+        _table(keys) if keys else "No API keys yet.",
+        revoke_one if keys else issue_one,
+    )
+
+
+@api_key.command()
+@deployment_argument
+@click.argument("key_id", metavar="KEYID")
+@target_options
+@pass_target
+def revoke(target: Target, deployment_id: int, key_id: str) -> None:
+    """Revoke an API key, from the next call on."""
+    revoked = target.manage.revoke_key(deployment_id, key_id)
+    show(
+        target,
+        {"api_key": api_key_to_dict(revoked)},
+        f"Revoked API key {revoked.key_id} ({revoked.name}) of deployment {deployment_id}.",
+        f"see which keys are left: {target.command(f'api-key list {deployment_id}')}",
+    )
+
+
+def _table(keys: list[ApiKey]) -> str:
+    documents = [api_key_to_dict(key) for key in keys]
+    return table(
+        ("key id", "name", "permissions", "created", "expires"),
+        [
+            (one["id"], one["name"], ", ".join(one["permissions"]), one["created_at"], one["expires_at"] or "never")
+            for one in documents
+        ],
+    )
+
+
+def _expiry(text: str, now: datetime) -> datetime:
+    days = _DAYS.fullmatch(text)
+    try:
+        moment = now + timedelta(days=int(days[1])) if days else parse_rfc3339(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is neither a time such as 2027-01-31T12:00:00Z nor days such as 90d.", param_hint="--expires"
+        ) from None
+    if moment <= now:
+        raise click.BadParameter(f"{text} is in the past.", param_hint="--expires")
+    return moment

@@ -1,0 +1,99 @@
+"""`flow-hitl settings` and `flow-hitl rules`: a deployment's configuration, as the contract's JSON documents."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO, TypeVar
+
+import click
+
+from flow_hitl.domain.deployment import Deployment
+from flow_hitl.services.configuration import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from infra.cli.output import show, table
+from infra.cli.target import Target, deployment_argument, pass_target, target_options
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _file_option(command: _Command) -> _Command:
+    return click.option(
+        "--file", required=True, metavar="PATH", type=click.File("rb"), help="The whole document; - for standard input."
+    )(command)
+
+
+@click.group()
+def settings() -> None:
+    """Show and set a deployment's settings."""
+
+
+@settings.command("get")
+@deployment_argument
+@target_options
+@pass_target
+def get_settings(target: Target, deployment_id: int) -> None:
+    """Show the settings; with --json as the document that `set` takes."""
+    _show_settings(target, target.manage.show(deployment_id), _how_to_change(target, "settings", deployment_id))
+
+
+@settings.command("set")
+@deployment_argument
+@_file_option
+@target_options
+@pass_target
+def set_settings(target: Target, deployment_id: int, file: BinaryIO) -> None:
+    """Replace the settings by those of a file; what it leaves out gets its default."""
+    changed = target.manage.set_settings(deployment_id, parse_settings(file.read()))
+    _show_settings(target, changed, f"see who is asked: {target.command(f'rules get {deployment_id}')}")
+
+
+@click.group()
+def rules() -> None:
+    """Show and set a deployment's routing rules."""
+
+
+@rules.command("get")
+@deployment_argument
+@target_options
+@pass_target
+def get_rules(target: Target, deployment_id: int) -> None:
+    """Show the routing rules; with --json as the document that `set` takes."""
+    _show_rules(target, target.manage.show(deployment_id), _how_to_change(target, "rules", deployment_id))
+
+
+@rules.command("set")
+@deployment_argument
+@_file_option
+@target_options
+@pass_target
+def set_rules(target: Target, deployment_id: int, file: BinaryIO) -> None:
+    """Replace all routing rules by those of a file; the first that matches decides."""
+    changed = target.manage.set_rules(deployment_id, parse_rules(file.read()))
+    _show_rules(target, changed, f"see how they are asked: {target.command(f'settings get {deployment_id}')}")
+
+
+def _how_to_change(target: Target, words: str, deployment_id: int) -> str:
+    name = f"{words}.json"
+    get = target.command(f"{words} get {deployment_id} --json")
+    return f"{get} > {name}, edit it, then {target.command(f'{words} set {deployment_id} --file {name}')}"
+
+
+def _show_settings(target: Target, found: Deployment, next_step: str) -> None:
+    document = settings_to_dict(found.settings)
+    show(target, document, table(("setting", "value"), list(_flat(document))), next_step)
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _show_rules(target: Target, found: Deployment, next_step: str) -> None:
+    headings = ("#", "name", "method name", "assign from input", "assign to email")
+    rows = [
+        (number, rule.name, rule.method_pattern, rule.assign_from_input or "-", rule.assign_to_email or "-")
+        for number, rule in enumerate(found.rules, start=1)
+    ]
+    otherwise = f"The deployment's creator, {found.creator_email}, is asked when "
+    text = f"{table(headings, rows)}\n\n{otherwise}these name nobody." if rows else f"{otherwise}there are no rules."
+    show(target, rules_to_dict(found.rules), text, next_step)

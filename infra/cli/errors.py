@@ -1,0 +1,65 @@
+"""What the operator reads when something is wrong: one sentence, and a hint at what to do."""
+
+from typing import IO, Any
+
+import click
+from botocore import exceptions as boto
+
+from flow_hitl.domain.errors import FlowHitlError, MalformedJson, PreconditionFailed, ValidationFailed
+
+_LOCAL_HINT = "add --local if you mean the local stack"
+
+
+class OperatorError(click.ClickException):
+    """An error with a hint; the exit code is 1."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentence and the hint to standard error."""
+        click.echo(f"Error: {self.message}\nHint: {self.hint}", file=file, err=file is None)
+
+
+class OperatorGroup(click.Group):
+    """A group of commands whose services and AWS may fail in ways that the operator can mend."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FlowHitlError as error:
+            raise _of_service(error) from error
+        except (boto.BotoCoreError, boto.ClientError) as error:
+            raise _of_aws(error) from error
+
+
+def _of_service(error: FlowHitlError) -> OperatorError:
+    if isinstance(error, ValidationFailed):
+        fields = "".join(f"\n  {one.field or '/'}: {one.message}" for one in error.errors)
+        hint = (
+            "Correct each field and run the command again; the same command with `get` and --json prints a valid file."
+        )
+        return OperatorError(f"The file is not valid, and nothing was changed.{fields}", hint)
+    if isinstance(error, MalformedJson):
+        return OperatorError(error.detail, "Correct the file and run the command again; nothing was changed.")
+    if isinstance(error, PreconditionFailed):
+        return OperatorError(error.detail, "Run the command again; nothing was changed.")
+    hint = "`flow-hitl deployment list` and `flow-hitl api-key list ID` show what there is."
+    return OperatorError(error.detail, hint)
+
+
+def _of_aws(error: boto.BotoCoreError | boto.ClientError) -> OperatorError:
+    if isinstance(error, boto.NoCredentialsError):
+        return OperatorError("There are no AWS credentials.", f"Set AWS_PROFILE or sign in to AWS, or {_LOCAL_HINT}.")
+    if isinstance(error, boto.NoRegionError):
+        return OperatorError("No AWS region is chosen.", f"Set AWS_DEFAULT_REGION or AWS_PROFILE, or {_LOCAL_HINT}.")
+    if isinstance(error, (boto.ConnectionError, boto.HTTPClientError)):
+        return OperatorError(
+            "AWS could not be reached.", "Check the network and the region; with --local, that `make local` still runs."
+        )
+    if isinstance(error, boto.ClientError):
+        details = error.response.get("Error", {})
+        sentence = f"AWS refused {error.operation_name} with {details.get('Code')}: {details.get('Message')}"
+        return OperatorError(sentence, "Check that these credentials are of the stack's account and may do this.")
+    return OperatorError(f"AWS could not be asked: {error}", "Check the AWS credentials, profile and region.")

@@ -1,0 +1,20 @@
+"""`flow-hitl`: what an operator does to a stack, on AWS or on the local stack."""
+
+import click
+
+from infra.cli.api_keys import api_key
+from infra.cli.configuration import rules, settings
+from infra.cli.deployments import deployment, resume_secret
+from infra.cli.errors import OperatorGroup
+from infra.cli.redrive import redrive
+from infra.cli.target import target_options
+
+
+@click.group(cls=OperatorGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@target_options
+def main() -> None:
+    """Create deployments, issue their API keys, and set their settings and routing rules."""
+
+
+for command in (deployment, api_key, settings, rules, resume_secret, redrive):
+    main.add_command(command)

@@ -1,0 +1,41 @@
+"""How commands print: tables of plain text or JSON on standard output, what to do next on standard error."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from infra.cli.target import Target
+
+
+def show(target: Target, document: Any, text: str, next_step: str) -> None:
+    """Print the document as JSON if the operator asked for it, else the text and what to do next.
+
+    The next step goes to standard error, so that standard output can be kept or piped as it is.
+    """
+    if target.as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    click.echo(text)
+    click.echo(f"\nNext: {next_step}", err=True)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return rows in columns as wide as their longest cell, under headings."""
+    lines = [[heading.upper() for heading in headings], *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def facts(pairs: Sequence[tuple[str, object]]) -> str:
+    """Return names with their values, one a line."""
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join(f"{name.ljust(width)}  {_cell(value)}" for name, value in pairs)
+
+
+def _cell(value: object) -> str:
+    """Return a value on one line: text as it is, all else as JSON spells it, so that it can be put into a file."""
+    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value)

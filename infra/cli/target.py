@@ -1,0 +1,139 @@
+"""Which stack a command works on, and how it prints: the options and arguments that commands share."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from botocore.exceptions import ClientError
+
+from infra.cli.errors import OperatorError
+
+if TYPE_CHECKING:
+    from flow_hitl.bootstrap import Application
+    from flow_hitl.services.manage_deployments import ManageDeployments
+
+DEFAULT_STACK = "flow-hitl"
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass
+class Target:
+    """The stack that a command was pointed at, wired when it is first needed."""
+
+    local: bool = False
+    stack: str | None = None
+    as_json: bool = False
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """The core stack's outputs; raises OperatorError that says where they were looked for."""
+        if self.local and self.stack is not None:
+            raise click.UsageError("Give --local or --stack, not both.")
+        return _local_outputs() if self.local else _stack_outputs(self.stack or DEFAULT_STACK)
+
+    @cached_property
+    def application(self) -> "Application":
+        """All services of the stack."""
+        from pydantic import ValidationError
+
+        from flow_hitl.adapters.system import RandomIds, SystemClock, jitter
+        from flow_hitl.bootstrap import Application
+        from infra.outputs import settings_from_outputs
+
+        try:
+            settings = settings_from_outputs(self.outputs)
+        except ValidationError as error:
+            missing = ", ".join(str(one["loc"][0]) for one in error.errors())
+            raise OperatorError(
+                f"The stack's outputs lack {missing}.", "Name the core stack, and deploy it with this version."
+            ) from error
+        return Application(settings, SystemClock(), RandomIds(), jitter)
+
+    @property
+    def manage(self) -> "ManageDeployments":
+        """The service that changes deployments."""
+        return self.application.manage_deployments
+
+    def command(self, words: str) -> str:
+        """Return a command line of ours that works on the same stack."""
+        choice = " --local" if self.local else f" --stack {self.stack}" if self.stack else ""
+        return f"flow-hitl {words}{choice}"
+
+
+pass_target = click.make_pass_decorator(Target, ensure=True)
+
+
+def target_options(command: _Command) -> _Command:
+    """Add --local, --stack and --json, which may stand before or after the command's name."""
+    options = (
+        click.option(
+            "--local",
+            is_flag=True,
+            expose_value=False,
+            callback=_remember,
+            help="Work on the local stack that `make local` runs.",
+        ),
+        click.option(
+            "--stack",
+            metavar="NAME",
+            expose_value=False,
+            callback=_remember,
+            help=f"Work on this CloudFormation stack, with the usual AWS credentials and region.  [default: "
+            f"{DEFAULT_STACK}]",
+        ),
+        click.option(
+            "--json", "as_json", is_flag=True, expose_value=False, callback=_remember, help="Print JSON, for programs."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def deployment_argument(command: _Command) -> _Command:
+    """Add the argument ID: a deployment's number, as `deployment_id`."""
+    return click.argument("deployment_id", metavar="ID", type=click.IntRange(min=1))(command)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: bool | str | None) -> None:
+    # The options of an inner command must not undo what stood before its name.
+    if value:
+        setattr(context.ensure_object(Target), str(parameter.name), value)
+
+
+def _local_outputs() -> Mapping[str, str]:
+    from infra.local.emulator import use_emulator_credentials
+    from infra.local.state import local_home, operator_path, read_operator
+
+    try:
+        operator = read_operator(local_home())
+    except FileNotFoundError as error:
+        raise OperatorError(
+            f"No local stack is running: there is no {operator_path(local_home())}.",
+            "Start one with `make local`, and leave it running.",
+        ) from error
+    use_emulator_credentials()
+    os.environ |= {"AWS_ENDPOINT_URL": operator.endpoint_url, "AWS_DEFAULT_REGION": operator.region}
+    return operator.outputs
+
+
+def _stack_outputs(name: str) -> Mapping[str, str]:
+    from flow_hitl.adapters.aws import client
+    from flow_hitl.adapters.dynamodb import error_code
+
+    cloudformation = client("cloudformation")
+    try:
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        # CloudFormation's way to say that there is none.
+        if error_code(error) != "ValidationError":
+            raise
+        raise OperatorError(
+            f"There is no stack {name} in {cloudformation.meta.region_name}.",
+            "Name it with --stack, choose AWS_PROFILE or AWS_DEFAULT_REGION, or add --local for the local stack.",
+        ) from error
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -1,0 +1,17 @@
+"""The names of the core stack's outputs, and how the settings are read back from them."""
+
+from collections.abc import Mapping
+
+from flow_hitl.settings import Settings
+
+
+def output_name(name: str) -> str:
+    """Return the output's name for a name in snake case: `email_queue_url` is `EmailQueueUrl`."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def settings_from_outputs(outputs: Mapping[str, str]) -> Settings:
+    """Rebuild the functions' settings from the outputs of a deployed core stack; raises pydantic's ValidationError."""
+    return Settings(
+        **{name: outputs[output_name(name)] for name in Settings.model_fields if output_name(name) in outputs}
+    )

@@ -1,0 +1,71 @@
+"""JSON documents from outside: strict types that several of them share, and errors that name the field."""
+
+from collections.abc import Iterable
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from flow_hitl.domain.address import is_mail_address
+from flow_hitl.domain.errors import FieldError, MalformedJson, ValidationFailed
+
+_YEAR_OF_MINUTES = 366 * 24 * 60
+# A body that is wrong all over needs no more to be put right.
+_MAX_FIELD_ERRORS = 20
+_PLAIN_MESSAGES = {
+    "extra_forbidden": "is no field of this document",
+    "missing": "is missing",
+    "model_type": "must be a JSON object",
+}
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _mail_address(value: str) -> str:
+    if not is_mail_address(value):
+        raise ValueError("must be one plain mail address, for example alice@example.com")
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    return value
+
+
+NotBlank = AfterValidator(_not_blank)
+Name = Annotated[str, Field(min_length=1, max_length=256), NotBlank]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+Minutes = Annotated[int, Field(ge=1, le=_YEAR_OF_MINUTES)]
+
+
+class Document(BaseModel):
+    """A JSON object: no conversions, no unknown fields."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def parse_document(model: type[_Model], text: str | bytes) -> _Model:
+    """Return the document that a JSON text holds; raises MalformedJson, or ValidationFailed naming each wrong field."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        if found[0]["type"] == "json_invalid":
+            raise MalformedJson(f"This is no JSON in UTF-8: {found[0]['msg']}.") from None
+        refuse(FieldError(_pointer(one["loc"]), _message(one["type"], one["msg"])) for one in found)
+        raise
+
+
+def refuse(errors: Iterable[FieldError]) -> None:
+    """Raise ValidationFailed with the first of these errors, if there are any."""
+    found = list(errors)[:_MAX_FIELD_ERRORS]
+    if found:
+        raise ValidationFailed(found)
+
+
+def _message(kind: str, message: str) -> str:
+    return _PLAIN_MESSAGES.get(kind, message.removeprefix("Value error, "))
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
