@@ -1,0 +1,246 @@
+"""Raw mails read within fixed limits: the standard library finds the parts, mail-parser decodes the ones we read."""
+
+import base64
+import email
+import email.policy
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from email.message import Message
+
+import mailparser  # type: ignore[import-untyped]
+from mailparser.utils import decode_header_part  # type: ignore[import-untyped]
+
+from flow_hitl.adapters.html_reply import html_to_text
+from flow_hitl.domain.inbound import InboundMail, UnreadableMail, automatic_reason
+from flow_hitl.domain.matching import split_answer
+from flow_hitl.domain.reply import extract_reply
+
+MAX_BYTES = 10_000_000
+MAX_HEADER_BYTES = 128 * 1024
+MAX_PART_HEADER_BYTES = 8 * 1024
+MAX_LINES = 400_000
+MAX_BOUNDARY_LINES = 2_000
+MAX_CONTAINERS = 60
+MAX_ENCODED_WORDS = 50
+MAX_TEXT = 250_000
+
+_HEADER_END = re.compile(rb"\r\n\r\n|\n\r?\n")
+_FROM_LINE = re.compile(r"(?im)^from[ \t]*:((?:[^\n]|\n[ \t])*)")
+_CONTAINER = re.compile(rb"boundary[ \t\r\n]*[*=]|message/|multipart/digest", re.IGNORECASE)
+_CONTENT_HEADER = re.compile(rb"^content-[a-z-]{1,30}[ \t]*:(?:[^\r\n]|\r?\n[ \t])*", re.IGNORECASE | re.MULTILINE)
+_LOST_BOUNDARY = re.compile(r"^--([^\r\n]{1,70}?)[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
+# Codecs of Python's own that are no charsets of mail; some of them take quadratic time.
+_NO_CHARSETS = frozenset(("punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"))
+# What clients send under these names is the larger set.
+_WIDER_CHARSETS = {
+    "us-ascii": "utf-8",
+    "ascii": "utf-8",
+    "unknown-8bit": "utf-8",
+    "iso-8859-1": "cp1252",
+    "iso-8859-8-i": "iso-8859-8",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc-kr": "cp949",
+    "ks-c-5601-1987": "cp949",
+    "shift-jis": "cp932",
+    "x-sjis": "cp932",
+    "big5": "big5hkscs",
+    "windows-874": "cp874",
+}
+_BODY_TYPES = ("text/plain", "text/html")
+
+
+def parse_mail(raw: bytes) -> InboundMail:
+    """Return a raw mail's headers and text; raises UnreadableMail for one beyond our limits.
+
+    Text of attachments and attached messages is never read. Where a mail has only HTML, `text` is made from it, with
+    what is marked as quoted behind `>`.
+    """
+    header_bytes = _within_limits(raw)
+    try:
+        message = email.message_from_bytes(raw, policy=email.policy.compat32)
+        return _read(message, header_bytes)
+    # What the two parsers are known to raise on hostile input; anything else is a bug of ours and shall be seen.
+    except (AttributeError, IndexError, KeyError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise UnreadableMail(f"the mail cannot be parsed ({type(error).__name__})") from error
+
+
+def answer_text(mail: InboundMail) -> str:
+    """Return what the sender wrote, or "" if that is not certain.
+
+    Where a mail says it twice, as text and as HTML, both must yield the same beginning: they differ when one of them
+    lacks the marks that tell own text from quoted, and then nobody knows which.
+    """
+    from_text = extract_reply(mail.text)
+    if mail.html is None:
+        return from_text
+    from_html = extract_reply(mail.html)
+    first, second = _essence(_first_line(from_text)), _essence(_first_line(from_html))
+    if first == second:
+        return from_text
+    # Plain text breaks long lines, HTML shows the line as it was written.
+    return from_html if first and second and (second.startswith(first) or first.startswith(second)) else ""
+
+
+def _within_limits(raw: bytes) -> bytes:
+    if len(raw) > MAX_BYTES:
+        raise UnreadableMail(f"the mail is larger than {MAX_BYTES // 1_000_000} MB")
+    end = _HEADER_END.search(raw, 0, MAX_HEADER_BYTES + 4)
+    if end is None and len(raw) > MAX_HEADER_BYTES:
+        raise UnreadableMail(f"the mail has more than {MAX_HEADER_BYTES // 1024} KB of headers")
+    header_bytes = raw[: end.start()] if end else raw
+    if b"\0" in header_bytes or b"\r" in header_bytes.replace(b"\r\n", b"\n"):
+        # Parsers disagree about where such a header ends, and so about who sent the mail.
+        raise UnreadableMail("the headers hold NUL or a bare carriage return")
+    if raw.count(b"\n") > MAX_LINES:
+        raise UnreadableMail("the mail has too many lines")
+    if raw.count(b"\n--") > MAX_BOUNDARY_LINES:
+        raise UnreadableMail("the mail has too many parts")
+    if sum(1 for _ in _CONTAINER.finditer(raw)) > MAX_CONTAINERS:
+        raise UnreadableMail("the mail is nested too deep")
+    if any(len(match[0]) > MAX_PART_HEADER_BYTES for match in _CONTENT_HEADER.finditer(raw)):
+        raise UnreadableMail("a part of the mail has too long headers")
+    return header_bytes
+
+
+def _read(message: Message, header_bytes: bytes) -> InboundMail:
+    headers = [(name, str(value)) for name, value in message.items()]
+    subject = _decoded(message.get("Subject"))
+    bodies = list(_bodies(message))
+    return InboundMail(
+        from_headers=_from_headers(message, header_bytes),
+        subject=subject,
+        message_id=_one_line(str(message.get("Message-ID", ""))),
+        automatic=automatic_reason(headers, list(_content_types(message)), subject),
+        text="\n\n".join(body.text for body in bodies),
+        html="\n\n".join(body.html or body.text for body in bodies) if any(body.html for body in bodies) else None,
+    )
+
+
+def _from_headers(message: Message, header_bytes: bytes) -> tuple[str, ...]:
+    text = header_bytes.decode("utf-8", "replace").replace("\r\n", "\n")
+    found = tuple(value.strip() for value in _FROM_LINE.findall(text))
+    # A From that only one of the two readings sees is a From that SES may have read differently too.
+    return found if len(found) == len(message.get_all("From", [])) else ()
+
+
+def _content_types(message: Message) -> Iterator[str]:
+    for part in message.walk():
+        kind = part.get_content_type()
+        method = str(part.get_param("method", "")).lower() if kind == "text/calendar" else ""
+        yield f"{kind};{method}" if method else kind
+
+
+@dataclass(frozen=True)
+class _Body:
+    """One thing said in a mail: as plain text, and what its HTML reads as if it was said so too."""
+
+    text: str
+    html: str | None
+
+
+def _bodies(part: Message) -> Iterator[_Body]:
+    kind = part.get_content_type()
+    if (
+        part.get_content_maintype() == "message"
+        or part.get_content_disposition() == "attachment"
+        or part.get_filename()
+    ):
+        return
+    if part.get_content_maintype() == "multipart":
+        children = part.get_payload() if part.is_multipart() else _without_lost_boundary(part)
+        said = [list(_bodies(child)) for child in children if isinstance(child, Message)]
+        if kind == "multipart/alternative":
+            yield from _one_of(said)
+        else:
+            yield from (body for bodies in said for body in bodies)
+    elif kind in _BODY_TYPES:
+        text = _decoded_text(part, kind)
+        if kind == "text/html":
+            text = html_to_text(text)
+        if text.strip():
+            yield _Body(text, text if kind == "text/html" else None)
+
+
+def _one_of(alternatives: Sequence[Sequence[_Body]]) -> Iterator[_Body]:
+    plain = next((said for said in alternatives if said and not any(body.html for body in said)), None)
+    marked = next((said for said in alternatives if any(body.html for body in said)), None)
+    if chosen := plain or marked:
+        html = "\n\n".join(body.html or body.text for body in marked) if marked else None
+        yield _Body("\n\n".join(body.text for body in chosen), html)
+
+
+def _without_lost_boundary(part: Message) -> Sequence[object]:
+    """Return the parts of a multipart whose header names no boundary, or not the one that is used."""
+    payload = part.get_payload()
+    match = _LOST_BOUNDARY.search(payload) if isinstance(payload, str) else None
+    if match is None or '"' in match[1] or "\\" in match[1]:
+        return ()
+    found = email.message_from_string(f'Content-Type: multipart/mixed; boundary="{match[1]}"\n\n{payload}')
+    children = found.get_payload()
+    return children if found.is_multipart() and isinstance(children, list) else ()
+
+
+def _decoded_text(part: Message, kind: str) -> str:
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes):
+        return ""
+    # As base64, because mail-parser takes 7-bit text for decoded, which ISO-2022-JP is not.
+    leaf = Message()
+    leaf["Content-Type"] = f'{kind}; charset="{_charset(part)}"'
+    leaf["Content-Transfer-Encoding"] = "base64"
+    leaf.set_payload(base64.b64encode(content[:MAX_TEXT]).decode("ascii"))
+    parsed = mailparser.MailParser(leaf)
+    parsed.parse()
+    text = "\n".join(parsed.text_html if kind == "text/html" else parsed.text_plain).replace("\r\n", "\n")
+    if kind == "text/plain" and str(part.get_param("format", "")).lower() == "flowed":
+        text = _unfolded(text, delete_space=str(part.get_param("delsp", "")).lower() == "yes")
+    return text
+
+
+def _charset(part: Message) -> str:
+    name = (part.get_content_charset() or "utf-8").replace("_", "-")
+    if name in _NO_CHARSETS or not re.fullmatch(r"[a-z0-9.:+-]{1,40}", name):
+        return "utf-8"
+    return _WIDER_CHARSETS.get(name, name)
+
+
+def _unfolded(text: str, *, delete_space: bool) -> str:
+    """Return `format=flowed` text with its paragraphs as single lines (RFC 3676)."""
+    lines: list[str] = []
+    last_depth, flows = 0, False
+    for line in text.split("\n"):
+        rest = line.lstrip(">")
+        depth = len(line) - len(rest)
+        rest = rest.removeprefix(" ")
+        is_delimiter = rest == "-- "
+        if flows and depth == last_depth and not is_delimiter:
+            lines[-1] += rest
+        else:
+            lines.append("> " * depth + rest)
+        flows = rest.endswith(" ") and not is_delimiter
+        if flows and delete_space:
+            lines[-1] = lines[-1][:-1]
+        last_depth = depth
+    return "\n".join(lines)
+
+
+def _decoded(header: object) -> str:
+    raw = "" if header is None else _one_line(str(header))
+    return raw if raw.count("=?") > MAX_ENCODED_WORDS else _one_line(decode_header_part(raw))
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:1000]).split())
+
+
+def _first_line(text: str) -> str:
+    return split_answer(text)[0]
+
+
+def _essence(line: str) -> str:
+    # A link shows its address in plain text only, and bold its asterisks.
+    bare = re.sub(r"<[^<>]*>|\[[^\[\]]*\]|https?://\S+", "", line)
+    return "".join(c for c in unicodedata.normalize("NFKC", bare).casefold() if c.isalnum()) or "".join(line.split())
