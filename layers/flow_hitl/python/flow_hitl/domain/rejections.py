@@ -13,6 +13,7 @@ class RejectionReason(StrEnum):
 
     NOT_AN_OPTION = "not_an_option"
     NO_ANSWER_FOUND = "no_answer_found"
+    UNREADABLE = "unreadable"
     SENDER_MISMATCH = "sender_mismatch"
     SENDER_UNPROVEN = "sender_unproven"
     EXPIRED = "expired"
@@ -21,7 +22,12 @@ class RejectionReason(StrEnum):
 
 
 REPLY_CAN_HELP = frozenset(
-    {RejectionReason.NOT_AN_OPTION, RejectionReason.NO_ANSWER_FOUND, RejectionReason.SENDER_MISMATCH}
+    {
+        RejectionReason.NOT_AN_OPTION,
+        RejectionReason.NO_ANSWER_FOUND,
+        RejectionReason.UNREADABLE,
+        RejectionReason.SENDER_MISMATCH,
+    }
 )
 """The reasons after which another reply can succeed, so that the mail carries the reply address again."""
 

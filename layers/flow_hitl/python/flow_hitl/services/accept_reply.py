@@ -45,12 +45,12 @@ from flow_hitl.ports import (
     TakenAlready,
 )
 from flow_hitl.services.change_request import ChangeRequest
-from flow_hitl.services.record_response import RecordResponse, Submission
+from flow_hitl.services.record_response import MAX_ANSWER_CHARS, RecordResponse, Submission
 from flow_hitl.signing import reply_address
 from flow_hitl.signing.keys import KeyRing
 from flow_hitl.signing.reply_address import ReplyToken
 
-_MAX_BYTES = 40 * 1024 * 1024
+_MAX_BYTES = 10_000_000
 _QUOTED_CHARS = 200
 
 
@@ -91,8 +91,8 @@ class AcceptReply:
         try:
             token = self._token(receipt)
             head = self._authorized_head(token)
-            mail = self._mail(receipt, head)
             try:
+                mail = self._mail(receipt, head)
                 self._decide(receipt, mail, token, head)
             except Rejected as rejected:
                 self._reject(receipt, head, rejected)
@@ -128,12 +128,14 @@ class AcceptReply:
         for name, verdict in (("virus", receipt.virus), ("spam", receipt.spam)):
             if verdict == FAIL:
                 raise Discarded(f"{name} check failed", head.request_id)
+        if receipt.null_sender:
+            raise Discarded("automatic: no envelope sender", head.request_id)
         try:
             mail = self.parser.parse_mail(self.mails.read(receipt.key, _MAX_BYTES))
         except (UnreadableMail, TooLarge) as error:
-            raise Discarded(f"unreadable: {error}", head.request_id) from None
-        if mail.automatic or receipt.null_sender:
-            raise Discarded(f"automatic: {mail.automatic or 'no envelope sender'}", head.request_id)
+            raise Rejected(RejectionReason.UNREADABLE, why=str(error)) from None
+        if mail.automatic:
+            raise Discarded(f"automatic: {mail.automatic}", head.request_id)
         return mail
 
     def _decide(self, receipt: Receipt, mail: InboundMail, token: ReplyToken, head: Head) -> None:
@@ -156,7 +158,8 @@ class AcceptReply:
             actor=ProvenAddress(verdict.address),
             via=Channel.EMAIL,
             decision_id=f"mail/{receipt.message_id}",
-            text=answer,
+            # What is longer stays in the mail bucket; a mail of megabytes must not stop the flow.
+            text=answer[:MAX_ANSWER_CHARS],
             responder=head.assigned_to_email,
             responder_verified=True,
         )

@@ -11,7 +11,7 @@ from flow_hitl.domain.request import Answer, Channel, Head, Request, Response, S
 from flow_hitl.ports import Clock, Ids, RequestStore
 
 _ROUNDS = 8
-_MAX_CHARS = 50_000
+MAX_ANSWER_CHARS = 50_000
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def interpret(submission: Submission, head: Head) -> Answer:
     feedback, comment = split_answer(submission.text)
     if not feedback:
         raise ValidationFailed([FieldError("/feedback", "must not be blank")])
-    if len(submission.text) > _MAX_CHARS:
-        raise ValidationFailed([FieldError("/feedback", f"must not be longer than {_MAX_CHARS} characters")])
+    if len(submission.text) > MAX_ANSWER_CHARS:
+        raise ValidationFailed([FieldError("/feedback", f"must not be longer than {MAX_ANSWER_CHARS} characters")])
     outcome = submission.outcome
     if outcome is None:
         outcome = match_outcome(feedback, head.emit_options)
