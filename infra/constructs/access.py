@@ -1,0 +1,182 @@
+"""What each function may do: exact actions on exact resources, written out by hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from aws_cdk import CfnResource, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.constructs.data import AUDIT_MUTATIONS, MAIL_PREFIX, Data
+from infra.constructs.queues import Queues
+from infra.constructs.scheduling import Scheduling
+from infra.options import Options
+
+CONTENT_PREFIX = "content/"
+
+
+@dataclass(frozen=True)
+class Right:
+    """One statement of a function's policy, and the findings about its wildcard that we accept, with the reason."""
+
+    statement: iam.PolicyStatement
+    accepted_findings: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Access(Construct):
+    """The policy statements of each function, one method per function."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, data: Data, queues: Queues, scheduling: Scheduling, options: Options
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.data = data
+        self.queues = queues
+        self.scheduling = scheduling
+        self.options = options
+
+    def intake(self) -> list[Right]:
+        """Open, read, list and cancel requests; store large content."""
+        requests = self.data.requests
+        return [
+            *self._decide(("dynamodb:ConditionCheckItem", "dynamodb:BatchGetItem")),
+            _allow(("dynamodb:Query",), requests.index_arns),
+            _objects("s3:PutObject", self.data.content, CONTENT_PREFIX),
+            self._read_secret(),
+        ]
+
+    def respond(self) -> list[Right]:
+        """Record an answer that came by API."""
+        return [*self._decide(), self._read_secret()]
+
+    def dashboard(self) -> list[Right]:
+        """Show a request and record an answer that came from the page."""
+        return [*self._decide(), self._read_secret()]
+
+    def inbound_mail(self) -> list[Right]:
+        """Read a mail and record the answer in it."""
+        return [
+            *self._decide(),
+            self._read_secret(),
+            _objects("s3:GetObject", self.data.mail, MAIL_PREFIX),
+            _consume(self.queues.inbound_mail.queue),
+        ]
+
+    def deadline(self) -> list[Right]:
+        """Record the default answer when the time is up; put back what fired early."""
+        queue = self.queues.deadline.queue
+        return [*self._decide(), _consume(queue), _send(queue)]
+
+    def relay(self) -> list[Right]:
+        """Turn audit events into messages and schedules; it reads no table."""
+        queues = self.queues
+        audit = self.data.audit.table
+        stream = str(audit.table_stream_arn)
+        return [
+            _allow(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), [stream]),
+            Right(
+                iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=["*"]),
+                ("AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions"),
+                "Lambda's poller lists streams, which DynamoDB does not restrict to one table.",
+            ),
+            _consume(queues.relay_retry.queue),
+            _send(
+                queues.email.queue,
+                queues.resume.queue,
+                queues.deadline.queue,
+                queues.relay_retry.queue,
+                queues.stream_dead_letters,
+            ),
+            Right(
+                iam.PolicyStatement(
+                    actions=["scheduler:CreateSchedule"], resources=[self.scheduling.schedule_arn_pattern]
+                ),
+                (self.scheduling.schedule_wildcard_finding,),
+                "The relay names each schedule after the event that it is for.",
+            ),
+            Right(
+                iam.PolicyStatement(
+                    actions=["iam:PassRole"],
+                    resources=[self.scheduling.role.role_arn],
+                    conditions={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
+                )
+            ),
+            self._never_change_audit(),
+        ]
+
+    def send_email(self) -> list[Right]:
+        """Send a request's mail from the one address; a mail that we format ourselves needs `SendRawEmail`."""
+        stack = Stack.of(self)
+        identity = stack.format_arn(service="ses", resource="identity", resource_name=self.options.sender_domain)
+        configuration_set = stack.format_arn(
+            service="ses", resource="configuration-set", resource_name=self.options.stack_name
+        )
+        return [
+            *self._decide(),
+            self._read_secret(),
+            _allow(("ses:SendEmail", "ses:SendRawEmail"), [identity, configuration_set]),
+            _consume(self.queues.email.queue),
+        ]
+
+    def resume_flow(self) -> list[Right]:
+        """Deliver a decision to the flow; set the pause before the next attempt itself."""
+        queue = self.queues.resume.queue
+        return [
+            *self._decide(),
+            self._read_secret(),
+            _consume(queue),
+            _allow(("sqs:ChangeMessageVisibility",), [queue.queue_arn]),
+        ]
+
+    def _decide(self, more_on_requests: Sequence[str] = ()) -> list[Right]:
+        """Return what every function needs that reads a request and changes it together with its audit event."""
+        data = self.data
+        return [
+            _allow(
+                ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", *more_on_requests),
+                [data.requests.table.table_arn],
+            ),
+            _allow(("dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"), [data.audit.table.table_arn]),
+            _allow(("dynamodb:GetItem",), [data.deployments.table.table_arn]),
+            _objects("s3:GetObject", data.content, CONTENT_PREFIX),
+            self._never_change_audit(),
+        ]
+
+    def _read_secret(self) -> Right:
+        return _allow(("secretsmanager:GetSecretValue",), [self.data.secret_arn])
+
+    def _never_change_audit(self) -> Right:
+        return Right(
+            iam.PolicyStatement(
+                sid="AuditEventsAreNeverChanged",
+                effect=iam.Effect.DENY,
+                actions=list(AUDIT_MUTATIONS),
+                resources=[self.data.audit.table.table_arn],
+            )
+        )
+
+
+def _allow(actions: Sequence[str], resources: Sequence[str]) -> Right:
+    return Right(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def _objects(action: str, bucket: s3.Bucket, prefix: str) -> Right:
+    logical_id = Stack.of(bucket).get_logical_id(cast("CfnResource", bucket.node.default_child))
+    return Right(
+        iam.PolicyStatement(actions=[action], resources=[bucket.arn_for_objects(f"{prefix}*")]),
+        (f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{prefix}*]",),
+        "Objects are named at run time; the wildcard stays under the one prefix.",
+    )
+
+
+def _send(*queues: sqs.IQueue) -> Right:
+    return _allow(("sqs:SendMessage",), [queue.queue_arn for queue in queues])
+
+
+def _consume(queue: sqs.IQueue) -> Right:
+    """Return what Lambda's poller does in the function's name."""
+    return _allow(("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"), [queue.queue_arn])

@@ -1,0 +1,139 @@
+"""Where everything is kept: the three tables, the two buckets and the signing secret."""
+
+from typing import cast
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infra.constructs.findings import accept
+from infra.options import Options
+from infra.tables import AUDIT, DEPLOYMENTS, REQUESTS, Key, Table
+
+AUDIT_MUTATIONS = (
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:PartiQLInsert",
+    "dynamodb:PartiQLUpdate",
+    "dynamodb:PartiQLDelete",
+)
+MAIL_PREFIX = "inbound/"
+MAIL_RETENTION = Duration.days(30)
+
+ATTRIBUTE_TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER}
+
+
+class DataTable(Construct):
+    """One table as `infra.tables` declares it, on demand, encrypted and restorable to any point in time."""
+
+    def __init__(self, scope: Construct, construct_id: str, table: Table, options: Options) -> None:
+        super().__init__(scope, construct_id)
+        self.declaration = table
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=_attribute(table.partition),
+            sort_key=_attribute(table.sort),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=options.removal == "retain",
+            removal_policy=removal_policy(options),
+            time_to_live_attribute=table.ttl_attribute,
+            stream=dynamodb.StreamViewType.NEW_IMAGE if table.streams_new_images else None,
+        )
+        for index in table.indexes:
+            self.table.add_global_secondary_index(
+                index_name=index.name,
+                partition_key=_attribute(index.partition),
+                sort_key=_attribute(index.sort),
+                projection_type=dynamodb.ProjectionType.INCLUDE if index.carries else dynamodb.ProjectionType.KEYS_ONLY,
+                non_key_attributes=list(index.carries) or None,
+            )
+
+    @property
+    def index_arns(self) -> list[str]:
+        """The ARN of each index, so that no role needs a wildcard."""
+        return [f"{self.table.table_arn}/index/{index.name}" for index in self.declaration.indexes]
+
+
+class Data(Construct):
+    """Tables, buckets and the secret that signs reply addresses and links."""
+
+    def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
+        super().__init__(scope, construct_id)
+        self.requests = DataTable(self, "Requests", REQUESTS, options)
+        self.audit = DataTable(self, "Audit", AUDIT, options)
+        self.deployments = DataTable(self, "Deployments", DEPLOYMENTS, options)
+        _deny_changes_of(self.audit.table)
+        self.content = _bucket(self, "Content", options, [])
+        self.mail = _bucket(self, "Mail", options, [s3.LifecycleRule(expiration=MAIL_RETENTION)])
+        self.secret = secretsmanager.Secret(
+            self,
+            "SigningSecret",
+            description="Flow HITL: keys that sign reply addresses, links and callback URLs",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template='{"active":"1"}',  # noqa: S106 - which key signs, not a key
+                generate_string_key="1",
+                password_length=64,
+                exclude_punctuation=True,
+            ),
+            removal_policy=removal_policy(options),
+        )
+        # Not `Ref`, which emulators resolve to the name: IAM compares ARNs.
+        self.secret_arn = cast("secretsmanager.CfnSecret", self.secret.node.default_child).attr_id
+        accept(
+            self.secret,
+            "A key is changed by adding a new one and naming it active: the old one must go on verifying the addresses "
+            "and links that it signed, which a rotation on a timer would break.",
+            "AwsSolutions-SMG4",
+        )
+
+
+def removal_policy(options: Options) -> RemovalPolicy:
+    """Return what becomes of stored data when the stack is deleted."""
+    return RemovalPolicy.RETAIN if options.removal == "retain" else RemovalPolicy.DESTROY
+
+
+def _attribute(key: Key) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=key.name, type=ATTRIBUTE_TYPES[key.type])
+
+
+def _deny_changes_of(audit: dynamodb.Table) -> None:
+    """Forbid everyone to change audit events; to delete the whole table stays an administrator's right."""
+    audit.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="AuditEventsAreNeverChanged",
+            effect=iam.Effect.DENY,
+            principals=[iam.StarPrincipal()],
+            actions=list(AUDIT_MUTATIONS),
+            resources=["*"],  # in a table's own policy this is the table and its indexes; its ARN would be a circle
+        )
+    )
+
+
+def _bucket(scope: Construct, construct_id: str, options: Options, rules: list[s3.LifecycleRule]) -> s3.Bucket:
+    bucket = s3.Bucket(
+        scope,
+        construct_id,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        encryption=s3.BucketEncryption.S3_MANAGED,
+        enforce_ssl=options.require_tls,
+        minimum_tls_version=1.2 if options.require_tls else None,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)), *rules],
+        removal_policy=removal_policy(options),
+    )
+    accept(
+        bucket,
+        "Only our functions and SES reach this bucket, by exact grants, and what they do with an object stands in the "
+        "audit log. An account that wants more has CloudTrail's data events.",
+        "AwsSolutions-S1",
+    )
+    return bucket

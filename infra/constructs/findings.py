@@ -1,0 +1,9 @@
+"""How a finding of cdk-nag is accepted: beside the construct that it is about, with the reason."""
+
+from aws_cdk import Acknowledgment, Validations
+from constructs import IConstruct
+
+
+def accept(construct: IConstruct, reason: str, *findings: str) -> None:
+    """Accept findings, such as `AwsSolutions-IAM5[Resource::*]`, on a construct and those below it."""
+    Validations.of(construct).acknowledge(*(Acknowledgment(id=finding, reason=reason) for finding in findings))

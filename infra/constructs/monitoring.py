@@ -1,0 +1,138 @@
+"""What tells an operator that something is wrong: alarms, and one dashboard."""
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from flow_hitl import telemetry
+from infra.constructs.findings import accept
+from infra.constructs.functions import HitlFunction
+from infra.constructs.http_api import HttpApi
+from infra.constructs.queues import Queues
+from infra.options import Options
+
+CLOUDWATCH = "cloudwatch.amazonaws.com"
+PERIOD = Duration.minutes(5)
+STREAM_AGE_LIMIT = Duration.minutes(5)
+DASHBOARD_WIDTH = 24
+
+
+class Monitoring(Construct):
+    """Alarms that go to one topic, and a dashboard that shows them beside what they watch."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        key: kms.IKey,
+        api: HttpApi,
+        functions: Sequence[HitlFunction],
+        relay: HitlFunction,
+        queues: Queues,
+        options: Options,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.topic = sns.Topic(self, "AlarmTopic", master_key=key, enforce_ssl=options.require_tls)
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="CloudWatchPublishesAlarms",
+                principals=[iam.ServicePrincipal(CLOUDWATCH)],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
+        if options.alarm_email:
+            accept(
+                self.topic.add_subscription(subscriptions.EmailSubscription(options.alarm_email)),
+                "SNS itself tries a mail again; an alarm also stays on the dashboard for as long as it lasts.",
+                "Serverless-SNSRedrivePolicy",
+            )
+        self.alarms: list[cloudwatch.Alarm] = []
+        self._watch_queues(queues)
+        self._watch_functions(functions, relay)
+        self._watch_api(api)
+        self._watch_audit()
+        self._draw_dashboard(api, functions, queues)
+
+    def _watch_queues(self, queues: Queues) -> None:
+        for name, queue in queues.dead_letter_queues.items():
+            self._alarm(f"dead letters: {name}", _waiting(queue), 1)
+        for name, work in queues.work_queues.items():
+            oldest = work.queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
+            self._alarm(f"late messages: {name}", oldest, work.plan.late_seconds)
+
+    def _watch_functions(self, functions: Sequence[HitlFunction], relay: HitlFunction) -> None:
+        for each in functions:
+            self._alarm(f"errors: {each.name}", each.function.metric_errors(period=PERIOD), 1)
+            self._alarm(f"throttles: {each.name}", each.function.metric_throttles(period=PERIOD), 1)
+        age = relay.function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
+        self._alarm("late audit stream", age, STREAM_AGE_LIMIT.to_milliseconds())
+
+    def _watch_api(self, api: HttpApi) -> None:
+        self._alarm("API server errors", api.api.metric_server_error(period=PERIOD, statistic="Sum"), 1)
+
+    def _watch_audit(self) -> None:
+        """Audit events are only ever added; the relay counts any that changed or vanished."""
+        changed = cloudwatch.Metric(
+            namespace=telemetry.NAMESPACE,
+            metric_name=telemetry.AUDIT_EVENT_CHANGED,
+            dimensions_map={"service": telemetry.SERVICE},
+            period=PERIOD,
+            statistic="Sum",
+        )
+        self._alarm("audit event changed", changed, 1)
+
+    def _alarm(self, what: str, metric: cloudwatch.IMetric, threshold: float) -> None:
+        """Raise an alarm when the metric reaches the threshold within one period; silence is good news."""
+        alarm = cloudwatch.Alarm(
+            self,
+            what.title().replace(":", "").replace("_", "").replace(" ", ""),
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"Flow HITL: {what}",
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
+        self.alarms.append(alarm)
+
+    def _draw_dashboard(self, api: HttpApi, functions: Sequence[HitlFunction], queues: Queues) -> None:
+        work = {name: each.queue for name, each in queues.work_queues.items()}
+        cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(1)).add_widgets(
+            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(self.alarms), width=DASHBOARD_WIDTH, height=5),
+            _graph(
+                "API requests", [api.api.metric_count(), api.api.metric_client_error(), api.api.metric_server_error()]
+            ),
+            _graph("API latency", [api.api.metric_latency(statistic="p50"), api.api.metric_latency(statistic="p99")]),
+            _graph("Function calls", [each.function.metric_invocations(label=each.name) for each in functions]),
+            _graph("Function errors", [each.function.metric_errors(label=each.name) for each in functions]),
+            _graph("Function duration, p99", [_duration(each) for each in functions]),
+            _graph("Waiting messages", _waiting_in(work)),
+            _graph("Dead letters", _waiting_in(queues.dead_letter_queues)),
+        )
+
+
+def _waiting(queue: sqs.IQueue, label: str | None = None) -> cloudwatch.Metric:
+    return queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum", label=label)
+
+
+def _waiting_in(queues: Mapping[str, sqs.IQueue]) -> list[cloudwatch.Metric]:
+    return [_waiting(queue, name) for name, queue in queues.items()]
+
+
+def _duration(each: HitlFunction) -> cloudwatch.Metric:
+    return each.function.metric_duration(label=each.name, statistic="p99")
+
+
+def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=DASHBOARD_WIDTH // 2)

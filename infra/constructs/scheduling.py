@@ -1,0 +1,45 @@
+"""One-time schedules: the group they live in and the role by which they write to the deadline queue."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+
+class Scheduling(Construct):
+    """The schedule group and the role that EventBridge Scheduler assumes."""
+
+    def __init__(self, scope: Construct, construct_id: str, deadline_queue: sqs.IQueue) -> None:
+        super().__init__(scope, construct_id)
+        self.group = scheduler.ScheduleGroup(self, "Group")
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            ),
+            inline_policies={
+                "deadlines": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[deadline_queue.queue_arn]),
+                    ]
+                )
+            },
+        )
+
+    @property
+    def schedule_arn_pattern(self) -> str:
+        """The ARN of every schedule in the group."""
+        return Stack.of(self).format_arn(
+            service="scheduler", resource="schedule", resource_name=f"{self.group.schedule_group_name}/*"
+        )
+
+    @property
+    def schedule_wildcard_finding(self) -> str:
+        """What cdk-nag calls a grant on `schedule_arn_pattern`."""
+        arn = (
+            f"arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/{self.group.schedule_group_name}/*"
+        )
+        return f"AwsSolutions-IAM5[Resource::{arn}]"

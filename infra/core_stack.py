@@ -1,0 +1,99 @@
+"""The core stack: everything but the mail edge; the same template on AWS and on the local emulator."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from flow_hitl.settings import Settings
+from functions import dashboard, intake, respond
+from infra.constructs.access import Access
+from infra.constructs.data import Data, removal_policy
+from infra.constructs.functions import Functions
+from infra.constructs.http_api import HttpApi
+from infra.constructs.layers import Code
+from infra.constructs.monitoring import CLOUDWATCH, Monitoring
+from infra.constructs.queues import Queues
+from infra.constructs.receipts import SES, Receipts
+from infra.constructs.scheduling import Scheduling
+from infra.options import Options
+from infra.outputs import output_name
+
+
+class CoreStack(Stack):
+    """Data, queues, functions, API, schedules and monitoring of one deployment."""
+
+    def __init__(self, scope: Construct, construct_id: str, options: Options, **kwargs: Any) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        self.data = Data(self, "Data", options)
+        self.queues = Queues(self, "Queues", options)
+        key = self._topic_key(options)
+        self.receipts = Receipts(self, "Receipts", key, self.data.mail, self.queues.inbound_mail, options)
+        self.scheduling = Scheduling(self, "Scheduling", self.queues.deadline.queue)
+        self.api = HttpApi(self, "HttpApi")
+        self.settings = self._settings(options)
+        access = Access(self, "Access", self.data, self.queues, self.scheduling, options)
+        self.functions = Functions(
+            self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access
+        )
+        self.api.serve(intake.app, self.functions.intake)
+        self.api.serve(respond.app, self.functions.respond)
+        self.api.serve(dashboard.app, self.functions.dashboard)
+        self.monitoring = Monitoring(
+            self, "Monitoring", key, self.api, self.functions.all, self.functions.relay, self.queues, options
+        )
+        self._write_outputs()
+
+    def _settings(self, options: Options) -> Settings:
+        data, queues = self.data, self.queues
+        return Settings(
+            requests_table=data.requests.table.table_name,
+            audit_table=data.audit.table.table_name,
+            deployments_table=data.deployments.table.table_name,
+            content_bucket=data.content.bucket_name,
+            mail_bucket=data.mail.bucket_name,
+            email_queue_url=queues.email.queue.queue_url,
+            resume_queue_url=queues.resume.queue.queue_url,
+            deadline_queue_url=queues.deadline.queue.queue_url,
+            deadline_queue_arn=queues.deadline.queue.queue_arn,
+            relay_retry_queue_url=queues.relay_retry.queue.queue_url,
+            scheduler_role_arn=self.scheduling.role.role_arn,
+            scheduler_group=self.scheduling.group.schedule_group_name,
+            signing_secret_id=data.secret_arn,
+            base_url=options.base_url or self.api.api.api_endpoint,
+            inbound_domain=options.inbound_domain,
+            mail_from=options.mail_from,
+            allow_insecure_urls=str(options.allow_insecure_urls).lower(),
+        )
+
+    def _topic_key(self, options: Options) -> kms.Key:
+        """Make the key of both topics: SES and CloudWatch cannot publish to one under the AWS-managed key."""
+        key = kms.Key(self, "TopicKey", enable_key_rotation=True, removal_policy=removal_policy(options))
+        for service in (SES, CLOUDWATCH):
+            key.grant(
+                iam.ServicePrincipal(service, conditions={"StringEquals": {"aws:SourceAccount": self.account}}),
+                "kms:GenerateDataKey*",
+                "kms:Decrypt",
+            )
+        return key
+
+    def _write_outputs(self) -> None:
+        """Name what the operator's commands and the local stack need: every setting, and what settings leave out."""
+        dead_letters = {
+            f"{name}_dead_letter_queue_url": queue.queue_url for name, queue in self.queues.dead_letter_queues.items()
+        }
+        outputs = (
+            self.settings.model_dump()
+            | dead_letters
+            | {
+                "api_id": self.api.api.api_id,
+                "api_url": self.api.api.api_endpoint,
+                "inbound_mail_queue_url": self.queues.inbound_mail.queue.queue_url,
+                "receipts_topic_arn": self.receipts.topic.topic_arn,
+                "alarm_topic_arn": self.monitoring.topic.topic_arn,
+            }
+        )
+        for name, value in outputs.items():
+            CfnOutput(self, output_name(name), value=value)

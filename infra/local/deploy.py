@@ -1,0 +1,90 @@
+"""Deploy a synthesised stack onto an emulator of AWS, without the CDK command line."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import WaiterError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+
+BOOTSTRAP_VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+BOOTSTRAP_VERSION = "30"
+TIMEOUT_SECONDS = 120
+
+
+class DeploymentError(Exception):
+    """The emulator could not make the stack; the message lists the resources that failed and why."""
+
+
+def deploy(assembly_dir: Path, stack_name: str, endpoint_url: str) -> dict[str, str]:
+    """Upload the stack's assets, create the stack, wait for it and return its outputs.
+
+    Takes credentials and region from the environment, as boto3 does. Raises DeploymentError.
+    """
+    session = boto3.Session()
+    account = session.client("sts", endpoint_url=endpoint_url).get_caller_identity()["Account"]
+    session.client("ssm", endpoint_url=endpoint_url).put_parameter(
+        Name=BOOTSTRAP_VERSION_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
+    )
+    s3 = session.client("s3", endpoint_url=endpoint_url, config=Config(s3={"addressing_style": "path"}))
+    uploaded = _upload_assets(s3, assembly_dir, stack_name, account, session.region_name)
+    cloudformation = session.client("cloudformation", endpoint_url=endpoint_url)
+    template_url = f"{endpoint_url}/{uploaded[f'{stack_name}.template.json']}"
+    return _create_stack(cloudformation, stack_name, template_url)
+
+
+def _upload_assets(s3: "S3Client", assembly_dir: Path, stack_name: str, account: str, region: str) -> dict[str, str]:
+    """Upload what the stack's manifest lists, the template too; return `<bucket>/<key>` by the source's path."""
+    manifest = json.loads((assembly_dir / f"{stack_name}.assets.json").read_text())
+    uploaded: dict[str, str] = {}
+    buckets: set[str] = set()
+    for asset in manifest["files"].values():
+        source = asset["source"]
+        path = assembly_dir / source["path"]
+        body = _zipped(path) if source["packaging"] == "zip" else path.read_bytes()
+        for destination in asset["destinations"].values():
+            bucket = destination["bucketName"].replace("${AWS::AccountId}", account).replace("${AWS::Region}", region)
+            if bucket not in buckets:
+                s3.create_bucket(Bucket=bucket)
+                buckets.add(bucket)
+            s3.put_object(Bucket=bucket, Key=destination["objectKey"], Body=body)
+            uploaded[source["path"]] = f"{bucket}/{destination['objectKey']}"
+    return uploaded
+
+
+def _zipped(directory: Path) -> bytes:
+    """Return the directory as a zip archive, uncompressed: it travels no further than this machine."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, strict_timestamps=False) as zipped:
+        for path in sorted(directory.rglob("*")):
+            if path.is_file():
+                zipped.write(path, path.relative_to(directory))
+    return archive.getvalue()
+
+
+def _create_stack(cloudformation: "CloudFormationClient", stack_name: str, template_url: str) -> dict[str, str]:
+    cloudformation.create_stack(StackName=stack_name, TemplateURL=template_url, Capabilities=["CAPABILITY_IAM"])
+    try:
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": TIMEOUT_SECONDS}
+        )
+    except WaiterError as error:
+        raise DeploymentError("\n".join(_failures(cloudformation, stack_name)) or str(error)) from error
+    stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _failures(cloudformation: "CloudFormationClient", stack_name: str) -> list[str]:
+    events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
+    return [
+        f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', '')}"
+        for event in events
+        if "FAILED" in event.get("ResourceStatus", "")
+    ]

@@ -1,0 +1,44 @@
+"""The mail edge: what only AWS has, the SES identities and the receipt rule."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ses as ses
+from constructs import Construct
+
+from infra.constructs.receipt_rule import ReceiptRule
+from infra.core_stack import CoreStack
+from infra.options import Options
+
+
+class MailEdgeStack(Stack):
+    """Mail in and out of one deployment; its outputs are the DNS records that the domain's owner has to set."""
+
+    def __init__(self, scope: Construct, construct_id: str, options: Options, core: CoreStack, **kwargs: Any) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        configuration_set = ses.ConfigurationSet(
+            self,
+            "ConfigurationSet",
+            configuration_set_name=options.stack_name,
+            reputation_metrics=True,
+            suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
+        )
+        domains = dict.fromkeys([options.inbound_domain, options.sender_domain])
+        for number, domain in enumerate(domains):
+            identity = ses.EmailIdentity(
+                self,
+                f"Identity{number or ''}",
+                identity=ses.Identity.domain(domain),
+                configuration_set=configuration_set,
+            )
+            for position, record in enumerate(identity.dkim_records, start=1):
+                CfnOutput(
+                    self, f"Identity{number or ''}DkimRecord{position}", value=f"{record.name} CNAME {record.value}"
+                )
+        rule = ReceiptRule(self, "ReceiptRule", core.data.mail, core.receipts.topic, options)
+        CfnOutput(self, "RuleSetName", value=rule.rule_set_name)
+        CfnOutput(
+            self,
+            "InboundMxRecord",
+            value=f"{options.inbound_domain} MX 10 inbound-smtp.{self.region}.{self.url_suffix}",
+        )

@@ -1,0 +1,83 @@
+"""What an operator may choose about a deployment, read from CDK context (`cdk deploy -c name=value`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parseaddr
+from typing import Literal, cast
+
+Architecture = Literal["arm64", "x86_64"]
+Removal = Literal["retain", "destroy"]
+
+OPTION_NAMES = (
+    "inbound_domain",
+    "mail_from",
+    "architecture",
+    "python",
+    "base_url",
+    "allow_insecure_urls",
+    "require_tls",
+    "removal",
+    "alarm_email",
+    "stack_name",
+)
+PYTHON_VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The choices of one deployment; only `inbound_domain` has no default.
+
+    `require_tls` is false only for an emulator that speaks plain HTTP and enforces policies.
+    """
+
+    inbound_domain: str
+    mail_from: str
+    architecture: Architecture = "arm64"
+    python: str = "3.13"
+    base_url: str | None = None
+    allow_insecure_urls: bool = False
+    require_tls: bool = True
+    removal: Removal = "retain"
+    alarm_email: str | None = None
+    stack_name: str = "flow-hitl"
+
+    @property
+    def sender_domain(self) -> str:
+        """The domain of the address that mail is sent from."""
+        return parseaddr(self.mail_from)[1].rpartition("@")[2].lower()
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, object]) -> "Options":
+        """Read the options from CDK context values; raises ValueError that says which one to change and how."""
+        inbound_domain = _text(context, "inbound_domain")
+        if inbound_domain is None:
+            raise ValueError("Say which domain receives the replies: -c inbound_domain=hitl.example.com")
+        inbound_domain = inbound_domain.lower()
+        mail_from = _text(context, "mail_from") or f"reviews@{inbound_domain}"
+        if "@" not in parseaddr(mail_from)[1]:
+            raise ValueError(f"mail_from is no mail address: {mail_from!r}")
+        return cls(
+            inbound_domain=inbound_domain,
+            mail_from=mail_from,
+            architecture=cast("Architecture", _one_of(context, "architecture", ("arm64", "x86_64"))),
+            python=_one_of(context, "python", ("3.13", *PYTHON_VERSIONS)),
+            base_url=_text(context, "base_url"),
+            allow_insecure_urls=_one_of(context, "allow_insecure_urls", ("false", "true")) == "true",
+            require_tls=_one_of(context, "require_tls", ("true", "false")) == "true",
+            removal=cast("Removal", _one_of(context, "removal", ("retain", "destroy"))),
+            alarm_email=_text(context, "alarm_email"),
+            stack_name=_text(context, "stack_name") or "flow-hitl",
+        )
+
+
+def _text(context: Mapping[str, object], name: str) -> str | None:
+    value = context.get(name)
+    return str(value).strip() or None if value is not None else None
+
+
+def _one_of(context: Mapping[str, object], name: str, allowed: tuple[str, ...]) -> str:
+    """Return the option's value, or the first of those allowed when it is not given."""
+    value = (_text(context, name) or allowed[0]).lower()
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(dict.fromkeys(allowed))}, not {value!r}")
+    return value

@@ -1,0 +1,130 @@
+"""Build the directories that Lambda receives, without Docker; each is kept in `.build/` by the hash of its inputs."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from infra.options import Architecture
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD_DIRECTORY = ROOT / ".build"
+
+PLATFORMS: dict[Architecture, str] = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+
+
+@dataclass(frozen=True)
+class Package:
+    """A finished directory and the hash of everything that it was made from."""
+
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True)
+class Packager:
+    """Makes the packages for one Python version and processor."""
+
+    python: str
+    architecture: Architecture
+
+    def dependencies(self) -> Package:
+        """Return the layer of third-party packages, as locked; runs `uv`, which needs the package index once."""
+        requirements = ROOT / "layers/dependencies/requirements.txt"
+        return self._package(
+            "dependencies", [requirements], lambda target: self._install(requirements, target / "python")
+        )
+
+    def flow_hitl(self) -> Package:
+        """Return the layer of our own code."""
+        source = ROOT / "layers/flow_hitl/python"
+        return self._package("flow_hitl", _files(source), lambda target: _copy(source, target / "python"))
+
+    def functions(self) -> Package:
+        """Return the one asset of all functions: the package `functions` and the templates."""
+        names = ("functions", "templates")
+
+        def fill(target: Path) -> None:
+            for name in names:
+                _copy(ROOT / name, target / name)
+
+        return self._package("functions", [file for name in names for file in _files(ROOT / name)], fill)
+
+    def _package(self, name: str, inputs: Iterable[Path], fill: Callable[[Path], None]) -> Package:
+        interpreter = self._interpreter()
+        digest = hashlib.sha256(f"{name} {self.python} {self.architecture} {interpreter is not None}".encode())
+        for path in (Path(__file__), *inputs):
+            digest.update(f"\n{path.relative_to(ROOT)} ".encode() + hashlib.sha256(path.read_bytes()).digest())
+        package = Package(BUILD_DIRECTORY / f"{name}-{digest.hexdigest()[:16]}", digest.hexdigest())
+        if not package.path.exists():
+            if interpreter is None:
+                print(
+                    f"{name}: no Python {self.python} here, so without bytecode: cold starts take longer",
+                    file=sys.stderr,
+                )
+            BUILD_DIRECTORY.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=BUILD_DIRECTORY) as scratch:
+                target = Path(scratch) / name
+                fill(target)
+                if interpreter is not None:
+                    _compile(interpreter, target)
+                _publish(target, package.path)
+        return package
+
+    def _install(self, requirements: Path, target: Path) -> None:
+        subprocess.run(
+            [
+                find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--target", str(target),
+                "--python-platform", PLATFORMS[self.architecture], "--python-version", self.python,
+                "--only-binary", ":all:", "--require-hashes", "--no-compile", "-r", str(requirements),
+            ],
+            check=True,
+        )  # fmt: skip
+        # Commands of the packages: nobody runs them in Lambda, and their first line names this machine's Python.
+        shutil.rmtree(target / "bin", ignore_errors=True)
+
+    def _interpreter(self) -> str | None:
+        """Return this machine's Python of the runtime's version, or None: bytecode of another version is of no use."""
+        if self.python == f"{sys.version_info.major}.{sys.version_info.minor}":
+            return sys.executable
+        found = subprocess.run(
+            [find_uv_bin(), "python", "find", "--no-config", "--system", "--no-python-downloads", self.python],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return found.stdout.strip() or None
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "py.typed"))
+
+
+def _compile(interpreter: str, directory: Path) -> None:
+    """Add bytecode that is valid whatever the files' times are: Lambda's copy of them has other times."""
+    subprocess.run(
+        [
+            interpreter, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
+            "-s", str(directory), "-p", "/", str(directory),
+        ],
+        check=True,
+    )  # fmt: skip
+
+
+def _publish(target: Path, path: Path) -> None:
+    """Move the finished directory to its place; another build of the same may have been quicker."""
+    try:
+        target.rename(path)
+    except OSError:
+        if not path.is_dir():
+            raise

@@ -1,0 +1,74 @@
+"""One synth of both stacks, with cdk-nag, for every test of the infrastructure."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import packaging
+from infra.app import synthesise
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A synthesised template and what the tests ask of it."""
+
+    template: dict[str, Any]
+    metadata: dict[str, Any]
+
+    def of_type(self, resource_type: str) -> dict[str, Resource]:
+        """Return the resources of a type by their logical ids."""
+        return {name: each for name, each in self.template["Resources"].items() if each["Type"] == resource_type}
+
+    def properties(self, resource_type: str) -> list[dict[str, Any]]:
+        return [each.get("Properties", {}) for each in self.of_type(resource_type).values()]
+
+    def find(self, resource_type: str, part_of_id: str) -> Resource:
+        """Return the one resource of a type whose logical id contains a text."""
+        (found,) = [each for name, each in self.of_type(resource_type).items() if part_of_id in name]
+        return found
+
+    def function(self, name: str) -> dict[str, Any]:
+        """Return the properties of the function `functions.<name>`."""
+        functions = self.properties("AWS::Lambda::Function")
+        (found,) = [each for each in functions if each["Handler"] == f"functions.{name}.handler"]
+        return found
+
+
+@dataclass(frozen=True)
+class Assembly:
+    core: Stack
+    mail_edge: Stack
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """Synthesise as for AWS; the layer of dependencies is a stand-in, because its content is in no template."""
+    directory = tmp_path_factory.mktemp("assembly")
+    dependencies = tmp_path_factory.mktemp("dependencies")
+    (dependencies / "python").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packaging, "BUILD_DIRECTORY", tmp_path_factory.mktemp("build"))
+        package = packaging.Package(dependencies, "0" * 64)
+        patch.setattr(packaging.Packager, "dependencies", lambda _: package)
+        synthesise({"inbound_domain": "hitl.example.com", "alarm_email": "ops@example.com"}, directory)
+    return Assembly(_stack(directory, "flow-hitl"), _stack(directory, "flow-hitl-mail-edge"))
+
+
+@pytest.fixture(scope="session")
+def core(assembly: Assembly) -> Stack:
+    return assembly.core
+
+
+@pytest.fixture(scope="session")
+def mail_edge(assembly: Assembly) -> Stack:
+    return assembly.mail_edge
+
+
+def _stack(directory: Path, name: str) -> Stack:
+    template = json.loads((directory / f"{name}.template.json").read_text())
+    return Stack(template, json.loads((directory / f"{name}.metadata.json").read_text()))

@@ -1,0 +1,71 @@
+"""The API has the routes that the resolvers declare, no more and no fewer."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from functions import dashboard, intake, respond
+from infra.constructs.http_api import routes_of
+from tests.infra.conftest import Stack
+
+RESOLVERS = {"intake": intake.app, "respond": respond.app, "dashboard": dashboard.app}
+
+
+@pytest.mark.parametrize("name", RESOLVERS)
+def test_each_route_of_a_resolver_leads_to_its_function_once(core: Stack, name: str) -> None:
+    declared = Counter(f"{method} {path}" for method, path in routes_of(RESOLVERS[name]))
+    targets = [
+        each["RouteKey"]
+        for each in core.properties("AWS::ApiGatewayV2::Route")
+        if f"Functions{name.title()}Function" in _integration_of(core, each["Target"])
+    ]
+    assert Counter(targets) == declared
+    assert set(declared.values()) == {1}
+
+
+def test_there_is_no_other_route(core: Stack) -> None:
+    declared = sum(len(routes_of(resolver)) for resolver in RESOLVERS.values())
+    assert len(core.of_type("AWS::ApiGatewayV2::Route")) == declared
+
+
+def test_the_contracts_routes_are_there(core: Stack) -> None:
+    routes = {each["RouteKey"] for each in core.properties("AWS::ApiGatewayV2::Route")}
+    assert {
+        "POST /v1/requests",
+        "GET /v1/requests",
+        "GET /v1/requests/{request_id}",
+        "DELETE /v1/requests/{request_id}",
+        "POST /v1/requests/{request_id}/resume-status",
+        "GET /v1/decisions",
+        "POST /v1/callbacks/{token}",
+        "GET /review/{token}",
+        "HEAD /review/{token}",
+        "POST /review/{token}",
+    } <= routes
+
+
+def test_each_function_has_one_integration_and_one_permission(core: Stack) -> None:
+    assert len(core.of_type("AWS::ApiGatewayV2::Integration")) == len(RESOLVERS)
+    permissions = core.properties("AWS::Lambda::Permission")
+    assert len({each["FunctionName"]["Fn::GetAtt"][0] for each in permissions}) == len(permissions) == len(RESOLVERS)
+
+
+def test_the_stage_is_throttled_and_logged_without_paths(core: Stack) -> None:
+    (stage,) = core.properties("AWS::ApiGatewayV2::Stage")
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    assert logged["route"] == "$context.routeKey"
+    assert "$context.path" not in logged.values()
+
+
+def test_there_is_no_cors(core: Stack) -> None:
+    (api,) = core.properties("AWS::ApiGatewayV2::Api")
+    assert "CorsConfiguration" not in api
+
+
+def _integration_of(core: Stack, target: dict[str, list[object]]) -> str:
+    reference = target["Fn::Join"][1]
+    assert isinstance(reference, list)
+    integration = core.template["Resources"][reference[1]["Ref"]]
+    return str(integration["Properties"]["IntegrationUri"])

@@ -1,0 +1,77 @@
+"""What goes wrong raises an alarm that reaches someone."""
+
+from typing import Any
+
+import pytest
+
+from tests.infra.conftest import Stack
+from tests.infra.test_functions import NAMES
+
+
+def test_every_dead_letter_queue_raises_an_alarm(core: Stack) -> None:
+    watched = {_of(each, "QueueName") for each in _alarms(core, "ApproximateNumberOfMessagesVisible")}
+    assert watched == {name for name in core.of_type("AWS::SQS::Queue") if "DeadLetters" in name}
+
+
+def test_every_other_queue_raises_an_alarm_when_messages_wait_too_long(core: Stack) -> None:
+    watched = {_of(each, "QueueName") for each in _alarms(core, "ApproximateAgeOfOldestMessage")}
+    assert watched == {name for name in core.of_type("AWS::SQS::Queue") if "DeadLetters" not in name}
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_every_function_raises_an_alarm(core: Stack, metric: str) -> None:
+    watched = {_of(each, "FunctionName") for each in _alarms(core, metric)}
+    assert watched == set(core.of_type("AWS::Lambda::Function"))
+    assert len(watched) == len(NAMES)
+
+
+def test_a_late_stream_and_server_errors_raise_an_alarm(core: Stack) -> None:
+    (late,) = _alarms(core, "IteratorAge")
+    assert "Relay" in _of(late, "FunctionName")
+    assert late["Threshold"] == 5 * 60 * 1000
+    (failing,) = _alarms(core, "5xx")
+    assert _of(failing, "ApiId") in core.of_type("AWS::ApiGatewayV2::Api")
+
+
+def test_an_audit_event_that_changes_raises_an_alarm(core: Stack) -> None:
+    (changed,) = _alarms(core, "AuditEventChanged")
+    assert (changed["Namespace"], changed["Threshold"]) == ("FlowHitl", 1)
+    assert changed["Dimensions"] == [{"Name": "service", "Value": "flow-hitl"}]
+
+
+def test_every_alarm_goes_to_the_operators_topic_and_silence_is_no_alarm(core: Stack) -> None:
+    (topic,) = [name for name in core.of_type("AWS::SNS::Topic") if "Alarm" in name]
+    for alarm in core.properties("AWS::CloudWatch::Alarm"):
+        assert alarm["AlarmActions"] == [{"Ref": topic}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+    (subscription,) = [each for each in core.properties("AWS::SNS::Subscription") if each["Protocol"] == "email"]
+    assert (subscription["Endpoint"], subscription["TopicArn"]) == ("ops@example.com", {"Ref": topic})
+
+
+def test_both_publishers_may_use_the_topics_key_for_this_account(core: Stack) -> None:
+    (key,) = core.properties("AWS::KMS::Key")
+    assert key["EnableKeyRotation"] is True
+    services = {
+        each["Principal"]["Service"]: each["Condition"]
+        for each in key["KeyPolicy"]["Statement"]
+        if "Service" in each["Principal"]
+    }
+    this_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert services == {"ses.amazonaws.com": this_account, "cloudwatch.amazonaws.com": this_account}
+
+
+def test_there_is_a_dashboard_with_the_alarms(core: Stack) -> None:
+    (dashboard,) = core.properties("AWS::CloudWatch::Dashboard")
+    text = str(dashboard["DashboardBody"])
+    for title in ("Alarms", "API requests", "Function errors", "Waiting messages", "Dead letters"):
+        assert f'"title":"{title}"' in text
+
+
+def _alarms(core: Stack, metric: str) -> list[dict[str, Any]]:
+    return [each for each in core.properties("AWS::CloudWatch::Alarm") if each["MetricName"] == metric]
+
+
+def _of(alarm: dict[str, Any], dimension: str) -> str:
+    """Return the logical id of what the alarm watches."""
+    (value,) = [each["Value"] for each in alarm["Dimensions"] if each["Name"] == dimension]
+    return str(value.get("Ref") or value["Fn::GetAtt"][0])

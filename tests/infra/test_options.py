@@ -1,0 +1,34 @@
+"""The operator's choices: what they default to and what is refused."""
+
+import pytest
+
+from infra.options import Options
+
+
+def test_the_defaults() -> None:
+    options = Options.from_context({"inbound_domain": "Hitl.Example.com"})
+    assert options == Options(inbound_domain="hitl.example.com", mail_from="reviews@hitl.example.com")
+    assert (options.architecture, options.python, options.removal) == ("arm64", "3.13", "retain")
+    assert options.require_tls
+    assert not options.allow_insecure_urls
+
+
+def test_the_senders_domain_is_that_of_its_address() -> None:
+    options = Options.from_context({"inbound_domain": "in.example.com", "mail_from": "Flow HITL <hitl@Example.com>"})
+    assert options.sender_domain == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ({}, "-c inbound_domain="),
+        ({"inbound_domain": "  "}, "-c inbound_domain="),
+        ({"inbound_domain": "a.example", "mail_from": "nobody"}, "mail_from"),
+        ({"inbound_domain": "a.example", "architecture": "mips"}, "arm64, x86_64"),
+        ({"inbound_domain": "a.example", "python": "2.7"}, "3.13, 3.11"),
+        ({"inbound_domain": "a.example", "removal": "maybe"}, "retain, destroy"),
+    ],
+)
+def test_a_wrong_choice_is_refused_with_what_to_say_instead(context: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Options.from_context(context)

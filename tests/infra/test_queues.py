@@ -1,0 +1,85 @@
+"""No message is lost: every queue has a dead-letter queue, and every reader says which message failed."""
+
+from typing import Any
+
+import pytest
+
+from flow_hitl.domain.retries import RESUME_ATTEMPTS
+from tests.infra.conftest import Stack
+
+BATCH_SIZES = {"Email": 10, "Resume": 1, "Deadline": 10, "InboundMail": 5, "RelayRetry": 10}
+
+
+def test_every_queue_has_a_dead_letter_queue_or_is_one(core: Stack) -> None:
+    queues = core.of_type("AWS::SQS::Queue")
+    dead_letters = {name for name in queues if "DeadLetters" in name}
+    targets = [
+        each["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for name, each in queues.items()
+        if name not in dead_letters
+    ]
+    assert len(targets) == len(BATCH_SIZES) == len(queues) - len(dead_letters)
+    streams_own = next(name for name in dead_letters if "Stream" in name)
+    assert {*targets, streams_own} == dead_letters
+
+
+def test_every_queue_is_encrypted_and_dead_letters_rest_for_two_weeks(core: Stack) -> None:
+    for name, queue in core.of_type("AWS::SQS::Queue").items():
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True
+        if "DeadLetters" in name:
+            assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+def test_every_queue_refuses_plain_http(core: Stack) -> None:
+    closed = {
+        policy["Queues"][0]["Ref"]
+        for policy in core.properties("AWS::SQS::QueuePolicy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    }
+    assert closed == set(core.of_type("AWS::SQS::Queue"))
+
+
+@pytest.mark.parametrize(("name", "batch_size"), BATCH_SIZES.items())
+def test_a_queues_reader_reports_single_failures_and_has_time(core: Stack, name: str, batch_size: int) -> None:
+    queue = core.find("AWS::SQS::Queue", f"Queues{name}Queue")["Properties"]
+    (source,) = [each for each in _sources(core) if f"Queues{name}Queue" in str(each["EventSourceArn"])]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BatchSize"] == batch_size
+    reader = core.template["Resources"][source["FunctionName"]["Ref"]]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * reader["Timeout"]
+
+
+def test_a_resumption_is_tried_for_a_day(core: Stack) -> None:
+    queue = core.find("AWS::SQS::Queue", "QueuesResumeQueue")["Properties"]
+    assert queue["VisibilityTimeout"] == 180
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == RESUME_ATTEMPTS
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+def test_the_audit_stream_never_blocks_on_one_record(core: Stack) -> None:
+    (source,) = [each for each in _sources(core) if "StreamArn" in str(each["EventSourceArn"])]
+    assert source["BisectBatchOnFunctionError"] is True
+    assert source["MaximumRetryAttempts"] == 5
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["StartingPosition"] == "TRIM_HORIZON"
+    assert "StreamDeadLetters" in str(source["DestinationConfig"]["OnFailure"]["Destination"])
+    assert source["FunctionName"]["Ref"] in core.of_type("AWS::Lambda::Function")
+    assert "Relay" in source["FunctionName"]["Ref"]
+
+
+def test_receipts_reach_the_inbound_queue_as_they_are(core: Stack) -> None:
+    subscription = core.find("AWS::SNS::Subscription", "InboundMail")["Properties"]
+    assert subscription["RawMessageDelivery"] is True
+    assert "InboundMailDeadLetters" in str(subscription["RedrivePolicy"])
+
+
+def test_only_ses_of_this_account_publishes_receipts(core: Stack) -> None:
+    policy = core.find("AWS::SNS::TopicPolicy", "Receipts")["Properties"]["PolicyDocument"]["Statement"]
+    (allowed,) = [each for each in policy if each["Effect"] == "Allow"]
+    assert (allowed["Principal"], allowed["Action"]) == ({"Service": "ses.amazonaws.com"}, "sns:Publish")
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def _sources(core: Stack) -> list[dict[str, Any]]:
+    return core.properties("AWS::Lambda::EventSourceMapping")
