@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parseaddr
 from typing import Literal, cast
+
+from flow_hitl.domain.address import domain_of, is_mail_address
 
 Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
@@ -15,6 +16,7 @@ OPTION_NAMES = (
     "python",
     "base_url",
     "allow_insecure_urls",
+    "packages_for_host",
     "require_tls",
     "removal",
     "alarm_email",
@@ -27,6 +29,7 @@ PYTHON_VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 class Options:
     """The choices of one deployment; only `inbound_domain` has no default.
 
+    `packages_for_host` builds the layers for this machine's system instead of Lambda's, where an emulator runs them.
     `require_tls` is false only for an emulator that speaks plain HTTP and enforces policies.
     """
 
@@ -36,6 +39,7 @@ class Options:
     python: str = "3.13"
     base_url: str | None = None
     allow_insecure_urls: bool = False
+    packages_for_host: bool = False
     require_tls: bool = True
     removal: Removal = "retain"
     alarm_email: str | None = None
@@ -44,7 +48,7 @@ class Options:
     @property
     def sender_domain(self) -> str:
         """The domain of the address that mail is sent from."""
-        return parseaddr(self.mail_from)[1].rpartition("@")[2].lower()
+        return domain_of(self.mail_from)
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> "Options":
@@ -54,8 +58,8 @@ class Options:
             raise ValueError("Say which domain receives the replies: -c inbound_domain=hitl.example.com")
         inbound_domain = inbound_domain.lower()
         mail_from = _text(context, "mail_from") or f"reviews@{inbound_domain}"
-        if "@" not in parseaddr(mail_from)[1]:
-            raise ValueError(f"mail_from is no mail address: {mail_from!r}")
+        if not is_mail_address(mail_from):
+            raise ValueError(f"mail_from must be a plain mail address such as reviews@example.com, not {mail_from!r}")
         return cls(
             inbound_domain=inbound_domain,
             mail_from=mail_from,
@@ -63,6 +67,7 @@ class Options:
             python=_one_of(context, "python", ("3.13", *PYTHON_VERSIONS)),
             base_url=_text(context, "base_url"),
             allow_insecure_urls=_one_of(context, "allow_insecure_urls", ("false", "true")) == "true",
+            packages_for_host=_one_of(context, "packages_for_host", ("false", "true")) == "true",
             require_tls=_one_of(context, "require_tls", ("true", "false")) == "true",
             removal=cast("Removal", _one_of(context, "removal", ("retain", "destroy"))),
             alarm_email=_text(context, "alarm_email"),

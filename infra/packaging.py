@@ -33,6 +33,7 @@ class Packager:
 
     python: str
     architecture: Architecture
+    for_host: bool = False
 
     def dependencies(self) -> Package:
         """Return the layer of third-party packages, as locked; runs `uv`, which needs the package index once."""
@@ -58,7 +59,8 @@ class Packager:
 
     def _package(self, name: str, inputs: Iterable[Path], fill: Callable[[Path], None]) -> Package:
         interpreter = self._interpreter()
-        digest = hashlib.sha256(f"{name} {self.python} {self.architecture} {interpreter is not None}".encode())
+        made_for = f"{self.python} {self.architecture} {self.for_host} {interpreter is not None}"
+        digest = hashlib.sha256(f"{name} {made_for}".encode())
         for path in (Path(__file__), *inputs):
             digest.update(f"\n{path.relative_to(ROOT)} ".encode() + hashlib.sha256(path.read_bytes()).digest())
         package = Package(BUILD_DIRECTORY / f"{name}-{digest.hexdigest()[:16]}", digest.hexdigest())
@@ -78,10 +80,11 @@ class Packager:
         return package
 
     def _install(self, requirements: Path, target: Path) -> None:
+        platform = [] if self.for_host else ["--python-platform", PLATFORMS[self.architecture]]
         subprocess.run(
             [
                 find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--target", str(target),
-                "--python-platform", PLATFORMS[self.architecture], "--python-version", self.python,
+                *platform, "--python-version", self.python,
                 "--only-binary", ":all:", "--require-hashes", "--no-compile", "-r", str(requirements),
             ],
             check=True,

@@ -14,7 +14,7 @@ class Code(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
         super().__init__(scope, construct_id)
-        packager = Packager(options.python, options.architecture)
+        packager = Packager(options.python, options.architecture, options.packages_for_host)
         self.runtime = lambda_.Runtime(f"python{options.python}", lambda_.RuntimeFamily.PYTHON)
         self.architecture = (
             lambda_.Architecture.ARM_64 if options.architecture == "arm64" else lambda_.Architecture.X86_64

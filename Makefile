@@ -1,0 +1,65 @@
+# Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
+.DEFAULT_GOAL := help
+.PHONY: help demo local test setup setup-dev lint types format unit e2e lock clean
+
+# The first Python on the PATH that is new enough; override with `make PYTHON=…`.
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+RUN := .venv/bin/python
+UV_LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--no-annotate --quiet
+LOCKS := bootstrap local dev emulator crewai
+
+help:
+	@echo 'make demo    the whole way once, unattended: a flow asks, a person answers by mail, the flow goes on'
+	@echo 'make local   the local stack in the foreground, until Ctrl-C'
+	@echo 'make test    lint, types and all tests'
+	@echo 'make setup   install what demo and local need (they do it by themselves)'
+	@echo 'make lint types format unit e2e lock clean'
+
+demo: setup
+	@$(RUN) -m infra.local.demo
+
+local: setup
+	@exec $(RUN) -m infra.local
+
+# One after the other whatever -j says: the machine may have two cores, and their output stays readable.
+test: setup-dev
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory e2e
+
+setup: .venv-python
+	@$(PYTHON) -m infra.local.environment local
+
+# After `setup` where both are asked for, as it contains what that installs.
+setup-dev: .venv-python
+	@$(PYTHON) -m infra.local.environment dev
+
+.PHONY: .venv-python
+.venv-python:
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; none is on the PATH.' >&2; exit 1; }
+
+lint: setup-dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: setup-dev
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+types: setup-dev
+	$(RUN) -m mypy
+
+unit: setup-dev
+	$(RUN) -m pytest -n auto --dist loadfile -m 'not e2e'
+
+e2e: setup-dev
+	$(RUN) -m pytest -m e2e
+
+lock: setup-dev
+	cd requirements && for lock in $(LOCKS); do ../$(UV_LOCK) $$lock.in -o $$lock.txt || exit 1; done
+
+clean:
+	rm -rf .venv .venv-emulator .build .local cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis

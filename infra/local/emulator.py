@@ -1,0 +1,167 @@
+"""The emulator of AWS as a child process: started fresh, on 127.0.0.1 alone, and ended with everything it started."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import urllib3
+
+from infra.local.failure import StackFailed
+from infra.local.state import ROOT, emulator_log
+
+UNPACKED = ROOT / ".build/local-unpacked"
+REGION = "us-east-1"
+READY_SECONDS = 60.0
+STOP_SECONDS = 8.0
+
+
+class Emulator:
+    """One ministack, with its files in one directory that is emptied when it starts."""
+
+    def __init__(self, home: Path, ses_endpoint_url: str) -> None:
+        """Prepare an emulator that keeps its files in `home` and whose functions mail by `ses_endpoint_url`."""
+        self._directory = home / "emulator"
+        self._log = emulator_log(home)
+        self._ses_endpoint_url = ses_endpoint_url
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """The URL of every service of the emulator."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers; raises StackFailed."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory.mkdir(parents=True)
+        self._port = _free_port()
+        with self._log.open("wb") as log:
+            self._process = self._spawn(log)
+        deadline = time.monotonic() + READY_SECONDS
+        pool = urllib3.PoolManager(retries=False, timeout=2.0)
+        while time.monotonic() < deadline:
+            self.check()
+            try:
+                if pool.request("GET", f"{self.endpoint_url}/_ministack/health").status == 200:
+                    return
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.1)
+        raise StackFailed(f"The emulator did not answer within {READY_SECONDS:.0f} s; its log is {self._log}.")
+
+    def check(self) -> None:
+        """Raise StackFailed if the process has ended."""
+        if self._process is not None and self._process.poll() is not None:
+            raise StackFailed(
+                f"The emulator has stopped (exit code {self._process.returncode}); its log is {self._log}."
+            )
+
+    def stop(self) -> None:
+        """End the emulator and the functions it started, and remove their files; does nothing if it never started."""
+        if self._process is None:
+            return
+        # It leads a session of its own, so its process group holds exactly what it started, functions included.
+        group = self._process.pid
+        _signal_group(group, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_SECONDS)
+        _signal_group(group, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        python = ROOT / ".venv-emulator/bin/python"
+        if not python.exists():
+            raise StackFailed("The emulator is not installed; run `make setup` first.")
+        return subprocess.Popen(
+            [str(python), str(Path(__file__).with_name("emulator_process.py")), str(UNPACKED)],
+            env=self._environment(),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=self._directory,
+            start_new_session=True,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """Return an environment of its own: functions inherit it, and this machine's AWS set-up must not."""
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self._directory),
+            "LANG": "C.UTF-8",
+            "TMPDIR": str(self._directory),
+            "GATEWAY_PORT": str(self._port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_REGION": REGION,
+            "S3_DATA_DIR": str(self._directory / "s3"),
+            "STATE_DIR": str(self._directory / "state"),
+            # Each function acts under its role of the template, so that a missing grant fails here as it does on AWS.
+            "AUTH": "true",
+            "SERVICES": (
+                "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,scheduler,secretsmanager,"
+                "sns,sqs,ssm,sts"
+            ),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": "unix:///nonexistent",
+            "LAMBDA_ACCOUNT_CONCURRENCY": "200",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL_SESV2": self._ses_endpoint_url,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def use_emulator_credentials() -> None:
+    """Let boto3 in this process call the emulator: its fixed credentials and region, no proxy, no profile."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
+        os.environ.pop(name, None)
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"])),
+    }
+
+
+def function_python() -> str:
+    """Return the version ("3.11") of the emulator's Python, which is the one that runs the functions."""
+    found = subprocess.run(
+        [str(ROOT / ".venv-emulator/bin/python"), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return found.stdout.strip()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        # macOS answers so for a group whose only member is a finished process that nobody has waited for.
+        if sys.platform != "darwin":
+            raise

@@ -1,0 +1,75 @@
+"""What runs inside the emulator's own environment: ministack, with three changes for the local stack.
+
+It ends when the program that started it ends. Its functions share one unpacked copy of each archive: ministack unpacks
+the layers, thousands of files, for each process of each function, which takes most of a start. And a grant on the
+schedules of a group is honoured: ministack takes every schedule for one of the default group when it checks grants.
+"""
+
+import hashlib
+import json
+import os
+import runpy
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import zipfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+_unpack = zipfile.ZipFile.extractall
+_unpacking = threading.Lock()
+
+
+def _end_with_parent() -> None:
+    """Wait for the pipe from the parent to close, then end this process group: the emulator and its functions."""
+    # Not sys.stdin.read(): that would hold a lock which the interpreter needs to end.
+    os.read(sys.stdin.fileno(), 1)
+    os.killpg(0, signal.SIGTERM)
+
+
+def _share_unpacked(archives: Path) -> None:
+    """Let every archive be unpacked once, into `archives`, and be linked to from where it is asked for."""
+
+    def extractall(archive: zipfile.ZipFile, path: str) -> None:
+        entries = sorted((entry.filename, entry.CRC) for entry in archive.infolist())
+        unpacked = archives / hashlib.sha256(repr(entries).encode()).hexdigest()
+        with _unpacking:
+            if not unpacked.is_dir():
+                archives.mkdir(parents=True, exist_ok=True)
+                scratch = tempfile.mkdtemp(dir=archives)
+                _unpack(archive, scratch)
+                try:
+                    Path(scratch).rename(unpacked)
+                except OSError:
+                    # Another stack on this machine was quicker.
+                    shutil.rmtree(scratch, ignore_errors=True)
+        Path(path).rmdir()
+        Path(path).symlink_to(unpacked)
+
+    zipfile.ZipFile.extractall = extractall  # type: ignore[assignment, method-assign]
+
+
+def _know_schedule_groups() -> None:
+    """Let the check of a call on a schedule use the group that the call names."""
+    actions: Any = import_module("ministack.core.iam_actions")
+    find_arn = actions.extract_resource_arn
+
+    def extract_resource_arn(service: str, *call: Any, **named: Any) -> str:
+        arn = str(find_arn(service, *call, **named))
+        if service == "scheduler" and ":schedule/default/" in arn:
+            body = next((part for part in (*call, *named.values()) if isinstance(part, bytes) and part), b"{}")
+            arn = arn.replace("/default/", f"/{json.loads(body).get('GroupName', 'default')}/", 1)
+        return arn
+
+    actions.extract_resource_arn = extract_resource_arn
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _share_unpacked(Path(sys.argv[1]))
+    _know_schedule_groups()
+    sys.argv = ["ministack"]
+    runpy.run_module("ministack", run_name="__main__", alter_sys=True)

@@ -1,0 +1,121 @@
+"""Set up `.venv` and `.venv-emulator` from the locks, with nothing but Python's standard library: `make setup`."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = ROOT / "requirements"
+VENV = ROOT / ".venv"
+EMULATOR_VENV = ROOT / ".venv-emulator"
+SOURCES = (ROOT, ROOT / "layers/flow_hitl/python", ROOT / "client")
+STAMP = "flow-hitl-stamp"
+LOCK = ROOT / ".build/set-up.lock"
+
+COMMAND = """#!{python}
+import sys
+
+from infra.cli.main import main
+
+sys.exit(main())
+"""
+
+
+class _SetUpFailed(Exception):
+    """A command failed; the message names it, and its output stands above."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Install what `local` or `dev` needs, unless it is installed already; return the exit code."""
+    profile = arguments[0] if arguments else "local"
+    if profile not in ("local", "dev"):
+        print("usage: python -m infra.local.environment [local | dev]", file=sys.stderr)
+        return 2
+    # Two commands at once (make -j, two terminals) must not build the same environment.
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            _set_up(profile)
+        except _SetUpFailed as error:
+            print(f"set-up: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _set_up(profile: str) -> None:
+    started = time.monotonic()
+    wanted = _fingerprint("bootstrap", profile)
+    # What `dev` installs contains what `local` installs.
+    accepted = {wanted, _fingerprint("bootstrap", "dev")}
+    if _stamp(VENV) not in accepted:
+        _make(VENV, f"the packages of requirements/{profile}.txt into .venv")
+        _run([str(VENV / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+              "--require-hashes", "-r", str(REQUIREMENTS / "bootstrap.txt")])  # fmt: skip
+        _sync(VENV, profile)
+        _link_sources()
+        _write_stamp(VENV, wanted)
+        _say(started, "  done")
+    if _stamp(EMULATOR_VENV) != (emulator := _fingerprint("emulator")):
+        _make(EMULATOR_VENV, "the emulator of AWS into .venv-emulator", pip=False)
+        _sync(EMULATOR_VENV, "emulator")
+        _write_stamp(EMULATOR_VENV, emulator)
+        _say(started, "  done")
+
+
+def _make(venv: Path, what: str, *, pip: bool = True) -> None:
+    print(f"set-up: {what} …", flush=True)
+    if not (venv / "bin/python").exists():
+        shutil.rmtree(venv, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", *([] if pip else ["--without-pip"]), str(venv)])
+
+
+def _sync(venv: Path, lock: str) -> None:
+    """Install exactly the lock's packages; `uv` takes seconds for it."""
+    _run([str(VENV / "bin/uv"), "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode",
+          "--python", str(venv / "bin/python"), str(REQUIREMENTS / f"{lock}.txt")])  # fmt: skip
+
+
+def _link_sources() -> None:
+    """Let `.venv` import this repository's code and run its command, without building a package."""
+    packages = next((VENV / "lib").glob("python3*/site-packages"))
+    (packages / "flow_hitl_sources.pth").write_text("".join(f"{source}\n" for source in SOURCES))
+    command = VENV / "bin/flow-hitl"
+    command.write_text(COMMAND.format(python=VENV / "bin/python"))
+    command.chmod(0o755)
+
+
+def _fingerprint(*locks: str) -> str:
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {ROOT}".encode() + Path(__file__).read_bytes())
+    for lock in locks:
+        digest.update(f"\n{lock}\n".encode() + (REQUIREMENTS / f"{lock}.txt").read_bytes())
+    return digest.hexdigest()
+
+
+def _stamp(venv: Path) -> str | None:
+    path = venv / STAMP
+    return path.read_text() if path.exists() else None
+
+
+def _write_stamp(venv: Path, fingerprint: str) -> None:
+    (venv / STAMP).write_text(fingerprint)
+
+
+def _run(command: Sequence[str]) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    if subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode != 0:
+        raise _SetUpFailed("this failed: " + " ".join(command))
+
+
+def _say(started: float, text: str) -> None:
+    print(f"set-up: {text} after {time.monotonic() - started:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

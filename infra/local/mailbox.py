@@ -1,0 +1,87 @@
+"""The mails that the stack has sent, in the order of sending; each is also a file for other tools."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.utils import getaddresses
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SentMail:
+    """One mail: who gets it by the envelope, and the bytes as sent."""
+
+    id: str
+    to: tuple[str, ...]
+    sender: str
+    reply_to: str
+    subject: str
+    date: datetime
+    raw: bytes
+
+    def summary(self) -> dict[str, object]:
+        """Return the mail's line of `GET /_local/mail`."""
+        return {
+            "id": self.id,
+            "to": list(self.to),
+            "from": self.sender,
+            "reply_to": self.reply_to,
+            "subject": self.subject,
+            "date": self.date.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
+    def body(self, kind: str) -> str | None:
+        """Return the text of the body of `kind` ("html" or "plain"), or None if the mail has no such body."""
+        part = parse(self.raw).get_body((kind,))
+        return str(part.get_content()) if part is not None else None
+
+
+class Mailbox:
+    """Holds what was sent since the stack started; safe to use from several threads."""
+
+    def __init__(self, directory: Path) -> None:
+        """Keep each mail as `<id>.eml` in `directory`, which must exist."""
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._mails: dict[str, SentMail] = {}
+
+    def add(self, mail_id: str, recipients: Sequence[str], raw: bytes) -> SentMail:
+        """Keep a mail that was sent just now to these envelope recipients; its headers supply the rest."""
+        message = parse(raw)
+        mail = SentMail(
+            id=mail_id,
+            to=tuple(recipients),
+            sender=_first_address(message, "from"),
+            reply_to=_first_address(message, "reply-to"),
+            subject=str(message.get("subject", "")),
+            date=datetime.now(UTC),
+            raw=raw,
+        )
+        (self._directory / f"{mail_id}.eml").write_bytes(raw)
+        with self._lock:
+            self._mails[mail_id] = mail
+        return mail
+
+    def mails(self) -> list[SentMail]:
+        """Return all mails, oldest first."""
+        with self._lock:
+            return list(self._mails.values())
+
+    def get(self, mail_id: str) -> SentMail | None:
+        """Return the mail of that id, or None."""
+        with self._lock:
+            return self._mails.get(mail_id)
+
+
+def parse(raw: bytes) -> EmailMessage:
+    """Parse a mail of our own making; not for mail from outside."""
+    return BytesParser(policy=policy.default).parsebytes(raw)
+
+
+def _first_address(message: EmailMessage, header: str) -> str:
+    addresses = getaddresses([str(value) for value in message.get_all(header, [])])
+    return addresses[0][1] if addresses else ""

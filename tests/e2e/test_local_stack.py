@@ -1,0 +1,350 @@
+"""The local stack itself: what it promises to callers, and how it starts and ends."""
+
+import base64
+import io
+import json
+import os
+import signal
+import smtplib
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+from infra.local.inbound import BadVerdicts, ReceivedMail, receipt_notification, take_verdicts
+from infra.local.mailbox import Mailbox
+from infra.local.ses import ses_app
+from infra.local.state import ROOT, credentials_path, operator_path, read_operator
+from tests.e2e.local_client import LocalClient
+
+ALL_FAIL = json.dumps({name: {"status": "FAIL"} for name in ("spfVerdict", "dkimVerdict", "dmarcVerdict")})
+
+e2e = pytest.mark.e2e
+
+
+# --- the files, the front and the mailbox
+
+
+@e2e
+def test_credentials_are_as_promised_and_private(local: LocalClient) -> None:
+    path = credentials_path(local.home)
+    credentials = json.loads(path.read_text())
+    assert set(credentials) == {
+        "base_url", "smtp_port", "inbound_domain", "deployment_id", "organization_id", "api_key",
+        "resume_signing_secret", "manager_email",
+    }  # fmt: skip
+    assert credentials["api_key"].startswith("hitl_")
+    for private in (path, operator_path(local.home)):
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
+
+@e2e
+def test_a_reply_by_mail_decides_and_is_confirmed(local: LocalClient) -> None:
+    request = local.ask(assigned_to_email="ana@example.com")["request"]
+    mail = local.wait_for_mail("ana@example.com")
+    assert mail["reply_to"].endswith(f"@{local.credentials.inbound_domain}")
+
+    local.send("ana@example.com", mail["reply_to"], "approved\nLooks good.\n")
+
+    answered = local.request(request["id"], wait=20)
+    assert answered["response"]["outcome"] == "approved"
+    assert answered["response"]["comment"] == "Looks good."
+    assert answered["response"]["responded_via"] == "email"
+    assert "approved" in local.wait_for_mail("ana@example.com", after=1)["subject"]
+
+
+@e2e
+def test_the_mailbox_lists_the_mails_and_gives_them_as_sent(local: LocalClient) -> None:
+    local.ask(assigned_to_email="bo@example.com", message="Grüße?")
+    mail = local.wait_for_mail("bo@example.com")
+    assert set(mail) == {"id", "to", "from", "reply_to", "subject", "date"}
+    assert mail["to"] == ["bo@example.com"]
+    assert "@" in mail["from"]
+
+    raw = requests.get(f"{local.credentials.base_url}/_local/mail/{mail['id']}", timeout=10)
+    assert raw.headers["Content-Type"] == "message/rfc822"
+    assert message_from_bytes(raw.content)["Message-ID"] == f"<{mail['id']}@email.amazonses.com>"
+    assert requests.get(f"{local.credentials.base_url}/_local/mail/none", timeout=10).status_code == 404
+
+
+@e2e
+def test_the_mailbox_page_shows_a_mail_in_a_sandbox(local: LocalClient) -> None:
+    local.ask(assigned_to_email="cy@example.com", message="<script>alert(1)</script>")
+    mail = local.wait_for_mail("cy@example.com")
+    base = local.credentials.base_url
+
+    page = requests.get(f"{base}/_local/", timeout=10)
+    assert page.status_code == 200
+    assert f"/_local/view/{mail['id']}" in page.text
+    view = requests.get(f"{base}/_local/view/{mail['id']}", timeout=10)
+    assert 'sandbox="allow-popups' in view.text
+    assert "<script>alert" not in view.text
+    body = requests.get(f"{base}/_local/body/{mail['id']}", timeout=10)
+    assert body.headers["Content-Security-Policy"].startswith("sandbox allow-popups")
+    assert '<base target="_blank">' in body.text
+
+
+@e2e
+def test_the_front_passes_method_headers_body_and_status_on(local: LocalClient) -> None:
+    request_id = "0192f0c1-7e11-7abc-8def-0123456789ab"
+    assert local.call("GET", f"/v1/requests/{request_id}").status_code == 404
+    unauthorized = requests.get(f"{local.credentials.base_url}/v1/requests", timeout=10)
+    assert (unauthorized.status_code, unauthorized.headers["Content-Type"]) == (401, "application/problem+json")
+    malformed = local.call("POST", "/v1/requests", data=b"{", headers={"Content-Type": "application/json"})
+    assert malformed.json()["type"] == "urn:flow-hitl:problem:malformed-json"
+    in_chunks = local.call(
+        "POST", "/v1/requests", data=iter([b"{", b"}"]), headers={"Content-Type": "application/json"}
+    )
+    assert in_chunks.json()["type"] == "urn:flow-hitl:problem:validation"
+    assert requests.head(f"{local.credentials.base_url}/_local/", timeout=10).status_code == 200
+    assert requests.get(f"{local.credentials.base_url}/elsewhere", timeout=10).status_code == 404
+
+
+@e2e
+def test_long_polls_do_not_hold_up_other_calls(local: LocalClient) -> None:
+    waiting = local.ask(assigned_to_email="di@example.com")["request"]["id"]
+    started = time.monotonic()
+    polls = [threading.Thread(target=local.request, args=(waiting, 20)) for _ in range(5)]
+    for poll in polls:
+        poll.start()
+    time.sleep(1)
+    assert local.call("DELETE", f"/v1/requests/{waiting}").status_code == 200
+    for poll in polls:
+        poll.join(30)
+    assert time.monotonic() - started < 18
+
+
+# --- inbound mail
+
+
+@e2e
+def test_smtp_takes_any_recipient_of_the_domain_and_no_other(local: LocalClient) -> None:
+    domain = local.credentials.inbound_domain
+    assert local.send("x@example.com", f"nobody@{domain.upper()}", "hello") == {}
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+        local.send("x@example.com", "someone@elsewhere.example", "hello")
+    assert refused.value.recipients["someone@elsewhere.example"][0] == 550
+
+
+@e2e
+def test_a_mail_with_failed_verdicts_decides_nothing(local: LocalClient) -> None:
+    request = local.ask(assigned_to_email="ed@example.com")["request"]
+    mail = local.wait_for_mail("ed@example.com")
+
+    local.send("ed@example.com", mail["reply_to"], "approved\n", X_Local_Verdicts=ALL_FAIL)
+    assert local.request(request["id"], wait=3)["status"] == "pending"
+
+    local.send("ed@example.com", mail["reply_to"], "rejected\n")
+    assert local.request(request["id"], wait=20)["response"]["outcome"] == "rejected"
+
+
+@e2e
+def test_a_mail_is_stored_without_the_verdicts_header(local: LocalClient) -> None:
+    marker = "a mail for nobody"
+    local.send("x@example.com", f"store@{local.credentials.inbound_domain}", marker, X_Local_Verdicts=ALL_FAIL)
+    operator = read_operator(local.home)
+    s3: Any = boto3.client(
+        "s3",
+        endpoint_url=operator.endpoint_url,
+        region_name=operator.region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    bucket = operator.outputs["MailBucket"]
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix="inbound/")["Contents"]]
+    stored = [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
+    (mail,) = [raw for raw in stored if marker.encode() in raw]
+    assert b"X-Local-Verdicts" not in mail
+    assert mail.startswith(b"Return-Path: <x@example.com>")
+
+
+@e2e
+def test_a_verdicts_header_that_is_none_is_refused(local: LocalClient) -> None:
+    with pytest.raises(smtplib.SMTPDataError, match="X-Local-Verdicts"):
+        local.send("x@example.com", f"a@{local.credentials.inbound_domain}", "hello", X_Local_Verdicts="FAIL")
+
+
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"])
+def test_the_verdicts_header_is_removed_with_its_continuation_lines(line_end: bytes) -> None:
+    lines = [
+        b"From: a@example.com",
+        b'x-local-verdicts: {"dmarcVerdict":',
+        b'\t{"status": "FAIL"}}',
+        b"Subject: s",
+        b"",
+    ]
+    body = [b'X-Local-Verdicts: {"spfVerdict": {"status": "FAIL"}}', b"text"]
+    raw, verdicts, dmarc_policy = take_verdicts(line_end.join(lines + body))
+    assert raw == line_end.join([b"From: a@example.com", b"Subject: s", b"", *body])
+    assert verdicts == dict.fromkeys(verdicts, "PASS") | {"dmarcVerdict": "FAIL"}
+    assert dmarc_policy is None
+
+
+@pytest.mark.parametrize(
+    "value", ["[]", "{", '{"dmarcVerdict":"FAIL"}', '{"dmarcVerdict":{"status":"BAD"}}', '{"x":{}}']
+)
+def test_a_wrong_verdicts_header_is_an_error(value: str) -> None:
+    with pytest.raises(BadVerdicts):
+        take_verdicts(f"X-Local-Verdicts: {value}\r\n\r\n".encode())
+
+
+def test_the_receipt_has_the_shape_that_ses_documents() -> None:
+    sender, recipients = b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.com>", b"To: A <a@hitl.example>,\r\n b@hitl.example"
+    raw = b"\r\n".join([sender, recipients, b"Subject: s", b"", b"text"])
+    mail = ReceivedMail("bounce@example.com", ("a@hitl.example",), raw, {"dmarcVerdict": "FAIL"}, "reject")
+    notification = receipt_notification(mail, "m1", "bucket", "inbound/m1", "arn:aws:sns:x")
+    receipt, described = notification["receipt"], notification["mail"]
+    assert notification["notificationType"] == "Received"
+    assert receipt["recipients"] == ["a@hitl.example"]
+    assert receipt["dmarcVerdict"] == {"status": "FAIL"}
+    assert receipt["dmarcPolicy"] == "reject"
+    assert receipt["action"] == {
+        "type": "S3", "topicArn": "arn:aws:sns:x", "bucketName": "bucket", "objectKeyPrefix": "inbound",
+        "objectKey": "inbound/m1",
+    }  # fmt: skip
+    assert described["source"] == "bounce@example.com"
+    assert described["destination"] == ["a@hitl.example", "b@hitl.example"]
+    assert described["commonHeaders"]["from"] == ["Jürgen <j@example.com>"]
+    assert {"name": "Subject", "value": "s"} in described["headers"]
+
+
+# --- mail out
+
+
+def test_ses_keeps_the_mail_but_for_message_id_and_date(tmp_path: Path) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Reply-To"] = "Flow HITL <f@example.com>", "a@example.com", "token@hitl.example"
+    mail["Subject"], mail["Message-ID"] = "Größe", "<mine@example.com>"
+    mail.set_content("text")
+    mailbox = Mailbox(tmp_path)
+    status, answer = _send_email(mailbox, {"Content": {"Raw": {"Data": base64.b64encode(mail.as_bytes()).decode()}}})
+    assert status == "200 OK"
+    (sent,) = mailbox.mails()
+    assert (sent.id, sent.to, sent.sender) == (answer["MessageId"], ("a@example.com",), "f@example.com")
+    assert (sent.reply_to, sent.subject) == ("token@hitl.example", "Größe")
+    assert message_from_bytes(sent.raw).get_all("Message-ID") == [f"<{sent.id}@email.amazonses.com>"]
+
+
+def test_ses_refuses_what_is_no_raw_mail(tmp_path: Path) -> None:
+    status, _ = _send_email(Mailbox(tmp_path), {"Content": {"Simple": {}}})
+    assert status == "400 Bad Request"
+
+
+def _send_email(mailbox: Mailbox, call: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    statuses: list[str] = []
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/v2/email/outbound-emails"}
+    body = ses_app(mailbox)(
+        {**environ, "wsgi.input": io.BytesIO(json.dumps(call).encode())},
+        lambda status, _headers, _error=None: statuses.append(status),  # type: ignore[arg-type]
+    )
+    answer: dict[str, Any] = json.loads(b"".join(body))
+    return statuses[0], answer
+
+
+# --- starting and ending
+
+
+@e2e
+def test_a_second_stack_in_the_same_directory_says_so(local: LocalClient) -> None:
+    with _start(local.home) as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Another local stack is running" in errors
+    assert credentials_path(local.home).exists()
+
+
+@e2e
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with _start(tmp_path, FLOW_HITL_PORT=str(port)) as process:
+            _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"Port {port} is taken; choose another with FLOW_HITL_PORT" in errors
+
+
+@e2e
+@pytest.mark.parametrize("how", ["terminate", "interrupt", "kill", "emulator dies"])
+def test_nothing_is_left_behind(tmp_path: Path, how: str) -> None:
+    stale = credentials_path(tmp_path)
+    stale.write_text("{}")
+    with _start(tmp_path) as process:
+        emulator = _wait_for_emulator(process)
+        assert not stale.exists()
+        if how == "emulator dies":
+            _wait_until(stale.exists, 60)
+            os.kill(emulator, signal.SIGKILL)
+        else:
+            process.send_signal({"terminate": signal.SIGTERM, "interrupt": signal.SIGINT, "kill": signal.SIGKILL}[how])
+        _, errors = process.communicate(timeout=30)
+    expected = {"terminate": 0, "interrupt": 0, "kill": -signal.SIGKILL, "emulator dies": 1}
+    assert process.returncode == expected[how]
+    if how == "emulator dies":
+        assert "The emulator has stopped" in errors
+        assert not stale.exists()
+    # The emulator leads the group of all that it started.
+    _wait_until(lambda: not _group_lives(emulator), 10)
+
+
+@contextmanager
+def _start(home: Path, **environ: str) -> "Iterator[subprocess.Popen[str]]":
+    process = subprocess.Popen(
+        [sys.executable, "-m", "infra.local"],
+        env=os.environ | {"FLOW_HITL_HOME": str(home), "FLOW_HITL_PORT": "0", "FLOW_HITL_SMTP_PORT": "0"} | environ,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(20)
+
+
+def _wait_for_emulator(process: "subprocess.Popen[str]") -> int:
+    """Return the process id of the emulator, once it has been started."""
+    found: list[int] = []
+
+    def started() -> bool:
+        listed = subprocess.run(
+            ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        )
+        for line in listed.stdout.splitlines():
+            pid, parent, command = line.split(None, 2)
+            if int(parent) == process.pid and "emulator_process.py" in command:
+                found.append(int(pid))
+        return bool(found)
+
+    _wait_until(started, 60)
+    return found[0]
+
+
+def _group_lives(group: int) -> bool:
+    """Tell whether a process of the group still runs; those that have ended and wait to be collected do not count."""
+    listed = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True)
+    return any(
+        int(pgid) == group and not state.startswith("Z") for pgid, state in map(str.split, listed.stdout.splitlines())
+    )
+
+
+def _wait_until(condition: Any, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
