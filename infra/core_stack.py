@@ -16,8 +16,8 @@ from infra.constructs.http_api import HttpApi
 from infra.constructs.layers import Code
 from infra.constructs.monitoring import CLOUDWATCH, Monitoring
 from infra.constructs.queues import Queues
-from infra.constructs.receipts import SES, Receipts
 from infra.constructs.scheduling import Scheduling
+from infra.constructs.ses_topic import SES, SesTopic, let_ses_store_mail
 from infra.options import Options
 from infra.outputs import output_name
 
@@ -30,7 +30,9 @@ class CoreStack(Stack):
         self.data = Data(self, "Data", options)
         self.queues = Queues(self, "Queues", options)
         key = self._topic_key(options)
-        self.receipts = Receipts(self, "Receipts", key, self.data.mail, self.queues.inbound_mail, options)
+        self.receipts = SesTopic(self, "Receipts", key, self.queues.inbound_mail, options)
+        self.mail_events = SesTopic(self, "MailEvents", key, self.queues.mail_feedback, options)
+        let_ses_store_mail(self.data.mail)
         self.scheduling = Scheduling(self, "Scheduling", self.queues.deadline.queue)
         self.api = HttpApi(self, "HttpApi")
         self.settings = self._settings(options)
@@ -38,7 +40,7 @@ class CoreStack(Stack):
         self.functions = Functions(
             self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access
         )
-        self.api.serve(intake.app, self.functions.intake)
+        self.api.serve(intake.app, self.functions.intake, and_the_rest=True)
         self.api.serve(respond.app, self.functions.respond)
         self.api.serve(dashboard.app, self.functions.dashboard)
         self.monitoring = Monitoring(
@@ -92,6 +94,7 @@ class CoreStack(Stack):
                 "api_url": self.api.api.api_endpoint,
                 "inbound_mail_queue_url": self.queues.inbound_mail.queue.queue_url,
                 "receipts_topic_arn": self.receipts.topic.topic_arn,
+                "mail_events_topic_arn": self.mail_events.topic.topic_arn,
                 "alarm_topic_arn": self.monitoring.topic.topic_arn,
             }
         )

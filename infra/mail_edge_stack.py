@@ -23,6 +23,17 @@ class MailEdgeStack(Stack):
             reputation_metrics=True,
             suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
         )
+        # The L2 would write to the core stack's topic policy and so make each stack depend on the other.
+        destination = ses.CfnConfigurationSetEventDestination
+        destination(
+            self,
+            "MailEvents",
+            configuration_set_name=configuration_set.configuration_set_name,
+            event_destination=destination.EventDestinationProperty(
+                matching_event_types=["bounce", "complaint", "reject"],
+                sns_destination=destination.SnsDestinationProperty(topic_arn=core.mail_events.topic.topic_arn),
+            ),
+        )
         domains = dict.fromkeys([options.inbound_domain, options.sender_domain])
         for number, domain in enumerate(domains):
             identity = ses.EmailIdentity(

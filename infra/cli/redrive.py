@@ -18,6 +18,7 @@ _QUEUES = {
     "email": "email",
     "deadline": "deadline",
     "inbound-mail": "inbound_mail",
+    "mail-feedback": "mail_feedback",
     "relay": "relay_retry",
 }
 # Asks all of SQS's servers; a short poll may find nothing where there is something.

@@ -43,7 +43,8 @@ class Access(Construct):
         """Open, read, list and cancel requests; store large content."""
         requests = self.data.requests
         return [
-            *self._decide(("dynamodb:ConditionCheckItem", "dynamodb:BatchGetItem")),
+            *self._decide("dynamodb:BatchGetItem"),
+            self._read_configuration(),
             _allow(("dynamodb:Query",), requests.index_arns),
             _objects("s3:PutObject", self.data.content, CONTENT_PREFIX),
             self._read_secret(),
@@ -62,9 +63,14 @@ class Access(Construct):
         return [
             *self._decide(),
             self._read_secret(),
+            self._read_configuration(),
             _objects("s3:GetObject", self.data.mail, MAIL_PREFIX),
             _consume(self.queues.inbound_mail.queue),
         ]
+
+    def mail_feedback(self) -> list[Right]:
+        """Note a bounce, and pass the request on to the deployment creator."""
+        return [*self._decide(), self._read_configuration(), _consume(self.queues.mail_feedback.queue)]
 
     def deadline(self) -> list[Right]:
         """Record the default answer when the time is up; put back what fired early."""
@@ -116,8 +122,9 @@ class Access(Construct):
             service="ses", resource="configuration-set", resource_name=self.options.stack_name
         )
         return [
-            *self._decide(),
+            *self._decide("dynamodb:UpdateItem"),
             self._read_secret(),
+            self._read_configuration(),
             _allow(("ses:SendEmail", "ses:SendRawEmail"), [identity, configuration_set]),
             _consume(self.queues.email.queue),
         ]
@@ -126,25 +133,28 @@ class Access(Construct):
         """Deliver a decision to the flow; set the pause before the next attempt itself."""
         queue = self.queues.resume.queue
         return [
-            *self._decide(),
+            *self._decide("dynamodb:UpdateItem"),
             self._read_secret(),
+            self._read_configuration(),
             _consume(queue),
             _allow(("sqs:ChangeMessageVisibility",), [queue.queue_arn]),
         ]
 
-    def _decide(self, more_on_requests: Sequence[str] = ()) -> list[Right]:
+    def _decide(self, *more_on_requests: str) -> list[Right]:
         """Return what every function needs that reads a request and changes it together with its audit event."""
         data = self.data
         return [
             _allow(
-                ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", *more_on_requests),
+                ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", *more_on_requests),
                 [data.requests.table.table_arn],
             ),
             _allow(("dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"), [data.audit.table.table_arn]),
-            _allow(("dynamodb:GetItem",), [data.deployments.table.table_arn]),
             _objects("s3:GetObject", data.content, CONTENT_PREFIX),
             self._never_change_audit(),
         ]
+
+    def _read_configuration(self) -> Right:
+        return _allow(("dynamodb:GetItem",), [self.data.deployments.table.table_arn])
 
     def _read_secret(self) -> Right:
         return _allow(("secretsmanager:GetSecretValue",), [self.data.secret_arn])

@@ -1,4 +1,4 @@
-"""The eight functions, each with its own role, its own log and its trigger."""
+"""The functions, each with its own role, its own log and its trigger."""
 
 from collections.abc import Mapping, Sequence
 
@@ -94,6 +94,9 @@ class Functions(Construct):
         self.inbound_mail = self._function(
             "InboundMail", "inbound_mail", access.inbound_mail(), MAIL_TIMEOUT_SECONDS, LARGE
         )
+        self.mail_feedback = self._function(
+            "MailFeedback", "mail_feedback", access.mail_feedback(), WORKER_TIMEOUT_SECONDS, SMALL
+        )
         self.deadline = self._function("Deadline", "deadline", access.deadline(), WORKER_TIMEOUT_SECONDS, SMALL)
         self.relay = self._function("Relay", "relay", access.relay(), WORKER_TIMEOUT_SECONDS, SMALL)
         self.send_email = self._function("SendEmail", "send_email", access.send_email(), WORKER_TIMEOUT_SECONDS, SMALL)
@@ -109,6 +112,7 @@ class Functions(Construct):
             self.intake,
             self.relay,
             self.send_email,
+            self.mail_feedback,
             self.inbound_mail,
             self.dashboard,
             self.respond,
@@ -134,6 +138,7 @@ class Functions(Construct):
         queues = access.queues
         for worker, work, batch_size in (
             (self.inbound_mail, queues.inbound_mail, 5),
+            (self.mail_feedback, queues.mail_feedback, 10),
             (self.deadline, queues.deadline, 10),
             (self.relay, queues.relay_retry, 10),
             (self.send_email, queues.email, 10),

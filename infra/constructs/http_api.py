@@ -52,8 +52,11 @@ class HttpApi(Construct):
             destination_arn=log_group.log_group_arn, format=json.dumps(ACCESS_LOG)
         )
 
-    def serve(self, resolver: APIGatewayHttpResolver, target: HitlFunction) -> None:
-        """Add each route of the function's resolver, with one permission for the whole API."""
+    def serve(self, resolver: APIGatewayHttpResolver, target: HitlFunction, *, and_the_rest: bool = False) -> None:
+        """Add each route of the function's resolver, with one permission for the whole API.
+
+        `and_the_rest` gives it what no route matches too, so that this is answered by a problem document as well.
+        """
         integration = integrations.HttpLambdaIntegration(
             target.name,
             target.function,
@@ -69,6 +72,10 @@ class HttpApi(Construct):
                     "The function itself checks the API key, or the signed token in the path.",
                     "AwsSolutions-APIG4",
                 )
+        if and_the_rest:
+            default = apigateway.HttpRouteKey.DEFAULT
+            rest = apigateway.HttpRoute(self, "TheRest", http_api=self.api, route_key=default, integration=integration)
+            accept(rest, "It leads to nothing but the answer that there is nothing.", "AwsSolutions-APIG4")
 
 
 def routes_of(resolver: APIGatewayHttpResolver) -> list[tuple[str, str]]:

@@ -26,8 +26,10 @@ class QueuePlan:
     late_seconds: int = 15 * 60
 
 
-# A resumption is tried for 24 hours, and its worker sets each pause itself.
-RESUME_PLAN = QueuePlan(visibility_seconds=180, max_receives=RESUME_ATTEMPTS, retention_days=14, late_seconds=24 * 3600)
+# A resumption is tried for 24 hours, and its worker sets each pause itself; two deliveries may meet a busy worker.
+RESUME_PLAN = QueuePlan(
+    visibility_seconds=180, max_receives=RESUME_ATTEMPTS + 2, retention_days=14, late_seconds=24 * 3600
+)
 # A deadline that is not yet due is put back for up to a quarter of an hour.
 DEADLINE_PLAN = QueuePlan(late_seconds=30 * 60)
 MAIL_PLAN = QueuePlan(visibility_seconds=360)
@@ -60,6 +62,7 @@ class Queues(Construct):
         self.resume = WorkQueue(self, "Resume", RESUME_PLAN, options)
         self.deadline = WorkQueue(self, "Deadline", DEADLINE_PLAN, options)
         self.inbound_mail = WorkQueue(self, "InboundMail", MAIL_PLAN, options)
+        self.mail_feedback = WorkQueue(self, "MailFeedback", QueuePlan(), options)
         self.relay_retry = WorkQueue(self, "RelayRetry", QueuePlan(), options)
         self.stream_dead_letters = dead_letter_queue(self, "StreamDeadLetters", options)
 
@@ -71,6 +74,7 @@ class Queues(Construct):
             "resume": self.resume,
             "deadline": self.deadline,
             "inbound_mail": self.inbound_mail,
+            "mail_feedback": self.mail_feedback,
             "relay_retry": self.relay_retry,
         }
 

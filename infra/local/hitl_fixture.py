@@ -19,6 +19,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -280,6 +281,24 @@ class Hitl:
         self._deliver("inbound_mail", [_sqs_record(message_id, json.dumps(notification))])
         self._settle()
 
+    def bounce(self, request: AskedRequest, address: str, kind: str = "Permanent") -> None:
+        """Report, as SES does, that a notification did not reach an address; `kind` may be `Complaint`."""
+        mail = {"messageId": "sent", "tags": {"request_id": [request.id], "kind": ["notify"]}}
+        feedback_id = f"feedback{next(self._mail_ids):06d}"
+        event: dict[str, Any] = {"eventType": "Bounce", "mail": mail}
+        if kind == "Complaint":
+            complained = {"complainedRecipients": [{"emailAddress": address}], "feedbackId": feedback_id}
+            event |= {"eventType": "Complaint", "complaint": complained}
+        else:
+            event["bounce"] = {
+                "bounceType": kind,
+                "bounceSubType": "General",
+                "bouncedRecipients": [{"emailAddress": address, "status": "5.1.1"}],
+                "feedbackId": feedback_id,
+            }
+        self._deliver("mail_feedback", [_sqs_record(feedback_id, json.dumps(event))])
+        self._settle()
+
     def page(self, method: str, url: str, form: Mapping[str, str] | None = None, **headers: str) -> Answer:
         """Open a review page, or send its form."""
         sent = {"content-type": "application/x-www-form-urlencoded", **headers}
@@ -357,12 +376,17 @@ class Hitl:
         raise AssertionError("the queues never came to rest")
 
     def _relay_new_events(self) -> bool:
+        from moto.dynamodb.models import dynamodb_backends
+
         from flow_hitl.bootstrap import current
 
-        items = self._clients["dynamodb"].scan(TableName=current().settings.audit_table)["Items"]
+        audit_table = current().settings.audit_table
+        # Events are only ever added: to count them is enough to see that there are no new ones.
+        if sum(1 for _ in dynamodb_backends[_ACCOUNT][_REGION].tables[audit_table].all_items()) == len(self._relayed):
+            return False
+        items = self._clients["dynamodb"].scan(TableName=audit_table)["Items"]
         fresh = [item for item in items if _event_key(item) not in self._relayed]
         if fresh:
-            self._relayed.update(map(_event_key, fresh))
             fresh.sort(key=lambda item: (item["at"]["S"], *_event_key(item)))
             records = [
                 {
@@ -374,11 +398,15 @@ class Hitl:
                 for number, item in enumerate(fresh)
             ]
             self._deliver("relay", records)
+            # Only now: a relay that died is given the same records again.
+            self._relayed.update(map(_event_key, fresh))
         return bool(fresh)
 
     def _work_queues(self) -> bool:
         worked = False
         for name in _QUEUES:
+            if not self._has_message(name):
+                continue
             url = _queue_url(name)
             found = self._clients["sqs"].receive_message(
                 QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_VISIBILITY_SECONDS, AttributeNames=["All"]
@@ -397,12 +425,18 @@ class Hitl:
                     self._clients["sqs"].delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return worked
 
+    def _has_message(self, queue: str) -> bool:
+        from moto.sqs.models import sqs_backends
+
+        messages = sqs_backends[_ACCOUNT][_REGION].queues[queue]._messages
+        return any(message.visible and not message.delayed for message in messages)
+
     def _forget_when_sent(self, queue: str) -> None:
         """Let a message be hidden for hours again: SQS counts its limit from each receipt, moto from the sending."""
         from moto.sqs.models import sqs_backends
 
         for message in sqs_backends[_ACCOUNT][_REGION].queues[queue]._messages:
-            message.sent_timestamp = int(self.clock.now().timestamp() * 1000)
+            message.sent_timestamp = int(self.clock.now().timestamp() * 1000)  # type: ignore[assignment]
 
     def _deliver(self, function: str, records: list[dict[str, Any]]) -> list[Any]:
         result = self._function(function)({"Records": records}, _context(function))
@@ -461,6 +495,13 @@ class Hitl:
 @pytest.fixture
 def hitl() -> Iterator[Hitl]:
     """Flow HITL on moto, with one deployment whose creator is creator@example.com."""
+    with hitl_on_moto() as started:
+        yield started
+
+
+@contextmanager
+def hitl_on_moto() -> Iterator[Hitl]:
+    """Run what the fixture gives, for tests that need a fresh one several times."""
     from moto import mock_aws
 
     from flow_hitl import bootstrap
@@ -481,8 +522,10 @@ def hitl() -> Iterator[Hitl]:
             patch("moto.sqs.models.unix_time", lambda: clock.now().timestamp()),
             patch("moto.sqs.models.unix_time_millis", lambda: clock.now().timestamp() * 1000),
         ):
-            yield started
-    bootstrap.use(None)
+            try:
+                yield started
+            finally:
+                bootstrap.use(None)
 
 
 def _make_stack(clients: Mapping[str, Any]) -> Any:
@@ -496,9 +539,11 @@ def _make_stack(clients: Mapping[str, Any]) -> Any:
     for bucket in ("content", "mail"):
         clients["s3"].create_bucket(Bucket=bucket)
     for name in _QUEUES:
-        clients["sqs"].create_queue(QueueName=f"{name}-dlq")
-        redrive = {"deadLetterTargetArn": f"{_queue_arn(name)}-dlq", "maxReceiveCount": _MOST_RECEIVES.get(name, 10)}
-        attributes = {"RedrivePolicy": json.dumps(redrive), "MessageRetentionPeriod": "1209600"}
+        attributes = {}
+        if name in _MOST_RECEIVES:
+            clients["sqs"].create_queue(QueueName=f"{name}-dlq")
+            redrive = {"deadLetterTargetArn": f"{_queue_arn(name)}-dlq", "maxReceiveCount": _MOST_RECEIVES[name]}
+            attributes["RedrivePolicy"] = json.dumps(redrive)
         clients["sqs"].create_queue(QueueName=name, Attributes=attributes)
     clients["sesv2"].create_email_identity(EmailIdentity="hitl.test")
     clients["scheduler"].create_schedule_group(Name="hitl")

@@ -12,11 +12,12 @@ Rights = set[tuple[str, str]]
 
 WRITE_LOG = {("logs:CreateLogStream", "own log"), ("logs:PutLogEvents", "own log")}
 DECIDE = {
-    *((f"dynamodb:{action}", "requests") for action in ("GetItem", "Query", "PutItem", "UpdateItem")),
+    *((f"dynamodb:{action}", "requests") for action in ("GetItem", "Query", "PutItem")),
     *((f"dynamodb:{action}", "audit") for action in ("PutItem", "GetItem", "Query")),
-    ("dynamodb:GetItem", "deployments"),
     ("s3:GetObject", "content/content/*"),
 }
+CONFIGURATION = {("dynamodb:GetItem", "deployments")}
+EFFECTS = {("dynamodb:UpdateItem", "requests")}
 SECRET = {("secretsmanager:GetSecretValue", "secret")}
 
 
@@ -32,7 +33,7 @@ EXPECTED: dict[str, Rights] = {
     "intake": {
         *DECIDE,
         *SECRET,
-        ("dynamodb:ConditionCheckItem", "requests"),
+        *CONFIGURATION,
         ("dynamodb:BatchGetItem", "requests"),
         ("dynamodb:Query", "requests/index/by_created"),
         ("dynamodb:Query", "requests/index/by_status"),
@@ -41,7 +42,14 @@ EXPECTED: dict[str, Rights] = {
     },
     "respond": DECIDE | SECRET,
     "dashboard": DECIDE | SECRET,
-    "inbound_mail": DECIDE | SECRET | _consume("inbound mail") | {("s3:GetObject", "mail/inbound/*")},
+    "mail_feedback": DECIDE | CONFIGURATION | _consume("mail feedback"),
+    "inbound_mail": {
+        *DECIDE,
+        *SECRET,
+        *CONFIGURATION,
+        *_consume("inbound mail"),
+        ("s3:GetObject", "mail/inbound/*"),
+    },
     "deadline": DECIDE | _consume("deadline") | _send("deadline"),
     "relay": {
         ("dynamodb:DescribeStream", "audit stream"),
@@ -55,9 +63,16 @@ EXPECTED: dict[str, Rights] = {
     },
     "send_email": DECIDE
     | SECRET
+    | CONFIGURATION
+    | EFFECTS
     | _consume("email")
     | {(f"ses:{action}", where) for action in ("SendEmail", "SendRawEmail") for where in ("identity", "mail settings")},
-    "resume_flow": DECIDE | SECRET | _consume("resume") | {("sqs:ChangeMessageVisibility", "resume")},
+    "resume_flow": DECIDE
+    | SECRET
+    | CONFIGURATION
+    | EFFECTS
+    | _consume("resume")
+    | {("sqs:ChangeMessageVisibility", "resume")},
 }
 
 # A part of the resource's text in the template, and what it is called here; the first that fits counts.
@@ -72,6 +87,7 @@ NAMES = (
     ("QueuesResumeQueue", "resume"),
     ("QueuesDeadlineQueue", "deadline"),
     ("QueuesInboundMailQueue", "inbound mail"),
+    ("QueuesMailFeedbackQueue", "mail feedback"),
     ("QueuesRelayRetryQueue", "relay retry"),
     ("QueuesStreamDeadLetters", "stream dead letters"),
     ("SchedulingRole", "scheduler role"),

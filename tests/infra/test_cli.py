@@ -28,7 +28,7 @@ from infra.outputs import settings_from_outputs
 from infra.tables import TABLES, create_table_arguments
 
 STACK = "flow-hitl"
-WORK_QUEUES = ("email", "resume", "deadline", "inbound_mail", "relay_retry")
+WORK_QUEUES = ("email", "resume", "deadline", "inbound_mail", "mail_feedback", "relay_retry")
 
 
 class Stack:

@@ -9,7 +9,17 @@ from flow_hitl.settings import Settings
 from infra.outputs import output_name, settings_from_outputs
 from tests.infra.conftest import Stack
 
-NAMES = ("intake", "respond", "dashboard", "inbound_mail", "deadline", "relay", "send_email", "resume_flow")
+NAMES = (
+    "intake",
+    "respond",
+    "dashboard",
+    "inbound_mail",
+    "mail_feedback",
+    "deadline",
+    "relay",
+    "send_email",
+    "resume_flow",
+)
 BEHIND_THE_API = ("intake", "respond", "dashboard")
 
 
@@ -36,8 +46,15 @@ def test_the_outputs_read_back_as_the_same_settings(core: Stack) -> None:
 
 
 def test_the_outputs_name_what_settings_leave_out(core: Stack) -> None:
-    queues = ("email", "resume", "deadline", "inbound_mail", "relay_retry", "stream")
-    more = ("api_id", "api_url", "inbound_mail_queue_url", "receipts_topic_arn", "alarm_topic_arn")
+    queues = ("email", "resume", "deadline", "inbound_mail", "mail_feedback", "relay_retry", "stream")
+    more = (
+        "api_id",
+        "api_url",
+        "inbound_mail_queue_url",
+        "receipts_topic_arn",
+        "mail_events_topic_arn",
+        "alarm_topic_arn",
+    )
     names = [*more, *(f"{queue}_dead_letter_queue_url" for queue in queues)]
     assert {output_name(name) for name in names} <= set(core.template["Outputs"])
 

@@ -11,6 +11,14 @@ def test_the_domain_is_an_identity_that_uses_the_configuration_set(mail_edge: St
     assert mail_edge.properties("AWS::SES::ConfigurationSet")[0]["Name"] == "flow-hitl"
 
 
+def test_bounces_and_complaints_go_to_the_core_stacks_topic(mail_edge: Stack) -> None:
+    (destination,) = mail_edge.properties("AWS::SES::ConfigurationSetEventDestination")
+    (configuration_set,) = mail_edge.of_type("AWS::SES::ConfigurationSet")
+    assert destination["ConfigurationSetName"] == {"Ref": configuration_set}
+    assert destination["EventDestination"]["MatchingEventTypes"] == ["bounce", "complaint", "reject"]
+    assert "MailEventsTopic" in str(destination["EventDestination"]["SnsDestination"]["TopicARN"])
+
+
 def test_the_outputs_are_the_dns_records_to_set(mail_edge: Stack) -> None:
     outputs = mail_edge.template["Outputs"]
     assert sum("CNAME" in str(output["Value"]) for output in outputs.values()) == 3

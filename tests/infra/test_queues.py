@@ -7,7 +7,7 @@ import pytest
 from flow_hitl.domain.retries import RESUME_ATTEMPTS
 from tests.infra.conftest import Stack
 
-BATCH_SIZES = {"Email": 10, "Resume": 1, "Deadline": 10, "InboundMail": 5, "RelayRetry": 10}
+BATCH_SIZES = {"Email": 10, "Resume": 1, "Deadline": 10, "InboundMail": 5, "MailFeedback": 10, "RelayRetry": 10}
 
 
 def test_every_queue_has_a_dead_letter_queue_or_is_one(core: Stack) -> None:
@@ -53,7 +53,7 @@ def test_a_queues_reader_reports_single_failures_and_has_time(core: Stack, name:
 def test_a_resumption_is_tried_for_a_day(core: Stack) -> None:
     queue = core.find("AWS::SQS::Queue", "QueuesResumeQueue")["Properties"]
     assert queue["VisibilityTimeout"] == 180
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == RESUME_ATTEMPTS
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == RESUME_ATTEMPTS + 2
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 

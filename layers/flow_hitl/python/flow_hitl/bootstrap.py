@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flow_hitl.adapters.effect_log import DynamoEffectLog
     from flow_hitl.adapters.queues import SchedulerDeadlines, SqsMessages
     from flow_hitl.adapters.request_store import DynamoRequestStore
+    from flow_hitl.adapters.suppression_list import DynamoSuppressionList
     from flow_hitl.ports import Clock, Ids
     from flow_hitl.services.accept_reply import AcceptReply
     from flow_hitl.services.answer_addresses import AnswerAddresses
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from flow_hitl.services.resume_flow import ResumeFlow
     from flow_hitl.services.review_page import ReviewPage
     from flow_hitl.services.send_mail import SendMail
+    from flow_hitl.services.undelivered import TakeMailFeedback, Undelivered
     from flow_hitl.signing.keys import KeyRing
 
 
@@ -42,6 +44,10 @@ class Application:
 
     def __init__(self, settings: Settings, clock: Clock, ids: Ids, jitter: Callable[[], float]) -> None:
         self.settings, self.clock, self.ids, self.jitter = settings, clock, ids, jitter
+
+    def pause(self, round_number: int) -> None:
+        """Wait a random while that grows with each round in which somebody else was in between."""
+        self.clock.sleep(self.jitter() * 0.05 * 2**round_number)
 
     # --- services, in the order in which a request meets them
 
@@ -105,10 +111,25 @@ class Application:
             addresses=self.answer_addresses,
             renderer=rendering,
             sender=SesMailSender(client("sesv2"), self.settings.mail_from),
+            suppressed=self.suppressed,
+            undelivered=self._undelivered,
             change_request=self._change_request,
             clock=self.clock,
             ids=self.ids,
         )
+
+    @cached_property
+    def take_mail_feedback(self) -> TakeMailFeedback:
+        from flow_hitl.services.undelivered import TakeMailFeedback
+
+        return TakeMailFeedback(self.suppressed, self._undelivered, self.clock)
+
+    @cached_property
+    def suppressed(self) -> DynamoSuppressionList:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.suppression_list import DynamoSuppressionList
+
+        return DynamoSuppressionList(client("dynamodb"), self.settings.requests_table)
 
     @cached_property
     def accept_reply(self) -> AcceptReply:
@@ -129,6 +150,7 @@ class Application:
             clock=self.clock,
             ids=self.ids,
             inbound_domain=self.settings.inbound_domain,
+            own_address=self.settings.mail_from,
         )
 
     @cached_property
@@ -153,7 +175,7 @@ class Application:
     def record_response(self) -> RecordResponse:
         from flow_hitl.services.record_response import RecordResponse
 
-        return RecordResponse(self._requests, self.clock, self.ids, self.jitter)
+        return RecordResponse(self._requests, self.clock, self.ids, self.pause)
 
     @cached_property
     def resume_flow(self) -> ResumeFlow:
@@ -211,6 +233,7 @@ class Application:
             settings.requests_table,
             settings.audit_table,
             settings.content_bucket,
+            self.pause,
         )
 
     @cached_property
@@ -264,10 +287,16 @@ class Application:
         return SecretKeyRing(lambda: client("secretsmanager"), self.settings.signing_secret_id, self.clock)
 
     @cached_property
+    def _undelivered(self) -> Undelivered:
+        from flow_hitl.services.undelivered import Undelivered
+
+        return Undelivered(self._deployments, self._change_request, self.clock, self.ids)
+
+    @cached_property
     def _change_request(self) -> ChangeRequest:
         from flow_hitl.services.change_request import ChangeRequest
 
-        return ChangeRequest(self._requests, self.clock, self.jitter)
+        return ChangeRequest(self._requests, self.pause)
 
 
 _application: Application | None = None

@@ -126,7 +126,7 @@ class Deadlines(Protocol):
 
 @dataclass(frozen=True)
 class OutgoingMail:
-    """One mail, ready to send; `headers` are added as they are."""
+    """One mail, ready to send; `headers` are added as they are, `tags` come back with SES's events about it."""
 
     to: str
     from_name: str
@@ -135,6 +135,21 @@ class OutgoingMail:
     html: str
     reply_to: str | None
     headers: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+class SuppressionList(Protocol):
+    def add(self, address: str, reason: str, at: datetime) -> None:
+        """Take down that mail to an address does not arrive or is not wanted."""
+
+    def reason(self, address: str) -> str | None:
+        """Return why an address gets no mail, or None if it does."""
+
+    def remove(self, address: str) -> bool:
+        """Let an address get mail again; return whether it was on the list."""
+
+    def entries(self) -> Sequence[Mapping[str, str]]:
+        """Return `address`, `reason` and `at` of each."""
 
 
 class MailSender(Protocol):

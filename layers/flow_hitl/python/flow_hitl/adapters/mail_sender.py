@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 from flow_hitl.adapters.dynamodb import error_code
 from flow_hitl.ports import MailRefused, OutgoingMail
 
-# What SES will never accept, however often it is asked; anything else may pass and is tried again.
-_FINAL = frozenset({"MessageRejected", "BadRequestException"})
+# What SES will never accept, however often it is asked. `MessageRejected` is not among them: SES says so too while our
+# own identity is not verified or the account is in the sandbox, and then an operator must hear of it.
+_FINAL = frozenset({"BadRequestException"})
 
 
 class SesMailSender:
@@ -34,6 +35,7 @@ class SesMailSender:
                 FromEmailAddress=self._from,
                 Destination={"ToAddresses": [mail.to]},
                 Content={"Raw": {"Data": message.as_bytes()}},
+                EmailTags=[{"Name": name, "Value": value} for name, value in mail.tags.items()],
             )
         except ClientError as error:
             if error_code(error) in _FINAL:

@@ -28,9 +28,13 @@ class KeyHolder:
 
 @dataclass(frozen=True)
 class ProvenAddress:
-    """A person whose mail address is proven, by an authenticated mail or a link that only they were sent."""
+    """A person whose mail address is proven, by an authenticated mail or a link that only they were sent.
+
+    `known_as` are the members' addresses that this one is an explicit alias of.
+    """
 
     email: str
+    known_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,9 @@ def authorize(actor: Actor, action: Action, head: Head | None = None) -> None:
             if not needed & key.permissions:
                 names = " or ".join(sorted(needed)) or "no API key"
                 raise Forbidden(f'The API key "{key.name}" may not do this; it needs {names}.')
-        case ProvenAddress(email=email):
-            allowed = action in (Action.VIEW, Action.RESPOND) and head is not None
-            if not (allowed and head is not None and same_address(email, head.assigned_to_email)):
+        case ProvenAddress(email=email, known_as=known_as):
+            own = head is not None and any(same_address(one, head.assigned_to_email) for one in (email, *known_as))
+            if action not in (Action.VIEW, Action.RESPOND) or not own:
                 raise Forbidden("This request is assigned to another address.")
         case CallbackHolder(request_id=request_id):
             if action is not Action.RESPOND or head is None or head.request_id != request_id:

@@ -18,6 +18,8 @@ class EventKind(StrEnum):
 
     REQUEST_CREATED = "request_created"
     NOTIFICATION_SENT = "notification_sent"
+    NOTIFICATION_UNDELIVERED = "notification_undelivered"
+    REQUEST_REASSIGNED = "request_reassigned"
     RESPONSE_SUBMITTED = "response_submitted"
     REPLY_REJECTED = "reply_rejected"
     CONFIRMATION_SENT = "confirmation_sent"

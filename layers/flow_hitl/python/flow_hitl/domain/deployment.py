@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from flow_hitl.domain.address import same_address
+
 
 class Permission(StrEnum):
     """What an API key, or later a member, may be allowed to do."""
@@ -65,6 +67,15 @@ class ApiKey:
 
 
 @dataclass(frozen=True)
+class Member:
+    """A person of the deployment; from their aliases they may answer what is assigned to their address."""
+
+    email: str
+    permissions: frozenset[Permission] = frozenset()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Deployment:
     """One deployment with all of its configuration; `version` counts the changes."""
 
@@ -77,3 +88,10 @@ class Deployment:
     api_keys: Mapping[str, ApiKey]
     resume_key_id: str
     version: int
+    members: tuple[Member, ...] = ()
+
+    def known_as(self, address: str) -> tuple[str, ...]:
+        """Return the addresses of the members who named this one as an alias of theirs."""
+        return tuple(
+            member.email for member in self.members if any(same_address(alias, address) for alias in member.aliases)
+        )

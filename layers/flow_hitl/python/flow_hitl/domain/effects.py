@@ -37,6 +37,8 @@ def _kinds(event: AuditEvent) -> tuple[EffectKind, ...]:
         case EventKind.REQUEST_CREATED:
             wanted = (EffectKind.NOTIFY, data["notify"]), (EffectKind.DEADLINE, data["auto_response"])
             return tuple(kind for kind, needed in wanted if needed)
+        case EventKind.REQUEST_REASSIGNED:
+            return (EffectKind.NOTIFY,) if data["notify"] else ()
         case EventKind.RESPONSE_SUBMITTED:
             by_mail = data["responded_via"] == Channel.EMAIL.value
             wanted = (EffectKind.RESUME, data["push"]), (EffectKind.CONFIRM, by_mail)

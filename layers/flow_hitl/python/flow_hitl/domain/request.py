@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from flow_hitl.domain.audit import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
-from flow_hitl.domain.deployment import Deployment, FreeText
+from flow_hitl.domain.deployment import Deployment, DeploymentSettings, FreeText
 from flow_hitl.domain.errors import AlreadyResponded, NotPending
 from flow_hitl.domain.routing import AssignedBy, Assignment
 from flow_hitl.domain.times import ceil_second, rfc3339
@@ -282,6 +282,29 @@ def cancel(head: Head, *, event_id: str, at: datetime, actor: str) -> Change:
     require_pending(head)
     cancelled = replace(head, status=Status.CANCELLED, decided_at=at)
     return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, {}), before=head)
+
+
+def reassign(
+    head: Head, email: str, reason: str, settings: DeploymentSettings, *, event_id: str, at: datetime, actor: str
+) -> Change:
+    """Return the step that gives a pending request to another responder; addresses mailed before are dead by it.
+
+    Raises AlreadyResponded or NotPending.
+    """
+    require_pending(head)
+    given = replace(
+        head,
+        assigned_to_email=email,
+        assigned_by=AssignedBy.REASSIGNMENT,
+        token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
+    )
+    data = {
+        "assigned_to_email": email,
+        "assigned_before": head.assigned_to_email,
+        "reason": reason,
+        "notify": settings.email_notifications,
+    }
+    return replace(_step(given, EventKind.REQUEST_REASSIGNED, event_id, at, actor, data), before=head)
 
 
 def note(

@@ -18,6 +18,7 @@ class AssignedBy(StrEnum):
     ASSIGN_FROM_INPUT = "assign_from_input"
     ASSIGN_TO_EMAIL = "assign_to_email"
     DEPLOYMENT_CREATOR = "deployment_creator"
+    REASSIGNMENT = "reassignment"
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """The three mails to a responder: the notification, the confirmation and the refusal of a reply."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import AuditEvent, EventKind
 from flow_hitl.domain.effects import Effect, EffectKind
+from flow_hitl.domain.mail_feedback import KIND_TAG, REQUEST_TAG
 from flow_hitl.domain.presentation import ConfirmationContext, NotificationContext, ReplyRejectedContext
 from flow_hitl.domain.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
 from flow_hitl.domain.request import Change, Head, Request, Status, note
@@ -19,10 +21,12 @@ from flow_hitl.ports import (
     MailSender,
     OutgoingMail,
     RequestStore,
+    SuppressionList,
 )
 from flow_hitl.services.answer_addresses import AnswerAddresses
 from flow_hitl.services.change_request import ChangeRequest
 from flow_hitl.services.present import decision_of, request_view
+from flow_hitl.services.undelivered import Undelivered
 
 # Longer than a worker lives, shorter than a message stays hidden: only a crashed worker's effect is taken over.
 _LEASE = timedelta(seconds=60)
@@ -46,6 +50,8 @@ class SendMail:
     addresses: AnswerAddresses
     renderer: MailRenderer
     sender: MailSender
+    suppressed: SuppressionList
+    undelivered: Undelivered
     change_request: ChangeRequest
     clock: Clock
     ids: Ids
@@ -61,11 +67,25 @@ class SendMail:
         if recipient is None or context is None:
             self.effects.complete(effect)
             return
-        kind, data = self._send(effect, recipient, context)
+        try:
+            message_id = self._send(effect, recipient, context)
+        except MailRefused as refused:
+            self._refused(effect, recipient, str(refused))
+            return
+        self._note(effect, _SENT[effect.kind], {"to": recipient, "message_id": message_id})
 
+    def _refused(self, effect: Effect, recipient: str, reason: str) -> None:
+        if effect.kind is EffectKind.NOTIFY:
+            once = f"undelivered/{effect.request_id}/{effect.event_seq}"
+            self.undelivered(effect.request_id, recipient, reason, once=once)
+            self.effects.complete(effect)
+        else:
+            self._note(effect, EventKind.MAIL_REFUSED, {"to": recipient, "mail": effect.kind.value, "reason": reason})
+
+    def _note(self, effect: Effect, kind: EventKind, data: Mapping[str, str]) -> None:
         def step(head: Head) -> Change:
             event_id, at = self.ids.event_id(), self.clock.now()
-            return note(head, kind, {**data, "to": recipient}, event_id=event_id, at=at, actor="flow-hitl")
+            return note(head, kind, data, event_id=event_id, at=at, actor="flow-hitl")
 
         self.change_request(effect.request_id, step, completes=effect)
 
@@ -107,7 +127,10 @@ class SendMail:
             decision=decision_of(request),
         )
 
-    def _send(self, effect: Effect, recipient: str, context: MailContext) -> tuple[EventKind, dict[str, str]]:
+    def _send(self, effect: Effect, recipient: str, context: MailContext) -> str:
+        suppressed = self.suppressed.reason(recipient)
+        if suppressed is not None:
+            raise MailRefused(f"earlier mail to this address {suppressed}")
         rendered = self.renderer.render_email(context)
         automatic = "auto-generated" if effect.kind is EffectKind.NOTIFY else "auto-replied"
         mail = OutgoingMail(
@@ -119,11 +142,9 @@ class SendMail:
             reply_to=None if isinstance(context, ConfirmationContext) else context.reply_to,
             # RFC 3834, and Microsoft's own word for it: nobody's out-of-office may answer us.
             headers={"Auto-Submitted": automatic, "X-Auto-Response-Suppress": "All"},
+            tags={REQUEST_TAG: effect.request_id, KIND_TAG: effect.kind.value},
         )
-        try:
-            return _SENT[effect.kind], {"message_id": self.sender.send(mail)}
-        except MailRefused as refused:
-            return EventKind.MAIL_REFUSED, {"reason": str(refused), "mail": effect.kind.value}
+        return self.sender.send(mail)
 
 
 def _recipient(effect: Effect, event: AuditEvent, head: Head) -> str | None:

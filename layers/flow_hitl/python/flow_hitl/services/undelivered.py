@@ -1,0 +1,70 @@
+"""A notification that does not reach its responder: said on the timeline, and the request goes to the creator."""
+
+from dataclasses import dataclass
+
+from flow_hitl.domain.address import same_address
+from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.effects import EffectKind
+from flow_hitl.domain.mail_feedback import MailFeedback
+from flow_hitl.domain.request import Change, Head, Status, note, reassign
+from flow_hitl.ports import Clock, DeploymentStore, Ids, SuppressionList, TakenAlready
+from flow_hitl.services.change_request import ChangeRequest
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """Put a request whose notification failed into the hands of the deployment creator, so that it does not hang."""
+
+    deployments: DeploymentStore
+    change_request: ChangeRequest
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, request_id: str, address: str, reason: str, *, once: str) -> None:
+        """Note the failure, once under the name that it is given, then pass the request on; again does no harm."""
+
+        def undelivered(head: Head) -> Change:
+            event_id, at = self.ids.event_id(), self.clock.now()
+            data = {"to": address, "reason": reason}
+            return note(head, EventKind.NOTIFICATION_UNDELIVERED, data, event_id=event_id, at=at, actor="flow-hitl")
+
+        try:
+            request = self.change_request(request_id, undelivered, once=once)
+        except TakenAlready:
+            # A redelivery after a crash between the two steps: the second may still be owed.
+            request = self.change_request(request_id, lambda _head: None)
+        deployment = self.deployments.load(request.head.deployment_id)
+
+        def to_creator(head: Head) -> Change | None:
+            lost = head.status is Status.PENDING and same_address(head.assigned_to_email, address)
+            if not lost or same_address(address, deployment.creator_email):
+                return None
+            event_id, at = self.ids.event_id(), self.clock.now()
+            return reassign(
+                head,
+                deployment.creator_email,
+                f"the notification to {address} was not delivered",
+                deployment.settings,
+                event_id=event_id,
+                at=at,
+                actor="flow-hitl",
+            )
+
+        self.change_request(request_id, to_creator)
+
+
+@dataclass(frozen=True)
+class TakeMailFeedback:
+    """Act on what SES reports about our mails."""
+
+    suppressed: SuppressionList
+    undelivered: Undelivered
+    clock: Clock
+
+    def __call__(self, feedback: MailFeedback) -> None:
+        for address in feedback.addresses:
+            if feedback.suppresses:
+                self.suppressed.add(address, feedback.reason, self.clock.now())
+            if feedback.lost and feedback.request_id is not None and feedback.mail_kind == EffectKind.NOTIFY:
+                once = f"feedback/{feedback.feedback_id}/{address.lower()}"
+                self.undelivered(feedback.request_id, address, feedback.reason, once=once)
