@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.adapters.rendering import page_security_policy, render_page
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.errors import Expired, FlowHitlError, Forbidden
+from flow_hitl.domain.errors import Expired, FieldError, FlowHitlError, Forbidden, ValidationFailed
 from flow_hitl.domain.presentation import MessageContext, ReviewContext
 from functions.http_api import body_bytes, lambda_entry, make_resolver
 
@@ -27,7 +27,10 @@ def look(token: str) -> Response[str]:
 @app.post("/review/<token>")
 def submit(token: str) -> Response[str]:
     _require_own_form()
-    form = parse_qs(body_bytes(app).decode("utf-8", "replace"), max_num_fields=10)
+    try:
+        form = parse_qs(body_bytes(app).decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:
+        raise ValidationFailed([FieldError("", "is not the page's form")]) from None
     outcome, comment = (form.get(name, [""])[0] for name in ("outcome", "comment"))
     return _page(current().review_page.submit(token, outcome or None, comment))
 

@@ -46,7 +46,7 @@ def query_integer(app: APIGatewayHttpResolver, name: str, default: int, lowest: 
     text = app.current_event.query_string_parameters.get(name)
     if text is None:
         return default
-    if text.isascii() and text.isdigit() and lowest <= int(text[:9]) <= highest:
+    if text.isascii() and text.isdigit() and len(text) <= 9 and lowest <= int(text) <= highest:
         return int(text)
     raise ValidationFailed([FieldError(f"/{name}", f"must be a whole number from {lowest} to {highest}")])
 

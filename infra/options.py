@@ -1,5 +1,6 @@
 """What an operator may choose about a deployment, read from CDK context (`cdk deploy -c name=value`)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -65,7 +66,7 @@ class Options:
             mail_from=mail_from,
             architecture=cast("Architecture", _one_of(context, "architecture", ("arm64", "x86_64"))),
             python=_one_of(context, "python", ("3.13", *PYTHON_VERSIONS)),
-            base_url=_text(context, "base_url"),
+            base_url=_base_url(context),
             allow_insecure_urls=_one_of(context, "allow_insecure_urls", ("false", "true")) == "true",
             packages_for_host=_one_of(context, "packages_for_host", ("false", "true")) == "true",
             require_tls=_one_of(context, "require_tls", ("true", "false")) == "true",
@@ -78,6 +79,13 @@ class Options:
 def _text(context: Mapping[str, object], name: str) -> str | None:
     value = context.get(name)
     return str(value).strip() or None if value is not None else None
+
+
+def _base_url(context: Mapping[str, object]) -> str | None:
+    url = _text(context, "base_url")
+    if url is not None and not re.fullmatch(r"https?://[^/?#\s]+/?", url):
+        raise ValueError(f"base_url must be an address without a path such as https://hitl.example.com, not {url!r}")
+    return url.rstrip("/") if url else None
 
 
 def _one_of(context: Mapping[str, object], name: str, allowed: tuple[str, ...]) -> str:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from flow_hitl.domain.automatic_mail import automatic_reason
 from flow_hitl.domain.inbound import (
     Disproven,
     InboundMail,
     Proven,
     Receipt,
     Unproven,
-    automatic_reason,
     judge_sender,
     single_mailbox,
 )

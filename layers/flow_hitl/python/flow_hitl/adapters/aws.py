@@ -6,8 +6,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-# Short time-outs with standard retries: a hung connection must not eat a function's whole time.
-_CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+# Three tries of 2 + 5 seconds at most: a hung connection must not eat the time of a function.
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 @lru_cache

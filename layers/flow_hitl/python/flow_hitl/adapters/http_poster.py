@@ -8,13 +8,10 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from http.client import HTTPException
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
-
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
 
 from flow_hitl.ports import PostResult
 
@@ -57,40 +54,54 @@ class SafeHttpPoster:
             return PostResult(None, "the URL is not https")
         port = parts.port or (443 if secure else 80)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        request = {**headers, "Host": parts.netloc, "Content-Type": "application/json"}
         try:
             address = public_address(host, port, any_address=self._insecure_allowed)
-            return self._exchange(
-                _connection(address, host, port, secure=secure), target, body, {**headers, "Host": parts.netloc}
-            )
+            with self._line(address, port) as line:
+                return _exchange(_secured(line, host) if secure else line, target, body, request)
         except ForbiddenAddress as error:
             return PostResult(None, str(error))
-        except (HTTPError, HTTPException, OSError) as error:
+        except (HTTPException, OSError, UnicodeError) as error:
             return PostResult(None, f"no answer: {type(error).__name__}")
 
-    def _exchange(self, connection: Any, target: str, body: bytes, headers: Mapping[str, str]) -> PostResult:
-        connection.connect()
-        # A peer that drips one octet at a time outlives every socket time-out; cutting the line ends it.
-        cut = threading.Timer(self._total_seconds, connection.sock.shutdown, [socket.SHUT_RDWR])
-        cut.daemon = True
-        cut.start()
-        try:
-            connection.request("POST", target, body=body, headers={**headers, "Content-Type": "application/json"})
-            response = connection.getresponse()
-            response.read(_ANSWER_BYTES)
-            return PostResult(int(response.status), f"HTTP {response.status}")
-        finally:
-            cut.cancel()
-            connection.close()
+    @contextmanager
+    def _line(self, address: str, port: int) -> Iterator[socket.socket]:
+        """Connect, and cut the line when the time is over.
+
+        A peer that drips one octet at a time, be it of its handshake, outlives every socket time-out.
+        """
+        with (
+            socket.create_connection((address, port), timeout=min(_CONNECT_SECONDS, self._total_seconds)) as line,
+            line.dup() as twin,
+        ):
+            line.settimeout(self._total_seconds)
+            cut = threading.Timer(self._total_seconds, _shut_down, [twin])
+            cut.daemon = True
+            cut.start()
+            try:
+                yield line
+            finally:
+                cut.cancel()
+                cut.join()
 
 
-def _connection(address: str, host: str, port: int, *, secure: bool) -> HTTPConnection:
-    if not secure:
-        return HTTPConnection(address, port, timeout=_CONNECT_SECONDS)
-    return HTTPSConnection(
-        address,
-        port,
-        timeout=_CONNECT_SECONDS,
-        server_hostname=host,
-        assert_hostname=host,
-        ssl_context=ssl.create_default_context(),
-    )
+def _shut_down(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def _secured(line: socket.socket, host: str) -> ssl.SSLSocket:
+    return ssl.create_default_context().wrap_socket(line, server_hostname=host)
+
+
+def _exchange(line: socket.socket, target: str, body: bytes, headers: Mapping[str, str]) -> PostResult:
+    # The connection is made: http.client only speaks over it, and would not know where else to go.
+    connection = HTTPConnection("")
+    connection.sock = line
+    with closing(connection):
+        connection.request("POST", target, body=body, headers=headers)
+        response = connection.getresponse()
+        with suppress(OSError, HTTPException):
+            # Their status is the answer, whatever becomes of the rest; to take a little of it spares them a reset.
+            response.read1(_ANSWER_BYTES)
+        return PostResult(response.status, f"HTTP {response.status}")

@@ -21,10 +21,17 @@ class SecretKeyRing:
         return self._loaded()["active"]
 
     def key(self, key_id: str) -> bytes | None:
-        if key_id not in self._loaded() and self._may_look_again():
-            self._read()
+        if key_id not in self._loaded():
+            self.refresh()
         found = self._keys.get(key_id) if key_id.isdecimal() else None
         return found.encode() if found else None
+
+    def refresh(self) -> bool:
+        # A stranger can send any token; that must not make us call Secrets Manager each time.
+        if self._read_at is not None and self._clock.now().timestamp() - self._read_at < _LOOK_AGAIN_SECONDS:
+            return False
+        self._read()
+        return True
 
     def all_keys(self) -> Mapping[str, bytes]:
         return {key_id: key.encode() for key_id, key in self._loaded().items() if key_id.isdecimal()}
@@ -33,10 +40,6 @@ class SecretKeyRing:
         if self._read_at is None:
             self._read()
         return self._keys
-
-    def _may_look_again(self) -> bool:
-        # A stranger can name any key id; that must not make us call Secrets Manager each time.
-        return self._read_at is None or self._clock.now().timestamp() - self._read_at >= _LOOK_AGAIN_SECONDS
 
     def _read(self) -> None:
         self._keys = json.loads(self._client().get_secret_value(SecretId=self._secret_id)["SecretString"])

@@ -13,7 +13,8 @@ import mailparser  # type: ignore[import-untyped]
 from mailparser.utils import decode_header_part  # type: ignore[import-untyped]
 
 from flow_hitl.adapters.html_reply import html_to_text
-from flow_hitl.domain.inbound import InboundMail, UnreadableMail, automatic_reason
+from flow_hitl.domain.automatic_mail import automatic_reason
+from flow_hitl.domain.inbound import InboundMail, UnreadableMail
 from flow_hitl.domain.matching import split_answer
 from flow_hitl.domain.reply import extract_reply
 
@@ -21,6 +22,8 @@ MAX_BYTES = 10_000_000
 MAX_HEADER_BYTES = 128 * 1024
 MAX_PART_HEADER_BYTES = 8 * 1024
 MAX_LINES = 400_000
+# The parser looks for the end of every open container at each line.
+MAX_LINES_BY_CONTAINERS = 4_000_000
 MAX_BOUNDARY_LINES = 2_000
 MAX_CONTAINERS = 60
 MAX_ENCODED_WORDS = 50
@@ -30,7 +33,7 @@ _HEADER_END = re.compile(rb"\r\n\r\n|\n\r?\n")
 _FROM_LINE = re.compile(r"(?im)^from[ \t]*:((?:[^\n]|\n[ \t])*)")
 _CONTAINER = re.compile(rb"boundary[ \t\r\n]*[*=]|message/|multipart/digest", re.IGNORECASE)
 _CONTENT_HEADER = re.compile(rb"^content-[a-z-]{1,30}[ \t]*:(?:[^\r\n]|\r?\n[ \t])*", re.IGNORECASE | re.MULTILINE)
-_LOST_BOUNDARY = re.compile(r"^--([^\r\n]{1,70}?)[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
+_LOST_BOUNDARY = re.compile(r"^--(\S{1,70})[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
 # Codecs of Python's own that are no charsets of mail; some of them take quadratic time.
 _NO_CHARSETS = frozenset(("punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"))
 # What clients send under these names is the larger set.
@@ -94,11 +97,13 @@ def _within_limits(raw: bytes) -> bytes:
     if b"\0" in header_bytes or b"\r" in header_bytes.replace(b"\r\n", b"\n"):
         # Parsers disagree about where such a header ends, and so about who sent the mail.
         raise UnreadableMail("the headers hold NUL or a bare carriage return")
-    if raw.count(b"\n") > MAX_LINES:
+    lines = raw.count(b"\n")
+    if lines > MAX_LINES:
         raise UnreadableMail("the mail has too many lines")
     if raw.count(b"\n--") > MAX_BOUNDARY_LINES:
         raise UnreadableMail("the mail has too many parts")
-    if sum(1 for _ in _CONTAINER.finditer(raw)) > MAX_CONTAINERS:
+    containers = sum(1 for _ in _CONTAINER.finditer(raw))
+    if containers > MAX_CONTAINERS or lines * containers > MAX_LINES_BY_CONTAINERS:
         raise UnreadableMail("the mail is nested too deep")
     if any(len(match[0]) > MAX_PART_HEADER_BYTES for match in _CONTENT_HEADER.finditer(raw)):
         raise UnreadableMail("a part of the mail has too long headers")
@@ -108,7 +113,7 @@ def _within_limits(raw: bytes) -> bytes:
 def _read(message: Message, header_bytes: bytes) -> InboundMail:
     headers = [(name, str(value)) for name, value in message.items()]
     subject = _decoded(message.get("Subject"))
-    bodies = list(_bodies(message))
+    bodies = list(_bodies(message, dict.fromkeys(_BODY_TYPES, MAX_TEXT)))
     return InboundMail(
         from_headers=_from_headers(message, header_bytes),
         subject=subject,
@@ -127,10 +132,13 @@ def _from_headers(message: Message, header_bytes: bytes) -> tuple[str, ...]:
 
 
 def _content_types(message: Message) -> Iterator[str]:
-    for part in message.walk():
-        kind = part.get_content_type()
-        method = str(part.get_param("method", "")).lower() if kind == "text/calendar" else ""
-        yield f"{kind};{method}" if method else kind
+    """Yield the types of the mail's own parts; what an attached message holds says nothing about the mail."""
+    kind = message.get_content_type()
+    method = str(message.get_param("method", "")).lower() if kind == "text/calendar" else ""
+    yield f"{kind};{method}" if method else kind
+    if message.get_content_maintype() == "multipart":
+        for part in _parts(message):
+            yield from _content_types(part)
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,8 @@ class _Body:
     html: str | None
 
 
-def _bodies(part: Message) -> Iterator[_Body]:
+def _bodies(part: Message, room: dict[str, int]) -> Iterator[_Body]:
+    """Yield what a part says; `room` is how many octets of each type will still be read of the whole mail."""
     kind = part.get_content_type()
     if (
         part.get_content_maintype() == "message"
@@ -150,14 +159,13 @@ def _bodies(part: Message) -> Iterator[_Body]:
     ):
         return
     if part.get_content_maintype() == "multipart":
-        children = part.get_payload() if part.is_multipart() else _without_lost_boundary(part)
-        said = [list(_bodies(child)) for child in children if isinstance(child, Message)]
+        said = [list(_bodies(child, room)) for child in _parts(part) or _without_lost_boundary(part)]
         if kind == "multipart/alternative":
             yield from _one_of(said)
         else:
             yield from (body for bodies in said for body in bodies)
     elif kind in _BODY_TYPES:
-        text = _decoded_text(part, kind)
+        text = _decoded_text(part, kind, room)
         if kind == "text/html":
             text = html_to_text(text)
         if text.strip():
@@ -172,26 +180,31 @@ def _one_of(alternatives: Sequence[Sequence[_Body]]) -> Iterator[_Body]:
         yield _Body("\n\n".join(body.text for body in chosen), html)
 
 
-def _without_lost_boundary(part: Message) -> Sequence[object]:
+def _parts(container: Message) -> Sequence[Message]:
+    payload = container.get_payload() if container.is_multipart() else None
+    return [part for part in payload if isinstance(part, Message)] if isinstance(payload, list) else []
+
+
+def _without_lost_boundary(part: Message) -> Sequence[Message]:
     """Return the parts of a multipart whose header names no boundary, or not the one that is used."""
     payload = part.get_payload()
     match = _LOST_BOUNDARY.search(payload) if isinstance(payload, str) else None
     if match is None or '"' in match[1] or "\\" in match[1]:
         return ()
-    found = email.message_from_string(f'Content-Type: multipart/mixed; boundary="{match[1]}"\n\n{payload}')
-    children = found.get_payload()
-    return children if found.is_multipart() and isinstance(children, list) else ()
+    return _parts(email.message_from_string(f'Content-Type: multipart/mixed; boundary="{match[1]}"\n\n{payload}'))
 
 
-def _decoded_text(part: Message, kind: str) -> str:
-    content = part.get_payload(decode=True)
+def _decoded_text(part: Message, kind: str, room: dict[str, int]) -> str:
+    content = part.get_payload(decode=True) if room[kind] else None
     if not isinstance(content, bytes):
         return ""
+    content = content[: room[kind]]
+    room[kind] -= len(content)
     # As base64, because mail-parser takes 7-bit text for decoded, which ISO-2022-JP is not.
     leaf = Message()
     leaf["Content-Type"] = f'{kind}; charset="{_charset(part)}"'
     leaf["Content-Transfer-Encoding"] = "base64"
-    leaf.set_payload(base64.b64encode(content[:MAX_TEXT]).decode("ascii"))
+    leaf.set_payload(base64.b64encode(content).decode("ascii"))
     parsed = mailparser.MailParser(leaf)
     parsed.parse()
     text = "\n".join(parsed.text_html if kind == "text/html" else parsed.text_plain).replace("\r\n", "\n")

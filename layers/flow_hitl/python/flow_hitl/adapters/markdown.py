@@ -19,6 +19,7 @@ Medium = Literal["page", "mail"]
 
 # A megabyte of one-letter table cells takes seconds to render; text of this size is no longer read as a document.
 MARKDOWN_LIMIT = 200_000
+OUTLINE_LIMIT = 200_000
 _MAX_NESTING = 100
 _OUTLINE_DEPTH = 12
 _HEADING_SHIFT = 2
@@ -90,7 +91,18 @@ def preformatted(text: str, medium: Medium = "page") -> Markup:
 
 def outline(value: object) -> str:
     """Return any JSON value as indented plain text, one `key: value` a line; a string alone is returned as it is."""
-    return printable(value) if isinstance(value, str) else "\n".join(_outline_lines(value, 0))
+    if isinstance(value, str):
+        return printable(value)
+    lines: list[str] = []
+    room = OUTLINE_LIMIT
+    for line in _outline_lines(value, 0):
+        room -= len(line) + 1
+        if room < 0:
+            # Indentation multiplies deep lists: a page that cannot be sent helps nobody.
+            lines.append("… (there is more than can be shown here)")
+            break
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def one_line(value: object) -> str:
@@ -170,9 +182,9 @@ def _outline_lines(value: object, depth: int) -> Iterator[str]:
             yield from _labelled(f"{margin}{one_line(str(key))}:", member, depth)
     elif isinstance(value, Sequence):
         for member in value:
-            first, *rest = _outline_lines(member, depth + 1)
-            yield f"{margin}- {first.lstrip()}"
-            yield from rest
+            lines = _outline_lines(member, depth + 1)
+            yield f"{margin}- {next(lines).lstrip()}"
+            yield from lines
 
 
 def _labelled(label: str, member: object, depth: int) -> Iterator[str]:

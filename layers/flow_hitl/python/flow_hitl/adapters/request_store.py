@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import itertools
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,11 +33,14 @@ from flow_hitl.ports import IdempotencyKey, Page, RequestFilter, TakenAlready
 _INLINE_BYTES = 64 * 1024
 _SHARDS = 4
 _READ_AHEAD = 1000
-_PAGE_BYTES = 4 * 1024 * 1024
-_FEED_OVERLAP = timedelta(seconds=20)
+# Lambda answers with 6 MB at most, and escapes our JSON once more inside of its own.
+_PAGE_BYTES = 2 * 1024 * 1024
+# Longer than any function lives: none can commit a decision that is older than this.
+_FEED_OVERLAP = timedelta(seconds=90)
 _FEED_REMEMBERS = 500
 _TRANSACTION_ROUNDS = 5
 _ONCE_DAYS = 30
+_INDEX_KEY = re.compile(r"[0-9-]{10}T[0-9:]{8}\.[0-9]{6}#[0-9a-f-]{36}")
 
 _heads, _contents, _responses = TypeAdapter(Head), TypeAdapter(Content), TypeAdapter(Response)
 
@@ -44,9 +49,15 @@ class DynamoRequestStore:
     """Requests in DynamoDB, contents above 64 KB in S3 under the name of their SHA-256."""
 
     def __init__(
-        self, dynamodb: Any, s3: Callable[[], Any], requests_table: str, audit_table: str, bucket: str
+        self,
+        dynamodb: Any,
+        s3: Callable[[], Any],
+        requests_table: str,
+        audit_table: str,
+        bucket: str,
+        pause: Callable[[int], None],
     ) -> None:
-        self._dynamodb, self._s3 = dynamodb, s3
+        self._dynamodb, self._s3, self._pause = dynamodb, s3, pause
         self._table, self._audit_table, self._bucket = requests_table, audit_table, bucket
 
     def create(self, change: Change, content: Content, idempotency: IdempotencyKey | None) -> Request | None:
@@ -76,16 +87,21 @@ class DynamoRequestStore:
         return _heads.validate_json(values(found)["doc"])
 
     def load(self, request_id: str) -> Request:
-        found = self._dynamodb.query(
-            TableName=self._table,
-            ConsistentRead=True,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=item({":pk": request_id, ":prefix": "r#"}),
-        )["Items"]
-        records = {record["sk"]: record for record in map(values, found)}
-        if HEAD not in records:
-            raise _unknown()
-        return self._request(records)
+        for _ in range(_TRANSACTION_ROUNDS):
+            found = self._dynamodb.query(
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=item({":pk": request_id, ":prefix": "r#"}),
+            )["Items"]
+            records = {record["sk"]: record for record in map(values, found)}
+            if HEAD not in records:
+                raise _unknown()
+            request = self._request(records)
+            # A query may see half of a transaction; a decision without its answer is never handed out.
+            if (request.head.decision_id is None) == (request.response is None):
+                return request
+        raise Conflict(f"request {request_id} is being written")
 
     def commit(self, change: Change, completes: Effect | None = None, once: str | None = None) -> None:
         head, before = change.after, change.before
@@ -117,9 +133,12 @@ class DynamoRequestStore:
 
     def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
         """Return a page, newest first; at most some thousand index entries are read, so it may be short or empty."""
-        below = _decode(cursor) if cursor else _after(wanted.created_to) if wanted.created_to else "~"
+        below = _list_position(cursor) if cursor else _after(wanted.created_to) if wanted.created_to else "~"
         above = _moment_key(wanted.created_from) if wanted.created_from else "0"
-        rows, reached = self._newest(deployment_id, wanted, str(below), above, limit)
+        if below < above:
+            # DynamoDB takes an empty range for an error.
+            return Page([], None)
+        rows, reached = self._newest(deployment_id, wanted, below, above, limit)
         requests: list[Request] = []
         last = None
         for row, request in self._in_bytes(rows[:limit]):
@@ -134,13 +153,10 @@ class DynamoRequestStore:
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
         """Return decided requests, oldest first.
 
-        Decisions become visible in the index slightly out of order, so the cursor trails by 20 seconds and remembers
+        Decisions become visible in the index slightly out of order, so the cursor trails by 90 seconds and remembers
         which of those it has shown: none is skipped, as long as no more than 500 fall into such a window.
         """
-        position = _decode(cursor) if cursor else {"after": "0", "shown": []}
-        if not isinstance(position, dict) or not isinstance(position.get("shown"), list):
-            raise _foreign_cursor()
-        after, shown = str(position.get("after")), set(map(str, position["shown"]))
+        after, shown = _feed_position(cursor) if cursor else ("0", set[str]())
         rows = self._oldest_decisions(deployment_id, after, limit + len(shown))
         fresh = [row for row in rows if _short(row["decision_key"]) not in shown][:limit]
         requests = [request for _, request in self._in_bytes(fresh)]
@@ -240,7 +256,7 @@ class DynamoRequestStore:
                 parts = records.get(row["pk"], {})
                 if HEAD not in parts:
                     continue
-                taken += int(parts[CONTENT].get("size", 0))
+                taken += int(parts[CONTENT]["size"]) + len(parts.get(RESPONSE, {}).get("doc", "").encode())
                 if taken > _PAGE_BYTES and row is not rows[0]:
                     return
                 yield row, self._request(parts)
@@ -249,7 +265,13 @@ class DynamoRequestStore:
         keys = [item({"pk": request_id, "sk": sk}) for request_id in request_ids for sk in (HEAD, CONTENT, RESPONSE)]
         wanted: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
         records: dict[str, dict[str, Any]] = {}
-        while wanted:
+        for round_number in itertools.count():
+            if not wanted:
+                break
+            if round_number == _TRANSACTION_ROUNDS:
+                raise Conflict("DynamoDB does not keep up with reading")
+            if round_number:
+                self._pause(round_number)
             answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             for record in map(values, answer["Responses"].get(self._table, [])):
                 records.setdefault(record["pk"], {})[record["sk"]] = record
@@ -321,12 +343,13 @@ class DynamoRequestStore:
     def _transact(self, parts: list[dict[str, Any]], token: str) -> tuple[list[str], list[dict[str, Any]]]:
         """Write all or nothing; return the refusal codes and old items, both empty on success."""
         codes: list[str] = []
-        for _ in range(_TRANSACTION_ROUNDS):
+        for round_number in range(_TRANSACTION_ROUNDS):
             try:
                 self._dynamodb.transact_write_items(TransactItems=parts, ClientRequestToken=token)
             except ClientError as error:
                 codes = cancellation_codes(error)
                 if "TransactionConflict" in codes or error_code(error) == "TransactionInProgressException":
+                    self._pause(round_number)
                     continue
                 if not codes:
                     raise
@@ -346,7 +369,7 @@ def _head_record(head: Head) -> dict[str, Any]:
         "status": head.status.value,
         "flow_name": head.flow_name,
         "method_name": head.method_name,
-        "assigned_to_email": head.assigned_to_email,
+        "assigned_to_email": head.assigned_to_email.lower(),
         "outcome": head.outcome,
         "created_shard": f"{head.deployment_id}#{shard}",
         "status_shard": f"{head.deployment_id}#{head.status.value}#{shard}",
@@ -360,7 +383,7 @@ def _head_record(head: Head) -> dict[str, Any]:
 
 def _index_filters(wanted: RequestFilter) -> dict[str, str | None]:
     return {
-        "assigned_to_email": wanted.assigned_to,
+        "assigned_to_email": wanted.assigned_to.lower() if wanted.assigned_to else None,
         "flow_name": wanted.flow_name,
         "method_name": wanted.method_name,
         "outcome": wanted.outcome,
@@ -372,7 +395,8 @@ def _moment_key(moment: datetime) -> str:
 
 
 def _after(moment: datetime) -> str:
-    return _moment_key(moment) + "~"
+    # Times are shown in whole seconds, so a second includes all of its fractions.
+    return _moment_key(moment).partition(".")[0] + "~"
 
 
 def _short(key: str) -> str:
@@ -386,8 +410,22 @@ def _encode(position: Any) -> str:
 def _decode(cursor: str) -> Any:
     try:
         return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _foreign_cursor() from None
+
+
+def _list_position(cursor: str) -> str:
+    position = _decode(cursor)
+    if not isinstance(position, str) or not _INDEX_KEY.fullmatch(position):
+        raise _foreign_cursor()
+    return position
+
+
+def _feed_position(cursor: str) -> tuple[str, set[str]]:
+    match _decode(cursor):
+        case {"after": str(after), "shown": [*shown]} if after == "0" or _INDEX_KEY.fullmatch(after):
+            return after, set(map(str, shown[:_FEED_REMEMBERS]))
+    raise _foreign_cursor()
 
 
 def _foreign_cursor() -> ValidationFailed:

@@ -26,6 +26,7 @@ REPLY_CAN_HELP = frozenset(
         RejectionReason.NOT_AN_OPTION,
         RejectionReason.NO_ANSWER_FOUND,
         RejectionReason.UNREADABLE,
+        RejectionReason.EXPIRED,
         RejectionReason.SENDER_MISMATCH,
     }
 )

@@ -13,7 +13,10 @@ def parse_rfc3339(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("the time needs an offset, for example Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is outside of the calendar") from None
 
 
 def ceil_second(moment: datetime) -> datetime:

@@ -6,13 +6,15 @@ a decision, a rejection that its responder is told of, or a discard with its rea
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from flow_hitl.domain.access import ProvenAddress
-from flow_hitl.domain.address import same_address
+from flow_hitl.domain.access import Action, ProvenAddress, authorize
+from flow_hitl.domain.address import domain_of, same_address
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.errors import (
     AlreadyResponded,
+    Forbidden,
     NotAnOption,
     NotFound,
     NotPending,
@@ -33,6 +35,7 @@ from flow_hitl.domain.inbound import (
 from flow_hitl.domain.matching import split_answer
 from flow_hitl.domain.rejections import RejectionReason, counted_rejection
 from flow_hitl.domain.request import Change, Channel, Head, note
+from flow_hitl.domain.times import ceil_second
 from flow_hitl.ports import (
     Clock,
     DeploymentStore,
@@ -85,12 +88,15 @@ class AcceptReply:
     clock: Clock
     ids: Ids
     inbound_domain: str
+    own_address: str
 
     def __call__(self, receipt: Receipt) -> str:
         """Return what became of the mail: `decided`, `rejected: …` or `discarded: …`."""
         try:
             token = self._token(receipt)
-            head = self._authorized_head(token)
+            head = self._authorized_head(receipt, token)
+            if head.decision_id == _decision_id(receipt):
+                return "decided"
             try:
                 mail = self._mail(receipt, head)
                 self._decide(receipt, mail, token, head)
@@ -110,14 +116,16 @@ class AcceptReply:
         return tokens.pop()
 
     def _token_of(self, recipient: str) -> ReplyToken | None:
-        local, _, domain = recipient.rpartition("@")
-        return reply_address.parse(local) if domain.lower() == self.inbound_domain.lower() else None
+        return reply_address.parse(recipient.rpartition("@")[0]) if self._is_ours(recipient) else None
 
-    def _authorized_head(self, token: ReplyToken) -> Head:
+    def _is_ours(self, address: str) -> bool:
+        return domain_of(address) == self.inbound_domain.lower()
+
+    def _authorized_head(self, receipt: Receipt, token: ReplyToken) -> Head:
         """Return the head of the token's request; expiry is judged later, because a genuine token's owner is told."""
         try:
             head = self.requests.head(token.request_id)
-            reply_address.verify(self.keys, token, head.assigned_to_email, self.clock.now())
+            reply_address.verify(self.keys, token, head.assigned_to_email, receipt.at)
         except (NotFound, TokenInvalid):
             raise Discarded("reply address not issued by us to the assignee") from None
         except TokenExpired:
@@ -136,28 +144,33 @@ class AcceptReply:
             raise Rejected(RejectionReason.UNREADABLE, why=str(error)) from None
         if mail.automatic:
             raise Discarded(f"automatic: {mail.automatic}", head.request_id)
+        claimed = single_mailbox(mail.from_headers)
+        if claimed and (same_address(claimed, self.own_address) or self._is_ours(claimed)):
+            raise Discarded("automatic: our own mail", head.request_id)
         return mail
 
     def _decide(self, receipt: Receipt, mail: InboundMail, token: ReplyToken, head: Head) -> None:
         claimed = single_mailbox(mail.from_headers)
-        strict = self.deployments.load(head.deployment_id).settings.require_dmarc_pass
-        verdict = judge_sender(receipt, mail, strict)
+        deployment = self.deployments.load(head.deployment_id)
+        verdict = judge_sender(receipt, mail, deployment.settings.require_dmarc_pass)
         if isinstance(verdict, Disproven | Unproven):
             raise Rejected(RejectionReason.SENDER_UNPROVEN, why=verdict.reason, claimed_sender=claimed)
-        if not same_address(verdict.address, head.assigned_to_email):
-            raise Rejected(RejectionReason.SENDER_MISMATCH, claimed_sender=verdict.address)
+        sender = ProvenAddress(verdict.address, deployment.known_as(verdict.address))
         try:
-            reply_address.verify(self.keys, token, head.assigned_to_email, self.clock.now())
+            authorize(sender, Action.RESPOND, head)
+            reply_address.verify(self.keys, token, head.assigned_to_email, receipt.at)
+        except Forbidden:
+            raise Rejected(RejectionReason.SENDER_MISMATCH, claimed_sender=verdict.address) from None
         except TokenExpired:
-            raise Rejected(RejectionReason.EXPIRED) from None
+            raise Rejected(RejectionReason.EXPIRED, renewed_days=deployment.settings.reply_token_days) from None
         answer = self.parser.answer_text(mail)
-        if not answer.strip():
+        if not split_answer(answer)[0]:
             raise Rejected(RejectionReason.NO_ANSWER_FOUND)
         submission = Submission(
             request_id=head.request_id,
-            actor=ProvenAddress(verdict.address),
+            actor=sender,
             via=Channel.EMAIL,
-            decision_id=f"mail/{receipt.message_id}",
+            decision_id=_decision_id(receipt),
             # What is longer stays in the mail bucket; a mail of megabytes must not stop the flow.
             text=answer[:MAX_ANSWER_CHARS],
             responder=head.assigned_to_email,
@@ -187,21 +200,29 @@ class AcceptReply:
             rejections = counted_rejection(current, now)
             if rejections is None:
                 raise Discarded(f"{rejected.reason}, and today's error mails are used up", head.request_id)
-            event_id = self.ids.event_id()
+            expires_at = current.token_expires_at
+            if rejected.reason is RejectionReason.EXPIRED:
+                # The mail that says so carries addresses that hold again.
+                expires_at = ceil_second(now + timedelta(days=rejected.data["renewed_days"]))
             return note(
                 current,
                 EventKind.REPLY_REJECTED,
                 data,
-                event_id=event_id,
+                event_id=self.ids.event_id(),
                 at=now,
                 actor="flow-hitl",
                 rejections=rejections,
+                token_expires_at=expires_at,
             )
 
         try:
             self.change_request(head.request_id, step, once=f"mail/{receipt.message_id}")
         except TakenAlready:
             return
+
+
+def _decision_id(receipt: Receipt) -> str:
+    return f"mail/{receipt.message_id}"
 
 
 def _verdicts(receipt: Receipt) -> Mapping[str, str | Sequence[str]]:

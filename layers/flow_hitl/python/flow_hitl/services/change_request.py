@@ -21,8 +21,7 @@ class ChangeRequest:
     """Apply a step to a request's head until no other writer is in between."""
 
     requests: RequestStore
-    clock: Clock
-    jitter: Callable[[], float]
+    pause: Callable[[int], None]
 
     def __call__(
         self,
@@ -43,7 +42,7 @@ class ChangeRequest:
             try:
                 self.requests.commit(change, completes, once)
             except Conflict:
-                self.clock.sleep(self.jitter() * 0.05 * 2**round_number)
+                self.pause(round_number)
                 continue
             return Request(change.after, request.content, change.response or request.response)
         raise Conflict(f"request {request_id} kept changing")

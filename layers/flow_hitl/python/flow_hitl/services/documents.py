@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.errors import FieldError, MalformedJson, ValidationFailed
+from flow_hitl.domain.matching import split_answer
 
 _YEAR_OF_MINUTES = 366 * 24 * 60
 # A body that is wrong all over needs no more to be put right.
@@ -27,7 +28,7 @@ def _mail_address(value: str) -> str:
 
 
 def _not_blank(value: str) -> str:
-    if not value.strip():
+    if not split_answer(value)[0]:
         raise ValueError("must not be blank")
     return value
 

@@ -2,17 +2,18 @@
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue
 
 from flow_hitl.domain.access import Action, KeyHolder, authorize
 from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.deployment import Deployment, FreeText
-from flow_hitl.domain.errors import FieldError, IdempotencyMismatch
+from flow_hitl.domain.errors import FieldError, IdempotencyMismatch, MalformedJson
 from flow_hitl.domain.matching import match_outcome
 from flow_hitl.domain.request import Content, Request, opened
 from flow_hitl.domain.routing import assign
@@ -66,13 +67,6 @@ class NewRequest(Document):
     sla_target_minutes: Minutes | None = None
     free_text: FreeText | None = None
 
-    @model_validator(mode="after")
-    def _options_can_be_told_apart(self) -> "NewRequest":
-        for option in self.emit_options:
-            if match_outcome(option, self.emit_options) != option:
-                raise ValueError(f"emit_options: a reply could not choose {option!r} and nothing else")
-        return self
-
     @property
     def says_auto_response(self) -> bool:
         """Tell whether the body names `auto_response` at all: null means never, absence means inherit."""
@@ -103,8 +97,13 @@ class OpenRequest:
         """
         authorize(holder, Action.CREATE)
         deployment, now = holder.deployment, self.clock.now()
-        errors = [*_resume_url_errors(wish.resume_url, self.insecure_urls_allowed), *_auto_response_errors(wish)]
-        refuse(errors)
+        refuse(
+            [
+                *_emit_option_errors(wish.emit_options),
+                *_resume_url_errors(wish.resume_url, self.insecure_urls_allowed),
+                *_auto_response_errors(wish),
+            ]
+        )
         auto_response, warnings = _auto_response(wish, deployment)
         content = Content(
             message=wish.message,
@@ -153,7 +152,25 @@ class OpenRequest:
 
 def _digest(deployment_id: int, wish: NewRequest) -> str:
     body: dict[str, Any] = wish.model_dump(mode="json", exclude_unset=True)
-    return hashlib.sha256(canonical_json([deployment_id, body]).encode()).hexdigest()
+    try:
+        text = canonical_json([deployment_id, body])
+    except ValueError:
+        # pydantic reads them; a flow whose JSON parser does not could never read its request again.
+        raise MalformedJson("NaN, Infinity and numbers beyond a double's range are not JSON.") from None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _emit_option_errors(options: Sequence[str]) -> list[FieldError]:
+    return [
+        FieldError(f"/emit_options/{number}", "must be one printable line that no other option equals when matched")
+        for number, option in enumerate(options)
+        if not _is_printable(option) or match_outcome(option, options) != option
+    ]
+
+
+def _is_printable(option: str) -> bool:
+    """Tell whether an option shows as what it is: emoji may be joined, but nothing turns the direction of text."""
+    return all(char.isprintable() or char == "\u200d" for char in option)
 
 
 def _resume_url_errors(url: str | None, insecure_allowed: bool) -> list[FieldError]:
@@ -165,7 +182,9 @@ def _resume_url_errors(url: str | None, insecure_allowed: bool) -> list[FieldErr
     except ValueError:
         return [FieldError("/resume_url", "is no URL")]
     schemes = ("https", "http") if insecure_allowed else ("https",)
-    if parts.scheme not in schemes or not host or any(char.isspace() or ord(char) < 32 for char in url):
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        return [FieldError("/resume_url", "must be ASCII without spaces; percent-encode what is not")]
+    if parts.scheme not in schemes or not host:
         return [FieldError("/resume_url", f"must be a URL that begins with {schemes[0]}://")]
     if parts.username is not None or parts.password is not None:
         return [FieldError("/resume_url", "must not carry a user name or password")]

@@ -1,9 +1,15 @@
 """A request in the words that its responder reads, for mails and pages alike."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.presentation import Decision, HistoryRound, RequestView
 from flow_hitl.domain.request import Channel, Head, Request
 from flow_hitl.domain.routing import AssignedBy
 from flow_hitl.domain.times import readable_time
+
+_STATE_CHARS = 200_000
 
 
 def request_view(request: Request) -> RequestView:
@@ -17,16 +23,34 @@ def request_view(request: Request) -> RequestView:
         output=content.output,
         emit_options=head.emit_options,
         free_text=head.free_text,
-        state=content.state,
+        state=_shown(content.state),
         history=tuple(
             HistoryRound(str(entry["method"]), str(entry.get("at") or ""), entry.get("output"))
-            for entry in content.history
+            for entry in _recent(content.history)
         ),
         assigned_to=head.assigned_to_email,
         assigned_why=_assigned_why(head, content.deployment_name),
         deadline_text=_deadline_text(head),
         answer_until=head.token_expires_at,
     )
+
+
+def _shown(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the state as far as a mail or page can hold it."""
+    if len(canonical_json(state)) <= _STATE_CHARS:
+        return state
+    return {"(state)": f"is larger than the {_STATE_CHARS:,} characters that can be shown here"}
+
+
+def _recent(history: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the latest rounds, as many as fit."""
+    room, first = _STATE_CHARS, len(history)
+    for entry in reversed(history):
+        room -= len(canonical_json(entry))
+        if room < 0:
+            break
+        first -= 1
+    return history[first:]
 
 
 def decision_of(request: Request) -> Decision | None:
@@ -51,6 +75,8 @@ def _assigned_why(head: Head, deployment_name: str) -> str:
             return f'the routing rule "{head.routing_rule}" takes your address from the flow\'s state'
         case AssignedBy.ASSIGN_TO_EMAIL:
             return f'the routing rule "{head.routing_rule}" sends {head.method_name} to you'
+        case AssignedBy.REASSIGNMENT:
+            return "the request was passed on to you"
         case AssignedBy.DEPLOYMENT_CREATOR:
             return f'you created the deployment "{deployment_name}" and no routing rule chose anybody else'
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flow_hitl.domain.access import Action, KeyHolder, authorize
 from flow_hitl.domain.audit import AuditEvent
@@ -24,10 +25,9 @@ class ReadRequests:
         head = self.requests.head(request_id) if wait_seconds else None
         if head is not None:
             authorize(holder, Action.VIEW, head)
-            waited = 0.0
-            while head.status is Status.PENDING and waited < wait_seconds:
+            until = self.clock.now() + timedelta(seconds=wait_seconds)
+            while head.status is Status.PENDING and self.clock.now() < until:
                 self.clock.sleep(_POLL_SECONDS)
-                waited += _POLL_SECONDS
                 head = self.requests.head(request_id)
         request = self.requests.load(request_id)
         authorize(holder, Action.VIEW, request.head)
@@ -41,11 +41,10 @@ class ReadRequests:
     def decisions(self, holder: KeyHolder, limit: int, cursor: str | None, wait_seconds: int) -> Page:
         """Return decided requests after the cursor, oldest first, waiting up to `wait_seconds` for the first."""
         authorize(holder, Action.VIEW)
-        deployment_id, waited = holder.deployment.deployment_id, 0.0
+        deployment_id, until = holder.deployment.deployment_id, self.clock.now() + timedelta(seconds=wait_seconds)
         page = self.requests.decisions(deployment_id, limit, cursor, self.clock.now())
-        while not page.requests and waited < wait_seconds:
+        while not page.requests and self.clock.now() < until:
             self.clock.sleep(_POLL_SECONDS)
-            waited += _POLL_SECONDS
             page = self.requests.decisions(deployment_id, limit, page.next_cursor, self.clock.now())
         return page
 

@@ -36,7 +36,7 @@ class RecordResponse:
     requests: RequestStore
     clock: Clock
     ids: Ids
-    jitter: Callable[[], float]
+    pause: Callable[[int], None]
 
     def __call__(self, submission: Submission) -> Request:
         """Return the decided request; saying the same again returns it too.
@@ -61,7 +61,7 @@ class RecordResponse:
                 self.requests.commit(change)
             except Conflict:
                 # Also the case after a lost answer: the next round finds our own decision id.
-                self.clock.sleep(self.jitter() * 0.05 * 2**round_number)
+                self.pause(round_number)
                 continue
             return Request(change.after, request.content, change.response)
         raise Conflict(f"request {submission.request_id} kept changing")
@@ -84,7 +84,7 @@ def interpret(submission: Submission, head: Head) -> Answer:
         asks_again = head.free_text is FreeText.ASK_AGAIN and head.emit_options and head.status is Status.PENDING
         if outcome is None and asks_again:
             raise NotAnOption(head.emit_options)
-    elif outcome not in head.emit_options:
+    elif outcome not in head.emit_options and head.status is Status.PENDING:
         options = ", ".join(head.emit_options) or "absent: this request has no emit options"
         raise ValidationFailed([FieldError("/outcome", f"must be one of: {options}")])
     return Answer(

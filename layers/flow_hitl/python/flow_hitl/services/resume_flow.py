@@ -7,7 +7,7 @@ from datetime import timedelta
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.request import Change, Head, Request, Resume, ResumeStatus, note
-from flow_hitl.domain.retries import pause_after
+from flow_hitl.domain.retries import RESUME_ATTEMPTS, pause_after
 from flow_hitl.ports import Clock, DeploymentStore, EffectLog, HttpPoster, Ids, PostResult, RequestStore
 from flow_hitl.services.change_request import ChangeRequest
 from flow_hitl.signing.keys import KeyRing, resume_signing_secret
@@ -39,11 +39,14 @@ class ResumeFlow:
 
     def __call__(self, effect: Effect, attempt: int) -> None:
         """Make one attempt, whose number from 1 sets the next pause; raises NotDelivered and EffectBusy."""
+        if attempt > RESUME_ATTEMPTS:
+            # The queue allows a few deliveries more, for those that another worker was busy with.
+            raise NotDelivered(None)
         if not self.effects.claim(effect, self.clock.now(), _LEASE):
             return
         request = self.requests.load(effect.request_id)
         url = request.content.resume_url
-        if url is None or request.response is None:
+        if url is None:
             self.effects.complete(effect)
             return
         result = self._post(url, request)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flow_hitl.domain.access import Action, ProvenAddress, authorize
-from flow_hitl.domain.errors import Forbidden, ValidationFailed
+from flow_hitl.domain.errors import AlreadyResponded, Forbidden, NotPending, ValidationFailed
 from flow_hitl.domain.presentation import MessageContext, MessageKind, ReviewContext
 from flow_hitl.domain.request import Channel, Request, Status
 from flow_hitl.ports import Clock, Ids, RequestStore
@@ -50,6 +50,9 @@ class ReviewPage:
         )
         try:
             decided = self.record_response(submission)
+        except (AlreadyResponded, NotPending):
+            # Somebody was faster since we looked.
+            return how_it_stands(self.requests.load(request.head.request_id))
         except ValidationFailed as refused:
             problem = refused.errors[0].message
             return ReviewContext(request=request_view(request), comment=comment, problem=f"Your answer {problem}.")

@@ -13,6 +13,9 @@ class KeyRing(Protocol):
 
     def key(self, key_id: str) -> bytes | None: ...
 
+    def refresh(self) -> bool:
+        """Look at the source again, unless that was a moment ago; return whether it was done."""
+
     def all_keys(self) -> Mapping[str, bytes]: ...
 
 

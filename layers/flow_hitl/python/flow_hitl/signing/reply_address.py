@@ -51,7 +51,8 @@ def sign(keys: KeyRing, request_id: str, address: str, expires_at: datetime) -> 
 def parse(local_part: str) -> ReplyToken | None:
     """Return the token that a local part spells, in any case, or None if it spells none."""
     text = local_part.lower()
-    if not _TOKEN.fullmatch(text):
+    # Before folding: the Kelvin sign is a k only by it.
+    if not local_part.isascii() or not _TOKEN.fullmatch(text):
         return None
     try:
         octets = base64.b32decode(text.upper())

@@ -1,0 +1,88 @@
+"""How many AWS calls each step costs: they decide speed and price, so a new one must be meant."""
+
+from collections.abc import Callable
+
+import pytest
+
+from infra.local.hitl_fixture import AskedRequest, Hitl
+from tests.aws_calls import new_process, unsettled, watched
+from tests.functions.asserts import EMIT, callback
+from tests.functions.receiver import receiving
+
+Step = Callable[[Hitl, AskedRequest], object]
+
+
+def calls_of(hitl: Hitl, step: Step) -> list[str]:
+    """Return the calls of a step on a warm function: made once before with another request."""
+    with unsettled(hitl):
+        step(hitl, hitl.ask(emit=EMIT))
+        request = hitl.ask(emit=EMIT)
+        with watched(hitl) as calls:
+            step(hitl, request)
+    return [operation.partition(".")[2] for operation in calls.operations]
+
+
+STEPS: dict[str, tuple[Step, list[str]]] = {
+    "create": (
+        lambda hitl, _: hitl.ask(emit=EMIT, auto_response={"timeout_minutes": 60, "default_outcome": "approved"}),
+        ["GetItem", "TransactWriteItems"],
+    ),
+    "create the same again": (
+        lambda hitl, _: [hitl.ask(id="0192f0c1-7e11-7abc-8def-0123456789ab") for _ in range(2)],
+        ["GetItem", "TransactWriteItems", "Query"] * 2,
+    ),
+    "get": (lambda hitl, request: hitl.api("GET", f"/v1/requests/{request.id}"), ["GetItem", "Query"]),
+    "callback": (lambda hitl, request: callback(hitl, request), ["Query", "TransactWriteItems"]),
+    "cancel": (
+        lambda hitl, request: hitl.api("DELETE", f"/v1/requests/{request.id}"),
+        ["GetItem", "Query", "TransactWriteItems"],
+    ),
+    "unauthorized": (lambda hitl, _: hitl.api("GET", "/v1/requests", key="hitl_x"), []),
+    "altered callback": (lambda hitl, _: hitl.api("POST", "/v1/callbacks/x.y", {"feedback": "x"}, key=None), []),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_calls_of_a_step(hitl: Hitl, name: str) -> None:
+    step, expected = STEPS[name]
+    assert calls_of(hitl, step) == expected
+
+
+def test_a_cold_create_reads_the_signing_key_once(hitl: Hitl) -> None:
+    new_process()
+    with unsettled(hitl), watched(hitl) as calls:
+        hitl.ask(emit=EMIT)
+        hitl.ask(emit=EMIT)
+    assert calls.operations.count("secrets-manager.GetSecretValue") == 1
+
+
+def test_big_contents_cost_one_call_more(hitl: Hitl) -> None:
+    def step(hitl: Hitl, _: AskedRequest) -> None:
+        hitl.ask(emit=EMIT, output="x" * 100_000)
+
+    assert calls_of(hitl, step) == ["GetItem", "PutObject", "TransactWriteItems"]
+
+
+def test_the_whole_way_of_a_review(hitl: Hitl) -> None:
+    with receiving() as flow:
+        hitl.ask(emit=EMIT)
+        hitl.reply("approved")
+        with watched(hitl) as calls:
+            hitl.ask(emit=EMIT, resume_url=flow.url)
+            hitl.reply("approved")
+    by_function: dict[str, int] = {}
+    for call in calls.begun:
+        by_function[call.function] = by_function.get(call.function, 0) + 1
+    assert by_function == {"intake": 2, "relay": 3, "send_email": 14, "inbound_mail": 5, "resume_flow": 5}
+
+
+def test_an_event_without_effects_costs_the_relay_nothing(hitl: Hitl) -> None:
+    from functions.relay import handler
+
+    hitl.ask(emit=EMIT)
+    items = hitl._clients["dynamodb"].scan(TableName="audit")["Items"]
+    image = next(item for item in items if item["kind"]["S"] == "notification_sent")
+    record = {"eventSource": "aws:dynamodb", "eventName": "INSERT", "dynamodb": {"NewImage": image}}
+    with watched(hitl) as calls:
+        assert handler({"Records": [record]}, None) == {"batchItemFailures": []}
+    assert calls.begun == []

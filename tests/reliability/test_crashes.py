@@ -1,0 +1,197 @@
+"""Every function dies at every AWS call it makes, before it and after it; then AWS delivers again, or the caller asks
+again. There is one decision, every effect happens, nothing is lost, and only a mail or a POST whose worker died before
+it could say so is sent twice.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+
+from infra.local.hitl_fixture import AskedRequest, Hitl, hitl_on_moto
+from tests.aws_calls import Calls, When, crashing
+from tests.functions.asserts import EMIT, callback
+from tests.functions.receiver import Receiver, receiving
+
+
+@dataclass(frozen=True)
+class Round:
+    """One death: the stack that it happens on, the flow's server, and the one request that it is about."""
+
+    hitl: Hitl
+    flow: Receiver
+    request: AskedRequest
+    calls: Calls
+    when: When
+
+    @property
+    def where(self) -> str:
+        return f"died {self.when} {self.calls.died_at}"
+
+    def died_between(self, function: str, first: str, last: str) -> bool:
+        """Tell whether the function died after its call `first` had happened and before its call `last` had."""
+        died = self.calls.died_at
+        if died is None or died.function != function:
+            return False
+        of_run = [call.operation for call in self.calls.begun if call.run == died.run]
+        happened = of_run if self.when == "after" else of_run[:-1]
+        return first in happened and last not in happened
+
+    @property
+    def sent_but_not_noted(self) -> bool:
+        return self.died_between("send_email", "sesv2.SendEmail", "dynamodb.TransactWriteItems")
+
+    @property
+    def maybe_posted_but_not_noted(self) -> bool:
+        # The POST is no AWS call: it comes after the deployment and the signing key are read.
+        return self.died_between("resume_flow", "dynamodb.GetItem", "dynamodb.TransactWriteItems")
+
+
+Act = Callable[[Hitl, AskedRequest], object]
+Ask = Callable[[Hitl, Receiver], AskedRequest]
+
+
+def ask(hitl: Hitl, flow: Receiver, **fields: Any) -> AskedRequest:
+    return hitl.ask(emit=EMIT, resume_url=flow.url, **fields)
+
+
+def rounds(when: When, act: Act, ask: Ask = ask) -> Iterator[Round]:
+    """Die at the first call that `act` leads to; on a fresh stack at the second; and so on until there is none left.
+
+    After each death `act` is done again, as its caller would, and time passes; then the round is yielded.
+    """
+    for number in count():
+        with hitl_on_moto() as hitl, receiving() as flow:
+            request = ask(hitl, flow)
+            with crashing(hitl, number, when) as calls:
+                act(hitl, request)
+            if calls.died_at is not None:
+                act(hitl, request)
+            hitl.advance(minutes=10)
+            yield Round(hitl, flow, request, calls, when)
+        if calls.died_at is None:
+            assert number > 5, "so few calls cannot be all"
+            return
+
+
+def check(this: Round, *, via: str, mails: int, confirmations: int = 0) -> None:
+    """Check that exactly one decision was made and that everything that follows from it happened."""
+    now, kinds, where = this.request.now(), this.request.kinds, this.where
+    assert now["status"] == "responded", where
+    assert (now["response"]["outcome"], now["response"]["responded_via"]) == ("approved", via), where
+    assert kinds.count("request_created") == 1, where
+    assert kinds.count("response_submitted") == 1, where
+    assert kinds.count("notification_sent") == 1, where
+    assert kinds.count("confirmation_sent") == confirmations, where
+    assert "reply_rejected" not in kinds, where
+    assert now["resume"]["status"] == "delivered", where
+    assert 1 <= len(this.flow.received) <= 1 + this.maybe_posted_but_not_noted, where
+    assert len(this.hitl.inbox) == mails + this.sent_but_not_noted, where
+    chain = this.request.timeline
+    assert [event["seq"] for event in chain] == list(range(1, len(chain) + 1)), where
+    assert [event["prev_hash"] for event in chain[1:]] == [event["hash"] for event in chain[:-1]], where
+
+
+def functions(calls: Calls) -> set[str]:
+    return {call.function for call in calls.begun}
+
+
+BOTH = pytest.mark.parametrize("when", ["before", "after"])
+
+
+@BOTH
+def test_an_answer_by_api(when: When) -> None:
+    def answer(hitl: Hitl, request: AskedRequest) -> None:
+        assert callback(hitl, request, "approved\nok").status == 200
+
+    for this in rounds(when, answer):
+        check(this, via="api", mails=1)
+    assert functions(this.calls) == {"respond", "relay", "resume_flow"}
+
+
+@BOTH
+def test_an_answer_on_the_page(when: When) -> None:
+    def press(hitl: Hitl, _request: AskedRequest) -> None:
+        form = {"outcome": "approved", "comment": "ok"}
+        assert hitl.page("POST", hitl.review_url(hitl.inbox[0]), form).status == 200
+
+    for this in rounds(when, press):
+        check(this, via="dashboard", mails=1)
+    assert functions(this.calls) == {"dashboard", "relay", "resume_flow"}
+
+
+def reply_from(sender: str) -> Act:
+    """Return the act of sending one and the same mail."""
+
+    def reply(hitl: Hitl, _request: AskedRequest) -> None:
+        reply_to = hitl.inbox[0].reply_to
+        assert reply_to
+        raw = f"From: {sender}\r\nTo: {reply_to}\r\nSubject: Re\r\n\r\napproved\r\n".encode()
+        hitl.receive(raw, recipients=[reply_to], mail_from=sender, message_id="the-reply")
+
+    return reply
+
+
+@BOTH
+def test_an_answer_by_mail(when: When) -> None:
+    for this in rounds(when, reply_from("creator@example.com")):
+        check(this, via="email", mails=2, confirmations=1)
+    assert functions(this.calls) == {"inbound_mail", "relay", "send_email", "resume_flow"}
+
+
+@BOTH
+def test_the_answer_of_the_clock(when: When) -> None:
+    def wait(hitl: Hitl, _request: AskedRequest) -> None:
+        hitl.advance(minutes=2)
+
+    def ask_with_deadline(hitl: Hitl, flow: Receiver) -> AskedRequest:
+        return ask(hitl, flow, auto_response={"timeout_minutes": 2, "default_outcome": "approved"})
+
+    for this in rounds(when, wait, ask_with_deadline):
+        check(this, via="auto_response", mails=1)
+    assert functions(this.calls) == {"deadline", "relay", "resume_flow"}
+
+
+@BOTH
+def test_opening_a_request(when: When) -> None:
+    own_id = "0192f0c1-7e11-7abc-8def-0123456789ab"
+    auto = {"timeout_minutes": 5, "default_outcome": "approved"}
+    for number in count():
+        with hitl_on_moto() as hitl, receiving() as flow:
+            with crashing(hitl, number, when) as calls:
+                ask(hitl, flow, id=own_id, auto_response=auto)
+            request = ask(hitl, flow, id=own_id, auto_response=auto)
+            hitl.advance(minutes=15)
+            check(Round(hitl, flow, request, calls, when), via="auto_response", mails=1)
+        if calls.died_at is None:
+            break
+    assert functions(calls) == {"intake", "relay", "send_email"}
+    assert "scheduler.CreateSchedule" in calls.operations
+
+
+@BOTH
+def test_a_refused_reply(when: When) -> None:
+    for this in rounds(when, reply_from("mallory@example.com")):
+        kinds, where = this.request.kinds, this.where
+        assert this.request.status == "pending", where
+        assert (kinds.count("reply_rejected"), kinds.count("error_mail_sent")) == (1, 1), where
+        assert len(this.hitl.inbox) == 2 + this.sent_but_not_noted, where
+    assert functions(this.calls) == {"inbound_mail", "relay", "send_email"}
+
+
+@BOTH
+def test_a_flow_that_was_not_at_home(when: When) -> None:
+    def ask_while_away(hitl: Hitl, flow: Receiver) -> AskedRequest:
+        flow.away = 1
+        return ask(hitl, flow)
+
+    for this in rounds(when, callback, ask_while_away):
+        resume, kinds, where = this.request.now()["resume"], this.request.kinds, this.where
+        assert resume["status"] == "delivered", where
+        attempts = kinds.count("resume_attempted")
+        assert resume["attempts"] == attempts, where
+        assert attempts <= len(this.flow.received) <= attempts + this.maybe_posted_but_not_noted, where
+        assert kinds.count("response_submitted") == 1, where
+    assert "sqs.ChangeMessageVisibility" in this.calls.operations

@@ -1,0 +1,166 @@
+"""AWS refuses or does not answer: one failing record holds up no other, and a lost answer is found again."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from flow_hitl.adapters import aws
+from infra.local.hitl_fixture import Hitl
+from tests.aws_calls import Call, When, unsettled, watched
+from tests.functions.asserts import EMIT, callback, sqs_records
+
+
+def refused(operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, operation)
+
+
+def test_a_record_that_cannot_be_relayed_holds_up_no_other(hitl: Hitl) -> None:
+    with unsettled(hitl):
+        requests = [hitl.ask(emit=EMIT) for _ in range(3)]
+    failed: list[Call] = []
+
+    def refuse(call: Call, when: When) -> None:
+        if call.function == "relay" and when == "before" and len(failed) < 1:
+            failed.append(call)
+            raise refused("SendMessage")
+
+    with watched(hitl, refuse):
+        hitl.advance(seconds=1)
+    assert len(failed) == 1
+    assert [request.kinds for request in requests] == [["request_created", "notification_sent"]] * 3
+
+
+def test_a_mail_that_cannot_be_sent_holds_up_no_other(hitl: Hitl) -> None:
+    with unsettled(hitl):
+        requests = [hitl.ask(emit=EMIT) for _ in range(3)]
+    failed: list[Call] = []
+
+    def refuse(call: Call, when: When) -> None:
+        if call.operation == "sesv2.SendEmail" and when == "before" and len(failed) < 1:
+            failed.append(call)
+            raise refused("SendEmail")
+
+    with watched(hitl, refuse):
+        hitl.advance(seconds=1)
+        assert len(hitl.inbox) == 2
+        hitl.advance(minutes=10)
+    assert [request.kinds for request in requests] == [["request_created", "notification_sent"]] * 3
+    assert len(hitl.inbox) == 3
+
+
+def test_one_bad_message_fails_alone(hitl: Hitl) -> None:
+    from functions.send_email import handler
+
+    with unsettled(hitl):
+        request = hitl.ask(emit=EMIT)
+    good = json.dumps({"kind": "notify", "request_id": request.id, "event_seq": 1})
+    unknown = json.dumps({"kind": "notify", "request_id": "no-such-request", "event_seq": 1})
+    result = handler({"Records": sqs_records("not json", good, '{"kind":"other"}', unknown)}, None)
+    failures = [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
+    assert failures == ["message-0", "message-2", "message-3"]
+    assert len(hitl.inbox) == 1
+
+
+def test_a_mail_that_ses_refuses_for_good_is_on_the_timeline(hitl: Hitl) -> None:
+    def refuse(call: Call, when: When) -> None:
+        if call.operation == "sesv2.SendEmail" and when == "before":
+            raise ClientError({"Error": {"Code": "BadRequestException", "Message": "no address"}}, "SendEmail")
+
+    with watched(hitl, refuse):
+        request = hitl.ask(emit=EMIT)
+        hitl.advance(minutes=10)
+    assert request.kinds == ["request_created", "notification_undelivered"]
+    assert "BadRequestException" in str(request.timeline[1]["data"])
+
+
+def test_a_mail_that_ses_may_accept_later_is_tried_again(hitl: Hitl) -> None:
+    refusals = iter(range(3))
+
+    def refuse(call: Call, when: When) -> None:
+        if call.operation == "sesv2.SendEmail" and when == "before" and next(refusals, None) is not None:
+            raise ClientError({"Error": {"Code": "MessageRejected", "Message": "not verified"}}, "SendEmail")
+
+    with watched(hitl, refuse):
+        request = hitl.ask(emit=EMIT)
+        assert request.kinds == ["request_created"]
+        hitl.advance(minutes=10)
+    assert request.kinds == ["request_created", "notification_sent"]
+
+
+def test_what_is_no_new_event_has_no_effect(hitl: Hitl) -> None:
+    from functions.relay import handler
+
+    with unsettled(hitl):
+        hitl.ask(emit=EMIT)
+    image = hitl._clients["dynamodb"].scan(TableName="audit")["Items"][0]
+    for change in ("MODIFY", "REMOVE"):
+        record = {"eventSource": "aws:dynamodb", "eventName": change, "dynamodb": {"Keys": {}, "OldImage": image}}
+        with watched(hitl) as calls:
+            assert handler({"Records": [record]}, None) == {"batchItemFailures": []}
+        assert calls.begun == []
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "Query", "TransactWriteItems"])
+def test_a_dropped_connection_is_tried_again(hitl: Hitl, operation: str) -> None:
+    """The SDK repeats the call; where the first had its effect, the second finds our own decision."""
+    request = hitl.ask(emit=EMIT)
+    dropped: list[str] = []
+    emitter = aws.client("dynamodb").meta.events
+
+    def drop(request: Any, event_name: str, **_: Any) -> None:
+        if not dropped:
+            dropped.append(event_name)
+            raise EndpointConnectionError(endpoint_url=request.url)
+
+    event = f"before-send.dynamodb.{operation}"
+    emitter.register_first(event, drop)
+    try:
+        assert callback(hitl, request).status == 200
+        assert hitl.api("GET", f"/v1/requests/{request.id}").status == 200
+    finally:
+        emitter.unregister(event, drop)
+    assert len(dropped) == 1
+    assert request.kinds.count("response_submitted") == 1
+
+
+def test_an_answer_whose_confirmation_was_lost_finds_itself(hitl: Hitl) -> None:
+    """The write happened and its answer did not arrive: what follows is a conflict with ourselves."""
+    request = hitl.ask(emit=EMIT)
+    lost: list[Call] = []
+
+    def lose(call: Call, when: When) -> None:
+        if (
+            call.function == "respond"
+            and call.operation.endswith("TransactWriteItems")
+            and when == "after"
+            and not lost
+        ):
+            lost.append(call)
+            reasons = [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}, {"Code": "None"}]
+            error = {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons}
+            raise ClientError(error, "TransactWriteItems")  # type: ignore[arg-type]
+
+    with watched(hitl, lose):
+        answer = callback(hitl, request)
+    assert lost
+    assert answer.status == 200
+    assert request.kinds.count("response_submitted") == 1
+
+
+def test_transactions_that_collide_are_tried_again(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT)
+    collided: list[Call] = []
+
+    def collide(call: Call, when: When) -> None:
+        if call.operation.endswith("TransactWriteItems") and when == "before" and len(collided) < 3:
+            collided.append(call)
+            reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}]
+            error = {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons}
+            raise ClientError(error, "TransactWriteItems")  # type: ignore[arg-type]
+
+    with watched(hitl, collide):
+        assert callback(hitl, request).status == 200
+    assert len(collided) == 3
+    assert request.outcome == "approved"

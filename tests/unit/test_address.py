@@ -1,0 +1,83 @@
+"""What counts as a mail address, and when two are the same."""
+
+import pytest
+
+from flow_hitl.domain.address import domain_of, is_mail_address, same_address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@example.com",
+        "first.last+tag@sub.example.co.uk",
+        "o'brien@example.ie",
+        "x@xn--mnchen-3ya.de",
+        "a" * 64 + "@example.com",
+        "1@2.3com",
+    ],
+)
+def test_these_are_addresses(address: str) -> None:
+    assert is_mail_address(address)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "a",
+        "a@",
+        "@example.com",
+        "a@localhost",
+        "a@example.com ",
+        " a@example.com",
+        "a b@example.com",
+        "a@exam ple.com",
+        "a@@example.com",
+        "a@b@example.com",
+        ".a@example.com",
+        "a.@example.com",
+        "a..b@example.com",
+        '"a b"@example.com',
+        "a@[127.0.0.1]",
+        "A <a@example.com>",
+        "a@example.com,b@example.com",
+        "a@example.com\r\nBcc: b@example.com",
+        "a@example.com\n",
+        "a@-example.com",
+        "a@example-.com",
+        "a@example..com",
+        "a@example.com.",
+        "\u00e4@example.com",
+        "a@\u00e4xample.com",
+        "a" * 65 + "@example.com",
+        "a@" + "b" * 64 + ".com",
+        "a@" + "b." * 130 + "com",
+        None,
+        7,
+        ["a@example.com"],
+    ],
+)
+def test_these_are_not(value: object) -> None:
+    assert not is_mail_address(value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a@example.com", "A@EXAMPLE.COM", True),
+        ("a@example.com", "a@example.com", True),
+        ("a.b@example.com", "ab@example.com", False),
+        ("a+x@example.com", "a@example.com", False),
+        ("a@example.com", "a@example.com.", False),
+        ("a@example.com", "a@example.org", False),
+        ("\u0130@example.com", "i\u0307@example.com", False),
+        ("\u212a@example.com", "k@example.com", False),
+    ],
+)
+def test_the_same_mailbox(one: str, other: str, same: bool) -> None:
+    assert same_address(one, other) is same
+    assert same_address(other, one) is same
+
+
+def test_the_domain() -> None:
+    assert domain_of("A@Example.COM") == "example.com"
