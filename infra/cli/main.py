@@ -6,7 +6,10 @@ from infra.cli.api_keys import api_key
 from infra.cli.configuration import rules, settings
 from infra.cli.deployments import deployment, resume_secret
 from infra.cli.errors import OperatorGroup
+from infra.cli.mail import mail
+from infra.cli.members import member
 from infra.cli.redrive import redrive
+from infra.cli.signing_keys import signing_key
 from infra.cli.target import target_options
 
 
@@ -16,5 +19,5 @@ def main() -> None:
     """Create deployments, issue their API keys, and set their settings and routing rules."""
 
 
-for command in (deployment, api_key, settings, rules, resume_secret, redrive):
+for command in (deployment, api_key, member, settings, rules, resume_secret, signing_key, mail, redrive):
     main.add_command(command)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flow_hitl.adapters.deployment_store import DynamoDeploymentStore
     from flow_hitl.adapters.discard_log import DynamoDiscardLog
     from flow_hitl.adapters.effect_log import DynamoEffectLog
+    from flow_hitl.adapters.key_ring import SecretKeyRing
     from flow_hitl.adapters.queues import SchedulerDeadlines, SqsMessages
     from flow_hitl.adapters.request_store import DynamoRequestStore
     from flow_hitl.adapters.suppression_list import DynamoSuppressionList
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from flow_hitl.services.auto_respond import AutoRespond
     from flow_hitl.services.change_request import CancelRequest, ChangeRequest, ReportResume
     from flow_hitl.services.manage_deployments import ManageDeployments
+    from flow_hitl.services.manage_signing_keys import ManageSigningKeys
     from flow_hitl.services.open_request import OpenRequest
     from flow_hitl.services.read_requests import ReadRequests
     from flow_hitl.services.record_response import RecordResponse
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from flow_hitl.services.review_page import ReviewPage
     from flow_hitl.services.send_mail import SendMail
     from flow_hitl.services.undelivered import TakeMailFeedback, Undelivered
-    from flow_hitl.signing.keys import KeyRing
 
 
 class Application:
@@ -143,7 +144,7 @@ class Application:
             deployments=self._deployments,
             mails=S3MailBucket(client("s3"), self.settings.mail_bucket),
             parser=mailbox,
-            discards=self._discards,
+            discards=self.discards,
             record_response=self.record_response,
             change_request=self._change_request,
             keys=self._keys,
@@ -198,6 +199,12 @@ class Application:
         from flow_hitl.services.manage_deployments import ManageDeployments
 
         return ManageDeployments(self._deployments, self._keys, self.clock)
+
+    @cached_property
+    def manage_signing_keys(self) -> ManageSigningKeys:
+        from flow_hitl.services.manage_signing_keys import ManageSigningKeys
+
+        return ManageSigningKeys(self._keys, self._deployments)
 
     @cached_property
     def answer_addresses(self) -> AnswerAddresses:
@@ -258,7 +265,7 @@ class Application:
         return DynamoEffectLog(client("dynamodb"), self.settings.requests_table)
 
     @cached_property
-    def _discards(self) -> DynamoDiscardLog:
+    def discards(self) -> DynamoDiscardLog:
         from flow_hitl.adapters.aws import client
         from flow_hitl.adapters.discard_log import DynamoDiscardLog
 
@@ -280,7 +287,7 @@ class Application:
         )
 
     @cached_property
-    def _keys(self) -> KeyRing:
+    def _keys(self) -> SecretKeyRing:
         from flow_hitl.adapters.aws import client
         from flow_hitl.adapters.key_ring import SecretKeyRing
 

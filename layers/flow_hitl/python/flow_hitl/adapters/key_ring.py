@@ -1,6 +1,7 @@
 """The signing keys, from Secrets Manager: read once, and once more when a key id is unknown."""
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,6 +36,14 @@ class SecretKeyRing:
 
     def all_keys(self) -> Mapping[str, bytes]:
         return {key_id: key.encode() for key_id, key in self._loaded().items() if key_id.isdecimal()}
+
+    def write(self, active: str, added: str | None = None, removed: str | None = None) -> None:
+        self._read()
+        keys = {key_id: key for key_id, key in self._keys.items() if key_id != removed}
+        if added is not None:
+            keys[added] = secrets.token_urlsafe(32)
+        self._client().put_secret_value(SecretId=self._secret_id, SecretString=json.dumps({**keys, "active": active}))
+        self._read()
 
     def _loaded(self) -> Mapping[str, str]:
         if self._read_at is None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from flow_hitl.domain.deployment import ApiKey, Deployment, DeploymentSettings, Permission, RoutingRule
+from flow_hitl.domain.address import same_address
+from flow_hitl.domain.deployment import ApiKey, Deployment, DeploymentSettings, Member, Permission, RoutingRule
 from flow_hitl.domain.errors import NotFound
 from flow_hitl.ports import Clock, DeploymentStore
 from flow_hitl.services.authenticate import secret_digest
@@ -73,6 +74,20 @@ class ManageDeployments:
 
     def set_rules(self, deployment_id: int, rules: Sequence[RoutingRule]) -> Deployment:
         return self._save(self.deployments.load(deployment_id), rules=tuple(rules))
+
+    def set_member(self, deployment_id: int, member: Member) -> Deployment:
+        """Add a member, or replace the one of the same address."""
+        deployment = self.deployments.load(deployment_id)
+        others = tuple(one for one in deployment.members if not same_address(one.email, member.email))
+        return self._save(deployment, members=(*others, member))
+
+    def remove_member(self, deployment_id: int, email: str) -> Deployment:
+        """Remove a member; raises NotFound."""
+        deployment = self.deployments.load(deployment_id)
+        others = tuple(one for one in deployment.members if not same_address(one.email, email))
+        if len(others) == len(deployment.members):
+            raise NotFound(f"Deployment {deployment_id} has no member {email}.")
+        return self._save(deployment, members=others)
 
     def resume_secret(self, deployment_id: int) -> str:
         """Return the secret with which the deployment's resumptions are signed."""

@@ -1,0 +1,75 @@
+"""`flow-hitl member`: the people of a deployment, and from which other addresses they answer."""
+
+from typing import Any
+
+import click
+
+from flow_hitl.domain.address import is_mail_address
+from flow_hitl.domain.deployment import Deployment, Member, Permission
+from infra.cli.output import show, table
+from infra.cli.target import Target, deployment_argument, pass_target, target_options
+
+
+@click.group()
+def member() -> None:
+    """Set, list and remove a deployment's members."""
+
+
+@member.command("set")
+@deployment_argument
+@click.argument("email", metavar="EMAIL")
+@click.option(
+    "--permission",
+    "permissions",
+    multiple=True,
+    type=click.Choice([Permission.MANAGE.value, Permission.RESPOND.value]),
+    help="What the member may do beyond answering what is assigned to them; give it once for each.",
+)
+@click.option("--alias", "aliases", multiple=True, metavar="EMAIL", help="Another address that they answer from.")
+@target_options
+@pass_target
+def set_member(
+    target: Target, deployment_id: int, email: str, permissions: tuple[str, ...], aliases: tuple[str, ...]
+) -> None:
+    """Add a member, or replace what is set for them."""
+    for address in (email, *aliases):
+        if not is_mail_address(address):
+            raise click.BadParameter(f"{address!r} is no plain mail address such as alice@example.com.")
+    wanted = Member(email, frozenset(Permission(permission) for permission in permissions), aliases)
+    _show(target, target.manage.set_member(deployment_id, wanted))
+
+
+@member.command("list")
+@deployment_argument
+@target_options
+@pass_target
+def list_members(target: Target, deployment_id: int) -> None:
+    """List a deployment's members."""
+    _show(target, target.manage.show(deployment_id))
+
+
+@member.command()
+@deployment_argument
+@click.argument("email", metavar="EMAIL")
+@target_options
+@pass_target
+def remove(target: Target, deployment_id: int, email: str) -> None:
+    """Remove a member."""
+    _show(target, target.manage.remove_member(deployment_id, email))
+
+
+def _show(target: Target, deployment: Deployment) -> None:
+    documents: list[dict[str, Any]] = [
+        {"email": one.email, "permissions": sorted(one.permissions), "aliases": list(one.aliases)}
+        for one in deployment.members
+    ]
+    rows = [
+        (one.email, ", ".join(sorted(one.permissions)) or "-", ", ".join(one.aliases) or "-")
+        for one in deployment.members
+    ]
+    show(
+        target,
+        {"members": documents},
+        table(("email", "permissions", "aliases"), rows) if rows else "No members.",
+        target.command(f"member set {deployment.deployment_id} EMAIL --alias EMAIL"),
+    )
