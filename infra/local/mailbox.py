@@ -57,7 +57,8 @@ class Mailbox:
             to=tuple(recipients),
             sender=_first_address(message, "from"),
             reply_to=_first_address(message, "reply-to"),
-            subject=str(message.get("subject", "")),
+            # Where the line was folded right after the colon, the parser keeps the space that follows.
+            subject=str(message.get("subject", "")).strip(),
             date=datetime.now(UTC),
             raw=raw,
         )

@@ -1,6 +1,5 @@
 """What several of the handlers' tests look at."""
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -70,8 +69,3 @@ def sqs_records(*bodies: str) -> list[dict[str, Any]]:
         }
         for number, body in enumerate(bodies)
     ]
-
-
-def kinds_of(requests: Sequence[AskedRequest]) -> list[list[str]]:
-    """Return the kinds of each request's events."""
-    return [request.kinds for request in requests]
