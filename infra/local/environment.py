@@ -51,10 +51,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def _set_up(profile: str) -> None:
     started = time.monotonic()
-    wanted = _fingerprint("bootstrap", profile)
-    # What `dev` installs contains what `local` installs.
-    accepted = {wanted, _fingerprint("bootstrap", "dev")}
-    if _stamp(VENV) not in accepted:
+    # What `dev` installs contains what `local` installs: who had the tools keeps them.
+    if (_stamp(VENV) or "").startswith("dev "):
+        profile = "dev"
+    wanted = f"{profile} {_fingerprint('bootstrap', profile)}"
+    if _stamp(VENV) != wanted:
         _make(VENV, f"the packages of requirements/{profile}.txt into .venv")
         _run([str(VENV / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
               "--require-hashes", "-r", str(REQUIREMENTS / "bootstrap.txt")])  # fmt: skip

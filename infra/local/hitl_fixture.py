@@ -87,9 +87,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that was sent, as a mail client shows it."""
+    """A mail that was sent, as a mail client shows it; `raw` is its source."""
 
     message: EmailMessage
+    raw: str
 
     @property
     def to(self) -> str:
@@ -213,7 +214,7 @@ class Hitl:
 
         sent = ses_backends[_ACCOUNT][_REGION].sent_messages
         parse = email.message_from_string
-        return [Mail(parse(mail.raw_data, policy=email.policy.default)) for mail in sent]
+        return [Mail(parse(mail.raw_data, policy=email.policy.default), mail.raw_data) for mail in sent]
 
     def reply(
         self,

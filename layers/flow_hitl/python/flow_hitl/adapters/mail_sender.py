@@ -14,6 +14,10 @@ from flow_hitl.ports import MailRefused, OutgoingMail
 # own identity is not verified or the account is in the sandbox, and then an operator must hear of it.
 _FINAL = frozenset({"BadRequestException"})
 
+# A reply address is one long word: folded at the usual 78 columns it would leave the header's first line empty, which
+# some clients take for the end of it.
+_UNFOLDED = SMTP.clone(max_line_length=300)
+
 
 class SesMailSender:
     def __init__(self, client: Any, from_address: str) -> None:
@@ -34,7 +38,7 @@ class SesMailSender:
             answer = self._client.send_email(
                 FromEmailAddress=self._from,
                 Destination={"ToAddresses": [mail.to]},
-                Content={"Raw": {"Data": message.as_bytes()}},
+                Content={"Raw": {"Data": message.as_bytes(policy=_UNFOLDED)}},
                 EmailTags=[{"Name": name, "Value": value} for name, value in mail.tags.items()],
             )
         except ClientError as error:

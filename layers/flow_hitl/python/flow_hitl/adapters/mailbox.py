@@ -83,8 +83,8 @@ def answer_text(mail: InboundMail) -> str:
     first, second = _essence(_first_line(from_text)), _essence(_first_line(from_html))
     if first == second:
         return from_text
-    # Plain text breaks long lines, HTML shows the line as it was written.
-    return from_html if first and second and (second.startswith(first) or first.startswith(second)) else ""
+    # Plain text breaks long lines, HTML shows the line as it was written; a shorter line would be a cut one.
+    return from_html if first and second.startswith(first) else ""
 
 
 def _within_limits(raw: bytes) -> bytes:

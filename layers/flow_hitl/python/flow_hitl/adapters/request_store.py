@@ -66,7 +66,7 @@ class DynamoRequestStore:
         parts = [
             self._put(_head_record(head), **new),
             put_event(self._audit_table, change.event),
-            self._put(self._content_record(head.request_id, content)),
+            self._put(self._content_record(head, content)),
         ]
         if idempotency is not None:
             parts.append(self._put_idempotency(idempotency, head))
@@ -294,13 +294,14 @@ class DynamoRequestStore:
             raise ValueError(f"content {record['s3_key']} is not what was written")
         return doc
 
-    def _content_record(self, request_id: str, content: Content) -> dict[str, Any]:
+    def _content_record(self, head: Head, content: Content) -> dict[str, Any]:
         doc = _contents.dump_json(content)
-        record = {"pk": request_id, "sk": CONTENT, "size": len(doc)}
+        record = {"pk": head.request_id, "sk": CONTENT, "size": len(doc)}
         if len(doc) <= _INLINE_BYTES:
             return {**record, "doc": doc.decode()}
         digest = hashlib.sha256(doc).hexdigest()
-        key = f"content/{request_id}/{digest}"
+        # Named by what it is: a repeated call writes the same object again and leaves no second one.
+        key = f"content/{head.deployment_id}/{digest}"
         self._s3().put_object(Bucket=self._bucket, Key=key, Body=doc)
         return {**record, "s3_key": key, "sha256": digest}
 
