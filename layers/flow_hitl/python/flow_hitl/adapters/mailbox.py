@@ -2,7 +2,9 @@
 
 import base64
 import email
+import email.errors
 import email.policy
+import logging
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -53,6 +55,15 @@ _WIDER_CHARSETS = {
     "windows-874": "cp874",
 }
 _BODY_TYPES = ("text/plain", "text/html")
+# After any of these, parsers disagree about what is a header and what is said in the mail.
+_BROKEN_HEADERS = (
+    email.errors.FirstHeaderLineIsContinuationDefect,
+    email.errors.InvalidHeaderDefect,
+    email.errors.MisplacedEnvelopeHeaderDefect,
+    email.errors.MissingHeaderBodySeparatorDefect,
+)
+# It warns with the words that it could not decode, and words of a mail do not belong in a log.
+logging.getLogger("mailparser").setLevel(logging.CRITICAL)
 
 
 def parse_mail(raw: bytes) -> InboundMail:
@@ -111,6 +122,8 @@ def _within_limits(raw: bytes) -> bytes:
 
 
 def _read(message: Message, header_bytes: bytes) -> InboundMail:
+    if any(isinstance(defect, _BROKEN_HEADERS) for defect in message.defects):
+        raise UnreadableMail("a line of the headers is none")
     headers = [(name, str(value)) for name, value in message.items()]
     subject = _decoded(message.get("Subject"))
     bodies = list(_bodies(message, dict.fromkeys(_BODY_TYPES, MAX_TEXT)))
