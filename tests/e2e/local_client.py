@@ -1,19 +1,41 @@
 """What a test does from outside: calls the API as a flow, reads the mailbox, answers by SMTP as a person."""
 
+import re
+import secrets
 import smtplib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import boto3
 import requests
 
-from infra.local.state import Credentials
+from infra.local.state import Credentials, Operator, read_operator
 
 WAIT_SECONDS = 20.0
 # Longer than the longest poll.
 CALL_SECONDS = 40.0
+
+T = TypeVar("T")
+
+
+def fresh_address(name: str) -> str:
+    """Return an address at which no other test, and no earlier run, has got mail."""
+    return f"{name}.{secrets.token_hex(5)}@example.com"
+
+
+def eventually(probe: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS) -> T:
+    """Return the first answer of `probe` that is true, asking again and again; fails with `what` was missing."""
+    deadline = time.monotonic() + seconds
+    while not (found := probe()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.05)
+    return found
 
 
 @dataclass(frozen=True)
@@ -52,6 +74,21 @@ class LocalClient:
         request: dict[str, Any] = answer.json()["request"]
         return request
 
+    def timeline(self, request_id: str) -> list[dict[str, Any]]:
+        """Return the events of a request, in order."""
+        answer = self.call("GET", f"/v1/requests/{request_id}/timeline")
+        assert answer.status_code == 200, answer.text
+        events: list[dict[str, Any]] = answer.json()["events"]
+        return events
+
+    def kinds(self, request_id: str) -> list[str]:
+        """Return the kinds of a request's events, in order."""
+        return [event["kind"] for event in self.timeline(request_id)]
+
+    def wait_for_event(self, request_id: str, kind: str, count: int = 1) -> None:
+        """Return when so many events of a kind are on a request's timeline."""
+        eventually(lambda: self.kinds(request_id).count(kind) >= count, f"{count} {kind} of request {request_id}")
+
     def mails(self, to: str | None = None) -> list[dict[str, Any]]:
         """Return the mails sent so far, oldest first, or those to one address."""
         mails: list[dict[str, Any]] = requests.get(f"{self.credentials.base_url}/_local/mail", timeout=10).json()[
@@ -61,20 +98,62 @@ class LocalClient:
 
     def wait_for_mail(self, to: str, after: int = 0) -> dict[str, Any]:
         """Return the mail to an address that follows the first `after` ones, when it has come."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < deadline:
-            mails = self.mails(to)
-            if len(mails) > after:
-                return mails[after]
-            time.sleep(0.1)
-        raise AssertionError(f"no mail number {after + 1} to {to}; see {self.home}/emulator.log")
+        missing = f"mail number {after + 1} to {to}; see {self.home}/emulator.log"
+        return eventually(lambda: self.mails(to)[after:], missing)[0]
 
-    def send(self, sender: str, recipient: str, text: str, **headers: str) -> dict[str, tuple[int, bytes]]:
+    def mail(self, mail: dict[str, Any]) -> EmailMessage:
+        """Return a mail of the list as it was sent."""
+        answer = requests.get(f"{self.credentials.base_url}/_local/mail/{mail['id']}", timeout=10)
+        assert answer.status_code == 200, answer.text
+        message = message_from_bytes(answer.content, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        return message
+
+    def text_of(self, mail: dict[str, Any], kind: str = "plain") -> str:
+        """Return the plain or the html part of a mail of the list."""
+        part = self.mail(mail).get_body((kind,))
+        assert part is not None, f"the mail has no {kind} part"
+        return str(part.get_content())
+
+    def review_link(self, mail: dict[str, Any]) -> str:
+        """Return the link to the review page that a mail of the list carries."""
+        (link,) = set(re.findall(rf"{self.credentials.base_url}/review/[^\s>]+", self.text_of(mail)))
+        return str(link)
+
+    def send(
+        self,
+        sender: str,
+        recipient: str,
+        text: str,
+        *,
+        subject: str = "Re: your answer is needed",
+        envelope_from: str | None = None,
+        **headers: str,
+    ) -> dict[str, tuple[int, bytes]]:
         """Send a mail by SMTP; `X_Name="…"` adds the header X-Name. Raises smtplib's errors."""
         mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = sender, recipient, "Re: your answer is needed"
+        mail["From"], mail["To"], mail["Subject"] = sender, recipient, subject
         for name, value in headers.items():
             mail[name.replace("_", "-")] = value
         mail.set_content(text)
+        return self.send_mail(mail, envelope_from)
+
+    def send_mail(self, mail: EmailMessage, envelope_from: str | None = None) -> dict[str, tuple[int, bytes]]:
+        """Send a mail as it is by SMTP, to the addresses in its headers. Raises smtplib's errors."""
         with smtplib.SMTP("127.0.0.1", self.credentials.smtp_port, timeout=20) as smtp:
-            return smtp.send_message(mail)
+            return smtp.send_message(mail, from_addr=envelope_from)
+
+    @cached_property
+    def operator(self) -> Operator:
+        """How the operator reaches the emulated account, with the stack's outputs."""
+        return read_operator(self.home)
+
+    def aws(self, service: str) -> Any:
+        """Return a boto3 client of the emulated account."""
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.operator.endpoint_url,
+            region_name=self.operator.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
