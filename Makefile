@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 RUN := .venv/bin/python
 UV_LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate --quiet
-LOCKS := bootstrap local dev emulator crewai
+LOCKS := bootstrap local dev emulator crewai fuzz
 
 help:
 	@echo 'make demo    the whole way once, unattended: a flow asks, a person answers by mail, the flow goes on'

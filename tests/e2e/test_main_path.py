@@ -18,6 +18,8 @@ from tests.functions.receiver import Received, Receiver, receiving
 
 pytestmark = pytest.mark.e2e
 
+# The waits are of 20 seconds; what returns in this time has not sat them out, however busy the machine is.
+PROMPT_SECONDS = 8.0
 DMARC_FAIL = json.dumps({"dmarcVerdict": {"status": "FAIL"}})
 
 
@@ -297,9 +299,9 @@ def test_a_long_poll_returns_the_moment_the_answer_comes(local: LocalClient) -> 
         answered = time.monotonic()
         request, returned = poll.result(timeout=30)
     assert request["response"]["outcome"] == "approved"
-    assert returned - answered < 2
+    assert returned - answered < PROMPT_SECONDS
     assert local.request(request_id, wait=20)["status"] == "responded", "once it is answered nobody waits"
-    assert time.monotonic() - returned < 2
+    assert time.monotonic() - returned < PROMPT_SECONDS
 
 
 def test_one_worker_serves_many_flows_by_the_decisions_feed(local: LocalClient) -> None:
@@ -325,7 +327,7 @@ def test_one_worker_serves_many_flows_by_the_decisions_feed(local: LocalClient) 
         requests.post(created[2]["callback_url"], json={"feedback": "approved"}, timeout=20).raise_for_status()
         answered = time.monotonic()
         poll.result(timeout=30)
-    assert time.monotonic() - answered < 2
+    assert time.monotonic() - answered < PROMPT_SECONDS
 
 
 def _read_feed(local: LocalClient, cursor: str | None) -> tuple[str, list[dict[str, Any]]]:

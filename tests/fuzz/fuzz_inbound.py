@@ -1,11 +1,12 @@
+#!/usr/bin/env python3
 """Coverage-guided fuzzing of the mail path: any bytes, to a genuine reply address, with every verdict passed.
 
     uv venv /tmp/fuzz && uv pip sync -p /tmp/fuzz --require-hashes requirements/fuzz.txt
-    PYTHONPATH=.:layers/flow_hitl/python /tmp/fuzz/bin/python -m tests.fuzz.fuzz_inbound -max_total_time=300 \\
-        /tmp/found tests/fuzz/corpus tests/data/mail/hostile tests/data/mail/clients tests/data/mail/automatic
+    export PATH=/tmp/fuzz/bin:$PATH PYTHONPATH=.:layers/flow_hitl/python POWERTOOLS_LOG_LEVEL=ERROR
+    tests/fuzz/fuzz_inbound.py -max_total_time=300 /tmp/found tests/fuzz/corpus tests/data/mail/{hostile,clients}
+    tests/fuzz/fuzz_inbound.py -merge=1 -max_len=1000 tests/fuzz/corpus /tmp/found
 
-What it finds is added to `corpus/`, which `test_corpus.py` replays; `-merge=1 tests/fuzz/corpus /tmp/found` keeps only
-what reaches new code. Each input is a whole mail.
+The second command keeps what reaches new code; `test_corpus.py` replays it. Each input is a whole mail.
 """
 
 import sys

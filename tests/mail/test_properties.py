@@ -38,7 +38,7 @@ def test_no_bytes_make_the_handler_raise(raw: bytes) -> None:
     take_anything(raw)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(SEEDS), st.binary(max_size=40), st.floats(0, 1), st.floats(0, 0.2))
 def test_no_damaged_mail_makes_the_handler_raise(path: Path, noise: bytes, where: float, lost: float) -> None:
     raw = path.read_bytes().replace(b"%REPLY-TO%", b"x@reply.hitl.test")
@@ -61,7 +61,7 @@ headers = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(headers, st.sampled_from(("approved", "--b\r\n\r\napproved\r\n--b--", "From: jane@example.org\r\n\r\napproved")))
 def test_no_headers_let_somebody_else_decide(headers: Sequence[tuple[str, str, str]], body: str) -> None:
     head = "".join(f"{name}: {value}{end}" for name, value, end in headers)
@@ -186,7 +186,7 @@ def recipient(desk: MailDesk, request: Request, kind: str) -> str:
             return f"postmaster@{DOMAIN}"
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(arrivals())
 @example(PASSES)
 @example(replace(PASSES, verdicts={**PASSES.verdicts, "dmarc": "GRAY"}))
