@@ -1,4 +1,4 @@
-"""The review page: a signed link shows the request, and only a POST from the page itself answers it."""
+"""The review page: a signed link shows the request, and only a POST from the page itself answers it or passes it on."""
 
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
@@ -31,6 +31,8 @@ def submit(token: str) -> Response[str]:
         form = parse_qs(body_bytes(app).decode("utf-8", "replace"), max_num_fields=10)
     except ValueError:
         raise ValidationFailed([FieldError("", "is not the page's form")]) from None
+    if "delegate_to" in form:
+        return _page(current().review_page.pass_on(token, form["delegate_to"][0]))
     outcome, comment = (form.get(name, [""])[0] for name in ("outcome", "comment"))
     return _page(current().review_page.submit(token, outcome or None, comment))
 

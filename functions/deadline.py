@@ -1,4 +1,4 @@
-"""The clock: one message per due auto-response."""
+"""The clock: one message per auto-response or reminder that is due."""
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -7,8 +7,12 @@ from flow_hitl.bootstrap import current
 from functions.workers import queue_handler
 
 
-def answer(record: SQSRecord) -> None:
-    current().auto_respond(read_deadline(record.body))
+def fire(record: SQSRecord) -> None:
+    request_id, reminder_at = read_deadline(record.body)
+    if reminder_at is None:
+        current().auto_respond(request_id)
+    else:
+        current().remind(request_id, reminder_at)
 
 
-handler = queue_handler(answer)
+handler = queue_handler(fire)

@@ -8,11 +8,15 @@ from functools import wraps
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.domain.errors import FieldError, FlowHitlError, MalformedJson, NotFound, TooLarge, ValidationFailed
 from flow_hitl.telemetry import logger
 
 MAX_BODY_BYTES = 1024 * 1024
+
+Routes = APIGatewayHttpResolver | APIGatewayHttpRouter
+"""A resolver, or some of its routes that stand in a module of their own."""
 
 
 def make_resolver() -> APIGatewayHttpResolver:
@@ -29,7 +33,12 @@ def json_response(status: int, body: Any) -> Response[str]:
     return Response(status, "application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
 
 
-def body_bytes(app: APIGatewayHttpResolver) -> bytes:
+def no_content() -> Response[str]:
+    """Return the answer to what is gone; its body is a text, because emulators of API Gateway take no null."""
+    return Response(204, body="")
+
+
+def body_bytes(app: Routes) -> bytes:
     """Return the body as it was sent; raises TooLarge above 1 MiB."""
     raw = app.current_event.body or ""
     try:
@@ -41,7 +50,7 @@ def body_bytes(app: APIGatewayHttpResolver) -> bytes:
     return body
 
 
-def query_integer(app: APIGatewayHttpResolver, name: str, default: int, lowest: int, highest: int) -> int:
+def query_integer(app: Routes, name: str, default: int, lowest: int, highest: int) -> int:
     """Return a whole number from the query string; raises ValidationFailed outside of its bounds."""
     text = app.current_event.query_string_parameters.get(name)
     if text is None:

@@ -1,4 +1,4 @@
-"""The flows' side of the API: open a request, wait for its answer, list, cancel, follow the decisions."""
+"""The flows' side of the API: open a request, wait for its answer, list, cancel, reassign, follow the decisions."""
 
 import re
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from flow_hitl.domain.times import parse_rfc3339
 from flow_hitl.ports import RequestFilter
 from flow_hitl.services.documents import Document, parse_document
 from flow_hitl.services.open_request import NewRequest
+from flow_hitl.services.reassign_request import Reassignment
 from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver, query_integer
 
 app = make_resolver()
@@ -65,6 +66,12 @@ def list_decisions() -> Response[str]:
 @app.delete("/v1/requests/<request_id>")
 def cancel_request(request_id: str) -> Response[str]:
     return _request(current().cancel_request(_holder(), _id(request_id)))
+
+
+@app.post("/v1/requests/<request_id>/reassign")
+def reassign_request(request_id: str) -> Response[str]:
+    holder, wish = _holder(), parse_document(Reassignment, body_bytes(app))
+    return _request(current().reassign_request(holder, _id(request_id), wish))
 
 
 @app.post("/v1/requests/<request_id>/resume-status")

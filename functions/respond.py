@@ -1,4 +1,4 @@
-"""Another application's answer, by the callback URL."""
+"""Another application's answer, by the callback URL, and what was too large for the webhook that sent it there."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -14,6 +14,11 @@ app = make_resolver()
 def answer(token: str) -> Response[str]:
     request = current().answer_by_callback(token, parse_document(CallbackAnswer, body_bytes(app)))
     return json_response(200, {"status": "accepted", "request": request.to_dict()})
+
+
+@app.get("/v1/contents/<token>")
+def show_content(token: str) -> Response[str]:
+    return json_response(200, current().show_content(token))
 
 
 handler = lambda_entry(app)

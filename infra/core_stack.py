@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from flow_hitl.settings import Settings
-from functions import dashboard, intake, respond
+from functions import dashboard, intake, management, respond
 from infra.constructs.access import Access
 from infra.constructs.data import Data, removal_policy
 from infra.constructs.functions import Functions
@@ -41,6 +41,7 @@ class CoreStack(Stack):
             self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access
         )
         self.api.serve(intake.app, self.functions.intake, and_the_rest=True)
+        self.api.serve(management.app, self.functions.management)
         self.api.serve(respond.app, self.functions.respond)
         self.api.serve(dashboard.app, self.functions.dashboard)
         self.monitoring = Monitoring(
@@ -61,6 +62,8 @@ class CoreStack(Stack):
             deadline_queue_url=queues.deadline.queue.queue_url,
             deadline_queue_arn=queues.deadline.queue.queue_arn,
             relay_retry_queue_url=queues.relay_retry.queue.queue_url,
+            webhook_queue_url=queues.webhook.queue.queue_url,
+            webhook_key_id=data.webhook_key.key_arn,
             scheduler_role_arn=self.scheduling.role.role_arn,
             scheduler_group=self.scheduling.group.schedule_group_name,
             signing_secret_id=data.secret_arn,
@@ -68,6 +71,7 @@ class CoreStack(Stack):
             inbound_domain=options.inbound_domain,
             mail_from=options.mail_from,
             allow_insecure_urls=str(options.allow_insecure_urls).lower(),
+            allowed_networks=options.allowed_networks,
         )
 
     def _topic_key(self, options: Options) -> kms.Key:
@@ -99,4 +103,6 @@ class CoreStack(Stack):
             }
         )
         for name, value in outputs.items():
-            CfnOutput(self, output_name(name), value=value)
+            # CloudFormation has no empty outputs; a setting that may be empty is so by default.
+            if value:
+                CfnOutput(self, output_name(name), value=value)

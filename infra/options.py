@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from flow_hitl.domain.address import domain_of, is_mail_address
+from flow_hitl.domain.outgoing_url import Destinations
 
 Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
@@ -17,6 +18,7 @@ OPTION_NAMES = (
     "python",
     "base_url",
     "allow_insecure_urls",
+    "allowed_networks",
     "packages_for_host",
     "require_tls",
     "removal",
@@ -30,6 +32,8 @@ PYTHON_VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 class Options:
     """The choices of one deployment; only `inbound_domain` has no default.
 
+    `allowed_networks` lists the private networks and hosts, separated by commas, that webhooks and resume URLs may lead
+    to: `10.0.0.0/8,jira.internal.example,git.internal.example:8443`.
     `packages_for_host` builds the layers for this machine's system instead of Lambda's, where an emulator runs them.
     `require_tls` is false only for an emulator that speaks plain HTTP and enforces policies.
     """
@@ -40,6 +44,7 @@ class Options:
     python: str = "3.13"
     base_url: str | None = None
     allow_insecure_urls: bool = False
+    allowed_networks: str = ""
     packages_for_host: bool = False
     require_tls: bool = True
     removal: Removal = "retain"
@@ -68,6 +73,7 @@ class Options:
             python=_one_of(context, "python", ("3.13", *PYTHON_VERSIONS)),
             base_url=_base_url(context),
             allow_insecure_urls=_one_of(context, "allow_insecure_urls", ("false", "true")) == "true",
+            allowed_networks=_allowed_networks(context),
             packages_for_host=_one_of(context, "packages_for_host", ("false", "true")) == "true",
             require_tls=_one_of(context, "require_tls", ("true", "false")) == "true",
             removal=cast("Removal", _one_of(context, "removal", ("retain", "destroy"))),
@@ -79,6 +85,15 @@ class Options:
 def _text(context: Mapping[str, object], name: str) -> str | None:
     value = context.get(name)
     return str(value).strip() or None if value is not None else None
+
+
+def _allowed_networks(context: Mapping[str, object]) -> str:
+    text = _text(context, "allowed_networks") or ""
+    try:
+        Destinations.parse(text)
+    except ValueError as error:
+        raise ValueError(f"allowed_networks: {error}") from error
+    return text
 
 
 def _base_url(context: Mapping[str, object]) -> str | None:

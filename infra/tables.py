@@ -57,7 +57,7 @@ AUDIT = Table(
     streams_new_images=True,
 )
 
-DEPLOYMENTS = Table(name="deployments", partition=Key("pk"), sort=Key("sk"))
+DEPLOYMENTS = Table(name="deployments", partition=Key("pk"), sort=Key("sk"), ttl_attribute="ttl")
 
 TABLES = (REQUESTS, AUDIT, DEPLOYMENTS)
 

@@ -10,7 +10,7 @@ from flow_hitl import bootstrap
 from flow_hitl.adapters import aws
 from infra.local.hitl_fixture import Hitl
 
-_SERVICES = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager")
+_SERVICES = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager", "kms")
 
 When = Literal["before", "after"]
 

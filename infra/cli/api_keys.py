@@ -6,23 +6,13 @@ from typing import Any
 
 import click
 
-from flow_hitl.domain.deployment import ApiKey, Permission
-from flow_hitl.domain.times import parse_rfc3339, rfc3339
+from flow_hitl.domain.deployment import Permission
+from flow_hitl.domain.times import parse_rfc3339
+from flow_hitl.services.access_documents import api_key_to_dict, used_key_to_dict
 from infra.cli.output import show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
 
 _DAYS = re.compile(r"([1-9][0-9]{0,3})d")
-
-
-def api_key_to_dict(key: ApiKey) -> dict[str, Any]:
-    """Return the contract's API key, which tells nothing of its secret."""
-    return {
-        "id": key.key_id,
-        "name": key.name,
-        "permissions": sorted(key.permissions),
-        "created_at": rfc3339(key.created_at),
-        "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
-    }
 
 
 @click.group("api-key")
@@ -51,10 +41,11 @@ def issue(target: Target, deployment_id: int, name: str, permissions: tuple[str,
     expires_at = _expiry(expires, target.application.clock.now()) if expires is not None else None
     wanted = frozenset(Permission(permission) for permission in permissions)
     issued = target.manage.issue_key(deployment_id, name=name, permissions=wanted, expires_at=expires_at)
+    document = used_key_to_dict(issued.api_key, None)
     show(
         target,
-        {"api_key": api_key_to_dict(issued.api_key), "key": issued.text},
-        f"{_table([issued.api_key])}\n\n{issued.text}",
+        {"api_key": document, "key": issued.text},
+        f"{_table([document])}\n\n{issued.text}",
         "keep the key where its program reads secrets: it is not shown again. To revoke it: "
         + target.command(f"api-key revoke {deployment_id} {issued.api_key.key_id}"),
     )
@@ -65,14 +56,16 @@ def issue(target: Target, deployment_id: int, name: str, permissions: tuple[str,
 @target_options
 @pass_target
 def list_keys(target: Target, deployment_id: int) -> None:
-    """List a deployment's API keys, without their secrets."""
+    """List a deployment's API keys, without their secrets; the last use is known to the hour."""
     keys = sorted(target.manage.show(deployment_id).api_keys.values(), key=lambda key: key.created_at)
+    uses = target.manage.last_uses(deployment_id)
+    documents = [used_key_to_dict(key, uses.get(key.key_id)) for key in keys]
     revoke_one = target.command(f"api-key revoke {deployment_id} KEYID")
     issue_one = target.command(f"api-key issue {deployment_id} --name NAME --permission create_requests")
     show(
         target,
-        {"api_keys": [api_key_to_dict(key) for key in keys]},
-        _table(keys) if keys else "No API keys yet.",
+        {"api_keys": documents},
+        _table(documents) if keys else "No API keys yet.",
         revoke_one if keys else issue_one,
     )
 
@@ -93,12 +86,18 @@ def revoke(target: Target, deployment_id: int, key_id: str) -> None:
     )
 
 
-def _table(keys: list[ApiKey]) -> str:
-    documents = [api_key_to_dict(key) for key in keys]
+def _table(documents: list[dict[str, Any]]) -> str:
     return table(
-        ("key id", "name", "permissions", "created", "expires"),
+        ("key id", "name", "permissions", "created", "expires", "last used"),
         [
-            (one["id"], one["name"], ", ".join(one["permissions"]), one["created_at"], one["expires_at"] or "never")
+            (
+                one["id"],
+                one["name"],
+                ", ".join(one["permissions"]),
+                one["created_at"],
+                one["expires_at"] or "never",
+                one["last_used_at"] or "never",
+            )
             for one in documents
         ],
     )

@@ -41,6 +41,7 @@ def get_settings(target: Target, deployment_id: int) -> None:
 def set_settings(target: Target, deployment_id: int, file: BinaryIO) -> None:
     """Replace the settings by those of a file; what it leaves out gets its default."""
     changed = target.manage.set_settings(deployment_id, parse_settings(file.read()))
+    _warn(target, changed)
     _show_settings(target, changed, f"see who is asked: {target.command(f'rules get {deployment_id}')}")
 
 
@@ -66,7 +67,14 @@ def get_rules(target: Target, deployment_id: int) -> None:
 def set_rules(target: Target, deployment_id: int, file: BinaryIO) -> None:
     """Replace all routing rules by those of a file; the first that matches decides."""
     changed = target.manage.set_rules(deployment_id, parse_rules(file.read()))
+    _warn(target, changed)
     _show_rules(target, changed, f"see how they are asked: {target.command(f'settings get {deployment_id}')}")
+
+
+def _warn(target: Target, changed: Deployment) -> None:
+    """Say what is hardly meant, on standard error: the document on standard output stays one that `set` takes."""
+    for warning in target.application.configuration_warnings(changed):
+        click.echo(f"Warning: {warning}", err=True)
 
 
 def _how_to_change(target: Target, words: str, deployment_id: int) -> str:
@@ -89,11 +97,29 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _show_rules(target: Target, found: Deployment, next_step: str) -> None:
-    headings = ("#", "name", "method name", "assign from input", "assign to email")
+    headings = ("#", "name", "method name", "assign from input", "assign to email", "condition", "sla", "auto-response")
+    documents = rules_to_dict(found.rules)["rules"]
     rows = [
-        (number, rule.name, rule.method_pattern, rule.assign_from_input or "-", rule.assign_to_email or "-")
-        for number, rule in enumerate(found.rules, start=1)
+        (
+            number,
+            rule["name"],
+            rule["match"]["method_name"],
+            rule["assign_from_input"] or "-",
+            rule["assign_to_email"] or "-",
+            rule["match"].get("condition", "-"),
+            rule.get("sla_target_minutes", "-"),
+            _auto_response(rule.get("auto_response")),
+        )
+        for number, rule in enumerate(documents, start=1)
     ]
     otherwise = f"The deployment's creator, {found.creator_email}, is asked when "
     text = f"{table(headings, rows)}\n\n{otherwise}these name nobody." if rows else f"{otherwise}there are no rules."
     show(target, rules_to_dict(found.rules), text, next_step)
+
+
+def _auto_response(document: Mapping[str, Any] | None) -> str:
+    if document is None:
+        return "-"
+    if not document["enabled"]:
+        return "never"
+    return f"{document['default_outcome']} after {document['timeout_minutes']}"

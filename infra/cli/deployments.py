@@ -6,8 +6,8 @@ import click
 
 from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.deployment import Deployment
+from flow_hitl.services.access_documents import api_key_to_dict
 from flow_hitl.services.configuration import rules_to_dict, settings_to_dict
-from infra.cli.api_keys import api_key_to_dict
 from infra.cli.output import facts, show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
 

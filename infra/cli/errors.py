@@ -5,7 +5,7 @@ from typing import IO, Any
 import click
 from botocore import exceptions as boto
 
-from flow_hitl.domain.errors import FlowHitlError, MalformedJson, PreconditionFailed, ValidationFailed
+from flow_hitl.domain.errors import Conflict, FlowHitlError, MalformedJson, ValidationFailed
 
 _LOCAL_HINT = "add --local if you mean the local stack"
 
@@ -30,6 +30,9 @@ class OperatorGroup(click.Group):
             return super().invoke(ctx)
         except FlowHitlError as error:
             raise _of_service(error) from error
+        except Conflict as error:
+            again = "Run the command again; nothing was changed."
+            raise OperatorError("Others kept changing the deployment at the same time.", again) from error
         except (boto.BotoCoreError, boto.ClientError) as error:
             raise _of_aws(error) from error
 
@@ -43,8 +46,6 @@ def _of_service(error: FlowHitlError) -> OperatorError:
         return OperatorError(f"The file is not valid, and nothing was changed.{fields}", hint)
     if isinstance(error, MalformedJson):
         return OperatorError(error.detail, "Correct the file and run the command again; nothing was changed.")
-    if isinstance(error, PreconditionFailed):
-        return OperatorError(error.detail, "Run the command again; nothing was changed.")
     hint = "`flow-hitl deployment list` and `flow-hitl api-key list ID` show what there is."
     return OperatorError(error.detail, hint)
 

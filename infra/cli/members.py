@@ -1,11 +1,10 @@
 """`flow-hitl member`: the people of a deployment, and from which other addresses they answer."""
 
-from typing import Any
-
 import click
 
 from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.deployment import Deployment, Member, Permission
+from flow_hitl.services.access_documents import member_to_dict
 from infra.cli.output import show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
 
@@ -59,10 +58,7 @@ def remove(target: Target, deployment_id: int, email: str) -> None:
 
 
 def _show(target: Target, deployment: Deployment) -> None:
-    documents: list[dict[str, Any]] = [
-        {"email": one.email, "permissions": sorted(one.permissions), "aliases": list(one.aliases)}
-        for one in deployment.members
-    ]
+    documents = [member_to_dict(one) for one in deployment.members]
     rows = [
         (one.email, ", ".join(sorted(one.permissions)) or "-", ", ".join(one.aliases) or "-")
         for one in deployment.members

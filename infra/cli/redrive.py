@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _QUEUES = {
     "resume": "resume",
     "email": "email",
+    "webhook": "webhook",
     "deadline": "deadline",
     "inbound-mail": "inbound_mail",
     "mail-feedback": "mail_feedback",

@@ -50,13 +50,28 @@ class Access(Construct):
             self._read_secret(),
         ]
 
+    def management(self) -> list[Right]:
+        """Change a deployment's configuration with its audit event; look at keys' last uses and at recent requests."""
+        data = self.data
+        deployments, requests = data.deployments.table, data.requests
+        keep = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
+        return [
+            _allow(keep, [deployments.table_arn]),
+            _allow(("dynamodb:PutItem",), [data.audit.table.table_arn]),
+            _allow(("dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchGetItem"), [requests.table.table_arn]),
+            _allow(("dynamodb:Query",), [requests.index_arn("by_created")]),
+            _allow(("kms:Encrypt",), [data.webhook_key.key_arn]),
+            _send(self.queues.webhook.queue),
+            self._never_change_audit(),
+        ]
+
     def respond(self) -> list[Right]:
-        """Record an answer that came by API."""
-        return [*self._decide(), self._read_secret()]
+        """Record an answer that came by API, if the webhook that was given the URL is still there."""
+        return [*self._decide(), self._read_secret(), self._read_configuration()]
 
     def dashboard(self) -> list[Right]:
-        """Show a request and record an answer that came from the page."""
-        return [*self._decide(), self._read_secret()]
+        """Show a request, record an answer that came from the page, and pass the request on where that is allowed."""
+        return [*self._decide(), self._read_configuration(), self._read_secret()]
 
     def inbound_mail(self) -> list[Right]:
         """Read a mail and record the answer in it."""
@@ -73,9 +88,9 @@ class Access(Construct):
         return [*self._decide(), self._read_configuration(), _consume(self.queues.mail_feedback.queue)]
 
     def deadline(self) -> list[Right]:
-        """Record the default answer when the time is up; put back what fired early."""
+        """Record the default answer when the time is up; note what reminder is due; put back what fired early."""
         queue = self.queues.deadline.queue
-        return [*self._decide(), _consume(queue), _send(queue)]
+        return [*self._decide(), self._read_configuration(), _consume(queue), _send(queue)]
 
     def relay(self) -> list[Right]:
         """Turn audit events into messages and schedules; it reads no table."""
@@ -93,6 +108,7 @@ class Access(Construct):
             _send(
                 queues.email.queue,
                 queues.resume.queue,
+                queues.webhook.queue,
                 queues.deadline.queue,
                 queues.relay_retry.queue,
                 queues.stream_dead_letters,
@@ -138,6 +154,19 @@ class Access(Construct):
             self._read_configuration(),
             _consume(queue),
             _allow(("sqs:ChangeMessageVisibility",), [queue.queue_arn]),
+        ]
+
+    def send_webhook(self) -> list[Right]:
+        """Make an event's deliveries and deliver each: open its secret, keep its log, note the result."""
+        queue, deployments = self.queues.webhook.queue, self.data.deployments.table
+        actions = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        return [
+            *self._decide("dynamodb:UpdateItem"),
+            self._read_secret(),
+            _allow(actions, [deployments.table_arn]),
+            _allow(("kms:Decrypt",), [self.data.webhook_key.key_arn]),
+            _consume(queue),
+            _send(queue),
         ]
 
     def _decide(self, *more_on_requests: str) -> list[Right]:

@@ -1,10 +1,11 @@
-"""Where everything is kept: the three tables, the two buckets and the signing secret."""
+"""Where everything is kept: the three tables, the two buckets, the signing secret and the key of other secrets."""
 
 from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -60,11 +61,15 @@ class DataTable(Construct):
     @property
     def index_arns(self) -> list[str]:
         """The ARN of each index, so that no role needs a wildcard."""
-        return [f"{self.table.table_arn}/index/{index.name}" for index in self.declaration.indexes]
+        return [self.index_arn(index.name) for index in self.declaration.indexes]
+
+    def index_arn(self, name: str) -> str:
+        """Return the ARN of one index."""
+        return f"{self.table.table_arn}/index/{name}"
 
 
 class Data(Construct):
-    """Tables, buckets and the secret that signs reply addresses and links."""
+    """Tables, buckets, the secret that signs reply addresses and links, the key that encrypts webhooks' secrets."""
 
     def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
         super().__init__(scope, construct_id)
@@ -74,6 +79,13 @@ class Data(Construct):
         _deny_changes_of(self.audit.table)
         self.content = _bucket(self, "Content", options, [])
         self.mail = _bucket(self, "Mail", options, [s3.LifecycleRule(expiration=MAIL_RETENTION)])
+        self.webhook_key = kms.Key(
+            self,
+            "WebhookKey",
+            description="Flow HITL: encrypts the signing secrets of webhooks",
+            enable_key_rotation=True,
+            removal_policy=removal_policy(options),
+        )
         self.secret = secretsmanager.Secret(
             self,
             "SigningSecret",

@@ -16,6 +16,7 @@ from infra.constructs.layers import Code, accept_runtime_findings
 API_TIMEOUT_SECONDS = 29  # API Gateway gives up after 30
 WORKER_TIMEOUT_SECONDS = 30
 MAIL_TIMEOUT_SECONDS = 60
+WEBHOOK_TIMEOUT_SECONDS = 60  # a receiver has 30 of them
 LARGE = 1024
 SMALL = 512
 LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
@@ -89,6 +90,7 @@ class Functions(Construct):
         self._code = code
         self._environment = environment
         self.intake = self._function("Intake", "intake", access.intake(), API_TIMEOUT_SECONDS, LARGE)
+        self.management = self._function("Management", "management", access.management(), API_TIMEOUT_SECONDS, LARGE)
         self.respond = self._function("Respond", "respond", access.respond(), API_TIMEOUT_SECONDS, LARGE)
         self.dashboard = self._function("Dashboard", "dashboard", access.dashboard(), API_TIMEOUT_SECONDS, LARGE)
         self.inbound_mail = self._function(
@@ -103,12 +105,16 @@ class Functions(Construct):
         self.resume_flow = self._function(
             "ResumeFlow", "resume_flow", access.resume_flow(), WORKER_TIMEOUT_SECONDS, SMALL
         )
+        self.send_webhook = self._function(
+            "SendWebhook", "send_webhook", access.send_webhook(), WEBHOOK_TIMEOUT_SECONDS, SMALL
+        )
         self._add_triggers(access)
 
     @property
     def all(self) -> list[HitlFunction]:
-        """The functions, in the order of a request's way through them."""
+        """The functions, in the order of a deployment's and a request's way through them."""
         return [
+            self.management,
             self.intake,
             self.relay,
             self.send_email,
@@ -118,6 +124,7 @@ class Functions(Construct):
             self.respond,
             self.deadline,
             self.resume_flow,
+            self.send_webhook,
         ]
 
     def _function(
@@ -143,6 +150,7 @@ class Functions(Construct):
             (self.relay, queues.relay_retry, 10),
             (self.send_email, queues.email, 10),
             (self.resume_flow, queues.resume, 1),
+            (self.send_webhook, queues.webhook, 1),
         ):
             source = sources.SqsEventSource(work.queue, batch_size=batch_size, report_batch_item_failures=True)
             worker.function.add_event_source(source)

@@ -33,6 +33,8 @@ RESUME_PLAN = QueuePlan(
 # A deadline that is not yet due is put back for up to a quarter of an hour.
 DEADLINE_PLAN = QueuePlan(late_seconds=30 * 60)
 MAIL_PLAN = QueuePlan(visibility_seconds=360)
+# Twice the 30 seconds that a receiver has; a message stays hidden for six times that.
+WEBHOOK_PLAN = QueuePlan(visibility_seconds=360)
 
 
 class WorkQueue(Construct):
@@ -60,6 +62,7 @@ class Queues(Construct):
         super().__init__(scope, construct_id)
         self.email = WorkQueue(self, "Email", QueuePlan(), options)
         self.resume = WorkQueue(self, "Resume", RESUME_PLAN, options)
+        self.webhook = WorkQueue(self, "Webhook", WEBHOOK_PLAN, options)
         self.deadline = WorkQueue(self, "Deadline", DEADLINE_PLAN, options)
         self.inbound_mail = WorkQueue(self, "InboundMail", MAIL_PLAN, options)
         self.mail_feedback = WorkQueue(self, "MailFeedback", QueuePlan(), options)
@@ -72,6 +75,7 @@ class Queues(Construct):
         return {
             "email": self.email,
             "resume": self.resume,
+            "webhook": self.webhook,
             "deadline": self.deadline,
             "inbound_mail": self.inbound_mail,
             "mail_feedback": self.mail_feedback,

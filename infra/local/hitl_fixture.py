@@ -1,7 +1,8 @@
 """The `hitl` pytest fixture: the whole of Flow HITL in the test's own process, on moto, with a clock that you turn.
 
-The real handlers run, over the real adapters, against moto's DynamoDB, SQS, S3, SES, Scheduler and Secrets Manager.
-What AWS does between them is done here: the audit stream, the queues, the schedules. No thread, no port, no waiting.
+The real handlers run, over the real adapters, against moto's DynamoDB, SQS, S3, SES, Scheduler, Secrets Manager and
+KMS. What AWS does between them is done here: the audit stream, the queues, the schedules. No thread, no port, no
+waiting.
 
     def test_the_flow_archives_what_is_rejected(hitl):
         request = hitl.ask("Publish?", emit=["approved", "rejected"])
@@ -34,8 +35,16 @@ import pytest
 START = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
 _INBOUND_DOMAIN = "reply.hitl.test"
-_QUEUES = ("email", "resume", "deadline", "relay-retry")
-_WORKERS = {"email": "send_email", "resume": "resume_flow", "deadline": "deadline", "relay-retry": "relay"}
+_WORKERS = {
+    "email": "send_email",
+    "webhook": "send_webhook",
+    "resume": "resume_flow",
+    "deadline": "deadline",
+    "relay-retry": "relay",
+}
+_QUEUES = tuple(_WORKERS)
+# Which function serves what under /v1; the rest is intake's.
+_SERVED_BY = {"/v1/callbacks/": "respond", "/v1/contents/": "respond", "/v1/deployments/": "management"}
 _VISIBILITY_SECONDS = 180
 # How often a message is delivered before it rests in its dead-letter queue; as infra/constructs/queues.py has it.
 _MOST_RECEIVES = {"resume": 32}
@@ -202,7 +211,7 @@ class Hitl:
         if key is not None:
             sent["authorization"] = f"Bearer {self.api_key if key == 'own' else key}"
         text = json.dumps(body) if raw is None and body is not None else raw
-        function = "respond" if path.startswith("/v1/callbacks/") else "intake"
+        function = next((name for start, name in _SERVED_BY.items() if path.startswith(start)), "intake")
         return self._http(function, method, path, text, sent)
 
     # --- as the reviewer
@@ -483,7 +492,7 @@ class Hitl:
         from flow_hitl.bootstrap import Application
         from flow_hitl.domain.deployment import Permission
 
-        names = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager")
+        names = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager", "kms")
         clients = {name: aws.client(name) for name in names}
         clock = TurnedClock(START)
         bootstrap.use(Application(_make_stack(clients), clock, CountedIds(), jitter=lambda: 0.0))
@@ -550,6 +559,7 @@ def _make_stack(clients: Mapping[str, Any]) -> Any:
     clients["scheduler"].create_schedule_group(Name="hitl")
     secret = json.dumps({"active": "1", "1": "a-signing-key-for-tests"})
     clients["secretsmanager"].create_secret(Name="signing", SecretString=secret)
+    webhook_key = clients["kms"].create_key(Description="webhook secrets")["KeyMetadata"]["Arn"]
     return Settings(
         requests_table=REQUESTS.name,
         audit_table=AUDIT.name,
@@ -561,6 +571,8 @@ def _make_stack(clients: Mapping[str, Any]) -> Any:
         deadline_queue_url=_queue_url("deadline"),
         deadline_queue_arn=_queue_arn("deadline"),
         relay_retry_queue_url=_queue_url("relay-retry"),
+        webhook_queue_url=_queue_url("webhook"),
+        webhook_key_id=webhook_key,
         scheduler_role_arn=f"arn:aws:iam::{_ACCOUNT}:role/scheduler",
         scheduler_group="hitl",
         signing_secret_id="signing",  # noqa: S106 - the name of the secret

@@ -13,7 +13,12 @@ from infra.local.failure import StackFailed
 SECONDS = 60.0
 
 # One call per function behind the API; each is refused, after the function has started.
-API_CALLS = (("GET", "/v1/requests"), ("GET", "/review/none"), ("POST", "/v1/callbacks/none"))
+API_CALLS = (
+    ("GET", "/v1/requests"),
+    ("GET", "/v1/deployments/none/settings"),
+    ("GET", "/review/none"),
+    ("POST", "/v1/callbacks/none"),
+)
 # What SNS says once to a new subscriber: the one message that may arrive at a queue and asks for nothing.
 MESSAGE = {
     "messageId": "warm-up",

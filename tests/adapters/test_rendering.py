@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -25,10 +25,13 @@ from flow_hitl.domain.deployment import FreeText
 from flow_hitl.domain.presentation import (
     ConfirmationContext,
     Decision,
+    HandledContext,
     HistoryRound,
     MessageContext,
     MessageKind,
     NotificationContext,
+    PassedOnContext,
+    ReminderContext,
     ReplyRejectedContext,
     RequestView,
     ReviewContext,
@@ -77,8 +80,22 @@ REVIEW = ReviewContext(request=REQUEST, comment="so far", problem="Please choose
 MESSAGE = MessageContext(
     kind="thanks", flow_name="ContentApprovalFlow", method_name="review_content", decision=DECISION
 )
-MAILS = [NOTIFICATION, CONFIRMATION, REJECTED]
-PAGES = [REVIEW, MESSAGE]
+BY_A_COLLEAGUE = replace(DECISION, by="ann@company.com")
+REMINDER = ReminderContext(
+    request=REQUEST, reply_to=REPLY_TO, review_url=REVIEW_URL, asked_at=NOW, sla_due_at=NOW + timedelta(hours=4)
+)
+HANDLED = HandledContext(
+    flow_name="ContentApprovalFlow", method_name="review_content", message="Please review.", decision=BY_A_COLLEAGUE
+)
+PASSED_ON = PassedOnContext(
+    flow_name="ContentApprovalFlow",
+    method_name="review_content",
+    message="Please review.",
+    passed_on_to="bob@company.com",
+)
+PASSABLE = ReviewContext(request=replace(REQUEST, may_pass_on=True), problem="No.", delegate_to="bob@company.com")
+MAILS = [NOTIFICATION, CONFIRMATION, REJECTED, REMINDER, HANDLED, PASSED_ON]
+PAGES = [REVIEW, PASSABLE, MESSAGE, MessageContext(kind="passed_on", passed_on_to="bob@company.com")]
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -162,7 +179,7 @@ def test_text_bodies_are_not_escaped(context: Any) -> None:
 
 
 def _with_message(context: Any, message: str) -> Any:
-    if isinstance(context, NotificationContext):
+    if isinstance(context, NotificationContext | ReminderContext):
         return replace(context, request=replace(context.request, message=message))
     return replace(context, message=message)
 
@@ -388,6 +405,48 @@ def test_review_page_shows_everything_of_a_long_request() -> None:
 
     assert "the end" in page
     assert page.count("value49") >= 100
+
+
+def test_reminder_has_the_subject_of_its_notification_and_the_same_buttons() -> None:
+    reminder, notification = render_email(REMINDER), render_email(NOTIFICATION)
+    assert reminder.subject == notification.subject
+    assert f"Re: {notification.subject}" not in notification.html
+    for body in (reminder.text, reminder.html):
+        assert "still waiting for your answer" in body
+        assert "an answer was hoped for by 14 Jan 2026, 16:00 UTC" in body
+        assert REVIEW_URL in body
+    links = [link for link in _Document(reminder.html).links() if link.startswith("mailto:")]
+    assert links == [link for link in _Document(notification.html).links() if link.startswith("mailto:")]
+
+
+def test_handled_mail_says_who_answered_what_and_asks_for_nothing() -> None:
+    mail = render_email(HANDLED)
+    assert mail.subject == "Answered by ann@company.com: Review content (ContentApprovalFlow)"
+    for body in (mail.text, mail.html):
+        assert "ann@company.com" in body
+        assert "approved" in body
+    assert _Document(mail.html).links() == []
+
+
+def test_handled_mail_names_nobody_who_is_not_proven() -> None:
+    mail = render_email(replace(HANDLED, decision=DECISION))
+    assert mail.subject == "Already answered: Review content (ContentApprovalFlow)"
+
+
+def test_mail_says_how_to_pass_on_only_where_that_is_allowed() -> None:
+    passable = render_email(replace(NOTIFICATION, request=replace(REQUEST, may_pass_on=True)))
+    plain = render_email(NOTIFICATION)
+    assert "delegate: " in passable.text
+    assert "delegate: " in passable.html
+    assert "delegate" not in plain.text + plain.html
+
+
+def test_review_page_offers_to_pass_on_only_where_that_is_allowed() -> None:
+    document = _Document(render_page(PASSABLE))
+    assert len(document.all("form")) == 2
+    (field,) = document.all("input")
+    assert (field["name"], field["type"], field["value"]) == ("delegate_to", "email", "bob@company.com")
+    assert "open" in next(each for each in document.all("details") if each.get("class") == "source pass-on")
 
 
 @pytest.mark.parametrize("kind", get_args(MessageKind))

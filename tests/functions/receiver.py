@@ -1,6 +1,7 @@
-"""A flow's own HTTP server, on a loopback port, for what is POSTed to its `resume_url`."""
+"""Somebody else's HTTP server, on a loopback port: for what is POSTed to a flow's `resume_url`, or to a webhook."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,12 +19,17 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What came in, and the status to answer with; `location` goes with it, and the next `away` POSTs get a 503."""
+    """What came in, and how to answer: with `status`, `answer` and `location`, after `pause` seconds.
+
+    The next `away` POSTs get a 503.
+    """
 
     url: str = ""
     status: int = 200
     away: int = 0
     location: str | None = None
+    answer: bytes = b""
+    pause: float = 0
     received: list[Received] = field(default_factory=list)
 
 
@@ -37,12 +43,14 @@ def receiving() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.received.append(Received(self.path, headers, body))
+            time.sleep(receiver.pause)
             self.send_response(503 if receiver.away else receiver.status)
             receiver.away = max(0, receiver.away - 1)
             if receiver.location:
                 self.send_header("Location", receiver.location)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(receiver.answer)))
             self.end_headers()
+            self.wfile.write(receiver.answer)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
             pass

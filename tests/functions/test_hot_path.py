@@ -1,5 +1,6 @@
 """How many AWS calls each step costs: they decide speed and price, so a new one must be meant."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.aws_calls import new_process, unsettled, watched
 from tests.functions.asserts import EMIT, callback
 from tests.functions.receiver import receiving
+from tests.functions.webhooks import hook
 
 Step = Callable[[Hitl, AskedRequest], object]
 
@@ -56,6 +58,28 @@ def test_a_cold_create_reads_the_signing_key_once(hitl: Hitl) -> None:
     assert calls.operations.count("secrets-manager.GetSecretValue") == 1
 
 
+def test_once_an_hour_a_process_notes_that_a_key_is_used(hitl: Hitl) -> None:
+    new_process()
+    with unsettled(hitl), watched(hitl) as calls:
+        for _ in range(3):
+            hitl.ask(emit=EMIT)
+            hitl.clock.sleep(29 * 60)
+    operations = [operation.removeprefix("dynamodb.") for operation in calls.operations if "dynamodb" in operation]
+    create = ["GetItem", "TransactWriteItems"]
+    noted = ["GetItem", "PutItem", "TransactWriteItems"]
+    assert operations == [*noted, *create, *create]
+    hitl.clock.sleep(60 * 60)
+    with unsettled(hitl), watched(hitl) as calls:
+        hitl.ask(emit=EMIT)
+    assert calls.operations == [f"dynamodb.{operation}" for operation in noted]
+
+
+def test_a_thousand_rules_cost_no_call_more(hitl: Hitl) -> None:
+    rule = {"match": {"method_name": "approve_*"}, "assign_to_email": "a@example.com"}
+    hitl.configure(rules=[{**rule, "name": f"rule {number}"} for number in range(1000)])
+    assert calls_of(hitl, STEPS["create"][0]) == STEPS["create"][1]
+
+
 def test_big_contents_cost_one_call_more(hitl: Hitl) -> None:
     def step(hitl: Hitl, _: AskedRequest) -> None:
         hitl.ask(emit=EMIT, output="x" * 100_000)
@@ -73,7 +97,30 @@ def test_the_whole_way_of_a_review(hitl: Hitl) -> None:
     by_function: dict[str, int] = {}
     for call in calls.begun:
         by_function[call.function] = by_function.get(call.function, 0) + 1
-    assert by_function == {"intake": 2, "relay": 3, "send_email": 14, "inbound_mail": 5, "resume_flow": 5}
+    assert by_function == {
+        "intake": 2,
+        "relay": 4,
+        "send_email": 14,
+        "inbound_mail": 5,
+        "resume_flow": 5,
+        "send_webhook": 2,
+    }
+
+
+def test_what_a_webhook_adds(hitl: Hitl) -> None:
+    with receiving() as app:
+        hook(hitl, app.url)
+        hitl.ask(emit=EMIT)
+        with watched(hitl) as calls:
+            hitl.ask(emit=EMIT)
+    by_function = Counter(call.function for call in calls.begun)
+    assert (by_function["intake"], by_function["relay"]) == (2, 2), "the mail's message and the webhook's"
+    of_webhook = [call.operation.partition(".")[2] for call in calls.begun if call.function == "send_webhook"]
+    fan_out = ["GetItem", "GetItem", "UpdateItem", "Query", "PutItem", "SendMessage", "UpdateItem"]
+    assert of_webhook[: len(fan_out)] == fan_out
+    delivery = ["GetItem", "GetItem", "GetItem", "Query", "Decrypt", "UpdateItem", "UpdateItem"]
+    noted = ["Query", "TransactWriteItems"]
+    assert of_webhook[len(fan_out) :] == [*delivery, *noted]
 
 
 def test_an_event_without_effects_costs_the_relay_nothing(hitl: Hitl) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from flow_hitl.bootstrap import current
+from flow_hitl.bootstrap import Application, current, use
 from flow_hitl.domain.retries import RESUME_ATTEMPTS
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.functions.asserts import EMIT, callback, sqs_records
@@ -114,11 +114,16 @@ def test_nobody_at_home(hitl: Hitl) -> None:
     assert (resume["status"], resume["attempts"], resume["last_status"]) == ("waiting", 1, None)
 
 
-def test_a_host_that_no_resolver_takes(hitl: Hitl) -> None:
-    request = hitl.ask(emit=EMIT, resume_url=f"https://{'a' * 64}.example..com/")
+def test_a_url_is_checked_again_when_it_is_called(hitl: Hitl, flow: Receiver) -> None:
+    request = hitl.ask(emit=EMIT, resume_url=flow.url)
+    before = current()
+    stricter = before.settings.model_copy(update={"allow_insecure_urls": "false"})
+    use(Application(stricter, before.clock, before.ids, before.jitter))
     callback(hitl, request)
+    assert flow.received == []
     assert request.now()["resume"]["attempts"] == 1
-    assert request.timeline[-1]["data"]["delivered"] is False
+    data = request.timeline[-1]["data"]
+    assert (data["delivered"], data["result"]) == (False, "the URL must begin with https://")
 
 
 def test_a_delivered_resumption_that_comes_again_is_not_posted_again(hitl: Hitl, flow: Receiver) -> None:

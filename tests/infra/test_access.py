@@ -40,8 +40,16 @@ EXPECTED: dict[str, Rights] = {
         ("dynamodb:Query", "requests/index/by_decision"),
         ("s3:PutObject", "content/content/*"),
     },
-    "respond": DECIDE | SECRET,
-    "dashboard": DECIDE | SECRET,
+    "management": {
+        *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "DeleteItem")),
+        ("dynamodb:PutItem", "audit"),
+        *((f"dynamodb:{action}", "requests") for action in ("Query", "PutItem", "BatchGetItem")),
+        ("dynamodb:Query", "requests/index/by_created"),
+        ("kms:Encrypt", "webhook key"),
+        *_send("webhook"),
+    },
+    "respond": DECIDE | SECRET | CONFIGURATION,
+    "dashboard": DECIDE | CONFIGURATION | SECRET,
     "mail_feedback": DECIDE | CONFIGURATION | _consume("mail feedback"),
     "inbound_mail": {
         *DECIDE,
@@ -50,14 +58,14 @@ EXPECTED: dict[str, Rights] = {
         *_consume("inbound mail"),
         ("s3:GetObject", "mail/inbound/*"),
     },
-    "deadline": DECIDE | _consume("deadline") | _send("deadline"),
+    "deadline": DECIDE | CONFIGURATION | _consume("deadline") | _send("deadline"),
     "relay": {
         ("dynamodb:DescribeStream", "audit stream"),
         ("dynamodb:GetRecords", "audit stream"),
         ("dynamodb:GetShardIterator", "audit stream"),
         ("dynamodb:ListStreams", "*"),
         *_consume("relay retry"),
-        *_send("email", "resume", "deadline", "relay retry", "stream dead letters"),
+        *_send("email", "resume", "webhook", "deadline", "relay retry", "stream dead letters"),
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
     },
@@ -73,6 +81,13 @@ EXPECTED: dict[str, Rights] = {
     | EFFECTS
     | _consume("resume")
     | {("sqs:ChangeMessageVisibility", "resume")},
+    "send_webhook": DECIDE
+    | SECRET
+    | EFFECTS
+    | {(f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "UpdateItem")}
+    | {("kms:Decrypt", "webhook key")}
+    | _consume("webhook")
+    | _send("webhook"),
 }
 
 # A part of the resource's text in the template, and what it is called here; the first that fits counts.
@@ -85,6 +100,8 @@ NAMES = (
     ("DataMail", "mail"),
     ("QueuesEmailQueue", "email"),
     ("QueuesResumeQueue", "resume"),
+    ("QueuesWebhookQueue", "webhook"),
+    ("DataWebhookKey", "webhook key"),
     ("QueuesDeadlineQueue", "deadline"),
     ("QueuesInboundMailQueue", "inbound mail"),
     ("QueuesMailFeedbackQueue", "mail feedback"),

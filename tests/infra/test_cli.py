@@ -20,7 +20,7 @@ from moto import mock_aws
 from flow_hitl.adapters import aws
 from flow_hitl.adapters.system import RandomIds, SystemClock, jitter
 from flow_hitl.bootstrap import Application
-from flow_hitl.domain.errors import Unauthorized
+from flow_hitl.domain.errors import Conflict, Unauthorized
 from flow_hitl.domain.times import parse_rfc3339
 from infra.cli.main import main
 from infra.local.state import Operator, operator_path, write_state
@@ -28,7 +28,7 @@ from infra.outputs import settings_from_outputs
 from infra.tables import TABLES, create_table_arguments
 
 STACK = "flow-hitl"
-WORK_QUEUES = ("email", "resume", "deadline", "inbound_mail", "mail_feedback", "relay_retry")
+WORK_QUEUES = ("email", "resume", "webhook", "deadline", "inbound_mail", "mail_feedback", "relay_retry")
 
 
 class Stack:
@@ -94,6 +94,7 @@ def _make_resources() -> dict[str, str]:
         "ContentBucket": "content",
         "MailBucket": "mail",
         "DeadlineQueueArn": "arn:aws:sqs:us-east-1:123456789012:deadline",
+        "WebhookKeyId": "arn:aws:kms:us-east-1:123456789012:key/webhooks",
         "SchedulerRoleArn": "arn:aws:iam::123456789012:role/scheduler",
         "SchedulerGroup": "flow-hitl",
         "SigningSecretId": "signing",
@@ -223,7 +224,11 @@ def test_an_issued_key_opens_the_api_until_it_is_revoked(stack: Stack) -> None:
     assert issued["api_key"]["permissions"] == ["create_requests"]
 
     key_id = issued["api_key"]["id"]
-    assert stack.json("api-key", "list", deployment_id) == {"api_keys": [issued["api_key"]]}
+    (listed,) = stack.json("api-key", "list", deployment_id)["api_keys"]
+    assert issued["api_key"]["last_used_at"] is None
+    assert listed == {**issued["api_key"], "last_used_at": listed["last_used_at"]}
+    assert parse_rfc3339(listed["last_used_at"]) >= parse_rfc3339(listed["created_at"])
+    assert listed["last_used_at"] in stack.ok("api-key", "list", deployment_id)
     assert "Revoked" in stack.ok("api-key", "revoke", deployment_id, key_id)
     with pytest.raises(Unauthorized):
         stack.application.authenticate(f"Bearer {issued['key']}")
@@ -293,6 +298,31 @@ def test_settings_go_from_a_file_to_the_deployment_and_back(stack: Stack, tmp_pa
     assert ["sla_target_minutes", "null"] in table
 
 
+def test_doubts_about_settings_are_said_beside_the_document(stack: Stack) -> None:
+    deployment_id = stack.create()
+    result = stack.run("settings", "set", deployment_id, "--file", "-", stdin='{"email_notifications": false}')
+    assert result.exit_code == 0
+    assert "Warning: Email notifications are off and no webhook is active" in result.stderr
+    assert "Warning" not in result.stdout
+
+
+def test_a_rule_with_a_condition_and_deadlines_is_shown_with_them(stack: Stack) -> None:
+    deployment_id = stack.create()
+    rule = {
+        "name": "Big",
+        "match": {"method_name": "approve_*", "condition": {"state.amount": {"gt": 10000}}},
+        "assign_to_email": "cfo@example.com",
+        "assign_from_input": None,
+        "sla_target_minutes": 30,
+        "auto_response": {"enabled": True, "timeout_minutes": 60, "default_outcome": "rejected"},
+    }
+    document = {"rules": [rule]}
+    assert stack.json("rules", "set", deployment_id, "--file", "-", stdin=json.dumps(document)) == document
+    shown = stack.ok("rules", "get", deployment_id)
+    assert '{"state.amount": {"gt": 10000}}' in shown
+    assert "30   rejected after 60" in shown
+
+
 def test_rules_go_from_standard_input_to_the_deployment_and_back(stack: Stack) -> None:
     deployment_id = stack.create()
     assert "boss@example.com" in stack.ok("rules", "get", deployment_id)
@@ -312,7 +342,7 @@ def test_rules_go_from_standard_input_to_the_deployment_and_back(stack: Stack) -
     ("what", "document", "line"),
     [
         ("settings", {"sla_target_minutes": 0}, "  /sla_target_minutes: "),
-        ("settings", {"reminders": [30]}, "  /reminders: does not work yet in this version"),
+        ("settings", {"reminders": [30]}, "  /reminders/0: must be a JSON object"),
         ("rules", {"rules": [{"name": "A", "match": {"method_name": "*"}}]}, "  /rules/0: must have assign_to_email"),
     ],
 )
@@ -419,3 +449,14 @@ def test_local_and_a_named_stack_exclude_each_other(stack: Stack) -> None:
     result = stack.run("--local", "deployment", "list", "--stack", STACK)
     assert result.exit_code == 2
     assert "not both" in result.stderr
+
+
+def test_a_deployment_that_others_keep_changing_is_said_and_left_alone(stack: Stack) -> None:
+    deployment_id = stack.create()
+    before = stack.json("deployment", "show", deployment_id)
+    store = "flow_hitl.adapters.deployment_store.DynamoDeploymentStore.commit"
+    with patch(store, side_effect=Conflict("busy")), patch("flow_hitl.adapters.system.SystemClock.sleep"):
+        error, hint = stack.refused("member", "set", deployment_id, "a@example.com").splitlines()
+    assert "kept changing" in error
+    assert "again" in hint
+    assert stack.json("deployment", "show", deployment_id) == before

@@ -11,6 +11,7 @@ from tests.infra.conftest import Stack
 
 NAMES = (
     "intake",
+    "management",
     "respond",
     "dashboard",
     "inbound_mail",
@@ -19,8 +20,9 @@ NAMES = (
     "relay",
     "send_email",
     "resume_flow",
+    "send_webhook",
 )
-BEHIND_THE_API = ("intake", "respond", "dashboard")
+BEHIND_THE_API = ("intake", "management", "respond", "dashboard")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,6 +39,7 @@ def test_the_environment_reads_back_as_settings(core: Stack, name: str) -> None:
     assert settings.inbound_domain == "hitl.example.com"
     assert settings.mail_from == "reviews@hitl.example.com"
     assert not settings.insecure_urls_allowed
+    assert settings.allowed_networks == ""
 
 
 def test_the_outputs_read_back_as_the_same_settings(core: Stack) -> None:
@@ -46,7 +49,7 @@ def test_the_outputs_read_back_as_the_same_settings(core: Stack) -> None:
 
 
 def test_the_outputs_name_what_settings_leave_out(core: Stack) -> None:
-    queues = ("email", "resume", "deadline", "inbound_mail", "mail_feedback", "relay_retry", "stream")
+    queues = ("email", "resume", "webhook", "deadline", "inbound_mail", "mail_feedback", "relay_retry", "stream")
     more = (
         "api_id",
         "api_url",

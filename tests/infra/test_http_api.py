@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from functions import dashboard, intake, respond
+from functions import dashboard, intake, management, respond
 from infra.constructs.http_api import routes_of
 from tests.infra.conftest import Stack
 
-RESOLVERS = {"intake": intake.app, "respond": respond.app, "dashboard": dashboard.app}
+RESOLVERS = {"intake": intake.app, "management": management.app, "respond": respond.app, "dashboard": dashboard.app}
 
 
 @pytest.mark.parametrize("name", RESOLVERS)
@@ -41,6 +41,18 @@ def test_the_contracts_routes_are_there(core: Stack) -> None:
         "DELETE /v1/requests/{request_id}",
         "POST /v1/requests/{request_id}/resume-status",
         "GET /v1/decisions",
+        "GET /v1/deployments/{deployment_id}/settings",
+        "PUT /v1/deployments/{deployment_id}/settings",
+        "GET /v1/deployments/{deployment_id}/routing-rules",
+        "PUT /v1/deployments/{deployment_id}/routing-rules",
+        "POST /v1/deployments/{deployment_id}/routing-rules/dry-run",
+        "GET /v1/deployments/{deployment_id}/members",
+        "GET /v1/deployments/{deployment_id}/members/{email}",
+        "PUT /v1/deployments/{deployment_id}/members/{email}",
+        "DELETE /v1/deployments/{deployment_id}/members/{email}",
+        "GET /v1/deployments/{deployment_id}/api-keys",
+        "POST /v1/deployments/{deployment_id}/api-keys",
+        "DELETE /v1/deployments/{deployment_id}/api-keys/{key_id}",
         "POST /v1/callbacks/{token}",
         "GET /review/{token}",
         "HEAD /review/{token}",

@@ -49,7 +49,7 @@ def test_every_alarm_goes_to_the_operators_topic_and_silence_is_no_alarm(core: S
 
 
 def test_both_publishers_may_use_the_topics_key_for_this_account(core: Stack) -> None:
-    (key,) = core.properties("AWS::KMS::Key")
+    key = core.find("AWS::KMS::Key", "TopicKey")["Properties"]
     assert key["EnableKeyRotation"] is True
     services = {
         each["Principal"]["Service"]: each["Condition"]

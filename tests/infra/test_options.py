@@ -11,6 +11,13 @@ def test_the_defaults() -> None:
     assert (options.architecture, options.python, options.removal) == ("arm64", "3.13", "retain")
     assert options.require_tls
     assert not options.allow_insecure_urls
+    assert not options.allowed_networks
+
+
+def test_private_networks_and_hosts_can_be_listed() -> None:
+    listed = " 10.0.0.0/8, jira.internal.example "
+    options = Options.from_context({"inbound_domain": "a.example", "allowed_networks": listed})
+    assert options.allowed_networks == "10.0.0.0/8, jira.internal.example"
 
 
 def test_the_senders_domain_is_that_of_its_address() -> None:
@@ -27,6 +34,8 @@ def test_the_senders_domain_is_that_of_its_address() -> None:
         ({"inbound_domain": "a.example", "architecture": "mips"}, "arm64, x86_64"),
         ({"inbound_domain": "a.example", "python": "2.7"}, "3.13, 3.11"),
         ({"inbound_domain": "a.example", "removal": "maybe"}, "retain, destroy"),
+        ({"inbound_domain": "a.example", "allowed_networks": "10.0.0.1/8"}, "allowed_networks: '10.0.0.1/8'"),
+        ({"inbound_domain": "a.example", "allowed_networks": "0.0.0.0/0"}, "allowed_networks: '0.0.0.0/0'"),
     ],
 )
 def test_a_wrong_choice_is_refused_with_what_to_say_instead(context: dict[str, object], message: str) -> None:

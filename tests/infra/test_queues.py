@@ -7,7 +7,15 @@ import pytest
 from flow_hitl.domain.retries import RESUME_ATTEMPTS
 from tests.infra.conftest import Stack
 
-BATCH_SIZES = {"Email": 10, "Resume": 1, "Deadline": 10, "InboundMail": 5, "MailFeedback": 10, "RelayRetry": 10}
+BATCH_SIZES = {
+    "Email": 10,
+    "Resume": 1,
+    "Webhook": 1,
+    "Deadline": 10,
+    "InboundMail": 5,
+    "MailFeedback": 10,
+    "RelayRetry": 10,
+}
 
 
 def test_every_queue_has_a_dead_letter_queue_or_is_one(core: Stack) -> None:

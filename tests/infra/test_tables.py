@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.tables import AUDIT, REQUESTS, TABLES, Table, create_table_arguments
+from infra.tables import AUDIT, TABLES, Table, create_table_arguments
 from tests.infra.conftest import Stack
 
 SAME_IN_BOTH = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
@@ -28,11 +28,11 @@ def test_boto3_makes_the_declared_table(table: Table) -> None:
     assert ("LatestStreamArn" in made) == table.streams_new_images
 
 
-def test_only_the_audit_table_has_a_stream_and_only_requests_expire(core: Stack) -> None:
+def test_only_the_audit_table_has_a_stream_and_its_events_never_expire(core: Stack) -> None:
     for table in TABLES:
         properties = core.find("AWS::DynamoDB::Table", f"Data{table.name.title()}Table")["Properties"]
         assert properties.get("StreamSpecification") == ({"StreamViewType": "NEW_IMAGE"} if table is AUDIT else None)
-        expiry = {"AttributeName": "ttl", "Enabled": True} if table is REQUESTS else None
+        expiry = {"AttributeName": "ttl", "Enabled": True} if table is not AUDIT else None
         assert properties.get("TimeToLiveSpecification") == expiry
 
 

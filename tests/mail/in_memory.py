@@ -22,6 +22,7 @@ from flow_hitl.domain.request import Change, Request
 from flow_hitl.ports import DeploymentStore, Discard, RequestStore, TakenAlready
 from flow_hitl.services.accept_reply import AcceptReply
 from flow_hitl.services.change_request import ChangeRequest
+from flow_hitl.services.delegate import Delegate
 from flow_hitl.services.record_response import RecordResponse
 from flow_hitl.signing import reply_address
 from functions import inbound_mail
@@ -93,6 +94,7 @@ class MailDesk:
         requests = cast("RequestStore", self.requests)
         deployments = cast("DeploymentStore", SimpleNamespace(load=lambda _id: deployment(settings=self.settings)))
         ids = SimpleNamespace(event_id=lambda: f"{next(self._ids):032x}", request_id=lambda _at: "")
+        change_request = ChangeRequest(requests, lambda _round: None)
         self._accept_reply = AcceptReply(
             requests=requests,
             deployments=deployments,
@@ -100,7 +102,8 @@ class MailDesk:
             parser=mailbox,
             discards=SimpleNamespace(record=self.discards.append),
             record_response=RecordResponse(requests, self.clock, ids, lambda _round: None),
-            change_request=ChangeRequest(requests, lambda _round: None),
+            delegate=Delegate(change_request, self.clock, ids),
+            change_request=change_request,
             keys=self.keys,
             clock=self.clock,
             ids=ids,

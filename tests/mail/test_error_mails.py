@@ -29,6 +29,12 @@ REFUSALS = {
     RejectionReason.SENDER_MISMATCH: Refusal(True, {"text": "approved", "sender": "mallory@evil.example"}),
     RejectionReason.SENDER_UNPROVEN: Refusal(False, {"text": "approved", "verdicts": {"dmarc": "FAIL"}}),
     RejectionReason.EXPIRED: Refusal(True, {"text": "approved"}, lambda hitl, _: hitl.advance(days=8)),
+    RejectionReason.DELEGATION_OFF: Refusal(True, {"text": "delegate: bob@example.com"}),
+    RejectionReason.DELEGATION_REFUSED: Refusal(
+        True,
+        {"text": f"delegate: {JANE}"},
+        lambda hitl, _: hitl.configure(settings={"allow_delegation": True}),
+    ),
     RejectionReason.ALREADY_RESPONDED: Refusal(
         False, {"text": "approved"}, lambda hitl, request: callback(hitl, request, "rejected")
     ),
@@ -38,7 +44,12 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("reason", RejectionReason)
+def test_every_refusal_is_tried() -> None:
+    # Only the deployment creator can meet the ban on self-approval by mail: tests/functions/test_management.py has it.
+    assert set(REFUSALS) == set(RejectionReason) - {RejectionReason.SELF_APPROVAL}
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
 def test_each_refusal_is_told_once_and_only_to_the_assignee(hitl: Hitl, reason: RejectionReason) -> None:
     refusal = REFUSALS[reason]
     request = asked(hitl, **refusal.fields)

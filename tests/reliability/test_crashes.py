@@ -108,7 +108,7 @@ def test_an_answer_by_api(when: When) -> None:
 
     for this in rounds(when, answer):
         check(this, via="api", mails=1)
-    assert functions(this.calls) == {"respond", "relay", "resume_flow"}
+    assert functions(this.calls) == {"respond", "relay", "resume_flow", "send_webhook"}
 
 
 @BOTH
@@ -119,7 +119,7 @@ def test_an_answer_on_the_page(when: When) -> None:
 
     for this in rounds(when, press):
         check(this, via="dashboard", mails=1)
-    assert functions(this.calls) == {"dashboard", "relay", "resume_flow"}
+    assert functions(this.calls) == {"dashboard", "relay", "resume_flow", "send_webhook"}
 
 
 def reply_from(sender: str) -> Act:
@@ -138,7 +138,7 @@ def reply_from(sender: str) -> Act:
 def test_an_answer_by_mail(when: When) -> None:
     for this in rounds(when, reply_from("creator@example.com")):
         check(this, via="email", mails=2, confirmations=1)
-    assert functions(this.calls) == {"inbound_mail", "relay", "send_email", "resume_flow"}
+    assert functions(this.calls) == {"inbound_mail", "relay", "send_email", "resume_flow", "send_webhook"}
 
 
 @BOTH
@@ -151,7 +151,7 @@ def test_the_answer_of_the_clock(when: When) -> None:
 
     for this in rounds(when, wait, ask_with_deadline):
         check(this, via="auto_response", mails=1)
-    assert functions(this.calls) == {"deadline", "relay", "resume_flow"}
+    assert functions(this.calls) == {"deadline", "relay", "resume_flow", "send_webhook"}
 
 
 @BOTH

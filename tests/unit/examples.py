@@ -48,6 +48,11 @@ def key_holder(*permissions: Permission, deployment_id: int = 456) -> KeyHolder:
     return KeyHolder(deployment(deployment_id=deployment_id), key)
 
 
+def assigned_to(assignee: str) -> Assignment:
+    """Return the assignment of a request that names its responder itself."""
+    return Assignment(assignee, AssignedBy.REQUEST, None, ("the request names the responder",))
+
+
 def opening(**changes: Any) -> Change:
     """Return the first step of a request with two emit options."""
     arguments: dict[str, Any] = {
@@ -55,7 +60,7 @@ def opening(**changes: Any) -> Change:
         "event_id": "e1",
         "deployment": deployment(),
         "content": CONTENT,
-        "assignment": Assignment(ASSIGNEE, AssignedBy.REQUEST, None, ("the request names the responder",)),
+        "assignment": assigned_to(ASSIGNEE),
         "flow_id": "flow_1",
         "flow_name": "ContentApprovalFlow",
         "method_name": "review_article",

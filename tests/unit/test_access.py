@@ -1,5 +1,6 @@
 """The access policy as a table: each actor, each action; what the table does not allow is denied."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
@@ -7,7 +8,7 @@ import pytest
 
 from flow_hitl.domain.access import Action, Actor, CallbackHolder, Clock, ProvenAddress, authorize
 from flow_hitl.domain.deployment import Permission
-from flow_hitl.domain.errors import Forbidden, NotFound
+from flow_hitl.domain.errors import Forbidden, NotFound, SelfApproval
 from tests.unit import examples
 from tests.unit.examples import NOON
 
@@ -35,16 +36,22 @@ ALLOWED = {
     ("key: create_requests", Action.VIEW),
     ("key: create_requests", Action.CANCEL),
     ("key: create_requests", Action.REPORT_RESUME),
+    ("key: manage", Action.CONFIGURE),
     ("key: manage", Action.VIEW),
     ("key: manage", Action.CANCEL),
+    ("key: manage", Action.REASSIGN),
+    ("key: all", Action.CONFIGURE),
     ("key: all", Action.CREATE),
     ("key: all", Action.VIEW),
     ("key: all", Action.CANCEL),
+    ("key: all", Action.REASSIGN),
     ("key: all", Action.REPORT_RESUME),
     ("assignee", Action.VIEW),
     ("assignee", Action.RESPOND),
+    ("assignee", Action.DELEGATE),
     ("assignee in capitals", Action.VIEW),
     ("assignee in capitals", Action.RESPOND),
+    ("assignee in capitals", Action.DELEGATE),
     ("callback", Action.RESPOND),
     ("clock when due", Action.RESPOND),
     ("clock after", Action.RESPOND),
@@ -81,3 +88,38 @@ def test_a_request_without_auto_response_is_never_due() -> None:
 def test_an_address_that_only_looks_the_same_is_another() -> None:
     with pytest.raises(Forbidden):
         authorize(ProvenAddress("\u0430@example.com"), Action.RESPOND, HEAD)
+
+
+def test_another_deployment_does_not_exist() -> None:
+    manager = examples.key_holder(Permission.MANAGE)
+    authorize(manager, Action.CONFIGURE, deployment_id=456)
+    with pytest.raises(NotFound):
+        authorize(manager, Action.CONFIGURE, deployment_id=457)
+
+
+ASKED_BY = ("asker@example.com", "asker@private.example.com")
+
+
+@pytest.mark.parametrize(
+    "actor",
+    [
+        ProvenAddress("asker@example.com"),
+        ProvenAddress("ASKER@private.example.com"),
+        ProvenAddress("other@example.com", known_as=("asker@example.com",)),
+    ],
+)
+def test_nobody_answers_what_they_asked_for_where_that_is_forbidden(actor: ProvenAddress) -> None:
+    head = replace(HEAD, assigned_to_email=actor.known_as[0] if actor.known_as else actor.email)
+    authorize(actor, Action.RESPOND, head)
+    forbidding = replace(head, not_to_be_answered_by=ASKED_BY)
+    authorize(actor, Action.VIEW, forbidding)
+    with pytest.raises(SelfApproval):
+        authorize(actor, Action.RESPOND, forbidding)
+
+
+def test_an_application_is_held_to_what_it_says_of_its_responder() -> None:
+    forbidding = replace(HEAD, not_to_be_answered_by=ASKED_BY)
+    authorize(CallbackHolder(examples.REQUEST_ID), Action.RESPOND, forbidding)
+    authorize(CallbackHolder(examples.REQUEST_ID, "Bob"), Action.RESPOND, forbidding)
+    with pytest.raises(SelfApproval):
+        authorize(CallbackHolder(examples.REQUEST_ID, " Asker@example.com "), Action.RESPOND, forbidding)

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from flow_hitl.domain.deployment import AutoResponseSetting, DeploymentSettings, FreeText, RoutingRule
+from flow_hitl.domain.conditions import Condition
+from flow_hitl.domain.deployment import (
+    AutoResponseSetting,
+    DeploymentSettings,
+    FreeText,
+    Group,
+    Reminder,
+    RoutingRule,
+)
 from flow_hitl.domain.errors import MalformedJson, ValidationFailed
 from flow_hitl.services.configuration import parse_rules, parse_settings, rules_to_dict, settings_to_dict
 
@@ -36,7 +44,7 @@ def refused(document: Any, parse: Any = parse_settings) -> dict[str, str]:
 
 def test_the_contracts_default_document_is_the_default_settings() -> None:
     assert parse_settings(json.dumps(CONTRACT_DEFAULTS)) == DeploymentSettings()
-    assert settings_to_dict(DeploymentSettings()) == CONTRACT_DEFAULTS
+    assert settings_to_dict(DeploymentSettings()) == {**CONTRACT_DEFAULTS, "groups": [], "allow_delegation": False}
 
 
 def test_a_field_that_is_left_out_has_its_default() -> None:
@@ -50,7 +58,15 @@ def test_settings_come_back_as_they_were_set() -> None:
         auto_response=AutoResponseSetting(enabled=True, timeout_minutes=30, default_outcome="rejected"),
         reply_token_days=14,
         free_text=FreeText.ASK_AGAIN,
+        reminders=(Reminder(minutes_before_timeout=15), Reminder(share_of_sla=0.5)),
         require_dmarc_pass=True,
+        forbid_self_approval=True,
+        allowed_assignee_domains=("company.com", "partner.example.org"),
+        groups=(
+            Group(("a@example.com", "b@example.com"), name="finance"),
+            Group(("c@example.com",), name="legal", address="legal@example.com"),
+        ),
+        allow_delegation=True,
     )
     assert parse_settings(json.dumps(settings_to_dict(settings)).encode()) == settings
 
@@ -70,6 +86,34 @@ def test_settings_come_back_as_they_were_set() -> None:
         ({"auto_response": {"after": 1}}, "/auto_response/after", "is no field"),
         ({"auto_response": {"timeout_minutes": 0}}, "/auto_response/timeout_minutes", "greater than or equal to 1"),
         ({"auto_response": {"default_outcome": " "}}, "/auto_response/default_outcome", "must not be blank"),
+        ({"reminders": [60]}, "/reminders/0", "must be a JSON object"),
+        ({"reminders": [{}]}, "/reminders/0", "one of minutes_before_timeout and share_of_sla"),
+        ({"reminders": [{"minutes_before_timeout": 5, "share_of_sla": 0.5}]}, "/reminders/0", "one of minutes"),
+        ({"reminders": [{"minutes_before_timeout": 0}]}, "/reminders/0/minutes_before_timeout", "greater than"),
+        ({"reminders": [{"share_of_sla": 0}]}, "/reminders/0/share_of_sla", "greater than 0"),
+        ({"reminders": [{"share_of_sla": 1.5}]}, "/reminders/0/share_of_sla", "less than or equal to 1"),
+        ({"reminders": [{"share_of_sla": 0.5}] * 11}, "/reminders", "at most 10 items"),
+        ({"groups": [{"members": ["a@example.com"]}]}, "/groups/0", "must have a name"),
+        ({"groups": [{"name": "finance", "members": []}]}, "/groups/0/members", "at least 1 item"),
+        ({"groups": [{"name": "finance", "members": ["finance"]}]}, "/groups/0/members/0", "one plain mail address"),
+        ({"groups": [{"name": "group:x", "members": ["a@example.com"]}]}, "/groups/0/name", "without group:"),
+        ({"groups": [{"name": "x", "members": ["a@example.com"]}] * 2}, "/groups/1/name", "in /groups/0 already"),
+        (
+            {"groups": [{"name": "x", "members": ["a@example.com", "A@EXAMPLE.com"]}]},
+            "/groups/0/members/1",
+            "in the group already",
+        ),
+        (
+            {"groups": [{"address": "a@example.com", "members": ["A@example.com"]}]},
+            "/groups/0/members/0",
+            "is the shared mailbox",
+        ),
+        ({"allow_delegation": "yes"}, "/allow_delegation", "valid boolean"),
+        ({"forbid_self_approval": 0}, "/forbid_self_approval", "valid boolean"),
+        ({"allowed_assignee_domains": ["a@company.com"]}, "/allowed_assignee_domains/0", "must be a domain"),
+        ({"allowed_assignee_domains": ["*.company.com"]}, "/allowed_assignee_domains/0", "must be a domain"),
+        ({"allowed_assignee_domains": ["company"]}, "/allowed_assignee_domains/0", "must be a domain"),
+        ({"allowed_assignee_domains": "company.com"}, "/allowed_assignee_domains", "valid array"),
         ([], "", "must be a JSON object"),
     ],
 )
@@ -82,21 +126,6 @@ def test_a_wrong_setting_is_refused_by_its_pointer(document: Any, field: str, wo
 def test_an_enabled_auto_response_needs_both_of_its_fields() -> None:
     errors = refused({"auto_response": {"enabled": True}})
     assert list(errors) == ["/auto_response/timeout_minutes", "/auto_response/default_outcome"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "default"),
-    [
-        ("reminders", [60], "[]"),
-        ("forbid_self_approval", True, "false"),
-        ("forbid_self_approval", 0, "false"),
-        ("allowed_assignee_domains", ["example.com"], "[]"),
-    ],
-)
-def test_a_setting_that_comes_later_is_refused_unless_at_its_default(name: str, value: Any, default: str) -> None:
-    assert refused({name: value}) == {
-        f"/{name}": f"does not work yet in this version; leave it out or at {default}",
-    }
 
 
 @pytest.mark.parametrize("text", ["", "{", b"\xff", "{} {}"])
@@ -130,9 +159,12 @@ def test_no_rules_are_valid_rules() -> None:
         ({"match": {"method_name": "a", "flow": "b"}}, "/rules/0/match/flow", "is no field"),
         ({"assign_to_email": "Finance <finance@company.com>"}, "/rules/0/assign_to_email", "one plain mail address"),
         ({"assign_to_email": ""}, "/rules/0/assign_to_email", "one plain mail address"),
+        ({"assign_to_email": "group: "}, "/rules/0/assign_to_email", "one plain mail address"),
         ({"assign_from_input": " "}, "/rules/0/assign_from_input", "must not be blank"),
         ({"assign_to_email": None, "assign_from_input": None}, "/rules/0", "assign_to_email or assign_from_input"),
         ({"sla": 1}, "/rules/0/sla", "is no field"),
+        ({"sla_target_minutes": 0}, "/rules/0/sla_target_minutes", "greater than or equal to 1"),
+        ({"auto_response": {"enabled": True, "timeout_minutes": 5}}, "/rules/0/auto_response/default_outcome", "set"),
     ],
 )
 def test_a_wrong_rule_is_refused_by_its_pointer(change: dict[str, Any], field: str, words: str) -> None:
@@ -152,3 +184,58 @@ def test_every_wrong_rule_is_named() -> None:
 @pytest.mark.parametrize("document", [{}, [SPEC_RULE], {"rules": None}, {"rules": [SPEC_RULE], "more": 1}])
 def test_the_document_of_rules_is_an_object_with_rules_alone(document: Any) -> None:
     refused(document, parse_rules)
+
+
+def condition(tests: Any, path: str = "state.amount") -> dict[str, Any]:
+    return {"rules": [{**SPEC_RULE, "match": {"method_name": "approve_*", "condition": {path: tests}}}]}
+
+
+def test_a_rule_with_a_condition_and_deadlines_comes_back_as_it_was_set() -> None:
+    document = condition({"gt": 10000, "lte": 20000.5})
+    document["rules"][0]["match"]["condition"]["state.team.0"] = {"in": ["eu", 7, None], "exists": True}
+    document["rules"][0] |= {
+        "sla_target_minutes": 30,
+        "auto_response": {"enabled": False, "timeout_minutes": None, "default_outcome": None},
+    }
+    rules = parse_rules(json.dumps(document))
+    assert rules[0].conditions[0] == Condition("amount", {"gt": 10000, "lte": 20000.5})
+    assert rules_to_dict(rules) == document
+    assert parse_rules(json.dumps({**rules_to_dict(rules), "warnings": ["said by PUT"]})) == rules
+
+
+@pytest.mark.parametrize(
+    ("tests", "path", "field", "words"),
+    [
+        ({"above": 1}, "state.amount", "/state.amount/above", "is no field"),
+        ({}, "state.amount", "/state.amount", "must have an operator"),
+        ({"gt": True}, "state.amount", "/state.amount/gt", "a number or a text"),
+        ({"gt": None}, "state.amount", "/state.amount/gt", "a number or a text"),
+        ({"eq": [1]}, "state.amount", "/state.amount/eq", "a number or a text"),
+        ({"eq": "x" * 257}, "state.amount", "/state.amount/eq", "256 characters"),
+        ({"in": []}, "state.amount", "/state.amount/in", "at least 1 item"),
+        ({"in": 5}, "state.amount", "/state.amount/in", "valid array"),
+        ({"exists": 1}, "state.amount", "/state.amount/exists", "valid boolean"),
+        ({"gt": 1}, "amount", "/amount", "must be a path of the state"),
+        ({"gt": 1}, "state.", "/state.", "must be a path of the state"),
+        ({"gt": 1}, "a/b~c", "/a~1b~0c", "must be a path of the state"),
+    ],
+)
+def test_a_wrong_condition_is_refused_by_its_pointer(tests: Any, path: str, field: str, words: str) -> None:
+    errors = refused(condition(tests, path), parse_rules)
+    assert list(errors) == [f"/rules/0/match/condition{field}"]
+    assert words in errors[f"/rules/0/match/condition{field}"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_a_condition_on_what_is_no_number_is_refused(number: str) -> None:
+    with pytest.raises((ValidationFailed, MalformedJson)):
+        parse_rules(json.dumps(condition({"gt": 0.125})).replace("0.125", number))
+
+
+def test_a_thousand_ordinary_rules_fit_and_a_thousand_huge_ones_do_not() -> None:
+    ordinary = [{**SPEC_RULE, "name": f"Rule {number}"} for number in range(1000)]
+    assert len(parse_rules(json.dumps({"rules": ordinary}))) == 1000
+    huge = [{**SPEC_RULE, "name": f"{number} {'x' * 200}"} for number in range(1000)]
+    errors = refused({"rules": huge}, parse_rules)
+    assert list(errors) == ["/rules"]
+    assert "180,000 can be kept" in errors["/rules"]

@@ -22,6 +22,8 @@ CONTRACT_DEFAULTS: dict[str, object] = {
     "require_dmarc_pass": False,
     "forbid_self_approval": False,
     "allowed_assignee_domains": [],
+    "groups": [],
+    "allow_delegation": False,
 }
 
 
@@ -39,7 +41,7 @@ def test_everything_that_is_missing_is_named() -> None:
     with pytest.raises(ValidationError) as raised:
         Settings.from_environment({})
     named = {error["loc"][0] for error in raised.value.errors()}
-    assert named == set(Settings.model_fields) - {"allow_insecure_urls"}
+    assert named == set(Settings.model_fields) - {"allow_insecure_urls", "allowed_networks"}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_insecure_urls_are_allowed_by_one_word_only(value: str, allowed: bool) -
 
 
 def test_the_defaults_are_the_contracts() -> None:
-    assert settings_to_dict(DeploymentSettings()) == CONTRACT_DEFAULTS
+    assert settings_to_dict(DeploymentSettings()) == {**CONTRACT_DEFAULTS, "groups": [], "allow_delegation": False}
     assert parse_settings("{}") == DeploymentSettings()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from flow_hitl.domain.errors import TokenExpired, TokenInvalid
 from flow_hitl.signing import web_tokens
+from flow_hitl.signing.web_tokens import CallbackLink, WebhookName
 from tests.unit.examples import ASSIGNEE, NOON, REQUEST_ID
 from tests.unit.key_rings import FixedKeys
 
@@ -14,6 +15,8 @@ KEYS = FixedKeys()
 UNTIL = NOON + timedelta(days=7)
 LINK = web_tokens.sign_review_link(KEYS, REQUEST_ID, ASSIGNEE, UNTIL)
 CALLBACK = web_tokens.sign_callback(KEYS, REQUEST_ID)
+WEBHOOK = WebhookName(456, "wh_1")
+CONTENT = web_tokens.sign_content_link(KEYS, REQUEST_ID, WEBHOOK, UNTIL)
 URL_SAFE = string.ascii_letters + string.digits + "-_"
 
 
@@ -32,7 +35,20 @@ def test_a_review_link_does_not_show_the_address() -> None:
 
 
 def test_a_callback_names_its_request() -> None:
-    assert web_tokens.read_callback(KEYS, CALLBACK) == REQUEST_ID
+    assert web_tokens.read_callback(KEYS, CALLBACK) == CallbackLink(REQUEST_ID, webhook=None)
+
+
+def test_a_webhooks_callback_names_the_webhook_too() -> None:
+    token = web_tokens.sign_callback(KEYS, REQUEST_ID, WEBHOOK)
+    assert web_tokens.read_callback(KEYS, token) == CallbackLink(REQUEST_ID, WEBHOOK)
+
+
+def test_a_content_link_names_its_request_its_webhook_and_its_end() -> None:
+    link = web_tokens.read_content_link(KEYS, CONTENT)
+    assert (link.request_id, link.webhook) == (REQUEST_ID, WEBHOOK)
+    link.require_unexpired(UNTIL)
+    with pytest.raises(TokenExpired):
+        link.require_unexpired(UNTIL + timedelta(seconds=1))
 
 
 def test_tokens_need_no_escaping_in_a_url() -> None:
@@ -59,10 +75,15 @@ def test_one_kind_is_not_the_other() -> None:
         web_tokens.read_callback(KEYS, LINK)
     with pytest.raises(TokenInvalid):
         web_tokens.read_review_link(KEYS, CALLBACK)
+    for other in (LINK, CALLBACK):
+        with pytest.raises(TokenInvalid):
+            web_tokens.read_content_link(KEYS, other)
+    with pytest.raises(TokenInvalid):
+        web_tokens.read_callback(KEYS, CONTENT)
 
 
 def test_an_older_key_still_proves_and_a_lost_one_does_not() -> None:
-    assert web_tokens.read_callback(FixedKeys(active="2"), CALLBACK) == REQUEST_ID
+    assert web_tokens.read_callback(FixedKeys(active="2"), CALLBACK).request_id == REQUEST_ID
     with pytest.raises(TokenInvalid):
         web_tokens.read_callback(FixedKeys(active="2", keys={"2": b"second key"}), CALLBACK)
 
@@ -78,11 +99,11 @@ class Rotated(FixedKeys):
 
 def test_a_key_that_is_newer_than_this_process_is_looked_for_once() -> None:
     token = web_tokens.sign_callback(FixedKeys(active="3", keys={"3": b"third key"}), REQUEST_ID)
-    assert web_tokens.read_callback(Rotated(), token) == REQUEST_ID
+    assert web_tokens.read_callback(Rotated(), token).request_id == REQUEST_ID
     with pytest.raises(TokenInvalid):
         web_tokens.read_callback(Rotated(), token + "A")
 
 
 def test_the_active_key_signs() -> None:
     token = web_tokens.sign_callback(FixedKeys(active="2"), REQUEST_ID)
-    assert web_tokens.read_callback(FixedKeys(active="2", keys={"2": b"second key"}), token) == REQUEST_ID
+    assert web_tokens.read_callback(FixedKeys(active="2", keys={"2": b"second key"}), token).request_id == REQUEST_ID

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from flow_hitl.adapters.discard_log import DynamoDiscardLog
     from flow_hitl.adapters.effect_log import DynamoEffectLog
     from flow_hitl.adapters.key_ring import SecretKeyRing
-    from flow_hitl.adapters.queues import SchedulerDeadlines, SqsMessages
+    from flow_hitl.adapters.key_uses import DynamoKeyUses
+    from flow_hitl.adapters.queues import SchedulerDeadlines, SqsDeliveryQueue, SqsMessages
     from flow_hitl.adapters.request_store import DynamoRequestStore
+    from flow_hitl.adapters.secret_box import KmsSecretBox
     from flow_hitl.adapters.suppression_list import DynamoSuppressionList
+    from flow_hitl.adapters.webhook_store import DynamoDeliveryLog, DynamoWebhookStore
+    from flow_hitl.domain.outgoing_url import Destinations
     from flow_hitl.ports import Clock, Ids
     from flow_hitl.services.accept_reply import AcceptReply
     from flow_hitl.services.answer_addresses import AnswerAddresses
@@ -28,16 +32,24 @@ if TYPE_CHECKING:
     from flow_hitl.services.authenticate import Authenticate
     from flow_hitl.services.auto_respond import AutoRespond
     from flow_hitl.services.change_request import CancelRequest, ChangeRequest, ReportResume
+    from flow_hitl.services.configuration_warnings import ConfigurationWarnings
+    from flow_hitl.services.configure import ChangeConfiguration
+    from flow_hitl.services.delegate import Delegate
     from flow_hitl.services.manage_deployments import ManageDeployments
     from flow_hitl.services.manage_signing_keys import ManageSigningKeys
     from flow_hitl.services.open_request import OpenRequest
     from flow_hitl.services.read_requests import ReadRequests
+    from flow_hitl.services.reassign_request import ReassignRequest
     from flow_hitl.services.record_response import RecordResponse
     from flow_hitl.services.relay_event import RelayEvent
+    from flow_hitl.services.remind import Remind
     from flow_hitl.services.resume_flow import ResumeFlow
     from flow_hitl.services.review_page import ReviewPage
     from flow_hitl.services.send_mail import SendMail
+    from flow_hitl.services.send_webhook import FanOutWebhooks, SendWebhook
+    from flow_hitl.services.show_content import ShowContent
     from flow_hitl.services.undelivered import TakeMailFeedback, Undelivered
+    from flow_hitl.services.webhooks import ManageWebhooks
 
 
 class Application:
@@ -50,19 +62,26 @@ class Application:
         """Wait a random while that grows with each round in which somebody else was in between."""
         self.clock.sleep(self.jitter() * 0.05 * 2**round_number)
 
+    @cached_property
+    def destinations(self) -> Destinations:
+        """Where the operator lets webhooks and resume URLs lead."""
+        from flow_hitl.domain.outgoing_url import Destinations
+
+        return Destinations.parse(self.settings.allowed_networks, insecure=self.settings.insecure_urls_allowed)
+
     # --- services, in the order in which a request meets them
 
     @cached_property
     def authenticate(self) -> Authenticate:
         from flow_hitl.services.authenticate import Authenticate
 
-        return Authenticate(self._deployments, self.clock)
+        return Authenticate(self._deployments, self._key_uses, self.clock)
 
     @cached_property
     def open_request(self) -> OpenRequest:
         from flow_hitl.services.open_request import OpenRequest
 
-        return OpenRequest(self._requests, self.clock, self.ids, self.settings.insecure_urls_allowed)
+        return OpenRequest(self._requests, self.clock, self.ids, self.destinations)
 
     @cached_property
     def read_requests(self) -> ReadRequests:
@@ -75,6 +94,12 @@ class Application:
         from flow_hitl.services.change_request import CancelRequest
 
         return CancelRequest(self._change_request, self.clock, self.ids)
+
+    @cached_property
+    def reassign_request(self) -> ReassignRequest:
+        from flow_hitl.services.reassign_request import ReassignRequest
+
+        return ReassignRequest(self._change_request, self.clock, self.ids)
 
     @cached_property
     def report_resume(self) -> ReportResume:
@@ -94,7 +119,11 @@ class Application:
             EffectKind.NOTIFY: email,
             EffectKind.CONFIRM: email,
             EffectKind.REJECT_REPLY: email,
+            EffectKind.REMIND: email,
+            EffectKind.TELL_HANDLED: email,
+            EffectKind.CONFIRM_DELEGATION: email,
             EffectKind.RESUME: resume,
+            EffectKind.WEBHOOK: self.settings.webhook_queue_url,
         }
         return RelayEvent(SqsEffectQueue(client("sqs"), queue_urls), self._deadlines, self.clock)
 
@@ -146,6 +175,7 @@ class Application:
             parser=mailbox,
             discards=self.discards,
             record_response=self.record_response,
+            delegate=self.delegate,
             change_request=self._change_request,
             keys=self._keys,
             clock=self.clock,
@@ -158,19 +188,52 @@ class Application:
     def review_page(self) -> ReviewPage:
         from flow_hitl.services.review_page import ReviewPage
 
-        return ReviewPage(self._requests, self.record_response, self._keys, self.clock, self.ids)
+        return ReviewPage(
+            requests=self._requests,
+            deployments=self._deployments,
+            record_response=self.record_response,
+            delegate=self.delegate,
+            keys=self._keys,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def delegate(self) -> Delegate:
+        from flow_hitl.services.delegate import Delegate
+
+        return Delegate(self._change_request, self.clock, self.ids)
 
     @cached_property
     def answer_by_callback(self) -> AnswerByCallback:
         from flow_hitl.services.answer_by_callback import AnswerByCallback
 
-        return AnswerByCallback(self.record_response, self._keys, self.ids)
+        return AnswerByCallback(self.record_response, self._webhooks, self._keys, self.ids)
+
+    @cached_property
+    def show_content(self) -> ShowContent:
+        from flow_hitl.services.show_content import ShowContent
+
+        return ShowContent(self._requests, self._webhooks, self._keys, self.clock)
 
     @cached_property
     def auto_respond(self) -> AutoRespond:
         from flow_hitl.services.auto_respond import AutoRespond
 
         return AutoRespond(self._requests, self._deadlines, self.record_response, self.clock)
+
+    @cached_property
+    def remind(self) -> Remind:
+        from flow_hitl.services.remind import Remind
+
+        return Remind(
+            requests=self._requests,
+            deployments=self._deployments,
+            deadlines=self._deadlines,
+            change_request=self._change_request,
+            clock=self.clock,
+            ids=self.ids,
+        )
 
     @cached_property
     def record_response(self) -> RecordResponse:
@@ -187,9 +250,56 @@ class Application:
             requests=self._requests,
             deployments=self._deployments,
             effects=self._effects,
-            poster=SafeHttpPoster(insecure_allowed=self.settings.insecure_urls_allowed),
+            poster=SafeHttpPoster(self.destinations, total_seconds=20.0),
             change_request=self._change_request,
             keys=self._keys,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def fan_out_webhooks(self) -> FanOutWebhooks:
+        from flow_hitl.services.send_webhook import FanOutWebhooks
+
+        return FanOutWebhooks(
+            audit=self._audit,
+            deployments=self._deployments,
+            webhooks=self._webhooks,
+            deliveries=self._deliveries,
+            effects=self._effects,
+            queue=self._delivery_queue,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def send_webhook(self) -> SendWebhook:
+        from flow_hitl.adapters.http_poster import SafeHttpPoster
+        from flow_hitl.services.send_webhook import SendWebhook
+
+        return SendWebhook(
+            requests=self._requests,
+            deployments=self._deployments,
+            webhooks=self._webhooks,
+            deliveries=self._deliveries,
+            poster=SafeHttpPoster(self.destinations, total_seconds=30.0),
+            addresses=self.answer_addresses,
+            box=self._secret_box,
+            change_request=self._change_request,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def manage_webhooks(self) -> ManageWebhooks:
+        from flow_hitl.services.webhooks import ManageWebhooks
+
+        return ManageWebhooks(
+            webhooks=self._webhooks,
+            deliveries=self._deliveries,
+            queue=self._delivery_queue,
+            change_configuration=self.change_configuration,
+            box=self._secret_box,
+            destinations=self.destinations,
             clock=self.clock,
             ids=self.ids,
         )
@@ -198,7 +308,19 @@ class Application:
     def manage_deployments(self) -> ManageDeployments:
         from flow_hitl.services.manage_deployments import ManageDeployments
 
-        return ManageDeployments(self._deployments, self._keys, self.clock)
+        return ManageDeployments(self._deployments, self.change_configuration, self._key_uses, self._keys, self.clock)
+
+    @cached_property
+    def configuration_warnings(self) -> ConfigurationWarnings:
+        from flow_hitl.services.configuration_warnings import ConfigurationWarnings
+
+        return ConfigurationWarnings(self._requests)
+
+    @cached_property
+    def change_configuration(self) -> ChangeConfiguration:
+        from flow_hitl.services.configure import ChangeConfiguration
+
+        return ChangeConfiguration(self._deployments, self.clock, self.ids, self.pause)
 
     @cached_property
     def manage_signing_keys(self) -> ManageSigningKeys:
@@ -255,7 +377,43 @@ class Application:
         from flow_hitl.adapters.aws import client
         from flow_hitl.adapters.deployment_store import DynamoDeploymentStore
 
-        return DynamoDeploymentStore(client("dynamodb"), self.settings.deployments_table)
+        settings = self.settings
+        return DynamoDeploymentStore(client("dynamodb"), settings.deployments_table, settings.audit_table)
+
+    @cached_property
+    def _key_uses(self) -> DynamoKeyUses:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.key_uses import DynamoKeyUses
+
+        return DynamoKeyUses(client("dynamodb"), self.settings.requests_table)
+
+    @cached_property
+    def _webhooks(self) -> DynamoWebhookStore:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.webhook_store import DynamoWebhookStore
+
+        return DynamoWebhookStore(client("dynamodb"), self.settings.deployments_table)
+
+    @cached_property
+    def _deliveries(self) -> DynamoDeliveryLog:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.webhook_store import DynamoDeliveryLog
+
+        return DynamoDeliveryLog(client("dynamodb"), self.settings.deployments_table)
+
+    @cached_property
+    def _delivery_queue(self) -> SqsDeliveryQueue:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.queues import SqsDeliveryQueue
+
+        return SqsDeliveryQueue(client("sqs"), self.settings.webhook_queue_url)
+
+    @cached_property
+    def _secret_box(self) -> KmsSecretBox:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.secret_box import KmsSecretBox
+
+        return KmsSecretBox(lambda: client("kms"), self.settings.webhook_key_id)
 
     @cached_property
     def _effects(self) -> DynamoEffectLog:

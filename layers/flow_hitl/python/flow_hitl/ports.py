@@ -9,8 +9,9 @@ from flow_hitl.domain.audit import AuditEvent
 from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.inbound import InboundMail
-from flow_hitl.domain.presentation import ConfirmationContext, NotificationContext, RenderedEmail, ReplyRejectedContext
+from flow_hitl.domain.presentation import MailContext, RenderedEmail
 from flow_hitl.domain.request import Change, Content, Head, Request
+from flow_hitl.domain.webhook import Delivery, DeliveryResult, Webhook, WebhookChange
 
 
 class Clock(Protocol):
@@ -71,6 +72,9 @@ class RequestStore(Protocol):
 
     def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page: ...
 
+    def recent_heads(self, deployment_id: int, limit: int) -> Sequence[Head]:
+        """Return the heads of a deployment's newest requests, newest first."""
+
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
         """Return decided requests, oldest first, at least once each; the cursor is never None."""
 
@@ -89,12 +93,80 @@ class DeploymentStore(Protocol):
     def load(self, deployment_id: int) -> Deployment:
         """Read a deployment's configuration consistently; raises NotFound."""
 
-    def save(self, deployment: Deployment, expected_version: int | None) -> None:
-        """Write it if it is still at the version (None: if it does not exist); raises PreconditionFailed."""
+    def create(self, deployment: Deployment, event: AuditEvent) -> None:
+        """Write a new deployment with its first event."""
+
+    def commit(
+        self, deployment: Deployment, event: AuditEvent, expected_version: int, also: WebhookChange | None = None
+    ) -> None:
+        """Write a deployment, the event that says what changed and a webhook if it is one's, together or not at all.
+
+        Raises Conflict if it is no longer at the version, ValidationFailed if it is larger than can be kept.
+        """
 
     def next_id(self) -> int: ...
 
     def list_ids(self) -> Sequence[int]: ...
+
+
+class KeyUses(Protocol):
+    def record(self, deployment_id: int, key_id: str, at: datetime) -> None:
+        """Take down that an API key was used."""
+
+    def last(self, deployment_id: int) -> Mapping[str, datetime]:
+        """Return when each of a deployment's API keys was used last, by key id; those never used are missing."""
+
+
+class WebhookStore(Protocol):
+    """Reads webhooks, consistently; they are written together with their deployment, by `DeploymentStore.commit`."""
+
+    def list(self, deployment_id: int) -> Sequence[Webhook]:
+        """Return a deployment's webhooks, oldest first."""
+
+    def load(self, deployment_id: int, webhook_id: str) -> Webhook:
+        """Return one; raises NotFound."""
+
+
+@dataclass(frozen=True)
+class DeliveryPage:
+    """Some deliveries, and the cursor at which to go on, if there is more."""
+
+    deliveries: Sequence[Delivery]
+    next_cursor: str | None
+
+
+class DeliveryLog(Protocol):
+    """The deliveries of each webhook, for 90 days; a delivery's record is also what one worker at a time takes."""
+
+    def add(self, delivery: Delivery) -> None:
+        """Write a delivery; one that stands there stays as it is."""
+
+    def load(self, webhook_id: str, delivery_id: str) -> Delivery:
+        """Read a delivery consistently; raises NotFound."""
+
+    def page(self, webhook_id: str, limit: int, cursor: str | None) -> DeliveryPage:
+        """Return deliveries, newest first; raises ValidationFailed for a cursor that is none of ours."""
+
+    def begin(self, delivery: Delivery, now: datetime, lease: timedelta) -> int:
+        """Take a delivery for as long as the lease and return how often that was done by now.
+
+        Raises EffectBusy if another worker has it, or has finished it since it was read.
+        """
+
+    def finish(self, delivery: Delivery, result: DeliveryResult) -> None:
+        """Write what came of a delivery."""
+
+
+class DeliveryQueue(Protocol):
+    def send(self, delivery: Delivery) -> None: ...
+
+
+class SecretBox(Protocol):
+    """Keeps the signing secrets of webhooks; each opens for its own webhook alone."""
+
+    def seal(self, secret: str, webhook_id: str) -> str: ...
+
+    def open(self, ciphertext: str, webhook_id: str) -> str: ...
 
 
 class EffectLog(Protocol):
@@ -117,16 +189,19 @@ class EffectQueue(Protocol):
 
 
 class Deadlines(Protocol):
-    def schedule(self, request_id: str, due_at: datetime, now: datetime) -> None:
-        """See to it that the `deadline` function hears of the request at the time, once or more."""
+    def schedule(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
+        """See to it that the `deadline` function hears of the auto-response or reminder at the time, once or more."""
 
-    def postpone(self, request_id: str, due_at: datetime, now: datetime) -> None:
+    def postpone(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
         """Send an early message once more, at the time or before."""
 
 
 @dataclass(frozen=True)
 class OutgoingMail:
-    """One mail, ready to send; `headers` are added as they are, `tags` come back with SES's events about it."""
+    """One mail, ready to send; `headers` are added as they are, `tags` come back with SES's events about it.
+
+    `follows` is what `MailSender.send` returned for an earlier mail, whose thread this one continues.
+    """
 
     to: str
     from_name: str
@@ -136,6 +211,7 @@ class OutgoingMail:
     reply_to: str | None
     headers: Mapping[str, str]
     tags: Mapping[str, str]
+    follows: str | None = None
 
 
 class SuppressionList(Protocol):
@@ -163,10 +239,15 @@ class MailRefused(Exception):
 
 @dataclass(frozen=True)
 class PostResult:
-    """What came of a POST: the HTTP status, or None with the reason why there is none."""
+    """What came of a POST: the HTTP status, or None with the reason why there is none.
+
+    `body` is the text of the answer's first KB, "" where there was none; `duration_ms` covers the whole attempt.
+    """
 
     status: int | None
     reason: str
+    body: str = ""
+    duration_ms: int = 0
 
     @property
     def delivered(self) -> bool:
@@ -175,7 +256,10 @@ class PostResult:
 
 class HttpPoster(Protocol):
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> PostResult:
-        """POST once, to public HTTPS addresses only, following no redirect; never raises for what the peer does."""
+        """POST JSON once, only to where the operator allows, and without redirects; never raises for what a peer does.
+
+        `url` is checked again, whenever it was checked before.
+        """
 
 
 class MailBucket(Protocol):
@@ -207,6 +291,4 @@ class MailParser(Protocol):
 
 
 class MailRenderer(Protocol):
-    def render_email(
-        self, context: NotificationContext | ConfirmationContext | ReplyRejectedContext
-    ) -> RenderedEmail: ...
+    def render_email(self, context: MailContext) -> RenderedEmail: ...

@@ -23,6 +23,8 @@ class Settings(BaseModel):
     deadline_queue_url: str
     deadline_queue_arn: str
     relay_retry_queue_url: str
+    webhook_queue_url: str
+    webhook_key_id: str
     scheduler_role_arn: str
     scheduler_group: str
     signing_secret_id: str
@@ -30,6 +32,7 @@ class Settings(BaseModel):
     inbound_domain: str
     mail_from: str
     allow_insecure_urls: str = "false"
+    allowed_networks: str = ""
 
     @property
     def insecure_urls_allowed(self) -> bool:

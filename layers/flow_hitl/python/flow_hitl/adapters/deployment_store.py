@@ -1,24 +1,31 @@
 """The deployments table: one item holds all that the hot path needs to know of a deployment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
-from flow_hitl.adapters.dynamodb import error_code, item, values
+from flow_hitl.adapters.audit_log import put_event
+from flow_hitl.adapters.dynamodb import cancellation_codes, error_code, item, values
+from flow_hitl.adapters.webhook_store import write_webhook
+from flow_hitl.domain.audit import AuditEvent
 from flow_hitl.domain.deployment import Deployment
-from flow_hitl.domain.errors import NotFound, PreconditionFailed
+from flow_hitl.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from flow_hitl.domain.webhook import WebhookChange
 
 _deployments = TypeAdapter(Deployment)
 _CONFIG = "config"
 # Everything that lists deployments or hands out their ids stands under this one key.
 _REGISTRY = "deployments"
+# An item holds 400 KB, its keys and the names of its attributes included.
+_MAX_BYTES = 390_000
+_BUSY = ("TransactionConflict", "ConditionalCheckFailed")
 
 
 class DynamoDeploymentStore:
-    def __init__(self, client: Any, table: str) -> None:
-        self._client, self._table = client, table
+    def __init__(self, client: Any, table: str, audit_table: str) -> None:
+        self._client, self._table, self._audit_table = client, table, audit_table
 
     def load(self, deployment_id: int) -> Deployment:
         key = item({"pk": _pk(deployment_id), "sk": _CONFIG})
@@ -27,32 +34,27 @@ class DynamoDeploymentStore:
             raise NotFound(f"There is no deployment {deployment_id}.")
         return _deployments.validate_json(values(found)["doc"])
 
-    def save(self, deployment: Deployment, expected_version: int | None) -> None:
-        record = {
-            "pk": _pk(deployment.deployment_id),
-            "sk": _CONFIG,
-            "doc": _deployments.dump_json(deployment).decode(),
-            "version": deployment.version,
+    def create(self, deployment: Deployment, event: AuditEvent) -> None:
+        entry = {
+            "pk": _REGISTRY,
+            "sk": f"deployment#{deployment.deployment_id:015d}",
+            "id": deployment.deployment_id,
         }
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if expected_version is not None:
-            condition = {
-                "ConditionExpression": "version = :version",
-                "ExpressionAttributeValues": item({":version": expected_version}),
-            }
-        try:
-            self._client.put_item(TableName=self._table, Item=item(record), **condition)
-        except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                raise PreconditionFailed("The deployment was changed in the meantime; read it and try again.") from None
-            raise
-        if expected_version is None:
-            entry = {
-                "pk": _REGISTRY,
-                "sk": f"deployment#{deployment.deployment_id:015d}",
-                "id": deployment.deployment_id,
-            }
-            self._client.put_item(TableName=self._table, Item=item(entry))
+        config = self._put(_record(deployment), ConditionExpression="attribute_not_exists(pk)")
+        self._transact([config, put_event(self._audit_table, event), self._put(entry)], event)
+
+    def commit(
+        self, deployment: Deployment, event: AuditEvent, expected_version: int, also: WebhookChange | None = None
+    ) -> None:
+        config = self._put(
+            _record(deployment),
+            ConditionExpression="version = :version",
+            ExpressionAttributeValues=item({":version": expected_version}),
+        )
+        parts = [config, put_event(self._audit_table, event)]
+        if also is not None:
+            parts.append(write_webhook(self._table, deployment.deployment_id, also))
+        self._transact(parts, event)
 
     def next_id(self) -> int:
         """Return a number that no other deployment of this stack has or will have."""
@@ -73,6 +75,29 @@ class DynamoDeploymentStore:
         )
         return [int(values(row)["id"]) for page in pages for row in page["Items"]]
 
+    def _put(self, record: Mapping[str, Any], **conditions: Any) -> dict[str, Any]:
+        return {"Put": {"TableName": self._table, "Item": item(record), **conditions}}
+
+    def _transact(self, parts: list[dict[str, Any]], event: AuditEvent) -> None:
+        try:
+            self._client.transact_write_items(TransactItems=parts, ClientRequestToken=event.event_id)
+        except ClientError as error:
+            busy = set(cancellation_codes(error)).intersection(_BUSY)
+            if busy or error_code(error) == "TransactionInProgressException":
+                raise Conflict(f"{event.subject} has moved on: {sorted(busy)}") from None
+            raise
+
 
 def _pk(deployment_id: int) -> str:
     return f"deployment#{deployment_id}"
+
+
+def _record(deployment: Deployment) -> dict[str, Any]:
+    doc = _deployments.dump_json(deployment)
+    if len(doc) > _MAX_BYTES:
+        message = (
+            f"the deployment's whole configuration would take {len(doc):,} bytes, and {_MAX_BYTES:,} can be kept; "
+            "make the routing rules fewer or shorter"
+        )
+        raise ValidationFailed([FieldError("", message)])
+    return {"pk": _pk(deployment.deployment_id), "sk": _CONFIG, "doc": doc.decode(), "version": deployment.version}

@@ -25,7 +25,8 @@ def values(wire: Mapping[str, Any]) -> dict[str, Any]:
 
 def effect_key(effect: Effect) -> dict[str, str]:
     """Return the key of an effect's record, which is the effect's deterministic id."""
-    return {"pk": effect.request_id, "sk": f"effect#{effect.event_seq:06d}#{effect.kind.value}"}
+    target = f"#{effect.target}" if effect.target else ""
+    return {"pk": effect.request_id, "sk": f"effect#{effect.event_seq:06d}#{effect.kind.value}{target}"}
 
 
 def error_code(error: ClientError) -> str:

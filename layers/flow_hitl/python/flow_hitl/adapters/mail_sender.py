@@ -30,6 +30,8 @@ class SesMailSender:
         message["Subject"] = mail.subject
         if mail.reply_to:
             message["Reply-To"] = mail.reply_to
+        if mail.follows:
+            message["In-Reply-To"] = message["References"] = self._message_id(mail.follows)
         for name, value in mail.headers.items():
             message[name] = value
         message.set_content(mail.text)
@@ -46,3 +48,8 @@ class SesMailSender:
                 raise MailRefused(f"SES: {error_code(error)}") from None
             raise
         return str(answer["MessageId"])
+
+    def _message_id(self, ses_id: str) -> str:
+        """Return the Message-ID that SES gave a mail in place of ours: SES developer guide, "Header fields"."""
+        region = self._client.meta.region_name
+        return f"<{ses_id}@{'email' if region == 'us-east-1' else region}.amazonses.com>"

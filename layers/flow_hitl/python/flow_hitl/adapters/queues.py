@@ -10,27 +10,41 @@ from botocore.exceptions import ClientError
 
 from flow_hitl.adapters.dynamodb import error_code
 from flow_hitl.domain.effects import Effect, EffectKind
+from flow_hitl.domain.times import parse_rfc3339, rfc3339
+from flow_hitl.domain.webhook import Delivery
 
 _LONGEST_DELAY = 900
 _SOON_SECONDS = 60
 
 
 def effect_message(effect: Effect) -> str:
-    return json.dumps({"kind": effect.kind.value, "request_id": effect.request_id, "event_seq": effect.event_seq})
+    message: dict[str, Any] = {
+        "kind": effect.kind.value,
+        "request_id": effect.request_id,
+        "event_seq": effect.event_seq,
+    }
+    return json.dumps({**message, "target": effect.target} if effect.target else message)
 
 
 def read_effect(body: str) -> Effect:
     """Return the effect that a message names; raises KeyError or ValueError for a message that is none of ours."""
     message = json.loads(body)
-    return Effect(EffectKind(message["kind"]), str(message["request_id"]), int(message["event_seq"]))
+    return Effect(
+        EffectKind(message["kind"]), str(message["request_id"]), int(message["event_seq"]), message.get("target", "")
+    )
 
 
-def deadline_message(request_id: str) -> str:
-    return json.dumps({"request_id": request_id})
+def deadline_message(request_id: str, reminder_at: datetime | None = None) -> str:
+    """Return the message that a request's auto-response is due, or the reminder of that moment (whole seconds)."""
+    message = {"request_id": request_id}
+    return json.dumps({**message, "reminder_at": rfc3339(reminder_at)} if reminder_at else message)
 
 
-def read_deadline(body: str) -> str:
-    return str(json.loads(body)["request_id"])
+def read_deadline(body: str) -> tuple[str, datetime | None]:
+    """Return the request that a message names, and the moment if it is about a reminder."""
+    message = json.loads(body)
+    reminder_at = message.get("reminder_at")
+    return str(message["request_id"]), parse_rfc3339(reminder_at) if reminder_at else None
 
 
 class SqsEffectQueue:
@@ -52,32 +66,51 @@ class SchedulerDeadlines:
         self._scheduler, self._sqs = scheduler, sqs
         self._group, self._role_arn, self._queue_arn, self._queue_url = group, role_arn, queue_arn, queue_url
 
-    def schedule(self, request_id: str, due_at: datetime, now: datetime) -> None:
+    def schedule(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
         """See to it that `deadline` hears of the request at `due_at` (whole seconds); again does no harm.
 
         What is due within a minute goes to the queue, because Scheduler works by the minute.
         """
         if (due_at - now).total_seconds() <= _SOON_SECONDS:
-            self.postpone(request_id, due_at, now)
+            self.postpone(request_id, due_at, now, reminder=reminder)
             return
+        message = deadline_message(request_id, due_at if reminder else None)
         try:
             self._scheduler().create_schedule(
-                Name=f"deadline-{request_id}",
+                Name=f"reminder-{request_id}-{int(due_at.timestamp())}" if reminder else f"deadline-{request_id}",
                 GroupName=self._group,
                 ScheduleExpression=f"at({due_at:%Y-%m-%dT%H:%M:%S})",
                 ScheduleExpressionTimezone="UTC",
                 FlexibleTimeWindow={"Mode": "OFF"},
                 ActionAfterCompletion="DELETE",
-                Target={"Arn": self._queue_arn, "RoleArn": self._role_arn, "Input": deadline_message(request_id)},
+                Target={"Arn": self._queue_arn, "RoleArn": self._role_arn, "Input": message},
             )
         except ClientError as error:
             if error_code(error) != "ConflictException":
                 raise
 
-    def postpone(self, request_id: str, due_at: datetime, now: datetime) -> None:
+    def postpone(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
         """Send the message once more, to arrive at `due_at` or in a quarter of an hour, whichever is first."""
         delay = min(_LONGEST_DELAY, max(0, math.ceil((due_at - now).total_seconds())))
-        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=deadline_message(request_id), DelaySeconds=delay)
+        message = deadline_message(request_id, due_at if reminder else None)
+        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=message, DelaySeconds=delay)
+
+
+class SqsDeliveryQueue:
+    """Sends deliveries to the queue of the webhooks' worker, where the effects come from which they are."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client, self._queue_url = client, queue_url
+
+    def send(self, delivery: Delivery) -> None:
+        body = json.dumps({"webhook_id": delivery.webhook_id, "delivery_id": delivery.delivery_id})
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+
+
+def read_delivery(body: str) -> tuple[str, str] | None:
+    """Return the webhook id and the delivery id that a message names, or None if it names an effect."""
+    message = json.loads(body)
+    return (str(message["webhook_id"]), str(message["delivery_id"])) if "delivery_id" in message else None
 
 
 class SqsMessages:

@@ -24,11 +24,9 @@ from flow_hitl.adapters.markdown import (
     render_output,
 )
 from flow_hitl.domain.presentation import (
-    ConfirmationContext,
+    MailContext,
     MessageContext,
-    NotificationContext,
     RenderedEmail,
-    ReplyRejectedContext,
     ReviewContext,
 )
 from flow_hitl.domain.reply import REPLY_MARKER
@@ -40,7 +38,7 @@ SUBJECT_LIMIT = 150
 _STYLESHEET = "pages/style.css"
 
 
-def render_email(context: NotificationContext | ConfirmationContext | ReplyRejectedContext) -> RenderedEmail:
+def render_email(context: MailContext) -> RenderedEmail:
     """Return the mail that `templates/email/<kind>/` makes of a context."""
     environment, folder = _environment(), f"email/{context.kind}"
     subject = subject_line(environment.get_template(f"{folder}/subject.txt").render(mail=context))

@@ -150,6 +150,12 @@ class DynamoRequestStore:
             return Page(requests, _encode(last))
         return Page(requests, _encode(reached) if reached else None)
 
+    def recent_heads(self, deployment_id: int, limit: int) -> Sequence[Head]:
+        rows, _ = self._newest(deployment_id, RequestFilter(), "~", "0", limit)
+        ids = [row["pk"] for row in rows[:limit]]
+        records = self._batch_get(ids, (HEAD,))
+        return [_heads.validate_json(records[one][HEAD]["doc"]) for one in ids if one in records]
+
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
         """Return decided requests, oldest first.
 
@@ -261,9 +267,11 @@ class DynamoRequestStore:
                     return
                 yield row, self._request(parts)
 
-    def _batch_get(self, request_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        keys = [item({"pk": request_id, "sk": sk}) for request_id in request_ids for sk in (HEAD, CONTENT, RESPONSE)]
-        wanted: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
+    def _batch_get(
+        self, request_ids: Iterable[str], parts: Sequence[str] = (HEAD, CONTENT, RESPONSE)
+    ) -> dict[str, dict[str, Any]]:
+        keys = [item({"pk": request_id, "sk": sk}) for request_id in request_ids for sk in parts]
+        wanted: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
         records: dict[str, dict[str, Any]] = {}
         for round_number in itertools.count():
             if not wanted:

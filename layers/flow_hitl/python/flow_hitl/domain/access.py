@@ -6,16 +6,19 @@ from enum import StrEnum
 
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.deployment import ApiKey, Deployment, Permission
-from flow_hitl.domain.errors import Forbidden, NotFound
+from flow_hitl.domain.errors import Forbidden, NotFound, SelfApproval
 from flow_hitl.domain.request import Head
 
 
 class Action(StrEnum):
+    CONFIGURE = "configure"
     CREATE = "create"
     VIEW = "view"
     CANCEL = "cancel"
+    REASSIGN = "reassign"
     REPORT_RESUME = "report_resume"
     RESPOND = "respond"
+    DELEGATE = "delegate"
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,17 @@ class ProvenAddress:
     email: str
     known_as: tuple[str, ...] = ()
 
+    def is_known_as(self, address: str) -> bool:
+        """Tell whether an address is this person's."""
+        return any(same_address(one, address) for one in (self.email, *self.known_as))
+
 
 @dataclass(frozen=True)
 class CallbackHolder:
-    """Another application that proved the callback URL of one request."""
+    """Another application that proved the callback URL of one request, and who it says has answered there."""
 
     request_id: str
+    claimed_responder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,34 +62,47 @@ class Clock:
 Actor = KeyHolder | ProvenAddress | CallbackHolder | Clock
 
 _KEY_NEEDS: dict[Action, frozenset[Permission]] = {
+    Action.CONFIGURE: frozenset({Permission.MANAGE}),
     Action.CREATE: frozenset({Permission.CREATE_REQUESTS}),
     Action.VIEW: frozenset({Permission.CREATE_REQUESTS, Permission.MANAGE}),
     Action.CANCEL: frozenset({Permission.CREATE_REQUESTS, Permission.MANAGE}),
+    Action.REASSIGN: frozenset({Permission.MANAGE}),
     Action.REPORT_RESUME: frozenset({Permission.CREATE_REQUESTS}),
 }
 
 
-def authorize(actor: Actor, action: Action, head: Head | None = None) -> None:
-    """Return if the actor may do this (to the request that `head` is of), else raise.
+def authorize(actor: Actor, action: Action, head: Head | None = None, *, deployment_id: int | None = None) -> None:
+    """Return if the actor may do this (to the request that `head` is of, or to this deployment), else raise.
 
-    Raises NotFound for a request of another deployment, so that nobody learns that it exists; else Forbidden.
+    Raises NotFound for anything of another deployment, so that nobody learns that it exists; else Forbidden.
     """
     match actor:
         case KeyHolder(deployment=deployment, key=key):
+            if deployment_id not in (None, deployment.deployment_id):
+                raise NotFound("There is no such deployment.")
             if head is not None and head.deployment_id != deployment.deployment_id:
                 raise NotFound("There is no such request in this deployment.")
             needed = _KEY_NEEDS.get(action, frozenset())
             if not needed & key.permissions:
                 names = " or ".join(sorted(needed)) or "no API key"
                 raise Forbidden(f'The API key "{key.name}" may not do this; it needs {names}.')
-        case ProvenAddress(email=email, known_as=known_as):
-            own = head is not None and any(same_address(one, head.assigned_to_email) for one in (email, *known_as))
-            if action not in (Action.VIEW, Action.RESPOND) or not own:
+        case ProvenAddress():
+            own = head is not None and any(actor.is_known_as(responder) for responder in head.responders)
+            if action not in (Action.VIEW, Action.RESPOND, Action.DELEGATE) or not own:
                 raise Forbidden("This request is assigned to another address.")
-        case CallbackHolder(request_id=request_id):
+            if action is Action.RESPOND:
+                _forbid_self_approval(head, actor.email, *actor.known_as)
+        case CallbackHolder(request_id=request_id, claimed_responder=claimed):
             if action is not Action.RESPOND or head is None or head.request_id != request_id:
                 raise Forbidden("This callback URL belongs to another request.")
+            _forbid_self_approval(head, *([claimed.strip()] if claimed else []))
         case Clock(now=now):
             due = head.auto_response.due_at if head and head.auto_response else None
             if action is not Action.RESPOND or due is None or now < due:
                 raise Forbidden("The auto-response is not due.")
+
+
+def _forbid_self_approval(head: Head | None, *addresses: str) -> None:
+    asked = head.not_to_be_answered_by if head else ()
+    if any(same_address(address, one) for address in addresses for one in asked):
+        raise SelfApproval

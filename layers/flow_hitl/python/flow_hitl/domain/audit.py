@@ -1,4 +1,4 @@
-"""The audit chain: what happened to a request, each event bound to the one before by its hash."""
+"""The audit chain: what happened to a request or a deployment, each event bound to the one before by its hash."""
 
 import hashlib
 import json
@@ -14,11 +14,14 @@ CHAIN_START = "0" * 64
 
 
 class EventKind(StrEnum):
-    """Every kind of event that a request's chain can hold."""
+    """Every kind of event that a chain can hold: first what happens to requests, then what is done to deployments."""
 
     REQUEST_CREATED = "request_created"
     NOTIFICATION_SENT = "notification_sent"
     NOTIFICATION_UNDELIVERED = "notification_undelivered"
+    REMINDER_DUE = "reminder_due"
+    REMINDER_SENT = "reminder_sent"
+    HANDLED_MAIL_SENT = "handled_mail_sent"
     REQUEST_REASSIGNED = "request_reassigned"
     RESPONSE_SUBMITTED = "response_submitted"
     REPLY_REJECTED = "reply_rejected"
@@ -28,6 +31,19 @@ class EventKind(StrEnum):
     REQUEST_CANCELLED = "request_cancelled"
     RESUME_ATTEMPTED = "resume_attempted"
     RESUME_REPORTED = "resume_reported"
+    WEBHOOK_DELIVERED = "webhook_delivered"
+    WEBHOOK_FAILED = "webhook_failed"
+    DEPLOYMENT_CREATED = "deployment_created"
+    SETTINGS_CHANGED = "settings_changed"
+    ROUTING_RULES_CHANGED = "routing_rules_changed"
+    MEMBER_SET = "member_set"
+    MEMBER_REMOVED = "member_removed"
+    API_KEY_ISSUED = "api_key_issued"
+    API_KEY_REVOKED = "api_key_revoked"
+    WEBHOOK_CREATED = "webhook_created"
+    WEBHOOK_CHANGED = "webhook_changed"
+    WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated"  # noqa: S105 - no secret, but what was done to one
+    WEBHOOK_DELETED = "webhook_deleted"
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,11 @@ class AuditEvent:
 def request_subject(request_id: str) -> str:
     """Return the name of a request's chain."""
     return f"request#{request_id}"
+
+
+def deployment_subject(deployment_id: int) -> str:
+    """Return the name of a deployment's chain, which holds every change of its configuration."""
+    return f"deployment#{deployment_id}"
 
 
 def next_event(

@@ -1,11 +1,15 @@
 """A deployment: whose flows these are, and how their requests are routed and answered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from flow_hitl.domain.address import same_address
+from flow_hitl.domain.address import domain_of, same_address
+from flow_hitl.domain.audit import CHAIN_START
+from flow_hitl.domain.conditions import Condition
+
+GROUP_PREFIX = "group:"
 
 
 class Permission(StrEnum):
@@ -14,6 +18,14 @@ class Permission(StrEnum):
     CREATE_REQUESTS = "create_requests"
     MANAGE = "manage_human_feedback"
     RESPOND = "respond_to_human_feedback"
+
+
+class WebhookEvent(StrEnum):
+    """What a webhook may be told of: the spec's `new_request`, and two that it has to ask for."""
+
+    NEW_REQUEST = "new_request"
+    RESPONSE_SUBMITTED = "response_submitted"
+    REQUEST_CANCELLED = "request_cancelled"
 
 
 class FreeText(StrEnum):
@@ -33,6 +45,29 @@ class AutoResponseSetting:
 
 
 @dataclass(frozen=True)
+class Reminder:
+    """When a responder is reminded: so many minutes before the auto-response, or after so much of the SLA (0 to 1)."""
+
+    minutes_before_timeout: int | None = None
+    share_of_sla: float | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """People of whom any one may answer; a rule names them as `group:<name>`, or by their shared mailbox."""
+
+    members: tuple[str, ...]
+    name: str | None = None
+    address: str | None = None
+
+    def is_meant_by(self, assignee: str) -> bool:
+        """Tell whether an assignee, a mail address or `group:<name>`, is this group."""
+        if assignee.startswith(GROUP_PREFIX):
+            return self.name is not None and assignee.removeprefix(GROUP_PREFIX) == self.name
+        return self.address is not None and same_address(self.address, assignee)
+
+
+@dataclass(frozen=True)
 class DeploymentSettings:
     """The deployment's settings, by the contract's names and defaults."""
 
@@ -41,17 +76,33 @@ class DeploymentSettings:
     auto_response: AutoResponseSetting = field(default_factory=AutoResponseSetting)
     reply_token_days: int = 7
     free_text: FreeText = FreeText.ACCEPT
+    reminders: tuple[Reminder, ...] = ()
     require_dmarc_pass: bool = False
+    forbid_self_approval: bool = False
+    allowed_assignee_domains: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    allow_delegation: bool = False
+
+    def people_of(self, assignee: str) -> tuple[str, ...]:
+        """Return the members of the group that an assignee is, or () for a single person."""
+        return next((group.members for group in self.groups if group.is_meant_by(assignee)), ())
 
 
 @dataclass(frozen=True)
 class RoutingRule:
-    """One routing rule of the spec: which method names it is for and to whom those requests go."""
+    """One routing rule of the spec: which requests it is for, to whom they go, and its own deadlines.
+
+    It is for the method names that fit the pattern, where the state meets every condition. An SLA or auto-response
+    that is None is the deployment's.
+    """
 
     name: str
     method_pattern: str
     assign_to_email: str | None = None
     assign_from_input: str | None = None
+    conditions: tuple[Condition, ...] = ()
+    sla_target_minutes: int | None = None
+    auto_response: AutoResponseSetting | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +128,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One deployment with all of its configuration; `version` counts the changes."""
+    """One deployment with all of its configuration; `version` counts the changes.
+
+    `audit_seq` and `audit_hash` are the end of its audit chain, to which each change adds an event.
+    """
 
     deployment_id: int
     name: str
@@ -89,6 +143,37 @@ class Deployment:
     resume_key_id: str
     version: int
     members: tuple[Member, ...] = ()
+    webhook_events: tuple[WebhookEvent, ...] = ()
+    audit_seq: int = 0
+    audit_hash: str = CHAIN_START
+
+    def refusal_of(self, assignee: str, asked_by: Sequence[str] = ()) -> str | None:
+        """Return why a request may not be assigned to a mail address or `group:<name>`, or None if it may.
+
+        Refused are a group that there is not, whoever asked for the request (`asked_by`, their addresses), and a
+        person outside of the allowed domains: but the creator may always be asked, also by an alias.
+        """
+        people = self.settings.people_of(assignee)
+        if assignee.startswith(GROUP_PREFIX) and not people:
+            return f"is no group of this deployment: {assignee}"
+        if self.only_askers(assignee, asked_by):
+            return "asked for this request, and this deployment forbids self-approval"
+        allowed = self.settings.allowed_assignee_domains
+        for address in people or (assignee,):
+            is_creator = any(same_address(one, self.creator_email) for one in (address, *self.known_as(address)))
+            if allowed and not is_creator and domain_of(address) not in allowed:
+                return f"{domain_of(address)} is not among the allowed assignee domains"
+        return None
+
+    def only_askers(self, assignee: str, asked_by: Sequence[str]) -> bool:
+        """Tell whether nobody is behind an assignee but those who asked."""
+        people = self.settings.people_of(assignee) or (assignee,)
+        return all(any(same_address(person, asker) for asker in asked_by) for person in people)
+
+    def addresses_of(self, address: str) -> tuple[str, ...]:
+        """Return an address with every other that is known to be the same person's."""
+        people = [one for one in self.members if any(same_address(address, own) for own in (one.email, *one.aliases))]
+        return tuple(dict.fromkeys([address, *(own for one in people for own in (one.email, *one.aliases))]))
 
     def known_as(self, address: str) -> tuple[str, ...]:
         """Return the addresses of the members who named this one as an alias of theirs."""

@@ -8,42 +8,77 @@ from flow_hitl.domain.request import Channel
 
 
 class EffectKind(StrEnum):
-    """Every effect; the first three are mails."""
+    """Every effect; the first six are mails, the last two are schedules."""
 
     NOTIFY = "notify"
     CONFIRM = "confirm"
     REJECT_REPLY = "reject_reply"
+    REMIND = "remind"
+    TELL_HANDLED = "tell_handled"
+    CONFIRM_DELEGATION = "confirm_delegation"
     RESUME = "resume"
+    WEBHOOK = "webhook"
     DEADLINE = "deadline"
+    SCHEDULE_REMINDER = "schedule_reminder"
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One effect of one event; the three members together are its deterministic id."""
+    """One effect of one event; the four members together are its deterministic id.
+
+    `target` tells several effects of one kind and event apart: for whom each is.
+    """
 
     kind: EffectKind
     request_id: str
     event_seq: int
+    target: str = ""
+
+
+# A group's people get one each.
+_TO_EACH_PERSON = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
 
 
 def effects_of(event: AuditEvent) -> tuple[Effect, ...]:
     """Return what must happen because of an event, in no particular order."""
-    return tuple(Effect(kind, event.request_id, event.seq) for kind in _kinds(event))
+    people = event.data.get("people") or ("",)
+    wanted = [(kind, target) for kind in _kinds(event) for target in (people if kind in _TO_EACH_PERSON else ("",))]
+    return tuple(Effect(kind, event.request_id, event.seq, target) for kind, target in (*wanted, *_targets(event)))
 
 
 def _kinds(event: AuditEvent) -> tuple[EffectKind, ...]:
     data = event.data
     match event.kind:
         case EventKind.REQUEST_CREATED:
-            wanted = (EffectKind.NOTIFY, data["notify"]), (EffectKind.DEADLINE, data["auto_response"])
-            return tuple(kind for kind, needed in wanted if needed)
+            created = (
+                (EffectKind.NOTIFY, data["notify"]),
+                (EffectKind.DEADLINE, data["auto_response"]),
+                (EffectKind.WEBHOOK, data.get("webhooks")),
+            )
+            return tuple(kind for kind, needed in created if needed)
         case EventKind.REQUEST_REASSIGNED:
-            return (EffectKind.NOTIFY,) if data["notify"] else ()
+            by_mail = data.get("via") == Channel.EMAIL.value
+            passed_on = (EffectKind.NOTIFY, data["notify"]), (EffectKind.CONFIRM_DELEGATION, by_mail)
+            return tuple(kind for kind, needed in passed_on if needed)
         case EventKind.RESPONSE_SUBMITTED:
             by_mail = data["responded_via"] == Channel.EMAIL.value
-            wanted = (EffectKind.RESUME, data["push"]), (EffectKind.CONFIRM, by_mail)
-            return tuple(kind for kind, needed in wanted if needed)
+            # Whoever answers or cancels does not read the configuration: the webhooks' worker sees who wants to know.
+            decided = (EffectKind.RESUME, data["push"]), (EffectKind.CONFIRM, by_mail), (EffectKind.WEBHOOK, True)
+            return tuple(kind for kind, needed in decided if needed)
+        case EventKind.REQUEST_CANCELLED:
+            return (EffectKind.WEBHOOK,)
         case EventKind.REPLY_REJECTED:
             return (EffectKind.REJECT_REPLY,)
+        case EventKind.REMINDER_DUE:
+            return (EffectKind.REMIND,)
         case _:
             return ()
+
+
+def _targets(event: AuditEvent) -> tuple[tuple[EffectKind, str], ...]:
+    """Return the effects that one event has several of, each with its target."""
+    if event.kind is EventKind.REQUEST_CREATED:
+        return tuple((EffectKind.SCHEDULE_REMINDER, moment) for moment in event.data.get("reminders", ()))
+    if event.kind is EventKind.RESPONSE_SUBMITTED:
+        return tuple((EffectKind.TELL_HANDLED, person) for person in event.data.get("others", ()))
+    return ()

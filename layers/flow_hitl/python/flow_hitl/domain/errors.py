@@ -45,6 +45,13 @@ class Forbidden(FlowHitlError):
     slug, status, title = "forbidden", 403, "Not permitted"
 
 
+class SelfApproval(Forbidden):
+    """Whoever asked for the request would answer it, and the deployment forbids that."""
+
+    def __init__(self) -> None:
+        super().__init__("You asked for this request, and this deployment lets nobody approve what they asked for.")
+
+
 class NotFound(FlowHitlError):
     slug, status, title = "not-found", 404, "Not found"
 
@@ -77,6 +84,10 @@ class NotPending(FlowHitlError):
 
 class Expired(FlowHitlError):
     slug, status, title = "expired", 410, "Expired"
+
+
+class DelegationOff(Forbidden):
+    """The deployment does not let its responders pass a request on."""
 
 
 class PreconditionFailed(FlowHitlError):

@@ -9,7 +9,7 @@ from flow_hitl.domain.deployment import FreeText
 from flow_hitl.domain.rejections import RejectionReason
 from flow_hitl.domain.request import Channel
 
-MessageKind = Literal["thanks", "already_decided", "expired", "invalid", "cancelled"]
+MessageKind = Literal["thanks", "already_decided", "expired", "invalid", "cancelled", "passed_on"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class RequestView:
 
     `output` is markdown, any other JSON or None. `assigned_why` completes "You were asked because …", without a full
     stop; `deadline_text` is a whole sentence. `answer_until` is when reply address and review link expire.
+    `may_pass_on`: they may put somebody else in their place.
     """
 
     deployment_name: str
@@ -42,17 +43,22 @@ class RequestView:
     assigned_why: str
     deadline_text: str | None
     answer_until: datetime
+    may_pass_on: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The answer that counts; without an outcome it is the free text `feedback`."""
+    """The answer that counts; without an outcome it is the free text `feedback`.
+
+    `by` is the person of a group who gave it, if that is proven.
+    """
 
     outcome: str | None
     via: Channel
     at: datetime
     feedback: str = ""
     comment: str = ""
+    by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +72,18 @@ class NotificationContext:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReminderContext:
+    """The mail that asks again, in the thread and under the subject of the notification of `asked_at`."""
+
+    kind: ClassVar[str] = "reminder"
+    request: RequestView
+    reply_to: str
+    review_url: str
+    asked_at: datetime
+    sla_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConfirmationContext:
     """The mail that says that a mailed answer was recorded."""
 
@@ -74,6 +92,28 @@ class ConfirmationContext:
     method_name: str
     message: str
     decision: Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandledContext:
+    """The short mail to the others of a group, once one of them (or an application) has answered."""
+
+    kind: ClassVar[str] = "handled"
+    flow_name: str
+    method_name: str
+    message: str
+    decision: Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassedOnContext:
+    """The mail that says that a reply has passed the request on."""
+
+    kind: ClassVar[str] = "passed_on"
+    flow_name: str
+    method_name: str
+    message: str
+    passed_on_to: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +141,16 @@ class ReplyRejectedContext:
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewContext:
-    """The review page; after a refused POST with the `comment` to keep and the `problem` to put right (a sentence)."""
+    """The review page; after a refused POST with what was written and the `problem` to put right (a sentence).
+
+    What was written is the `comment`, or the address that the request could not be passed on to.
+    """
 
     template: ClassVar[str] = "pages/review.html"
     request: RequestView
     comment: str = ""
     problem: str | None = None
+    delegate_to: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +162,7 @@ class MessageContext:
     flow_name: str | None = None
     method_name: str | None = None
     decision: Decision | None = None
+    passed_on_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,3 +172,14 @@ class RenderedEmail:
     subject: str
     text: str
     html: str
+
+
+MailContext = (
+    NotificationContext
+    | ReminderContext
+    | HandledContext
+    | ConfirmationContext
+    | PassedOnContext
+    | ReplyRejectedContext
+)
+"""Every mail that we send."""

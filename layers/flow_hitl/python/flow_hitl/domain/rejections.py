@@ -15,6 +15,9 @@ class RejectionReason(StrEnum):
     NO_ANSWER_FOUND = "no_answer_found"
     UNREADABLE = "unreadable"
     SENDER_MISMATCH = "sender_mismatch"
+    SELF_APPROVAL = "self_approval"
+    DELEGATION_OFF = "delegation_off"
+    DELEGATION_REFUSED = "delegation_refused"
     SENDER_UNPROVEN = "sender_unproven"
     EXPIRED = "expired"
     ALREADY_RESPONDED = "already_responded"
@@ -28,6 +31,8 @@ REPLY_CAN_HELP = frozenset(
         RejectionReason.UNREADABLE,
         RejectionReason.EXPIRED,
         RejectionReason.SENDER_MISMATCH,
+        RejectionReason.DELEGATION_OFF,
+        RejectionReason.DELEGATION_REFUSED,
     }
 )
 """The reasons after which another reply can succeed, so that the mail carries the reply address again."""

@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
-from flow_hitl.domain.deployment import Deployment, DeploymentSettings, FreeText
+from flow_hitl.domain.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
 from flow_hitl.domain.errors import AlreadyResponded, NotPending
+from flow_hitl.domain.reminders import reminder_times
 from flow_hitl.domain.routing import AssignedBy, Assignment
 from flow_hitl.domain.times import ceil_second, rfc3339
 
@@ -93,7 +95,12 @@ class Response:
 
 @dataclass(frozen=True)
 class Head:
-    """The small part of a request that changes, and that every decision is conditional on."""
+    """The small part of a request that changes, and that every decision is conditional on.
+
+    `group_members` are the people behind `assigned_to_email` where that is a group, as they were when it was assigned.
+    `passed_on_by` is the responder who passed it on last, if one did.
+    `not_to_be_answered_by` are the addresses of whoever asked for it, where the deployment forbids self-approval.
+    """
 
     request_id: str
     deployment_id: int
@@ -120,6 +127,14 @@ class Head:
     decided_at: datetime | None = None
     decision_id: str | None = None
     rejections: tuple[str, int] = ("", 0)
+    group_members: tuple[str, ...] = ()
+    passed_on_by: str | None = None
+    not_to_be_answered_by: tuple[str, ...] = ()
+
+    @property
+    def responders(self) -> tuple[str, ...]:
+        """Everybody of whom one may answer: the assignee, or the people of the group that it is."""
+        return self.group_members or (self.assigned_to_email,)
 
 
 @dataclass(frozen=True)
@@ -198,6 +213,7 @@ def opened(
     sla_target_minutes: int | None,
     body_sha256: str,
     at: datetime,
+    not_to_be_answered_by: tuple[str, ...] = (),
 ) -> Change:
     """Return the first step of a request; `auto_response` is (timeout in minutes, default outcome)."""
     settings = deployment.settings
@@ -225,7 +241,11 @@ def opened(
         token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
         test=False,
         body_sha256=body_sha256,
+        not_to_be_answered_by=not_to_be_answered_by,
+        group_members=settings.people_of(assignment.email),
     )
+    due_at = head.auto_response.due_at if head.auto_response else None
+    reminders = reminder_times(settings.reminders, created_at=at, timeout_at=due_at, sla_minutes=sla_target_minutes)
     data = {
         "deployment_id": deployment.deployment_id,
         "flow_id": flow_id,
@@ -235,10 +255,16 @@ def opened(
         "content_sha256": body_sha256,
         "assigned_to_email": assignment.email,
         "assigned_by": assignment.by.value,
+        "people": list(head.group_members),
         "routing_rule": assignment.rule,
         "routing": list(assignment.reasons),
         "notify": settings.email_notifications,
+        "may_pass_on": settings.allow_delegation,
         "auto_response": _auto_response_dict(head.auto_response),
+        # Without a notification there is nothing to remind of.
+        "reminders": [rfc3339(moment) for moment in reminders] if settings.email_notifications else [],
+        "webhooks": WebhookEvent.NEW_REQUEST in deployment.webhook_events,
+        "not_to_be_answered_by": list(not_to_be_answered_by),
         "warnings": list(content.warnings),
     }
     return replace(_step(head, EventKind.REQUEST_CREATED, event_id, at, "flow", data), before=None)
@@ -271,7 +297,13 @@ def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resum
         decision_id=answer.decision_id,
         resume=Resume(ResumeStatus.WAITING),
     )
-    data = {**(_response_dict(response) or {}), "decision_id": answer.decision_id, "push": has_resume_url}
+    data = {
+        "deployment_id": head.deployment_id,
+        **(_response_dict(response) or {}),
+        "decision_id": answer.decision_id,
+        "push": has_resume_url,
+        "others": _others(head, answer),
+    }
     actor = answer.responder or answer.via.value
     step = _step(decided, EventKind.RESPONSE_SUBMITTED, event_id, at, actor, data)
     return replace(step, before=head, response=response)
@@ -281,7 +313,8 @@ def cancel(head: Head, *, event_id: str, at: datetime, actor: str) -> Change:
     """Return the step that cancels a pending request; raises AlreadyResponded for an answered one."""
     require_pending(head)
     cancelled = replace(head, status=Status.CANCELLED, decided_at=at)
-    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, {}), before=head)
+    data = {"deployment_id": head.deployment_id}
+    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, data), before=head)
 
 
 def reassign(
@@ -295,16 +328,57 @@ def reassign(
     given = replace(
         head,
         assigned_to_email=email,
+        group_members=settings.people_of(email),
+        passed_on_by=None,
         assigned_by=AssignedBy.REASSIGNMENT,
         token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
     )
     data = {
         "assigned_to_email": email,
+        "people": list(given.group_members),
         "assigned_before": head.assigned_to_email,
         "reason": reason,
         "notify": settings.email_notifications,
+        "may_pass_on": settings.allow_delegation,
     }
     return replace(_step(given, EventKind.REQUEST_REASSIGNED, event_id, at, actor, data), before=head)
+
+
+def delegate(
+    head: Head, by: str, to: str, via: Channel, settings: DeploymentSettings, *, event_id: str, at: datetime
+) -> Change:
+    """Return the step by which one responder puts another in their place; the rest of a group stays as it is.
+
+    Raises AlreadyResponded or NotPending.
+    """
+    require_pending(head)
+    newcomers = settings.people_of(to)
+    if head.group_members:
+        staying = [person for person in head.group_members if not same_address(person, by)]
+        newcomers = tuple(one for one in newcomers or (to,) if not any(same_address(one, person) for person in staying))
+        assignee, members = head.assigned_to_email, (*staying, *newcomers)
+    else:
+        assignee, members = to, newcomers
+    given = replace(
+        head,
+        assigned_to_email=assignee,
+        group_members=members,
+        passed_on_by=by,
+        assigned_by=AssignedBy.REASSIGNMENT,
+        token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
+    )
+    data = {
+        "assigned_to_email": assignee,
+        "people": list(newcomers),
+        "assigned_before": head.assigned_to_email,
+        "reason": f"{by} passed it on to {to}",
+        "delegated_by": by,
+        "delegated_to": to,
+        "via": via.value,
+        "notify": settings.email_notifications,
+        "may_pass_on": settings.allow_delegation,
+    }
+    return replace(_step(given, EventKind.REQUEST_REASSIGNED, event_id, at, by, data), before=head)
 
 
 def note(
@@ -312,6 +386,13 @@ def note(
 ) -> Change:
     """Return a step that adds a fact to the chain without deciding anything; `changes` are members of the head."""
     return replace(_step(replace(head, **changes), kind, event_id, at, actor, data), before=head)
+
+
+def _others(head: Head, answer: Answer) -> list[str]:
+    """Return the group's people whom somebody was faster than; when the clock answers, nobody was."""
+    if answer.via is Channel.AUTO_RESPONSE:
+        return []
+    return [person for person in head.group_members if not same_address(person, answer.responder or "")]
 
 
 def require_pending(head: Head) -> None:

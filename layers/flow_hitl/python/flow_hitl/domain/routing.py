@@ -1,13 +1,14 @@
 """Who is asked: the spec's "Routing Rules"."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 from flow_hitl.domain.address import is_mail_address
+from flow_hitl.domain.conditions import FlowState, all_met, why_unmet
 from flow_hitl.domain.deployment import RoutingRule
 
 
@@ -23,12 +24,16 @@ class AssignedBy(StrEnum):
 
 @dataclass(frozen=True)
 class Assignment:
-    """The chosen responder, the step and rule that chose them, and why each earlier step did not."""
+    """The chosen responder, the step and rule that chose them, and why each earlier step did not.
+
+    `matched` is the rule itself, for its deadlines.
+    """
 
     email: str
     by: AssignedBy
     rule: str | None
     reasons: tuple[str, ...]
+    matched: RoutingRule | None = None
 
 
 @lru_cache(maxsize=4096)
@@ -52,31 +57,74 @@ def assign(
     rules: Sequence[RoutingRule],
     creator_email: str,
     requested_email: str | None = None,
+    refusal: Callable[[str], str | None] = lambda _assignee: None,
 ) -> Assignment:
     """Choose the responder: the request's own wish, else the first matching rule, else the deployment creator.
 
     Within the rule the spec's "Assignment Priority" holds: `assign_from_input`, then `assign_to_email`. A step that
-    yields no mail address falls through to the next and leaves its reason.
+    yields no mail address, or one that `refusal` gives a reason against, falls through to the next and leaves its
+    reason. What the request itself names is for the caller to check.
     """
     if requested_email is not None:
         return Assignment(requested_email, AssignedBy.REQUEST, None, ("the request names the responder",))
-    rule = next((rule for rule in rules if matches(rule.method_pattern, method_name)), None)
+    flow_state = FlowState(state)
+    rule = next((rule for rule in rules if _is_for(rule, method_name, flow_state)), None)
     reasons: list[str] = []
     if rule is None:
         reasons.append(f"no routing rule matches {method_name}")
     else:
-        reasons.append(f'rule "{rule.name}" matches {method_name} by {rule.method_pattern}')
-        for by, value, reason in _steps(rule, state):
-            reasons.append(reason)
-            if value is not None:
-                return Assignment(value, by, rule.name, tuple(reasons))
+        reasons.append(_why(rule, method_name))
+        for by, value, reason in _steps(rule, flow_state):
+            against = refusal(value) if value is not None else None
+            reasons.append(f"{reason}: {against}" if against else reason)
+            if value is not None and not against:
+                return Assignment(value, by, rule.name, tuple(reasons), rule)
     reasons.append("assigned to the deployment creator")
-    return Assignment(creator_email, AssignedBy.DEPLOYMENT_CREATOR, rule.name if rule else None, tuple(reasons))
+    by_creator = AssignedBy.DEPLOYMENT_CREATOR
+    return Assignment(creator_email, by_creator, rule.name if rule else None, tuple(reasons), rule)
 
 
-def _steps(rule: RoutingRule, state: Mapping[str, Any]) -> Iterator[tuple[AssignedBy, str | None, str]]:
+@dataclass(frozen=True)
+class Considered:
+    """What became of one rule when a request was routed."""
+
+    name: str
+    matched: bool
+    reason: str
+
+
+def consider(method_name: str, state: Mapping[str, Any], rules: Sequence[RoutingRule]) -> tuple[Considered, ...]:
+    """Return for each rule, in order, whether it is the one for a request, and why or why not."""
+    considered: list[Considered] = []
+    winner: str | None = None
+    flow_state = FlowState(state)
+    for rule in rules:
+        if winner is not None:
+            reason = f'the rule "{winner}" before it matches'
+        elif not matches(rule.method_pattern, method_name):
+            reason = f"{method_name} does not fit {rule.method_pattern}"
+        elif unmet := why_unmet(rule.conditions, flow_state):
+            reason = unmet
+        else:
+            winner, reason = rule.name, _why(rule, method_name)
+            considered.append(Considered(rule.name, True, reason))
+            continue
+        considered.append(Considered(rule.name, False, reason))
+    return tuple(considered)
+
+
+def _is_for(rule: RoutingRule, method_name: str, state: FlowState) -> bool:
+    return matches(rule.method_pattern, method_name) and (not rule.conditions or all_met(rule.conditions, state))
+
+
+def _why(rule: RoutingRule, method_name: str) -> str:
+    condition = " and its condition on the state" if rule.conditions else ""
+    return f'rule "{rule.name}" matches {method_name} by {rule.method_pattern}{condition}'
+
+
+def _steps(rule: RoutingRule, state: FlowState) -> Iterator[tuple[AssignedBy, str | None, str]]:
     if rule.assign_from_input:
-        found, value = _lookup(state, rule.assign_from_input)
+        found, value = state.at(rule.assign_from_input)
         by, path = AssignedBy.ASSIGN_FROM_INPUT, rule.assign_from_input
         if not found:
             yield by, None, f"assign_from_input: the state has no {path}"
@@ -86,18 +134,3 @@ def _steps(rule: RoutingRule, state: Mapping[str, Any]) -> Iterator[tuple[Assign
             yield by, None, f"assign_from_input: {path} in the state is no mail address"
     if rule.assign_to_email:
         yield AssignedBy.ASSIGN_TO_EMAIL, rule.assign_to_email, "assign_to_email of the rule"
-
-
-def _lookup(state: Mapping[str, Any], path: str) -> tuple[bool, Any]:
-    """Return whether the state holds a path, and its value; a key that itself contains the dots wins."""
-    if path in state:
-        return True, state[path]
-    value: Any = state
-    for part in path.split("."):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return False, None
-    return True, value

@@ -12,15 +12,20 @@ from typing import Any
 from flow_hitl.domain.access import Action, ProvenAddress, authorize
 from flow_hitl.domain.address import domain_of, same_address
 from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.delegation import delegated_to
+from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.errors import (
     AlreadyResponded,
+    DelegationOff,
     Forbidden,
     NotAnOption,
     NotFound,
     NotPending,
+    SelfApproval,
     TokenExpired,
     TokenInvalid,
     TooLarge,
+    ValidationFailed,
 )
 from flow_hitl.domain.inbound import (
     FAIL,
@@ -48,6 +53,7 @@ from flow_hitl.ports import (
     TakenAlready,
 )
 from flow_hitl.services.change_request import ChangeRequest
+from flow_hitl.services.delegate import Delegate, Delegation
 from flow_hitl.services.record_response import MAX_ANSWER_CHARS, RecordResponse, Submission
 from flow_hitl.signing import reply_address
 from flow_hitl.signing.keys import KeyRing
@@ -55,6 +61,7 @@ from flow_hitl.signing.reply_address import ReplyToken
 
 _MAX_BYTES = 10_000_000
 _QUOTED_CHARS = 200
+_NOT_ISSUED = "reply address not issued by us to the assignee"
 
 
 class Discarded(Exception):
@@ -83,6 +90,7 @@ class AcceptReply:
     parser: MailParser
     discards: DiscardLog
     record_response: RecordResponse
+    delegate: Delegate
     change_request: ChangeRequest
     keys: KeyRing
     clock: Clock
@@ -91,23 +99,22 @@ class AcceptReply:
     own_address: str
 
     def __call__(self, receipt: Receipt) -> str:
-        """Return what became of the mail: `decided`, `rejected: …` or `discarded: …`."""
+        """Return what became of the mail: `decided`, `delegated`, `rejected: …` or `discarded: …`."""
         try:
             token = self._token(receipt)
-            head = self._authorized_head(receipt, token)
+            head, responder = self._authorized_head(receipt, token)
             if head.decision_id == _decision_id(receipt):
                 return "decided"
             try:
                 mail = self._mail(receipt, head)
-                self._decide(receipt, mail, token, head)
+                return self._obey(receipt, mail, token, head, responder)
             except Rejected as rejected:
-                self._reject(receipt, head, rejected)
+                self._reject(receipt, head, responder, rejected)
                 return f"rejected: {rejected.reason}"
         except Discarded as discarded:
             at, details = self.clock.now(), {"verdicts": _verdicts(receipt)}
             self.discards.record(Discard(receipt.message_id, discarded.reason, at, discarded.request_id, details))
             return f"discarded: {discarded.reason}"
-        return "decided"
 
     def _token(self, receipt: Receipt) -> ReplyToken:
         tokens = set(filter(None, map(self._token_of, receipt.recipients)))
@@ -121,16 +128,24 @@ class AcceptReply:
     def _is_ours(self, address: str) -> bool:
         return domain_of(address) == self.inbound_domain.lower()
 
-    def _authorized_head(self, receipt: Receipt, token: ReplyToken) -> Head:
-        """Return the head of the token's request; expiry is judged later, because a genuine token's owner is told."""
+    def _authorized_head(self, receipt: Receipt, token: ReplyToken) -> tuple[Head, str]:
+        """Return the head of the token's request, and to whom of its responders the token was issued.
+
+        Expiry is judged later, because a genuine token's owner is told.
+        """
         try:
             head = self.requests.head(token.request_id)
-            reply_address.verify(self.keys, token, head.assigned_to_email, receipt.at)
-        except (NotFound, TokenInvalid):
-            raise Discarded("reply address not issued by us to the assignee") from None
-        except TokenExpired:
-            pass
-        return head
+        except NotFound:
+            raise Discarded(_NOT_ISSUED) from None
+        for responder in head.responders:
+            try:
+                reply_address.verify(self.keys, token, responder, receipt.at)
+            except TokenInvalid:
+                continue
+            except TokenExpired:
+                pass
+            return head, responder
+        raise Discarded(_NOT_ISSUED)
 
     def _mail(self, receipt: Receipt, head: Head) -> InboundMail:
         for name, verdict in (("virus", receipt.virus), ("spam", receipt.spam)):
@@ -149,23 +164,32 @@ class AcceptReply:
             raise Discarded("automatic: our own mail", head.request_id)
         return mail
 
-    def _decide(self, receipt: Receipt, mail: InboundMail, token: ReplyToken, head: Head) -> None:
+    def _obey(self, receipt: Receipt, mail: InboundMail, token: ReplyToken, head: Head, responder: str) -> str:
+        """Answer the request, or pass it on, as a mail says whose sender is proven; return which."""
         claimed = single_mailbox(mail.from_headers)
         deployment = self.deployments.load(head.deployment_id)
         verdict = judge_sender(receipt, mail, deployment.settings.require_dmarc_pass)
         if isinstance(verdict, Disproven | Unproven):
             raise Rejected(RejectionReason.SENDER_UNPROVEN, why=verdict.reason, claimed_sender=claimed)
         sender = ProvenAddress(verdict.address, deployment.known_as(verdict.address))
+        answer = self.parser.answer_text(mail)
+        delegate_to = delegated_to(answer, head.emit_options)
         try:
-            authorize(sender, Action.RESPOND, head)
-            reply_address.verify(self.keys, token, head.assigned_to_email, receipt.at)
+            authorize(sender, Action.RESPOND if delegate_to is None else Action.DELEGATE, head)
+            if not sender.is_known_as(responder):
+                raise Forbidden("This reply address was issued to somebody else of the group.")
+            reply_address.verify(self.keys, token, responder, receipt.at)
+        except SelfApproval:
+            raise Rejected(RejectionReason.SELF_APPROVAL) from None
         except Forbidden:
             raise Rejected(RejectionReason.SENDER_MISMATCH, claimed_sender=verdict.address) from None
         except TokenExpired:
             raise Rejected(RejectionReason.EXPIRED, renewed_days=deployment.settings.reply_token_days) from None
-        answer = self.parser.answer_text(mail)
         if not split_answer(answer)[0]:
             raise Rejected(RejectionReason.NO_ANSWER_FOUND)
+        if delegate_to is not None:
+            self._pass_on(receipt, deployment, head, Delegation(sender, responder, delegate_to, Channel.EMAIL))
+            return "delegated"
         submission = Submission(
             request_id=head.request_id,
             actor=sender,
@@ -173,7 +197,7 @@ class AcceptReply:
             decision_id=_decision_id(receipt),
             # What is longer stays in the mail bucket; a mail of megabytes must not stop the flow.
             text=answer[:MAX_ANSWER_CHARS],
-            responder=head.assigned_to_email,
+            responder=responder,
             responder_verified=True,
         )
         try:
@@ -185,12 +209,30 @@ class AcceptReply:
         except NotAnOption:
             first_line, _ = split_answer(answer)
             raise Rejected(RejectionReason.NOT_AN_OPTION, quoted=first_line[:_QUOTED_CHARS]) from None
+        return "decided"
 
-    def _reject(self, receipt: Receipt, head: Head, rejected: Rejected) -> None:
+    def _pass_on(self, receipt: Receipt, deployment: Deployment, head: Head, delegation: Delegation) -> None:
+        quoted = f"delegate: {delegation.to}"[:_QUOTED_CHARS]
+        try:
+            self.delegate(deployment, head.request_id, delegation, once=f"mail/{receipt.message_id}")
+        except TakenAlready:
+            return
+        except AlreadyResponded:
+            raise Rejected(RejectionReason.ALREADY_RESPONDED) from None
+        except NotPending:
+            raise Rejected(RejectionReason.CANCELLED) from None
+        except DelegationOff:
+            raise Rejected(RejectionReason.DELEGATION_OFF, quoted=quoted) from None
+        except ValidationFailed as refused:
+            why = refused.errors[0].message
+            raise Rejected(RejectionReason.DELEGATION_REFUSED, quoted=quoted, why=why) from None
+
+    def _reject(self, receipt: Receipt, head: Head, responder: str, rejected: Rejected) -> None:
         data: Mapping[str, Any] = {
             "reason": rejected.reason.value,
             "mail": receipt.message_id,
             "assigned_to_email": head.assigned_to_email,
+            "responder": responder,
             "verdicts": _verdicts(receipt),
             **rejected.data,
         }

@@ -1,10 +1,12 @@
 """The addresses at which one request takes answers: the reply address, the review link, the callback URL."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flow_hitl.domain.request import Head
 from flow_hitl.signing import reply_address, web_tokens
 from flow_hitl.signing.keys import KeyRing
+from flow_hitl.signing.web_tokens import WebhookName
 
 
 @dataclass(frozen=True)
@@ -15,13 +17,18 @@ class AnswerAddresses:
     base_url: str
     inbound_domain: str
 
-    def reply_to(self, head: Head) -> str:
-        token = reply_address.sign(self.keys, head.request_id, head.assigned_to_email, head.token_expires_at)
+    def reply_to(self, head: Head, responder: str) -> str:
+        token = reply_address.sign(self.keys, head.request_id, responder, head.token_expires_at)
         return f"{token}@{self.inbound_domain}"
 
-    def review_url(self, head: Head) -> str:
-        token = web_tokens.sign_review_link(self.keys, head.request_id, head.assigned_to_email, head.token_expires_at)
+    def review_url(self, head: Head, responder: str) -> str:
+        token = web_tokens.sign_review_link(self.keys, head.request_id, responder, head.token_expires_at)
         return f"{self.base_url}/review/{token}"
 
-    def callback_url(self, request_id: str) -> str:
-        return f"{self.base_url}/v1/callbacks/{web_tokens.sign_callback(self.keys, request_id)}"
+    def callback_url(self, request_id: str, webhook: WebhookName | None = None) -> str:
+        """Return the URL at which a program answers: the flow's own, or one that lives as long as the webhook."""
+        return f"{self.base_url}/v1/callbacks/{web_tokens.sign_callback(self.keys, request_id, webhook)}"
+
+    def content_url(self, request_id: str, webhook: WebhookName, until: datetime) -> str:
+        """Return the URL at which a webhook's receiver reads what was too large to send."""
+        return f"{self.base_url}/v1/contents/{web_tokens.sign_content_link(self.keys, request_id, webhook, until)}"

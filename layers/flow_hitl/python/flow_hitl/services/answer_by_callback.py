@@ -7,9 +7,10 @@ from pydantic import Field
 
 from flow_hitl.domain.access import CallbackHolder
 from flow_hitl.domain.request import Channel, Request
-from flow_hitl.ports import Ids
+from flow_hitl.ports import Ids, WebhookStore
 from flow_hitl.services.documents import Document
 from flow_hitl.services.record_response import RecordResponse, Submission
+from flow_hitl.services.show_content import require_webhook
 from flow_hitl.signing import web_tokens
 from flow_hitl.signing.keys import KeyRing
 
@@ -26,16 +27,20 @@ class CallbackAnswer(Document):
 @dataclass(frozen=True)
 class AnswerByCallback:
     record_response: RecordResponse
+    webhooks: WebhookStore
     keys: KeyRing
     ids: Ids
 
     def __call__(self, token: str, answer: CallbackAnswer) -> Request:
         """Return the decided request; raises TokenInvalid and what `RecordResponse` raises."""
-        request_id = web_tokens.read_callback(self.keys, token)
+        link = web_tokens.read_callback(self.keys, token)
+        if link.webhook is not None:
+            require_webhook(self.webhooks, link.webhook)
+        request_id = link.request_id
         return self.record_response(
             Submission(
                 request_id=request_id,
-                actor=CallbackHolder(request_id),
+                actor=CallbackHolder(request_id, answer.responder),
                 via=Channel.API,
                 decision_id=f"callback/{self.ids.event_id()}",
                 text=answer.feedback,

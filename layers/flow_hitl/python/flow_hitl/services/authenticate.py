@@ -3,13 +3,15 @@
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from flow_hitl.domain.access import KeyHolder
 from flow_hitl.domain.errors import NotFound, Unauthorized
-from flow_hitl.ports import Clock, DeploymentStore
+from flow_hitl.ports import Clock, DeploymentStore, KeyUses
 
 _KEY = re.compile(r"hitl_([0-9]{1,15})_([a-z0-9]{1,32})_([A-Za-z0-9_-]{20,100})")
+_NOTED_EVERY = timedelta(hours=1)
 
 
 def secret_digest(secret: str) -> str:
@@ -19,10 +21,15 @@ def secret_digest(secret: str) -> str:
 
 @dataclass(frozen=True)
 class Authenticate:
-    """Prove an `Authorization: Bearer hitl_…` header with one read, the deployment's configuration."""
+    """Prove an `Authorization: Bearer hitl_…` header with one read, the deployment's configuration.
+
+    That a key was used is written down once an hour by each process, so that a call normally costs no write for it.
+    """
 
     deployments: DeploymentStore
+    uses: KeyUses
     clock: Clock
+    noted: dict[str, datetime] = field(default_factory=dict)
 
     def __call__(self, authorization: str | None) -> KeyHolder:
         """Return the key's holder; raises Unauthorized for a key that is missing, unknown, revoked or expired."""
@@ -36,9 +43,18 @@ class Authenticate:
             deployment = self.deployments.load(int(deployment_id))
         except NotFound:
             raise unknown from None
-        key = deployment.api_keys.get(key_id)
+        key, now = deployment.api_keys.get(key_id), self.clock.now()
         if key is None or not hmac.compare_digest(key.secret_sha256, secret_digest(secret)):
             raise unknown
-        if key.expires_at is not None and self.clock.now() >= key.expires_at:
+        if key.expires_at is not None and now >= key.expires_at:
             raise unknown
-        return KeyHolder(deployment, key)
+        holder = KeyHolder(deployment, key)
+        self._note_use(holder, now)
+        return holder
+
+    def _note_use(self, holder: KeyHolder, now: datetime) -> None:
+        deployment_id, key_id = holder.deployment.deployment_id, holder.key.key_id
+        name = f"{deployment_id}/{key_id}"
+        if name not in self.noted or now - self.noted[name] >= _NOTED_EVERY:
+            self.uses.record(deployment_id, key_id, now)
+            self.noted[name] = now

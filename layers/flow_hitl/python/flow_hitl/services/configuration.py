@@ -1,30 +1,65 @@
 """Settings and routing rules as JSON documents, by the contract's names: read whole, or refused field by field."""
 
-import json
+import math
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from flow_hitl.domain.deployment import AutoResponseSetting, DeploymentSettings, FreeText, RoutingRule
+from flow_hitl.domain.address import is_mail_address
+from flow_hitl.domain.audit import canonical_json
+from flow_hitl.domain.conditions import Condition
+from flow_hitl.domain.deployment import (
+    GROUP_PREFIX,
+    AutoResponseSetting,
+    DeploymentSettings,
+    FreeText,
+    Group,
+    Reminder,
+    RoutingRule,
+)
 from flow_hitl.domain.errors import FieldError
-from flow_hitl.services.documents import Document, MailAddress, Minutes, Name, parse_document, refuse
+from flow_hitl.services.documents import Assignee, Document, MailAddress, Minutes, Name, parse_document, pointer, refuse
 
 _DEFAULTS = DeploymentSettings()
-# The contract has these already; until they do something, nobody may believe that they are switched on.
-_LATER: dict[str, JsonValue] = {"reminders": [], "forbid_self_approval": False, "allowed_assignee_domains": []}
 _MAX_RULES = 1000
+_MAX_REMINDERS = 10
+_MAX_DOMAINS = 100
+_MAX_CONDITIONS = 10
+_MAX_OPERANDS = 100
+_MAX_OPERAND_CHARS = 256
+# An audit event holds the document before and after a change, and DynamoDB 400 KB in an item.
+_MAX_BYTES = 180_000
+_STATE_PREFIX = "state."
+_MAX_GROUPS = 100
+# The people of a group stand in each of its requests, which are to stay small.
+_MAX_GROUP_MEMBERS = 50
 
 
-def _later(name: str) -> AfterValidator:
-    default = _LATER[name]
-
-    def check(value: JsonValue) -> JsonValue:
-        if type(value) is not type(default) or value != default:
-            raise ValueError(f"does not work yet in this version; leave it out or at {json.dumps(default)}")
+def _scalar(value: JsonValue) -> JsonValue:
+    if value is None or isinstance(value, bool):
         return value
+    return _ordered(value)
 
-    return AfterValidator(check)
+
+def _ordered(value: JsonValue) -> JsonValue:
+    """Return a number or text; NaN and the infinities are no JSON, whatever the parser takes for it."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    if isinstance(value, str) and len(value) <= _MAX_OPERAND_CHARS:
+        return value
+    raise ValueError(f"must be a number or a text of up to {_MAX_OPERAND_CHARS} characters")
+
+
+def _domain(value: str) -> str:
+    if not is_mail_address(f"anybody@{value}"):
+        raise ValueError("must be a domain, for example company.com")
+    return value.lower()
+
+
+_Domain = Annotated[str, AfterValidator(_domain)]
+_Scalar = Annotated[JsonValue, AfterValidator(_scalar)]
+_Ordered = Annotated[JsonValue, AfterValidator(_ordered)]
 
 
 class _AutoResponse(Document):
@@ -33,31 +68,61 @@ class _AutoResponse(Document):
     default_outcome: Name | None = _DEFAULTS.auto_response.default_outcome
 
 
+class _Reminder(Document):
+    minutes_before_timeout: Minutes | None = None
+    share_of_sla: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+class _Group(Document):
+    name: Name | None = None
+    address: MailAddress | None = None
+    members: Annotated[list[MailAddress], Field(min_length=1, max_length=_MAX_GROUP_MEMBERS)]
+
+
 class _Settings(Document):
     email_notifications: bool = _DEFAULTS.email_notifications
     sla_target_minutes: Minutes | None = _DEFAULTS.sla_target_minutes
     auto_response: _AutoResponse = _AutoResponse()
     reply_token_days: Annotated[int, Field(ge=1, le=365)] = _DEFAULTS.reply_token_days
     free_text: FreeText = _DEFAULTS.free_text
-    reminders: Annotated[JsonValue, _later("reminders")] = []
+    reminders: Annotated[list[_Reminder], Field(max_length=_MAX_REMINDERS)] = []
     require_dmarc_pass: bool = _DEFAULTS.require_dmarc_pass
-    forbid_self_approval: Annotated[JsonValue, _later("forbid_self_approval")] = False
-    allowed_assignee_domains: Annotated[JsonValue, _later("allowed_assignee_domains")] = []
+    forbid_self_approval: bool = _DEFAULTS.forbid_self_approval
+    allowed_assignee_domains: Annotated[list[_Domain], Field(max_length=_MAX_DOMAINS)] = []
+    groups: Annotated[list[_Group], Field(max_length=_MAX_GROUPS)] = []
+    allow_delegation: bool = _DEFAULTS.allow_delegation
+    # What an answer to PUT says beside the document; whoever sends it back means nothing by it.
+    warnings: list[str] = []
+
+
+class _Tests(Document):
+    eq: _Scalar = None
+    ne: _Scalar = None
+    gt: _Ordered = 0
+    gte: _Ordered = 0
+    lt: _Ordered = 0
+    lte: _Ordered = 0
+    among: Annotated[list[_Scalar], Field(min_length=1, max_length=_MAX_OPERANDS, alias="in")] = []
+    exists: bool = True
 
 
 class _Match(Document):
     method_name: Name
+    condition: Annotated[dict[Name, _Tests], Field(max_length=_MAX_CONDITIONS)] = {}
 
 
 class _Rule(Document):
     name: Name
     match: _Match
-    assign_to_email: MailAddress | None = None
+    assign_to_email: Assignee | None = None
     assign_from_input: Name | None = None
+    sla_target_minutes: Minutes | None = None
+    auto_response: _AutoResponse | None = None
 
 
 class _Rules(Document):
     rules: Annotated[list[_Rule], Field(max_length=_MAX_RULES)]
+    warnings: list[str] = []
 
 
 def parse_settings(text: str | bytes) -> DeploymentSettings:
@@ -66,40 +131,44 @@ def parse_settings(text: str | bytes) -> DeploymentSettings:
     Raises MalformedJson, or ValidationFailed that names each wrong field.
     """
     document = parse_document(_Settings, text)
-    auto = document.auto_response
-    if auto.enabled:
-        refuse(
-            FieldError(f"/auto_response/{name}", "must be set when auto_response is enabled")
-            for name in ("timeout_minutes", "default_outcome")
-            if getattr(auto, name) is None
-        )
-    return DeploymentSettings(
+    refuse(
+        [
+            *_auto_response_errors(document.auto_response, ""),
+            *_reminder_errors(document.reminders),
+            *_group_errors(document.groups),
+        ]
+    )
+    settings = DeploymentSettings(
         email_notifications=document.email_notifications,
         sla_target_minutes=document.sla_target_minutes,
-        auto_response=AutoResponseSetting(auto.enabled, auto.timeout_minutes, auto.default_outcome),
+        auto_response=_auto_response(document.auto_response),
         reply_token_days=document.reply_token_days,
         free_text=document.free_text,
+        reminders=tuple(Reminder(one.minutes_before_timeout, one.share_of_sla) for one in document.reminders),
         require_dmarc_pass=document.require_dmarc_pass,
+        forbid_self_approval=document.forbid_self_approval,
+        allowed_assignee_domains=tuple(dict.fromkeys(document.allowed_assignee_domains)),
+        groups=tuple(Group(tuple(one.members), one.name, one.address) for one in document.groups),
+        allow_delegation=document.allow_delegation,
     )
+    _require_room("", settings_to_dict(settings))
+    return settings
 
 
 def settings_to_dict(settings: DeploymentSettings) -> dict[str, Any]:
     """Return the contract's whole settings document, which `parse_settings` reads back."""
-    auto = settings.auto_response
     return {
         "email_notifications": settings.email_notifications,
         "sla_target_minutes": settings.sla_target_minutes,
-        "auto_response": {
-            "enabled": auto.enabled,
-            "timeout_minutes": auto.timeout_minutes,
-            "default_outcome": auto.default_outcome,
-        },
+        "auto_response": _auto_response_dict(settings.auto_response),
         "reply_token_days": settings.reply_token_days,
         "free_text": settings.free_text.value,
-        "reminders": _LATER["reminders"],
+        "reminders": [_reminder_dict(reminder) for reminder in settings.reminders],
         "require_dmarc_pass": settings.require_dmarc_pass,
-        "forbid_self_approval": _LATER["forbid_self_approval"],
-        "allowed_assignee_domains": _LATER["allowed_assignee_domains"],
+        "forbid_self_approval": settings.forbid_self_approval,
+        "allowed_assignee_domains": list(settings.allowed_assignee_domains),
+        "groups": [_group_dict(group) for group in settings.groups],
+        "allow_delegation": settings.allow_delegation,
     }
 
 
@@ -108,26 +177,111 @@ def parse_rules(text: str | bytes) -> tuple[RoutingRule, ...]:
 
     Raises MalformedJson, or ValidationFailed that names each wrong field.
     """
-    rules = parse_document(_Rules, text).rules
-    refuse(_rule_errors(rules))
-    return tuple(
-        RoutingRule(rule.name, rule.match.method_name, rule.assign_to_email, rule.assign_from_input) for rule in rules
+    documents = parse_document(_Rules, text).rules
+    refuse(_rule_errors(documents))
+    rules = tuple(
+        RoutingRule(
+            name=one.name,
+            method_pattern=one.match.method_name,
+            assign_to_email=one.assign_to_email,
+            assign_from_input=one.assign_from_input,
+            conditions=tuple(
+                Condition(path.removeprefix(_STATE_PREFIX), tests.model_dump(by_alias=True, exclude_unset=True))
+                for path, tests in one.match.condition.items()
+            ),
+            sla_target_minutes=one.sla_target_minutes,
+            auto_response=_auto_response(one.auto_response) if one.auto_response else None,
+        )
+        for one in documents
     )
+    _require_room("/rules", rules_to_dict(rules))
+    return rules
 
 
 def rules_to_dict(rules: Sequence[RoutingRule]) -> dict[str, Any]:
-    """Return the contract's document of routing rules, which `parse_rules` reads back."""
-    return {
-        "rules": [
-            {
-                "name": rule.name,
-                "match": {"method_name": rule.method_pattern},
-                "assign_to_email": rule.assign_to_email,
-                "assign_from_input": rule.assign_from_input,
-            }
-            for rule in rules
-        ]
+    """Return the contract's document of routing rules, which `parse_rules` reads back.
+
+    What goes beyond the spec's rule, its condition and deadlines, is there where it is set.
+    """
+    return {"rules": [_rule_dict(rule) for rule in rules]}
+
+
+def _rule_dict(rule: RoutingRule) -> dict[str, Any]:
+    match: dict[str, Any] = {"method_name": rule.method_pattern}
+    if rule.conditions:
+        match["condition"] = {f"{_STATE_PREFIX}{one.path}": dict(one.tests) for one in rule.conditions}
+    document: dict[str, Any] = {
+        "name": rule.name,
+        "match": match,
+        "assign_to_email": rule.assign_to_email,
+        "assign_from_input": rule.assign_from_input,
     }
+    if rule.sla_target_minutes is not None:
+        document["sla_target_minutes"] = rule.sla_target_minutes
+    if rule.auto_response is not None:
+        document["auto_response"] = _auto_response_dict(rule.auto_response)
+    return document
+
+
+def _auto_response(document: _AutoResponse) -> AutoResponseSetting:
+    return AutoResponseSetting(document.enabled, document.timeout_minutes, document.default_outcome)
+
+
+def _auto_response_dict(setting: AutoResponseSetting) -> dict[str, Any]:
+    return {
+        "enabled": setting.enabled,
+        "timeout_minutes": setting.timeout_minutes,
+        "default_outcome": setting.default_outcome,
+    }
+
+
+def _require_room(field: str, document: Any) -> None:
+    """Refuse a document that its audit event could not hold twice, as it was and as it is."""
+    size = len(canonical_json(document).encode())
+    if size > _MAX_BYTES:
+        refuse([FieldError(field, f"takes {size:,} bytes as JSON, and {_MAX_BYTES:,} can be kept; make it shorter")])
+
+
+def _auto_response_errors(document: _AutoResponse, within: str) -> Iterator[FieldError]:
+    for name in ("timeout_minutes", "default_outcome"):
+        if document.enabled and getattr(document, name) is None:
+            yield FieldError(f"{within}/auto_response/{name}", "must be set when auto_response is enabled")
+
+
+def _reminder_dict(reminder: Reminder) -> dict[str, Any]:
+    if reminder.share_of_sla is not None:
+        return {"share_of_sla": reminder.share_of_sla}
+    return {"minutes_before_timeout": reminder.minutes_before_timeout}
+
+
+def _group_dict(group: Group) -> dict[str, Any]:
+    named = {"name": group.name, "address": group.address}
+    return {**{name: value for name, value in named.items() if value is not None}, "members": list(group.members)}
+
+
+def _reminder_errors(reminders: Sequence[_Reminder]) -> Iterator[FieldError]:
+    for number, one in enumerate(reminders):
+        if (one.minutes_before_timeout is None) == (one.share_of_sla is None):
+            yield FieldError(f"/reminders/{number}", "must have one of minutes_before_timeout and share_of_sla")
+
+
+def _group_errors(groups: Sequence[_Group]) -> Iterator[FieldError]:
+    first_with: dict[str, int] = {}
+    for number, group in enumerate(groups):
+        if group.name is None and group.address is None:
+            yield FieldError(f"/groups/{number}", "must have a name, the address of a shared mailbox, or both")
+        for field, named in (("name", group.name), ("address", group.address and group.address.lower())):
+            first = first_with.setdefault(f"{field} {named}", number) if named else number
+            if first != number:
+                yield FieldError(f"/groups/{number}/{field}", f"stands in /groups/{first} already")
+        if group.name is not None and group.name.startswith(GROUP_PREFIX):
+            yield FieldError(f"/groups/{number}/name", f"must be the name alone, without {GROUP_PREFIX}")
+        people = [member.lower() for member in group.members]
+        for place, member in enumerate(people):
+            if member in people[:place]:
+                yield FieldError(f"/groups/{number}/members/{place}", "stands in the group already")
+            if group.address is not None and member == group.address.lower():
+                yield FieldError(f"/groups/{number}/members/{place}", "is the shared mailbox; list its people")
 
 
 def _rule_errors(rules: Sequence[_Rule]) -> Iterator[FieldError]:
@@ -138,3 +292,11 @@ def _rule_errors(rules: Sequence[_Rule]) -> Iterator[FieldError]:
         first = first_with.setdefault(rule.name, number)
         if first != number:
             yield FieldError(f"/rules/{number}/name", f"is the name of /rules/{first} already")
+        if rule.auto_response is not None:
+            yield from _auto_response_errors(rule.auto_response, f"/rules/{number}")
+        for path, tests in rule.match.condition.items():
+            where = pointer(("rules", number, "match", "condition", path))
+            if not path.removeprefix(_STATE_PREFIX).strip() or not path.startswith(_STATE_PREFIX):
+                yield FieldError(where, f"must be a path of the state, for example {_STATE_PREFIX}amount")
+            if not tests.model_fields_set:
+                yield FieldError(where, 'must have an operator, for example {"gt": 10000}')

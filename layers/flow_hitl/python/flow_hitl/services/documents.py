@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from flow_hitl.domain.address import is_mail_address
+from flow_hitl.domain.deployment import GROUP_PREFIX
 from flow_hitl.domain.errors import FieldError, MalformedJson, ValidationFailed
 from flow_hitl.domain.matching import split_answer
 
@@ -27,6 +28,15 @@ def _mail_address(value: str) -> str:
     return value
 
 
+def _assignee(value: str) -> str:
+    name = value.removeprefix(GROUP_PREFIX)
+    if name != value and split_answer(name)[0]:
+        return value
+    if not is_mail_address(value):
+        raise ValueError("must be one plain mail address, for example alice@example.com, or group:<name>")
+    return value
+
+
 def _not_blank(value: str) -> str:
     if not split_answer(value)[0]:
         raise ValueError("must not be blank")
@@ -36,6 +46,7 @@ def _not_blank(value: str) -> str:
 NotBlank = AfterValidator(_not_blank)
 Name = Annotated[str, Field(min_length=1, max_length=256), NotBlank]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
+Assignee = Annotated[str, Field(max_length=256), AfterValidator(_assignee)]
 Minutes = Annotated[int, Field(ge=1, le=_YEAR_OF_MINUTES)]
 
 
@@ -53,7 +64,7 @@ def parse_document(model: type[_Model], text: str | bytes) -> _Model:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         if found[0]["type"] == "json_invalid":
             raise MalformedJson(f"This is no JSON in UTF-8: {found[0]['msg']}.") from None
-        refuse(FieldError(_pointer(one["loc"]), _message(one["type"], one["msg"])) for one in found)
+        refuse(FieldError(pointer(one["loc"]), _message(one["type"], one["msg"])) for one in found)
         raise
 
 
@@ -68,5 +79,6 @@ def _message(kind: str, message: str) -> str:
     return _PLAIN_MESSAGES.get(kind, message.removeprefix("Value error, "))
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
+def pointer(location: tuple[int | str, ...]) -> str:
+    """Return the JSON pointer (RFC 6901) of a place in a document."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

@@ -1,4 +1,4 @@
-"""What an operator does to deployments: create them, issue and revoke keys, set settings and routing rules."""
+"""What is done to deployments, by API and by the operator: create them, set settings, rules, members and API keys."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flow_hitl.domain.address import same_address
+from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.deployment import ApiKey, Deployment, DeploymentSettings, Member, Permission, RoutingRule
-from flow_hitl.domain.errors import NotFound
-from flow_hitl.ports import Clock, DeploymentStore
+from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
+from flow_hitl.ports import Clock, DeploymentStore, KeyUses
+from flow_hitl.services.access_documents import api_key_to_dict, member_to_dict
 from flow_hitl.services.authenticate import secret_digest
+from flow_hitl.services.configuration import rules_to_dict, settings_to_dict
+from flow_hitl.services.configure import OPERATOR, ChangeConfiguration, Configured
+from flow_hitl.services.etags import require_match
 from flow_hitl.signing.keys import KeyRing, resume_signing_secret
+
+_MAX_KEYS = 100
+_MAX_MEMBERS = 500
 
 
 @dataclass(frozen=True)
@@ -23,13 +31,15 @@ class IssuedKey:
 
 @dataclass(frozen=True)
 class ManageDeployments:
-    """Every change reads the deployment, changes one thing and writes it back if nobody else has in between."""
+    """Every change is one transaction with an event in the deployment's chain; `actor` is who the event names."""
 
     deployments: DeploymentStore
+    change_configuration: ChangeConfiguration
+    uses: KeyUses
     keys: KeyRing
     clock: Clock
 
-    def create(self, *, name: str, creator_email: str, organization_id: int) -> Deployment:
+    def create(self, *, name: str, creator_email: str, organization_id: int, actor: str = OPERATOR) -> Deployment:
         deployment = Deployment(
             deployment_id=self.deployments.next_id(),
             name=name,
@@ -41,8 +51,8 @@ class ManageDeployments:
             resume_key_id=self.keys.active_id(),
             version=1,
         )
-        self.deployments.save(deployment, expected_version=None)
-        return deployment
+        facts = {"name": name, "creator_email": creator_email, "organization_id": organization_id}
+        return self.change_configuration.create(deployment, actor, facts)
 
     def list(self) -> Sequence[Deployment]:
         return [self.deployments.load(deployment_id) for deployment_id in self.deployments.list_ids()]
@@ -50,44 +60,108 @@ class ManageDeployments:
     def show(self, deployment_id: int) -> Deployment:
         return self.deployments.load(deployment_id)
 
+    def set_settings(
+        self,
+        deployment_id: int,
+        settings: DeploymentSettings,
+        *,
+        if_match: str | None = None,
+        actor: str = OPERATOR,
+    ) -> Deployment:
+        """Replace the settings; raises PreconditionFailed if they are no longer those that `if_match` names."""
+
+        def step(found: Deployment) -> Configured | None:
+            before, after = settings_to_dict(found.settings), settings_to_dict(settings)
+            require_match(if_match, before)
+            return Configured(replace(found, settings=settings), before, after) if after != before else None
+
+        return self.change_configuration(deployment_id, EventKind.SETTINGS_CHANGED, actor, step)
+
+    def set_rules(
+        self,
+        deployment_id: int,
+        rules: Sequence[RoutingRule],
+        *,
+        if_match: str | None = None,
+        actor: str = OPERATOR,
+    ) -> Deployment:
+        """Replace all routing rules; raises PreconditionFailed if they are no longer those that `if_match` names."""
+
+        def step(found: Deployment) -> Configured | None:
+            before, after = rules_to_dict(found.rules), rules_to_dict(rules)
+            require_match(if_match, before)
+            return Configured(replace(found, rules=tuple(rules)), before, after) if after != before else None
+
+        return self.change_configuration(deployment_id, EventKind.ROUTING_RULES_CHANGED, actor, step)
+
+    def set_member(self, deployment_id: int, member: Member, *, actor: str = OPERATOR) -> Deployment:
+        """Add a member, or replace the one of the same address."""
+
+        def step(found: Deployment) -> Configured | None:
+            old = next((one for one in found.members if same_address(one.email, member.email)), None)
+            if old == member:
+                return None
+            others = tuple(one for one in found.members if one is not old)
+            if len(others) >= _MAX_MEMBERS:
+                raise ValidationFailed([FieldError("", f"a deployment may have {_MAX_MEMBERS} members at most")])
+            before = member_to_dict(old) if old else None
+            return Configured(replace(found, members=(*others, member)), before, member_to_dict(member))
+
+        return self.change_configuration(deployment_id, EventKind.MEMBER_SET, actor, step)
+
+    def remove_member(self, deployment_id: int, email: str, *, actor: str = OPERATOR) -> Deployment:
+        """Remove a member; raises NotFound."""
+
+        def step(found: Deployment) -> Configured:
+            old = member_of(found, email)
+            others = tuple(one for one in found.members if one is not old)
+            return Configured(replace(found, members=others), member_to_dict(old), None)
+
+        return self.change_configuration(deployment_id, EventKind.MEMBER_REMOVED, actor, step)
+
     def issue_key(
-        self, deployment_id: int, *, name: str, permissions: frozenset[Permission], expires_at: datetime | None = None
+        self,
+        deployment_id: int,
+        *,
+        name: str,
+        permissions: frozenset[Permission],
+        expires_at: datetime | None = None,
+        actor: str = OPERATOR,
     ) -> IssuedKey:
-        """Add an API key and return it with its text `hitl_<deployment>_<key id>_<secret>`."""
+        """Add an API key and return it with its text `hitl_<deployment>_<key id>_<secret>`.
+
+        Raises ValidationFailed for a time that is not in the future, or if there are too many keys.
+        """
+        now = self.clock.now()
+        if expires_at is not None and expires_at <= now:
+            raise ValidationFailed([FieldError("/expires_at", "must be in the future")])
         secret, key_id = secrets.token_urlsafe(32), secrets.token_hex(4)
-        api_key = ApiKey(key_id, name, secret_digest(secret), permissions, self.clock.now(), expires_at)
-        deployment = self.deployments.load(deployment_id)
-        self._save(deployment, api_keys={**deployment.api_keys, key_id: api_key})
+        api_key = ApiKey(key_id, name, secret_digest(secret), permissions, now, expires_at)
+
+        def step(found: Deployment) -> Configured:
+            if len(found.api_keys) >= _MAX_KEYS:
+                raise ValidationFailed([FieldError("", f"there are {_MAX_KEYS} API keys already; delete one first")])
+            changed = replace(found, api_keys={**found.api_keys, key_id: api_key})
+            return Configured(changed, None, api_key_to_dict(api_key))
+
+        self.change_configuration(deployment_id, EventKind.API_KEY_ISSUED, actor, step)
         return IssuedKey(api_key, f"hitl_{deployment_id}_{key_id}_{secret}")
 
-    def revoke_key(self, deployment_id: int, key_id: str) -> ApiKey:
-        """Remove an API key, from the next request on; raises NotFound."""
-        deployment = self.deployments.load(deployment_id)
-        remaining: Mapping[str, ApiKey] = {kid: key for kid, key in deployment.api_keys.items() if kid != key_id}
-        if key_id not in deployment.api_keys:
-            raise NotFound(f"Deployment {deployment_id} has no API key {key_id}.")
-        self._save(deployment, api_keys=remaining)
-        return deployment.api_keys[key_id]
+    def revoke_key(self, deployment_id: int, key_id: str, *, actor: str = OPERATOR) -> ApiKey:
+        """Remove an API key, from the next request on, and return it; raises NotFound."""
+        revoked: dict[str, ApiKey] = {}
 
-    def set_settings(self, deployment_id: int, settings: DeploymentSettings) -> Deployment:
-        return self._save(self.deployments.load(deployment_id), settings=settings)
+        def step(found: Deployment) -> Configured:
+            revoked[key_id] = key_of(found, key_id)
+            remaining = {kid: key for kid, key in found.api_keys.items() if kid != key_id}
+            return Configured(replace(found, api_keys=remaining), api_key_to_dict(revoked[key_id]), None)
 
-    def set_rules(self, deployment_id: int, rules: Sequence[RoutingRule]) -> Deployment:
-        return self._save(self.deployments.load(deployment_id), rules=tuple(rules))
+        self.change_configuration(deployment_id, EventKind.API_KEY_REVOKED, actor, step)
+        return revoked[key_id]
 
-    def set_member(self, deployment_id: int, member: Member) -> Deployment:
-        """Add a member, or replace the one of the same address."""
-        deployment = self.deployments.load(deployment_id)
-        others = tuple(one for one in deployment.members if not same_address(one.email, member.email))
-        return self._save(deployment, members=(*others, member))
-
-    def remove_member(self, deployment_id: int, email: str) -> Deployment:
-        """Remove a member; raises NotFound."""
-        deployment = self.deployments.load(deployment_id)
-        others = tuple(one for one in deployment.members if not same_address(one.email, email))
-        if len(others) == len(deployment.members):
-            raise NotFound(f"Deployment {deployment_id} has no member {email}.")
-        return self._save(deployment, members=others)
+    def last_uses(self, deployment_id: int) -> Mapping[str, datetime]:
+        """Return when each API key was used last, to the hour, by key id; those never used are missing."""
+        return self.uses.last(deployment_id)
 
     def resume_secret(self, deployment_id: int) -> str:
         """Return the secret with which the deployment's resumptions are signed."""
@@ -97,7 +171,18 @@ class ManageDeployments:
             raise NotFound(f"The signing key {deployment.resume_key_id} is not in the key ring.")
         return resume_signing_secret(key, deployment_id)
 
-    def _save(self, deployment: Deployment, **changes: object) -> Deployment:
-        changed: Deployment = replace(deployment, version=deployment.version + 1, **changes)  # type: ignore[arg-type]
-        self.deployments.save(changed, expected_version=deployment.version)
-        return changed
+
+def member_of(deployment: Deployment, email: str) -> Member:
+    """Return the member of an address; raises NotFound."""
+    found = next((one for one in deployment.members if same_address(one.email, email)), None)
+    if found is None:
+        raise NotFound(f"Deployment {deployment.deployment_id} has no member {email}.")
+    return found
+
+
+def key_of(deployment: Deployment, key_id: str) -> ApiKey:
+    """Return the API key of an id; raises NotFound."""
+    found = deployment.api_keys.get(key_id)
+    if found is None:
+        raise NotFound(f"Deployment {deployment.deployment_id} has no API key {key_id}.")
+    return found

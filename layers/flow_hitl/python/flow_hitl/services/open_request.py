@@ -6,21 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, JsonValue
 
 from flow_hitl.domain.access import Action, KeyHolder, authorize
+from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.audit import canonical_json
-from flow_hitl.domain.deployment import Deployment, FreeText
-from flow_hitl.domain.errors import FieldError, IdempotencyMismatch, MalformedJson
+from flow_hitl.domain.deployment import Deployment, FreeText, RoutingRule
+from flow_hitl.domain.errors import FieldError, IdempotencyMismatch, MalformedJson, ValidationFailed
 from flow_hitl.domain.matching import match_outcome
+from flow_hitl.domain.outgoing_url import Destinations, url_problem
 from flow_hitl.domain.request import Content, Request, opened
 from flow_hitl.domain.routing import assign
 from flow_hitl.ports import Clock, IdempotencyKey, Ids, RequestStore
-from flow_hitl.services.documents import Document, MailAddress, Minutes, Name, NotBlank, refuse
+from flow_hitl.services.documents import Assignee, Document, Minutes, Name, NotBlank, refuse
 
 _KEY_DAYS = 7
+_ASKED_BY_NOBODY = (
+    "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anybody may answer."
+)
+_NOBODY_MAY_ANSWER = (
+    "The request went to whoever asked for it, who may not answer it: reassign it, or add a routing rule for it."
+)
 
 
 def _uuid_text(value: str) -> str:
@@ -62,7 +69,7 @@ class NewRequest(Document):
     metadata: dict[str, JsonValue] = {}
     history: Annotated[list[HistoryEntry], Field(max_length=100)] = []
     resume_url: Annotated[str, Field(max_length=2048)] | None = None
-    assigned_to_email: MailAddress | None = None
+    assigned_to_email: Assignee | None = None
     auto_response: AutoResponseWish | None = None
     sla_target_minutes: Minutes | None = None
     free_text: FreeText | None = None
@@ -88,7 +95,7 @@ class OpenRequest:
     requests: RequestStore
     clock: Clock
     ids: Ids
-    insecure_urls_allowed: bool
+    destinations: Destinations
 
     def __call__(self, holder: KeyHolder, wish: NewRequest, idempotency_key: str | None = None) -> Opened:
         """Return the request; the caller's `id`, or else its idempotency key, makes a repeated call harmless.
@@ -100,11 +107,23 @@ class OpenRequest:
         refuse(
             [
                 *_emit_option_errors(wish.emit_options),
-                *_resume_url_errors(wish.resume_url, self.insecure_urls_allowed),
+                *_resume_url_errors(wish.resume_url, self.destinations),
                 *_auto_response_errors(wish),
             ]
         )
-        auto_response, warnings = _auto_response(wish, deployment)
+        asked_by, doubts = _asked_by(wish, deployment)
+        refuse(_assignee_errors(wish.assigned_to_email, deployment, asked_by))
+        assignment = assign(
+            method_name=wish.method_name,
+            state=wish.state,
+            rules=deployment.rules,
+            creator_email=deployment.creator_email,
+            requested_email=wish.assigned_to_email,
+            refusal=lambda assignee: deployment.refusal_of(assignee, asked_by),
+        )
+        auto_response, warnings = _auto_response(wish, assignment.matched, deployment)
+        if deployment.only_askers(assignment.email, asked_by):
+            doubts = (*doubts, _NOBODY_MAY_ANSWER)
         content = Content(
             message=wish.message,
             output=wish.output,
@@ -112,7 +131,7 @@ class OpenRequest:
             metadata=wish.metadata,
             history=tuple(entry.model_dump() for entry in wish.history),
             resume_url=wish.resume_url,
-            warnings=warnings,
+            warnings=(*warnings, *doubts),
             deployment_name=deployment.name,
         )
         change = opened(
@@ -120,22 +139,17 @@ class OpenRequest:
             event_id=self.ids.event_id(),
             deployment=deployment,
             content=content,
-            assignment=assign(
-                method_name=wish.method_name,
-                state=wish.state,
-                rules=deployment.rules,
-                creator_email=deployment.creator_email,
-                requested_email=wish.assigned_to_email,
-            ),
+            assignment=assignment,
             flow_id=wish.flow_id,
             flow_name=wish.flow_name,
             method_name=wish.method_name,
             emit_options=tuple(wish.emit_options),
             free_text=wish.free_text or deployment.settings.free_text,
             auto_response=auto_response,
-            sla_target_minutes=wish.sla_target_minutes or deployment.settings.sla_target_minutes,
+            sla_target_minutes=wish.sla_target_minutes or inherited_sla(assignment.matched, deployment),
             body_sha256=_digest(deployment.deployment_id, wish),
             at=now,
+            not_to_be_answered_by=asked_by,
         )
         key = None
         if idempotency_key is not None and wish.id is None:
@@ -173,24 +187,14 @@ def _is_printable(option: str) -> bool:
     return all(char.isprintable() or char == "\u200d" for char in option)
 
 
-def _resume_url_errors(url: str | None, insecure_allowed: bool) -> list[FieldError]:
-    if url is None:
-        return []
-    try:
-        parts = urlsplit(url)
-        port, host = parts.port, parts.hostname
-    except ValueError:
-        return [FieldError("/resume_url", "is no URL")]
-    schemes = ("https", "http") if insecure_allowed else ("https",)
-    if not (url.isascii() and url.isprintable()) or " " in url:
-        return [FieldError("/resume_url", "must be ASCII without spaces; percent-encode what is not")]
-    if parts.scheme not in schemes or not host:
-        return [FieldError("/resume_url", f"must be a URL that begins with {schemes[0]}://")]
-    if parts.username is not None or parts.password is not None:
-        return [FieldError("/resume_url", "must not carry a user name or password")]
-    if port not in (None, 443) and not insecure_allowed:
-        return [FieldError("/resume_url", "must use port 443")]
-    return []
+def _resume_url_errors(url: str | None, destinations: Destinations) -> list[FieldError]:
+    problem = url_problem(url, destinations) if url is not None else None
+    return [FieldError("/resume_url", problem)] if problem else []
+
+
+def _assignee_errors(assignee: str | None, deployment: Deployment, asked_by: Sequence[str]) -> list[FieldError]:
+    refusal = deployment.refusal_of(assignee, asked_by) if assignee is not None else None
+    return [FieldError("/assigned_to_email", refusal)] if refusal else []
 
 
 def _auto_response_errors(wish: NewRequest) -> list[FieldError]:
@@ -200,14 +204,44 @@ def _auto_response_errors(wish: NewRequest) -> list[FieldError]:
     return []
 
 
-def _auto_response(wish: NewRequest, deployment: Deployment) -> tuple[tuple[int, str] | None, tuple[str, ...]]:
+def inherited_sla(rule: RoutingRule | None, deployment: Deployment) -> int | None:
+    """Return the SLA in minutes of a request that says nothing of its own: the rule's, else the deployment's."""
+    return (rule.sla_target_minutes if rule else None) or deployment.settings.sla_target_minutes
+
+
+def inherited_auto_response(rule: RoutingRule | None, deployment: Deployment) -> tuple[int, str] | None:
+    """Return timeout in minutes and outcome for a request that says nothing of its own; None for never.
+
+    A rule that has an auto-response of its own, be it a disabled one, overrides the deployment's.
+    """
+    setting = rule.auto_response if rule and rule.auto_response else deployment.settings.auto_response
+    if not setting.enabled or setting.timeout_minutes is None or setting.default_outcome is None:
+        return None
+    return setting.timeout_minutes, setting.default_outcome
+
+
+def _auto_response(
+    wish: NewRequest, rule: RoutingRule | None, deployment: Deployment
+) -> tuple[tuple[int, str] | None, tuple[str, ...]]:
     if wish.says_auto_response:
         own = wish.auto_response
         return ((own.timeout_minutes, own.default_outcome) if own else None), ()
-    inherited = deployment.settings.auto_response
-    if not inherited.enabled or inherited.timeout_minutes is None or inherited.default_outcome is None:
-        return None, ()
-    if wish.emit_options and inherited.default_outcome not in wish.emit_options:
-        named = f'The deployment\'s auto-response "{inherited.default_outcome}"'
+    inherited = inherited_auto_response(rule, deployment)
+    if inherited and wish.emit_options and inherited[1] not in wish.emit_options:
+        whose = f'of the rule "{rule.name}"' if rule and rule.auto_response else "of the deployment"
+        named = f'The auto-response "{inherited[1]}" {whose}'
         return None, (f"{named} is not an emit option of this request; it will not be answered automatically.",)
-    return (inherited.timeout_minutes, inherited.default_outcome), ()
+    return inherited, ()
+
+
+def _asked_by(wish: NewRequest, deployment: Deployment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the addresses of whoever asked, where they must not answer, and a warning if that is not known."""
+    if not deployment.settings.forbid_self_approval:
+        return (), ()
+    if "requested_by" not in wish.metadata:
+        return (), (_ASKED_BY_NOBODY,)
+    asked_by = wish.metadata["requested_by"]
+    if not isinstance(asked_by, str) or not is_mail_address(asked_by):
+        message = "must be one plain mail address, because this deployment forbids self-approval"
+        raise ValidationFailed([FieldError("/metadata/requested_by", message)])
+    return deployment.addresses_of(asked_by), ()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flow_hitl.domain.audit import canonical_json
+from flow_hitl.domain.deployment import GROUP_PREFIX
 from flow_hitl.domain.presentation import Decision, HistoryRound, RequestView
 from flow_hitl.domain.request import Channel, Head, Request
 from flow_hitl.domain.routing import AssignedBy
@@ -12,8 +13,8 @@ from flow_hitl.domain.times import readable_time
 _STATE_CHARS = 200_000
 
 
-def request_view(request: Request) -> RequestView:
-    """Return what the notification mail and the review page show of a request."""
+def request_view(request: Request, responder: str, *, may_pass_on: bool = False) -> RequestView:
+    """Return what the notification mail and the review page show of a request to one of its responders."""
     head, content = request.head, request.content
     return RequestView(
         deployment_name=content.deployment_name,
@@ -28,10 +29,11 @@ def request_view(request: Request) -> RequestView:
             HistoryRound(str(entry["method"]), str(entry.get("at") or ""), entry.get("output"))
             for entry in _recent(content.history)
         ),
-        assigned_to=head.assigned_to_email,
+        assigned_to=responder,
         assigned_why=_assigned_why(head, content.deployment_name),
         deadline_text=_deadline_text(head),
         answer_until=head.token_expires_at,
+        may_pass_on=may_pass_on,
     )
 
 
@@ -64,10 +66,15 @@ def decision_of(request: Request) -> Decision | None:
         at=response.responded_at,
         feedback=response.feedback,
         comment=response.comment,
+        by=response.responder if request.head.group_members and response.responder_verified else None,
     )
 
 
 def _assigned_why(head: Head, deployment_name: str) -> str:
+    if head.group_members:
+        asked, others = head.assigned_to_email.removeprefix(GROUP_PREFIX), len(head.group_members) - 1
+        rule = f' by the routing rule "{head.routing_rule}"' if head.routing_rule else ""
+        return f"the request went to {asked}{rule}: you and {others} more, of whom the first to answer decides"
     match head.assigned_by:
         case AssignedBy.REQUEST:
             return "the flow asked for you by address"
@@ -75,6 +82,8 @@ def _assigned_why(head: Head, deployment_name: str) -> str:
             return f'the routing rule "{head.routing_rule}" takes your address from the flow\'s state'
         case AssignedBy.ASSIGN_TO_EMAIL:
             return f'the routing rule "{head.routing_rule}" sends {head.method_name} to you'
+        case AssignedBy.REASSIGNMENT if head.passed_on_by:
+            return f"{head.passed_on_by} passed the request on to you"
         case AssignedBy.REASSIGNMENT:
             return "the request was passed on to you"
         case AssignedBy.DEPLOYMENT_CREATOR:

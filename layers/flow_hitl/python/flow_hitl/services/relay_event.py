@@ -20,5 +20,8 @@ class RelayEvent:
             if effect.kind is EffectKind.DEADLINE:
                 due_at = parse_rfc3339(event.data["auto_response"]["due_at"])
                 self.deadlines.schedule(effect.request_id, due_at, self.clock.now())
+            elif effect.kind is EffectKind.SCHEDULE_REMINDER:
+                due_at = parse_rfc3339(effect.target)
+                self.deadlines.schedule(effect.request_id, due_at, self.clock.now(), reminder=True)
             else:
                 self.queue.send(effect)

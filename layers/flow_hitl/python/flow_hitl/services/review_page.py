@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from flow_hitl.domain.access import Action, ProvenAddress, authorize
-from flow_hitl.domain.errors import AlreadyResponded, Forbidden, NotPending, ValidationFailed
+from flow_hitl.domain.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.domain.presentation import MessageContext, MessageKind, ReviewContext
 from flow_hitl.domain.request import Channel, Request, Status
-from flow_hitl.ports import Clock, Ids, RequestStore
+from flow_hitl.ports import Clock, DeploymentStore, Ids, RequestStore
+from flow_hitl.services.delegate import Delegate, Delegation
 from flow_hitl.services.present import decision_of, request_view
 from flow_hitl.services.record_response import RecordResponse, Submission
 from flow_hitl.signing import web_tokens
@@ -20,15 +21,43 @@ class ReviewPage:
     """Read and answer a request by its review link; what is shown comes back as a page context."""
 
     requests: RequestStore
+    deployments: DeploymentStore
     record_response: RecordResponse
+    delegate: Delegate
     keys: KeyRing
     clock: Clock
     ids: Ids
 
     def show(self, token: str) -> PageContext:
         """Return the page of a link; it changes nothing. Raises TokenInvalid, Forbidden, NotFound and TokenExpired."""
-        request, _ = self._open(token)
-        return ReviewContext(request=request_view(request)) if _is_open(request) else how_it_stands(request)
+        request, responder = self._open(token)
+        if not _is_open(request):
+            return how_it_stands(request)
+        return self._review(request, responder)
+
+    def pass_on(self, token: str, to: str) -> PageContext:
+        """Put another person in the place of the link's; returns the page that says so, or what is wrong.
+
+        Raises what `show` raises, and DelegationOff.
+        """
+        request, responder = self._open(token)
+        if not _is_open(request):
+            return how_it_stands(request)
+        deployment = self.deployments.load(request.head.deployment_id)
+        delegation = Delegation(responder, responder.email, to.strip(), Channel.DASHBOARD)
+        try:
+            given = self.delegate(deployment, request.head.request_id, delegation)
+        except (AlreadyResponded, NotPending):
+            return how_it_stands(self.requests.load(request.head.request_id))
+        except ValidationFailed as refused:
+            problem = f"The address {refused.errors[0].message}."
+            return self._review(request, responder, problem=problem, delegate_to=to)
+        return MessageContext(
+            kind="passed_on",
+            flow_name=given.head.flow_name or given.content.deployment_name,
+            method_name=given.head.method_name,
+            passed_on_to=delegation.to,
+        )
 
     def submit(self, token: str, outcome: str | None, comment: str) -> PageContext:
         """Answer with the button's outcome and the comment, or with the comment alone where there are no buttons.
@@ -45,7 +74,7 @@ class ReviewPage:
             decision_id=f"page/{self.ids.event_id()}",
             text=f"{outcome}\n{comment}" if outcome else comment,
             outcome=outcome,
-            responder=request.head.assigned_to_email,
+            responder=responder.email,
             responder_verified=True,
         )
         try:
@@ -53,17 +82,25 @@ class ReviewPage:
         except (AlreadyResponded, NotPending):
             # Somebody was faster since we looked.
             return how_it_stands(self.requests.load(request.head.request_id))
+        except SelfApproval as forbidden:
+            return self._review(request, responder, comment=comment, problem=forbidden.detail)
         except ValidationFailed as refused:
             problem = refused.errors[0].message
-            return ReviewContext(request=request_view(request), comment=comment, problem=f"Your answer {problem}.")
+            return self._review(request, responder, comment=comment, problem=f"Your answer {problem}.")
         return how_it_stands(decided, thanks=True)
+
+    def _review(self, request: Request, responder: ProvenAddress, **more: str) -> ReviewContext:
+        settings = self.deployments.load(request.head.deployment_id).settings
+        view = request_view(request, responder.email, may_pass_on=settings.allow_delegation)
+        return ReviewContext(request=view, **more)
 
     def _open(self, token: str) -> tuple[Request, ProvenAddress]:
         link = web_tokens.read_review_link(self.keys, token)
         request = self.requests.load(link.request_id)
-        if not link.issued_to(request.head.assigned_to_email):
+        address = next(filter(link.issued_to, request.head.responders), None)
+        if address is None:
             raise Forbidden("This request has been passed on to somebody else.")
-        responder = ProvenAddress(request.head.assigned_to_email)
+        responder = ProvenAddress(address)
         authorize(responder, Action.VIEW, request.head)
         if _is_open(request):
             link.require_unexpired(self.clock.now())

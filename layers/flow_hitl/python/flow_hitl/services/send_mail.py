@@ -1,4 +1,4 @@
-"""The three mails to a responder: the notification, the confirmation and the refusal of a reply."""
+"""The mails to responders: the notification and what follows it, the confirmation, the refusal of a reply."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,15 @@ from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import AuditEvent, EventKind
 from flow_hitl.domain.effects import Effect, EffectKind
 from flow_hitl.domain.mail_feedback import KIND_TAG, REQUEST_TAG
-from flow_hitl.domain.presentation import ConfirmationContext, NotificationContext, ReplyRejectedContext
+from flow_hitl.domain.presentation import (
+    ConfirmationContext,
+    HandledContext,
+    MailContext,
+    NotificationContext,
+    PassedOnContext,
+    ReminderContext,
+    ReplyRejectedContext,
+)
 from flow_hitl.domain.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
 from flow_hitl.domain.request import Change, Head, Request, Status, note
 from flow_hitl.ports import (
@@ -35,9 +43,15 @@ _SENT = {
     EffectKind.NOTIFY: EventKind.NOTIFICATION_SENT,
     EffectKind.CONFIRM: EventKind.CONFIRMATION_SENT,
     EffectKind.REJECT_REPLY: EventKind.ERROR_MAIL_SENT,
+    EffectKind.REMIND: EventKind.REMINDER_SENT,
+    EffectKind.TELL_HANDLED: EventKind.HANDLED_MAIL_SENT,
+    EffectKind.CONFIRM_DELEGATION: EventKind.CONFIRMATION_SENT,
 }
-
-MailContext = NotificationContext | ConfirmationContext | ReplyRejectedContext
+# The others answer a mail.
+_UNASKED = frozenset({EffectKind.NOTIFY, EffectKind.REMIND, EffectKind.TELL_HANDLED})
+_NEEDS_NO_ANSWER = (ConfirmationContext, HandledContext, PassedOnContext)
+# To who never got the notification, these would say nothing.
+_IN_ITS_THREAD = frozenset({EffectKind.REMIND, EffectKind.TELL_HANDLED})
 
 
 @dataclass(frozen=True)
@@ -63,12 +77,13 @@ class SendMail:
         request = self.requests.load(effect.request_id)
         event = self.audit.event(effect.request_id, effect.event_seq)
         recipient = _recipient(effect, event, request.head)
-        context = self._context(effect, event, request) if recipient else None
-        if recipient is None or context is None:
+        context = self._context(effect, event, request, recipient) if recipient else None
+        follows = self._notification_id(effect, recipient) if recipient and context else None
+        if recipient is None or context is None or (effect.kind in _IN_ITS_THREAD and follows is None):
             self.effects.complete(effect)
             return
         try:
-            message_id = self._send(effect, recipient, context)
+            message_id = self._send(effect, recipient, context, follows)
         except MailRefused as refused:
             self._refused(effect, recipient, str(refused))
             return
@@ -77,6 +92,7 @@ class SendMail:
     def _refused(self, effect: Effect, recipient: str, reason: str) -> None:
         if effect.kind is EffectKind.NOTIFY:
             once = f"undelivered/{effect.request_id}/{effect.event_seq}"
+            once += f"/{effect.target}" if effect.target else ""
             self.undelivered(effect.request_id, recipient, reason, once=once)
             self.effects.complete(effect)
         else:
@@ -89,27 +105,46 @@ class SendMail:
 
         self.change_request(effect.request_id, step, completes=effect)
 
-    def _context(self, effect: Effect, event: AuditEvent, request: Request) -> MailContext | None:
+    def _context(self, effect: Effect, event: AuditEvent, request: Request, recipient: str) -> MailContext | None:
         """Return what the mail shows, or None if by now there is nothing to say."""
         head = request.head
         if effect.kind is EffectKind.NOTIFY:
             if head.status is not Status.PENDING:
                 return None
+            may_pass_on = bool(event.data.get("may_pass_on"))
             return NotificationContext(
-                request=request_view(request),
-                reply_to=self.addresses.reply_to(head),
-                review_url=self.addresses.review_url(head),
+                request=request_view(request, recipient, may_pass_on=may_pass_on),
+                reply_to=self.addresses.reply_to(head, recipient),
+                review_url=self.addresses.review_url(head, recipient),
+            )
+        if effect.kind is EffectKind.REMIND:
+            if head.status is not Status.PENDING:
+                return None
+            return ReminderContext(
+                request=request_view(request, recipient),
+                reply_to=self.addresses.reply_to(head, recipient),
+                review_url=self.addresses.review_url(head, recipient),
+                asked_at=head.created_at,
+                sla_due_at=head.sla_due_at,
             )
         flow_name = head.flow_name or request.content.deployment_name
-        if effect.kind is EffectKind.CONFIRM:
+        if effect.kind in (EffectKind.CONFIRM, EffectKind.TELL_HANDLED):
             decision = decision_of(request)
             if decision is None:
                 return None
-            return ConfirmationContext(
+            context = ConfirmationContext if effect.kind is EffectKind.CONFIRM else HandledContext
+            return context(
                 flow_name=flow_name,
                 method_name=head.method_name,
                 message=request.content.message,
                 decision=decision,
+            )
+        if effect.kind is EffectKind.CONFIRM_DELEGATION:
+            return PassedOnContext(
+                flow_name=flow_name,
+                method_name=head.method_name,
+                message=request.content.message,
+                passed_on_to=event.data["delegated_to"],
             )
         reason = RejectionReason(event.data["reason"])
         pending = head.status is Status.PENDING
@@ -118,31 +153,42 @@ class SendMail:
             method_name=head.method_name,
             message=request.content.message,
             reason=reason,
-            assigned_to=head.assigned_to_email,
+            assigned_to=recipient,
             emit_options=head.emit_options,
-            reply_to=self.addresses.reply_to(head) if pending and reason in REPLY_CAN_HELP else None,
-            review_url=self.addresses.review_url(head) if pending and reason in PAGE_CAN_HELP else None,
+            reply_to=self.addresses.reply_to(head, recipient) if pending and reason in REPLY_CAN_HELP else None,
+            review_url=self.addresses.review_url(head, recipient) if pending and reason in PAGE_CAN_HELP else None,
             quoted=event.data.get("quoted") or "",
             claimed_sender=event.data.get("claimed_sender"),
             decision=decision_of(request),
         )
 
-    def _send(self, effect: Effect, recipient: str, context: MailContext) -> str:
+    def _notification_id(self, effect: Effect, recipient: str) -> str | None:
+        """Return the message id of the recipient's notification for a mail that continues its thread, else None."""
+        if effect.kind not in _IN_ITS_THREAD:
+            return None
+        for event in reversed(self.audit.timeline(effect.request_id)):
+            if event.kind is EventKind.NOTIFICATION_SENT and same_address(event.data["to"], recipient):
+                return str(event.data["message_id"])
+        return None
+
+    def _send(self, effect: Effect, recipient: str, context: MailContext, follows: str | None) -> str:
         suppressed = self.suppressed.reason(recipient)
         if suppressed is not None:
             raise MailRefused(f"earlier mail to this address {suppressed}")
         rendered = self.renderer.render_email(context)
-        automatic = "auto-generated" if effect.kind is EffectKind.NOTIFY else "auto-replied"
+        automatic = "auto-generated" if effect.kind in _UNASKED else "auto-replied"
         mail = OutgoingMail(
             to=recipient,
             from_name="Flow HITL",
-            subject=rendered.subject,
+            # The reminder's subject is the notification's.
+            subject=f"Re: {rendered.subject}" if effect.kind is EffectKind.REMIND else rendered.subject,
             text=rendered.text,
             html=rendered.html,
-            reply_to=None if isinstance(context, ConfirmationContext) else context.reply_to,
+            reply_to=None if isinstance(context, _NEEDS_NO_ANSWER) else context.reply_to,
             # RFC 3834, and Microsoft's own word for it: nobody's out-of-office may answer us.
             headers={"Auto-Submitted": automatic, "X-Auto-Response-Suppress": "All"},
             tags={REQUEST_TAG: effect.request_id, KIND_TAG: effect.kind.value},
+            follows=follows,
         )
         return self.sender.send(mail)
 
@@ -150,9 +196,8 @@ class SendMail:
 def _recipient(effect: Effect, event: AuditEvent, head: Head) -> str | None:
     """Return the address that the event was about, unless the request has gone to somebody else since."""
     if effect.kind is EffectKind.CONFIRM:
-        address = event.data["responder"]
-    else:
-        address = event.data["assigned_to_email"]
-        if not same_address(address, head.assigned_to_email):
-            return None
-    return str(address)
+        return str(event.data["responder"])
+    if effect.kind is EffectKind.CONFIRM_DELEGATION:
+        return str(event.data["delegated_by"])
+    address = effect.target or str(event.data.get("responder") or event.data["assigned_to_email"])
+    return address if any(same_address(address, responder) for responder in head.responders) else None

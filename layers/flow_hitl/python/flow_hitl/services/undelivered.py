@@ -10,6 +10,8 @@ from flow_hitl.domain.request import Change, Head, Status, note, reassign
 from flow_hitl.ports import Clock, DeploymentStore, Ids, SuppressionList, TakenAlready
 from flow_hitl.services.change_request import ChangeRequest
 
+_ASKS = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
+
 
 @dataclass(frozen=True)
 class Undelivered:
@@ -26,7 +28,17 @@ class Undelivered:
         def undelivered(head: Head) -> Change:
             event_id, at = self.ids.event_id(), self.clock.now()
             data = {"to": address, "reason": reason}
-            return note(head, EventKind.NOTIFICATION_UNDELIVERED, data, event_id=event_id, at=at, actor="flow-hitl")
+            # The rest of a group is still asked; the last one of it stays, as the one whose request is lost.
+            left = tuple(person for person in head.group_members if not same_address(person, address))
+            return note(
+                head,
+                EventKind.NOTIFICATION_UNDELIVERED,
+                data,
+                event_id=event_id,
+                at=at,
+                actor="flow-hitl",
+                group_members=left if head.status is Status.PENDING and left else head.group_members,
+            )
 
         try:
             request = self.change_request(request_id, undelivered, once=once)
@@ -36,7 +48,8 @@ class Undelivered:
         deployment = self.deployments.load(request.head.deployment_id)
 
         def to_creator(head: Head) -> Change | None:
-            lost = head.status is Status.PENDING and same_address(head.assigned_to_email, address)
+            nobody_else = all(same_address(responder, address) for responder in head.responders)
+            lost = head.status is Status.PENDING and nobody_else
             if not lost or same_address(address, deployment.creator_email):
                 return None
             event_id, at = self.ids.event_id(), self.clock.now()
@@ -65,6 +78,6 @@ class TakeMailFeedback:
         for address in feedback.addresses:
             if feedback.suppresses:
                 self.suppressed.add(address, feedback.reason, self.clock.now())
-            if feedback.lost and feedback.request_id is not None and feedback.mail_kind == EffectKind.NOTIFY:
+            if feedback.lost and feedback.request_id is not None and feedback.mail_kind in _ASKS:
                 once = f"feedback/{feedback.feedback_id}/{address.lower()}"
                 self.undelivered(feedback.request_id, address, feedback.reason, once=once)

@@ -13,6 +13,7 @@ from flow_hitl.signing.keys import KeyRing, derive
 
 _REVIEW = "review-link/v1"
 _CALLBACK = "callback-url/v1"
+_CONTENT = "webhook-content/v1"
 _CHANGED = "This link was altered or is incomplete. Open it again from the mail."
 
 
@@ -45,14 +46,62 @@ def read_review_link(keys: KeyRing, token: str) -> ReviewLink:
     return ReviewLink(payload["r"], payload["a"], datetime.fromtimestamp(payload["x"], UTC))
 
 
-def sign_callback(keys: KeyRing, request_id: str) -> str:
-    """Return the token of a request's callback URL; it holds for as long as the request is open."""
-    return _serializer(keys, _CALLBACK).dumps({"r": request_id})
+@dataclass(frozen=True)
+class WebhookName:
+    """A webhook that a token was issued to, and dies with."""
+
+    deployment_id: int
+    webhook_id: str
 
 
-def read_callback(keys: KeyRing, token: str) -> str:
-    """Return the request id of a callback URL; raises TokenInvalid if we did not sign it."""
-    return str(_loads(keys, _CALLBACK, token)["r"])
+@dataclass(frozen=True)
+class CallbackLink:
+    """What a genuine callback URL says: the request, and the webhook it was issued to, if not to the flow itself."""
+
+    request_id: str
+    webhook: WebhookName | None
+
+
+@dataclass(frozen=True)
+class ContentLink:
+    """What a genuine content link says: the request, the webhook it was issued to, until when it holds."""
+
+    request_id: str
+    webhook: WebhookName
+    expires_at: datetime
+
+    def require_unexpired(self, now: datetime) -> None:
+        """Raise TokenExpired once the link's time is over."""
+        if now > self.expires_at:
+            raise TokenExpired("This link has expired. Ask for a redelivery.", request_id=self.request_id)
+
+
+def sign_callback(keys: KeyRing, request_id: str, webhook: WebhookName | None = None) -> str:
+    """Return the token of a callback URL; it holds for as long as the request is open and the webhook exists."""
+    return _serializer(keys, _CALLBACK).dumps({"r": request_id, **(_named(webhook) if webhook else {})})
+
+
+def read_callback(keys: KeyRing, token: str) -> CallbackLink:
+    """Return what a callback URL says; raises TokenInvalid if we did not sign it."""
+    payload = _loads(keys, _CALLBACK, token)
+    return CallbackLink(payload["r"], WebhookName(payload["d"], payload["w"]) if "w" in payload else None)
+
+
+def sign_content_link(keys: KeyRing, request_id: str, webhook: WebhookName, expires_at: datetime) -> str:
+    """Return the token of the link to what a webhook's payload is too small for."""
+    payload = {"r": request_id, **_named(webhook), "x": int(expires_at.timestamp())}
+    return _serializer(keys, _CONTENT).dumps(payload)
+
+
+def read_content_link(keys: KeyRing, token: str) -> ContentLink:
+    """Return what a content link says; raises TokenInvalid if we did not sign it."""
+    payload = _loads(keys, _CONTENT, token)
+    webhook = WebhookName(payload["d"], payload["w"])
+    return ContentLink(payload["r"], webhook, datetime.fromtimestamp(payload["x"], UTC))
+
+
+def _named(webhook: WebhookName) -> dict[str, Any]:
+    return {"d": webhook.deployment_id, "w": webhook.webhook_id}
 
 
 def _serializer(keys: KeyRing, purpose: str) -> URLSafeSerializer:

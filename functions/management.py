@@ -1,0 +1,149 @@
+"""The managers' side of the API: a deployment's settings, routing rules, members and API keys."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.access import KeyHolder
+from flow_hitl.domain.deployment import Deployment
+from flow_hitl.domain.errors import PreconditionFailed
+from flow_hitl.services.access_documents import NewApiKey, member_to_dict, parse_member, used_key_to_dict
+from flow_hitl.services.configuration import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from flow_hitl.services.documents import parse_document
+from flow_hitl.services.dry_run import DryRun, dry_run
+from flow_hitl.services.etags import etag
+from flow_hitl.services.manage_deployments import key_of, member_of
+from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver, no_content
+from functions.management_access import actor_of, address_in, manager
+from functions.webhook_routes import router as webhook_routes
+
+app = make_resolver()
+app.include_router(webhook_routes)
+
+
+@app.get("/v1/deployments/<deployment_id>/settings")
+def get_settings(deployment_id: str) -> Response[str]:
+    document = settings_to_dict(_manager(deployment_id).deployment.settings)
+    return _tagged(document, document)
+
+
+@app.put("/v1/deployments/<deployment_id>/settings")
+def put_settings(deployment_id: str) -> Response[str]:
+    holder = _manager(deployment_id)
+    changed = current().manage_deployments.set_settings(
+        holder.deployment.deployment_id, parse_settings(body_bytes(app)), if_match=_if_match(), actor=actor_of(holder)
+    )
+    document = settings_to_dict(changed.settings)
+    return _tagged(document, {**document, "warnings": _warnings(changed)})
+
+
+@app.get("/v1/deployments/<deployment_id>/routing-rules")
+def get_rules(deployment_id: str) -> Response[str]:
+    document = rules_to_dict(_manager(deployment_id).deployment.rules)
+    return _tagged(document, document)
+
+
+@app.put("/v1/deployments/<deployment_id>/routing-rules")
+def put_rules(deployment_id: str) -> Response[str]:
+    holder = _manager(deployment_id)
+    changed = current().manage_deployments.set_rules(
+        holder.deployment.deployment_id, parse_rules(body_bytes(app)), if_match=_if_match(), actor=actor_of(holder)
+    )
+    document = rules_to_dict(changed.rules)
+    return _tagged(document, {**document, "warnings": _warnings(changed)})
+
+
+@app.post("/v1/deployments/<deployment_id>/routing-rules/dry-run")
+def try_rules(deployment_id: str) -> Response[str]:
+    deployment = _manager(deployment_id).deployment
+    return json_response(200, dry_run(deployment, parse_document(DryRun, body_bytes(app))))
+
+
+@app.get("/v1/deployments/<deployment_id>/members")
+def list_members(deployment_id: str) -> Response[str]:
+    members = _manager(deployment_id).deployment.members
+    return json_response(200, {"members": [member_to_dict(member) for member in members]})
+
+
+@app.get("/v1/deployments/<deployment_id>/members/<email>")
+def get_member(deployment_id: str, email: str) -> Response[str]:
+    return json_response(200, member_to_dict(member_of(_manager(deployment_id).deployment, address_in(email))))
+
+
+@app.put("/v1/deployments/<deployment_id>/members/<email>")
+def put_member(deployment_id: str, email: str) -> Response[str]:
+    holder = _manager(deployment_id)
+    member = parse_member(address_in(email), body_bytes(app))
+    current().manage_deployments.set_member(holder.deployment.deployment_id, member, actor=actor_of(holder))
+    return json_response(200, member_to_dict(member))
+
+
+@app.delete("/v1/deployments/<deployment_id>/members/<email>")
+def delete_member(deployment_id: str, email: str) -> Response[str]:
+    holder = _manager(deployment_id)
+    manage, address = current().manage_deployments, address_in(email)
+    manage.remove_member(holder.deployment.deployment_id, address, actor=actor_of(holder))
+    return no_content()
+
+
+@app.get("/v1/deployments/<deployment_id>/api-keys")
+def list_keys(deployment_id: str) -> Response[str]:
+    deployment = _manager(deployment_id).deployment
+    uses = current().manage_deployments.last_uses(deployment.deployment_id)
+    keys = sorted(deployment.api_keys.values(), key=lambda key: key.created_at)
+    return json_response(200, {"api_keys": [used_key_to_dict(key, uses.get(key.key_id)) for key in keys]})
+
+
+@app.get("/v1/deployments/<deployment_id>/api-keys/<key_id>")
+def get_key(deployment_id: str, key_id: str) -> Response[str]:
+    deployment = _manager(deployment_id).deployment
+    key, uses = key_of(deployment, key_id), current().manage_deployments.last_uses(deployment.deployment_id)
+    return json_response(200, {"api_key": used_key_to_dict(key, uses.get(key_id))})
+
+
+@app.post("/v1/deployments/<deployment_id>/api-keys")
+def issue_key(deployment_id: str) -> Response[str]:
+    holder, wish = _manager(deployment_id), parse_document(NewApiKey, body_bytes(app))
+    issued = current().manage_deployments.issue_key(
+        holder.deployment.deployment_id,
+        name=wish.name,
+        permissions=frozenset(wish.permissions),
+        expires_at=wish.expiry,
+        actor=actor_of(holder),
+    )
+    return json_response(201, {"api_key": used_key_to_dict(issued.api_key, None), "key": issued.text})
+
+
+@app.delete("/v1/deployments/<deployment_id>/api-keys/<key_id>")
+def delete_key(deployment_id: str, key_id: str) -> Response[str]:
+    holder = _manager(deployment_id)
+    current().manage_deployments.revoke_key(holder.deployment.deployment_id, key_id, actor=actor_of(holder))
+    return no_content()
+
+
+handler = lambda_entry(app)
+
+
+def _manager(deployment_id: str) -> KeyHolder:
+    return manager(app, deployment_id)
+
+
+def _if_match() -> str:
+    """Return the `If-Match` header, which a change needs so that it cannot undo one that its author has not seen."""
+    if_match = app.current_event.headers.get("if-match")
+    if if_match is None:
+        raise PreconditionFailed(
+            "Send the ETag of what you have read as `If-Match`, or `If-Match: *` to replace whatever is there."
+        )
+    return if_match
+
+
+def _tagged(document: Any, body: Any) -> Response[str]:
+    response = json_response(200, body)
+    response.headers["ETag"] = etag(document)
+    return response
+
+
+def _warnings(deployment: Deployment) -> list[str]:
+    return list(current().configuration_warnings(deployment))

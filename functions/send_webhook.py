@@ -1,0 +1,23 @@
+"""Webhooks: an event of a request is one message, and so is each delivery that it leads to."""
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from flow_hitl.adapters.queues import read_delivery, read_effect
+from flow_hitl.bootstrap import current
+from flow_hitl.ports import EffectBusy
+from functions.workers import Postponed, queue_handler
+
+
+def send(record: SQSRecord) -> None:
+    delivery = read_delivery(record.body)
+    try:
+        if delivery is None:
+            current().fan_out_webhooks(read_effect(record.body))
+        else:
+            current().send_webhook(*delivery)
+    except EffectBusy as busy:
+        # Delivered twice at once: the other worker finishes it, or its lease ends before this one comes again.
+        raise Postponed from busy
+
+
+handler = queue_handler(send)

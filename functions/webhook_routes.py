@@ -1,0 +1,81 @@
+"""The managers' routes to a deployment's webhooks and their deliveries, which `functions/management.py` serves."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.access import KeyHolder
+from flow_hitl.domain.times import rfc3339
+from flow_hitl.services.documents import parse_document
+from flow_hitl.services.webhooks import NewWebhook, Rotation, WebhookPatch
+from functions.http_api import body_bytes, json_response, no_content, query_integer
+from functions.management_access import actor_of, manager
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.post("/v1/deployments/<deployment_id>/webhooks")
+def create_webhook(deployment_id: str) -> Response[str]:
+    holder = _manager(deployment_id)
+    wish = parse_document(NewWebhook, body_bytes(router))
+    issued = current().manage_webhooks.create(_id(holder), wish, actor=actor_of(holder))
+    return json_response(201, {"webhook": issued.webhook.to_dict(), "secret": issued.secret})
+
+
+@router.get("/v1/deployments/<deployment_id>/webhooks")
+def list_webhooks(deployment_id: str) -> Response[str]:
+    webhooks = current().manage_webhooks.list(_id(_manager(deployment_id)))
+    return json_response(200, {"webhooks": [webhook.to_dict() for webhook in webhooks]})
+
+
+@router.patch("/v1/deployments/<deployment_id>/webhooks/<webhook_id>")
+def change_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
+    holder = _manager(deployment_id)
+    wish = parse_document(WebhookPatch, body_bytes(router))
+    webhook = current().manage_webhooks.change(_id(holder), webhook_id, wish, actor=actor_of(holder))
+    return json_response(200, {"webhook": webhook.to_dict()})
+
+
+@router.delete("/v1/deployments/<deployment_id>/webhooks/<webhook_id>")
+def delete_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
+    holder = _manager(deployment_id)
+    current().manage_webhooks.delete(_id(holder), webhook_id, actor=actor_of(holder))
+    return no_content()
+
+
+@router.post("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/rotate-secret")
+def rotate_secret(deployment_id: str, webhook_id: str) -> Response[str]:
+    holder = _manager(deployment_id)
+    wish = parse_document(Rotation, body_bytes(router) or b"{}")
+    issued = current().manage_webhooks.rotate_secret(_id(holder), webhook_id, wish, actor=actor_of(holder))
+    return json_response(200, {"secret": issued.secret, "signs_from": rfc3339(issued.signs_from)})
+
+
+@router.post("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/test")
+def send_test_ping(deployment_id: str, webhook_id: str) -> Response[str]:
+    delivery = current().manage_webhooks.test(_id(_manager(deployment_id)), webhook_id)
+    return json_response(202, {"delivery": delivery.to_dict()})
+
+
+@router.get("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/deliveries")
+def list_deliveries(deployment_id: str, webhook_id: str) -> Response[str]:
+    deployment = _id(_manager(deployment_id))
+    limit = query_integer(router, "limit", 20, 1, 100)
+    cursor = router.current_event.query_string_parameters.get("cursor") or None
+    page = current().manage_webhooks.list_deliveries(deployment, webhook_id, limit, cursor)
+    deliveries = [delivery.to_dict() for delivery in page.deliveries]
+    return json_response(200, {"deliveries": deliveries, "next_cursor": page.next_cursor})
+
+
+@router.post("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver")
+def redeliver(deployment_id: str, webhook_id: str, delivery_id: str) -> Response[str]:
+    delivery = current().manage_webhooks.redeliver(_id(_manager(deployment_id)), webhook_id, delivery_id)
+    return json_response(202, {"delivery": delivery.to_dict()})
+
+
+def _manager(deployment_id: str) -> KeyHolder:
+    return manager(router, deployment_id)
+
+
+def _id(holder: KeyHolder) -> int:
+    return holder.deployment.deployment_id

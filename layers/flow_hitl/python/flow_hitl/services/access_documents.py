@@ -1,0 +1,83 @@
+"""Members and API keys as JSON documents, by the contract's names."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from flow_hitl.domain.address import same_address
+from flow_hitl.domain.deployment import ApiKey, Member, Permission
+from flow_hitl.domain.errors import FieldError
+from flow_hitl.domain.times import parse_rfc3339, rfc3339
+from flow_hitl.services.documents import Document, MailAddress, Name, parse_document, refuse
+
+_MAX_ALIASES = 20
+
+
+def _moment(text: str) -> str:
+    try:
+        parse_rfc3339(text)
+    except ValueError:
+        raise ValueError("must be a time such as 2027-01-31T12:00:00Z") from None
+    return text
+
+
+class NewApiKey(Document):
+    """The body of `POST api-keys`."""
+
+    name: Name
+    permissions: Annotated[list[Permission], Field(min_length=1)]
+    expires_at: Annotated[str, AfterValidator(_moment)] | None = None
+
+    @property
+    def expiry(self) -> datetime | None:
+        return parse_rfc3339(self.expires_at) if self.expires_at else None
+
+
+class MemberDocument(Document):
+    """The body of `PUT members/{email}`; `email`, if it is there, must be the path's."""
+
+    email: MailAddress | None = None
+    permissions: list[Literal[Permission.MANAGE, Permission.RESPOND]] = []
+    aliases: Annotated[list[MailAddress], Field(max_length=_MAX_ALIASES)] = []
+
+
+def parse_member(email: str, text: str | bytes) -> Member:
+    """Return the member that a JSON text makes of an address.
+
+    Raises MalformedJson, or ValidationFailed that names each wrong field.
+    """
+    document = parse_document(MemberDocument, text)
+    refuse(
+        FieldError(f"/aliases/{number}", "is the member's address itself, or stands in the list already")
+        for number, alias in enumerate(document.aliases)
+        if any(same_address(alias, other) for other in (email, *document.aliases[:number]))
+    )
+    if document.email is not None and not same_address(document.email, email):
+        refuse([FieldError("/email", "must be the address in the path")])
+    return Member(email, frozenset(document.permissions), tuple(document.aliases))
+
+
+def member_to_dict(member: Member) -> dict[str, Any]:
+    """Return the contract's member."""
+    return {
+        "email": member.email,
+        "permissions": sorted(permission.value for permission in member.permissions),
+        "aliases": list(member.aliases),
+    }
+
+
+def api_key_to_dict(key: ApiKey) -> dict[str, Any]:
+    """Return the contract's API key, which tells nothing of its secret."""
+    return {
+        "id": key.key_id,
+        "name": key.name,
+        "permissions": sorted(permission.value for permission in key.permissions),
+        "created_at": rfc3339(key.created_at),
+        "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
+    }
+
+
+def used_key_to_dict(key: ApiKey, last_used_at: datetime | None) -> dict[str, Any]:
+    """Return the contract's API key together with its last use, which is known to the hour."""
+    return {**api_key_to_dict(key), "last_used_at": rfc3339(last_used_at) if last_used_at else None}

@@ -1,0 +1,67 @@
+"""A responder passes a request on to somebody else, by mail or on the page, where the deployment allows it."""
+
+from dataclasses import dataclass
+
+from flow_hitl.domain.access import Action, ProvenAddress, authorize
+from flow_hitl.domain.address import is_mail_address, same_address
+from flow_hitl.domain.deployment import Deployment
+from flow_hitl.domain.errors import DelegationOff, FieldError, ValidationFailed
+from flow_hitl.domain.request import Change, Channel, Head, Request, delegate, require_pending
+from flow_hitl.ports import Clock, Ids
+from flow_hitl.services.change_request import ChangeRequest
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """Who passes a request on (as one of its responders), to which address, and how they said so."""
+
+    person: ProvenAddress
+    responder: str
+    to: str
+    via: Channel
+
+
+@dataclass(frozen=True)
+class Delegate:
+    """Put the place of one responder into the hands of another; their own addresses are dead by it."""
+
+    change_request: ChangeRequest
+    clock: Clock
+    ids: Ids
+
+    def __call__(
+        self, deployment: Deployment, request_id: str, delegation: Delegation, once: str | None = None
+    ) -> Request:
+        """Return the request with its new responder.
+
+        Raises DelegationOff, ValidationFailed for an address that may not be asked, Forbidden, AlreadyResponded,
+        NotPending, and TakenAlready if the name `once` was taken before.
+        """
+
+        def step(head: Head) -> Change:
+            authorize(delegation.person, Action.DELEGATE, head)
+            require_pending(head)
+            if not deployment.settings.allow_delegation:
+                raise DelegationOff("In this deployment nobody passes a request on themselves.")
+            refusal = _refusal(deployment, head, delegation.to)
+            if refusal:
+                raise ValidationFailed([FieldError("/delegate_to", refusal)])
+            return delegate(
+                head,
+                delegation.responder,
+                delegation.to,
+                delegation.via,
+                deployment.settings,
+                event_id=self.ids.event_id(),
+                at=self.clock.now(),
+            )
+
+        return self.change_request(request_id, step, once=once)
+
+
+def _refusal(deployment: Deployment, head: Head, to: str) -> str | None:
+    if not is_mail_address(to):
+        return "must be one plain mail address, for example bob@example.com"
+    if any(same_address(to, responder) for responder in head.responders):
+        return "is asked already"
+    return deployment.refusal_of(to, head.not_to_be_answered_by)

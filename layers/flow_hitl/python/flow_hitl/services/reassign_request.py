@@ -1,0 +1,53 @@
+"""A manager gives an open request to somebody else: who had it before can no longer answer it."""
+
+from dataclasses import dataclass
+
+from flow_hitl.domain.access import Action, KeyHolder, authorize
+from flow_hitl.domain.address import same_address
+from flow_hitl.domain.errors import FieldError
+from flow_hitl.domain.request import Change, Head, Request, reassign, require_pending
+from flow_hitl.ports import Clock, Ids
+from flow_hitl.services.change_request import ChangeRequest
+from flow_hitl.services.documents import Assignee, Document, refuse
+
+
+class Reassignment(Document):
+    """The body of `POST /v1/requests/{id}/reassign`."""
+
+    assigned_to_email: Assignee
+
+
+@dataclass(frozen=True)
+class ReassignRequest:
+    """Reassign a pending request for a holder of an API key that may manage."""
+
+    change_request: ChangeRequest
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, holder: KeyHolder, request_id: str, wish: Reassignment) -> Request:
+        """Return the request with its new responder; one who has it already keeps it, and nothing is written.
+
+        Raises AlreadyResponded, NotPending, NotFound, Forbidden, ValidationFailed.
+        """
+        assignee, deployment = wish.assigned_to_email, holder.deployment
+
+        def step(head: Head) -> Change | None:
+            authorize(holder, Action.REASSIGN, head)
+            require_pending(head)
+            if same_address(assignee, head.assigned_to_email):
+                return None
+            refusal = deployment.refusal_of(assignee, head.not_to_be_answered_by)
+            if refusal:
+                refuse([FieldError("/assigned_to_email", refusal)])
+            return reassign(
+                head,
+                assignee,
+                "reassigned by API",
+                deployment.settings,
+                event_id=self.ids.event_id(),
+                at=self.clock.now(),
+                actor=f"api_key/{holder.key.key_id}",
+            )
+
+        return self.change_request(request_id, step)

@@ -1,0 +1,244 @@
+"""A deployment's webhooks: made, changed, given a new secret, tried, deleted; and what was delivered to them."""
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.deployment import Deployment, WebhookEvent
+from flow_hitl.domain.errors import FieldError, ValidationFailed
+from flow_hitl.domain.outgoing_url import LONGEST_URL, Destinations, url_problem
+from flow_hitl.domain.times import ceil_second, parse_rfc3339
+from flow_hitl.domain.webhook import (
+    Delivery,
+    SealedSecret,
+    Webhook,
+    WebhookChange,
+    events_wanted,
+    ping_delivery,
+    redelivery,
+)
+from flow_hitl.ports import Clock, DeliveryLog, DeliveryPage, DeliveryQueue, Ids, SecretBox, WebhookStore
+from flow_hitl.services.configure import OPERATOR, ChangeConfiguration, Configured
+from flow_hitl.services.documents import Document, Name, refuse
+
+_MAX_WEBHOOKS = 50
+_LONGEST_OVERLAP = timedelta(days=30)
+# Whoever says "now" may have a clock that goes behind ours.
+_CLOCK_DIFFERENCE = timedelta(minutes=1)
+
+_Url = Annotated[str, Field(max_length=LONGEST_URL)]
+_Events = Annotated[list[WebhookEvent], Field(min_length=1, max_length=len(WebhookEvent))]
+
+
+class NewWebhook(Document):
+    """The body of `POST webhooks`."""
+
+    name: Name
+    url: _Url
+    events: _Events = [WebhookEvent.NEW_REQUEST]
+    active: bool = True
+
+
+class WebhookPatch(Document):
+    """The body of `PATCH webhooks/{wid}`: what it names is changed, the rest stays."""
+
+    name: Name | None = None
+    url: _Url | None = None
+    events: _Events | None = None
+    active: bool | None = None
+
+
+class Rotation(Document):
+    """The body of `POST webhooks/{wid}/rotate-secret`: when the new secret begins to sign, at once if absent."""
+
+    signs_from: str | None = None
+
+
+@dataclass(frozen=True)
+class IssuedSecret:
+    """A webhook together with its new secret, which is shown this once."""
+
+    webhook: Webhook
+    secret: str
+    signs_from: datetime
+
+
+@dataclass(frozen=True)
+class ManageWebhooks:
+    """Every change is one transaction with an event in the deployment's chain; `actor` is who the event names."""
+
+    webhooks: WebhookStore
+    deliveries: DeliveryLog
+    queue: DeliveryQueue
+    change_configuration: ChangeConfiguration
+    box: SecretBox
+    destinations: Destinations
+    clock: Clock
+    ids: Ids
+
+    def list(self, deployment_id: int) -> Sequence[Webhook]:
+        return self.webhooks.list(deployment_id)
+
+    def create(self, deployment_id: int, wish: NewWebhook, *, actor: str = OPERATOR) -> IssuedSecret:
+        """Add a webhook and return it with its secret; raises ValidationFailed."""
+        refuse([*_url_errors(wish.url, self.destinations), *_event_errors(wish.events)])
+        now = self.clock.now()
+        webhook_id = f"wh_{self.ids.event_id()}"
+        secret, sealed = self._new_secret(webhook_id, now)
+        webhook = Webhook(
+            webhook_id=webhook_id,
+            deployment_id=deployment_id,
+            name=wish.name,
+            url=wish.url,
+            events=_in_order(wish.events),
+            active=wish.active,
+            created_at=now,
+            secrets=(sealed,),
+        )
+
+        def step(found: Deployment) -> Configured:
+            others = self.webhooks.list(deployment_id)
+            if len(others) >= _MAX_WEBHOOKS:
+                raise ValidationFailed([FieldError("", f"a deployment may have {_MAX_WEBHOOKS} webhooks at most")])
+            change = WebhookChange(webhook_id, webhook)
+            return _configured(found, [*others, webhook], None, webhook.audited(), change)
+
+        self.change_configuration(deployment_id, EventKind.WEBHOOK_CREATED, actor, step)
+        return IssuedSecret(webhook, secret, now)
+
+    def change(self, deployment_id: int, webhook_id: str, wish: WebhookPatch, *, actor: str = OPERATOR) -> Webhook:
+        """Change what the patch names and return the webhook; raises NotFound and ValidationFailed."""
+        refuse(
+            FieldError(f"/{name}", "must not be null; leave it out to keep what is there")
+            for name in sorted(wish.model_fields_set)
+            if getattr(wish, name) is None
+        )
+        refuse([*_url_errors(wish.url, self.destinations), *_event_errors(wish.events or [])])
+
+        def changed(webhook: Webhook) -> Webhook:
+            return replace(
+                webhook,
+                name=webhook.name if wish.name is None else wish.name,
+                url=webhook.url if wish.url is None else wish.url,
+                events=webhook.events if wish.events is None else _in_order(wish.events),
+                active=webhook.active if wish.active is None else wish.active,
+            )
+
+        return self._change(deployment_id, webhook_id, EventKind.WEBHOOK_CHANGED, actor, changed)
+
+    def rotate_secret(
+        self, deployment_id: int, webhook_id: str, wish: Rotation, *, actor: str = OPERATOR
+    ) -> IssuedSecret:
+        """Give a webhook a new secret and return it; until it signs, the old one does. Raises NotFound."""
+        now = self.clock.now()
+        signs_from = _moment(wish.signs_from, now)
+        self.webhooks.load(deployment_id, webhook_id)
+        secret, sealed = self._new_secret(webhook_id, signs_from)
+        webhook = self._change(
+            deployment_id,
+            webhook_id,
+            EventKind.WEBHOOK_SECRET_ROTATED,
+            actor,
+            lambda webhook: webhook.rotated(sealed, now),
+        )
+        return IssuedSecret(webhook, secret, signs_from)
+
+    def delete(self, deployment_id: int, webhook_id: str, *, actor: str = OPERATOR) -> None:
+        """Remove a webhook, and with it the callback URLs that it was given; raises NotFound."""
+
+        def step(found: Deployment) -> Configured:
+            old = self.webhooks.load(deployment_id, webhook_id)
+            others = [one for one in self.webhooks.list(deployment_id) if one.webhook_id != webhook_id]
+            return _configured(found, others, old.audited(), None, WebhookChange(webhook_id, None))
+
+        self.change_configuration(deployment_id, EventKind.WEBHOOK_DELETED, actor, step)
+
+    def test(self, deployment_id: int, webhook_id: str) -> Delivery:
+        """Send a test ping the way that events go, also to an inactive webhook; return its delivery to come."""
+        webhook = self.webhooks.load(deployment_id, webhook_id)
+        return self._deliver(ping_delivery(webhook, seed=self.ids.event_id(), at=self.clock.now()))
+
+    def list_deliveries(self, deployment_id: int, webhook_id: str, limit: int, cursor: str | None) -> DeliveryPage:
+        """Return deliveries, newest first; raises NotFound, and ValidationFailed for a cursor that is not ours."""
+        self.webhooks.load(deployment_id, webhook_id)
+        return self.deliveries.page(webhook_id, limit, cursor)
+
+    def redeliver(self, deployment_id: int, webhook_id: str, delivery_id: str) -> Delivery:
+        """Send a delivery again, as a new one with the X-Webhook-Id of the old; raises NotFound."""
+        self.webhooks.load(deployment_id, webhook_id)
+        earlier = self.deliveries.load(webhook_id, delivery_id)
+        return self._deliver(redelivery(earlier, seed=self.ids.event_id(), at=self.clock.now()))
+
+    def _deliver(self, delivery: Delivery) -> Delivery:
+        self.deliveries.add(delivery)
+        self.queue.send(delivery)
+        return delivery
+
+    def _change(
+        self,
+        deployment_id: int,
+        webhook_id: str,
+        kind: EventKind,
+        actor: str,
+        changed: Callable[[Webhook], Webhook],
+    ) -> Webhook:
+        def step(found: Deployment) -> Configured | None:
+            old = self.webhooks.load(deployment_id, webhook_id)
+            new = changed(old)
+            if new == old:
+                return None
+            all_now = [new if one.webhook_id == webhook_id else one for one in self.webhooks.list(deployment_id)]
+            return _configured(found, all_now, old.audited(), new.audited(), WebhookChange(webhook_id, new))
+
+        self.change_configuration(deployment_id, kind, actor, step)
+        return self.webhooks.load(deployment_id, webhook_id)
+
+    def _new_secret(self, webhook_id: str, signs_from: datetime) -> tuple[str, SealedSecret]:
+        secret = f"whsec_{secrets.token_urlsafe(32)}"
+        return secret, SealedSecret(self.box.seal(secret, webhook_id), signs_from)
+
+
+def _configured(
+    found: Deployment,
+    webhooks: Iterable[Webhook],
+    before: dict[str, object] | None,
+    after: dict[str, object] | None,
+    change: WebhookChange,
+) -> Configured:
+    return Configured(replace(found, webhook_events=events_wanted(webhooks)), before, after, change)
+
+
+def _url_errors(url: str | None, destinations: Destinations) -> list[FieldError]:
+    problem = url_problem(url, destinations) if url is not None else None
+    return [FieldError("/url", problem)] if problem else []
+
+
+def _event_errors(events: Sequence[WebhookEvent]) -> list[FieldError]:
+    return [
+        FieldError(f"/events/{number}", "stands in the list already")
+        for number, event in enumerate(events)
+        if event in events[:number]
+    ]
+
+
+def _in_order(events: Sequence[WebhookEvent]) -> tuple[WebhookEvent, ...]:
+    return tuple(event for event in WebhookEvent if event in events)
+
+
+def _moment(text: str | None, now: datetime) -> datetime:
+    if text is None:
+        return now
+    try:
+        moment = ceil_second(parse_rfc3339(text))
+    except ValueError:
+        raise ValidationFailed([FieldError("/signs_from", "must be a time such as 2026-01-14T12:00:00Z")]) from None
+    if not now - _CLOCK_DIFFERENCE <= moment <= now + _LONGEST_OVERLAP:
+        raise ValidationFailed(
+            [FieldError("/signs_from", f"must be within the next {_LONGEST_OVERLAP.days} days; leave it out for now")]
+        )
+    return max(moment, now)
