@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local test setup setup-dev lint types format unit e2e lock clean
+.PHONY: help demo local test setup setup-dev lint types format unit e2e openapi schemathesis lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -15,7 +15,8 @@ help:
 	@echo 'make local   the local stack in the foreground, until Ctrl-C'
 	@echo 'make test    lint, types and all tests'
 	@echo 'make setup   install what demo and local need (they do it by themselves)'
-	@echo 'make lint types format unit e2e lock clean'
+	@echo 'make openapi write docs/openapi.json anew, after a change of the API'
+	@echo 'make lint types format unit e2e schemathesis lock clean'
 
 demo: setup
 	@$(RUN) -m infra.local.demo
@@ -53,10 +54,17 @@ types: setup-dev
 	$(RUN) -m mypy
 
 unit: setup-dev
-	$(RUN) -m pytest -n auto --dist loadfile -m 'not e2e'
+	$(RUN) -m pytest -n auto --dist loadgroup -m 'not e2e'
 
 e2e: setup-dev
 	$(RUN) -m pytest -m e2e
+
+openapi: setup-dev
+	$(RUN) -m infra.openapi
+
+# Ten minutes of calls at random; `make e2e` makes a fixed set of them.
+schemathesis: setup-dev
+	FLOW_HITL_SCHEMATHESIS_SECONDS=600 $(RUN) -m pytest -m e2e tests/e2e/test_schemathesis.py
 
 lock: setup-dev
 	cd requirements && for lock in $(LOCKS); do ../$(UV_LOCK) $$lock.in -o $$lock.txt || exit 1; done

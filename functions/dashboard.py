@@ -15,17 +15,17 @@ app = make_resolver()
 
 
 @app.get("/review/<token>")
-def show(token: str) -> Response[str]:
+def show_review(token: str) -> Response[str]:
     return _page(current().review_page.show(token))
 
 
 @app.head("/review/<token>")
-def look(token: str) -> Response[str]:
+def look_at_review(token: str) -> Response[str]:
     return _page(current().review_page.show(token))
 
 
 @app.post("/review/<token>")
-def submit(token: str) -> Response[str]:
+def submit_review(token: str) -> Response[str]:
     _require_own_form()
     try:
         form = parse_qs(body_bytes(app).decode("utf-8", "replace"), max_num_fields=10)
@@ -41,7 +41,12 @@ def refused(error: FlowHitlError) -> Response[str]:
     return _page(MessageContext(kind="expired" if isinstance(error, Expired) else "invalid"), error.status)
 
 
+def no_such_link(_error: Exception) -> Response[str]:
+    return _page(MessageContext(kind="invalid"), HTTPStatus.NOT_FOUND)
+
+
 app.exception_handler(FlowHitlError)(refused)
+app.not_found(no_such_link)
 handler = lambda_entry(app)
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -10,10 +11,19 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
-from flow_hitl.domain.errors import FieldError, FlowHitlError, MalformedJson, NotFound, TooLarge, ValidationFailed
+from flow_hitl.domain.errors import (
+    FieldError,
+    FlowHitlError,
+    MalformedJson,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    ValidationFailed,
+)
 from flow_hitl.telemetry import logger
 
 MAX_BODY_BYTES = 1024 * 1024
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Routes = APIGatewayHttpResolver | APIGatewayHttpRouter
 """A resolver, or some of its routes that stand in a module of their own."""
@@ -50,6 +60,13 @@ def body_bytes(app: Routes) -> bytes:
     return body
 
 
+def uuid_in(path_part: str) -> str:
+    """Return the request id that stands in a path, in lower case; raises NotFound for what is no UUID."""
+    if not _UUID.fullmatch(path_part):
+        raise NotFound("There is no such request.")
+    return path_part.lower()
+
+
 def query_integer(app: Routes, name: str, default: int, lowest: int, highest: int) -> int:
     """Return a whole number from the query string; raises ValidationFailed outside of its bounds."""
     text = app.current_event.query_string_parameters.get(name)
@@ -69,7 +86,10 @@ def problem(error: FlowHitlError) -> Response[str]:
         "detail": error.detail,
         **error.extra(),
     }
-    return Response(error.status, "application/problem+json", json.dumps(document, ensure_ascii=False))
+    response = Response(error.status, "application/problem+json", json.dumps(document, ensure_ascii=False))
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def lambda_entry(app: APIGatewayHttpResolver) -> Callable[[dict[str, Any], Any], dict[str, Any]]:

@@ -10,18 +10,20 @@ from pydantic import Field
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.access import KeyHolder
-from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
+from flow_hitl.domain.errors import FieldError, ValidationFailed
+from flow_hitl.domain.quotas import near_quota
 from flow_hitl.domain.request import Request, Status
 from flow_hitl.domain.times import parse_rfc3339
 from flow_hitl.ports import RequestFilter
-from flow_hitl.services.documents import Document, parse_document
+from flow_hitl.services.change_request import REPORTABLE
+from flow_hitl.services.documents import LONGEST_NAME, Document, parse_document
 from flow_hitl.services.open_request import NewRequest
 from flow_hitl.services.reassign_request import Reassignment
-from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver, query_integer
+from flow_hitl.telemetry import QUOTA_NEARLY_USED, count
+from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver, query_integer, uuid_in
 
 app = make_resolver()
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MAX_WAIT = 20
 
@@ -29,13 +31,14 @@ _MAX_WAIT = 20
 class ResumeReport(Document):
     """The body of `POST /v1/requests/{id}/resume-status`."""
 
-    status: str
+    status: Annotated[str, Field(json_schema_extra={"enum": list(REPORTABLE)})]
     detail: Annotated[str, Field(max_length=2000)] | None = None
 
 
 @app.post("/v1/requests")
 def open_request() -> Response[str]:
     holder = _holder()
+    _watch_quotas(holder)
     opened = current().open_request(holder, parse_document(NewRequest, body_bytes(app)), _idempotency_key())
     callback_url = current().answer_addresses.callback_url(opened.request.head.request_id)
     return json_response(
@@ -46,7 +49,7 @@ def open_request() -> Response[str]:
 @app.get("/v1/requests/<request_id>")
 def get_request(request_id: str) -> Response[str]:
     wait = query_integer(app, "wait", 0, 0, _MAX_WAIT)
-    return _request(current().read_requests.get(_holder(), _id(request_id), wait))
+    return _request(current().read_requests.get(_holder(), uuid_in(request_id), wait))
 
 
 @app.get("/v1/requests")
@@ -65,24 +68,24 @@ def list_decisions() -> Response[str]:
 
 @app.delete("/v1/requests/<request_id>")
 def cancel_request(request_id: str) -> Response[str]:
-    return _request(current().cancel_request(_holder(), _id(request_id)))
+    return _request(current().cancel_request(_holder(), uuid_in(request_id)))
 
 
 @app.post("/v1/requests/<request_id>/reassign")
 def reassign_request(request_id: str) -> Response[str]:
     holder, wish = _holder(), parse_document(Reassignment, body_bytes(app))
-    return _request(current().reassign_request(holder, _id(request_id), wish))
+    return _request(current().reassign_request(holder, uuid_in(request_id), wish))
 
 
 @app.post("/v1/requests/<request_id>/resume-status")
 def report_resume(request_id: str) -> Response[str]:
     holder, report = _holder(), parse_document(ResumeReport, body_bytes(app))
-    return _request(current().report_resume(holder, _id(request_id), report.status, report.detail))
+    return _request(current().report_resume(holder, uuid_in(request_id), report.status, report.detail))
 
 
 @app.get("/v1/requests/<request_id>/timeline")
 def get_timeline(request_id: str) -> Response[str]:
-    events = current().read_requests.timeline(_holder(), _id(request_id))
+    events = current().read_requests.timeline(_holder(), uuid_in(request_id))
     return json_response(200, {"events": [event.to_dict() for event in events]})
 
 
@@ -93,10 +96,16 @@ def _holder() -> KeyHolder:
     return current().authenticate(app.current_event.headers.get("authorization"))
 
 
-def _id(text: str) -> str:
-    if not _UUID.fullmatch(text):
-        raise NotFound("There is no such request.")
-    return text.lower()
+def _watch_quotas(holder: KeyHolder) -> None:
+    """Raise the operator's alarm when a deployment has used the greater part of a quota, or all of it."""
+    deployment, used = holder.deployment, holder.usage
+    if near_quota(deployment.quotas, used, current().clock.now()):
+        count(
+            QUOTA_NEARLY_USED,
+            deployment_id=deployment.deployment_id,
+            requests_this_hour=used.requests,
+            mails_today=used.mails,
+        )
 
 
 def _idempotency_key() -> str | None:
@@ -110,16 +119,24 @@ def _query(name: str) -> str | None:
     return app.current_event.query_string_parameters.get(name) or None
 
 
+def _name(name: str) -> str | None:
+    """Return a filter; one that is longer than any name could be would be too long for an index, too."""
+    text = _query(name)
+    if text is not None and len(text) > LONGEST_NAME:
+        raise ValidationFailed([FieldError(f"/{name}", f"must not be longer than {LONGEST_NAME} characters")])
+    return text
+
+
 def _filter() -> RequestFilter:
-    status = _query("status")
+    status, assignee = _query("status"), _name("assigned_to")
     if status is not None and status not in set(Status):
         raise ValidationFailed([FieldError("/status", f"must be one of: {', '.join(Status)}")])
     return RequestFilter(
-        status=status,
-        assigned_to=_query("assigned_to"),
-        flow_name=_query("flow_name"),
-        method_name=_query("method_name"),
-        outcome=_query("outcome"),
+        statuses=(status,) if status else (),
+        assigned_to=(assignee,) if assignee else (),
+        flow_name=_name("flow_name"),
+        method_name=_name("method_name"),
+        outcome=_name("outcome"),
         created_from=_moment("from"),
         created_to=_moment("to"),
     )

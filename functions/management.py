@@ -1,5 +1,6 @@
-"""The managers' side of the API: a deployment's settings, routing rules, members and API keys."""
+"""The managers' side of the API: a deployment's settings, routing rules, members, API keys and checks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -14,18 +15,19 @@ from flow_hitl.services.documents import parse_document
 from flow_hitl.services.dry_run import DryRun, dry_run
 from flow_hitl.services.etags import etag
 from flow_hitl.services.manage_deployments import key_of, member_of
+from functions.check_routes import router as check_routes
 from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver, no_content
 from functions.management_access import actor_of, address_in, manager
 from functions.webhook_routes import router as webhook_routes
 
 app = make_resolver()
 app.include_router(webhook_routes)
+app.include_router(check_routes)
 
 
 @app.get("/v1/deployments/<deployment_id>/settings")
 def get_settings(deployment_id: str) -> Response[str]:
-    document = settings_to_dict(_manager(deployment_id).deployment.settings)
-    return _tagged(document, document)
+    return _tagged(settings_to_dict(_manager(deployment_id).deployment.settings))
 
 
 @app.put("/v1/deployments/<deployment_id>/settings")
@@ -34,14 +36,12 @@ def put_settings(deployment_id: str) -> Response[str]:
     changed = current().manage_deployments.set_settings(
         holder.deployment.deployment_id, parse_settings(body_bytes(app)), if_match=_if_match(), actor=actor_of(holder)
     )
-    document = settings_to_dict(changed.settings)
-    return _tagged(document, {**document, "warnings": _warnings(changed)})
+    return _tagged(settings_to_dict(changed.settings), changed)
 
 
 @app.get("/v1/deployments/<deployment_id>/routing-rules")
 def get_rules(deployment_id: str) -> Response[str]:
-    document = rules_to_dict(_manager(deployment_id).deployment.rules)
-    return _tagged(document, document)
+    return _tagged(rules_to_dict(_manager(deployment_id).deployment.rules))
 
 
 @app.put("/v1/deployments/<deployment_id>/routing-rules")
@@ -50,8 +50,7 @@ def put_rules(deployment_id: str) -> Response[str]:
     changed = current().manage_deployments.set_rules(
         holder.deployment.deployment_id, parse_rules(body_bytes(app)), if_match=_if_match(), actor=actor_of(holder)
     )
-    document = rules_to_dict(changed.rules)
-    return _tagged(document, {**document, "warnings": _warnings(changed)})
+    return _tagged(rules_to_dict(changed.rules), changed)
 
 
 @app.post("/v1/deployments/<deployment_id>/routing-rules/dry-run")
@@ -139,11 +138,9 @@ def _if_match() -> str:
     return if_match
 
 
-def _tagged(document: Any, body: Any) -> Response[str]:
-    response = json_response(200, body)
+def _tagged(document: Mapping[str, Any], changed: Deployment | None = None) -> Response[str]:
+    """Return a document with its ETag, and after a change what is doubtful about the deployment as it is now."""
+    doubts = {"warnings": list(current().configuration_warnings(changed))} if changed else {}
+    response = json_response(200, {**document, **doubts})
     response.headers["ETag"] = etag(document)
     return response
-
-
-def _warnings(deployment: Deployment) -> list[str]:
-    return list(current().configuration_warnings(deployment))

@@ -11,7 +11,7 @@ app = make_resolver()
 
 
 @app.post("/v1/callbacks/<token>")
-def answer(token: str) -> Response[str]:
+def answer_request(token: str) -> Response[str]:
     request = current().answer_by_callback(token, parse_document(CallbackAnswer, body_bytes(app)))
     return json_response(200, {"status": "accepted", "request": request.to_dict()})
 

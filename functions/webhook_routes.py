@@ -1,11 +1,14 @@
 """The managers' routes to a deployment's webhooks and their deliveries, which `functions/management.py` serves."""
 
+from typing import Any
+
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.access import KeyHolder
 from flow_hitl.domain.times import rfc3339
+from flow_hitl.domain.webhook import Delivery
 from flow_hitl.services.documents import parse_document
 from flow_hitl.services.webhooks import NewWebhook, Rotation, WebhookPatch
 from functions.http_api import body_bytes, json_response, no_content, query_integer
@@ -54,7 +57,7 @@ def rotate_secret(deployment_id: str, webhook_id: str) -> Response[str]:
 @router.post("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/test")
 def send_test_ping(deployment_id: str, webhook_id: str) -> Response[str]:
     delivery = current().manage_webhooks.test(_id(_manager(deployment_id)), webhook_id)
-    return json_response(202, {"delivery": delivery.to_dict()})
+    return json_response(202, {"delivery": _delivery(delivery)})
 
 
 @router.get("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/deliveries")
@@ -63,14 +66,14 @@ def list_deliveries(deployment_id: str, webhook_id: str) -> Response[str]:
     limit = query_integer(router, "limit", 20, 1, 100)
     cursor = router.current_event.query_string_parameters.get("cursor") or None
     page = current().manage_webhooks.list_deliveries(deployment, webhook_id, limit, cursor)
-    deliveries = [delivery.to_dict() for delivery in page.deliveries]
+    deliveries = [_delivery(delivery) for delivery in page.deliveries]
     return json_response(200, {"deliveries": deliveries, "next_cursor": page.next_cursor})
 
 
 @router.post("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver")
 def redeliver(deployment_id: str, webhook_id: str, delivery_id: str) -> Response[str]:
     delivery = current().manage_webhooks.redeliver(_id(_manager(deployment_id)), webhook_id, delivery_id)
-    return json_response(202, {"delivery": delivery.to_dict()})
+    return json_response(202, {"delivery": _delivery(delivery)})
 
 
 def _manager(deployment_id: str) -> KeyHolder:
@@ -79,3 +82,7 @@ def _manager(deployment_id: str) -> KeyHolder:
 
 def _id(holder: KeyHolder) -> int:
     return holder.deployment.deployment_id
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    return delivery.to_dict(current().clock.now())

@@ -8,11 +8,11 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from flow_hitl.settings import Settings
-from functions import dashboard, intake, management, respond
+from functions import dashboard, docs, intake, management, respond
 from infra.constructs.access import Access
 from infra.constructs.data import Data, removal_policy
 from infra.constructs.functions import Functions
-from infra.constructs.http_api import HttpApi
+from infra.constructs.http_api import MANAGING, HttpApi
 from infra.constructs.layers import Code
 from infra.constructs.monitoring import CLOUDWATCH, Monitoring
 from infra.constructs.queues import Queues
@@ -41,9 +41,10 @@ class CoreStack(Stack):
             self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access
         )
         self.api.serve(intake.app, self.functions.intake, and_the_rest=True)
-        self.api.serve(management.app, self.functions.management)
+        self.api.serve(management.app, self.functions.management, throttle=MANAGING)
         self.api.serve(respond.app, self.functions.respond)
         self.api.serve(dashboard.app, self.functions.dashboard)
+        self.api.serve(docs.app, self.functions.docs, throttle=MANAGING)
         self.monitoring = Monitoring(
             self, "Monitoring", key, self.api, self.functions.all, self.functions.relay, self.queues, options
         )
@@ -63,6 +64,11 @@ class CoreStack(Stack):
             deadline_queue_arn=queues.deadline.queue.queue_arn,
             relay_retry_queue_url=queues.relay_retry.queue.queue_url,
             webhook_queue_url=queues.webhook.queue.queue_url,
+            email_dead_letter_queue_url=queues.email.dead_letters.queue_url,
+            resume_dead_letter_queue_url=queues.resume.dead_letters.queue_url,
+            inbound_mail_dead_letter_queue_url=queues.inbound_mail.dead_letters.queue_url,
+            relay_retry_dead_letter_queue_url=queues.relay_retry.dead_letters.queue_url,
+            stream_dead_letter_queue_url=queues.stream_dead_letters.queue_url,
             webhook_key_id=data.webhook_key.key_arn,
             scheduler_role_arn=self.scheduling.role.role_arn,
             scheduler_group=self.scheduling.group.schedule_group_name,

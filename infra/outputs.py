@@ -10,6 +10,12 @@ def output_name(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
+def missing_outputs(outputs: Mapping[str, str]) -> list[str]:
+    """Return the settings that a stack's outputs lack: it is none of ours then, or of another version."""
+    required = [name for name, field in Settings.model_fields.items() if field.is_required()]
+    return [name for name in required if output_name(name) not in outputs]
+
+
 def settings_from_outputs(outputs: Mapping[str, str]) -> Settings:
     """Rebuild the functions' settings from the outputs of a deployed core stack; raises pydantic's ValidationError."""
     return Settings(

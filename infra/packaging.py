@@ -48,14 +48,17 @@ class Packager:
         return self._package("flow_hitl", _files(source), lambda target: _copy(source, target / "python"))
 
     def functions(self) -> Package:
-        """Return the one asset of all functions: the package `functions` and the templates."""
-        names = ("functions", "templates")
+        """Return the one asset of all functions: the package `functions`, the templates, the API's description."""
+        names, description = ("functions", "templates"), "docs/openapi.json"
 
         def fill(target: Path) -> None:
             for name in names:
                 _copy(ROOT / name, target / name)
+            (target / description).parent.mkdir()
+            shutil.copy(ROOT / description, target / description)
 
-        return self._package("functions", [file for name in names for file in _files(ROOT / name)], fill)
+        files = [ROOT / description, *(file for name in names for file in _files(ROOT / name))]
+        return self._package("functions", files, fill)
 
     def _package(self, name: str, inputs: Iterable[Path], fill: Callable[[Path], None]) -> Package:
         interpreter = self._interpreter()

@@ -35,7 +35,19 @@ class Table:
     streams_new_images: bool = False
 
 
-LIST_COLUMNS = ("flow_name", "method_name", "assigned_to_email", "outcome", "status")
+# What a list shows of a request: a row is read from an index alone.
+LIST_COLUMNS = (
+    "status",
+    "flow_name",
+    "method_name",
+    "summary",
+    "assigned_to_email",
+    "sla_due_at",
+    "outcome",
+    "responded_via",
+    "decided_at",
+    "test",
+)
 
 REQUESTS = Table(
     name="requests",
@@ -44,6 +56,8 @@ REQUESTS = Table(
     indexes=(
         Index("by_created", Key("created_shard"), Key("created_key"), LIST_COLUMNS),
         Index("by_status", Key("status_shard"), Key("created_key"), LIST_COLUMNS),
+        Index("by_assignee", Key("assignee_status"), Key("created_key"), LIST_COLUMNS),
+        Index("by_due", Key("due_shard"), Key("due_key"), (*LIST_COLUMNS, "created_key")),
         Index("by_decision", Key("decision_shard"), Key("decision_key")),
     ),
     ttl_attribute="ttl",

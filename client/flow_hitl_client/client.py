@@ -12,9 +12,10 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
-from flow_hitl_client.errors import NotConfigured, ServerUnreachable, StillPending, problem_error
+from flow_hitl_client.errors import NotConfigured, RateLimited, ServerUnreachable, StillPending, problem_error
 from flow_hitl_client.types import (
     AutoResponseOverride,
     CreatedRequest,
@@ -27,6 +28,7 @@ from flow_hitl_client.types import (
 )
 
 LONGEST_WAIT_SECONDS: Final = 20
+LONGEST_PAUSE_SECONDS: Final = 60
 
 
 class _BearerAuth(AuthBase):
@@ -40,12 +42,22 @@ class _BearerAuth(AuthBase):
         return request
 
 
+class _PatientRetry(Retry):
+    """Pauses for as long as the server asks, up to a minute: what takes longer is for the caller to decide."""
+
+    def increment(self, *args: Any, **kwargs: Any) -> "_PatientRetry":
+        response = kwargs.get("response")
+        if response is not None and (self.get_retry_after(response) or 0) > LONGEST_PAUSE_SECONDS:
+            raise MaxRetryError(cast("Any", kwargs.get("_pool")), None, ResponseError("too long to wait"))
+        return super().increment(*args, **kwargs)
+
+
 class Client:
     """A connection to one deployment.
 
-    Lost connections, 429 and 5xx are tried again, with growing pauses. That is safe for every call: a request has an
-    id of ours, so that asking twice asks once. Errors: `ProblemError` when the server refuses, `ServerUnreachable`
-    when no answer came.
+    Lost connections, 429 and 5xx are tried again, with growing pauses or after the time that the server names, up to a
+    minute. That is safe for every call: a request has an id of ours, so that asking twice asks once. Errors:
+    `ProblemError` when the server refuses, `ServerUnreachable` when no answer came.
     """
 
     def __init__(
@@ -60,7 +72,7 @@ class Client:
         self._session = requests.Session()
         self._session.auth = _BearerAuth(api_key or _environment("FLOW_HITL_API_KEY"))
         adapter = HTTPAdapter(
-            max_retries=Retry(
+            max_retries=_PatientRetry(
                 total=retries,
                 backoff_factor=0.5,
                 status_forcelist=(429, 500, 502, 503, 504),
@@ -128,12 +140,20 @@ class Client:
     def wait_for(self, request_id: str, *, timeout: float | None = None) -> Request:
         """Return the request once it is no longer pending: `response` holds the decision, None if it was cancelled.
 
-        Waits for ever, or for `timeout` seconds and then raises StillPending.
+        Waits for ever, or for `timeout` seconds and then raises StillPending. Where too many flows wait at once, it
+        asks less often; RateLimited is raised only if the timeout ends in such a pause.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             left = LONGEST_WAIT_SECONDS if deadline is None else max(0, math.ceil(deadline - time.monotonic()))
-            request = self.get_request(request_id, wait=min(LONGEST_WAIT_SECONDS, left))
+            try:
+                request = self.get_request(request_id, wait=min(LONGEST_WAIT_SECONDS, left))
+            except RateLimited as refused:
+                pause = refused.retry_after or LONGEST_WAIT_SECONDS
+                if deadline is not None and time.monotonic() + pause >= deadline:
+                    raise
+                time.sleep(pause)
+                continue
             if request["status"] != "pending":
                 return request
             if deadline is not None and time.monotonic() >= deadline:

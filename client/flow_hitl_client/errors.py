@@ -5,6 +5,7 @@ from typing import ClassVar
 from flow_hitl_client.types import Problem, Request
 
 _TYPE_PREFIX = "urn:flow-hitl:problem:"
+_TOO_MANY_REQUESTS = 429
 
 
 class FlowHitlClientError(Exception):
@@ -101,9 +102,17 @@ class IdempotencyMismatch(ProblemError):
 
 
 class RateLimited(ProblemError):
-    """Too many calls, also after the retries."""
+    """Too many calls, also after the retries: `problem["quota"]` names the deployment's quota that is used up.
+
+    It has none where API Gateway, in front of the server, throttles all calls together.
+    """
 
     slug = "rate-limited"
+
+    @property
+    def retry_after(self) -> int | None:
+        """Return the seconds after which there is room again, or None if the server did not say."""
+        return self.problem.get("retry_after")
 
 
 _BY_TYPE = {_TYPE_PREFIX + error.slug: error for error in ProblemError.__subclasses__()}
@@ -111,4 +120,6 @@ _BY_TYPE = {_TYPE_PREFIX + error.slug: error for error in ProblemError.__subclas
 
 def problem_error(problem: Problem) -> ProblemError:
     """Return the exception for a problem document, of the class that its `type` names."""
-    return _BY_TYPE.get(problem["type"], ProblemError)(problem)
+    # API Gateway throttles in words of its own.
+    otherwise = RateLimited if problem["status"] == _TOO_MANY_REQUESTS else ProblemError
+    return _BY_TYPE.get(problem["type"], otherwise)(problem)

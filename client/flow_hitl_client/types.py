@@ -114,3 +114,6 @@ class Problem(TypedDict, total=False):
     responded_at: str
     outcome: str | None
     request_status: RequestStatus
+    quota: Literal["requests_per_hour", "mails_per_day"]
+    limit: int
+    retry_after: int

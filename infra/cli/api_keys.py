@@ -1,18 +1,14 @@
 """`flow-hitl api-key`: the keys by which flows and other programs call the API."""
 
-import re
-from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from flow_hitl.domain.deployment import Permission
-from flow_hitl.domain.times import parse_rfc3339
 from flow_hitl.services.access_documents import api_key_to_dict, used_key_to_dict
+from infra.cli.moments import future_moment
 from infra.cli.output import show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
-
-_DAYS = re.compile(r"([1-9][0-9]{0,3})d")
 
 
 @click.group("api-key")
@@ -38,7 +34,8 @@ def issue(target: Target, deployment_id: int, name: str, permissions: tuple[str,
     """Issue an API key and print it, this once."""
     if not name.strip():
         raise click.BadParameter("must not be blank.", param_hint="--name")
-    expires_at = _expiry(expires, target.application.clock.now()) if expires is not None else None
+    now = target.application.clock.now()
+    expires_at = future_moment(expires, now, "--expires") if expires is not None else None
     wanted = frozenset(Permission(permission) for permission in permissions)
     issued = target.manage.issue_key(deployment_id, name=name, permissions=wanted, expires_at=expires_at)
     document = used_key_to_dict(issued.api_key, None)
@@ -101,16 +98,3 @@ def _table(documents: list[dict[str, Any]]) -> str:
             for one in documents
         ],
     )
-
-
-def _expiry(text: str, now: datetime) -> datetime:
-    days = _DAYS.fullmatch(text)
-    try:
-        moment = now + timedelta(days=int(days[1])) if days else parse_rfc3339(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is neither a time such as 2027-01-31T12:00:00Z nor days such as 90d.", param_hint="--expires"
-        ) from None
-    if moment <= now:
-        raise click.BadParameter(f"{text} is in the past.", param_hint="--expires")
-    return moment

@@ -1,11 +1,13 @@
 """`flow-hitl deployment` and `flow-hitl resume-secret`."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.deployment import Deployment
+from flow_hitl.domain.quotas import NO_USAGE, Usage
 from flow_hitl.services.access_documents import api_key_to_dict
 from flow_hitl.services.configuration import rules_to_dict, settings_to_dict
 from infra.cli.output import facts, show, table
@@ -24,9 +26,12 @@ def _mail_address(_context: click.Context, _parameter: click.Parameter, value: s
     return value
 
 
+_AT_LEAST_ONE = click.IntRange(min=1, max=1_000_000_000)
+
+
 @click.group()
 def deployment() -> None:
-    """Create, list and show deployments."""
+    """Create, list and show deployments, and set what each may use."""
 
 
 @deployment.command()
@@ -49,7 +54,7 @@ def create(target: Target, name: str, creator: str, organization: int) -> None:
     show(
         target,
         {"deployment": _to_dict(created)},
-        f"Created deployment {created.deployment_id}.\n\n{_facts(created)}",
+        f"Created deployment {created.deployment_id}.\n\n{_facts(created, NO_USAGE)}",
         "issue an API key for its flows: "
         + target.command(f"api-key issue {created.deployment_id} --name worker --permission create_requests"),
     )
@@ -80,15 +85,41 @@ def list_deployments(target: Target) -> None:
 @pass_target
 def show_deployment(target: Target, deployment_id: int) -> None:
     """Show a deployment; with --json its whole configuration."""
-    found = target.manage.show(deployment_id)
+    found, used = target.manage.show(deployment_id), target.manage.usage(deployment_id)
     document = {
         **_to_dict(found),
+        **_quotas_to_dict(found, used),
         "settings": settings_to_dict(found.settings),
         **rules_to_dict(found.rules),
         "api_keys": [api_key_to_dict(key) for key in found.api_keys.values()],
     }
     more = [target.command(f"{words} {deployment_id}") for words in ("settings get", "rules get", "api-key list")]
-    show(target, {"deployment": document}, _facts(found), ", ".join(more))
+    show(target, {"deployment": document}, _facts(found, used), ", ".join(more))
+
+
+@deployment.command()
+@deployment_argument
+@click.option("--requests-per-hour", metavar="NUMBER", type=_AT_LEAST_ONE, help="New requests in each full hour.")
+@click.option("--mails-per-day", metavar="NUMBER", type=_AT_LEAST_ONE, help="Mails of every kind in each day (UTC).")
+@target_options
+@pass_target
+def quota(target: Target, deployment_id: int, requests_per_hour: int | None, mails_per_day: int | None) -> None:
+    """Set how much a deployment may use, from the next call on.
+
+    What is used up is refused with 429 until the hour or the day is over. Mails of requests that were taken before
+    still go out.
+    """
+    if requests_per_hour is None and mails_per_day is None:
+        raise click.UsageError("Give --requests-per-hour, --mails-per-day or both.")
+    manage = target.manage
+    changed = manage.set_quotas(deployment_id, requests_per_hour=requests_per_hour, mails_per_day=mails_per_day)
+    used = manage.usage(deployment_id)
+    show(
+        target,
+        _quotas_to_dict(changed, used),
+        _facts(changed, used),
+        f"look at what is used by now: {target.command(f'deployment show {deployment_id}')}",
+    )
 
 
 @click.command("resume-secret")
@@ -106,7 +137,7 @@ def resume_secret(target: Target, deployment_id: int) -> None:
     )
 
 
-def _facts(found: Deployment) -> str:
+def _facts(found: Deployment, used: Usage) -> str:
     return facts(
         (
             ("Deployment", found.deployment_id),
@@ -115,8 +146,15 @@ def _facts(found: Deployment) -> str:
             ("Creator", found.creator_email),
             ("Routing rules", len(found.rules)),
             ("API keys", len(found.api_keys)),
+            ("Requests this hour", f"{used.requests} of {found.quotas.requests_per_hour}"),
+            ("Mails today (UTC)", f"{used.mails} of {found.quotas.mails_per_day}"),
         )
     )
+
+
+def _quotas_to_dict(found: Deployment, used: Usage) -> dict[str, Any]:
+    usage = {"requests_this_hour": used.requests, "mails_today": used.mails}
+    return {"quotas": asdict(found.quotas), "usage": usage}
 
 
 def _to_dict(found: Deployment) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """What the operator reads when something is wrong: one sentence, and a hint at what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import click
 from botocore import exceptions as boto
 
-from flow_hitl.domain.errors import Conflict, FlowHitlError, MalformedJson, ValidationFailed
+from flow_hitl.domain.errors import Conflict, FlowHitlError, MalformedJson, NotFound, ValidationFailed
 
 _LOCAL_HINT = "add --local if you mean the local stack"
 
@@ -20,6 +22,18 @@ class OperatorError(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the sentence and the hint to standard error."""
         click.echo(f"Error: {self.message}\nHint: {self.hint}", file=file, err=file is None)
+
+
+@contextmanager
+def refusals(sentence: str, hint: str) -> Iterator[None]:
+    """Say of options that are refused what was not done and why, and of what is not there where to look."""
+    try:
+        yield
+    except ValidationFailed as refused:
+        why = "; ".join(f"{one.field.strip('/')} {one.message}".strip() for one in refused.errors)
+        raise OperatorError(f"{sentence}: {why}.", hint) from refused
+    except NotFound as missing:
+        raise OperatorError(missing.detail, hint) from missing
 
 
 class OperatorGroup(click.Group):

@@ -5,19 +5,37 @@ import click
 from infra.cli.api_keys import api_key
 from infra.cli.configuration import rules, settings
 from infra.cli.deployments import deployment, resume_secret
+from infra.cli.doctor import doctor
 from infra.cli.errors import OperatorGroup
+from infra.cli.groups import group
 from infra.cli.mail import mail
 from infra.cli.members import member
 from infra.cli.redrive import redrive
 from infra.cli.signing_keys import signing_key
 from infra.cli.target import target_options
+from infra.cli.test_requests import test_request
+from infra.cli.webhooks import webhook
 
 
 @click.group(cls=OperatorGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @target_options
 def main() -> None:
-    """Create deployments, issue their API keys, and set their settings and routing rules."""
+    """Create deployments, issue their API keys, set their settings and routing rules, and see that all works."""
 
 
-for command in (deployment, api_key, member, settings, rules, resume_secret, signing_key, mail, redrive):
+for command in (
+    deployment,
+    api_key,
+    member,
+    group,
+    settings,
+    rules,
+    webhook,
+    resume_secret,
+    signing_key,
+    mail,
+    redrive,
+    test_request,
+    doctor,
+):
     main.add_command(command)

@@ -33,7 +33,7 @@ class Target:
         """The core stack's outputs; raises OperatorError that says where they were looked for."""
         if self.local and self.stack is not None:
             raise click.UsageError("Give --local or --stack, not both.")
-        return _local_outputs() if self.local else _stack_outputs(self.stack or DEFAULT_STACK)
+        return _local_outputs() if self.local else _stack_outputs(self.stack_name)
 
     @cached_property
     def application(self) -> "Application":
@@ -58,10 +58,19 @@ class Target:
         """The service that changes deployments."""
         return self.application.manage_deployments
 
+    @property
+    def stack_name(self) -> str:
+        """The core stack's name in CloudFormation."""
+        return self.stack or DEFAULT_STACK
+
+    @property
+    def choice(self) -> str:
+        """The option that chooses this stack, after a space, or "" for the default one."""
+        return " --local" if self.local else f" --stack {self.stack}" if self.stack else ""
+
     def command(self, words: str) -> str:
         """Return a command line of ours that works on the same stack."""
-        choice = " --local" if self.local else f" --stack {self.stack}" if self.stack else ""
-        return f"flow-hitl {words}{choice}"
+        return f"flow-hitl {words}{self.choice}"
 
 
 pass_target = click.make_pass_decorator(Target, ensure=True)

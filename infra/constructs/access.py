@@ -44,24 +44,34 @@ class Access(Construct):
         requests = self.data.requests
         return [
             *self._decide("dynamodb:BatchGetItem"),
-            self._read_configuration(),
+            _allow(("dynamodb:Query",), [self.data.deployments.table.table_arn]),
             _allow(("dynamodb:Query",), requests.index_arns),
             _objects("s3:PutObject", self.data.content, CONTENT_PREFIX),
             self._read_secret(),
         ]
 
     def management(self) -> list[Right]:
-        """Change a deployment's configuration with its audit event; look at keys' last uses and at recent requests."""
+        """Change a deployment's configuration with its audit event, open test requests, and diagnose requests."""
         data = self.data
         deployments, requests = data.deployments.table, data.requests
         keep = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
         return [
             _allow(keep, [deployments.table_arn]),
-            _allow(("dynamodb:PutItem",), [data.audit.table.table_arn]),
-            _allow(("dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchGetItem"), [requests.table.table_arn]),
+            _allow(("dynamodb:PutItem", "dynamodb:Query"), [data.audit.table.table_arn]),
+            _allow(
+                ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchGetItem"),
+                [requests.table.table_arn],
+            ),
             _allow(("dynamodb:Query",), [requests.index_arn("by_created")]),
             _allow(("kms:Encrypt",), [data.webhook_key.key_arn]),
             _send(self.queues.webhook.queue),
+            _look_into(*self.queues.diagnosed),
+            _allow(("ses:GetEmailIdentity",), [self._sender_identity]),
+            Right(
+                iam.PolicyStatement(actions=["ses:GetAccount"], resources=["*"]),
+                ("AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions"),
+                "SES has no ARN for the account itself; the call reads whether it may send, and how much.",
+            ),
             self._never_change_audit(),
         ]
 
@@ -72,6 +82,10 @@ class Access(Construct):
     def dashboard(self) -> list[Right]:
         """Show a request, record an answer that came from the page, and pass the request on where that is allowed."""
         return [*self._decide(), self._read_configuration(), self._read_secret()]
+
+    def docs(self) -> list[Right]:
+        """Show the API's description to everybody: it needs nothing that is kept anywhere."""
+        return [self._never_change_audit()]
 
     def inbound_mail(self) -> list[Right]:
         """Read a mail and record the answer in it."""
@@ -93,12 +107,13 @@ class Access(Construct):
         return [*self._decide(), self._read_configuration(), _consume(queue), _send(queue)]
 
     def relay(self) -> list[Right]:
-        """Turn audit events into messages and schedules; it reads no table."""
+        """Turn audit events into messages and schedules; see if a webhook wants one; count what deployments use."""
         queues = self.queues
         audit = self.data.audit.table
         stream = str(audit.table_stream_arn)
         return [
             _allow(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), [stream]),
+            _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), [self.data.deployments.table.table_arn]),
             Right(
                 iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=["*"]),
                 ("AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions"),
@@ -132,16 +147,14 @@ class Access(Construct):
 
     def send_email(self) -> list[Right]:
         """Send a request's mail from the one address; a mail that we format ourselves needs `SendRawEmail`."""
-        stack = Stack.of(self)
-        identity = stack.format_arn(service="ses", resource="identity", resource_name=self.options.sender_domain)
-        configuration_set = stack.format_arn(
+        configuration_set = Stack.of(self).format_arn(
             service="ses", resource="configuration-set", resource_name=self.options.stack_name
         )
         return [
             *self._decide("dynamodb:UpdateItem"),
             self._read_secret(),
             self._read_configuration(),
-            _allow(("ses:SendEmail", "ses:SendRawEmail"), [identity, configuration_set]),
+            _allow(("ses:SendEmail", "ses:SendRawEmail"), [self._sender_identity, configuration_set]),
             _consume(self.queues.email.queue),
         ]
 
@@ -182,6 +195,10 @@ class Access(Construct):
             self._never_change_audit(),
         ]
 
+    @property
+    def _sender_identity(self) -> str:
+        return Stack.of(self).format_arn(service="ses", resource="identity", resource_name=self.options.sender_domain)
+
     def _read_configuration(self) -> Right:
         return _allow(("dynamodb:GetItem",), [self.data.deployments.table.table_arn])
 
@@ -214,6 +231,10 @@ def _objects(action: str, bucket: s3.Bucket, prefix: str) -> Right:
 
 def _send(*queues: sqs.IQueue) -> Right:
     return _allow(("sqs:SendMessage",), [queue.queue_arn for queue in queues])
+
+
+def _look_into(*queues: sqs.IQueue) -> Right:
+    return _allow(("sqs:GetQueueAttributes",), [queue.queue_arn for queue in queues])
 
 
 def _consume(queue: sqs.IQueue) -> Right:

@@ -9,14 +9,12 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from flow_hitl.domain.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
 from infra.constructs.access import Access, Right
 from infra.constructs.findings import accept
 from infra.constructs.layers import Code, accept_runtime_findings
 
 API_TIMEOUT_SECONDS = 29  # API Gateway gives up after 30
-WORKER_TIMEOUT_SECONDS = 30
-MAIL_TIMEOUT_SECONDS = 60
-WEBHOOK_TIMEOUT_SECONDS = 60  # a receiver has 30 of them
 LARGE = 1024
 SMALL = 512
 LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
@@ -93,20 +91,19 @@ class Functions(Construct):
         self.management = self._function("Management", "management", access.management(), API_TIMEOUT_SECONDS, LARGE)
         self.respond = self._function("Respond", "respond", access.respond(), API_TIMEOUT_SECONDS, LARGE)
         self.dashboard = self._function("Dashboard", "dashboard", access.dashboard(), API_TIMEOUT_SECONDS, LARGE)
+        self.docs = self._function("Docs", "docs", access.docs(), API_TIMEOUT_SECONDS, SMALL)
         self.inbound_mail = self._function(
-            "InboundMail", "inbound_mail", access.inbound_mail(), MAIL_TIMEOUT_SECONDS, LARGE
+            "InboundMail", "inbound_mail", access.inbound_mail(), MAIL_READER.seconds, LARGE
         )
         self.mail_feedback = self._function(
-            "MailFeedback", "mail_feedback", access.mail_feedback(), WORKER_TIMEOUT_SECONDS, SMALL
+            "MailFeedback", "mail_feedback", access.mail_feedback(), WORKER.seconds, SMALL
         )
-        self.deadline = self._function("Deadline", "deadline", access.deadline(), WORKER_TIMEOUT_SECONDS, SMALL)
-        self.relay = self._function("Relay", "relay", access.relay(), WORKER_TIMEOUT_SECONDS, SMALL)
-        self.send_email = self._function("SendEmail", "send_email", access.send_email(), WORKER_TIMEOUT_SECONDS, SMALL)
-        self.resume_flow = self._function(
-            "ResumeFlow", "resume_flow", access.resume_flow(), WORKER_TIMEOUT_SECONDS, SMALL
-        )
+        self.deadline = self._function("Deadline", "deadline", access.deadline(), WORKER.seconds, SMALL)
+        self.relay = self._function("Relay", "relay", access.relay(), WORKER.seconds, SMALL)
+        self.send_email = self._function("SendEmail", "send_email", access.send_email(), WORKER.seconds, SMALL)
+        self.resume_flow = self._function("ResumeFlow", "resume_flow", access.resume_flow(), WORKER.seconds, SMALL)
         self.send_webhook = self._function(
-            "SendWebhook", "send_webhook", access.send_webhook(), WEBHOOK_TIMEOUT_SECONDS, SMALL
+            "SendWebhook", "send_webhook", access.send_webhook(), WEBHOOK_SENDER.seconds, SMALL
         )
         self._add_triggers(access)
 
@@ -125,6 +122,7 @@ class Functions(Construct):
             self.deadline,
             self.resume_flow,
             self.send_webhook,
+            self.docs,
         ]
 
     def _function(

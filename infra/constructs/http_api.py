@@ -1,7 +1,8 @@
 """The HTTP API: its routes are those that the functions' resolvers declare."""
 
 import json
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -10,12 +11,27 @@ from aws_cdk import aws_logs as logs
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from constructs import Construct
 
+from flow_hitl import telemetry
 from infra.constructs.findings import accept
 from infra.constructs.functions import API_TIMEOUT_SECONDS, HitlFunction
+from infra.routes import routes_of
 
-STEADY_REQUESTS_PER_SECOND = 200
-BURST_REQUESTS = 400
-METHODS = ("get", "head", "post", "put", "patch", "delete")
+
+@dataclass(frozen=True)
+class Throttle:
+    """How many calls of one route are taken: each second in the long run, and at once."""
+
+    steady: int
+    burst: int
+
+
+ORDINARY = Throttle(steady=200, burst=400)
+MANAGING = Throttle(steady=20, burst=40)
+# Each of these may keep a function busy for 20 seconds, and an account runs 1,000 at once unless AWS allows more.
+WAITING = {
+    "GET /v1/requests/{request_id}": Throttle(steady=30, burst=100),
+    "GET /v1/decisions": Throttle(steady=10, burst=50),
+}
 
 # The route, never the path: the paths of callbacks and review pages hold tokens.
 ACCESS_LOG = {
@@ -45,14 +61,31 @@ class HttpApi(Construct):
             http_api=self.api,
             stage_name="$default",
             auto_deploy=True,
-            throttle=apigateway.ThrottleSettings(rate_limit=STEADY_REQUESTS_PER_SECOND, burst_limit=BURST_REQUESTS),
+            throttle=apigateway.ThrottleSettings(rate_limit=ORDINARY.steady, burst_limit=ORDINARY.burst),
         )
-        stage = cast("apigateway.CfnStage", self.stage.node.default_child)
-        stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+        self._cfn_stage = cast("apigateway.CfnStage", self.stage.node.default_child)
+        self._cfn_stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=log_group.log_group_arn, format=json.dumps(ACCESS_LOG)
         )
+        self._route_settings: dict[str, Any] = {}
+        # API Gateway counts what it throttles among the client errors; its access log tells them apart.
+        self.refused_calls = logs.MetricFilter(
+            self,
+            "RefusedCalls",
+            log_group=log_group,
+            filter_pattern=logs.FilterPattern.string_value("$.status", "=", "429"),
+            metric_namespace=telemetry.NAMESPACE,
+            metric_name="RefusedCalls",
+        )
 
-    def serve(self, resolver: APIGatewayHttpResolver, target: HitlFunction, *, and_the_rest: bool = False) -> None:
+    def serve(
+        self,
+        resolver: APIGatewayHttpResolver,
+        target: HitlFunction,
+        *,
+        throttle: Throttle = ORDINARY,
+        and_the_rest: bool = False,
+    ) -> None:
         """Add each route of the function's resolver, with one permission for the whole API.
 
         `and_the_rest` gives it what no route matches too, so that this is answered by a problem document as well.
@@ -63,22 +96,27 @@ class HttpApi(Construct):
             scope_permission_to_route=False,
             timeout=Duration.seconds(API_TIMEOUT_SECONDS),
         )
-        for method, path in routes_of(resolver):
+        for declared in routes_of(resolver):
             for route in self.api.add_routes(
-                path=path, methods=[apigateway.HttpMethod(method)], integration=integration
+                path=declared.path, methods=[apigateway.HttpMethod(declared.method)], integration=integration
             ):
                 accept(
                     route,
-                    "The function itself checks the API key, or the signed token in the path.",
+                    "The function itself checks the API key, or the signed token in the path; the API's description is "
+                    "for everybody.",
                     "AwsSolutions-APIG4",
                 )
+                self._throttle(route, str(declared), WAITING.get(str(declared), throttle))
         if and_the_rest:
             default = apigateway.HttpRouteKey.DEFAULT
             rest = apigateway.HttpRoute(self, "TheRest", http_api=self.api, route_key=default, integration=integration)
             accept(rest, "It leads to nothing but the answer that there is nothing.", "AwsSolutions-APIG4")
 
-
-def routes_of(resolver: APIGatewayHttpResolver) -> list[tuple[str, str]]:
-    """Return the method and the path, as API Gateway writes it, of each route that a resolver declares."""
-    paths = resolver.get_openapi_schema().paths or {}
-    return [(method.upper(), path) for path, item in paths.items() for method in METHODS if getattr(item, method)]
+    def _throttle(self, route: apigateway.HttpRoute, key: str, throttle: Throttle) -> None:
+        if throttle is ORDINARY:
+            return
+        limits = {"ThrottlingRateLimit": throttle.steady, "ThrottlingBurstLimit": throttle.burst}
+        self._route_settings[key] = limits
+        self._cfn_stage.route_settings = self._route_settings
+        # A stage that names a route which is not there yet is refused.
+        self._cfn_stage.add_dependency(cast("apigateway.CfnRoute", route.node.default_child))

@@ -17,6 +17,7 @@ from infra.constructs.findings import accept
 from infra.constructs.functions import HitlFunction
 from infra.constructs.http_api import HttpApi
 from infra.constructs.queues import Queues
+from infra.names import ALARM_PREFIX
 from infra.options import Options
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
@@ -60,7 +61,7 @@ class Monitoring(Construct):
         self._watch_queues(queues)
         self._watch_functions(functions, relay)
         self._watch_api(api)
-        self._watch_audit()
+        self._watch_what_functions_count()
         self._draw_dashboard(api, functions, queues)
 
     def _watch_queues(self, queues: Queues) -> None:
@@ -79,17 +80,23 @@ class Monitoring(Construct):
 
     def _watch_api(self, api: HttpApi) -> None:
         self._alarm("API server errors", api.api.metric_server_error(period=PERIOD, statistic="Sum"), 1)
+        self._alarm("calls refused with 429", api.refused_calls.metric(period=PERIOD, statistic="Sum"), 1)
 
-    def _watch_audit(self) -> None:
-        """Audit events are only ever added; the relay counts any that changed or vanished."""
-        changed = cloudwatch.Metric(
-            namespace=telemetry.NAMESPACE,
-            metric_name=telemetry.AUDIT_EVENT_CHANGED,
-            dimensions_map={"service": telemetry.SERVICE},
-            period=PERIOD,
-            statistic="Sum",
-        )
-        self._alarm("audit event changed", changed, 1)
+    def _watch_what_functions_count(self) -> None:
+        """Raise an alarm for what must never be, and for what the operator should see to."""
+        for what, metric in (
+            ("audit event changed", telemetry.AUDIT_EVENT_CHANGED),
+            ("quota nearly used", telemetry.QUOTA_NEARLY_USED),
+            ("usage not counted", telemetry.USAGE_NOT_COUNTED),
+        ):
+            counted = cloudwatch.Metric(
+                namespace=telemetry.NAMESPACE,
+                metric_name=metric,
+                dimensions_map={"service": telemetry.SERVICE},
+                period=PERIOD,
+                statistic="Sum",
+            )
+            self._alarm(what, counted, 1)
 
     def _alarm(self, what: str, metric: cloudwatch.IMetric, threshold: float) -> None:
         """Raise an alarm when the metric reaches the threshold within one period; silence is good news."""
@@ -101,7 +108,7 @@ class Monitoring(Construct):
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"Flow HITL: {what}",
+            alarm_description=f"{ALARM_PREFIX}{what}",
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         self.alarms.append(alarm)

@@ -7,6 +7,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from flow_hitl.domain.retries import RESUME_ATTEMPTS
+from flow_hitl.domain.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
 from infra.constructs.findings import accept
 from infra.options import Options
 
@@ -15,26 +16,20 @@ LONGEST_RETENTION = Duration.days(14)
 
 @dataclass(frozen=True)
 class QueuePlan:
-    """A queue's timing; `late_seconds` is the age of a message that raises an alarm.
+    """A queue's timing; `late_seconds` is the age of a message that raises an alarm."""
 
-    Visibility is at least six times the timeout of the function that reads the queue.
-    """
-
-    visibility_seconds: int = 180
+    visibility_seconds: int = WORKER.hidden_seconds
     max_receives: int = 10
     retention_days: int = 4
     late_seconds: int = 15 * 60
 
 
 # A resumption is tried for 24 hours, and its worker sets each pause itself; two deliveries may meet a busy worker.
-RESUME_PLAN = QueuePlan(
-    visibility_seconds=180, max_receives=RESUME_ATTEMPTS + 2, retention_days=14, late_seconds=24 * 3600
-)
+RESUME_PLAN = QueuePlan(max_receives=RESUME_ATTEMPTS + 2, retention_days=14, late_seconds=24 * 3600)
 # A deadline that is not yet due is put back for up to a quarter of an hour.
 DEADLINE_PLAN = QueuePlan(late_seconds=30 * 60)
-MAIL_PLAN = QueuePlan(visibility_seconds=360)
-# Twice the 30 seconds that a receiver has; a message stays hidden for six times that.
-WEBHOOK_PLAN = QueuePlan(visibility_seconds=360)
+MAIL_PLAN = QueuePlan(visibility_seconds=MAIL_READER.hidden_seconds)
+WEBHOOK_PLAN = QueuePlan(visibility_seconds=WEBHOOK_SENDER.hidden_seconds)
 
 
 class WorkQueue(Construct):
@@ -81,6 +76,12 @@ class Queues(Construct):
             "mail_feedback": self.mail_feedback,
             "relay_retry": self.relay_retry,
         }
+
+    @property
+    def diagnosed(self) -> list[sqs.Queue]:
+        """The dead-letter queues that can say why a request got stuck."""
+        stuck = (self.email, self.resume, self.inbound_mail, self.relay_retry)
+        return [*(work.dead_letters for work in stuck), self.stream_dead_letters]
 
     @property
     def dead_letter_queues(self) -> dict[str, sqs.Queue]:

@@ -13,6 +13,7 @@ from constructs import Construct
 from infra.constructs.data import MAIL_PREFIX
 from infra.constructs.findings import accept
 from infra.constructs.layers import accept_runtime_findings
+from infra.names import receipt_rule_name
 from infra.options import Options
 
 CODE_DIRECTORY = Path(__file__).resolve().parent.parent / "mail_edge"
@@ -45,7 +46,7 @@ class ReceiptRule(Construct):
             properties={
                 "OwnRuleSetName": options.stack_name,
                 "Rule": {
-                    "Name": f"{options.stack_name}-replies",
+                    "Name": receipt_rule_name(options.stack_name),
                     "Enabled": True,
                     "ScanEnabled": True,
                     "TlsPolicy": "Optional",

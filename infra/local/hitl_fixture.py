@@ -12,6 +12,7 @@ waiting.
 """
 
 import base64
+import copy
 import email
 import email.policy
 import importlib
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import parseaddr
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, Self
 from unittest.mock import patch
@@ -43,8 +45,16 @@ _WORKERS = {
     "relay-retry": "relay",
 }
 _QUEUES = tuple(_WORKERS)
-# Which function serves what under /v1; the rest is intake's.
-_SERVED_BY = {"/v1/callbacks/": "respond", "/v1/contents/": "respond", "/v1/deployments/": "management"}
+_DEAD_LETTERS = ("email", "resume", "inbound-mail", "relay-retry", "stream")
+# Which function serves what, by a pattern of the path's beginning; the rest is intake's.
+_SERVED_BY = {
+    "/v1/callbacks/": "respond",
+    "/v1/contents/": "respond",
+    "/v1/deployments/": "management",
+    "/v1/requests/[^/]+/diagnosis": "management",
+    "/v1/openapi.json": "docs",
+    "/docs": "docs",
+}
 _VISIBILITY_SECONDS = 180
 # How often a message is delivered before it rests in its dead-letter queue; as infra/constructs/queues.py has it.
 _MOST_RECEIVES = {"resume": 32}
@@ -66,19 +76,26 @@ class TurnedClock:
     def turn_to(self, moment: datetime) -> None:
         self._now = max(self._now, moment)
 
+    def turn_back_to(self, moment: datetime) -> None:
+        self._now = moment
+
 
 class CountedIds:
-    """Ids that are the same in every run."""
+    """Ids that are the same in every run; `given` of them have been given out before."""
 
-    def __init__(self) -> None:
-        self._counter = itertools.count(1)
+    def __init__(self, given: int = 0) -> None:
+        self.given = given
 
     def request_id(self, at: datetime) -> str:
         milliseconds = int(at.timestamp() * 1000)
-        return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7000-8000-{next(self._counter):012x}"
+        return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7000-8000-{self._next():012x}"
 
     def event_id(self) -> str:
-        return f"{next(self._counter):032x}"
+        return f"{self._next():032x}"
+
+    def _next(self) -> int:
+        self.given += 1
+        return self.given
 
 
 @dataclass(frozen=True)
@@ -170,7 +187,7 @@ class Hitl:
 
     def __init__(self, clients: Mapping[str, Any], clock: TurnedClock, deployment_id: int, api_key: str) -> None:
         self._clients, self._relayed = clients, set[tuple[str, int]]()
-        self._mail_ids = itertools.count(1)
+        self._mail_ids, self._mails = itertools.count(1), list[Mail]()
         self.clock, self.deployment_id, self.api_key = clock, deployment_id, api_key
 
     # --- as the flow
@@ -211,7 +228,7 @@ class Hitl:
         if key is not None:
             sent["authorization"] = f"Bearer {self.api_key if key == 'own' else key}"
         text = json.dumps(body) if raw is None and body is not None else raw
-        function = next((name for start, name in _SERVED_BY.items() if path.startswith(start)), "intake")
+        function = next((name for pattern, name in _SERVED_BY.items() if re.match(pattern, path)), "intake")
         return self._http(function, method, path, text, sent)
 
     # --- as the reviewer
@@ -221,9 +238,10 @@ class Hitl:
         """Every mail that was sent, oldest first."""
         from moto.ses.models import ses_backends
 
-        sent = ses_backends[_ACCOUNT][_REGION].sent_messages
         parse = email.message_from_string
-        return [Mail(parse(mail.raw_data, policy=email.policy.default), mail.raw_data) for mail in sent]
+        for mail in ses_backends[_ACCOUNT][_REGION].sent_messages[len(self._mails) :]:
+            self._mails.append(Mail(parse(mail.raw_data, policy=email.policy.default), mail.raw_data))
+        return list(self._mails)
 
     def reply(
         self,
@@ -351,6 +369,21 @@ class Hitl:
         self.clock.turn_to(goal)
         self._settle()
 
+    def checkpoint(self) -> Callable[[], None]:
+        """Return what puts everything back to how it is now, as often as it is called: data, mail, queues and clock."""
+        from flow_hitl.bootstrap import Application, current, use
+
+        snapshot, before, moment = _Snapshot.take(), current(), self.clock.now()
+        ids, relayed, mails = copy.copy(before.ids), set(self._relayed), list(self._mails)
+
+        def go_back() -> None:
+            snapshot.restore()
+            self.clock.turn_back_to(moment)
+            self._relayed, self._mails = set(relayed), list(mails)
+            use(Application(before.settings, self.clock, copy.copy(ids), before.jitter))
+
+        return go_back
+
     # --- what AWS does in between
 
     def _http(
@@ -391,10 +424,13 @@ class Hitl:
         from flow_hitl.bootstrap import current
 
         audit_table = current().settings.audit_table
+        # Not by a scan of the table, which takes moto longer than all the rest that a handler does.
+        chains = dynamodb_backends[_ACCOUNT][_REGION].tables[audit_table].items.values()
+        events = [event for chain in chains for event in chain.values()]
         # Events are only ever added: to count them is enough to see that there are no new ones.
-        if sum(1 for _ in dynamodb_backends[_ACCOUNT][_REGION].tables[audit_table].all_items()) == len(self._relayed):
+        if len(events) == len(self._relayed):
             return False
-        items = self._clients["dynamodb"].scan(TableName=audit_table)["Items"]
+        items = [event.to_json()["Attributes"] for event in events]
         fresh = [item for item in items if _event_key(item) not in self._relayed]
         if fresh:
             fresh.sort(key=lambda item: (item["at"]["S"], *_event_key(item)))
@@ -488,18 +524,12 @@ class Hitl:
     def start(cls) -> Self:
         """Make the stack on a moto that is already mocking, and one deployment in it."""
         from flow_hitl import bootstrap
-        from flow_hitl.adapters import aws
         from flow_hitl.bootstrap import Application
-        from flow_hitl.domain.deployment import Permission
 
-        names = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager", "kms")
-        clients = {name: aws.client(name) for name in names}
-        clock = TurnedClock(START)
-        bootstrap.use(Application(_make_stack(clients), clock, CountedIds(), jitter=lambda: 0.0))
-        manage = bootstrap.current().manage_deployments
-        deployment = manage.create(name="Content Review", creator_email="creator@example.com", organization_id=789)
-        key = manage.issue_key(deployment.deployment_id, name="tests", permissions=frozenset(Permission))
-        return cls(clients, clock, deployment.deployment_id, key.text)
+        made, clock = _made_stack(), TurnedClock(START)
+        made.snapshot.restore()
+        bootstrap.use(Application(made.settings, clock, CountedIds(made.ids_given), jitter=lambda: 0.0))
+        return cls(_clients(), clock, made.deployment_id, made.api_key)
 
 
 @pytest.fixture
@@ -524,7 +554,7 @@ def hitl_on_moto() -> Iterator[Hitl]:
         "POWERTOOLS_METRICS_DISABLED": "true",
         "POWERTOOLS_LOG_LEVEL": "ERROR",
     }
-    with patch.dict(os.environ, environment), mock_aws():
+    with patch.dict(os.environ, environment), mock_aws(), _quick_moto():
         started = Hitl.start()
         clock = started.clock
         # moto's queues hide, delay and forget messages by a clock of their own; here it is the test's.
@@ -538,6 +568,97 @@ def hitl_on_moto() -> Iterator[Hitl]:
                 bootstrap.use(None)
 
 
+@contextmanager
+def _quick_moto() -> Iterator[None]:
+    """Spare moto what it finds out anew at each call; it takes a quarter of a test's time and changes no answer."""
+    from moto.core.serialize import BaseJSONSerializer
+    from moto.core.utils import method_names_from_class
+
+    by_the_model = BaseJSONSerializer._serialize_type_structure
+
+    def serialize(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue":
+            # It is in its wire form already, of one type; the model names ten, each under several names.
+            serializer._default_serialize(serialized, value, shape, key)
+        else:
+            by_the_model(serializer, serialized, value, shape, key)
+
+    with (
+        patch.object(BaseJSONSerializer, "_serialize_type_structure", serialize),
+        patch("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
+    ):
+        yield
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """All that moto holds at one moment; it can be put back to it any number of times."""
+
+    places: Sequence[tuple[Any, str, str]]
+    backends: Sequence[Any]
+
+    @classmethod
+    def take(cls) -> Self:
+        from moto.core.base_backend import BackendDict
+
+        in_use: Any = BackendDict
+        found = [(service, *place) for service in in_use._instances for place in service.iter_backends()]
+        places = [(service, account, region) for service, account, region, _ in found]
+        return cls(places, _copied([backend for *_, backend in found]))
+
+    def restore(self) -> None:
+        from moto.core.base_backend import BackendDict
+
+        in_use: Any = BackendDict
+        for service in in_use._instances:
+            for of_account in service.values():
+                of_account.clear()
+        for (service, account, region), backend in zip(self.places, _copied(self.backends), strict=True):
+            service[account][region] = backend
+
+
+def _copied(backends: Sequence[Any]) -> Sequence[Any]:
+    from moto.sqs.models import SQSBackend
+
+    queues = [queue for one in backends if isinstance(one, SQSBackend) for queue in one.queues.values()]
+    # Locks cannot be copied. With one thread, the copies can share them.
+    return copy.deepcopy(backends, {id(queue._messages_lock): queue._messages_lock for queue in queues})
+
+
+@dataclass(frozen=True)
+class _MadeStack:
+    """The stack with one deployment, as every test finds it."""
+
+    settings: Any
+    ids_given: int
+    deployment_id: int
+    api_key: str
+    snapshot: _Snapshot
+
+
+@cache
+def _made_stack() -> _MadeStack:
+    """Make the stack on a moto that is already mocking: once in a process, as it takes longer than most tests."""
+    from flow_hitl import bootstrap
+    from flow_hitl.bootstrap import Application
+    from flow_hitl.domain.deployment import Permission
+
+    settings, ids = _make_stack(_clients()), CountedIds()
+    bootstrap.use(Application(settings, TurnedClock(START), ids, jitter=lambda: 0.0))
+    manage = bootstrap.current().manage_deployments
+    deployment = manage.create(name="Content Review", creator_email="creator@example.com", organization_id=789)
+    key = manage.issue_key(deployment.deployment_id, name="tests", permissions=frozenset(Permission))
+    return _MadeStack(settings, ids.given, deployment.deployment_id, key.text, _Snapshot.take())
+
+
+def _clients() -> Mapping[str, Any]:
+    """Return the clients that the handlers use too."""
+    from flow_hitl.adapters import aws
+
+    names = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager", "kms")
+    return {name: aws.client(name) for name in names}
+
+
 def _make_stack(clients: Mapping[str, Any]) -> Any:
     from flow_hitl.settings import Settings
     from infra.tables import AUDIT, DEPLOYMENTS, REQUESTS, create_table_arguments
@@ -548,10 +669,11 @@ def _make_stack(clients: Mapping[str, Any]) -> Any:
         clients["dynamodb"].create_table(**{k: v for k, v in arguments.items() if k != "StreamSpecification"})
     for bucket in ("content", "mail"):
         clients["s3"].create_bucket(Bucket=bucket)
+    for name in _DEAD_LETTERS:
+        clients["sqs"].create_queue(QueueName=f"{name}-dlq")
     for name in _QUEUES:
         attributes = {}
         if name in _MOST_RECEIVES:
-            clients["sqs"].create_queue(QueueName=f"{name}-dlq")
             redrive = {"deadLetterTargetArn": f"{_queue_arn(name)}-dlq", "maxReceiveCount": _MOST_RECEIVES[name]}
             attributes["RedrivePolicy"] = json.dumps(redrive)
         clients["sqs"].create_queue(QueueName=name, Attributes=attributes)
@@ -572,6 +694,11 @@ def _make_stack(clients: Mapping[str, Any]) -> Any:
         deadline_queue_arn=_queue_arn("deadline"),
         relay_retry_queue_url=_queue_url("relay-retry"),
         webhook_queue_url=_queue_url("webhook"),
+        email_dead_letter_queue_url=_queue_url("email-dlq"),
+        resume_dead_letter_queue_url=_queue_url("resume-dlq"),
+        inbound_mail_dead_letter_queue_url=_queue_url("inbound-mail-dlq"),
+        relay_retry_dead_letter_queue_url=_queue_url("relay-retry-dlq"),
+        stream_dead_letter_queue_url=_queue_url("stream-dlq"),
         webhook_key_id=webhook_key,
         scheduler_role_arn=f"arn:aws:iam::{_ACCOUNT}:role/scheduler",
         scheduler_group="hitl",

@@ -11,6 +11,7 @@ from infra.outputs import settings_from_outputs
 
 ORGANIZATION_ID = 1
 MANAGER_EMAIL = "manager@example.com"
+_UNLIMITED = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ def seed(operator: Operator) -> Seeded:
     application = Application(settings_from_outputs(operator.outputs), SystemClock(), RandomIds(), jitter)
     manage = application.manage_deployments
     deployment = manage.create(name="Local", creator_email=MANAGER_EMAIL, organization_id=ORGANIZATION_ID)
+    # No mail leaves this machine, and what is tried here may come in masses.
+    manage.set_quotas(deployment.deployment_id, requests_per_hour=_UNLIMITED, mails_per_day=_UNLIMITED)
     issued = manage.issue_key(deployment.deployment_id, name="local", permissions=frozenset(Permission))
     return Seeded(
         deployment_id=deployment.deployment_id,

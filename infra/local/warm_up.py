@@ -18,6 +18,7 @@ API_CALLS = (
     ("GET", "/v1/deployments/none/settings"),
     ("GET", "/review/none"),
     ("POST", "/v1/callbacks/none"),
+    ("GET", "/docs/none"),
 )
 # What SNS says once to a new subscriber: the one message that may arrive at a queue and asks for nothing.
 MESSAGE = {

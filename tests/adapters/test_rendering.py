@@ -94,8 +94,15 @@ PASSED_ON = PassedOnContext(
     passed_on_to="bob@company.com",
 )
 PASSABLE = ReviewContext(request=replace(REQUEST, may_pass_on=True), problem="No.", delegate_to="bob@company.com")
-MAILS = [NOTIFICATION, CONFIRMATION, REJECTED, REMINDER, HANDLED, PASSED_ON]
-PAGES = [REVIEW, PASSABLE, MESSAGE, MessageContext(kind="passed_on", passed_on_to="bob@company.com")]
+TEST_VIEW = replace(REQUEST, test=True)
+TEST_MAILS = [
+    replace(NOTIFICATION, request=TEST_VIEW),
+    replace(REMINDER, request=TEST_VIEW),
+    *(replace(context, test=True) for context in (CONFIRMATION, REJECTED, HANDLED, PASSED_ON)),
+]
+TEST_PAGES = [replace(REVIEW, request=TEST_VIEW), replace(MESSAGE, test=True)]
+MAILS = [NOTIFICATION, CONFIRMATION, REJECTED, REMINDER, HANDLED, PASSED_ON, *TEST_MAILS]
+PAGES = [REVIEW, PASSABLE, MESSAGE, MessageContext(kind="passed_on", passed_on_to="bob@company.com"), *TEST_PAGES]
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -507,3 +514,23 @@ def test_documents_are_accessible(context: Any) -> None:
 )
 def test_method_title(name: str, title: str) -> None:
     assert method_title(name) == title
+
+
+@pytest.mark.parametrize("context", TEST_MAILS, ids=lambda context: context.kind)
+def test_each_mail_about_a_test_is_marked_as_one(context: Any) -> None:
+    mail = render_email(context)
+    assert mail.subject.startswith("[Test] ")
+    assert "This is a test. No flow is waiting for the answer." in mail.text
+    assert "This is a test. No flow is waiting for the answer." in mail.html
+
+
+@pytest.mark.parametrize("context", TEST_PAGES, ids=lambda context: context.template)
+def test_each_page_about_a_test_is_marked_as_one(context: Any) -> None:
+    assert "This is a test. No flow is waiting for the answer." in render_page(context)
+
+
+@pytest.mark.parametrize("context", [one for one in MAILS if one not in TEST_MAILS], ids=lambda context: context.kind)
+def test_nothing_else_is(context: Any) -> None:
+    mail = render_email(context)
+    assert "[Test]" not in mail.subject
+    assert "This is a test" not in mail.text + mail.html

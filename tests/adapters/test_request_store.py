@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from flow_hitl.adapters import request_store
+from flow_hitl.adapters import request_index, request_store
 from flow_hitl.adapters.audit_log import event_from_item
+from flow_hitl.adapters.request_index import encode_cursor
 from flow_hitl.adapters.request_store import DynamoRequestStore
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.audit import EventKind
@@ -189,7 +190,7 @@ def test_an_effect_is_held_for_its_lease_and_then_free(hitl: Hitl) -> None:
 @pytest.fixture
 def small_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let one read of an index end early, as it does in real life after a megabyte."""
-    monkeypatch.setattr(request_store, "_READ_AHEAD", 2)
+    monkeypatch.setattr(request_index, "_READ_AHEAD", 2)
 
 
 def all_pages(store: DynamoRequestStore, wanted: RequestFilter, limit: int) -> list[str]:
@@ -214,14 +215,14 @@ def test_filtered_pages_show_everything_once_newest_first(store: DynamoRequestSt
         made.append(create(store, number, at=at, method_name=random.choice("ab"), flow_name=random.choice(["x", None])))
     newest = sorted(made, key=lambda request: (request.head.created_at, request.head.request_id), reverse=True)
     wanted = [RequestFilter(), RequestFilter(method_name="a"), RequestFilter(method_name="b", flow_name="x")]
-    wanted += [RequestFilter(status="pending", method_name="a"), RequestFilter(status="responded")]
+    wanted += [RequestFilter(statuses=("pending",), method_name="a"), RequestFilter(statuses=("responded",))]
     for one in wanted:
         expected = [
             request.head.request_id
             for request in newest
             if one.method_name in (None, request.head.method_name)
             and one.flow_name in (None, request.head.flow_name)
-            and one.status in (None, "pending")
+            and one.statuses in ((), ("pending",))
         ]
         for limit in (1, 5, 100):
             assert all_pages(store, one, limit) == expected, one
@@ -263,7 +264,7 @@ def test_a_crowd_of_decisions_is_followed_to_its_end(
 def test_a_cursor_of_a_crowd_fits_a_url(store: DynamoRequestStore) -> None:
     shown = [request_store._short(f"{number}") for number in range(request_store._FEED_REMEMBERS)]
     key = f"{NOON:%Y-%m-%dT%H:%M:%S.%f}#{REQUEST_ID}"
-    assert len(request_store._encode({"after": key, "shown": shown})) < 8000
+    assert len(encode_cursor({"after": key, "shown": shown})) < 8000
 
 
 def test_unprocessed_keys_are_asked_for_again(store: DynamoRequestStore, monkeypatch: pytest.MonkeyPatch) -> None:

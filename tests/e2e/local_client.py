@@ -1,20 +1,24 @@
 """What a test does from outside: calls the API as a flow, reads the mailbox, answers by SMTP as a person."""
 
+import os
 import re
 import secrets
 import smtplib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import boto3
 import requests
 
+from infra.local.emulator import use_emulator_credentials
+from infra.local.seed import seed
 from infra.local.state import Credentials, Operator, read_operator
 
 WAIT_SECONDS = 20.0
@@ -44,6 +48,18 @@ class LocalClient:
 
     home: Path
     credentials: Credentials
+
+    def on_a_deployment_of_its_own(self, **settings: object) -> "LocalClient":
+        """Return a client of a new deployment with these settings, which no other test changes."""
+        with patch.dict(os.environ):
+            use_emulator_credentials()
+            own = seed(self.operator)
+        credentials = replace(self.credentials, deployment_id=own.deployment_id, api_key=own.api_key)
+        client = LocalClient(self.home, credentials)
+        path = f"/v1/deployments/{own.deployment_id}/settings"
+        answer = client.call("PUT", path, settings, headers={"If-Match": "*"})
+        assert answer.status_code == 200, answer.text
+        return client
 
     def call(self, method: str, path: str, json: object = None, **options: Any) -> requests.Response:
         """Call the API with the API key; `options` are those of requests."""

@@ -66,6 +66,18 @@ def test_a_reply_by_mail_decides_and_is_confirmed(local: LocalClient) -> None:
 
 
 @e2e
+def test_the_apis_description_can_be_read_and_tried(local: LocalClient) -> None:
+    base = local.credentials.base_url
+    assert requests.get(f"{base}/v1/openapi.json", timeout=10).text == (ROOT / "docs/openapi.json").read_text("utf-8")
+    page = requests.get(f"{base}/docs", timeout=10)
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    for part in ("swagger-ui.js", "swagger-ui.css", "start.js"):
+        assert f"docs/{part}" in page.text
+        # Packed on the way, as a browser asks for it, and unpacked here.
+        assert "SwaggerUIBundle" in requests.get(f"{base}/docs/{part}", timeout=10).text or part.endswith(".css")
+
+
+@e2e
 def test_the_mailbox_lists_the_mails_and_gives_them_as_sent(local: LocalClient) -> None:
     local.ask(assigned_to_email="bo@example.com", message="Grüße?")
     mail = local.wait_for_mail("bo@example.com")

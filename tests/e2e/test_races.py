@@ -265,14 +265,14 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T], workers: int = 3) ->
         return list(executor.map(work, items))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def races(local: LocalClient) -> Iterator[Races]:
     """What the races need."""
     with receiving() as flow:
         yield Races(local, flow, *map(local.aws, ("sqs", "sns", "s3", "dynamodb")))
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def minute(races: Races) -> "Iterator[Future[Minute | None]]":
     """The race against the clock itself takes a minute, so it runs beside the other tests, from the first one on."""
     nobody_asks = threading.Event()
@@ -454,6 +454,7 @@ def race_the_minute(races: Races, nobody_asks: threading.Event) -> Minute | None
     return Minute(raced, (left_alone, [clock], [None]))
 
 
+@pytest.mark.last
 def test_when_the_minute_is_over_the_clock_answers_unless_somebody_is_faster(
     races: Races, minute: "Future[Minute | None]"
 ) -> None:

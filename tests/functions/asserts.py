@@ -37,11 +37,11 @@ def callback(hitl: Hitl, request: AskedRequest, feedback: str = "approved", **fi
 
 
 def everything_written(hitl: Hitl) -> dict[str, int]:
-    """Count what the stack holds but when keys were used, to see that a refused call has left nothing behind."""
+    """Count what the stack holds but who called when, to see that a refused call has left nothing behind."""
     dynamodb, s3 = hitl._clients["dynamodb"], hitl._clients["s3"]
     requests = [one["pk"]["S"] for one in dynamodb.scan(TableName="requests")["Items"]]
     counts = {
-        "requests": sum(not pk.startswith("key-use#") for pk in requests),
+        "requests": sum(not pk.startswith(("key-use#", "poll#")) for pk in requests),
         "audit": dynamodb.scan(TableName="audit", Select="COUNT")["Count"],
     }
     return {**counts, "content": s3.list_objects_v2(Bucket="content")["KeyCount"], "mails": len(hitl.inbox)}

@@ -4,6 +4,11 @@ from typing import Any
 
 import pytest
 
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.access import ProvenAddress
+from flow_hitl.domain.errors import ValidationFailed
+from flow_hitl.domain.request import Channel
+from flow_hitl.services.delegate import Delegation
 from infra.local.hitl_fixture import AskedRequest, Hitl, Mail
 from tests.functions.asserts import EMIT, callback
 
@@ -72,6 +77,25 @@ def test_the_page_passes_it_on(hitl: Hitl) -> None:
     # Whoever did it on the page has seen it there.
     assert hitl.inbox[-1].to == BOB
     assert hitl.page("GET", link).status == 403
+
+
+def test_no_more_people_are_asked_than_a_group_may_have(hitl: Hitl) -> None:
+    crowd = [f"person{number}@example.com" for number in range(50)]
+    legal = {"address": "legal@example.com", "members": [BOB, CLEO]}
+    hitl.configure(settings={"groups": [{"name": "crowd", "members": crowd}, legal], "email_notifications": False})
+    hitl.configure(rules=[{"name": "all", "match": {"method_name": "*"}, "assign_to_email": "group:crowd"}])
+    request = ask(hitl, assigned_to_email=None)
+    deployment = current().manage_deployments.show(hitl.deployment_id)
+
+    def pass_on(to: str) -> None:
+        wish = Delegation(ProvenAddress(crowd[0]), crowd[0], to, Channel.EMAIL)
+        current().delegate(deployment, request.id, wish)
+
+    with pytest.raises(ValidationFailed, match="more than the 50 people"):
+        pass_on("legal@example.com")
+    assert passed_on(request) == []
+    pass_on(BOB)
+    assert len(passed_on(request)) == 1
 
 
 def test_where_the_setting_is_off_a_reply_is_told_so(hitl: Hitl) -> None:

@@ -175,7 +175,8 @@ def test_the_flows_report_is_shown_and_audited(hitl: Hitl, status: str) -> None:
     assert (answer.status, answer.json["request"]["resume"]["status"]) == (200, status)
     assert request.now()["resume"]["status"] == status
     last = request.timeline[-1]
-    assert (last["kind"], last["data"]) == ("resume_reported", {"status": status, "detail": "by worker 3"})
+    data = {"deployment_id": hitl.deployment_id, "status": status, "detail": "by worker 3"}
+    assert (last["kind"], last["data"]) == ("resume_reported", data)
 
 
 def test_what_has_no_answer_cannot_have_resumed(hitl: Hitl) -> None:

@@ -3,7 +3,7 @@
 The routes are those that the resolvers declare; a route that is missing in the tables below fails the first test.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import combinations
@@ -11,18 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.deployment import Permission
 from flow_hitl.signing.web_tokens import WebhookName
-from functions import dashboard, intake, management, respond
 from infra.local.hitl_fixture import Answer, Hitl
+from infra.routes import all_routes
 from tests.functions.asserts import EMIT, NEW, callback
 from tests.functions.webhooks import hook
 
-RESOLVERS = (intake.app, management.app, respond.app, dashboard.app)
-METHODS = ("get", "head", "post", "put", "patch", "delete")
 CREATE, MANAGE, RESPOND = Permission.CREATE_REQUESTS, Permission.MANAGE, Permission.RESPOND
 SUBSETS = [frozenset(chosen) for size in range(4) for chosen in combinations(Permission, size)]
 MEMBER = "member@example.com"
@@ -52,6 +49,7 @@ KEYED: dict[str, Keyed] = {
     "GET /v1/requests/{request_id}": keyed(CREATE, MANAGE),
     "DELETE /v1/requests/{request_id}": keyed(CREATE, MANAGE),
     "GET /v1/requests/{request_id}/timeline": keyed(CREATE, MANAGE),
+    "GET /v1/requests/{request_id}/diagnosis": keyed(CREATE, MANAGE),
     "POST /v1/requests/{request_id}/reassign": keyed(MANAGE, body={"assigned_to_email": "b@example.com"}),
     "POST /v1/requests/{request_id}/resume-status": keyed(CREATE, body={"status": "resumed"}, decided=True),
     f"GET {DEPLOYMENT}/settings": keyed(MANAGE),
@@ -67,6 +65,7 @@ KEYED: dict[str, Keyed] = {
     f"POST {DEPLOYMENT}/api-keys": keyed(MANAGE, body={"name": "k", "permissions": [CREATE.value]}),
     f"GET {DEPLOYMENT}/api-keys/{{key_id}}": keyed(MANAGE),
     f"DELETE {DEPLOYMENT}/api-keys/{{key_id}}": keyed(MANAGE),
+    f"POST {DEPLOYMENT}/test-request": keyed(MANAGE, body={"to": "tester@example.com"}),
     f"GET {DEPLOYMENT}/webhooks": keyed(MANAGE),
     f"POST {DEPLOYMENT}/webhooks": keyed(MANAGE, body=HOOK),
     f"PATCH {DEPLOYMENT}/webhooks/{{webhook_id}}": keyed(MANAGE, body={"active": False}),
@@ -84,20 +83,20 @@ SIGNED = {
     "HEAD /review/{token}": "review",
     "POST /review/{token}": "review",
 }
-
-
-def declared_routes() -> Iterator[str]:
-    for resolver in RESOLVERS:
-        yield from routes_of(resolver)
-
-
-def routes_of(resolver: APIGatewayHttpResolver) -> Iterator[str]:
-    for path, item in (resolver.get_openapi_schema().paths or {}).items():
-        yield from (f"{method.upper()} {path}" for method in METHODS if getattr(item, method))
+# The API's description, in which nothing is anybody's: each route, and what it says to everybody.
+OPEN = {"GET /v1/openapi.json": 200, "GET /docs": 200, "GET /docs/{name}": 404}
 
 
 def test_the_tables_are_about_all_routes() -> None:
-    assert sorted([*KEYED, *SIGNED]) == sorted(declared_routes())
+    assert sorted([*KEYED, *SIGNED, *OPEN]) == sorted(map(str, all_routes()))
+
+
+@pytest.mark.parametrize("route", OPEN)
+def test_the_description_is_the_same_for_everybody(hitl: Hitl, route: str) -> None:
+    method, path = route.split(" ")
+    answers = [hitl.api(method, path, key=key) for key in (None, "x", "own", issued(other_deployment(), frozenset()))]
+    assert {answer.status for answer in answers} == {OPEN[route]}
+    assert len({answer.text for answer in answers}) == 1
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,14 @@ def expire(hitl: Hitl) -> tuple[AskedRequest, str]:
     return request, url
 
 
+@pytest.mark.parametrize("token", ["\x98", "a\U000f7516b", "ç\\"])
+def test_a_link_with_characters_that_no_link_has_shows_a_page(hitl: Hitl, token: str) -> None:
+    answer = hitl.page("GET", f"https://hitl.test/review/{token}")
+    assert answer.status == 404
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "link" in answer.text
+
+
 def test_an_expired_link_shows_and_decides_nothing(hitl: Hitl) -> None:
     request, url = expire(hitl)
     for answer in (hitl.page("GET", url), press(hitl, url)):

@@ -12,7 +12,7 @@ from flow_hitl import bootstrap
 from flow_hitl.bootstrap import Application, current
 from flow_hitl.domain.deployment import Permission
 from infra.local.hitl_fixture import Hitl
-from tests.aws_calls import new_process
+from tests.aws_calls import new_process, watched
 from tests.functions.asserts import api_key, assert_invalid, assert_problem, key_of_another_deployment
 from tests.functions.receiver import Receiver, receiving
 from tests.functions.webhooks import ALL_EVENTS, hook, spec_verifies, told, webhooks_path
@@ -182,6 +182,18 @@ def test_an_unknown_delivery_is_not_found(hitl: Hitl, app: Receiver) -> None:
     assert_problem(other.call("POST", f"/deliveries/{delivery['id']}/redeliver"), 404, "not-found")
 
 
+def test_a_name_that_cannot_be_one_of_ours_is_not_looked_up(hitl: Hitl) -> None:
+    made = hook(hitl, URL)
+    path = webhooks_path(hitl)
+    for name in ("x" * 2000, f"{made.id}0", made.id.upper()):
+        with watched(hitl) as calls:
+            assert_problem(hitl.api("DELETE", f"{path}/{name}"), 404, "not-found")
+            assert_problem(hitl.api("GET", f"{path}/{name}/deliveries"), 404, "not-found")
+            assert_problem(made.call("POST", f"/deliveries/{name}/redeliver"), 404, "not-found")
+        # Of the deployment that would be changed, and of the one webhook that there is.
+        assert calls.operations.count("dynamodb.GetItem") == 2, calls.operations
+
+
 def test_webhooks_are_for_managers_of_this_deployment(hitl: Hitl, subtests: pytest.Subtests) -> None:
     made = hook(hitl, URL)
     callers = [
@@ -226,6 +238,28 @@ def test_secrets_are_encrypted_at_rest_each_for_its_own_webhook(hitl: Hitl) -> N
     for context in ({}, {"webhook_id": other.id}):
         with pytest.raises(ClientError):
             kms.decrypt(CiphertextBlob=sealed, EncryptionContext=context)
+
+
+def test_a_delivery_that_was_lost_is_not_shown_as_pending_for_ever(
+    hitl: Hitl, app: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = hook(hitl, app.url)
+    with monkeypatch.context() as dying:
+        # The function dies after it has written the delivery and before it has queued it.
+        dying.setattr("flow_hitl.adapters.queues.SqsDeliveryQueue.send", lambda *_: None)
+        made.call("POST", "/test")
+    (lost,) = made.deliveries
+    assert (lost["status"], lost["reason"]) == ("pending", None)
+    hitl.advance(minutes=61)
+    (lost,) = made.deliveries
+    assert lost["status"] == "stalled"
+    assert "redeliver it" in lost["reason"]
+
+    again = made.call("POST", f"/deliveries/{lost['id']}/redeliver").json["delivery"]
+    sent, _ = made.deliveries
+    assert (sent["id"], sent["status"], sent["redelivery_of"]) == (again["id"], "delivered", lost["id"])
+    (post,) = app.received
+    assert post.headers["x-webhook-id"] == lost["id"]
 
 
 def test_a_new_secret_signs_at_once(hitl: Hitl, app: Receiver) -> None:

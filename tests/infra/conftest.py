@@ -45,6 +45,13 @@ class Assembly:
     mail_edge: Stack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give all tests of the synth to one worker, so that there is one synth."""
+    for item in items:
+        if "assembly" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("assembly"))
+
+
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     """Synthesise as for AWS; the layer of dependencies is a stand-in, because its content is in no template."""

@@ -29,11 +29,14 @@ def _send(*queues: str) -> Rights:
     return {("sqs:SendMessage", queue) for queue in queues}
 
 
+# Where what a request is owed may rest.
+DIAGNOSED = ("email", "resume", "inbound mail", "relay retry", "stream")
+
 EXPECTED: dict[str, Rights] = {
     "intake": {
         *DECIDE,
         *SECRET,
-        *CONFIGURATION,
+        ("dynamodb:Query", "deployments"),
         ("dynamodb:BatchGetItem", "requests"),
         ("dynamodb:Query", "requests/index/by_created"),
         ("dynamodb:Query", "requests/index/by_status"),
@@ -42,14 +45,18 @@ EXPECTED: dict[str, Rights] = {
     },
     "management": {
         *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "DeleteItem")),
-        ("dynamodb:PutItem", "audit"),
-        *((f"dynamodb:{action}", "requests") for action in ("Query", "PutItem", "BatchGetItem")),
+        *((f"dynamodb:{action}", "audit") for action in ("PutItem", "Query")),
+        *((f"dynamodb:{action}", "requests") for action in ("GetItem", "Query", "PutItem", "BatchGetItem")),
         ("dynamodb:Query", "requests/index/by_created"),
         ("kms:Encrypt", "webhook key"),
         *_send("webhook"),
+        *(("sqs:GetQueueAttributes", f"{name} dead letters") for name in DIAGNOSED),
+        ("ses:GetEmailIdentity", "identity"),
+        ("ses:GetAccount", "*"),
     },
     "respond": DECIDE | SECRET | CONFIGURATION,
     "dashboard": DECIDE | CONFIGURATION | SECRET,
+    "docs": set(),
     "mail_feedback": DECIDE | CONFIGURATION | _consume("mail feedback"),
     "inbound_mail": {
         *DECIDE,
@@ -64,6 +71,8 @@ EXPECTED: dict[str, Rights] = {
         ("dynamodb:GetRecords", "audit stream"),
         ("dynamodb:GetShardIterator", "audit stream"),
         ("dynamodb:ListStreams", "*"),
+        ("dynamodb:GetItem", "deployments"),
+        ("dynamodb:UpdateItem", "deployments"),
         *_consume("relay retry"),
         *_send("email", "resume", "webhook", "deadline", "relay retry", "stream dead letters"),
         ("scheduler:CreateSchedule", "schedules"),
@@ -98,6 +107,10 @@ NAMES = (
     ("DeploymentsTable", "deployments"),
     ("DataContent", "content"),
     ("DataMail", "mail"),
+    ("QueuesEmailDeadLetters", "email dead letters"),
+    ("QueuesResumeDeadLetters", "resume dead letters"),
+    ("QueuesInboundMailDeadLetters", "inbound mail dead letters"),
+    ("QueuesRelayRetryDeadLetters", "relay retry dead letters"),
     ("QueuesEmailQueue", "email"),
     ("QueuesResumeQueue", "resume"),
     ("QueuesWebhookQueue", "webhook"),

@@ -21,6 +21,7 @@ from flow_hitl.adapters import aws
 from flow_hitl.adapters.system import RandomIds, SystemClock, jitter
 from flow_hitl.bootstrap import Application
 from flow_hitl.domain.errors import Conflict, Unauthorized
+from flow_hitl.domain.quotas import Usage, full_hour
 from flow_hitl.domain.times import parse_rfc3339
 from infra.cli.main import main
 from infra.local.state import Operator, operator_path, write_state
@@ -107,7 +108,8 @@ def _make_resources() -> dict[str, str]:
         for suffix in ("Queue", "DeadLetterQueue"):
             created = aws.client("sqs").create_queue(QueueName=f"{camel}{suffix}")
             outputs[f"{camel}{suffix}Url"] = created["QueueUrl"]
-    return outputs
+    created = aws.client("sqs").create_queue(QueueName="StreamDeadLetterQueue")
+    return {**outputs, "StreamDeadLetterQueueUrl": created["QueueUrl"]}
 
 
 def _describe_stacks(params: Any, outputs: dict[str, str]) -> tuple[SimpleNamespace, dict[str, Any]]:
@@ -196,10 +198,49 @@ def test_a_deployment_with_a_wrong_fact_is_not_created(stack: Stack, option: str
     assert stack.json("deployment", "list") == before
 
 
+def test_quotas_are_set_one_by_one_and_shown_with_what_is_used(stack: Stack) -> None:
+    deployment_id = stack.create()
+    defaults = stack.json("deployment", "show", deployment_id)["deployment"]
+    assert defaults["quotas"] == {"requests_per_hour": 1000, "mails_per_day": 10000}
+    assert defaults["usage"] == {"requests_this_hour": 0, "mails_today": 0}
+
+    told = stack.run("deployment", "quota", deployment_id, "--requests-per-hour", "5000")
+    assert told.exit_code == 0
+    assert f"flow-hitl deployment show {deployment_id}" in told.stderr
+    stack.ok("deployment", "quota", deployment_id, "--mails-per-day", "300")
+
+    relayed = stack.application.clock.now()
+    used = Usage(requests=12, mails=30)
+    stack.application.count_usage.log.add(int(deployment_id), full_hour(relayed), used)
+    shown = stack.json("deployment", "show", deployment_id)["deployment"]
+    assert shown["quotas"] == {"requests_per_hour": 5000, "mails_per_day": 300}
+    assert shown["usage"] == {"requests_this_hour": 12, "mails_today": 30}
+    lines = stack.ok("deployment", "show", deployment_id).splitlines()
+    assert [line for line in lines if "30 of 300" in line]
+    assert [line for line in lines if "12 of 5000" in line]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "Give --requests-per-hour, --mails-per-day or both."),
+        (("--requests-per-hour", "0"), "0 is not in the range"),
+        (("--mails-per-day", "many"), "not a valid integer"),
+    ],
+)
+def test_a_quota_that_is_none_changes_nothing(stack: Stack, options: tuple[str, ...], words: str) -> None:
+    deployment_id = stack.create()
+    result = stack.run("deployment", "quota", deployment_id, *options)
+    assert (result.exit_code, words in result.stderr) == (2, True)
+    quotas = stack.json("deployment", "show", deployment_id)["deployment"]["quotas"]
+    assert quotas == {"requests_per_hour": 1000, "mails_per_day": 10000}
+
+
 @pytest.mark.parametrize(
     "words",
     [
         ("deployment", "show", "999"),
+        ("deployment", "quota", "999", "--mails-per-day", "1"),
         ("api-key", "list", "999"),
         ("api-key", "revoke", "999", "abcd"),
         ("settings", "get", "999"),

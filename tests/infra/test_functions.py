@@ -7,6 +7,7 @@ import pytest
 
 from flow_hitl.settings import Settings
 from infra.outputs import output_name, settings_from_outputs
+from infra.routes import RESOLVERS
 from tests.infra.conftest import Stack
 
 NAMES = (
@@ -21,8 +22,9 @@ NAMES = (
     "send_email",
     "resume_flow",
     "send_webhook",
+    "docs",
 )
-BEHIND_THE_API = ("intake", "management", "respond", "dashboard")
+BEHIND_THE_API = tuple(RESOLVERS)
 
 
 @pytest.mark.parametrize("name", NAMES)

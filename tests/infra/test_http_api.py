@@ -5,16 +5,13 @@ from collections import Counter
 
 import pytest
 
-from functions import dashboard, intake, management, respond
-from infra.constructs.http_api import routes_of
+from infra.routes import RESOLVERS, all_routes, routes_of
 from tests.infra.conftest import Stack
-
-RESOLVERS = {"intake": intake.app, "management": management.app, "respond": respond.app, "dashboard": dashboard.app}
 
 
 @pytest.mark.parametrize("name", RESOLVERS)
 def test_each_route_of_a_resolver_leads_to_its_function_once(core: Stack, name: str) -> None:
-    declared = Counter(f"{method} {path}" for method, path in routes_of(RESOLVERS[name]))
+    declared = Counter(map(str, routes_of(RESOLVERS[name])))
     if name == "intake":
         # What no route matches: the answer that there is nothing is a problem document too.
         declared["$default"] = 1
@@ -28,8 +25,7 @@ def test_each_route_of_a_resolver_leads_to_its_function_once(core: Stack, name: 
 
 
 def test_there_is_no_other_route(core: Stack) -> None:
-    declared = sum(len(routes_of(resolver)) for resolver in RESOLVERS.values())
-    assert len(core.of_type("AWS::ApiGatewayV2::Route")) == declared + len(["$default"])
+    assert len(core.of_type("AWS::ApiGatewayV2::Route")) == len(all_routes()) + len(["$default"])
 
 
 def test_the_contracts_routes_are_there(core: Stack) -> None:
@@ -72,6 +68,22 @@ def test_the_stage_is_throttled_and_logged_without_paths(core: Stack) -> None:
     logged = json.loads(stage["AccessLogSettings"]["Format"])
     assert logged["route"] == "$context.routeKey"
     assert "$context.path" not in logged.values()
+
+
+def test_what_waits_and_what_manages_has_limits_of_its_own(core: Stack) -> None:
+    """What waits keeps a function busy for 20 seconds: all of it together must leave room for the mails."""
+    (stage,) = core.of_type("AWS::ApiGatewayV2::Stage").values()
+    ordinary = stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
+    settings = stage["Properties"]["RouteSettings"]
+    waiting = {"GET /v1/requests/{request_id}", "GET /v1/decisions"}
+    of_people = {str(route) for name in ("management", "docs") for route in routes_of(RESOLVERS[name])}
+    assert set(settings) == waiting | of_people
+    assert 20 * sum(settings[route]["ThrottlingRateLimit"] for route in waiting) < 1000
+    assert all(0 < each["ThrottlingRateLimit"] <= each["ThrottlingBurstLimit"] for each in settings.values())
+    assert all(each["ThrottlingRateLimit"] < ordinary for each in settings.values())
+    # A stage that names a route which is not there yet is refused.
+    routes = core.of_type("AWS::ApiGatewayV2::Route")
+    assert {routes[name]["Properties"]["RouteKey"] for name in stage["DependsOn"]} == set(settings)
 
 
 def test_there_is_no_cors(core: Stack) -> None:

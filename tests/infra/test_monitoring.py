@@ -33,10 +33,23 @@ def test_a_late_stream_and_server_errors_raise_an_alarm(core: Stack) -> None:
     assert _of(failing, "ApiId") in core.of_type("AWS::ApiGatewayV2::Api")
 
 
-def test_an_audit_event_that_changes_raises_an_alarm(core: Stack) -> None:
-    (changed,) = _alarms(core, "AuditEventChanged")
-    assert (changed["Namespace"], changed["Threshold"]) == ("FlowHitl", 1)
-    assert changed["Dimensions"] == [{"Name": "service", "Value": "flow-hitl"}]
+@pytest.mark.parametrize("metric", ["AuditEventChanged", "QuotaNearlyUsed", "UsageNotCounted"])
+def test_what_functions_count_raises_an_alarm(core: Stack, metric: str) -> None:
+    (counted,) = _alarms(core, metric)
+    assert (counted["Namespace"], counted["Threshold"]) == ("FlowHitl", 1)
+    assert counted["Dimensions"] == [{"Name": "service", "Value": "flow-hitl"}]
+
+
+def test_calls_refused_by_a_quota_or_by_the_gateway_raise_an_alarm(core: Stack) -> None:
+    (refused,) = _alarms(core, "RefusedCalls")
+    (counted,) = core.properties("AWS::Logs::MetricFilter")
+    assert counted["FilterPattern"] == '{ $.status = "429" }'
+    (transformation,) = counted["MetricTransformations"]
+    named = transformation["MetricNamespace"], transformation["MetricName"]
+    assert named == (refused["Namespace"], refused["MetricName"])
+    (stage,) = core.properties("AWS::ApiGatewayV2::Stage")
+    assert stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0] == counted["LogGroupName"]["Ref"]
+    assert '"status": "$context.status"' in stage["AccessLogSettings"]["Format"]
 
 
 def test_every_alarm_goes_to_the_operators_topic_and_silence_is_no_alarm(core: Stack) -> None:

@@ -18,10 +18,16 @@ def _own_build_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(packaging, "BUILD_DIRECTORY", tmp_path / "build")
 
 
-def test_the_functions_asset_keeps_the_package_and_holds_the_templates() -> None:
+def test_the_functions_asset_keeps_the_package_and_holds_what_they_show() -> None:
     path = Packager(THIS_PYTHON, "x86_64").functions().path
-    assert sorted(entry.name for entry in path.iterdir()) == ["functions", "templates"]
+    assert sorted(entry.name for entry in path.iterdir()) == ["docs", "functions", "templates"]
     assert (path / "functions/intake.py").is_file()
+
+
+def test_of_the_docs_the_functions_get_the_apis_description_alone() -> None:
+    path = Packager(THIS_PYTHON, "x86_64").functions().path
+    assert [file.name for file in (path / "docs").iterdir()] == ["openapi.json"]
+    assert (path / "docs/openapi.json").read_bytes() == (packaging.ROOT / "docs/openapi.json").read_bytes()
 
 
 def test_the_layer_holds_our_code_and_nothing_else() -> None:

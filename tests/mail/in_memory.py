@@ -18,8 +18,9 @@ from flow_hitl.adapters import mailbox
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.deployment import DeploymentSettings
 from flow_hitl.domain.errors import Conflict, NotFound, TooLarge
+from flow_hitl.domain.rejections import Discard
 from flow_hitl.domain.request import Change, Request
-from flow_hitl.ports import DeploymentStore, Discard, RequestStore, TakenAlready
+from flow_hitl.ports import DeploymentStore, RequestStore, TakenAlready
 from flow_hitl.services.accept_reply import AcceptReply
 from flow_hitl.services.change_request import ChangeRequest
 from flow_hitl.services.delegate import Delegate

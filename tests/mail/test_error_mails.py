@@ -87,7 +87,7 @@ def test_error_mails_are_few_a_day_and_the_rest_can_be_looked_up(hitl: Hitl) -> 
             message_id=f"flood{number}",
         )
     assert len(hitl.inbox) == 1 + DAILY_LIMIT
-    assert discards(hitl) == ["sender_mismatch, and today's error mails are used up"]
+    assert discards(hitl) == ["today's error mails are used up: sender_mismatch"]
     hitl.reply("approved", to=notification)
     assert request.outcome == "approved", "the flood keeps nobody from answering"
     assert_automatic_and_only_to_jane(hitl.inbox)

@@ -11,6 +11,7 @@ import pytest
 from infra.local.hitl_fixture import START, Answer, AskedRequest, Hitl
 from tests.aws_calls import Call, When, unsettled, watched
 from tests.functions.asserts import EMIT, callback, sqs_records
+from tests.functions.receiver import receiving
 
 Say = Callable[[Hitl, AskedRequest, str], Answer | None]
 
@@ -143,3 +144,43 @@ def test_the_same_id_opened_twice_at_once(hitl: Hitl) -> None:
     hitl.advance(seconds=1)
     assert request.kinds == ["request_created", "notification_sent"]
     assert len(hitl.inbox) == 1
+
+
+def test_what_happens_while_a_mail_is_sent_is_not_undone(hitl: Hitl) -> None:
+    """The worker notes the mail on a request that has moved on since it was read."""
+    overtaken: list[AskedRequest] = []
+
+    def overtake(call: Call, when: When) -> None:
+        if call.operation == "sesv2.SendEmail" and when == "after" and not overtaken:
+            overtaken.append(request)
+            hitl.api("DELETE", f"/v1/requests/{request.id}")
+
+    with unsettled(hitl):
+        request = hitl.ask(emit=EMIT)
+    with watched(hitl, overtake):
+        hitl.advance(seconds=1)
+    assert overtaken
+    assert request.status == "cancelled"
+    assert request.kinds == ["request_created", "request_cancelled", "notification_sent"]
+    chain = request.timeline
+    assert [event["prev_hash"] for event in chain[1:]] == [event["hash"] for event in chain[:-1]]
+
+
+def test_what_a_flow_reports_while_it_is_called_stands(hitl: Hitl) -> None:
+    with receiving() as flow:
+        request = hitl.ask(emit=EMIT, resume_url=flow.url)
+        reported = False
+
+        def report(call: Call, when: When) -> None:
+            nonlocal reported
+            notes = call.function == "resume_flow" and call.operation == "dynamodb.TransactWriteItems"
+            if notes and when == "before" and not reported:
+                reported = True
+                hitl.api("POST", f"/v1/requests/{request.id}/resume-status", {"status": "resumed"})
+
+        with watched(hitl, report):
+            callback(hitl, request)
+    assert reported
+    assert request.now()["resume"] == {"status": "resumed", "attempts": 1, "last_status": 200}
+    assert request.kinds[-2:] == ["resume_reported", "resume_attempted"]
+    assert len(flow.received) == 1

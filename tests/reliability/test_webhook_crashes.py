@@ -49,10 +49,13 @@ def check(made: Hook, app: Receiver, request: AskedRequest, where: str, *, posts
 @pytest.mark.parametrize(("when", "status"), [("before", 200), ("before", 500), ("after", 500)])
 def test_a_new_request(when: When, status: int) -> None:
     twice = []
-    for number in count():
-        with hitl_on_moto() as hitl, receiving() as app:
-            app.status = status
-            made = hook(hitl, app.url)
+    with hitl_on_moto() as hitl, receiving() as app:
+        app.status = status
+        made = hook(hitl, app.url)
+        as_it_was = hitl.checkpoint()
+        for number in count():
+            as_it_was()
+            app.received = []
             with crashing(hitl, number, when) as calls:
                 ask(hitl)
             request = ask(hitl)
@@ -60,36 +63,42 @@ def test_a_new_request(when: When, status: int) -> None:
             again = died_with_the_result(calls, when)
             twice.append(again)
             check(made, app, request, f"died {when} {calls.died_at}", posts=1 + again, status=status)
-        if calls.died_at is None:
-            break
+            if calls.died_at is None:
+                break
     assert {call.function for call in calls.begun} == {"intake", "relay", "send_email", "send_webhook"}
     assert sum(twice) == (1 if when == "before" else 0)
 
 
 @BOTH
 def test_an_answer_and_a_webhook_that_asked_for_it(when: When) -> None:
-    for number in count():
-        with hitl_on_moto() as hitl, receiving() as app:
-            made = hook(hitl, app.url, events=["response_submitted"])
-            request = ask(hitl)
+    with hitl_on_moto() as hitl, receiving() as app:
+        made = hook(hitl, app.url, events=["response_submitted"])
+        request = ask(hitl)
+        as_it_was = hitl.checkpoint()
+        for number in count():
+            as_it_was()
+            app.received = []
             with crashing(hitl, number, when) as calls:
                 callback(hitl, request)
             callback(hitl, request)
             hitl.advance(minutes=15)
             posts = 1 + died_with_the_result(calls, when)
             check(made, app, request, f"died {when} {calls.died_at}", posts=posts)
-        if calls.died_at is None:
-            return
+            if calls.died_at is None:
+                return
 
 
 @BOTH
 def test_a_test_ping_and_a_redelivery(when: When) -> None:
     """The manager's call dies, is made again, and may so have been made twice: each that was taken is sent."""
-    for number in count():
-        with hitl_on_moto() as hitl, receiving() as app:
-            made = hook(hitl, app.url)
-            ask(hitl)
-            (first,) = made.deliveries
+    with hitl_on_moto() as hitl, receiving() as app:
+        made = hook(hitl, app.url)
+        ask(hitl)
+        (first,) = made.deliveries
+        as_it_was, received = hitl.checkpoint(), list(app.received)
+        for number in count():
+            as_it_was()
+            app.received = list(received)
             with crashing(hitl, number, when) as calls:
                 made.call("POST", f"/deliveries/{first['id']}/redeliver")
                 made.call("POST", "/test")
@@ -101,9 +110,9 @@ def test_a_test_ping_and_a_redelivery(when: When) -> None:
             assert len(waiting) <= lost, where
             sent = len(made.deliveries) - len(waiting)
             assert len(app.received) == sent + died_with_the_result(calls, when), where
-        if calls.died_at is None:
-            assert sent == 3
-            return
+            if calls.died_at is None:
+                assert sent == 3
+                return
 
 
 @pytest.mark.parametrize("deaths", [0, 1, 2, 5])

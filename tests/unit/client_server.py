@@ -19,8 +19,8 @@ class HitlServer:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, Any]] = []
         self.reports: list[dict[str, Any]] = []
-        # Answers that come before the real one, as (status, content type, body), to play a broken gateway.
-        self.trouble: list[tuple[int, str, bytes]] = []
+        # Answers that come before the real one, as (status, content type, body, Retry-After), to play a broken gateway.
+        self.trouble: list[tuple[int, str, bytes] | tuple[int, str, bytes, int]] = []
         self._requests: dict[str, dict[str, Any]] = {}
         self._bodies: dict[str, Any] = {}
         self._changed = threading.Condition()
@@ -142,8 +142,10 @@ def serving() -> Iterator[HitlServer]:
 
         do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names that http.server looks for
 
-        def _send(self, status: int, kind: str, content: bytes) -> None:
+        def _send(self, status: int, kind: str, content: bytes, retry_after: int | None = None) -> None:
             self.send_response(status)
+            if retry_after is not None:
+                self.send_header("Retry-After", str(retry_after))
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

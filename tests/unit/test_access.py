@@ -123,3 +123,18 @@ def test_an_application_is_held_to_what_it_says_of_its_responder() -> None:
     authorize(CallbackHolder(examples.REQUEST_ID, "Bob"), Action.RESPOND, forbidding)
     with pytest.raises(SelfApproval):
         authorize(CallbackHolder(examples.REQUEST_ID, " Asker@example.com "), Action.RESPOND, forbidding)
+
+
+def test_a_person_lists_their_own_desk_and_a_key_any() -> None:
+    person = ProvenAddress("Home@example.com", known_as=("work@example.com",))
+    authorize(person, Action.VIEW, desk=["WORK@example.com", "home@example.com"])
+    for desk in ([], ["work@example.com", "b@example.com"], ["group:finance"]):
+        with pytest.raises(Forbidden):
+            authorize(person, Action.VIEW, desk=desk)
+    for action in set(Action) - {Action.VIEW}:
+        with pytest.raises(Forbidden):
+            authorize(person, action, desk=["home@example.com"])
+    authorize(examples.key_holder(Permission.MANAGE), Action.VIEW, desk=["anybody@example.com"])
+    for other in (examples.key_holder(Permission.RESPOND), CallbackHolder(examples.REQUEST_ID), Clock(DUE)):
+        with pytest.raises(Forbidden):
+            authorize(other, Action.VIEW, desk=["anybody@example.com"])

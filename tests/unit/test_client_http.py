@@ -1,8 +1,10 @@
 """The plain client against a real HTTP server."""
 
+import json
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from flow_hitl_client import (
     NotConfigured,
     NotFound,
     ProblemError,
+    RateLimited,
     ServerUnreachable,
     StillPending,
     Unauthorized,
@@ -151,6 +154,68 @@ def test_the_key_wins_over_netrc(client: Client, tmp_path: Path, monkeypatch: py
 def test_a_broken_gateway_is_tried_again(client: Client, server: HitlServer) -> None:
     server.trouble = [(503, "text/html", b"<h1>down</h1>"), (429, "text/plain", b"slow down")]
     assert ask(client) == REQUEST_ID
+
+
+OURS = json.dumps(
+    {
+        "type": "urn:flow-hitl:problem:rate-limited",
+        "title": "Too many requests",
+        "status": 429,
+        "detail": "This deployment may use 1,000 requests per hour, and has.",
+        "quota": "requests_per_hour",
+        "limit": 1000,
+        "retry_after": 2400,
+    }
+).encode()
+GATEWAYS = b'{"message":"Too Many Requests"}'
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Every pause that the client makes, none of which is really waited for."""
+    made: list[float] = []
+    monkeypatch.setattr(time, "sleep", made.append)
+    return made
+
+
+def test_a_short_pause_that_the_server_asks_for_is_made(
+    client: Client, server: HitlServer, pauses: list[float]
+) -> None:
+    server.trouble = [(429, "application/problem+json", OURS, 60)]
+    assert ask(client) == REQUEST_ID
+    assert pauses == [60]
+
+
+def test_a_quota_that_is_used_up_is_said_at_once(client: Client, server: HitlServer, pauses: list[float]) -> None:
+    server.trouble = [(429, "application/problem+json", OURS, 2400)]
+    with pytest.raises(RateLimited, match="1,000 requests per hour") as raised:
+        ask(client)
+    assert (raised.value.retry_after, raised.value.problem["quota"]) == (2400, "requests_per_hour")
+    assert (pauses, server.calls) == ([], [])
+
+
+def test_what_the_gateway_throttles_is_tried_again_and_then_is_rate_limited(
+    client: Client, server: HitlServer, pauses: list[float]
+) -> None:
+    server.trouble = [(429, "application/json", GATEWAYS)] * 4
+    assert ask(client) == REQUEST_ID
+    assert pauses == sorted(pauses)
+    assert sum(pauses) > 5
+    server.trouble = [(429, "application/json", GATEWAYS)] * 5
+    with pytest.raises(RateLimited, match="Too Many Requests") as raised:
+        client.get_request(REQUEST_ID)
+    assert raised.value.retry_after is None
+
+
+def test_a_flow_that_waits_outlasts_a_throttle(server: HitlServer, pauses: list[float]) -> None:
+    client = Client(server.url, API_KEY, retries=0)
+    server.answer(ask(client), "approved", "approved")
+    server.trouble = [(429, "application/json", GATEWAYS)] * 3
+    assert client.wait_for(REQUEST_ID)["status"] == "responded"
+    assert pauses == [20] * 3
+    server.trouble = [(429, "application/json", GATEWAYS)]
+    with pytest.raises(RateLimited):
+        client.wait_for(REQUEST_ID, timeout=10)
 
 
 def test_an_answer_that_is_not_ours_says_so(server: HitlServer) -> None:

@@ -14,11 +14,14 @@ from flow_hitl.settings import Settings
 
 if TYPE_CHECKING:
     from flow_hitl.adapters.audit_log import DynamoAuditLog
+    from flow_hitl.adapters.dead_letters import SqsDeadLetters
     from flow_hitl.adapters.deployment_store import DynamoDeploymentStore
     from flow_hitl.adapters.discard_log import DynamoDiscardLog
     from flow_hitl.adapters.effect_log import DynamoEffectLog
     from flow_hitl.adapters.key_ring import SecretKeyRing
     from flow_hitl.adapters.key_uses import DynamoKeyUses
+    from flow_hitl.adapters.mail_account import SesAccount
+    from flow_hitl.adapters.polls import DynamoPolls
     from flow_hitl.adapters.queues import SchedulerDeadlines, SqsDeliveryQueue, SqsMessages
     from flow_hitl.adapters.request_store import DynamoRequestStore
     from flow_hitl.adapters.secret_box import KmsSecretBox
@@ -34,7 +37,10 @@ if TYPE_CHECKING:
     from flow_hitl.services.change_request import CancelRequest, ChangeRequest, ReportResume
     from flow_hitl.services.configuration_warnings import ConfigurationWarnings
     from flow_hitl.services.configure import ChangeConfiguration
+    from flow_hitl.services.count_usage import CountUsage
     from flow_hitl.services.delegate import Delegate
+    from flow_hitl.services.diagnose import DiagnoseRequest
+    from flow_hitl.services.list_requests import ListRequests
     from flow_hitl.services.manage_deployments import ManageDeployments
     from flow_hitl.services.manage_signing_keys import ManageSigningKeys
     from flow_hitl.services.open_request import OpenRequest
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
     from flow_hitl.services.resume_flow import ResumeFlow
     from flow_hitl.services.review_page import ReviewPage
     from flow_hitl.services.send_mail import SendMail
+    from flow_hitl.services.send_test_request import SendTestRequest
     from flow_hitl.services.send_webhook import FanOutWebhooks, SendWebhook
     from flow_hitl.services.show_content import ShowContent
     from flow_hitl.services.undelivered import TakeMailFeedback, Undelivered
@@ -84,10 +91,48 @@ class Application:
         return OpenRequest(self._requests, self.clock, self.ids, self.destinations)
 
     @cached_property
+    def send_test_request(self) -> SendTestRequest:
+        from flow_hitl.services.send_test_request import SendTestRequest
+
+        return SendTestRequest(self.open_request, self._audit)
+
+    @cached_property
     def read_requests(self) -> ReadRequests:
         from flow_hitl.services.read_requests import ReadRequests
 
-        return ReadRequests(self._requests, self._audit, self.clock)
+        return ReadRequests(self._requests, self._audit, self._polls, self.clock)
+
+    @cached_property
+    def list_requests(self) -> ListRequests:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.request_rows import DynamoRequestRows
+        from flow_hitl.services.list_requests import ListRequests
+
+        return ListRequests(DynamoRequestRows(client("dynamodb"), self.settings.requests_table), self.clock)
+
+    @cached_property
+    def diagnose_request(self) -> DiagnoseRequest:
+        from flow_hitl.services.diagnose import DiagnoseRequest
+
+        return DiagnoseRequest(
+            requests=self._requests,
+            audit=self._audit,
+            deployments=self._deployments,
+            discards=self.discards,
+            suppressed=self.suppressed,
+            polls=self._polls,
+            mail_account=self.mail_account,
+            dead_letters=self._dead_letters,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def mail_account(self) -> SesAccount:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.mail_account import SesAccount
+        from flow_hitl.domain.address import domain_of
+
+        return SesAccount(client("sesv2"), domain_of(self.settings.mail_from))
 
     @cached_property
     def cancel_request(self) -> CancelRequest:
@@ -111,21 +156,25 @@ class Application:
     def relay_event(self) -> RelayEvent:
         from flow_hitl.adapters.aws import client
         from flow_hitl.adapters.queues import SqsEffectQueue
-        from flow_hitl.domain.effects import EffectKind
+        from flow_hitl.domain.effects import MAILS, EffectKind
         from flow_hitl.services.relay_event import RelayEvent
 
-        email, resume = self.settings.email_queue_url, self.settings.resume_queue_url
         queue_urls = {
-            EffectKind.NOTIFY: email,
-            EffectKind.CONFIRM: email,
-            EffectKind.REJECT_REPLY: email,
-            EffectKind.REMIND: email,
-            EffectKind.TELL_HANDLED: email,
-            EffectKind.CONFIRM_DELEGATION: email,
-            EffectKind.RESUME: resume,
+            **dict.fromkeys(MAILS, self.settings.email_queue_url),
+            EffectKind.RESUME: self.settings.resume_queue_url,
             EffectKind.WEBHOOK: self.settings.webhook_queue_url,
         }
-        return RelayEvent(SqsEffectQueue(client("sqs"), queue_urls), self._deadlines, self.clock)
+        queue = SqsEffectQueue(client("sqs"), queue_urls)
+        # Most events need no configuration: reading it is not imported for them.
+        return RelayEvent(queue, self._deadlines, lambda: self._deployments, self.clock)
+
+    @cached_property
+    def count_usage(self) -> CountUsage:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.usage_log import DynamoUsageLog
+        from flow_hitl.services.count_usage import CountUsage
+
+        return CountUsage(DynamoUsageLog(client("dynamodb"), self.settings.deployments_table))
 
     @cached_property
     def send_mail(self) -> SendMail:
@@ -263,7 +312,6 @@ class Application:
 
         return FanOutWebhooks(
             audit=self._audit,
-            deployments=self._deployments,
             webhooks=self._webhooks,
             deliveries=self._deliveries,
             effects=self._effects,
@@ -386,6 +434,28 @@ class Application:
         from flow_hitl.adapters.key_uses import DynamoKeyUses
 
         return DynamoKeyUses(client("dynamodb"), self.settings.requests_table)
+
+    @cached_property
+    def _polls(self) -> DynamoPolls:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.polls import DynamoPolls
+
+        return DynamoPolls(client("dynamodb"), self.settings.requests_table)
+
+    @cached_property
+    def _dead_letters(self) -> SqsDeadLetters:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.dead_letters import SqsDeadLetters
+
+        settings = self.settings
+        urls = {
+            "email": settings.email_dead_letter_queue_url,
+            "resume": settings.resume_dead_letter_queue_url,
+            "inbound_mail": settings.inbound_mail_dead_letter_queue_url,
+            "relay_retry": settings.relay_retry_dead_letter_queue_url,
+            "stream": settings.stream_dead_letter_queue_url,
+        }
+        return SqsDeadLetters(client("sqs"), urls)
 
     @cached_property
     def _webhooks(self) -> DynamoWebhookStore:

@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from flow_hitl.domain.audit import AuditEvent
 from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.effects import Effect
+from flow_hitl.domain.findings import LastPolls, SendingState, Unknown
 from flow_hitl.domain.inbound import InboundMail
 from flow_hitl.domain.presentation import MailContext, RenderedEmail
+from flow_hitl.domain.quotas import Usage
+from flow_hitl.domain.rejections import Discard
 from flow_hitl.domain.request import Change, Content, Head, Request
+from flow_hitl.domain.rows import Counts, Order, Row
 from flow_hitl.domain.webhook import Delivery, DeliveryResult, Webhook, WebhookChange
 
 
@@ -35,10 +39,13 @@ class IdempotencyKey:
 
 @dataclass(frozen=True)
 class RequestFilter:
-    """The contract's list filters; a member that is None does not restrict."""
+    """The contract's list filters; a member that is None or empty does not restrict, of several one must fit.
 
-    status: str | None = None
-    assigned_to: str | None = None
+    `assigned_to` are names of one assignee, or of several: their mail addresses and `group:<name>`.
+    """
+
+    statuses: tuple[str, ...] = ()
+    assigned_to: tuple[str, ...] = ()
     flow_name: str | None = None
     method_name: str | None = None
     outcome: str | None = None
@@ -54,9 +61,20 @@ class Page:
     next_cursor: str | None
 
 
+@dataclass(frozen=True)
+class RowPage:
+    """Some rows, and the cursor at which to go on, if there may be more."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+
+
 class RequestStore(Protocol):
     def create(self, change: Change, content: Content, idempotency: IdempotencyKey | None) -> Request | None:
         """Write a new request with its first event; return the request that already holds the id or key, if any."""
+
+    def find(self, request_id: str | None, idempotency: IdempotencyKey | None, now: datetime) -> Request | None:
+        """Return the request that holds the id or key, if any."""
 
     def head(self, request_id: str) -> Head:
         """Read a head consistently; raises NotFound."""
@@ -79,6 +97,21 @@ class RequestStore(Protocol):
         """Return decided requests, oldest first, at least once each; the cursor is never None."""
 
 
+class RequestRows(Protocol):
+    """Lists of requests from the indexes alone, which follow a change within a second."""
+
+    def page(
+        self, deployment_id: int, wanted: RequestFilter, *, order: Order, text: str, limit: int, cursor: str | None
+    ) -> RowPage:
+        """Return rows that fit the filters and `text`; few or none of them may fit though more do further on.
+
+        Raises ValidationFailed for a cursor that is not ours, or is of another order.
+        """
+
+    def counts(self, deployment_id: int, assigned_to: tuple[str, ...], now: datetime) -> Counts:
+        """Count the requests of a deployment, or of those whom they are assigned to, as far as is quick."""
+
+
 class TakenAlready(Exception):
     """What may happen only once has happened before."""
 
@@ -92,6 +125,9 @@ class AuditLog(Protocol):
 class DeploymentStore(Protocol):
     def load(self, deployment_id: int) -> Deployment:
         """Read a deployment's configuration consistently; raises NotFound."""
+
+    def load_with_usage(self, deployment_id: int, now: datetime) -> tuple[Deployment, Usage]:
+        """Read, consistently and in one call, what a deployment has used of its quotas too; raises NotFound."""
 
     def create(self, deployment: Deployment, event: AuditEvent) -> None:
         """Write a new deployment with its first event."""
@@ -115,6 +151,33 @@ class KeyUses(Protocol):
 
     def last(self, deployment_id: int) -> Mapping[str, datetime]:
         """Return when each of a deployment's API keys was used last, by key id; those never used are missing."""
+
+
+class UsageLog(Protocol):
+    def add(self, deployment_id: int, hour: datetime, used: Usage) -> None:
+        """Add to what a deployment has used in an hour, and in the day (UTC) that it is of."""
+
+
+class Polls(Protocol):
+    """When somebody last fetched answers, which tells a flow that waits from one whose worker is gone."""
+
+    def decisions_fed(self, deployment_id: int, key_id: str, at: datetime) -> None:
+        """Take down that the decisions feed was polled with an API key."""
+
+    def waited(self, request_id: str, at: datetime) -> None:
+        """Take down that somebody waits on a request."""
+
+    def last(self, deployment_id: int, request_id: str) -> LastPolls: ...
+
+
+class MailAccount(Protocol):
+    def state(self) -> SendingState | Unknown:
+        """Return what the mail service lets us send; never raises for what it answers or that it does not."""
+
+
+class DeadLetters(Protocol):
+    def number(self, queue: str) -> int | Unknown:
+        """Return how many messages rest in a queue's dead-letter queue; never raises for what SQS answers."""
 
 
 class WebhookStore(Protocol):
@@ -221,6 +284,9 @@ class SuppressionList(Protocol):
     def reason(self, address: str) -> str | None:
         """Return why an address gets no mail, or None if it does."""
 
+    def reasons(self, addresses: Sequence[str]) -> Mapping[str, str]:
+        """Return why, for each of up to a hundred addresses that gets no mail."""
+
     def remove(self, address: str) -> bool:
         """Let an address get mail again; return whether it was on the list."""
 
@@ -267,19 +333,11 @@ class MailBucket(Protocol):
         """Return a raw mail; raises TooLarge above `limit` bytes without reading it."""
 
 
-@dataclass(frozen=True)
-class Discard:
-    """A mail that decided nothing and that nobody is told of: why, and what is known of it."""
-
-    message_id: str
-    reason: str
-    at: datetime
-    request_id: str | None
-    details: Mapping[str, Any]
-
-
 class DiscardLog(Protocol):
     def record(self, discard: Discard) -> None: ...
+
+    def of_request(self, request_id: str) -> Sequence[Discard]:
+        """Return the newest discarded mails whose reply address names a request, newest first."""
 
 
 class MailParser(Protocol):

@@ -24,6 +24,11 @@ class Settings(BaseModel):
     deadline_queue_arn: str
     relay_retry_queue_url: str
     webhook_queue_url: str
+    email_dead_letter_queue_url: str
+    resume_dead_letter_queue_url: str
+    inbound_mail_dead_letter_queue_url: str
+    relay_retry_dead_letter_queue_url: str
+    stream_dead_letter_queue_url: str
     webhook_key_id: str
     scheduler_role_arn: str
     scheduler_group: str

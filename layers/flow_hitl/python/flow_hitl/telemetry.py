@@ -1,16 +1,22 @@
 """Logs and metrics, the same in every function. What is logged never holds a secret, a token or a mail's text."""
 
+from typing import Any
+
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 SERVICE = "flow-hitl"
 NAMESPACE = "FlowHitl"
 AUDIT_EVENT_CHANGED = "AuditEventChanged"
+QUOTA_NEARLY_USED = "QuotaNearlyUsed"
+USAGE_NOT_COUNTED = "UsageNotCounted"
 
 logger = Logger(service=SERVICE)
 
 
-def count(metric: str) -> None:
-    """Count one occurrence, in CloudWatch's embedded metric format."""
-    with single_metric(metric, MetricUnit.Count, 1, namespace=NAMESPACE, default_dimensions={"service": SERVICE}):
-        pass
+def count(metric: str, **facts: Any) -> None:
+    """Count one occurrence, in CloudWatch's embedded metric format; `facts` stand beside it in the log alone."""
+    dimensions = {"service": SERVICE}
+    with single_metric(metric, MetricUnit.Count, 1, namespace=NAMESPACE, default_dimensions=dimensions) as counted:
+        for name, value in facts.items():
+            counted.add_metadata(name, value)

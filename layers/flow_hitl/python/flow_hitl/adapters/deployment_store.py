@@ -1,6 +1,7 @@
 """The deployments table: one item holds all that the hot path needs to know of a deployment."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -8,10 +9,12 @@ from pydantic import TypeAdapter
 
 from flow_hitl.adapters.audit_log import put_event
 from flow_hitl.adapters.dynamodb import cancellation_codes, error_code, item, values
+from flow_hitl.adapters.usage_log import read_usage, usage_key
 from flow_hitl.adapters.webhook_store import write_webhook
 from flow_hitl.domain.audit import AuditEvent
 from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from flow_hitl.domain.quotas import Usage
 from flow_hitl.domain.webhook import WebhookChange
 
 _deployments = TypeAdapter(Deployment)
@@ -31,8 +34,23 @@ class DynamoDeploymentStore:
         key = item({"pk": _pk(deployment_id), "sk": _CONFIG})
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if found is None:
-            raise NotFound(f"There is no deployment {deployment_id}.")
+            raise _unknown(deployment_id)
         return _deployments.validate_json(values(found)["doc"])
+
+    def load_with_usage(self, deployment_id: int, now: datetime) -> tuple[Deployment, Usage]:
+        # A day's usage sorts before the configuration and after the usage of the days before: nothing else is read.
+        today = usage_key(deployment_id, now)
+        found = self._client.query(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :today AND :config",
+            ExpressionAttributeValues=item({":pk": today["pk"], ":today": today["sk"], ":config": _CONFIG}),
+        )["Items"]
+        records = {record["sk"]: record for record in map(values, found)}
+        if _CONFIG not in records:
+            raise _unknown(deployment_id)
+        deployment = _deployments.validate_json(records[_CONFIG]["doc"])
+        return deployment, read_usage(records.get(today["sk"], {}), now)
 
     def create(self, deployment: Deployment, event: AuditEvent) -> None:
         entry = {
@@ -90,6 +108,10 @@ class DynamoDeploymentStore:
 
 def _pk(deployment_id: int) -> str:
     return f"deployment#{deployment_id}"
+
+
+def _unknown(deployment_id: int) -> NotFound:
+    return NotFound(f"There is no deployment {deployment_id}.")
 
 
 def _record(deployment: Deployment) -> dict[str, Any]:

@@ -5,16 +5,17 @@ Anybody in the world can cause these, so they must not be able to fill a chain.
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
 
 from flow_hitl.adapters.dynamodb import item, values
 from flow_hitl.domain.audit import canonical_json
-from flow_hitl.domain.times import rfc3339
-from flow_hitl.ports import Discard
+from flow_hitl.domain.rejections import Discard
+from flow_hitl.domain.times import parse_rfc3339, rfc3339
 
 _KEPT = timedelta(days=90)
 _SHOWN = 500
+_SHOWN_OF_REQUEST = 20
 
 
 class DynamoDiscardLog:
@@ -23,25 +24,47 @@ class DynamoDiscardLog:
 
     def record(self, discard: Discard) -> None:
         record = {
-            "pk": f"discards#{rfc3339(discard.at)[:10]}",
             "sk": f"{rfc3339(discard.at)}#{discard.message_id}",
             "reason": discard.reason,
             "request_id": discard.request_id,
             "details": canonical_json(dict(discard.details)),
             "ttl": int((discard.at + _KEPT).timestamp()),
         }
-        self._client.put_item(TableName=self._table, Item=item(record))
+        keys = [_of_day(discard.at.astimezone(UTC).date())]
+        if discard.request_id is not None:
+            # A diagnosis looks for it there.
+            keys.append(_of_request(discard.request_id))
+        self._client.transact_write_items(
+            TransactItems=[{"Put": {"TableName": self._table, "Item": item({**record, "pk": pk})}} for pk in keys]
+        )
 
     def on_day(self, day: date) -> Sequence[Mapping[str, Any]]:
         """Return the day's newest discards (UTC): `at`, `mail`, `reason`, `request_id` and `details` of each."""
+        return [_shown(record) for record in self._newest(_of_day(day), _SHOWN)]
+
+    def of_request(self, request_id: str) -> Sequence[Discard]:
+        return [
+            Discard(shown["mail"], shown["reason"], parse_rfc3339(shown["at"]), request_id, shown["details"])
+            for shown in map(_shown, self._newest(_of_request(request_id), _SHOWN_OF_REQUEST))
+        ]
+
+    def _newest(self, pk: str, limit: int) -> list[dict[str, Any]]:
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=item({":pk": f"discards#{day.isoformat()}"}),
+            ExpressionAttributeValues=item({":pk": pk}),
             ScanIndexForward=False,
-            Limit=_SHOWN,
+            Limit=limit,
         )
-        return [_shown(values(row)) for row in answer["Items"]]
+        return [values(row) for row in answer["Items"]]
+
+
+def _of_day(day: date) -> str:
+    return f"discards#{day.isoformat()}"
+
+
+def _of_request(request_id: str) -> str:
+    return f"discards-of#{request_id}"
 
 
 def _shown(record: Mapping[str, Any]) -> Mapping[str, Any]:

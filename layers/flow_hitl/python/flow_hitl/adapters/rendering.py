@@ -34,6 +34,7 @@ from flow_hitl.domain.times import readable_time
 
 PRODUCT_NAME = "Flow HITL"
 SUBJECT_LIMIT = 150
+TEST_MARK = "[Test] "
 
 _STYLESHEET = "pages/style.css"
 
@@ -41,7 +42,8 @@ _STYLESHEET = "pages/style.css"
 def render_email(context: MailContext) -> RenderedEmail:
     """Return the mail that `templates/email/<kind>/` makes of a context."""
     environment, folder = _environment(), f"email/{context.kind}"
-    subject = subject_line(environment.get_template(f"{folder}/subject.txt").render(mail=context))
+    mark = TEST_MARK if context.test else ""
+    subject = subject_line(mark + environment.get_template(f"{folder}/subject.txt").render(mail=context))
     text, html = (
         environment.get_template(f"{folder}/{body}").render(mail=context, subject=subject)
         for body in ("body.txt", "body.html")

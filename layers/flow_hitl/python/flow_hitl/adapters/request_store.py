@@ -3,11 +3,8 @@
 import base64
 import hashlib
 import itertools
-import json
-import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -24,15 +21,31 @@ from flow_hitl.adapters.dynamodb import (
     item,
     values,
 )
-from flow_hitl.domain.audit import canonical_json
+from flow_hitl.adapters.request_index import (
+    EVERYTHING,
+    FIRST,
+    INDEX_KEY,
+    Record,
+    RequestIndex,
+    Span,
+    creation_span,
+    decode_cursor,
+    desk_name,
+    encode_cursor,
+    equal_columns,
+    foreign_cursor,
+    head_entries,
+    moment_key,
+    places_of,
+    places_of_decisions,
+    slot_changes,
+)
 from flow_hitl.domain.effects import Effect
-from flow_hitl.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from flow_hitl.domain.errors import Conflict, NotFound
 from flow_hitl.domain.request import Change, Content, Head, Request, Response
 from flow_hitl.ports import IdempotencyKey, Page, RequestFilter, TakenAlready
 
 _INLINE_BYTES = 64 * 1024
-_SHARDS = 4
-_READ_AHEAD = 1000
 # Lambda answers with 6 MB at most, and escapes our JSON once more inside of its own.
 _PAGE_BYTES = 2 * 1024 * 1024
 # Longer than any function lives: none can commit a decision that is older than this.
@@ -40,7 +53,6 @@ _FEED_OVERLAP = timedelta(seconds=90)
 _FEED_REMEMBERS = 500
 _TRANSACTION_ROUNDS = 5
 _ONCE_DAYS = 30
-_INDEX_KEY = re.compile(r"[0-9-]{10}T[0-9:]{8}\.[0-9]{6}#[0-9a-f-]{36}")
 
 _heads, _contents, _responses = TypeAdapter(Head), TypeAdapter(Content), TypeAdapter(Response)
 
@@ -58,6 +70,7 @@ class DynamoRequestStore:
         pause: Callable[[int], None],
     ) -> None:
         self._dynamodb, self._s3, self._pause = dynamodb, s3, pause
+        self._index = RequestIndex(dynamodb, requests_table)
         self._table, self._audit_table, self._bucket = requests_table, audit_table, bucket
 
     def create(self, change: Change, content: Content, idempotency: IdempotencyKey | None) -> Request | None:
@@ -70,6 +83,7 @@ class DynamoRequestStore:
         ]
         if idempotency is not None:
             parts.append(self._put_idempotency(idempotency, head))
+        parts += map(self._put, slot_changes(None, head))
         codes, items = self._transact(parts, change.event.event_id)
         if not codes:
             return None
@@ -78,6 +92,17 @@ class DynamoRequestStore:
         if idempotency is not None and codes[3] == "ConditionalCheckFailed":
             return self.load(values(items[3])["request_id"])
         return self.load(head.request_id)
+
+    def find(self, request_id: str | None, idempotency: IdempotencyKey | None, now: datetime) -> Request | None:
+        if idempotency is not None:
+            key = item(_idempotency_key(idempotency))
+            answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            record = values(answer.get("Item", {}))
+            request_id = record["request_id"] if record and record["ttl"] >= int(now.timestamp()) else None
+        try:
+            return self.load(request_id) if request_id is not None else None
+        except NotFound:
+            return None
 
     def head(self, request_id: str) -> Head:
         key = item({"pk": request_id, "sk": HEAD})
@@ -124,35 +149,36 @@ class DynamoRequestStore:
             ttl = int((change.event.at + timedelta(days=_ONCE_DAYS)).timestamp())
             record = {"pk": f"once#{once}", "sk": "once", "ttl": ttl}
             parts.append(self._put(record, ConditionExpression="attribute_not_exists(pk)"))
+        last = len(parts) - 1
+        parts += map(self._put, slot_changes(before, head))
         codes, _ = self._transact(parts, change.event.event_id)
         if not codes:
             return
-        if once is not None and codes[-1] == "ConditionalCheckFailed":
+        if once is not None and codes[last] == "ConditionalCheckFailed":
             raise TakenAlready(once)
         raise Conflict(f"request {head.request_id} has moved on: {codes}")
 
     def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
         """Return a page, newest first; at most some thousand index entries are read, so it may be short or empty."""
-        below = _list_position(cursor) if cursor else _after(wanted.created_to) if wanted.created_to else "~"
-        above = _moment_key(wanted.created_from) if wanted.created_from else "0"
-        if below < above:
-            # DynamoDB takes an empty range for an error.
+        passed = _list_position(cursor) if cursor else None
+        span = creation_span(wanted, passed, forward=False)
+        if span is None:
             return Page([], None)
-        rows, reached = self._newest(deployment_id, wanted, below, above, limit)
+        entries, reached = self._index.read(places_of(deployment_id, wanted), span, limit + 1, equal_columns(wanted))
         requests: list[Request] = []
         last = None
-        for row, request in self._in_bytes(rows[:limit]):
-            last = row["created_key"]
-            if wanted.status in (None, request.head.status.value):
+        for entry, request in self._in_bytes(entries[:limit]):
+            last = entry["created_key"]
+            if _is_still_listed(request.head, wanted):
                 requests.append(request)
-        shown_all = last is None or last == rows[:limit][-1]["created_key"]
-        if not shown_all or len(rows) > limit:
-            return Page(requests, _encode(last))
-        return Page(requests, _encode(reached) if reached else None)
+        shown_all = last is None or last == entries[:limit][-1]["created_key"]
+        if not shown_all or len(entries) > limit:
+            return Page(requests, encode_cursor(last))
+        return Page(requests, encode_cursor(reached) if reached else None)
 
     def recent_heads(self, deployment_id: int, limit: int) -> Sequence[Head]:
-        rows, _ = self._newest(deployment_id, RequestFilter(), "~", "0", limit)
-        ids = [row["pk"] for row in rows[:limit]]
+        entries, _ = self._index.read(places_of(deployment_id, RequestFilter()), EVERYTHING, limit, {})
+        ids = [entry["pk"] for entry in entries[:limit]]
         records = self._batch_get(ids, (HEAD,))
         return [_heads.validate_json(records[one][HEAD]["doc"]) for one in ids if one in records]
 
@@ -162,12 +188,13 @@ class DynamoRequestStore:
         Decisions become visible in the index slightly out of order, so the cursor trails by 90 seconds and remembers
         which of those it has shown: none is skipped, as long as no more than 500 fall into such a window.
         """
-        after, shown = _feed_position(cursor) if cursor else ("0", set[str]())
-        rows = self._oldest_decisions(deployment_id, after, limit + len(shown))
+        after, shown = _feed_position(cursor) if cursor else (FIRST, set[str]())
+        span = Span(above=after, passed=after, forward=True)
+        rows, _ = self._index.read(places_of_decisions(deployment_id), span, limit + len(shown) + 1, {})
         fresh = [row for row in rows if _short(row["decision_key"]) not in shown][:limit]
         requests = [request for _, request in self._in_bytes(fresh)]
         handed_out = {row["decision_key"] for row in fresh[: len(requests)]}
-        settled = _moment_key(now - _FEED_OVERLAP)
+        settled = moment_key(now - _FEED_OVERLAP)
         remembered: list[str] = []
         for row in rows:
             key = row["decision_key"]
@@ -179,80 +206,9 @@ class DynamoRequestStore:
                 remembered.append(key)
         while len(remembered) > _FEED_REMEMBERS:
             after = remembered.pop(0)
-        return Page(requests, _encode({"after": after, "shown": [_short(key) for key in remembered]}))
+        return Page(requests, encode_cursor({"after": after, "shown": [_short(key) for key in remembered]}))
 
-    def _newest(
-        self, deployment_id: int, wanted: RequestFilter, below: str, above: str, limit: int
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        """Return index rows in order, and the key down to which every shard was read (None: all was read)."""
-        index, attribute, prefix = "by_created", "created_shard", f"{deployment_id}"
-        if wanted.status:
-            index, attribute, prefix = "by_status", "status_shard", f"{deployment_id}#{wanted.status}"
-        filters = {name: value for name, value in _index_filters(wanted).items() if value is not None}
-        rows: list[dict[str, Any]] = []
-        reached: list[str] = []
-        for shard in range(_SHARDS):
-            found, end = self._read_shard(
-                index=index,
-                condition=f"{attribute} = :shard AND created_key BETWEEN :above AND :below",
-                names={":shard": f"{prefix}#{shard}", ":above": above, ":below": below},
-                filters=filters,
-                forward=False,
-                enough=limit + 1,
-                sort_key="created_key",
-            )
-            rows += [row for row in found if row["created_key"] < below]
-            reached += [end] if end else []
-        frontier = max(reached, default=None)
-        rows = sorted(rows, key=lambda row: str(row["created_key"]), reverse=True)
-        return [row for row in rows if frontier is None or row["created_key"] >= frontier], frontier
-
-    def _oldest_decisions(self, deployment_id: int, after: str, enough: int) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        reached: list[str] = []
-        for shard in range(_SHARDS):
-            found, end = self._read_shard(
-                index="by_decision",
-                condition="decision_shard = :shard AND decision_key > :after",
-                names={":shard": f"{deployment_id}#{shard}", ":after": after},
-                filters={},
-                forward=True,
-                enough=enough,
-                sort_key="decision_key",
-            )
-            rows += found
-            reached += [end] if end else []
-        frontier = min(reached, default=None)
-        rows = sorted(rows, key=lambda row: str(row["decision_key"]))
-        return [row for row in rows if frontier is None or row["decision_key"] <= frontier]
-
-    def _read_shard(
-        self,
-        *,
-        index: str,
-        condition: str,
-        names: Mapping[str, str],
-        filters: Mapping[str, str],
-        forward: bool,
-        enough: int,
-        sort_key: str,
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": index,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeValues": item({**names, **{f":{name}": value for name, value in filters.items()}}),
-            "ScanIndexForward": forward,
-            "Limit": enough if not filters else _READ_AHEAD,
-        }
-        if filters:
-            query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in filters)
-            query["ExpressionAttributeNames"] = {f"#{name}": name for name in filters}
-        answer = self._dynamodb.query(**query)
-        last = answer.get("LastEvaluatedKey")
-        return [values(row) for row in answer["Items"]], values(last)[sort_key] if last else None
-
-    def _in_bytes(self, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Request]]:
+    def _in_bytes(self, rows: Sequence[Record]) -> Iterator[tuple[Record, Request]]:
         """Load the requests of index rows in order, until a Lambda response would grow too large."""
         taken = 0
         for start in range(0, len(rows), 33):
@@ -324,10 +280,8 @@ class DynamoRequestStore:
         }
 
     def _put_idempotency(self, idempotency: IdempotencyKey, head: Head) -> dict[str, Any]:
-        digest = hashlib.sha256(idempotency.key.encode()).hexdigest()
         record = {
-            "pk": f"idempotency#{idempotency.deployment_id}#{digest}",
-            "sk": "idempotency",
+            **_idempotency_key(idempotency),
             "request_id": head.request_id,
             "ttl": idempotency.expires_at,
         }
@@ -369,76 +323,38 @@ class DynamoRequestStore:
 
 
 def _head_record(head: Head) -> dict[str, Any]:
-    shard = zlib.crc32(head.request_id.encode()) % _SHARDS
-    return {
-        "pk": head.request_id,
-        "sk": HEAD,
-        "doc": _heads.dump_json(head).decode(),
-        "seq": head.seq,
-        "status": head.status.value,
-        "flow_name": head.flow_name,
-        "method_name": head.method_name,
-        "assigned_to_email": head.assigned_to_email.lower(),
-        "outcome": head.outcome,
-        "created_shard": f"{head.deployment_id}#{shard}",
-        "status_shard": f"{head.deployment_id}#{head.status.value}#{shard}",
-        "created_key": f"{_moment_key(head.created_at)}#{head.request_id}",
-        "decision_shard": f"{head.deployment_id}#{shard}" if head.decision_id and head.decided_at else None,
-        "decision_key": f"{_moment_key(head.decided_at)}#{head.request_id}"
-        if head.decision_id and head.decided_at
-        else None,
-    }
+    doc = _heads.dump_json(head).decode()
+    return {"pk": head.request_id, "sk": HEAD, "doc": doc, "seq": head.seq, **head_entries(head)}
 
 
-def _index_filters(wanted: RequestFilter) -> dict[str, str | None]:
-    return {
-        "assigned_to_email": wanted.assigned_to.lower() if wanted.assigned_to else None,
-        "flow_name": wanted.flow_name,
-        "method_name": wanted.method_name,
-        "outcome": wanted.outcome,
-    }
+def _is_still_listed(head: Head, wanted: RequestFilter) -> bool:
+    """Tell whether a request is what the index, which follows a moment later, has found it to be."""
+    desks = {desk_name(name) for name in (head.assigned_to_email, *head.group_members)}
+    is_theirs = not wanted.assigned_to or not desks.isdisjoint(map(desk_name, wanted.assigned_to))
+    return is_theirs and (not wanted.statuses or head.status.value in wanted.statuses)
 
 
-def _moment_key(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
-
-
-def _after(moment: datetime) -> str:
-    # Times are shown in whole seconds, so a second includes all of its fractions.
-    return _moment_key(moment).partition(".")[0] + "~"
+def _idempotency_key(idempotency: IdempotencyKey) -> dict[str, str]:
+    digest = hashlib.sha256(idempotency.key.encode()).hexdigest()
+    return {"pk": f"idempotency#{idempotency.deployment_id}#{digest}", "sk": "idempotency"}
 
 
 def _short(key: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()[:6]).decode()
 
 
-def _encode(position: Any) -> str:
-    return base64.urlsafe_b64encode(canonical_json(position).encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> Any:
-    try:
-        return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, RecursionError):
-        raise _foreign_cursor() from None
-
-
 def _list_position(cursor: str) -> str:
-    position = _decode(cursor)
-    if not isinstance(position, str) or not _INDEX_KEY.fullmatch(position):
-        raise _foreign_cursor()
+    position = decode_cursor(cursor)
+    if not isinstance(position, str) or not INDEX_KEY.fullmatch(position):
+        raise foreign_cursor()
     return position
 
 
 def _feed_position(cursor: str) -> tuple[str, set[str]]:
-    match _decode(cursor):
-        case {"after": str(after), "shown": [*shown]} if after == "0" or _INDEX_KEY.fullmatch(after):
+    match decode_cursor(cursor):
+        case {"after": str(after), "shown": [*shown]} if after == FIRST or INDEX_KEY.fullmatch(after):
             return after, set(map(str, shown[:_FEED_REMEMBERS]))
-    raise _foreign_cursor()
-
-
-def _foreign_cursor() -> ValidationFailed:
-    return ValidationFailed([FieldError("/cursor", "is none of ours; begin again without it")])
+    raise foreign_cursor()
 
 
 def _unknown() -> NotFound:

@@ -22,6 +22,17 @@ class DynamoSuppressionList:
         found = self._client.get_item(TableName=self._table, Key=item(_key(address))).get("Item")
         return str(values(found)["reason"]) if found else None
 
+    def reasons(self, addresses: Sequence[str]) -> Mapping[str, str]:
+        keys = {address.lower(): item(_key(address)) for address in addresses}
+        wanted: Mapping[str, Any] = {self._table: {"Keys": list(keys.values())}} if keys else {}
+        found: dict[str, str] = {}
+        while wanted:
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            rows = map(values, answer["Responses"].get(self._table, []))
+            found |= {row["sk"]: str(row["reason"]) for row in rows}
+            wanted = answer.get("UnprocessedKeys") or {}
+        return {address: found[address.lower()] for address in addresses if address.lower() in found}
+
     def remove(self, address: str) -> bool:
         answer = self._client.delete_item(TableName=self._table, Key=item(_key(address)), ReturnValues="ALL_OLD")
         return "Attributes" in answer

@@ -17,6 +17,8 @@ from flow_hitl.ports import DeliveryPage, EffectBusy
 _webhooks, _deliveries, _results = TypeAdapter(Webhook), TypeAdapter(Delivery), TypeAdapter(DeliveryResult)
 _WEBHOOK, _DELIVERY = "webhook#", "delivery#"
 _KEPT = timedelta(days=90)
+# DynamoDB refuses a key of more than 1 KB, so it is not asked for what cannot be one of ours.
+_WEBHOOK_ID = re.compile(r"wh_[0-9a-f]{32}")
 _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{34}")
 
 
@@ -44,9 +46,10 @@ class DynamoWebhookStore:
         return sorted(found, key=lambda webhook: (webhook.created_at, webhook.webhook_id))
 
     def load(self, deployment_id: int, webhook_id: str) -> Webhook:
-        key = item(_webhook_key(deployment_id, webhook_id))
-        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        if found is None:
+        found = _WEBHOOK_ID.fullmatch(webhook_id) and self._client.get_item(
+            TableName=self._table, Key=item(_webhook_key(deployment_id, webhook_id)), ConsistentRead=True
+        ).get("Item")
+        if not found:
             raise NotFound("There is no such webhook in this deployment.")
         return _webhooks.validate_json(values(found)["doc"])
 
@@ -71,9 +74,10 @@ class DynamoDeliveryLog:
                 raise
 
     def load(self, webhook_id: str, delivery_id: str) -> Delivery:
-        key = item(_delivery_key(webhook_id, delivery_id))
-        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        if found is None:
+        found = _DELIVERY_ID.fullmatch(delivery_id) and self._client.get_item(
+            TableName=self._table, Key=item(_delivery_key(webhook_id, delivery_id)), ConsistentRead=True
+        ).get("Item")
+        if not found:
             raise NotFound("There is no such delivery of this webhook; they are kept for 90 days.")
         return _delivery(found)
 

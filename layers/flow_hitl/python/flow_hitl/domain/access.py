@@ -1,5 +1,6 @@
 """Who may do what: the one policy that mail, page, API and clock all ask. What it does not allow is denied."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,6 +8,7 @@ from enum import StrEnum
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.deployment import ApiKey, Deployment, Permission
 from flow_hitl.domain.errors import Forbidden, NotFound, SelfApproval
+from flow_hitl.domain.quotas import NO_USAGE, Usage
 from flow_hitl.domain.request import Head
 
 
@@ -23,10 +25,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class KeyHolder:
-    """A program that proved an API key of a deployment."""
+    """A program that proved an API key of a deployment; `usage` is what that has used of its quotas."""
 
     deployment: Deployment
     key: ApiKey
+    usage: Usage = NO_USAGE
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Clock:
 
 Actor = KeyHolder | ProvenAddress | CallbackHolder | Clock
 
-_KEY_NEEDS: dict[Action, frozenset[Permission]] = {
+KEY_NEEDS: dict[Action, frozenset[Permission]] = {
     Action.CONFIGURE: frozenset({Permission.MANAGE}),
     Action.CREATE: frozenset({Permission.CREATE_REQUESTS}),
     Action.VIEW: frozenset({Permission.CREATE_REQUESTS, Permission.MANAGE}),
@@ -69,11 +72,20 @@ _KEY_NEEDS: dict[Action, frozenset[Permission]] = {
     Action.REASSIGN: frozenset({Permission.MANAGE}),
     Action.REPORT_RESUME: frozenset({Permission.CREATE_REQUESTS}),
 }
+"""What an API key must allow for an action: any one of these. What is not here is for no API key."""
 
 
-def authorize(actor: Actor, action: Action, head: Head | None = None, *, deployment_id: int | None = None) -> None:
+def authorize(
+    actor: Actor,
+    action: Action,
+    head: Head | None = None,
+    *,
+    deployment_id: int | None = None,
+    desk: Sequence[str] = (),
+) -> None:
     """Return if the actor may do this (to the request that `head` is of, or to this deployment), else raise.
 
+    `desk` are the assignees of all that is viewed, where that is a list of what they may answer.
     Raises NotFound for anything of another deployment, so that nobody learns that it exists; else Forbidden.
     """
     match actor:
@@ -82,12 +94,16 @@ def authorize(actor: Actor, action: Action, head: Head | None = None, *, deploym
                 raise NotFound("There is no such deployment.")
             if head is not None and head.deployment_id != deployment.deployment_id:
                 raise NotFound("There is no such request in this deployment.")
-            needed = _KEY_NEEDS.get(action, frozenset())
+            needed = KEY_NEEDS.get(action, frozenset())
             if not needed & key.permissions:
                 names = " or ".join(sorted(needed)) or "no API key"
                 raise Forbidden(f'The API key "{key.name}" may not do this; it needs {names}.')
         case ProvenAddress():
-            own = head is not None and any(actor.is_known_as(responder) for responder in head.responders)
+            if head is None:
+                if action is Action.VIEW and desk and all(map(actor.is_known_as, desk)):
+                    return
+                raise Forbidden("You may see what is assigned to you, and nothing else.")
+            own = any(actor.is_known_as(responder) for responder in head.responders)
             if action not in (Action.VIEW, Action.RESPOND, Action.DELEGATE) or not own:
                 raise Forbidden("This request is assigned to another address.")
             if action is Action.RESPOND:

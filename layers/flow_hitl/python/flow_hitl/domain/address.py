@@ -28,6 +28,11 @@ def same_address(one: str, other: str) -> bool:
     return one.isascii() and other.isascii() and one.lower() == other.lower()
 
 
+def address_key(address: str) -> str:
+    """Return what two addresses have in common exactly when `same_address` says that they are the same."""
+    return address.lower() if address.isascii() else address
+
+
 def domain_of(address: str) -> str:
     """Return the lower-case domain of a mail address."""
     return address.rpartition("@")[2].lower()

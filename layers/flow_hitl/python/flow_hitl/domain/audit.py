@@ -44,6 +44,7 @@ class EventKind(StrEnum):
     WEBHOOK_CHANGED = "webhook_changed"
     WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated"  # noqa: S105 - no secret, but what was done to one
     WEBHOOK_DELETED = "webhook_deleted"
+    QUOTAS_CHANGED = "quotas_changed"
 
 
 @dataclass(frozen=True)

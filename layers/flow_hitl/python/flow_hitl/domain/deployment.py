@@ -8,8 +8,11 @@ from enum import StrEnum
 from flow_hitl.domain.address import domain_of, same_address
 from flow_hitl.domain.audit import CHAIN_START
 from flow_hitl.domain.conditions import Condition
+from flow_hitl.domain.quotas import Quotas
 
 GROUP_PREFIX = "group:"
+# The people whom a request asks stand in its head, which is to stay small.
+MOST_PEOPLE = 50
 
 
 class Permission(StrEnum):
@@ -59,6 +62,11 @@ class Group:
     members: tuple[str, ...]
     name: str | None = None
     address: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a request may name this group by."""
+        return tuple(name for name in (self.name and GROUP_PREFIX + self.name, self.address) if name)
 
     def is_meant_by(self, assignee: str) -> bool:
         """Tell whether an assignee, a mail address or `group:<name>`, is this group."""
@@ -144,6 +152,7 @@ class Deployment:
     version: int
     members: tuple[Member, ...] = ()
     webhook_events: tuple[WebhookEvent, ...] = ()
+    quotas: Quotas = field(default_factory=Quotas)
     audit_seq: int = 0
     audit_hash: str = CHAIN_START
 
@@ -169,6 +178,12 @@ class Deployment:
         """Tell whether nobody is behind an assignee but those who asked."""
         people = self.settings.people_of(assignee) or (assignee,)
         return all(any(same_address(person, asker) for asker in asked_by) for person in people)
+
+    def names_of(self, *assignees: str) -> tuple[str, ...]:
+        """Return every name under which requests go to any of these mail addresses and `group:<name>`s."""
+        groups = [group for group in self.settings.groups if any(map(group.is_meant_by, assignees))]
+        addresses = [address for assignee in assignees for address in self.addresses_of(assignee)]
+        return tuple(dict.fromkeys([*addresses, *(name for group in groups for name in group.names)]))
 
     def addresses_of(self, address: str) -> tuple[str, ...]:
         """Return an address with every other that is known to be the same person's."""

@@ -8,7 +8,7 @@ from flow_hitl.domain.request import Channel
 
 
 class EffectKind(StrEnum):
-    """Every effect; the first six are mails, the last two are schedules."""
+    """Every effect; the last two are schedules."""
 
     NOTIFY = "notify"
     CONFIRM = "confirm"
@@ -20,6 +20,18 @@ class EffectKind(StrEnum):
     WEBHOOK = "webhook"
     DEADLINE = "deadline"
     SCHEDULE_REMINDER = "schedule_reminder"
+
+
+MAILS = frozenset(
+    {
+        EffectKind.NOTIFY,
+        EffectKind.CONFIRM,
+        EffectKind.REJECT_REPLY,
+        EffectKind.REMIND,
+        EffectKind.TELL_HANDLED,
+        EffectKind.CONFIRM_DELEGATION,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -62,11 +74,15 @@ def _kinds(event: AuditEvent) -> tuple[EffectKind, ...]:
             return tuple(kind for kind, needed in passed_on if needed)
         case EventKind.RESPONSE_SUBMITTED:
             by_mail = data["responded_via"] == Channel.EMAIL.value
-            # Whoever answers or cancels does not read the configuration: the webhooks' worker sees who wants to know.
-            decided = (EffectKind.RESUME, data["push"]), (EffectKind.CONFIRM, by_mail), (EffectKind.WEBHOOK, True)
+            # Whoever answers or cancels reads no configuration: the relay leaves this out if no webhook wants it.
+            decided = (
+                (EffectKind.RESUME, data["push"]),
+                (EffectKind.CONFIRM, by_mail),
+                (EffectKind.WEBHOOK, not data.get("test")),
+            )
             return tuple(kind for kind, needed in decided if needed)
         case EventKind.REQUEST_CANCELLED:
-            return (EffectKind.WEBHOOK,)
+            return () if data.get("test") else (EffectKind.WEBHOOK,)
         case EventKind.REPLY_REJECTED:
             return (EffectKind.REJECT_REPLY,)
         case EventKind.REMINDER_DUE:

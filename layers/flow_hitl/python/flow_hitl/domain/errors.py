@@ -115,6 +115,19 @@ class IdempotencyMismatch(FlowHitlError):
     slug, status, title = "idempotency-mismatch", 422, "The same key was used for another request"
 
 
+class RateLimited(FlowHitlError):
+    """A quota is used up; carries which, how much it is, and in how many seconds there is room again."""
+
+    slug, status, title = "rate-limited", 429, "Too many requests"
+
+    def __init__(self, detail: str, *, quota: str, limit: int, retry_after: int) -> None:
+        super().__init__(detail)
+        self.quota, self.limit, self.retry_after = quota, limit, retry_after
+
+    def extra(self) -> Mapping[str, Any]:
+        return {"quota": self.quota, "limit": self.limit, "retry_after": self.retry_after}
+
+
 class Conflict(Exception):
     """Somebody else changed the request between our read and our write: read again and decide anew."""
 

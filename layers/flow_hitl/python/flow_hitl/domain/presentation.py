@@ -27,7 +27,7 @@ class RequestView:
 
     `output` is markdown, any other JSON or None. `assigned_why` completes "You were asked because …", without a full
     stop; `deadline_text` is a whole sentence. `answer_until` is when reply address and review link expire.
-    `may_pass_on`: they may put somebody else in their place.
+    `may_pass_on`: they may put somebody else in their place. `test`: no flow waits for the answer.
     """
 
     deployment_name: str
@@ -44,6 +44,7 @@ class RequestView:
     deadline_text: str | None
     answer_until: datetime
     may_pass_on: bool = False
+    test: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,10 @@ class NotificationContext:
     reply_to: str
     review_url: str
 
+    @property
+    def test(self) -> bool:
+        return self.request.test
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReminderContext:
@@ -82,6 +87,10 @@ class ReminderContext:
     asked_at: datetime
     sla_due_at: datetime | None = None
 
+    @property
+    def test(self) -> bool:
+        return self.request.test
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmationContext:
@@ -92,6 +101,7 @@ class ConfirmationContext:
     method_name: str
     message: str
     decision: Decision
+    test: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +113,7 @@ class HandledContext:
     method_name: str
     message: str
     decision: Decision
+    test: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +125,7 @@ class PassedOnContext:
     method_name: str
     message: str
     passed_on_to: str
+    test: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +149,7 @@ class ReplyRejectedContext:
     quoted: str = ""
     claimed_sender: str | None = None
     decision: Decision | None = None
+    test: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +176,7 @@ class MessageContext:
     method_name: str | None = None
     decision: Decision | None = None
     passed_on_to: str | None = None
+    test: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,4 +196,4 @@ MailContext = (
     | PassedOnContext
     | ReplyRejectedContext
 )
-"""Every mail that we send."""
+"""Every mail that we send; each says by `test` whether it is about a test request."""

@@ -1,7 +1,10 @@
-"""Why a reply decided nothing, and how often a request's responder is told so."""
+"""Why a mail decided nothing, and how often a request's responder is told so."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from flow_hitl.domain.request import Head
 
@@ -22,6 +25,29 @@ class RejectionReason(StrEnum):
     EXPIRED = "expired"
     ALREADY_RESPONDED = "already_responded"
     CANCELLED = "cancelled"
+
+
+class DiscardReason(StrEnum):
+    """Every reason for which a mail decides nothing and nobody is told; some are followed by ": " and details."""
+
+    NO_REPLY_ADDRESS = "no reply address"
+    SEVERAL_REPLY_ADDRESSES = "several reply addresses"
+    NOT_ISSUED = "reply address not issued by us to the assignee"
+    VIRUS = "virus check failed"
+    SPAM = "spam check failed"
+    AUTOMATIC = "automatic"
+    TOO_MANY_ERROR_MAILS = "today's error mails are used up"
+
+
+@dataclass(frozen=True)
+class Discard:
+    """A mail that decided nothing and that nobody is told of: why (see `DiscardReason`), and what is known of it."""
+
+    message_id: str
+    reason: str
+    at: datetime
+    request_id: str | None
+    details: Mapping[str, Any]
 
 
 REPLY_CAN_HELP = frozenset(

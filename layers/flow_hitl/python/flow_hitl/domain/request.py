@@ -45,6 +45,17 @@ class ResumeStatus(StrEnum):
     PAUSED_AGAIN = "paused_again"
 
 
+_SUMMARY_CHARS = 120
+
+# What the answer to a test request shows, for the timeline.
+_PROVEN_BY = {
+    Channel.EMAIL: "The test worked: the mail arrived, and the reply to it came back.",
+    Channel.DASHBOARD: "The test worked: the mail arrived, and the answer on the review page came back.",
+    Channel.API: "The test was answered by API; whether its mail arrived is not shown by that.",
+    Channel.AUTO_RESPONSE: "Nobody answered the test in time.",
+}
+
+
 @dataclass(frozen=True)
 class AutoResponse:
     """The answer that the clock gives at `due_at`."""
@@ -100,6 +111,7 @@ class Head:
     `group_members` are the people behind `assigned_to_email` where that is a group, as they were when it was assigned.
     `passed_on_by` is the responder who passed it on last, if one did.
     `not_to_be_answered_by` are the addresses of whoever asked for it, where the deployment forbids self-approval.
+    `summary` is the beginning of the message, for lists.
     """
 
     request_id: str
@@ -130,6 +142,7 @@ class Head:
     group_members: tuple[str, ...] = ()
     passed_on_by: str | None = None
     not_to_be_answered_by: tuple[str, ...] = ()
+    summary: str = ""
 
     @property
     def responders(self) -> tuple[str, ...]:
@@ -214,8 +227,12 @@ def opened(
     body_sha256: str,
     at: datetime,
     not_to_be_answered_by: tuple[str, ...] = (),
+    tester: str | None = None,
 ) -> Change:
-    """Return the first step of a request; `auto_response` is (timeout in minutes, default outcome)."""
+    """Return the first step of a request; `auto_response` is (timeout in minutes, default outcome).
+
+    `tester` is who sends it as a test, None for a flow's own request: webhooks are not told of a test.
+    """
     settings = deployment.settings
     head = Head(
         request_id=request_id,
@@ -239,15 +256,15 @@ def opened(
         else None,
         sla_due_at=ceil_second(at + timedelta(minutes=sla_target_minutes)) if sla_target_minutes else None,
         token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
-        test=False,
+        test=tester is not None,
         body_sha256=body_sha256,
         not_to_be_answered_by=not_to_be_answered_by,
         group_members=settings.people_of(assignment.email),
+        summary=" ".join(content.message.split())[:_SUMMARY_CHARS],
     )
     due_at = head.auto_response.due_at if head.auto_response else None
     reminders = reminder_times(settings.reminders, created_at=at, timeout_at=due_at, sla_minutes=sla_target_minutes)
     data = {
-        "deployment_id": deployment.deployment_id,
         "flow_id": flow_id,
         "flow_name": flow_name,
         "method_name": method_name,
@@ -263,11 +280,12 @@ def opened(
         "auto_response": _auto_response_dict(head.auto_response),
         # Without a notification there is nothing to remind of.
         "reminders": [rfc3339(moment) for moment in reminders] if settings.email_notifications else [],
-        "webhooks": WebhookEvent.NEW_REQUEST in deployment.webhook_events,
+        "webhooks": WebhookEvent.NEW_REQUEST in deployment.webhook_events and not head.test,
         "not_to_be_answered_by": list(not_to_be_answered_by),
         "warnings": list(content.warnings),
+        "test": head.test,
     }
-    return replace(_step(head, EventKind.REQUEST_CREATED, event_id, at, "flow", data), before=None)
+    return replace(_step(head, EventKind.REQUEST_CREATED, event_id, at, tester or "flow", data), before=None)
 
 
 def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resume_url: bool) -> Change:
@@ -295,14 +313,16 @@ def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resum
         responded_via=answer.via,
         decided_at=at,
         decision_id=answer.decision_id,
-        resume=Resume(ResumeStatus.WAITING),
+        # Nobody waits for a test.
+        resume=None if head.test else Resume(ResumeStatus.WAITING),
     )
     data = {
-        "deployment_id": head.deployment_id,
         **(_response_dict(response) or {}),
         "decision_id": answer.decision_id,
         "push": has_resume_url,
         "others": _others(head, answer),
+        "test": head.test,
+        **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
     }
     actor = answer.responder or answer.via.value
     step = _step(decided, EventKind.RESPONSE_SUBMITTED, event_id, at, actor, data)
@@ -313,7 +333,7 @@ def cancel(head: Head, *, event_id: str, at: datetime, actor: str) -> Change:
     """Return the step that cancels a pending request; raises AlreadyResponded for an answered one."""
     require_pending(head)
     cancelled = replace(head, status=Status.CANCELLED, decided_at=at)
-    data = {"deployment_id": head.deployment_id}
+    data = {"test": head.test}
     return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, data), before=head)
 
 
@@ -417,7 +437,7 @@ def _step(head: Head, kind: EventKind, event_id: str, at: datetime, actor: str, 
         kind=kind,
         at=at,
         actor=actor,
-        data=data,
+        data={"deployment_id": head.deployment_id, **data},
     )
     return Change(None, replace(head, seq=event.seq, last_hash=event.hash), event)
 

@@ -1,6 +1,10 @@
 """Times as the contract writes them: RFC 3339, UTC, `Z`, whole seconds."""
 
+import re
 from datetime import UTC, datetime, timedelta
+
+# `fromisoformat` alone reads more of ISO 8601 than that: weeks, basic forms, any character in place of the T.
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -10,11 +14,10 @@ def rfc3339(moment: datetime) -> str:
 
 def parse_rfc3339(text: str) -> datetime:
     """Return the moment that an RFC 3339 text names; raises ValueError for any other text or a missing offset."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("the time needs an offset, for example Z")
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("the time is not written as RFC 3339 says, for example 2026-01-14T12:00:00Z")
     try:
-        return moment.astimezone(UTC)
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except OverflowError:
         raise ValueError("the time is outside of the calendar") from None
 

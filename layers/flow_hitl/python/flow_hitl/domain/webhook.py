@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -30,6 +30,9 @@ _EVENTS = {
     EventKind.REQUEST_CANCELLED: WebhookEvent.REQUEST_CANCELLED,
 }
 _MESSAGE_SHOWN = 1000
+# By then its message has been delivered so often that it rests in the dead-letter queue, or it never was sent.
+_STALLED_AFTER = timedelta(hours=1)
+_STALLED = "nobody has sent this for an hour: redeliver it, or redrive the dead-letter queue of webhook"
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,10 @@ class WebhookChange:
 
 
 class DeliveryStatus(StrEnum):
+    """What came of a delivery; `stalled`: nothing has, and nobody is at it any more."""
+
     PENDING = "pending"
+    STALLED = "stalled"
     DELIVERED = "delivered"
     FAILED = "failed"
 
@@ -148,17 +154,24 @@ class Delivery:
         """Tell whether somebody asked for this delivery itself, by a test ping or a redelivery."""
         return self.event == TEST_EVENT or self.redelivery_of is not None
 
-    def to_dict(self) -> dict[str, Any]:
+    def status_at(self, now: datetime) -> DeliveryStatus:
+        """Return what has come of it by now."""
+        if self.result is not None:
+            return self.result.status
+        return DeliveryStatus.STALLED if now - self.at > _STALLED_AFTER else DeliveryStatus.PENDING
+
+    def to_dict(self, now: datetime) -> dict[str, Any]:
         """Return the delivery as the management API shows it."""
-        result = self.result
+        result, status = self.result, self.status_at(now)
+        no_result = _STALLED if status is DeliveryStatus.STALLED else None
         return {
             "id": self.delivery_id,
             "webhook_id": self.webhook_id,
             "event": self.event,
             "request_id": self.request_id,
-            "status": result.status.value if result else DeliveryStatus.PENDING.value,
+            "status": status.value,
             "http_status": result.http_status if result else None,
-            "reason": result.reason if result else None,
+            "reason": result.reason if result else no_result,
             "duration_ms": result.duration_ms if result else None,
             "response": result.response if result else None,
             "attempts": self.times_sent,

@@ -38,13 +38,12 @@ from flow_hitl.domain.inbound import (
     single_mailbox,
 )
 from flow_hitl.domain.matching import split_answer
-from flow_hitl.domain.rejections import RejectionReason, counted_rejection
+from flow_hitl.domain.rejections import Discard, DiscardReason, RejectionReason, counted_rejection
 from flow_hitl.domain.request import Change, Channel, Head, note
 from flow_hitl.domain.times import ceil_second
 from flow_hitl.ports import (
     Clock,
     DeploymentStore,
-    Discard,
     DiscardLog,
     Ids,
     MailBucket,
@@ -61,15 +60,18 @@ from flow_hitl.signing.reply_address import ReplyToken
 
 _MAX_BYTES = 10_000_000
 _QUOTED_CHARS = 200
-_NOT_ISSUED = "reply address not issued by us to the assignee"
 
 
 class Discarded(Exception):
-    """The mail is no answer and nobody is told; `reason` is counted and can be looked up."""
+    """The mail is no answer and nobody is told; `reason` is counted and can be looked up.
 
-    def __init__(self, reason: str, request_id: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason, self.request_id = reason, request_id
+    `request_id` is the request that its reply address names, be that proven or not.
+    """
+
+    def __init__(self, reason: DiscardReason, request_id: str | None = None, details: str = "") -> None:
+        self.reason = f"{reason}: {details}" if details else reason.value
+        super().__init__(self.reason)
+        self.request_id = request_id
 
 
 class Rejected(Exception):
@@ -119,7 +121,7 @@ class AcceptReply:
     def _token(self, receipt: Receipt) -> ReplyToken:
         tokens = set(filter(None, map(self._token_of, receipt.recipients)))
         if len(tokens) != 1:
-            raise Discarded("no reply address" if not tokens else "several reply addresses")
+            raise Discarded(DiscardReason.SEVERAL_REPLY_ADDRESSES if tokens else DiscardReason.NO_REPLY_ADDRESS)
         return tokens.pop()
 
     def _token_of(self, recipient: str) -> ReplyToken | None:
@@ -136,7 +138,7 @@ class AcceptReply:
         try:
             head = self.requests.head(token.request_id)
         except NotFound:
-            raise Discarded(_NOT_ISSUED) from None
+            raise Discarded(DiscardReason.NOT_ISSUED) from None
         for responder in head.responders:
             try:
                 reply_address.verify(self.keys, token, responder, receipt.at)
@@ -145,23 +147,23 @@ class AcceptReply:
             except TokenExpired:
                 pass
             return head, responder
-        raise Discarded(_NOT_ISSUED)
+        raise Discarded(DiscardReason.NOT_ISSUED, head.request_id)
 
     def _mail(self, receipt: Receipt, head: Head) -> InboundMail:
-        for name, verdict in (("virus", receipt.virus), ("spam", receipt.spam)):
+        for reason, verdict in ((DiscardReason.VIRUS, receipt.virus), (DiscardReason.SPAM, receipt.spam)):
             if verdict == FAIL:
-                raise Discarded(f"{name} check failed", head.request_id)
+                raise Discarded(reason, head.request_id)
         if receipt.null_sender:
-            raise Discarded("automatic: no envelope sender", head.request_id)
+            raise Discarded(DiscardReason.AUTOMATIC, head.request_id, "no envelope sender")
         try:
             mail = self.parser.parse_mail(self.mails.read(receipt.key, _MAX_BYTES))
         except (UnreadableMail, TooLarge) as error:
             raise Rejected(RejectionReason.UNREADABLE, why=str(error)) from None
         if mail.automatic:
-            raise Discarded(f"automatic: {mail.automatic}", head.request_id)
+            raise Discarded(DiscardReason.AUTOMATIC, head.request_id, mail.automatic)
         claimed = single_mailbox(mail.from_headers)
         if claimed and (same_address(claimed, self.own_address) or self._is_ours(claimed)):
-            raise Discarded("automatic: our own mail", head.request_id)
+            raise Discarded(DiscardReason.AUTOMATIC, head.request_id, "our own mail")
         return mail
 
     def _obey(self, receipt: Receipt, mail: InboundMail, token: ReplyToken, head: Head, responder: str) -> str:
@@ -241,7 +243,7 @@ class AcceptReply:
             now = self.clock.now()
             rejections = counted_rejection(current, now)
             if rejections is None:
-                raise Discarded(f"{rejected.reason}, and today's error mails are used up", head.request_id)
+                raise Discarded(DiscardReason.TOO_MANY_ERROR_MAILS, head.request_id, rejected.reason.value)
             expires_at = current.token_expires_at
             if rejected.reason is RejectionReason.EXPIRED:
                 # The mail that says so carries addresses that hold again.

@@ -9,7 +9,7 @@ from flow_hitl.domain.address import same_address
 from flow_hitl.domain.deployment import ApiKey, Member, Permission
 from flow_hitl.domain.errors import FieldError
 from flow_hitl.domain.times import parse_rfc3339, rfc3339
-from flow_hitl.services.documents import Document, MailAddress, Name, parse_document, refuse
+from flow_hitl.services.documents import Document, MailAddress, Name, is_format, parse_document, refuse
 
 _MAX_ALIASES = 20
 
@@ -27,7 +27,7 @@ class NewApiKey(Document):
 
     name: Name
     permissions: Annotated[list[Permission], Field(min_length=1)]
-    expires_at: Annotated[str, AfterValidator(_moment)] | None = None
+    expires_at: Annotated[str, AfterValidator(_moment), is_format("date-time")] | None = None
 
     @property
     def expiry(self) -> datetime | None:

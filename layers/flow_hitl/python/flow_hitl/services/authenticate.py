@@ -4,11 +4,12 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from flow_hitl.domain.access import KeyHolder
 from flow_hitl.domain.errors import NotFound, Unauthorized
 from flow_hitl.ports import Clock, DeploymentStore, KeyUses
+from flow_hitl.services.seldom import Seldom
 
 _KEY = re.compile(r"hitl_([0-9]{1,15})_([a-z0-9]{1,32})_([A-Za-z0-9_-]{20,100})")
 _NOTED_EVERY = timedelta(hours=1)
@@ -21,7 +22,7 @@ def secret_digest(secret: str) -> str:
 
 @dataclass(frozen=True)
 class Authenticate:
-    """Prove an `Authorization: Bearer hitl_…` header with one read, the deployment's configuration.
+    """Prove an `Authorization: Bearer hitl_…` header with one read: the deployment's configuration, and its usage.
 
     That a key was used is written down once an hour by each process, so that a call normally costs no write for it.
     """
@@ -29,7 +30,7 @@ class Authenticate:
     deployments: DeploymentStore
     uses: KeyUses
     clock: Clock
-    noted: dict[str, datetime] = field(default_factory=dict)
+    noted: Seldom = field(default_factory=lambda: Seldom(_NOTED_EVERY))
 
     def __call__(self, authorization: str | None) -> KeyHolder:
         """Return the key's holder; raises Unauthorized for a key that is missing, unknown, revoked or expired."""
@@ -39,22 +40,16 @@ class Authenticate:
             raise Unauthorized("Send the header `Authorization: Bearer hitl_…` with an API key of your deployment.")
         deployment_id, key_id, secret = match.groups()
         unknown = Unauthorized("This API key is unknown, revoked or expired. Ask your operator for a new one.")
+        now = self.clock.now()
         try:
-            deployment = self.deployments.load(int(deployment_id))
+            deployment, usage = self.deployments.load_with_usage(int(deployment_id), now)
         except NotFound:
             raise unknown from None
-        key, now = deployment.api_keys.get(key_id), self.clock.now()
+        key = deployment.api_keys.get(key_id)
         if key is None or not hmac.compare_digest(key.secret_sha256, secret_digest(secret)):
             raise unknown
         if key.expires_at is not None and now >= key.expires_at:
             raise unknown
-        holder = KeyHolder(deployment, key)
-        self._note_use(holder, now)
-        return holder
-
-    def _note_use(self, holder: KeyHolder, now: datetime) -> None:
-        deployment_id, key_id = holder.deployment.deployment_id, holder.key.key_id
-        name = f"{deployment_id}/{key_id}"
-        if name not in self.noted or now - self.noted[name] >= _NOTED_EVERY:
-            self.uses.record(deployment_id, key_id, now)
-            self.noted[name] = now
+        own_id = deployment.deployment_id
+        self.noted(f"{own_id}/{key_id}", now, lambda: self.uses.record(own_id, key_id, now))
+        return KeyHolder(deployment, key, usage)

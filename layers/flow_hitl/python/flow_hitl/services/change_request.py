@@ -29,13 +29,15 @@ class ChangeRequest:
         step: Callable[[Head], Change | None],
         completes: Effect | None = None,
         once: str | None = None,
+        known: Request | None = None,
     ) -> Request:
         """Return the request after `step`, which is given the head and returns None to leave it as it is.
 
+        `known` is the request as the caller has read it: the first round goes by it, and reads nothing.
         Raises what `step` raises, NotFound, and Conflict after eight rounds.
         """
         for round_number in range(_ROUNDS):
-            request = self.requests.load(request_id)
+            request = known if known and round_number == 0 else self.requests.load(request_id)
             change = step(request.head)
             if change is None:
                 return request

@@ -11,6 +11,7 @@ from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.conditions import Condition
 from flow_hitl.domain.deployment import (
     GROUP_PREFIX,
+    MOST_PEOPLE,
     AutoResponseSetting,
     DeploymentSettings,
     FreeText,
@@ -19,7 +20,17 @@ from flow_hitl.domain.deployment import (
     RoutingRule,
 )
 from flow_hitl.domain.errors import FieldError
-from flow_hitl.services.documents import Assignee, Document, MailAddress, Minutes, Name, parse_document, pointer, refuse
+from flow_hitl.services.documents import (
+    Assignee,
+    Document,
+    MailAddress,
+    Minutes,
+    Name,
+    is_format,
+    parse_document,
+    pointer,
+    refuse,
+)
 
 _DEFAULTS = DeploymentSettings()
 _MAX_RULES = 1000
@@ -32,8 +43,6 @@ _MAX_OPERAND_CHARS = 256
 _MAX_BYTES = 180_000
 _STATE_PREFIX = "state."
 _MAX_GROUPS = 100
-# The people of a group stand in each of its requests, which are to stay small.
-_MAX_GROUP_MEMBERS = 50
 
 
 def _scalar(value: JsonValue) -> JsonValue:
@@ -57,7 +66,7 @@ def _domain(value: str) -> str:
     return value.lower()
 
 
-_Domain = Annotated[str, AfterValidator(_domain)]
+_Domain = Annotated[str, AfterValidator(_domain), is_format("hostname")]
 _Scalar = Annotated[JsonValue, AfterValidator(_scalar)]
 _Ordered = Annotated[JsonValue, AfterValidator(_ordered)]
 
@@ -76,10 +85,12 @@ class _Reminder(Document):
 class _Group(Document):
     name: Name | None = None
     address: MailAddress | None = None
-    members: Annotated[list[MailAddress], Field(min_length=1, max_length=_MAX_GROUP_MEMBERS)]
+    members: Annotated[list[MailAddress], Field(min_length=1, max_length=MOST_PEOPLE)]
 
 
-class _Settings(Document):
+class SettingsDocument(Document):
+    """The body of `PUT settings`: what it leaves out has its default."""
+
     email_notifications: bool = _DEFAULTS.email_notifications
     sla_target_minutes: Minutes | None = _DEFAULTS.sla_target_minutes
     auto_response: _AutoResponse = _AutoResponse()
@@ -120,7 +131,9 @@ class _Rule(Document):
     auto_response: _AutoResponse | None = None
 
 
-class _Rules(Document):
+class RulesDocument(Document):
+    """The body of `PUT routing-rules`: all rules, in their order."""
+
     rules: Annotated[list[_Rule], Field(max_length=_MAX_RULES)]
     warnings: list[str] = []
 
@@ -130,7 +143,7 @@ def parse_settings(text: str | bytes) -> DeploymentSettings:
 
     Raises MalformedJson, or ValidationFailed that names each wrong field.
     """
-    document = parse_document(_Settings, text)
+    document = parse_document(SettingsDocument, text)
     refuse(
         [
             *_auto_response_errors(document.auto_response, ""),
@@ -177,7 +190,7 @@ def parse_rules(text: str | bytes) -> tuple[RoutingRule, ...]:
 
     Raises MalformedJson, or ValidationFailed that names each wrong field.
     """
-    documents = parse_document(_Rules, text).rules
+    documents = parse_document(RulesDocument, text).rules
     refuse(_rule_errors(documents))
     rules = tuple(
         RoutingRule(

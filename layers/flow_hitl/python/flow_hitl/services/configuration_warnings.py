@@ -39,7 +39,8 @@ class ConfigurationWarnings:
         recent = self.requests.recent_heads(deployment.deployment_id, _RECENT) if enabled else ()
         for rule, outcome in enabled.items():
             # A rule's outcome is measured by the requests that the rule was for, the deployment's by all.
-            asked = [head for head in recent if head.emit_options and (head.routing_rule == rule or not rule)]
+            of_flows = [head for head in recent if head.emit_options and not head.test]
+            asked = [head for head in of_flows if head.routing_rule == rule or not rule]
             without = [head for head in asked if outcome not in head.emit_options]
             if without:
                 methods = ", ".join(sorted({head.method_name for head in without}))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from flow_hitl.domain.access import Action, ProvenAddress, authorize
-from flow_hitl.domain.address import is_mail_address, same_address
-from flow_hitl.domain.deployment import Deployment
+from flow_hitl.domain.address import address_key, is_mail_address, same_address
+from flow_hitl.domain.deployment import MOST_PEOPLE, Deployment
 from flow_hitl.domain.errors import DelegationOff, FieldError, ValidationFailed
 from flow_hitl.domain.request import Change, Channel, Head, Request, delegate, require_pending
 from flow_hitl.ports import Clock, Ids
@@ -43,7 +43,7 @@ class Delegate:
             require_pending(head)
             if not deployment.settings.allow_delegation:
                 raise DelegationOff("In this deployment nobody passes a request on themselves.")
-            refusal = _refusal(deployment, head, delegation.to)
+            refusal = _refusal(deployment, head, delegation)
             if refusal:
                 raise ValidationFailed([FieldError("/delegate_to", refusal)])
             return delegate(
@@ -59,9 +59,13 @@ class Delegate:
         return self.change_request(request_id, step, once=once)
 
 
-def _refusal(deployment: Deployment, head: Head, to: str) -> str | None:
+def _refusal(deployment: Deployment, head: Head, delegation: Delegation) -> str | None:
+    to = delegation.to
     if not is_mail_address(to):
         return "must be one plain mail address, for example bob@example.com"
     if any(same_address(to, responder) for responder in head.responders):
         return "is asked already"
+    people = {address_key(one) for one in (*head.responders, *(deployment.settings.people_of(to) or (to,)))}
+    if len(people - {address_key(delegation.responder)}) > MOST_PEOPLE:
+        return f"would make more than the {MOST_PEOPLE} people who can be asked at once"
     return deployment.refusal_of(to, head.not_to_be_answered_by)

@@ -1,7 +1,7 @@
 """JSON documents from outside: strict types that several of them share, and errors that name the field."""
 
 from collections.abc import Iterable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -10,6 +10,7 @@ from flow_hitl.domain.deployment import GROUP_PREFIX
 from flow_hitl.domain.errors import FieldError, MalformedJson, ValidationFailed
 from flow_hitl.domain.matching import split_answer
 
+LONGEST_NAME = 256
 _YEAR_OF_MINUTES = 366 * 24 * 60
 # A body that is wrong all over needs no more to be put right.
 _MAX_FIELD_ERRORS = 20
@@ -43,10 +44,19 @@ def _not_blank(value: str) -> str:
     return value
 
 
+def is_format(name: str) -> Any:
+    """Return what tells readers of the API's description the format of a text; a validator has to enforce it."""
+    return Field(json_schema_extra={"format": name})
+
+
 NotBlank = AfterValidator(_not_blank)
-Name = Annotated[str, Field(min_length=1, max_length=256), NotBlank]
-MailAddress = Annotated[str, AfterValidator(_mail_address)]
-Assignee = Annotated[str, Field(max_length=256), AfterValidator(_assignee)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), NotBlank]
+MailAddress = Annotated[str, AfterValidator(_mail_address), is_format("email")]
+Assignee = Annotated[
+    str,
+    Field(max_length=LONGEST_NAME, json_schema_extra={"anyOf": [{"format": "email"}, {"pattern": f"^{GROUP_PREFIX}"}]}),
+    AfterValidator(_assignee),
+]
 Minutes = Annotated[int, Field(ge=1, le=_YEAR_OF_MINUTES)]
 
 

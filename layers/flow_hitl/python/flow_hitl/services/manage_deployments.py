@@ -1,14 +1,16 @@
 """What is done to deployments, by API and by the operator: create them, set settings, rules, members and API keys."""
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.deployment import ApiKey, Deployment, DeploymentSettings, Member, Permission, RoutingRule
 from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
+from flow_hitl.domain.quotas import Usage
 from flow_hitl.ports import Clock, DeploymentStore, KeyUses
 from flow_hitl.services.access_documents import api_key_to_dict, member_to_dict
 from flow_hitl.services.authenticate import secret_digest
@@ -60,6 +62,26 @@ class ManageDeployments:
     def show(self, deployment_id: int) -> Deployment:
         return self.deployments.load(deployment_id)
 
+    def usage(self, deployment_id: int) -> Usage:
+        """Return what a deployment has used of its quotas, as far as it is counted by now."""
+        return self.deployments.load_with_usage(deployment_id, self.clock.now())[1]
+
+    def set_quotas(
+        self,
+        deployment_id: int,
+        *,
+        requests_per_hour: int | None = None,
+        mails_per_day: int | None = None,
+        actor: str = OPERATOR,
+    ) -> Deployment:
+        """Change the quotas that are given, from the next call on."""
+        given = {"requests_per_hour": requests_per_hour, "mails_per_day": mails_per_day}
+        changes = {name: limit for name, limit in given.items() if limit is not None}
+        step = _replacing(
+            lambda found: asdict(found.quotas), lambda found: replace(found, quotas=replace(found.quotas, **changes))
+        )
+        return self.change_configuration(deployment_id, EventKind.QUOTAS_CHANGED, actor, step)
+
     def set_settings(
         self,
         deployment_id: int,
@@ -69,12 +91,9 @@ class ManageDeployments:
         actor: str = OPERATOR,
     ) -> Deployment:
         """Replace the settings; raises PreconditionFailed if they are no longer those that `if_match` names."""
-
-        def step(found: Deployment) -> Configured | None:
-            before, after = settings_to_dict(found.settings), settings_to_dict(settings)
-            require_match(if_match, before)
-            return Configured(replace(found, settings=settings), before, after) if after != before else None
-
+        step = _replacing(
+            lambda found: settings_to_dict(found.settings), lambda found: replace(found, settings=settings), if_match
+        )
         return self.change_configuration(deployment_id, EventKind.SETTINGS_CHANGED, actor, step)
 
     def set_rules(
@@ -86,12 +105,9 @@ class ManageDeployments:
         actor: str = OPERATOR,
     ) -> Deployment:
         """Replace all routing rules; raises PreconditionFailed if they are no longer those that `if_match` names."""
-
-        def step(found: Deployment) -> Configured | None:
-            before, after = rules_to_dict(found.rules), rules_to_dict(rules)
-            require_match(if_match, before)
-            return Configured(replace(found, rules=tuple(rules)), before, after) if after != before else None
-
+        step = _replacing(
+            lambda found: rules_to_dict(found.rules), lambda found: replace(found, rules=tuple(rules)), if_match
+        )
         return self.change_configuration(deployment_id, EventKind.ROUTING_RULES_CHANGED, actor, step)
 
     def set_member(self, deployment_id: int, member: Member, *, actor: str = OPERATOR) -> Deployment:
@@ -170,6 +186,20 @@ class ManageDeployments:
         if key is None:
             raise NotFound(f"The signing key {deployment.resume_key_id} is not in the key ring.")
         return resume_signing_secret(key, deployment_id)
+
+
+def _replacing(
+    document: Callable[[Deployment], Any], change: Callable[[Deployment], Deployment], if_match: str | None = None
+) -> Callable[[Deployment], Configured | None]:
+    """Return the step that makes a change, unless the document of it stays as it is or is not what `if_match` names."""
+
+    def step(found: Deployment) -> Configured | None:
+        changed = change(found)
+        before, after = document(found), document(changed)
+        require_match(if_match, before)
+        return Configured(changed, before, after) if after != before else None
+
+    return step
 
 
 def member_of(deployment: Deployment, email: str) -> Member:

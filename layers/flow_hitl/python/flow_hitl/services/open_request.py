@@ -15,15 +15,19 @@ from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.deployment import Deployment, FreeText, RoutingRule
 from flow_hitl.domain.errors import FieldError, IdempotencyMismatch, MalformedJson, ValidationFailed
 from flow_hitl.domain.matching import match_outcome
-from flow_hitl.domain.outgoing_url import Destinations, url_problem
+from flow_hitl.domain.outgoing_url import LONGEST_URL, Destinations, url_problem
+from flow_hitl.domain.quotas import NO_USAGE, Usage, near_quota, over_quota
 from flow_hitl.domain.request import Content, Request, opened
 from flow_hitl.domain.routing import assign
 from flow_hitl.ports import Clock, IdempotencyKey, Ids, RequestStore
-from flow_hitl.services.documents import Assignee, Document, Minutes, Name, NotBlank, refuse
+from flow_hitl.services.documents import Assignee, Document, Minutes, Name, NotBlank, is_format, refuse
 
 _KEY_DAYS = 7
 _ASKED_BY_NOBODY = (
     "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anybody may answer."
+)
+_NOTHING_IS_MAILED = (
+    "Email notifications are off in this deployment, so this test is not mailed: switch them on, then test again."
 )
 _NOBODY_MAY_ANSWER = (
     "The request went to whoever asked for it, who may not answer it: reassign it, or add a routing rule for it."
@@ -61,14 +65,14 @@ class NewRequest(Document):
     flow_id: Name
     method_name: Name
     message: Annotated[str, NotBlank]
-    id: Annotated[str, AfterValidator(_uuid_text)] | None = None
+    id: Annotated[str, AfterValidator(_uuid_text), is_format("uuid")] | None = None
     flow_name: Name | None = None
     output: JsonValue = None
     emit_options: Annotated[list[Annotated[str, Field(max_length=100), NotBlank]], Field(max_length=20)] = []
     state: dict[str, JsonValue] = {}
     metadata: dict[str, JsonValue] = {}
     history: Annotated[list[HistoryEntry], Field(max_length=100)] = []
-    resume_url: Annotated[str, Field(max_length=2048)] | None = None
+    resume_url: Annotated[str, Field(max_length=LONGEST_URL), is_format("uri")] | None = None
     assigned_to_email: Assignee | None = None
     auto_response: AutoResponseWish | None = None
     sla_target_minutes: Minutes | None = None
@@ -100,10 +104,26 @@ class OpenRequest:
     def __call__(self, holder: KeyHolder, wish: NewRequest, idempotency_key: str | None = None) -> Opened:
         """Return the request; the caller's `id`, or else its idempotency key, makes a repeated call harmless.
 
-        Raises Forbidden, ValidationFailed, and IdempotencyMismatch if the key stands for another body.
+        Raises Forbidden, ValidationFailed, RateLimited for a new request when a quota is used up, and
+        IdempotencyMismatch if the key stands for another body.
         """
         authorize(holder, Action.CREATE)
-        deployment, now = holder.deployment, self.clock.now()
+        return self.open(holder.deployment, wish, idempotency_key, used=holder.usage)
+
+    def open(
+        self,
+        deployment: Deployment,
+        wish: NewRequest,
+        idempotency_key: str | None = None,
+        *,
+        used: Usage = NO_USAGE,
+        tester: str | None = None,
+    ) -> Opened:
+        """Do it for a caller who may; `tester` is who sends the request as a test, for which no flow waits.
+
+        `used` is what the deployment has used of its quotas.
+        """
+        now = self.clock.now()
         refuse(
             [
                 *_emit_option_errors(wish.emit_options),
@@ -111,7 +131,7 @@ class OpenRequest:
                 *_auto_response_errors(wish),
             ]
         )
-        asked_by, doubts = _asked_by(wish, deployment)
+        asked_by, doubts = _asked_by(wish, deployment) if tester is None else ((), _doubts_about_a_test(deployment))
         refuse(_assignee_errors(wish.assigned_to_email, deployment, asked_by))
         assignment = assign(
             method_name=wish.method_name,
@@ -131,7 +151,7 @@ class OpenRequest:
             metadata=wish.metadata,
             history=tuple(entry.model_dump() for entry in wish.history),
             resume_url=wish.resume_url,
-            warnings=(*warnings, *doubts),
+            warnings=(*warnings, *doubts, *near_quota(deployment.quotas, used, now)),
             deployment_name=deployment.name,
         )
         change = opened(
@@ -146,17 +166,23 @@ class OpenRequest:
             emit_options=tuple(wish.emit_options),
             free_text=wish.free_text or deployment.settings.free_text,
             auto_response=auto_response,
-            sla_target_minutes=wish.sla_target_minutes or inherited_sla(assignment.matched, deployment),
+            sla_target_minutes=wish.sla_target_minutes
+            or (inherited_sla(assignment.matched, deployment) if tester is None else None),
             body_sha256=_digest(deployment.deployment_id, wish),
             at=now,
             not_to_be_answered_by=asked_by,
+            tester=tester,
         )
         key = None
         if idempotency_key is not None and wish.id is None:
             expires_at = int((now + timedelta(days=_KEY_DAYS)).timestamp())
             key = IdempotencyKey(deployment.deployment_id, idempotency_key, expires_at)
-        existing = self.requests.create(change, content, key)
+        wanted = Usage(requests=1, mails=int(deployment.settings.email_notifications))
+        full = over_quota(deployment.quotas, used, wanted, now)
+        existing = self.requests.find(wish.id, key, now) if full else self.requests.create(change, content, key)
         if existing is None:
+            if full:
+                raise full
             return Opened(Request(change.after, content), created=True)
         # The digest covers the deployment, so a request of another tenant is never shown.
         if existing.head.body_sha256 != change.after.body_sha256:
@@ -245,3 +271,7 @@ def _asked_by(wish: NewRequest, deployment: Deployment) -> tuple[tuple[str, ...]
         message = "must be one plain mail address, because this deployment forbids self-approval"
         raise ValidationFailed([FieldError("/metadata/requested_by", message)])
     return deployment.addresses_of(asked_by), ()
+
+
+def _doubts_about_a_test(deployment: Deployment) -> tuple[str, ...]:
+    return () if deployment.settings.email_notifications else (_NOTHING_IS_MAILED,)

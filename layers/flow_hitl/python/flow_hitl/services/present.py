@@ -34,6 +34,7 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
         deadline_text=_deadline_text(head),
         answer_until=head.token_expires_at,
         may_pass_on=may_pass_on,
+        test=head.test,
     )
 
 
@@ -76,6 +77,8 @@ def _assigned_why(head: Head, deployment_name: str) -> str:
         rule = f' by the routing rule "{head.routing_rule}"' if head.routing_rule else ""
         return f"the request went to {asked}{rule}: you and {others} more, of whom the first to answer decides"
     match head.assigned_by:
+        case AssignedBy.REQUEST if head.test:
+            return f'somebody who manages the deployment "{deployment_name}" sent this test to you'
         case AssignedBy.REQUEST:
             return "the flow asked for you by address"
         case AssignedBy.ASSIGN_FROM_INPUT:

@@ -1,31 +1,40 @@
 """Reading: one request (waiting for its answer if asked), lists, the decisions feed, the timeline."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from flow_hitl.domain.access import Action, KeyHolder, authorize
 from flow_hitl.domain.audit import AuditEvent
+from flow_hitl.domain.findings import POLL_NOTED_EVERY
 from flow_hitl.domain.request import Request, Status
-from flow_hitl.ports import AuditLog, Clock, Page, RequestFilter, RequestStore
+from flow_hitl.ports import AuditLog, Clock, Page, Polls, RequestFilter, RequestStore
+from flow_hitl.services.seldom import Seldom
 
 _POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class ReadRequests:
-    """The reads that an API key may make of its own deployment."""
+    """The reads that an API key may make of its own deployment.
+
+    That somebody polls is written down once a minute by each process, for a diagnosis.
+    """
 
     requests: RequestStore
     audit: AuditLog
+    polls: Polls
     clock: Clock
+    noted: Seldom = field(default_factory=lambda: Seldom(POLL_NOTED_EVERY))
 
     def get(self, holder: KeyHolder, request_id: str, wait_seconds: int) -> Request:
         """Return a request as soon as it is no longer pending, or as it is after `wait_seconds`."""
         head = self.requests.head(request_id) if wait_seconds else None
         if head is not None:
             authorize(holder, Action.VIEW, head)
-            until = self.clock.now() + timedelta(seconds=wait_seconds)
+            now = self.clock.now()
+            self.noted(f"request/{request_id}", now, lambda: self.polls.waited(request_id, now))
+            until = now + timedelta(seconds=wait_seconds)
             while head.status is Status.PENDING and self.clock.now() < until:
                 self.clock.sleep(_POLL_SECONDS)
                 head = self.requests.head(request_id)
@@ -34,15 +43,23 @@ class ReadRequests:
         return request
 
     def list_requests(self, holder: KeyHolder, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
-        """Return the deployment's requests, newest first; raises ValidationFailed for a cursor that is not ours."""
+        """Return the deployment's requests, newest first; raises ValidationFailed for a cursor that is not ours.
+
+        Those of an assignee are what they may answer: under each of their addresses, and as one of a group.
+        """
         authorize(holder, Action.VIEW)
-        return self.requests.list_requests(holder.deployment.deployment_id, wanted, limit, cursor)
+        deployment = holder.deployment
+        wanted = replace(wanted, assigned_to=deployment.names_of(*wanted.assigned_to))
+        return self.requests.list_requests(deployment.deployment_id, wanted, limit, cursor)
 
     def decisions(self, holder: KeyHolder, limit: int, cursor: str | None, wait_seconds: int) -> Page:
         """Return decided requests after the cursor, oldest first, waiting up to `wait_seconds` for the first."""
         authorize(holder, Action.VIEW)
-        deployment_id, until = holder.deployment.deployment_id, self.clock.now() + timedelta(seconds=wait_seconds)
-        page = self.requests.decisions(deployment_id, limit, cursor, self.clock.now())
+        deployment_id, key_id, now = holder.deployment.deployment_id, holder.key.key_id, self.clock.now()
+        poll = f"decisions/{deployment_id}/{key_id}"
+        self.noted(poll, now, lambda: self.polls.decisions_fed(deployment_id, key_id, now))
+        until = now + timedelta(seconds=wait_seconds)
+        page = self.requests.decisions(deployment_id, limit, cursor, now)
         while not page.requests and self.clock.now() < until:
             self.clock.sleep(_POLL_SECONDS)
             page = self.requests.decisions(deployment_id, limit, page.next_cursor, self.clock.now())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flow_hitl.domain.access import Action, KeyHolder, authorize
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.errors import FieldError
+from flow_hitl.domain.quotas import Usage, over_quota
 from flow_hitl.domain.request import Change, Head, Request, reassign, require_pending
 from flow_hitl.ports import Clock, Ids
 from flow_hitl.services.change_request import ChangeRequest
@@ -28,7 +29,8 @@ class ReassignRequest:
     def __call__(self, holder: KeyHolder, request_id: str, wish: Reassignment) -> Request:
         """Return the request with its new responder; one who has it already keeps it, and nothing is written.
 
-        Raises AlreadyResponded, NotPending, NotFound, Forbidden, ValidationFailed.
+        Raises AlreadyResponded, NotPending, NotFound, Forbidden, ValidationFailed, and RateLimited if the mail to them
+        would be one too many.
         """
         assignee, deployment = wish.assigned_to_email, holder.deployment
 
@@ -40,13 +42,17 @@ class ReassignRequest:
             refusal = deployment.refusal_of(assignee, head.not_to_be_answered_by)
             if refusal:
                 refuse([FieldError("/assigned_to_email", refusal)])
+            now, wanted = self.clock.now(), Usage(mails=int(deployment.settings.email_notifications))
+            full = over_quota(deployment.quotas, holder.usage, wanted, now)
+            if full:
+                raise full
             return reassign(
                 head,
                 assignee,
                 "reassigned by API",
                 deployment.settings,
                 event_id=self.ids.event_id(),
-                at=self.clock.now(),
+                at=now,
                 actor=f"api_key/{holder.key.key_id}",
             )
 

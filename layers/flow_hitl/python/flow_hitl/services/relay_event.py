@@ -1,17 +1,20 @@
 """From an audit event to its effects: one message each, under an id that a second relay of the event repeats."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from flow_hitl.domain.audit import AuditEvent
+from flow_hitl.domain.audit import AuditEvent, EventKind
 from flow_hitl.domain.effects import EffectKind, effects_of
 from flow_hitl.domain.times import parse_rfc3339
-from flow_hitl.ports import Clock, Deadlines, EffectQueue
+from flow_hitl.domain.webhook import event_of
+from flow_hitl.ports import Clock, Deadlines, DeploymentStore, EffectQueue
 
 
 @dataclass(frozen=True)
 class RelayEvent:
     queue: EffectQueue
     deadlines: Deadlines
+    deployments: Callable[[], DeploymentStore]
     clock: Clock
 
     def __call__(self, event: AuditEvent) -> None:
@@ -23,5 +26,11 @@ class RelayEvent:
             elif effect.kind is EffectKind.SCHEDULE_REMINDER:
                 due_at = parse_rfc3339(effect.target)
                 self.deadlines.schedule(effect.request_id, due_at, self.clock.now(), reminder=True)
-            else:
+            elif effect.kind is not EffectKind.WEBHOOK or self._is_wanted(event):
                 self.queue.send(effect)
+
+    def _is_wanted(self, event: AuditEvent) -> bool:
+        """Tell whether any webhook wants to know of an event; of a new request intake has seen to that."""
+        if event.kind is EventKind.REQUEST_CREATED:
+            return True
+        return event_of(event) in self.deployments().load(int(event.data["deployment_id"])).webhook_events

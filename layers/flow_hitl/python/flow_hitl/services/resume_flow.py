@@ -2,18 +2,16 @@
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.request import Change, Head, Request, Resume, ResumeStatus, note
 from flow_hitl.domain.retries import RESUME_ATTEMPTS, pause_after
+from flow_hitl.domain.worker_times import WORKER
 from flow_hitl.ports import Clock, DeploymentStore, EffectLog, HttpPoster, Ids, PostResult, RequestStore
 from flow_hitl.services.change_request import ChangeRequest
 from flow_hitl.signing.keys import KeyRing, resume_signing_secret
 from flow_hitl.signing.webhook_signature import signature_headers
-
-_LEASE = timedelta(seconds=60)
 
 
 class NotDelivered(Exception):
@@ -42,7 +40,7 @@ class ResumeFlow:
         if attempt > RESUME_ATTEMPTS:
             # The queue allows a few deliveries more, for those that another worker was busy with.
             raise NotDelivered(None)
-        if not self.effects.claim(effect, self.clock.now(), _LEASE):
+        if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
             return
         request = self.requests.load(effect.request_id)
         url = request.content.resume_url
@@ -60,7 +58,8 @@ class ResumeFlow:
                 head, EventKind.RESUME_ATTEMPTED, data, event_id=event_id, at=at, actor="flow-hitl", resume=resume
             )
 
-        self.change_request(effect.request_id, step, completes=effect if result.delivered else None)
+        completes = effect if result.delivered else None
+        self.change_request(effect.request_id, step, completes=completes, known=request)
         if not result.delivered:
             self.effects.release(effect)
             raise NotDelivered(pause)

@@ -57,6 +57,7 @@ class ReviewPage:
             flow_name=given.head.flow_name or given.content.deployment_name,
             method_name=given.head.method_name,
             passed_on_to=delegation.to,
+            test=given.head.test,
         )
 
     def submit(self, token: str, outcome: str | None, comment: str) -> PageContext:
@@ -117,6 +118,7 @@ def how_it_stands(request: Request, *, thanks: bool = False) -> MessageContext:
         flow_name=request.head.flow_name or request.content.deployment_name,
         method_name=request.head.method_name,
         decision=decision_of(request),
+        test=request.head.test,
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import AuditEvent, EventKind
@@ -19,6 +18,7 @@ from flow_hitl.domain.presentation import (
 )
 from flow_hitl.domain.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
 from flow_hitl.domain.request import Change, Head, Request, Status, note
+from flow_hitl.domain.worker_times import WORKER
 from flow_hitl.ports import (
     AuditLog,
     Clock,
@@ -35,9 +35,6 @@ from flow_hitl.services.answer_addresses import AnswerAddresses
 from flow_hitl.services.change_request import ChangeRequest
 from flow_hitl.services.present import decision_of, request_view
 from flow_hitl.services.undelivered import Undelivered
-
-# Longer than a worker lives, shorter than a message stays hidden: only a crashed worker's effect is taken over.
-_LEASE = timedelta(seconds=60)
 
 _SENT = {
     EffectKind.NOTIFY: EventKind.NOTIFICATION_SENT,
@@ -72,7 +69,7 @@ class SendMail:
 
     def __call__(self, effect: Effect) -> None:
         """Send it and note it on the timeline; raises EffectBusy while another worker holds the effect."""
-        if not self.effects.claim(effect, self.clock.now(), _LEASE):
+        if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
             return
         request = self.requests.load(effect.request_id)
         event = self.audit.event(effect.request_id, effect.event_seq)
@@ -85,25 +82,26 @@ class SendMail:
         try:
             message_id = self._send(effect, recipient, context, follows)
         except MailRefused as refused:
-            self._refused(effect, recipient, str(refused))
+            self._refused(effect, request, recipient, str(refused))
             return
-        self._note(effect, _SENT[effect.kind], {"to": recipient, "message_id": message_id})
+        self._note(effect, request, _SENT[effect.kind], {"to": recipient, "message_id": message_id})
 
-    def _refused(self, effect: Effect, recipient: str, reason: str) -> None:
+    def _refused(self, effect: Effect, request: Request, recipient: str, reason: str) -> None:
         if effect.kind is EffectKind.NOTIFY:
             once = f"undelivered/{effect.request_id}/{effect.event_seq}"
             once += f"/{effect.target}" if effect.target else ""
             self.undelivered(effect.request_id, recipient, reason, once=once)
             self.effects.complete(effect)
         else:
-            self._note(effect, EventKind.MAIL_REFUSED, {"to": recipient, "mail": effect.kind.value, "reason": reason})
+            data = {"to": recipient, "mail": effect.kind.value, "reason": reason}
+            self._note(effect, request, EventKind.MAIL_REFUSED, data)
 
-    def _note(self, effect: Effect, kind: EventKind, data: Mapping[str, str]) -> None:
+    def _note(self, effect: Effect, request: Request, kind: EventKind, data: Mapping[str, str]) -> None:
         def step(head: Head) -> Change:
             event_id, at = self.ids.event_id(), self.clock.now()
             return note(head, kind, data, event_id=event_id, at=at, actor="flow-hitl")
 
-        self.change_request(effect.request_id, step, completes=effect)
+        self.change_request(effect.request_id, step, completes=effect, known=request)
 
     def _context(self, effect: Effect, event: AuditEvent, request: Request, recipient: str) -> MailContext | None:
         """Return what the mail shows, or None if by now there is nothing to say."""
@@ -138,6 +136,7 @@ class SendMail:
                 method_name=head.method_name,
                 message=request.content.message,
                 decision=decision,
+                test=head.test,
             )
         if effect.kind is EffectKind.CONFIRM_DELEGATION:
             return PassedOnContext(
@@ -145,6 +144,7 @@ class SendMail:
                 method_name=head.method_name,
                 message=request.content.message,
                 passed_on_to=event.data["delegated_to"],
+                test=head.test,
             )
         reason = RejectionReason(event.data["reason"])
         pending = head.status is Status.PENDING
@@ -160,6 +160,7 @@ class SendMail:
             quoted=event.data.get("quoted") or "",
             claimed_sender=event.data.get("claimed_sender"),
             decision=decision_of(request),
+            test=head.test,
         )
 
     def _notification_id(self, effect: Effect, recipient: str) -> str | None:

@@ -24,6 +24,7 @@ from flow_hitl.domain.webhook import (
     ping_payload,
     without_content,
 )
+from flow_hitl.domain.worker_times import WEBHOOK_SENDER
 from flow_hitl.ports import (
     AuditLog,
     Clock,
@@ -43,8 +44,6 @@ from flow_hitl.services.change_request import ChangeRequest
 from flow_hitl.signing.web_tokens import WebhookName
 from flow_hitl.signing.webhook_signature import signature_headers
 
-# Longer than a worker lives, shorter than a message stays hidden: only a crashed worker's delivery is taken over.
-_LEASE = timedelta(seconds=120)
 _CONTENT_LINK_LIVES = timedelta(hours=24)
 
 
@@ -53,7 +52,6 @@ class FanOutWebhooks:
     """Make one delivery of an event for each webhook that wants it."""
 
     audit: AuditLog
-    deployments: DeploymentStore
     webhooks: WebhookStore
     deliveries: DeliveryLog
     effects: EffectLog
@@ -63,12 +61,12 @@ class FanOutWebhooks:
     def __call__(self, effect: Effect) -> None:
         """Queue the deliveries, each once however often this is done; raises EffectBusy."""
         event = self.audit.event(effect.request_id, effect.event_seq)
-        name, deployment_id = event_of(event), int(event.data["deployment_id"])
-        if name is None or name not in self.deployments.load(deployment_id).webhook_events:
+        name = event_of(event)
+        if name is None:
             return
-        if not self.effects.claim(effect, self.clock.now(), _LEASE):
+        if not self.effects.claim(effect, self.clock.now(), WEBHOOK_SENDER.lease):
             return
-        for webhook in self.webhooks.list(deployment_id):
+        for webhook in self.webhooks.list(int(event.data["deployment_id"])):
             if webhook.wants(name):
                 delivery = first_delivery(webhook, event, name)
                 self.deliveries.add(delivery)
@@ -112,7 +110,7 @@ class SendWebhook:
         # All that can fail on our side comes first: it costs no attempt.
         body = self._body(delivery)
         secret = self.box.open(webhook.secret_at(self.clock.now()).ciphertext, webhook.webhook_id)
-        delivery = replace(delivery, attempts=self.deliveries.begin(delivery, self.clock.now(), _LEASE))
+        delivery = replace(delivery, attempts=self.deliveries.begin(delivery, self.clock.now(), WEBHOOK_SENDER.lease))
         if delivery.attempts > MOST_ATTEMPTS:
             return delivery, self._not_sent("our worker ended before the answer came, each time; not sent again")
         headers = {**signature_headers(secret, body, self.clock.now()), "X-Webhook-Id": delivery.message_id}

@@ -24,14 +24,14 @@ from flow_hitl.domain.webhook import (
 )
 from flow_hitl.ports import Clock, DeliveryLog, DeliveryPage, DeliveryQueue, Ids, SecretBox, WebhookStore
 from flow_hitl.services.configure import OPERATOR, ChangeConfiguration, Configured
-from flow_hitl.services.documents import Document, Name, refuse
+from flow_hitl.services.documents import Document, Name, is_format, refuse
 
 _MAX_WEBHOOKS = 50
 _LONGEST_OVERLAP = timedelta(days=30)
 # Whoever says "now" may have a clock that goes behind ours.
 _CLOCK_DIFFERENCE = timedelta(minutes=1)
 
-_Url = Annotated[str, Field(max_length=LONGEST_URL)]
+_Url = Annotated[str, Field(max_length=LONGEST_URL), is_format("uri")]
 _Events = Annotated[list[WebhookEvent], Field(min_length=1, max_length=len(WebhookEvent))]
 
 
@@ -56,7 +56,7 @@ class WebhookPatch(Document):
 class Rotation(Document):
     """The body of `POST webhooks/{wid}/rotate-secret`: when the new secret begins to sign, at once if absent."""
 
-    signs_from: str | None = None
+    signs_from: Annotated[str, is_format("date-time")] | None = None
 
 
 @dataclass(frozen=True)

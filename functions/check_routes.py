@@ -1,0 +1,27 @@
+"""The routes by which people see if all works: test requests and diagnoses, served by `functions/management.py`."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.services.documents import parse_document
+from flow_hitl.services.send_test_request import NewTestRequest
+from functions.http_api import body_bytes, json_response, uuid_in
+from functions.management_access import actor_of, manager
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.post("/v1/deployments/<deployment_id>/test-request")
+def send_test_request(deployment_id: str) -> Response[str]:
+    holder = manager(router, deployment_id)
+    wish = parse_document(NewTestRequest, body_bytes(router))
+    request = current().send_test_request(holder.deployment, wish, used=holder.usage, actor=actor_of(holder))
+    return json_response(201, {"request": request.to_dict()})
+
+
+@router.get("/v1/requests/<request_id>/diagnosis")
+def diagnose_request(request_id: str) -> Response[str]:
+    holder = current().authenticate(router.current_event.headers.get("authorization"))
+    diagnosis = current().diagnose_request(holder, uuid_in(request_id))
+    return json_response(200, {"diagnosis": diagnosis.to_dict()})

@@ -1,0 +1,54 @@
+"""The API's description: as OpenAPI for programs, and as a page on which people read it and try each call."""
+
+from pathlib import Path
+
+import aws_lambda_powertools
+from aws_lambda_powertools.event_handler import Response
+
+from flow_hitl.domain.errors import NotFound
+from functions.http_api import lambda_entry, make_resolver
+
+app = make_resolver()
+
+_ROOT = Path(__file__).parents[1]
+_SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler/openapi/swagger_ui"
+_ASSETS = {
+    "start.js": ("text/javascript; charset=utf-8", _ROOT / "templates/docs/start.js"),
+    "swagger-ui.js": ("text/javascript; charset=utf-8", _SWAGGER_UI / "swagger-ui-bundle.min.js"),
+    "swagger-ui.css": ("text/css; charset=utf-8", _SWAGGER_UI / "swagger-ui.min.css"),
+}
+# Scripts and styles from here alone; the style sheet draws its arrows as data: pictures.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@app.get("/v1/openapi.json", compress=True)
+def show_description() -> Response[str]:
+    return _file("application/json", _ROOT / "docs/openapi.json", {"Cache-Control": "no-cache"})
+
+
+@app.get("/docs")
+def show_docs() -> Response[str]:
+    headers = {
+        "Content-Security-Policy": _PAGE_POLICY,
+        "Cache-Control": "no-cache",
+        "Referrer-Policy": "no-referrer",
+    }
+    return _file("text/html; charset=utf-8", _ROOT / "templates/docs/page.html", headers)
+
+
+@app.get("/docs/<name>", compress=True)
+def show_docs_asset(name: str) -> Response[str]:
+    if name not in _ASSETS:
+        raise NotFound("There is nothing at this path; the page is at /docs.")
+    return _file(*_ASSETS[name], {"Cache-Control": "public, max-age=3600"})
+
+
+handler = lambda_entry(app)
+
+
+def _file(content_type: str, path: Path, headers: dict[str, str]) -> Response[str]:
+    sent: dict[str, str | list[str]] = {"X-Content-Type-Options": "nosniff", **headers}
+    return Response(200, content_type, path.read_text("utf-8"), headers=sent)

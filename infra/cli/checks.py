@@ -1,0 +1,309 @@
+"""What `flow-hitl doctor` looks at: the whole installation, each deployment, and one request if it is asked about."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from flow_hitl.adapters.aws import client
+from flow_hitl.adapters.dead_letters import SqsDeadLetters
+from flow_hitl.adapters.unknown import unknown
+from flow_hitl.domain.address import domain_of
+from flow_hitl.domain.deployment import GROUP_PREFIX, Deployment, Permission
+from flow_hitl.domain.diagnosis import Diagnosis
+from flow_hitl.domain.findings import Finding, Unknown, command, dead_letters_found, info, ok, problem
+from flow_hitl.domain.mail_findings import quota_text, sending_problems
+from flow_hitl.domain.times import rfc3339
+from flow_hitl.domain.webhook import Delivery, DeliveryStatus
+from infra.cli.target import Target
+from infra.names import ALARM_PREFIX, receipt_rule_name
+from infra.outputs import missing_outputs
+
+_DEAD_LETTERS = re.compile(r"(\w+)DeadLetterQueueUrl")
+_MX_SECONDS = 5.0
+_LATEST = 20
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at, and what was found."""
+
+    name: str
+    finding: Finding
+
+    def to_dict(self) -> dict[str, Any]:
+        finding = self.finding
+        return {
+            "check": self.name,
+            "status": finding.status.value,
+            "fact": finding.fact,
+            "next_step": finding.next_step,
+        }
+
+
+def look(target: Target, deployment_id: int | None = None, request_id: str | None = None) -> Iterator[Check]:
+    """Yield every check in turn, of all deployments or of the one that is named or has the request.
+
+    Raises NotFound for a deployment or request that there is not.
+    """
+    missing = missing_outputs(target.outputs)
+    if missing:
+        step = "Name the core stack with --stack, and deploy it with this version. The rest is looked at then."
+        yield Check("stack", problem(f"The stack's outputs lack {', '.join(missing)}.", step))
+        return
+    yield Check("stack", ok(f"The stack has all {len(target.outputs)} outputs."))
+    diagnosis = target.application.diagnose_request.for_operator(request_id) if request_id else None
+    deployments = [target.manage.show(deployment_id)] if deployment_id else target.manage.list()
+    if diagnosis is not None:
+        deployments = [target.manage.show(diagnosis.deployment_id)]
+    yield from _installation(target)
+    yield from _deployments(target, deployments)
+    if diagnosis is not None:
+        yield from _request(diagnosis)
+
+
+def _installation(target: Target) -> Iterator[Check]:
+    yield from _named("signing key", _signing_key(target))
+    yield from _named("dead letters", _dead_letters(target))
+    if target.local:
+        yield from _named("alarms", [_only_on_aws("the local stack raises no alarms")])
+        yield from _named("mail out", [_only_on_aws("every mail is shown at /_local/ of the local stack")])
+        yield from _named("mail in", [_only_on_aws("the local stack takes mail by SMTP, without a receipt rule")])
+        yield from _named("MX record", [_only_on_aws("the local stack takes mail by SMTP, without a name in the DNS")])
+        return
+    yield from _named("alarms", _asked(lambda: _alarms(target.stack_name)))
+    yield from _named("mail out", _mail_out(target))
+    yield from _named("mail in", _asked(lambda: _receipt_rule(target)))
+    yield from _named("MX record", [_mx_record(target.application.settings.inbound_domain)])
+
+
+def _signing_key(target: Target) -> Iterator[Finding]:
+    ids, active = _ring(target)
+    if isinstance(active, Unknown):
+        yield problem(
+            f"The signing keys cannot be read ({active.why}): without them no mail, link or callback is signed.",
+            "Look at the secret that the stack's output SigningSecretId names, and whether you may read it.",
+        )
+    elif active in ids:
+        yield ok(f"Key {active} signs; what is signed with {', '.join(ids)} is taken.")
+    else:
+        yield problem(
+            "The secret with the signing keys does not name an active key that it has.",
+            "Put its previous version back, in Secrets Manager.",
+        )
+
+
+def _ring(target: Target) -> tuple[Sequence[str], str | Unknown]:
+    """Return the ids of the signing keys, none if they cannot be read, and that of the active one."""
+    ring = target.application.manage_signing_keys
+    try:
+        return ring.ids(), ring.keys.active_id()
+    except (BotoCoreError, ClientError) as error:
+        return (), unknown(error)
+    except (KeyError, ValueError):
+        return (), ""
+
+
+def _dead_letters(target: Target) -> Iterator[Finding]:
+    found = [_DEAD_LETTERS.fullmatch(name) for name in target.outputs]
+    urls = {_snake(match[1]): target.outputs[match[0]] for match in found if match}
+    queues = SqsDeadLetters(client("sqs"), urls)
+    numbers = {name: queues.number(name) for name in sorted(urls)}
+    for name, number in numbers.items():
+        if isinstance(number, Unknown):
+            yield _not_asked(f"the dead-letter queue of {name}", number)
+        elif number:
+            yield dead_letters_found(name, number)
+    if not any(numbers.values()):
+        yield ok(f"All {len(urls)} dead-letter queues are empty.")
+
+
+def _alarms(stack: str) -> Iterator[Finding]:
+    pages = (
+        client("cloudwatch")
+        .get_paginator("describe_alarms")
+        .paginate(StateValue="ALARM", AlarmNamePrefix=f"{stack}-", AlarmTypes=["MetricAlarm"])
+    )
+    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    ours = [alarm for alarm in alarms if alarm.get("AlarmDescription", "").startswith(ALARM_PREFIX)]
+    for alarm in ours:
+        yield problem(
+            f'The alarm "{alarm["AlarmDescription"].removeprefix(ALARM_PREFIX)}" is on since '
+            f"{rfc3339(alarm['StateUpdatedTimestamp'])}: {alarm.get('StateReason', 'no reason given')}.",
+            "Read the log of the function that it names; the stack's CloudWatch dashboard shows what came before.",
+        )
+    if not ours:
+        yield ok("No alarm is on.")
+
+
+def _mail_out(target: Target) -> Iterator[Finding]:
+    application = target.application
+    state = application.mail_account.state()
+    if isinstance(state, Unknown):
+        yield _not_asked("SES", state)
+    else:
+        wrong = tuple(sending_problems(state))
+        yield from wrong or [ok(f"SES may send from {state.identity} to everybody: {quota_text(state)}.")]
+    inbound = application.settings.inbound_domain
+    if inbound != domain_of(application.settings.mail_from):
+        yield from _asked(lambda: _inbound_identity(inbound))
+
+
+def _inbound_identity(domain: str) -> Iterator[Finding]:
+    identity = client("sesv2").get_email_identity(EmailIdentity=domain)
+    if identity.get("VerifiedForSendingStatus"):
+        yield ok(f"SES has verified {domain}, where replies go.")
+    else:
+        yield problem(
+            f"SES has not verified {domain}, where replies go, and takes no mail for it.",
+            "Set the DNS records that the outputs of the mail edge stack name, and wait until SES has seen them.",
+        )
+
+
+def _receipt_rule(target: Target) -> Iterator[Finding]:
+    answer = client("ses").describe_active_receipt_rule_set()
+    active = answer.get("Metadata", {}).get("Name")
+    name, domain = receipt_rule_name(target.stack_name), target.application.settings.inbound_domain
+    redeploy = f"Deploy the mail edge stack again: npx aws-cdk deploy {target.stack_name}-mail-edge."
+    if active is None:
+        yield problem("No receipt rule set is active in this region, so SES takes no mail.", redeploy)
+        return
+    rule = next((rule for rule in answer.get("Rules", []) if rule["Name"] == name), None)
+    if rule is None:
+        yield problem(f"The active receipt rule set, {active}, does not have the rule {name}.", redeploy)
+        return
+    if not rule.get("Enabled"):
+        yield problem(f"The receipt rule {name} is switched off.", f"Switch it on in the SES console. Or: {redeploy}")
+        return
+    stored = [action["S3Action"] for action in rule.get("Actions", []) if "S3Action" in action]
+    ours = {"BucketName": target.outputs["MailBucket"], "TopicArn": target.outputs["ReceiptsTopicArn"]}
+    if domain not in rule.get("Recipients", []) or not any(ours.items() <= action.items() for action in stored):
+        yield problem(f"The receipt rule {name} does not bring the mail of {domain} into this stack.", redeploy)
+    else:
+        yield ok(f"The receipt rule {name} in {active} takes the mail of {domain}.")
+
+
+def _mx_record(domain: str) -> Finding:
+    import dns.exception
+    import dns.resolver
+
+    ours = f"inbound-smtp.{client('sesv2').meta.region_name}.amazonaws.com"
+    step = f"Let the domain's owner set this record in the DNS: {domain} MX 10 {ours}"
+    try:
+        answer = dns.resolver.resolve(domain, "MX", lifetime=_MX_SECONDS)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return problem(f"{domain} has no MX record, so nobody's reply can be delivered.", step)
+    except dns.exception.DNSException as error:
+        return _not_asked("the DNS", Unknown(type(error).__name__))
+    hosts = {str(record.exchange).rstrip(".").lower(): record.preference for record in answer}
+    # Mail goes to the host with the lowest preference.
+    if ours not in hosts or hosts[ours] > min(hosts.values()):
+        return problem(f"The MX record of {domain} leads to {', '.join(sorted(hosts))}, not to SES.", step)
+    return ok(f"The MX record of {domain} leads to SES.")
+
+
+def _deployments(target: Target, deployments: Sequence[Deployment]) -> Iterator[Check]:
+    key_ids = _ring(target)[0]
+    suppressed = {entry["address"]: entry["reason"] for entry in target.application.suppressed.entries()}
+    if not deployments:
+        create = command("deployment", "create", "--name", "NAME", "--creator", "EMAIL", "--organization", "NUMBER")
+        yield Check("deployments", info("There are no deployments yet.", f"Create one: {create}."))
+    for deployment in deployments:
+        found = [
+            *_doubts(target, deployment),
+            *_suppressed_people(deployment, suppressed),
+            *_keys(target, deployment, key_ids),
+            *_webhooks(target, deployment),
+        ]
+        title = f"deployment {deployment.deployment_id}"
+        yield from _named(title, found or [ok(f'Nothing is wrong with "{deployment.name}".')])
+
+
+def _doubts(target: Target, deployment: Deployment) -> Iterator[Finding]:
+    deployment_id = str(deployment.deployment_id)
+    for warning in target.application.configuration_warnings(deployment):
+        settings, rules = command("settings", "get", deployment_id), command("rules", "get", deployment_id)
+        yield problem(warning, f"Correct the settings ({settings}) or the routing rules ({rules}).")
+
+
+def _suppressed_people(deployment: Deployment, suppressed: Mapping[str, str]) -> Iterator[Finding]:
+    for address in _people(deployment):
+        if address.lower() in suppressed:
+            yield problem(
+                f"{address} gets no mail, because earlier mail to this address {suppressed[address.lower()]}.",
+                f"Ask somebody else, or once it works again: {command('mail', 'allow', address)}.",
+            )
+
+
+def _people(deployment: Deployment) -> Sequence[str]:
+    """Return everybody whom the configuration names as somebody to ask, each once."""
+    named = [
+        deployment.creator_email,
+        *(member.email for member in deployment.members),
+        *(rule.assign_to_email for rule in deployment.rules if rule.assign_to_email),
+        *(person for group in deployment.settings.groups for person in group.members),
+    ]
+    return tuple({address.lower(): address for address in named if not address.startswith(GROUP_PREFIX)}.values())
+
+
+def _keys(target: Target, deployment: Deployment, key_ids: Sequence[str]) -> Iterator[Finding]:
+    now, deployment_id = target.application.clock.now(), str(deployment.deployment_id)
+    usable = [key for key in deployment.api_keys.values() if key.expires_at is None or key.expires_at > now]
+    if not any(Permission.CREATE_REQUESTS in key.permissions for key in usable):
+        issue = command("api-key", "issue", deployment_id, "--name", "NAME", "--permission", "create_requests")
+        yield info("No API key may open requests, so no flow can ask.", f"Issue one: {issue}.")
+    if key_ids and deployment.resume_key_id not in key_ids:
+        yield problem(
+            f"The signing key {deployment.resume_key_id} is gone, from which the resume signing secret is derived.",
+            "Put the previous version of the secret with the signing keys back, in Secrets Manager.",
+        )
+
+
+def _webhooks(target: Target, deployment: Deployment) -> Iterator[Finding]:
+    manage, now = target.application.manage_webhooks, target.application.clock.now()
+    for webhook in manage.list(deployment.deployment_id):
+        page = manage.list_deliveries(deployment.deployment_id, webhook.webhook_id, _LATEST, None)
+        stalled = [one for one in page.deliveries if one.status_at(now) is DeliveryStatus.STALLED]
+        yield from (_undelivered(webhook.name, one, "nobody is at it any more") for one in stalled)
+        finished = next((one for one in page.deliveries if one.result is not None), None)
+        if webhook.active and finished and finished.result and finished.result.status is DeliveryStatus.FAILED:
+            yield _undelivered(webhook.name, finished, finished.result.reason)
+
+
+def _undelivered(webhook: str, delivery: Delivery, why: str) -> Finding:
+    path = f"/v1/deployments/{delivery.deployment_id}/webhooks/{delivery.webhook_id}/deliveries/{delivery.delivery_id}"
+    return problem(
+        f'The webhook "{webhook}" was not told of "{delivery.event}" of {rfc3339(delivery.at)}: {why}.',
+        f"Mend its receiver, then send it again: POST {path}/redeliver.",
+    )
+
+
+def _request(diagnosis: Diagnosis) -> Iterator[Check]:
+    for answered in diagnosis.questions:
+        yield from _named(f"{answered.question} ({answered.status})", answered.findings)
+
+
+def _named(name: str, findings: Iterable[Finding]) -> Iterator[Check]:
+    return (Check(name, finding) for finding in findings)
+
+
+def _asked(ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """Return what a look at AWS found, or that it could not be done."""
+    try:
+        return list(ask())
+    except (BotoCoreError, ClientError) as error:
+        return [_not_asked("AWS", unknown(error))]
+
+
+def _not_asked(whom: str, unknown: Unknown) -> Finding:
+    return info(f"This could not be looked at: {whom} did not answer ({unknown.why}).", "See if your role may ask.")
+
+
+def _only_on_aws(why: str) -> Finding:
+    return info(f"This does not apply here: {why}.")
+
+
+def _snake(camel: str) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", camel).lower()

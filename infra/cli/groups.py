@@ -1,0 +1,118 @@
+"""`flow-hitl group`: people of whom any one may answer, as they stand in a deployment's settings."""
+
+import json
+from typing import Any
+
+import click
+
+from flow_hitl.domain.address import is_mail_address
+from flow_hitl.domain.deployment import GROUP_PREFIX, Deployment
+from flow_hitl.domain.errors import PreconditionFailed
+from flow_hitl.services.configuration import parse_settings, settings_to_dict
+from flow_hitl.services.etags import etag
+from infra.cli.errors import OperatorError, refusals
+from infra.cli.output import show, table
+from infra.cli.target import Target, deployment_argument, pass_target, target_options
+
+_name_argument = click.argument("name", metavar="NAME")
+
+
+@click.group()
+def group() -> None:
+    """Set, list and remove the groups of people that requests can be assigned to.
+
+    A routing rule names a group as group:NAME, or by the address of the mailbox that its people share.
+    """
+
+
+@group.command("set")
+@deployment_argument
+@_name_argument
+@click.option(
+    "--member", "members", required=True, multiple=True, metavar="EMAIL", help="Give it once for each person."
+)
+@click.option("--address", metavar="EMAIL", help="A shared mailbox that stands for the group as well.")
+@target_options
+@pass_target
+def set_group(target: Target, deployment_id: int, name: str, members: tuple[str, ...], address: str | None) -> None:
+    """Add a group, or replace the people of the one that there is; for a shared mailbox alone, NAME is its address.
+
+    Requests that were assigned before stay with whom they were assigned to.
+    """
+    if is_mail_address(name) and address is not None:
+        raise click.UsageError("NAME is a mailbox already: leave out --address, or give the group another name.")
+    for one in (*members, *([address] if address is not None else [])):
+        if not is_mail_address(one):
+            raise click.BadParameter(f"{one!r} is no plain mail address such as alice@example.com.")
+    found = target.manage.show(deployment_id)
+    groups, place = _documents(found), _place_of(found, name)
+    if place is None:
+        place = len(groups)
+        groups.append({"address": name} if is_mail_address(name) else {"name": name.removeprefix(GROUP_PREFIX)})
+    groups[place] |= {"members": list(members), **({"address": address} if address is not None else {})}
+    _save(target, found, groups, "The group was not set")
+
+
+@group.command("list")
+@deployment_argument
+@target_options
+@pass_target
+def list_groups(target: Target, deployment_id: int) -> None:
+    """List a deployment's groups with their people."""
+    _show(target, target.manage.show(deployment_id))
+
+
+@group.command()
+@deployment_argument
+@_name_argument
+@target_options
+@pass_target
+def remove(target: Target, deployment_id: int, name: str) -> None:
+    """Remove a group; requests that were assigned to it stay with its people."""
+    found = target.manage.show(deployment_id)
+    groups, place = _documents(found), _place_of(found, name)
+    if place is None:
+        hint = f"{target.command(f'group list {deployment_id}')} shows what there is."
+        raise OperatorError(f"Deployment {deployment_id} has no group {name}.", hint)
+    del groups[place]
+    _save(target, found, groups, "The group was not removed")
+
+
+def _place_of(found: Deployment, name: str) -> int | None:
+    """Return where in the settings a group stands, by its name or its address."""
+    names = (name, GROUP_PREFIX + name)
+    return next((place for place, one in enumerate(found.settings.groups) if any(map(one.is_meant_by, names))), None)
+
+
+def _documents(found: Deployment) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = settings_to_dict(found.settings)["groups"]
+    return documents
+
+
+def _save(target: Target, found: Deployment, groups: list[dict[str, Any]], sentence: str) -> None:
+    """Write the settings with these groups and show them, unless somebody else has written them meanwhile."""
+    before = settings_to_dict(found.settings)
+    with refusals(sentence, f"{target.command(f'group list {found.deployment_id}')} shows the groups in their order."):
+        settings = parse_settings(json.dumps({**before, "groups": groups}))
+        try:
+            changed = target.manage.set_settings(found.deployment_id, settings, if_match=etag(before))
+        except PreconditionFailed as error:
+            again = "Run the command again; nothing was changed."
+            raise OperatorError("Somebody else changed the settings at the same time.", again) from error
+    for warning in target.application.configuration_warnings(changed):
+        click.echo(f"Warning: {warning}", err=True)
+    _show(target, changed)
+
+
+def _show(target: Target, found: Deployment) -> None:
+    documents = _documents(found)
+    rows = [(one.get("name", "-"), one.get("address", "-"), ", ".join(one["members"])) for one in documents]
+    number = found.deployment_id
+    show(
+        target,
+        {"groups": documents},
+        table(("group", "shared mailbox", "members"), rows) if rows else "No groups.",
+        f"name it in a rule, as group:NAME or by its mailbox: {target.command(f'rules get {number}')}"
+        if rows
+        else target.command(f"group set {number} NAME --member EMAIL --member EMAIL"),
+    )

@@ -1,0 +1,99 @@
+"""`flow-hitl test-request`: ask a person for nothing but an answer, to see that mails go out and answers come back."""
+
+from datetime import timedelta
+
+import click
+from pydantic import ValidationError
+
+from flow_hitl.domain.audit import AuditEvent, EventKind
+from flow_hitl.domain.errors import ValidationFailed
+from flow_hitl.domain.times import rfc3339
+from flow_hitl.services.send_test_request import NewTestRequest
+from infra.cli.errors import OperatorError
+from infra.cli.output import show
+from infra.cli.target import Target, deployment_argument, pass_target, target_options
+
+_LOOK_EVERY_SECONDS = 1.0
+_HAPPENED = {
+    EventKind.REQUEST_CREATED: "the request is open and assigned to {assigned_to_email}",
+    EventKind.NOTIFICATION_SENT: "the mail service took the mail to {to}",
+    EventKind.NOTIFICATION_UNDELIVERED: "the mail to {to} did not arrive: {reason}",
+    EventKind.REQUEST_REASSIGNED: "the request went to {assigned_to_email}: {reason}",
+    EventKind.REPLY_REJECTED: "a reply decided nothing: {reason}",
+    EventKind.RESPONSE_SUBMITTED: "it was answered by way of {responded_via}: {feedback}",
+}
+_OVER = (EventKind.RESPONSE_SUBMITTED, EventKind.REQUEST_CANCELLED)
+
+
+def _wish(_context: click.Context, _parameter: click.Parameter, value: str) -> NewTestRequest:
+    try:
+        return NewTestRequest(to=value)
+    except ValidationError:
+        message = f"{value!r} is neither a plain mail address such as alice@example.com nor group:NAME."
+        raise click.BadParameter(message) from None
+
+
+@click.command("test-request")
+@deployment_argument
+@click.option(
+    "--to",
+    "wish",
+    required=True,
+    metavar="ADDRESS",
+    callback=_wish,
+    help="Who gets it: a mail address, or group:NAME.",
+)
+@click.option(
+    "--wait",
+    "minutes",
+    type=click.FloatRange(min=0, max=24 * 60),
+    default=0,
+    metavar="MINUTES",
+    help="Wait so long for the answer and tell what happens; exit code 1 if none comes.  [do not wait]",
+)
+@target_options
+@pass_target
+def test_request(target: Target, deployment_id: int, wish: NewTestRequest, minutes: float) -> None:
+    """Send a real request to an address, marked as a test.
+
+    It goes the way of every request, but no flow waits for it and no figure counts it. Its answer proves the way back.
+    """
+    try:
+        request = target.application.send_test_request(target.manage.show(deployment_id), wish)
+    except ValidationFailed as refused:
+        who_may = f"See who may be asked: {target.command(f'settings get {deployment_id}')}"
+        raise OperatorError(f"The test was not sent: {wish.to} {refused.errors[0].message}.", who_may) from refused
+    for warning in request.content.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    request_id = request.head.request_id
+    doctor = target.command(f"doctor {request_id}")
+    if not minutes:
+        text = f"The test request {request_id} is on its way to {wish.to}."
+        show(target, {"request": request.to_dict()}, text, f"answer it, then see how it stands: {doctor}")
+        return
+    answer = _answer(target, request_id, timedelta(minutes=minutes))
+    if answer is None:
+        raise OperatorError(f"The test request {request_id} has no answer after {minutes:g} minutes.", f"See {doctor}")
+    result = str(answer.data["test_result"])
+    document = {"request": request.to_dict(), "outcome": answer.data["outcome"], "result": result}
+    show(target, document, result, f"see all that happened: {doctor}")
+
+
+def _answer(target: Target, request_id: str, patience: timedelta) -> AuditEvent | None:
+    """Tell what happens to a request, and return its answer as soon as there is one, or None when patience is over."""
+    clock, send = target.application.clock, target.application.send_test_request
+    until, told = clock.now() + patience, 0
+    while True:
+        events = send.timeline(request_id)
+        for event in events[told:]:
+            _tell(target, event)
+        told = len(events)
+        over = next((event for event in events if event.kind in _OVER), None)
+        if over is not None or clock.now() >= until:
+            return over if over is not None and over.kind is EventKind.RESPONSE_SUBMITTED else None
+        clock.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _tell(target: Target, event: AuditEvent) -> None:
+    if event.kind in _HAPPENED and not target.as_json:
+        click.echo(f"{rfc3339(event.at)}  {_HAPPENED[event.kind].format(**event.data)}", err=True)

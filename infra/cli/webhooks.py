@@ -1,0 +1,259 @@
+"""`flow-hitl webhook`: the applications that are told of requests, and what was delivered to them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from flow_hitl.domain.deployment import WebhookEvent
+from flow_hitl.domain.times import rfc3339
+from flow_hitl.domain.webhook import Delivery
+from flow_hitl.services.documents import parse_document
+from flow_hitl.services.webhooks import IssuedSecret, ManageWebhooks, NewWebhook, Rotation, WebhookPatch
+from infra.cli.errors import refusals
+from infra.cli.moments import future_moment
+from infra.cli.output import show, table
+from infra.cli.target import Target, deployment_argument, pass_target, target_options
+
+_webhook_argument = click.argument("webhook_id", metavar="WEBHOOK")
+_events_option = click.option(
+    "--event",
+    "events",
+    multiple=True,
+    type=click.Choice([event.value for event in WebhookEvent]),
+    help="What it is told of; give it once for each.",
+)
+
+
+@click.group()
+def webhook() -> None:
+    """Create, change, try and delete a deployment's webhooks, and look at what was delivered."""
+
+
+@webhook.command()
+@deployment_argument
+@click.option("--name", required=True, help="Which application it is.")
+@click.option("--url", required=True, help="Where events are POSTed, https://…")
+@_events_option
+@click.option("--inactive", is_flag=True, help="Create it switched off.")
+@target_options
+@pass_target
+def create(target: Target, deployment_id: int, name: str, url: str, events: Sequence[str], inactive: bool) -> None:
+    """Create a webhook and print its signing secret, this once; without --event it is told of new requests."""
+    wish = {"name": name, "url": url, "active": not inactive, **_some(events=_once(events))}
+    with _refusals(target, deployment_id, "The webhook was not created") as manage:
+        issued = manage.create(deployment_id, parse_document(NewWebhook, json.dumps(wish)))
+    words = f"{deployment_id} {issued.webhook.webhook_id}"
+    document = issued.webhook.to_dict()
+    show(
+        target,
+        {"webhook": document, "secret": issued.secret},
+        f"{_table([document])}\n\n{issued.secret}",
+        "give the secret to the application, which checks X-Signature with it: it is not shown again. Then try it: "
+        + target.command(f"webhook test {words}"),
+    )
+
+
+@webhook.command("list")
+@deployment_argument
+@target_options
+@pass_target
+def list_webhooks(target: Target, deployment_id: int) -> None:
+    """List a deployment's webhooks, without their secrets."""
+    target.manage.show(deployment_id)
+    documents = [one.to_dict() for one in target.application.manage_webhooks.list(deployment_id)]
+    show(
+        target,
+        {"webhooks": documents},
+        _table(documents) if documents else "No webhooks yet.",
+        target.command(f"webhook deliveries {deployment_id} WEBHOOK")
+        if documents
+        else target.command(f"webhook create {deployment_id} --name NAME --url URL"),
+    )
+
+
+@webhook.command("set")
+@deployment_argument
+@_webhook_argument
+@click.option("--name", help="Which application it is.")
+@click.option("--url", help="Where events are POSTed, https://…")
+@_events_option
+@click.option("--active/--inactive", default=None, help="Switch it on or off.")
+@target_options
+@pass_target
+def change(
+    target: Target,
+    deployment_id: int,
+    webhook_id: str,
+    name: str | None,
+    url: str | None,
+    events: Sequence[str],
+    active: bool | None,
+) -> None:
+    """Change what is given of a webhook, and nothing else; it counts from the next event on."""
+    wish = _some(name=name, url=url, events=_once(events), active=active)
+    if not wish:
+        raise click.UsageError("Give --name, --url, --event, --active or --inactive.")
+    with _refusals(target, deployment_id, "The webhook was not changed") as manage:
+        changed = manage.change(deployment_id, webhook_id, parse_document(WebhookPatch, json.dumps(wish)))
+    document = changed.to_dict()
+    next_step = f"try it: {target.command(f'webhook test {deployment_id} {webhook_id}')}"
+    show(target, {"webhook": document}, _table([document]), next_step)
+
+
+@webhook.command()
+@deployment_argument
+@_webhook_argument
+@target_options
+@pass_target
+def delete(target: Target, deployment_id: int, webhook_id: str) -> None:
+    """Delete a webhook; the callback URLs that it was given answer no more requests."""
+    with _refusals(target, deployment_id, "The webhook was not deleted") as manage:
+        manage.delete(deployment_id, webhook_id)
+    show(
+        target,
+        {"deleted": webhook_id},
+        f"Deleted webhook {webhook_id} of deployment {deployment_id}.",
+        f"see which are left: {target.command(f'webhook list {deployment_id}')}",
+    )
+
+
+@webhook.command("rotate-secret")
+@deployment_argument
+@_webhook_argument
+@click.option(
+    "--signs-from", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 1d; 30d at most.  [now]"
+)
+@target_options
+@pass_target
+def rotate_secret(target: Target, deployment_id: int, webhook_id: str, signs_from: str | None) -> None:
+    """Give a webhook a new signing secret and print it, this once; until it signs, the old one does."""
+    now = target.application.clock.now()
+    moment = rfc3339(future_moment(signs_from, now, "--signs-from")) if signs_from is not None else None
+    with _refusals(target, deployment_id, "The secret was not rotated") as manage:
+        issued = manage.rotate_secret(deployment_id, webhook_id, Rotation(signs_from=moment))
+    show(target, _secret(issued), issued.secret, f"give it to the application; it signs from {_signs_from(issued)} on.")
+
+
+@webhook.command("test")
+@deployment_argument
+@_webhook_argument
+@target_options
+@pass_target
+def send_test_ping(target: Target, deployment_id: int, webhook_id: str) -> None:
+    """Send a test ping the way that events go, also to a webhook that is switched off."""
+    with _refusals(target, deployment_id, "The test ping was not sent") as manage:
+        delivery = manage.test(deployment_id, webhook_id)
+    _show_sent(target, delivery, f"A test ping is on its way to webhook {webhook_id}")
+
+
+@webhook.command()
+@deployment_argument
+@_webhook_argument
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many to show.")
+@click.option("--cursor", help="Where to go on: what the list before ended with.")
+@target_options
+@pass_target
+def deliveries(target: Target, deployment_id: int, webhook_id: str, limit: int, cursor: str | None) -> None:
+    """List what was sent to a webhook in the last 90 days, newest first; with --json what it answered, too."""
+    with _refusals(target, deployment_id, "The deliveries were not listed") as manage:
+        page = manage.list_deliveries(deployment_id, webhook_id, limit, cursor)
+    words, documents = f"{deployment_id} {webhook_id}", [_document(target, one) for one in page.deliveries]
+    if page.next_cursor:
+        next_step = f"see the older ones: {target.command(f'webhook deliveries {words} --cursor {page.next_cursor}')}"
+    elif documents:
+        next_step = f"send one again: {target.command(f'webhook redeliver {words} DELIVERY')}"
+    else:
+        next_step = f"send a test ping: {target.command(f'webhook test {words}')}"
+    show(
+        target,
+        {"deliveries": documents, "next_cursor": page.next_cursor},
+        _delivery_table(documents) if documents else "Nothing was sent to this webhook in the last 90 days.",
+        next_step,
+    )
+
+
+@webhook.command()
+@deployment_argument
+@_webhook_argument
+@click.argument("delivery_id", metavar="DELIVERY")
+@target_options
+@pass_target
+def redeliver(target: Target, deployment_id: int, webhook_id: str, delivery_id: str) -> None:
+    """Send a delivery again, under the X-Webhook-Id of the first."""
+    hint = f"{target.command(f'webhook deliveries {deployment_id} {webhook_id}')} shows what was sent."
+    with _refusals(target, deployment_id, "It was not sent again", hint) as manage:
+        delivery = manage.redeliver(deployment_id, webhook_id, delivery_id)
+    _show_sent(target, delivery, f"Delivery {delivery_id} is on its way again")
+
+
+@contextmanager
+def _refusals(target: Target, deployment_id: int, sentence: str, hint: str | None = None) -> Iterator[ManageWebhooks]:
+    """Yield the service, for a deployment that there is, and say of what is refused what was not done."""
+    target.manage.show(deployment_id)
+    with refusals(sentence, hint or f"{target.command(f'webhook list {deployment_id}')} shows what there is."):
+        yield target.application.manage_webhooks
+
+
+def _some(**options: object) -> dict[str, object]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _once(events: Sequence[str]) -> list[str] | None:
+    return list(dict.fromkeys(events)) or None
+
+
+def _secret(issued: IssuedSecret) -> dict[str, str]:
+    return {"secret": issued.secret, "signs_from": _signs_from(issued)}
+
+
+def _signs_from(issued: IssuedSecret) -> str:
+    return rfc3339(issued.signs_from)
+
+
+def _document(target: Target, delivery: Delivery) -> dict[str, Any]:
+    return delivery.to_dict(target.application.clock.now())
+
+
+def _show_sent(target: Target, delivery: Delivery, sentence: str) -> None:
+    log = target.command(f"webhook deliveries {delivery.deployment_id} {delivery.webhook_id}")
+    text = f"{sentence}, as delivery {delivery.delivery_id}."
+    show(target, {"delivery": _document(target, delivery)}, text, f"see in a moment what came of it: {log}")
+
+
+def _table(documents: Sequence[dict[str, Any]]) -> str:
+    return table(
+        ("webhook", "name", "url", "events", "active", "secret signs from"),
+        [
+            (
+                one["id"],
+                one["name"],
+                one["url"],
+                ", ".join(one["events"]),
+                "yes" if one["active"] else "no",
+                one["secret_signs_from"],
+            )
+            for one in documents
+        ],
+    )
+
+
+def _delivery_table(documents: Sequence[dict[str, Any]]) -> str:
+    return table(
+        ("delivery", "event", "request", "status", "result", "ms", "at"),
+        [
+            (
+                one["id"],
+                one["event"] if one["redelivery_of"] is None else f"{one['event']} (again)",
+                one["request_id"] or "-",
+                one["status"],
+                one["reason"] or "-",
+                "-" if one["duration_ms"] is None else one["duration_ms"],
+                one["at"],
+            )
+            for one in documents
+        ],
+    )

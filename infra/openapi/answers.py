@@ -1,0 +1,639 @@
+"""What the API answers, by the contract's names: shapes and descriptions, which the services' `to_dict` follow.
+
+Nothing in Lambda imports this; the tests compare it with every answer that they get. A field that is `ABSENT` by
+default is missing from an answer where it means nothing.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.deployment import FreeText, Permission, WebhookEvent
+from flow_hitl.domain.findings import AnswerStatus, FindingStatus, Question
+from flow_hitl.domain.request import Channel, ResumeStatus, Status
+from flow_hitl.domain.routing import AssignedBy
+from flow_hitl.domain.webhook import DeliveryStatus
+
+Time = Annotated[
+    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", json_schema_extra={"format": "date-time"}, max_length=20)
+]
+RequestId = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Url = Annotated[str, Field(json_schema_extra={"format": "uri"})]
+
+ABSENT: Any = None
+
+
+class Answer(BaseModel):
+    """Base of every answer; the text below a field is its description."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+# --- requests
+
+
+class HistoryRound(Answer):
+    """One earlier round of the flow, as the flow gave it."""
+
+    method: str
+    """The method that ran."""
+    at: str | None
+    """When it ran, in the flow's own words."""
+    output: JsonValue
+    """What it produced."""
+
+
+class DueAutoResponse(Answer):
+    """The answer that the clock gives if nobody answers in time."""
+
+    timeout_minutes: int
+    """Minutes from the request's creation."""
+    default_outcome: str
+    """The outcome that the flow then gets."""
+    due_at: Time
+    """The moment at which the clock answers. Until it has done so, a person's answer still counts."""
+
+
+class DecidedResponse(Answer):
+    """The one answer that counts."""
+
+    outcome: str | None
+    """The emit option that was chosen; null where free text matched none."""
+    feedback: str
+    """The first line of what was said."""
+    comment: str
+    """The lines after it, or empty."""
+    responded_via: Channel
+    """How the answer came."""
+    responder: str | None
+    """The mail address of whoever answered; by callback, what the other application says of them."""
+    responder_verified: bool
+    """Whether the responder's address is proven: by an authenticated mail, or by a link that only they were sent."""
+    source: str | None
+    """By callback: the other application's own label."""
+    responded_at: Time
+    """When the answer was recorded."""
+    response_seconds: int
+    """Seconds from the request's creation to the answer."""
+
+
+class Resumption(Answer):
+    """How far the flow is on its way back."""
+
+    status: ResumeStatus
+    """`waiting` for delivery to the `resume_url`, `delivered` or `failed` there, or what the flow's side reported."""
+    attempts: int
+    """How often the `resume_url` was called."""
+    last_status: int | None
+    """The HTTP status of the last attempt, if one came."""
+
+
+class Request(Answer):
+    """A review request as it is at this moment."""
+
+    id: RequestId
+    """The request's id: a UUID, the caller's own or one of ours."""
+    status: Status
+    """`pending` until it is answered or cancelled; both are final."""
+    flow_id: str
+    """The flow's run, as the flow names it."""
+    flow_name: str | None
+    """The flow's name, as people know it."""
+    method_name: str
+    """The flow's method that asks. Routing rules match on it."""
+    message: str
+    """What the reviewer is asked."""
+    output: JsonValue
+    """What is to be reviewed: Markdown, any JSON, or null."""
+    emit_options: list[str]
+    """The outcomes that the reviewer may choose from; empty for free text."""
+    state: dict[str, JsonValue]
+    """The flow's state. Rules read the assignee from it and set conditions on it; the reviewer may look at it."""
+    metadata: dict[str, JsonValue]
+    """Whatever the flow wants to have back. `requested_by`, a mail address, names who asked for the request."""
+    history: list[HistoryRound]
+    """The flow's earlier rounds, for the reviewer to look at."""
+    created_at: Time
+    """When the request was opened."""
+    assigned_to_email: str
+    """Who is asked: a mail address, or `group:<name>`."""
+    assigned_by: AssignedBy
+    """The step that chose them."""
+    routing_rule: str | None
+    """The name of the routing rule that matched."""
+    auto_response: DueAutoResponse | None
+    """What the clock will answer, and when; null for never."""
+    sla_due_at: Time | None
+    """Until when an answer is within the SLA; null without an SLA."""
+    warnings: list[str]
+    """What is not as the caller may expect, in plain words."""
+    test: bool
+    """Whether this is a test request, which analytics leave out."""
+    response: DecidedResponse | None
+    """The answer; null while there is none."""
+    resume: Resumption | None
+    """The flow's way back; null before an answer."""
+
+
+class RequestAnswer(Answer):
+    """One request."""
+
+    request: Request
+    """The request as it is now."""
+
+
+class OpenedRequest(Answer):
+    """A request, and where another application may answer it."""
+
+    request: Request
+    """The request as it is now."""
+    callback_url: Url
+    """Whoever has this URL may answer the request: POST the answer to it. It needs no API key."""
+
+
+class RequestPage(Answer):
+    """Some requests, and how to go on."""
+
+    requests: list[Request]
+    """The requests, newest first."""
+    next_cursor: str | None
+    """Send it as `cursor` for those that follow; null at the end."""
+
+
+class DecisionPage(Answer):
+    """Some decided requests, and how to go on."""
+
+    decisions: list[Request]
+    """The decided requests, oldest decision first."""
+    cursor: str
+    """Send it as `cursor` the next time, also when the list was empty."""
+
+
+class TimelineEvent(Answer):
+    """One fact of an audit chain: `hash` covers every other member, and `prev_hash` binds it to the one before."""
+
+    subject: str
+    """What the chain is about: `request#…`."""
+    seq: int
+    """Its place in the chain, from 1."""
+    event_id: str
+    """Its own id."""
+    kind: EventKind
+    """What happened."""
+    at: Time
+    """When it happened."""
+    actor: str
+    """Who did it: a mail address, `api_key/…`, `flow`, or a part of this service."""
+    data: dict[str, JsonValue]
+    """The facts, which depend on the kind."""
+    prev_hash: Sha256
+    """The hash of the event before; zeros at the start of the chain."""
+    hash: Sha256
+    """SHA-256 over the canonical JSON of all other members."""
+
+
+class Timeline(Answer):
+    """Everything that happened to a request."""
+
+    events: list[TimelineEvent]
+    """The events, oldest first."""
+
+
+# --- checks
+
+
+class Finding(Answer):
+    """One fact, and what to do next."""
+
+    fact: str
+    """What was found, in a sentence."""
+    status: FindingStatus
+    """Whether it is as it should be, a problem, or only good to know."""
+    next_step: str | None
+    """What to do next, in a sentence, where something is to be done."""
+
+
+class AnsweredQuestion(Answer):
+    """One question with its answer."""
+
+    question: Question
+    """Why is the mail not sent, the reply not processed, the flow not resumed?"""
+    status: AnswerStatus
+    """The answer; `waiting` if nothing is wrong and somebody's move is awaited."""
+    findings: list[Finding]
+    """The facts behind it."""
+
+
+class RequestDiagnosis(Answer):
+    """Why something does not happen."""
+
+    request_id: RequestId
+    """The request."""
+    questions: list[AnsweredQuestion]
+    """The three questions, in the order in which a request meets them."""
+
+
+class Diagnosis(Answer):
+    """A diagnosis."""
+
+    diagnosis: RequestDiagnosis
+    """What was found about the request."""
+
+
+# --- answers by other applications
+
+
+class AcceptedAnswer(Answer):
+    """The answer was recorded, or the same one was before."""
+
+    status: Literal["accepted"]
+    """Always `accepted`; whatever was not accepted is an error."""
+    request: Request
+    """The request with its response."""
+
+
+class RequestContent(Answer):
+    """What a webhook's payload was too small for."""
+
+    message: str
+    """What the reviewer is asked."""
+    output: JsonValue
+    """What is to be reviewed."""
+    state: dict[str, JsonValue]
+    """The flow's state."""
+    metadata: dict[str, JsonValue]
+    """What the flow sent along."""
+
+
+# --- settings and routing rules
+
+
+class AutoResponseSetting(Answer):
+    """The answer that the clock gives to requests that say nothing of their own."""
+
+    enabled: bool
+    """Whether the clock answers at all."""
+    timeout_minutes: int | None
+    """Minutes from a request's creation. Needed when enabled."""
+    default_outcome: str | None
+    """The outcome that the flow then gets. Needed when enabled."""
+
+
+class ReminderSetting(Answer):
+    """When a responder is reminded; one of the two is there."""
+
+    minutes_before_timeout: int = ABSENT
+    """Minutes before the auto-response."""
+    share_of_sla: float = ABSENT
+    """Share of the SLA that has passed by then, for example 0.5."""
+
+
+class GroupSetting(Answer):
+    """People of whom any one may answer; it has a name, an address, or both."""
+
+    name: str = ABSENT
+    """Rules assign to it as `group:<name>`."""
+    address: str = ABSENT
+    """A shared mailbox that stands for these people; it gets no mail itself."""
+    members: list[str]
+    """The people's mail addresses. Each gets a mail of their own; the first answer counts."""
+
+
+class Settings(Answer):
+    """A deployment's settings."""
+
+    email_notifications: bool
+    """Whether responders are mailed. Without it, requests show on the dashboard and at webhooks."""
+    sla_target_minutes: int | None
+    """Minutes within which an answer is on time; null for no SLA."""
+    auto_response: AutoResponseSetting
+    """What the clock answers to requests that say nothing of their own."""
+    reply_token_days: int
+    """Days for which a mail can be replied to."""
+    free_text: FreeText
+    """What happens to an answer that is none of the emit options: it goes to the flow, or the person is asked again."""
+    reminders: list[ReminderSetting]
+    """When a responder is reminded of a request that nobody has answered."""
+    require_dmarc_pass: bool
+    """Whether a reply counts only if the sender's domain publishes DMARC and the mail passes it."""
+    forbid_self_approval: bool
+    """Whether whoever asked for a request (`metadata.requested_by`) is barred from answering it."""
+    allowed_assignee_domains: list[str]
+    """The mail domains that requests may be assigned to; empty for all. The deployment creator is always allowed."""
+    groups: list[GroupSetting]
+    """The groups that requests may be assigned to."""
+    allow_delegation: bool
+    """Whether a responder may pass a request on."""
+
+
+class ChangedSettings(Settings):
+    """The settings as they are from now on."""
+
+    warnings: list[str]
+    """What is allowed and may not be meant, in plain words."""
+
+
+class RuleMatch(Answer):
+    """Which requests a rule is for."""
+
+    method_name: str
+    """A pattern of the method's name: `*` stands for any characters, `?` for one."""
+    condition: dict[str, dict[str, JsonValue]] = ABSENT
+    """Conditions on the state, by path; all must hold. Operators: eq, ne, gt, gte, lt, lte, in, exists."""
+
+
+class RoutingRule(Answer):
+    """Whom the requests that match are for, and their deadlines."""
+
+    name: str
+    """The rule's name, once in a deployment."""
+    match: RuleMatch
+    """Which requests the rule is for."""
+    assign_to_email: str | None
+    """Who is asked: a mail address, or `group:<name>`."""
+    assign_from_input: str | None
+    """A path of the state that holds the mail address of who is asked; it comes before `assign_to_email`."""
+    sla_target_minutes: int = ABSENT
+    """The SLA of these requests, in place of the deployment's."""
+    auto_response: AutoResponseSetting = ABSENT
+    """What the clock answers to these requests, in place of the deployment's; `{"enabled": false}` for never."""
+
+
+class RoutingRules(Answer):
+    """A deployment's routing rules."""
+
+    rules: list[RoutingRule]
+    """The rules in their order: the first that matches counts."""
+
+
+class ChangedRoutingRules(RoutingRules):
+    """The routing rules as they are from now on."""
+
+    warnings: list[str]
+    """What is allowed and may not be meant, in plain words."""
+
+
+class ConsideredRule(Answer):
+    """What became of one rule."""
+
+    name: str
+    """The rule's name."""
+    matched: bool
+    """Whether it is the one that counts."""
+    reason: str
+    """Why, or why not."""
+
+
+class InheritedAutoResponse(Answer):
+    """The auto-response that would hold for a request that says nothing of its own."""
+
+    timeout_minutes: int
+    """Minutes from the request's creation."""
+    default_outcome: str
+    """The outcome that the flow would get."""
+
+
+class DryRunResult(Answer):
+    """Who would be asked, and why."""
+
+    assigned_to_email: str
+    """Who would be asked."""
+    assigned_by: AssignedBy
+    """The step that chose them."""
+    routing_rule: str | None
+    """The rule that matched."""
+    reasons: list[str]
+    """The steps to this choice, in order."""
+    considered: list[ConsideredRule]
+    """What became of each rule, in order."""
+    sla_target_minutes: int | None
+    """The SLA that would hold."""
+    auto_response: InheritedAutoResponse | None
+    """The auto-response that would hold; null for none."""
+
+
+# --- members and API keys
+
+
+class Member(Answer):
+    """A person of the deployment."""
+
+    email: str
+    """The person's mail address."""
+    permissions: list[Literal[Permission.MANAGE, Permission.RESPOND]]
+    """What the person may do beyond answering what is assigned to them."""
+    aliases: list[str]
+    """Other addresses from which the person may answer."""
+
+
+class Members(Answer):
+    """The deployment's members."""
+
+    members: list[Member]
+    """The members."""
+
+
+class ApiKey(Answer):
+    """An API key, without its secret."""
+
+    id: str
+    """The key's id."""
+    name: str
+    """What the key is for."""
+    permissions: list[Permission]
+    """What its holder may do."""
+    created_at: Time
+    """When it was issued."""
+    expires_at: Time | None
+    """Until when it holds; null for ever."""
+    last_used_at: Time | None
+    """When it was used last, to the hour; null for never."""
+
+
+class ApiKeys(Answer):
+    """The deployment's API keys."""
+
+    api_keys: list[ApiKey]
+    """The keys, oldest first."""
+
+
+class ApiKeyAnswer(Answer):
+    """One API key."""
+
+    api_key: ApiKey
+    """The key."""
+
+
+class IssuedApiKey(ApiKeyAnswer):
+    """A new API key with its secret."""
+
+    key: str
+    """The whole key, as it goes into the `Authorization` header. It is shown this once."""
+
+
+# --- webhooks
+
+
+class Webhook(Answer):
+    """Another application's endpoint, without its signing secret."""
+
+    id: str
+    """The webhook's id."""
+    name: str
+    """What the webhook is for."""
+    url: Url
+    """Where events are POSTed to."""
+    events: list[WebhookEvent]
+    """The events that it is told of."""
+    active: bool
+    """Whether it is told of events at all."""
+    created_at: Time
+    """When it was made."""
+    secret_signs_from: Time
+    """From when on its newest secret signs."""
+
+
+class WebhookAnswer(Answer):
+    """One webhook."""
+
+    webhook: Webhook
+    """The webhook."""
+
+
+class CreatedWebhook(WebhookAnswer):
+    """A new webhook with its secret."""
+
+    secret: str
+    """The signing secret, `whsec_…`. It is shown this once."""
+
+
+class Webhooks(Answer):
+    """The deployment's webhooks."""
+
+    webhooks: list[Webhook]
+    """The webhooks."""
+
+
+class RotatedSecret(Answer):
+    """A webhook's new secret."""
+
+    secret: str
+    """The signing secret, `whsec_…`. It is shown this once."""
+    signs_from: Time
+    """From when on it signs; until then the old one does."""
+
+
+class Delivery(Answer):
+    """One POST of one event to one webhook."""
+
+    id: str
+    """The delivery's id."""
+    webhook_id: str
+    """The webhook that it is for."""
+    event: Literal[WebhookEvent.NEW_REQUEST, WebhookEvent.RESPONSE_SUBMITTED, WebhookEvent.REQUEST_CANCELLED, "test"]
+    """The event."""
+    request_id: RequestId | None
+    """The request that the event is about; null for a test ping."""
+    status: DeliveryStatus
+    """`delivered` after a 2xx, else `failed`; `stalled` if nobody has sent it for an hour. None is tried again."""
+    http_status: int | None
+    """The HTTP status of the answer, if one came."""
+    reason: str | None
+    """What came of it, in a few words; null while pending."""
+    duration_ms: int | None
+    """Milliseconds that the call took."""
+    response: str | None
+    """The first KB of the answer's body."""
+    attempts: int
+    """How often it was sent: more than once only where nobody saw the end of the first attempt."""
+    at: Time
+    """When the delivery was made."""
+    finished_at: Time | None
+    """When its end was seen."""
+    redelivery_of: str | None
+    """The delivery that this one repeats, with the same `X-Webhook-Id`."""
+
+
+class DeliveryAnswer(Answer):
+    """One delivery."""
+
+    delivery: Delivery
+    """The delivery."""
+
+
+class DeliveryPage(Answer):
+    """Some deliveries, and how to go on."""
+
+    deliveries: list[Delivery]
+    """The deliveries, newest first; they are kept for 90 days."""
+    next_cursor: str | None
+    """Send it as `cursor` for those that follow; null at the end."""
+
+
+# --- what is sent to other applications
+
+
+class ToldRequest(Answer):
+    """The request, as webhooks are told of it."""
+
+    id: RequestId
+    """The request's id; zeros in a test ping."""
+    flow_id: str
+    """The flow's run, as the flow names it."""
+    method_name: str
+    """The flow's method that asks."""
+    message: str
+    """What the reviewer is asked."""
+    emit_options: list[str]
+    """The outcomes that may be chosen."""
+    state: dict[str, JsonValue]
+    """The flow's state."""
+    metadata: dict[str, JsonValue]
+    """What the flow sent along."""
+    created_at: Time
+    """When the request was opened."""
+    output: JsonValue
+    """What is to be reviewed."""
+    response: DecidedResponse = ABSENT
+    """With `response_submitted`: the answer."""
+    content_url: Url = ABSENT
+    """Above 256 KB: where message, output, state and metadata are to be had as JSON, without an API key."""
+    content_url_expires_at: Time = ABSENT
+    """Until when `content_url` works."""
+
+
+class ToldDeployment(Answer):
+    """A deployment, as webhooks are told of it."""
+
+    id: int
+    """The deployment's id."""
+    name: str
+    """The deployment's name."""
+    organization_id: int
+    """The organisation's id."""
+
+
+class WebhookPayload(Answer):
+    """What is POSTed to a webhook."""
+
+    event: Literal[WebhookEvent.NEW_REQUEST, WebhookEvent.RESPONSE_SUBMITTED, WebhookEvent.REQUEST_CANCELLED, "test"]
+    """What happened; `test` for a ping, in which there is nothing to decide."""
+    request: ToldRequest
+    """The request."""
+    deployment: ToldDeployment
+    """Whose request it is."""
+    callback_url: Url
+    """Whoever has this URL may answer the request: POST the answer to it. It dies with this webhook."""
+    assigned_to_email: str
+    """Who is asked."""
+
+
+class ResumePayload(Answer):
+    """What is POSTed to a `resume_url`."""
+
+    event: Literal["response_submitted"]
+    """Always `response_submitted`."""
+    request: Request
+    """The request with its response."""

@@ -1,0 +1,337 @@
+"""Puts the description together: routes, operations, schemas."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+
+from flow_hitl.domain.access import KEY_NEEDS
+from flow_hitl.domain.deployment import WebhookEvent
+from flow_hitl.domain.errors import (
+    FlowHitlError,
+    Forbidden,
+    MalformedJson,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    Unauthorized,
+    ValidationFailed,
+)
+from infra.openapi import answers, examples
+from infra.openapi.operations import CURSOR, OPERATIONS, TAGS, Answer, Body, Operation, Parameter
+from infra.openapi.problems import INTERNAL, all_errors, problem_response, problem_schemas, schema_name
+from infra.openapi.wording import DESCRIBED_BY, FIELDS
+from infra.routes import Route, all_routes
+
+PATH = Path(__file__).resolve().parents[2] / "docs/openapi.json"
+
+Json = dict[str, Any]
+
+_INTRODUCTION = """\
+The human review step for AI flows. A flow asks (`POST /v1/requests`); a person answers by mail, on a page or through \
+another application; the flow gets the answer.
+
+Programs send `Authorization: Bearer hitl_…` with an API key of their deployment. Times are RFC 3339 in UTC with `Z` \
+and whole seconds. Fields may be added to answers at any time.
+
+Errors are `application/problem+json` (RFC 9457): a program decides by `type`, a person reads `detail`. API Gateway \
+itself answers `{"message": "…"}` with status 429 when too much is asked of the whole service at once, and with 503 or \
+504 when it cannot reach it; the same call may be repeated later."""
+
+_HEADERS: dict[str, Json] = {
+    "ETag": {
+        "description": "The document's tag: send it as `If-Match` with a change.",
+        "required": True,
+        "schema": {"type": "string", "examples": ['"4f1c0e2d9b8a7c6d5e4f3a2b1c0d9e8f"']},
+    },
+    "Retry-After": {
+        "description": "Seconds after which there is room again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+    },
+}
+_STATUS_SAYS = {
+    400: "The body is no JSON.",
+    401: "The API key or the signed URL is missing, altered, revoked or out of date.",
+    403: "This is not permitted.",
+    404: "There is no such thing, or it belongs to another deployment.",
+    409: "The request is closed already.",
+    410: "The link has expired.",
+    412: "It was changed since you read it, or `If-Match` is missing.",
+    413: "The body is larger than 1 MiB.",
+    422: "Something in the call is not as it must be.",
+    429: "The deployment's quota is used up.",
+    500: "Something went wrong on our side.",
+}
+_PATH_NAMES: dict[str, Json] = {
+    "request_id": {"description": "The request's id.", "schema": {"type": "string", "format": "uuid"}},
+    "deployment_id": {"description": "The deployment's id.", "schema": {"type": "integer", "minimum": 1}},
+    "email": {"description": "The member's mail address.", "schema": {"type": "string", "format": "email"}},
+    "key_id": {"description": "The API key's id.", "schema": {"type": "string"}},
+    "webhook_id": {
+        "description": "The webhook's id.",
+        "schema": {"type": "string", "pattern": "^wh_[0-9a-f]{32}$"},
+    },
+    "delivery_id": {
+        "description": "The delivery's id.",
+        "schema": {"type": "string", "pattern": "^dlv_[0-9a-f]{34}$"},
+    },
+    "token": {
+        "description": "What was signed; take the whole URL as it was sent to you.",
+        "schema": {"type": "string"},
+    },
+    "name": {"description": "The part's name.", "schema": {"type": "string"}},
+}
+_SIGNED_HEADERS = (
+    Parameter(
+        "X-Signature",
+        'Verify it before you believe a word: `sha256=` and the hex HMAC-SHA256 of `"{X-Timestamp}.{raw body}"`, keyed '
+        "by the whole signing secret.",
+        {"type": "string", "pattern": "^sha256=[0-9a-f]{64}$"},
+        within="header",
+        required=True,
+    ),
+    Parameter(
+        "X-Timestamp",
+        "When it was signed, in Unix seconds. Refuse what is old.",
+        {"type": "string", "pattern": "^[0-9]+$"},
+        within="header",
+        required=True,
+    ),
+)
+_WEBHOOK_ID = Parameter("X-Webhook-Id", "The delivery: the same when it comes again.", within="header", required=True)
+_IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key", "The request's id: the same when it comes again.", within="header", required=True
+)
+# Documents in which a field that is left out means something else than any value of it.
+_NO_DEFAULTS = ("Tests",)
+# Documents in which null is refused, although a field may be left out.
+_NO_NULLS = ("WebhookPatch",)
+_TAKEN = {"2XX": {"description": "Taken. The body is not looked at, but for the delivery log."}}
+
+
+def description() -> Json:
+    """Return the OpenAPI document of all routes that are described; what is `undescribed` is left out."""
+    components, paths = _components(), dict[str, Json]()
+    routes = {str(route): route for route in all_routes()}
+    for name, operation in OPERATIONS.items():
+        if name in routes:
+            paths.setdefault(routes[name].path, {})[routes[name].method.lower()] = _operation(routes[name], operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Flow HITL", "version": "1", "description": _INTRODUCTION},
+        "servers": [{"url": "/", "description": "Where this description came from"}],
+        "tags": [{"name": name, "description": says} for name, says in TAGS.items()],
+        "paths": paths,
+        "webhooks": {event: _webhook(event) for event in (*WebhookEvent, "test")},
+        "components": components,
+    }
+
+
+def undescribed() -> list[str]:
+    """Return the routes that have no operation, and the operations that have no route."""
+    return sorted(set(map(str, all_routes())) ^ OPERATIONS.keys())
+
+
+def text() -> str:
+    """Return the document as it is committed and served."""
+    return json.dumps(description(), ensure_ascii=False, indent=2) + "\n"
+
+
+# --- operations
+
+
+def _operation(route: Route, operation: Operation) -> Json:
+    document: Json = {
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": " ".join(filter(None, [operation.description, _needs(operation)])),
+        "operationId": route.answered_by,
+        # A key needs one of these permissions: each alternative is a requirement of its own.
+        "security": [{"api_key": [permission]} for permission in _permissions(operation)],
+        "parameters": [*_path_parameters(route), *map(_parameter, operation.parameters)],
+        "responses": _responses(route, operation),
+    }
+    if operation.body:
+        document["requestBody"] = _request_body(operation.body)
+    if operation.body and operation.body.document.__name__ == "NewRequest":
+        document["callbacks"] = {"decision": {"{$request.body#/resume_url}": {"post": _resumption()}}}
+    return {name: value for name, value in document.items() if value or name == "security"}
+
+
+def _permissions(operation: Operation) -> list[str]:
+    return sorted(KEY_NEEDS[operation.needs]) if operation.needs else []
+
+
+def _needs(operation: Operation) -> str:
+    names = " or ".join(f"`{permission}`" for permission in _permissions(operation))
+    return f"The API key needs the permission {names}." if names else ""
+
+
+def _path_parameters(route: Route) -> Iterator[Json]:
+    for name in re.findall(r"{(\w+)}", route.path):
+        said = _PATH_NAMES[name]
+        yield _parameter(
+            Parameter(name, said["description"], said["schema"], examples.PATH_NAMES[name], "path", required=True)
+        )
+
+
+def _parameter(parameter: Parameter) -> Json:
+    # In the schema: one of the parameter's own would be filled in by Swagger UI, where nobody wants it.
+    shown = {} if parameter.example is None else {"examples": [parameter.example]}
+    return {
+        "name": parameter.name,
+        "in": parameter.within,
+        "required": parameter.required,
+        "description": parameter.description,
+        "schema": {**parameter.schema, **shown},
+    }
+
+
+def _request_body(body: Body) -> Json:
+    return {
+        "required": body.required,
+        "content": {"application/json": {"schema": _reference(body.document), "example": body.example}},
+    }
+
+
+def _responses(route: Route, operation: Operation) -> Json:
+    found = {str(status): _answer(answer) for status, answer in operation.answers.items()}
+    by_status: dict[int, list[type[FlowHitlError]]] = {}
+    for error in sorted(_errors(route, operation), key=lambda error: (error.status, error.slug)):
+        by_status.setdefault(error.status, []).append(error)
+    for status, errors in by_status.items():
+        names = [schema_name(error) for error in errors]
+        response = problem_response(names, _STATUS_SAYS[status])
+        if operation.errors_are_pages:
+            response["content"] = {"text/html": {"schema": {"type": "string"}}}
+        if RateLimited in errors:
+            response["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
+        found[str(status)] = response
+    return {**found, "500": problem_response([INTERNAL], _STATUS_SAYS[500])}
+
+
+def _errors(route: Route, operation: Operation) -> set[type[FlowHitlError]]:
+    """Return what can be wrong with a call: by its key, its path, its parameters, its body, and what it says itself."""
+    found = set(operation.errors)
+    if operation.needs:
+        found |= {Unauthorized, Forbidden}
+        if "{" in route.path:
+            found.add(NotFound)
+    if any(parameter.schema.keys() > {"type"} or parameter is CURSOR for parameter in operation.parameters):
+        found.add(ValidationFailed)
+    if operation.body:
+        found |= {MalformedJson, TooLarge, ValidationFailed}
+    return found
+
+
+def _answer(answer: Answer) -> Json:
+    content: Json = {name: {"schema": {"type": "string"}} for name in answer.media_types}
+    if answer.document:
+        content["application/json"] = {"schema": _reference(answer.document), "example": answer.example}
+    elif "application/json" in content:
+        content["application/json"] = {"schema": {"type": "object"}}
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in answer.headers}
+    document = {"description": answer.description, "headers": headers, "content": content}
+    return {name: value for name, value in document.items() if value}
+
+
+# --- what is sent to others
+
+
+def _webhook(event: str) -> Json:
+    """Return what a webhook gets of an event; the example is that of `new_request` with the event's name."""
+    summary = "A test ping" if event == "test" else f"The event {event}"
+    example = {**examples.WEBHOOK_PAYLOAD, "event": event}
+    return {
+        "post": {
+            "summary": summary,
+            "tags": ["Webhooks"],
+            "security": [],
+            "parameters": [_parameter(one) for one in (*_SIGNED_HEADERS, _WEBHOOK_ID)],
+            "requestBody": _request_body(Body(answers.WebhookPayload, example)),
+            "responses": _TAKEN,
+        }
+    }
+
+
+def _resumption() -> Json:
+    return {
+        "summary": "The answer, POSTed to the flow",
+        "description": "Signed with the deployment's resume signing secret, and tried again for 24 hours until a 2xx.",
+        "security": [],
+        "parameters": [_parameter(one) for one in (*_SIGNED_HEADERS, _IDEMPOTENCY_KEY)],
+        "requestBody": _request_body(Body(answers.ResumePayload, examples.RESUME_PAYLOAD)),
+        "responses": _TAKEN,
+    }
+
+
+# --- schemas
+
+
+class _Schemas(GenerateJsonSchema):
+    """Shorter than pydantic has it: no titles that repeat a field's name, and `null` as one of a field's types."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the base class names it so
+        return False
+
+    def nullable_schema(self, schema: Any) -> Json:
+        inner = self.generate_inner(schema["schema"])
+        if isinstance(inner.get("type"), str) and not inner.keys() & {"enum", "const"}:
+            return {**inner, "type": [inner["type"], "null"]}
+        return super().nullable_schema(schema)
+
+
+def _components() -> Json:
+    schemas = {**_document_schemas(), **problem_schemas(all_errors())}
+    return {
+        "schemas": dict(sorted(schemas.items())),
+        "headers": _HEADERS,
+        "securitySchemes": {
+            "api_key": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "An API key of the deployment, `hitl_…`. `flow-hitl api-key issue` makes one.",
+            }
+        },
+    }
+
+
+def _document_schemas() -> dict[str, Json]:
+    bodies = {operation.body.document for operation in OPERATIONS.values() if operation.body}
+    answered = {answer.document for one in OPERATIONS.values() for answer in one.answers.values() if answer.document}
+    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        *((model, "validation") for model in _by_name(bodies)),
+        *((model, "serialization") for model in _by_name(answered | {answers.WebhookPayload, answers.ResumePayload})),
+    ]
+    _, generated = models_json_schema(wanted, ref_template="#/components/schemas/{model}", schema_generator=_Schemas)
+    # The documents inside of a body are private to the module that parses it, and named so.
+    renamed = json.loads(re.sub(r"(#/components/schemas/)_", r"\1", json.dumps(generated["$defs"])))
+    schemas: dict[str, Json] = {name.lstrip("_"): schema for name, schema in renamed.items()}
+    for name, schema in schemas.items():
+        schema["title"] = name
+        for field, property_schema in schema.get("properties", {}).items():
+            if "description" not in property_schema:
+                property_schema["description"] = _says(name, field)
+            if property_schema.get("default", ...) is None or name in _NO_DEFAULTS:
+                property_schema.pop("default", None)
+            if name in _NO_NULLS:
+                (property_schema["type"],) = set(property_schema["type"]) - {"null"}
+    return schemas
+
+
+def _says(schema: str, field: str) -> str:
+    own = FIELDS.get(schema, {}).get(field)
+    return own or str(DESCRIBED_BY[schema].model_fields[field].description)
+
+
+def _by_name(models: set[type[BaseModel]]) -> list[type[BaseModel]]:
+    return sorted(models, key=lambda model: model.__name__)
+
+
+def _reference(model: type[BaseModel]) -> Mapping[str, str]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

@@ -1,0 +1,298 @@
+"""One example of each document, of one story: an article is to be approved. The tests hold them against the schemas."""
+
+from typing import Any
+
+Document = dict[str, Any]
+
+_REQUEST_ID = "0192f0c1-7e11-7abc-8def-0123456789ab"
+_WEBHOOK_ID = "wh_5d1f0c8e9a7b4c3d8e2f1a0b9c8d7e6f"
+_DELIVERY_ID = "dlv_0069678a40c3a1f0e2d4b5968778695a4b"
+_KEY_ID = "3f9a1c07"
+
+PATH_NAMES: Document = {
+    "request_id": _REQUEST_ID,
+    "deployment_id": 456,
+    "email": "ana@example.com",
+    "key_id": _KEY_ID,
+    "webhook_id": _WEBHOOK_ID,
+    "delivery_id": _DELIVERY_ID,
+    "token": "eyJyIjoiMDE5MmYwYzEifQ.c2lnbmF0dXJl",
+    "name": "start.js",
+}
+"""An example of each name in a path."""
+
+CURSOR = "eyJhZnRlciI6IjAiLCJzaG93biI6W119"
+
+NEW_REQUEST: Document = {
+    "flow_id": "flow_abc123",
+    "flow_name": "ContentApprovalFlow",
+    "method_name": "review_article",
+    "message": "Please review this article for publication.",
+    "output": "# Spring sale\n\nEverything must go.",
+    "emit_options": ["approved", "rejected", "request_changes"],
+    "state": {"article_id": 12345, "category": "technology", "sales_rep_email": "alice@example.com"},
+    "metadata": {"requested_by": "john@example.com"},
+    "history": [{"method": "generate_content", "at": "2026-01-14T11:58:00Z", "output": "First draft"}],
+    "resume_url": "https://flows.example.com/hitl/resume",
+    "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected"},
+}
+
+PENDING: Document = {
+    "id": _REQUEST_ID,
+    "status": "pending",
+    **{name: value for name, value in NEW_REQUEST.items() if name not in ("resume_url", "auto_response")},
+    "created_at": "2026-01-14T12:00:00Z",
+    "assigned_to_email": "alice@example.com",
+    "assigned_by": "assign_from_input",
+    "routing_rule": "Articles to their owner",
+    "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected", "due_at": "2026-01-14T13:00:00Z"},
+    "sla_due_at": "2026-01-14T12:45:00Z",
+    "warnings": [],
+    "test": False,
+    "response": None,
+    "resume": None,
+}
+_RESPONSE: Document = {
+    "outcome": "approved",
+    "feedback": "Approved.",
+    "comment": "Great article!",
+    "responded_via": "email",
+    "responder": "alice@example.com",
+    "responder_verified": True,
+    "source": None,
+    "responded_at": "2026-01-14T12:30:00Z",
+    "response_seconds": 1800,
+}
+RESPONDED: Document = {
+    **PENDING,
+    "status": "responded",
+    "response": _RESPONSE,
+    "resume": {"status": "delivered", "attempts": 1, "last_status": 200},
+}
+CANCELLED: Document = {**PENDING, "status": "cancelled"}
+REASSIGNED: Document = {**PENDING, "assigned_to_email": "bob@example.com", "assigned_by": "reassignment"}
+RESUMED: Document = {**RESPONDED, "resume": {"status": "resumed", "attempts": 1, "last_status": 200}}
+
+CALLBACK_URL = f"https://hitl.example.com/v1/callbacks/{PATH_NAMES['token']}"
+OPENED: Document = {"request": PENDING, "callback_url": CALLBACK_URL}
+REQUESTS: Document = {"requests": [PENDING], "next_cursor": None}
+DECISIONS: Document = {"decisions": [RESPONDED], "cursor": CURSOR}
+
+REASSIGNMENT: Document = {"assigned_to_email": "bob@example.com"}
+RESUME_REPORT: Document = {"status": "resumed", "detail": None}
+
+TIMELINE: Document = {
+    "events": [
+        {
+            "subject": f"request#{_REQUEST_ID}",
+            "seq": 2,
+            "event_id": "01b44f1c8a9d4e0f9a3b2c1d0e9f8a7b",
+            "kind": "notification_sent",
+            "at": "2026-01-14T12:00:01Z",
+            "actor": "flow-hitl",
+            "data": {"to": "alice@example.com", "message_id": "010f019bbc2d7c11-3b2a"},
+            "prev_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "hash": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+        }
+    ]
+}
+
+DIAGNOSIS: Document = {
+    "diagnosis": {
+        "request_id": _REQUEST_ID,
+        "questions": [
+            {
+                "question": "mail_not_sent",
+                "status": "problem",
+                "findings": [
+                    {
+                        "fact": "Email notifications are off in the settings of this deployment.",
+                        "status": "problem",
+                        "next_step": "Set email_notifications to true, then reassign the request.",
+                    }
+                ],
+            },
+            {"question": "reply_not_processed", "status": "waiting", "findings": []},
+            {"question": "flow_not_resumed", "status": "not_applicable", "findings": []},
+        ],
+    }
+}
+NEW_TEST_REQUEST: Document = {"to": "ana@example.com"}
+TEST_REQUEST: Document = {
+    **PENDING,
+    "flow_id": "test",
+    "flow_name": None,
+    "method_name": "test_request",
+    "message": "Please answer this test.",
+    "output": None,
+    "emit_options": ["It works", "Something is wrong"],
+    "state": {},
+    "metadata": {},
+    "history": [],
+    "assigned_to_email": "ana@example.com",
+    "assigned_by": "request",
+    "routing_rule": None,
+    "auto_response": None,
+    "test": True,
+}
+
+CALLBACK_ANSWER: Document = {
+    "feedback": "Approved. Great article!",
+    "source": "my_custom_app",
+    "outcome": "approved",
+    "responder": "alice@example.com",
+}
+ACCEPTED: Document = {
+    "status": "accepted",
+    "request": {
+        **RESPONDED,
+        "response": {
+            **_RESPONSE,
+            "feedback": "Approved. Great article!",
+            "comment": "",
+            "responded_via": "api",
+            "responder_verified": False,
+            "source": "my_custom_app",
+        },
+        "resume": {"status": "waiting", "attempts": 0, "last_status": None},
+    },
+}
+CONTENT: Document = {name: NEW_REQUEST[name] for name in ("message", "output", "state", "metadata")}
+
+SETTINGS: Document = {
+    "email_notifications": True,
+    "sla_target_minutes": 45,
+    "auto_response": {"enabled": True, "timeout_minutes": 60, "default_outcome": "rejected"},
+    "reply_token_days": 7,
+    "free_text": "accept",
+    "reminders": [{"minutes_before_timeout": 15}, {"share_of_sla": 0.5}],
+    "require_dmarc_pass": False,
+    "forbid_self_approval": False,
+    "allowed_assignee_domains": ["example.com"],
+    "groups": [{"name": "finance", "members": ["ana@example.com", "bo@example.com"]}],
+    "allow_delegation": True,
+}
+CHANGED_SETTINGS: Document = {**SETTINGS, "warnings": []}
+
+RULES: Document = {
+    "rules": [
+        {
+            "name": "Large sums to the board",
+            "match": {"method_name": "approve_*", "condition": {"state.amount": {"gt": 10000}}},
+            "assign_to_email": "group:finance",
+            "assign_from_input": None,
+            "sla_target_minutes": 240,
+        },
+        {
+            "name": "Articles to their owner",
+            "match": {"method_name": "review_*"},
+            "assign_to_email": None,
+            "assign_from_input": "sales_rep_email",
+        },
+    ]
+}
+CHANGED_RULES: Document = {**RULES, "warnings": []}
+DRY_RUN: Document = {"method_name": "review_article", "state": {"sales_rep_email": "alice@example.com"}}
+DRY_RUN_RESULT: Document = {
+    "assigned_to_email": "alice@example.com",
+    "assigned_by": "assign_from_input",
+    "routing_rule": "Articles to their owner",
+    "reasons": [
+        'rule "Articles to their owner" matches review_article by review_*',
+        "assign_from_input: sales_rep_email in the state",
+    ],
+    "considered": [
+        {
+            "name": "Large sums to the board",
+            "matched": False,
+            "reason": "review_article does not fit approve_*",
+        },
+        {
+            "name": "Articles to their owner",
+            "matched": True,
+            "reason": 'rule "Articles to their owner" matches review_article by review_*',
+        },
+    ],
+    "sla_target_minutes": 45,
+    "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected"},
+}
+
+NEW_MEMBER: Document = {"permissions": ["respond_to_human_feedback"], "aliases": ["ana@mail.example.com"]}
+MEMBER: Document = {"email": PATH_NAMES["email"], **NEW_MEMBER}
+MEMBERS: Document = {"members": [MEMBER]}
+
+NEW_KEY: Document = {"name": "production", "permissions": ["create_requests"], "expires_at": "2099-01-14T12:00:00Z"}
+KEY: Document = {
+    "id": _KEY_ID,
+    **NEW_KEY,
+    "created_at": "2026-01-14T12:00:00Z",
+    "last_used_at": "2026-01-15T08:00:00Z",
+}
+KEYS: Document = {"api_keys": [KEY]}
+ISSUED_KEY: Document = {"api_key": {**KEY, "last_used_at": None}, "key": f"hitl_456_{_KEY_ID}_…"}
+
+NEW_WEBHOOK: Document = {
+    "name": "Approvals app",
+    "url": "https://app.example.com/hooks/flow-hitl",
+    "events": ["new_request", "response_submitted"],
+    "active": True,
+}
+WEBHOOK: Document = {
+    "id": _WEBHOOK_ID,
+    **NEW_WEBHOOK,
+    "created_at": "2026-01-14T12:00:00Z",
+    "secret_signs_from": "2026-01-14T12:00:00Z",
+}
+WEBHOOKS: Document = {"webhooks": [WEBHOOK]}
+CREATED_WEBHOOK: Document = {"webhook": WEBHOOK, "secret": "whsec_…"}
+WEBHOOK_PATCH: Document = {"active": False}
+PATCHED_WEBHOOK: Document = {"webhook": {**WEBHOOK, **WEBHOOK_PATCH}}
+ROTATION: Document = {"signs_from": "2026-01-21T12:00:00Z"}
+ROTATED: Document = {"secret": "whsec_…", "signs_from": "2026-01-21T12:00:00Z"}
+
+DELIVERY: Document = {
+    "id": _DELIVERY_ID,
+    "webhook_id": _WEBHOOK_ID,
+    "event": "new_request",
+    "request_id": _REQUEST_ID,
+    "status": "delivered",
+    "http_status": 204,
+    "reason": "HTTP 204",
+    "duration_ms": 87,
+    "response": "",
+    "attempts": 1,
+    "at": "2026-01-14T12:00:00Z",
+    "finished_at": "2026-01-14T12:00:01Z",
+    "redelivery_of": None,
+}
+DELIVERIES: Document = {"deliveries": [DELIVERY], "next_cursor": None}
+_TO_COME: Document = {
+    **DELIVERY,
+    **dict.fromkeys(("http_status", "reason", "duration_ms", "response", "finished_at")),
+    "status": "pending",
+    "attempts": 0,
+}
+PING: Document = {"delivery": {**_TO_COME, "event": "test", "request_id": None}}
+REDELIVERY: Document = {"delivery": {**_TO_COME, "redelivery_of": "dlv_0069678a3b00112233445566778899aabb"}}
+
+WEBHOOK_PAYLOAD: Document = {
+    "event": "new_request",
+    "request": {
+        name: PENDING[name]
+        for name in (
+            "id",
+            "flow_id",
+            "method_name",
+            "message",
+            "emit_options",
+            "state",
+            "metadata",
+            "created_at",
+            "output",
+        )
+    },
+    "deployment": {"id": 456, "name": "Content Review Flow", "organization_id": 789},
+    "callback_url": CALLBACK_URL,
+    "assigned_to_email": "alice@example.com",
+}
+RESUME_PAYLOAD: Document = {"event": "response_submitted", "request": RESPONDED}

@@ -1,0 +1,430 @@
+"""What each route is for, what it takes and what it answers: one entry per route, by `METHOD /path`.
+
+What follows from the route is not said here: the names in its path, the errors of its body, and that an API key is
+needed. `errors` are those that come on top.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from flow_hitl.domain.access import Action
+from flow_hitl.domain.errors import (
+    AlreadyResponded,
+    Expired,
+    FlowHitlError,
+    Forbidden,
+    IdempotencyMismatch,
+    NotFound,
+    NotPending,
+    PreconditionFailed,
+    RateLimited,
+    TooLarge,
+    Unauthorized,
+    ValidationFailed,
+)
+from flow_hitl.domain.request import Status
+from flow_hitl.services.access_documents import MemberDocument, NewApiKey
+from flow_hitl.services.answer_by_callback import CallbackAnswer
+from flow_hitl.services.configuration import RulesDocument, SettingsDocument
+from flow_hitl.services.documents import LONGEST_NAME
+from flow_hitl.services.dry_run import DryRun
+from flow_hitl.services.open_request import NewRequest
+from flow_hitl.services.reassign_request import Reassignment
+from flow_hitl.services.send_test_request import NewTestRequest
+from flow_hitl.services.webhooks import NewWebhook, Rotation, WebhookPatch
+from functions.intake import ResumeReport
+from infra.openapi import answers, examples
+
+REQUESTS, CHECKS, ANSWERS, SETTINGS, RULES = "Requests", "Checks", "Answers", "Settings", "Routing rules"
+MEMBERS, KEYS, WEBHOOKS, PAGES, DESCRIPTION = "Members", "API keys", "Webhooks", "Review page", "Description"
+
+TAGS = {
+    REQUESTS: "The flows' side: ask a person, wait for the answer, list, cancel, pass to somebody else.",
+    CHECKS: "Does it work, and if not, why?",
+    ANSWERS: "Other applications answer here, with the signed URLs that they were sent; they need no API key.",
+    SETTINGS: "How the requests of a deployment are sent and answered.",
+    RULES: "Who is asked, by the method's name and the flow's state.",
+    MEMBERS: "The people of a deployment.",
+    KEYS: "What programs prove themselves with.",
+    WEBHOOKS: "Other applications that are told of requests, and what was delivered to them.",
+    PAGES: "The page behind the link in a mail. It is for browsers: its forms change with it.",
+    DESCRIPTION: "This description.",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter in the query or in a header; `schema` is JSON Schema."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    example: Any = None
+    within: str = "query"
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Body:
+    """The JSON document that a route parses, and an example of it."""
+
+    document: type[BaseModel]
+    example: Mapping[str, Any]
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a route answers when all goes well: a JSON document, or something of the media types that are named."""
+
+    description: str
+    document: type[BaseModel] | None = None
+    example: Mapping[str, Any] | None = None
+    headers: tuple[str, ...] = ()
+    media_types: tuple[str, ...] = ("application/json",)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route; `needs` is what the API key must allow, None where the route takes none."""
+
+    tag: str
+    summary: str
+    answers: Mapping[int, Answer]
+    needs: Action | None = None
+    description: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    errors: tuple[type[FlowHitlError], ...] = ()
+    errors_are_pages: bool = False
+
+
+def _name(name: str, description: str, example: str) -> Parameter:
+    return Parameter(name, description, {"type": "string", "maxLength": LONGEST_NAME}, example)
+
+
+def _whole(name: str, description: str, default: int, lowest: int, highest: int) -> Parameter:
+    bounds = {"type": "integer", "minimum": lowest, "maximum": highest, "default": default}
+    return Parameter(name, description, bounds, example=default)
+
+
+def _moment(name: str, description: str, example: str) -> Parameter:
+    # Empty is as good as absent.
+    return Parameter(name, description, {"type": "string", "anyOf": [{"format": "date-time"}, {"const": ""}]}, example)
+
+
+def _ok(description: str, document: type[BaseModel], example: Mapping[str, Any]) -> dict[int, Answer]:
+    return {200: Answer(description, document, example)}
+
+
+def _page(description: str) -> Answer:
+    return Answer(description, media_types=("text/html",))
+
+
+GONE = {204: Answer("It is gone.", media_types=())}
+WAIT = _whole("wait", "Seconds to wait for an answer before answering with what there is.", 0, 0, 20)
+LIMIT = _whole("limit", "How many to return at most. A page of large ones may be shorter.", 20, 1, 100)
+CURSOR = Parameter("cursor", "Where to go on: the cursor of the page before.", example=examples.CURSOR)
+IF_MATCH = Parameter(
+    "If-Match",
+    "The `ETag` of what you have read, so that nobody's change is lost; `*` replaces whatever is there.",
+    example="*",
+    within="header",
+    required=True,
+)
+ETAG = ("ETag",)
+DEPLOYMENT = "/v1/deployments/{deployment_id}"
+WEBHOOK = f"{DEPLOYMENT}/webhooks/{{webhook_id}}"
+
+_EACH_PAGE = (Unauthorized, Forbidden, NotFound, Expired)
+
+OPERATIONS: dict[str, Operation] = {
+    "POST /v1/requests": Operation(
+        REQUESTS,
+        "Ask a person",
+        {
+            201: Answer(
+                "The request is open and will be sent to its responder.", answers.OpenedRequest, examples.OPENED
+            ),
+            200: Answer(
+                "The same call was made before: the request as it is now.", answers.OpenedRequest, examples.OPENED
+            ),
+        },
+        Action.CREATE,
+        "A flow has reached a review point. The responder is `assigned_to_email`, else whom the routing rules choose, "
+        "else the deployment creator. Send your own `id`, or an `Idempotency-Key`, and you may repeat the call: the "
+        "same body is then answered with the same request.",
+        parameters=(
+            Parameter(
+                "Idempotency-Key",
+                "Makes it safe to repeat the call, for 7 days. Ignored where the body has an `id`.",
+                {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+                "order-2026-01-14-0001",
+                within="header",
+            ),
+        ),
+        body=Body(NewRequest, examples.NEW_REQUEST),
+        errors=(IdempotencyMismatch, RateLimited),
+    ),
+    "GET /v1/requests/{request_id}": Operation(
+        REQUESTS,
+        "Read a request, or wait for its answer",
+        _ok(
+            "The request, also when it is still pending after the wait.",
+            answers.RequestAnswer,
+            {"request": examples.RESPONDED},
+        ),
+        Action.VIEW,
+        parameters=(WAIT,),
+    ),
+    "GET /v1/requests": Operation(
+        REQUESTS,
+        "List requests, newest first",
+        _ok("The requests that fit all filters.", answers.RequestPage, examples.REQUESTS),
+        Action.VIEW,
+        parameters=(
+            Parameter("status", "Only those with this status.", {"type": "string", "enum": list(Status)}, "pending"),
+            _name(
+                "assigned_to",
+                "Only those assigned to this mail address, an alias of the same member, or a group that was asked with "
+                "this person in it; or to this `group:<name>`.",
+                "alice@example.com",
+            ),
+            _name("flow_name", "Only those of this flow.", "ContentApprovalFlow"),
+            _name("method_name", "Only those of this method.", "review_article"),
+            _name("outcome", "Only those answered with this outcome.", "approved"),
+            _moment("from", "Only those opened at this time or later.", "2026-01-01T00:00:00Z"),
+            _moment("to", "Only those opened at this time or earlier.", "2026-12-31T23:59:59Z"),
+            LIMIT,
+            CURSOR,
+        ),
+    ),
+    "GET /v1/decisions": Operation(
+        REQUESTS,
+        "Follow the decisions, oldest first",
+        _ok("Decided requests after the cursor, each at least once.", answers.DecisionPage, examples.DECISIONS),
+        Action.VIEW,
+        "For one worker that serves many paused flows. Keep the cursor of each answer and send it with the next call; "
+        "without one you get every decision from the first on.",
+        parameters=(LIMIT, CURSOR, WAIT),
+    ),
+    "DELETE /v1/requests/{request_id}": Operation(
+        REQUESTS,
+        "Cancel a request",
+        _ok("The request is cancelled, now or since before.", answers.RequestAnswer, {"request": examples.CANCELLED}),
+        Action.CANCEL,
+        errors=(AlreadyResponded,),
+    ),
+    "POST /v1/requests/{request_id}/reassign": Operation(
+        REQUESTS,
+        "Give a request to somebody else",
+        _ok("The request with its new responder.", answers.RequestAnswer, {"request": examples.REASSIGNED}),
+        Action.REASSIGN,
+        "The new responder is mailed; whoever had it before can no longer answer it.",
+        body=Body(Reassignment, examples.REASSIGNMENT),
+        errors=(AlreadyResponded, NotPending, RateLimited),
+    ),
+    "POST /v1/requests/{request_id}/resume-status": Operation(
+        REQUESTS,
+        "Report how the flow went on",
+        _ok("The request with the reported status.", answers.RequestAnswer, {"request": examples.RESUMED}),
+        Action.REPORT_RESUME,
+        body=Body(ResumeReport, examples.RESUME_REPORT),
+        errors=(NotPending,),
+    ),
+    "GET /v1/requests/{request_id}/timeline": Operation(
+        REQUESTS,
+        "Read everything that happened to a request",
+        _ok("The request's audit chain.", answers.Timeline, examples.TIMELINE),
+        Action.VIEW,
+    ),
+    "GET /v1/requests/{request_id}/diagnosis": Operation(
+        CHECKS,
+        "Find out why nothing happens",
+        _ok("Three questions, each with facts and the next step.", answers.Diagnosis, examples.DIAGNOSIS),
+        Action.VIEW,
+    ),
+    f"POST {DEPLOYMENT}/test-request": Operation(
+        CHECKS,
+        "Send a test request",
+        {201: Answer("The test request.", answers.RequestAnswer, {"request": examples.TEST_REQUEST})},
+        Action.CONFIGURE,
+        "A real request to a chosen address, by the way of every other. Its answer proves that mails go out and "
+        "answers come back.",
+        body=Body(NewTestRequest, examples.NEW_TEST_REQUEST),
+        errors=(RateLimited,),
+    ),
+    "POST /v1/callbacks/{token}": Operation(
+        ANSWERS,
+        "Answer a request",
+        _ok("The answer is recorded, or the same one was before.", answers.AcceptedAnswer, examples.ACCEPTED),
+        description="This is the `callback_url` of a request or of a webhook's payload. Without an `outcome`, the "
+        "first line of `feedback` is the outcome if it equals an emit option, whatever its case and punctuation. The "
+        "first answer counts.",
+        body=Body(CallbackAnswer, examples.CALLBACK_ANSWER),
+        errors=(Unauthorized, Forbidden, NotFound, AlreadyResponded, NotPending),
+    ),
+    "GET /v1/contents/{token}": Operation(
+        ANSWERS,
+        "Read what was too large for a webhook",
+        _ok("The request's content.", answers.RequestContent, examples.CONTENT),
+        description="This is the `content_url` of a webhook's payload.",
+        errors=(Unauthorized, NotFound, Expired),
+    ),
+    f"GET {DEPLOYMENT}/settings": Operation(
+        SETTINGS,
+        "Read the settings",
+        {200: Answer("The settings.", answers.Settings, examples.SETTINGS, ETAG)},
+        Action.CONFIGURE,
+    ),
+    f"PUT {DEPLOYMENT}/settings": Operation(
+        SETTINGS,
+        "Replace the settings",
+        {
+            200: Answer(
+                "The settings as they are from now on.", answers.ChangedSettings, examples.CHANGED_SETTINGS, ETAG
+            )
+        },
+        Action.CONFIGURE,
+        "A field that you leave out has its default.",
+        parameters=(IF_MATCH,),
+        body=Body(SettingsDocument, examples.SETTINGS),
+        errors=(PreconditionFailed,),
+    ),
+    f"GET {DEPLOYMENT}/routing-rules": Operation(
+        RULES,
+        "Read the routing rules",
+        {200: Answer("The rules, in their order.", answers.RoutingRules, examples.RULES, ETAG)},
+        Action.CONFIGURE,
+    ),
+    f"PUT {DEPLOYMENT}/routing-rules": Operation(
+        RULES,
+        "Replace the routing rules",
+        {200: Answer("The rules as they are from now on.", answers.ChangedRoutingRules, examples.CHANGED_RULES, ETAG)},
+        Action.CONFIGURE,
+        parameters=(IF_MATCH,),
+        body=Body(RulesDocument, examples.RULES),
+        errors=(PreconditionFailed,),
+    ),
+    f"POST {DEPLOYMENT}/routing-rules/dry-run": Operation(
+        RULES,
+        "Try the routing rules",
+        _ok("Who would be asked, and why.", answers.DryRunResult, examples.DRY_RUN_RESULT),
+        Action.CONFIGURE,
+        "Nothing is written and nobody is mailed.",
+        body=Body(DryRun, examples.DRY_RUN),
+    ),
+    f"GET {DEPLOYMENT}/members": Operation(
+        MEMBERS, "List the members", _ok("The members.", answers.Members, examples.MEMBERS), Action.CONFIGURE
+    ),
+    f"GET {DEPLOYMENT}/members/{{email}}": Operation(
+        MEMBERS, "Read a member", _ok("The member.", answers.Member, examples.MEMBER), Action.CONFIGURE
+    ),
+    f"PUT {DEPLOYMENT}/members/{{email}}": Operation(
+        MEMBERS,
+        "Add or replace a member",
+        _ok("The member as they are from now on.", answers.Member, examples.MEMBER),
+        Action.CONFIGURE,
+        body=Body(MemberDocument, examples.NEW_MEMBER),
+    ),
+    f"DELETE {DEPLOYMENT}/members/{{email}}": Operation(MEMBERS, "Remove a member", GONE, Action.CONFIGURE),
+    f"GET {DEPLOYMENT}/api-keys": Operation(
+        KEYS, "List the API keys", _ok("The keys.", answers.ApiKeys, examples.KEYS), Action.CONFIGURE
+    ),
+    f"POST {DEPLOYMENT}/api-keys": Operation(
+        KEYS,
+        "Issue an API key",
+        {201: Answer("The key, whose secret is shown this once.", answers.IssuedApiKey, examples.ISSUED_KEY)},
+        Action.CONFIGURE,
+        body=Body(NewApiKey, examples.NEW_KEY),
+    ),
+    f"GET {DEPLOYMENT}/api-keys/{{key_id}}": Operation(
+        KEYS, "Read an API key", _ok("The key.", answers.ApiKeyAnswer, {"api_key": examples.KEY}), Action.CONFIGURE
+    ),
+    f"DELETE {DEPLOYMENT}/api-keys/{{key_id}}": Operation(
+        KEYS, "Revoke an API key", GONE, Action.CONFIGURE, "It is refused from the next call on."
+    ),
+    f"GET {DEPLOYMENT}/webhooks": Operation(
+        WEBHOOKS, "List the webhooks", _ok("The webhooks.", answers.Webhooks, examples.WEBHOOKS), Action.CONFIGURE
+    ),
+    f"POST {DEPLOYMENT}/webhooks": Operation(
+        WEBHOOKS,
+        "Add a webhook",
+        {
+            201: Answer(
+                "The webhook, whose secret is shown this once.", answers.CreatedWebhook, examples.CREATED_WEBHOOK
+            )
+        },
+        Action.CONFIGURE,
+        body=Body(NewWebhook, examples.NEW_WEBHOOK),
+    ),
+    f"PATCH {WEBHOOK}": Operation(
+        WEBHOOKS,
+        "Change a webhook",
+        _ok("The webhook as it is from now on.", answers.WebhookAnswer, examples.PATCHED_WEBHOOK),
+        Action.CONFIGURE,
+        "What the body leaves out stays as it is.",
+        body=Body(WebhookPatch, examples.WEBHOOK_PATCH),
+    ),
+    f"DELETE {WEBHOOK}": Operation(
+        WEBHOOKS, "Delete a webhook", GONE, Action.CONFIGURE, "The callback URLs that it was sent die with it."
+    ),
+    f"POST {WEBHOOK}/rotate-secret": Operation(
+        WEBHOOKS,
+        "Give a webhook a new secret",
+        _ok("The secret, which is shown this once.", answers.RotatedSecret, examples.ROTATED),
+        Action.CONFIGURE,
+        body=Body(Rotation, examples.ROTATION, required=False),
+    ),
+    f"POST {WEBHOOK}/test": Operation(
+        WEBHOOKS,
+        "Send a test ping",
+        {
+            202: Answer(
+                "The delivery to come; the log of deliveries shows its end.", answers.DeliveryAnswer, examples.PING
+            )
+        },
+        Action.CONFIGURE,
+    ),
+    f"GET {WEBHOOK}/deliveries": Operation(
+        WEBHOOKS,
+        "List deliveries, newest first",
+        _ok("The deliveries.", answers.DeliveryPage, examples.DELIVERIES),
+        Action.CONFIGURE,
+        parameters=(LIMIT, CURSOR),
+    ),
+    f"POST {WEBHOOK}/deliveries/{{delivery_id}}/redeliver": Operation(
+        WEBHOOKS,
+        "Deliver again",
+        {
+            202: Answer(
+                "The delivery to come, with the `X-Webhook-Id` of the old.", answers.DeliveryAnswer, examples.REDELIVERY
+            )
+        },
+        Action.CONFIGURE,
+    ),
+    "GET /review/{token}": Operation(
+        PAGES, "Look at a request", {200: _page("The page.")}, errors=_EACH_PAGE, errors_are_pages=True
+    ),
+    "HEAD /review/{token}": Operation(
+        PAGES, "Look whether the page is there", {200: _page("It is.")}, errors=_EACH_PAGE, errors_are_pages=True
+    ),
+    "POST /review/{token}": Operation(
+        PAGES,
+        "Send the page's form",
+        {200: _page("The page that thanks, or says how the request stands.")},
+        errors=(*_EACH_PAGE, TooLarge, ValidationFailed),
+        errors_are_pages=True,
+    ),
+    "GET /v1/openapi.json": Operation(DESCRIPTION, "Read the API's description", {200: Answer("OpenAPI 3.1.")}),
+    "GET /docs": Operation(DESCRIPTION, "Look at the API's description, and try it", {200: _page("The page.")}),
+    "GET /docs/{name}": Operation(
+        DESCRIPTION,
+        "Read a part of that page",
+        {200: Answer("A script or style sheet.", media_types=("text/javascript", "text/css"))},
+        errors=(NotFound,),
+    ),
+}

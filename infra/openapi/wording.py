@@ -1,0 +1,61 @@
+"""What the fields of request bodies mean, where no answer has a field of that name to say it."""
+
+from pydantic import BaseModel
+
+from infra.openapi import answers
+
+DESCRIBED_BY: dict[str, type[BaseModel]] = {
+    "NewRequest": answers.Request,
+    "HistoryEntry": answers.HistoryRound,
+    "AutoResponseWish": answers.DueAutoResponse,
+    "Reassignment": answers.Request,
+    "DryRun": answers.Request,
+    "SettingsDocument": answers.ChangedSettings,
+    "AutoResponse": answers.AutoResponseSetting,
+    "Reminder": answers.ReminderSetting,
+    "Group": answers.GroupSetting,
+    "RulesDocument": answers.ChangedRoutingRules,
+    "Rule": answers.RoutingRule,
+    "Match": answers.RuleMatch,
+    "MemberDocument": answers.Member,
+    "NewApiKey": answers.ApiKey,
+    "NewWebhook": answers.Webhook,
+    "WebhookPatch": answers.Webhook,
+}
+"""Which answer describes the fields of a body; both by their name in the description."""
+
+FIELDS: dict[str, dict[str, str]] = {
+    "NewRequest": {
+        "id": "A UUID of your own. The call may then be repeated: the same body gets the same request.",
+        "resume_url": "Where the answer is to be POSTed to. HTTPS at port 443, unless the operator allows more.",
+        "auto_response": "What the clock answers; null for never. Left out, the rule's or the deployment's holds.",
+        "sla_target_minutes": "Minutes for an answer that is on time. Left out, the rule's or the deployment's holds.",
+        "free_text": "What happens to an answer that is no emit option. Left out, the deployment's setting holds.",
+        "assigned_to_email": "Who is asked, a mail address or `group:<name>`. Left out, the routing rules choose.",
+    },
+    "ResumeReport": {
+        "status": "How the flow went on.",
+        "detail": "More about it, for the timeline.",
+    },
+    "NewTestRequest": {"to": "Who gets the test: a mail address, or `group:<name>`."},
+    "CallbackAnswer": {
+        "feedback": "What the person said. The first line is the feedback, the rest the comment.",
+        "source": "Your application's own label.",
+        "outcome": "One of the emit options. Left out, the first line of `feedback` is compared with them.",
+        "responder": "Who answered. It is stored as claimed, never as verified.",
+    },
+    "SettingsDocument": {"warnings": "What an answer said beside the settings; it is ignored."},
+    "RulesDocument": {"warnings": "What an answer said beside the rules; it is ignored."},
+    "Tests": {
+        "eq": "The value is this one.",
+        "ne": "The value is there and another one.",
+        "gt": "The value is greater than this one, and of its type.",
+        "gte": "The value is greater than this one or equal, and of its type.",
+        "lt": "The value is less than this one, and of its type.",
+        "lte": "The value is less than this one or equal, and of its type.",
+        "in": "The value is one of these.",
+        "exists": "There is a value, or there is none.",
+    },
+    "Rotation": {"signs_from": "From when on the new secret signs, at most 30 days ahead. Left out, at once."},
+    "MemberDocument": {"email": "The address in the path, if it is here at all."},
+}

@@ -1,0 +1,29 @@
+"""How long a worker lives at most, and what follows: how long it holds an effect, and hides the message of it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class WorkerTime:
+    """The seconds after which Lambda ends a worker.
+
+    Its lease is longer than that and ends before the message comes again, so only a dead worker's effect is taken over.
+    """
+
+    seconds: int
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=2 * self.seconds)
+
+    @property
+    def hidden_seconds(self) -> int:
+        """Return how long a message stays hidden: six times the worker's life, as AWS advises."""
+        return 6 * self.seconds
+
+
+WORKER = WorkerTime(30)
+MAIL_READER = WorkerTime(60)
+# A receiver has 30 of them.
+WEBHOOK_SENDER = WorkerTime(60)

@@ -1,0 +1,141 @@
+"""Who asks for somebody's requests gets what that person may answer, by whichever address or group it came to them."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.access import ProvenAddress
+from flow_hitl.domain.deployment import Permission
+from flow_hitl.domain.errors import Forbidden, NotFound
+from flow_hitl.domain.rows import Order, Row
+from flow_hitl.ports import RequestFilter
+from infra.local.hitl_fixture import Hitl
+from tests.functions.asserts import EMIT, api_key, callback, key_of_another_deployment
+
+ANN, ANN_AT_HOME, BOB, CLEO = "ann@example.com", "ann@home.example", "bob@example.com", "cleo@example.com"
+FINANCE = {"name": "finance", "address": "finance@example.com", "members": [ANN, BOB]}
+LEGAL = {"address": "legal@example.com", "members": [BOB, CLEO]}
+PENDING = RequestFilter(statuses=("pending",))
+
+
+@pytest.fixture
+def asked(hitl: Hitl) -> list[str]:
+    """Six requests, oldest first: to Ann, to her alias, to two groups (one by both of its names), and to Bob."""
+    hitl.configure(settings={"groups": [FINANCE, LEGAL], "email_notifications": False})
+    hitl.api("PUT", f"/v1/deployments/{hitl.deployment_id}/members/{ANN}", {"aliases": [ANN_AT_HOME]})
+    assignees = [ANN, ANN_AT_HOME, "group:finance", "legal@example.com", "Finance@Example.com", BOB]
+    made = []
+    for assignee in assignees:
+        hitl.configure(rules=[{"name": "all", "match": {"method_name": "*"}, "assign_to_email": assignee}])
+        made.append(hitl.ask("Pay?", emit=EMIT, method_name="approve_payment", sla_target_minutes=60).id)
+        hitl.advance(seconds=1)
+    return made
+
+
+def listed(hitl: Hitl, asked: Sequence[str], assignee: str, limit: int = 20, **query: Any) -> list[int]:
+    """Return the numbers of an assignee's requests, page by page."""
+    found: list[int] = []
+    cursor: dict[str, str] = {}
+    for _ in range(20):
+        filters = urlencode({"assigned_to": assignee, "limit": limit, **query, **cursor})
+        page = hitl.api("GET", f"/v1/requests?{filters}").json
+        assert len(page["requests"]) <= limit
+        found += [asked.index(request["id"]) for request in page["requests"]]
+        if page["next_cursor"] is None:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
+    raise AssertionError("the pages never end")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 20])
+def test_what_somebody_may_answer_is_found_by_their_address(hitl: Hitl, asked: list[str], limit: int) -> None:
+    assert listed(hitl, asked, ANN, limit) == [4, 2, 1, 0]
+    assert listed(hitl, asked, ANN_AT_HOME, limit) == [4, 2, 1, 0]
+    assert listed(hitl, asked, "ANN@EXAMPLE.COM", limit) == [4, 2, 1, 0]
+    assert listed(hitl, asked, BOB, limit) == [5, 4, 3, 2]
+    assert listed(hitl, asked, CLEO, limit) == [3]
+    assert listed(hitl, asked, "nobody@example.com", limit) == []
+
+
+def test_a_group_is_found_by_either_of_its_names(hitl: Hitl, asked: list[str]) -> None:
+    for name in ("group:finance", "finance@example.com", "FINANCE@example.com"):
+        assert listed(hitl, asked, name) == [4, 2]
+    assert listed(hitl, asked, "legal@example.com") == [3]
+    assert listed(hitl, asked, "group:legal") == []
+
+
+def test_what_is_decided_is_found_as_decided(hitl: Hitl, asked: list[str]) -> None:
+    created = hitl.ask("Pay?", emit=EMIT, id=str(asked[0])[:-1] + "f", assigned_to_email=CLEO)
+    callback(hitl, created, "approved")
+    for number in (2, 0):
+        hitl.api("DELETE", f"/v1/requests/{asked[number]}")
+    everything = [*asked, created.id]
+    assert listed(hitl, everything, ANN, 1, status="pending") == [4, 1]
+    assert listed(hitl, everything, ANN, status="cancelled") == [2, 0]
+    assert listed(hitl, everything, BOB, status="cancelled") == [2]
+    assert listed(hitl, everything, CLEO, status="responded", outcome="approved") == [6]
+    assert listed(hitl, everything, ANN, 1) == [4, 2, 1, 0]
+
+
+def test_who_was_in_the_group_when_it_was_asked_counts(hitl: Hitl, asked: list[str]) -> None:
+    hitl.configure(settings={"groups": [{**FINANCE, "members": [BOB, CLEO]}]})
+    assert listed(hitl, asked, ANN) == [4, 2, 1, 0]
+    assert listed(hitl, asked, CLEO) == [3]
+
+
+# --- rows, for pages
+
+
+def desk(hitl: Hitl, asked: Sequence[str], person: ProvenAddress, assignee: str, **options: Any) -> list[int]:
+    deployment = current().manage_deployments.show(hitl.deployment_id)
+    page = current().list_requests.page(person, deployment, RequestFilter(assigned_to=(assignee,)), **options)
+    return [asked.index(row.request_id) for row in page.rows]
+
+
+def test_a_person_sees_their_own_desk_and_nobody_elses(hitl: Hitl, asked: list[str]) -> None:
+    deployment = current().manage_deployments.show(hitl.deployment_id)
+    ann, at_home = ProvenAddress(ANN), ProvenAddress(ANN_AT_HOME, deployment.known_as(ANN_AT_HOME))
+    assert desk(hitl, asked, ann, ANN) == [4, 2, 0]
+    # From an alias they may answer what is asked of their address; the other way round was never promised.
+    assert desk(hitl, asked, at_home, ANN_AT_HOME) == desk(hitl, asked, at_home, ANN) == [4, 2, 1, 0]
+    assert desk(hitl, asked, ann, ANN, order=Order.DUE, text="PAYMENT finance") == [2, 4]
+    for other in (BOB, ANN_AT_HOME, "group:finance", "finance@example.com"):
+        with pytest.raises(Forbidden):
+            desk(hitl, asked, ann, other)
+    for everything in (lambda: current().list_requests.page(ann, deployment, PENDING),
+                       lambda: current().list_requests.counts(ann, deployment)):  # fmt: skip
+        with pytest.raises(Forbidden):
+            everything()
+
+
+def test_how_many_wait_and_how_many_are_late(hitl: Hitl, asked: list[str]) -> None:
+    lists, deployment = current().list_requests, current().manage_deployments.show(hitl.deployment_id)
+    hitl.api("DELETE", f"/v1/requests/{asked[0]}")
+
+    def counts(person: ProvenAddress) -> list[int]:
+        found = lists.counts(person, deployment, (person.email,))
+        return [one.number for one in (found.pending, found.responded, found.cancelled, found.overdue)]
+
+    assert counts(ProvenAddress(ANN)) == [2, 0, 1, 0]
+    hitl.advance(minutes=60, seconds=-2)
+    assert counts(ProvenAddress(ANN)) == [2, 0, 1, 1]
+    hitl.advance(minutes=1)
+    assert counts(ProvenAddress(BOB)) == [4, 0, 0, 4]
+
+
+def test_a_programs_rows_are_its_deployments(hitl: Hitl, asked: list[str]) -> None:
+    lists, deployment = current().list_requests, current().manage_deployments.show(hitl.deployment_id)
+
+    def rows(key: str) -> Sequence[Row]:
+        holder = current().authenticate(f"Bearer {key}")
+        return lists.page(holder, deployment, PENDING).rows
+
+    assert [row.request_id for row in rows(api_key(hitl, Permission.MANAGE))] == asked[::-1]
+    assert {row.summary for row in rows(hitl.api_key)} == {"Pay?"}
+    with pytest.raises(Forbidden):
+        rows(api_key(hitl, Permission.RESPOND))
+    with pytest.raises(NotFound):
+        rows(key_of_another_deployment())
