@@ -41,11 +41,10 @@ class Access(Construct):
 
     def intake(self) -> list[Right]:
         """Open, read, list and cancel requests; store large content."""
-        requests = self.data.requests
         return [
             *self._decide("dynamodb:BatchGetItem"),
             _allow(("dynamodb:Query",), [self.data.deployments.table.table_arn]),
-            _allow(("dynamodb:Query",), requests.index_arns),
+            self._read_lists("by_created", "by_status", "by_assignee", "by_decision"),
             _objects("s3:PutObject", self.data.content, CONTENT_PREFIX),
             self._read_secret(),
         ]
@@ -62,7 +61,7 @@ class Access(Construct):
                 ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchGetItem"),
                 [requests.table.table_arn],
             ),
-            _allow(("dynamodb:Query",), [requests.index_arn("by_created")]),
+            self._read_lists("by_created"),
             _allow(("kms:Encrypt",), [data.webhook_key.key_arn]),
             _send(self.queues.webhook.queue),
             _look_into(*self.queues.diagnosed),
@@ -198,6 +197,9 @@ class Access(Construct):
     @property
     def _sender_identity(self) -> str:
         return Stack.of(self).format_arn(service="ses", resource="identity", resource_name=self.options.sender_domain)
+
+    def _read_lists(self, *indexes: str) -> Right:
+        return _allow(("dynamodb:Query",), [self.data.requests.index_arn(name) for name in indexes])
 
     def _read_configuration(self) -> Right:
         return _allow(("dynamodb:GetItem",), [self.data.deployments.table.table_arn])

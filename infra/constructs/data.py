@@ -58,11 +58,6 @@ class DataTable(Construct):
                 non_key_attributes=list(index.carries) or None,
             )
 
-    @property
-    def index_arns(self) -> list[str]:
-        """The ARN of each index, so that no role needs a wildcard."""
-        return [self.index_arn(index.name) for index in self.declaration.indexes]
-
     def index_arn(self, name: str) -> str:
         """Return the ARN of one index."""
         return f"{self.table.table_arn}/index/{name}"

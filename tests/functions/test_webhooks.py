@@ -181,10 +181,10 @@ def test_a_receiver_that_takes_too_long_is_logged_as_failed(
     assert isinstance(sender.poster, SafeHttpPoster)
     assert sender.poster._total_seconds == 30
     monkeypatch.setattr(sender.poster, "_total_seconds", 0.3)
-    app.pause = 1.0
+    app.pause = 3.0
     began = time.monotonic()
     hitl.ask()
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 2.5
     (delivery,) = made.deliveries
     assert (delivery["status"], delivery["http_status"]) == ("failed", None)
     assert "no answer within" in delivery["reason"]

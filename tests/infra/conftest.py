@@ -45,6 +45,7 @@ class Assembly:
     mail_edge: Stack
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give all tests of the synth to one worker, so that there is one synth."""
     for item in items:

@@ -40,6 +40,7 @@ EXPECTED: dict[str, Rights] = {
         ("dynamodb:BatchGetItem", "requests"),
         ("dynamodb:Query", "requests/index/by_created"),
         ("dynamodb:Query", "requests/index/by_status"),
+        ("dynamodb:Query", "requests/index/by_assignee"),
         ("dynamodb:Query", "requests/index/by_decision"),
         ("s3:PutObject", "content/content/*"),
     },
