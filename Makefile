@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local test setup setup-dev lint types format unit e2e openapi schemathesis lock clean
+.PHONY: help demo local test test-crewai setup setup-dev lint types format unit e2e openapi schemathesis docs lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -8,14 +8,25 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 RUN := .venv/bin/python
 UV_LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate --quiet
-LOCKS := bootstrap local dev emulator crewai fuzz
+LOCKS := bootstrap local dev emulator crewai crewai-1.8.1 crewai-1.10.1 crewai-1.14.7 fuzz
+
+# `make test-crewai CREWAI=1.8.1` for a version other than the newest.
+CREWAI :=
+RUN_CREWAI := .venv-crewai$(if $(CREWAI),-$(CREWAI))/bin/python
+# crewai looks for its own servers otherwise.
+export CREWAI_DISABLE_TELEMETRY := true
+export CREWAI_TRACING_ENABLED := false
+export CREWAI_DISABLE_VERSION_CHECK := true
+export OTEL_SDK_DISABLED := true
 
 help:
 	@echo 'make demo    the whole way once, unattended: a flow asks, a person answers by mail, the flow goes on'
 	@echo 'make local   the local stack in the foreground, until Ctrl-C'
 	@echo 'make test    lint, types and all tests'
+	@echo 'make test-crewai   the client and the examples on real CrewAI; CREWAI=1.8.1 for another version'
 	@echo 'make setup   install what demo and local need (they do it by themselves)'
 	@echo 'make openapi write docs/openapi.json anew, after a change of the API'
+	@echo 'make docs    write the client reference anew, after a change of its docstrings'
 	@echo 'make lint types format unit e2e schemathesis lock clean'
 
 demo: setup
@@ -53,8 +64,14 @@ format: setup-dev
 types: setup-dev
 	$(RUN) -m mypy
 
+# An environment of its own, with conftest files of its own: crewai and what the rest needs do not go together.
+test-crewai: setup-dev
+	@$(PYTHON) -m infra.local.environment crewai $(CREWAI)
+	PYTHONPATH=.:client $(RUN_CREWAI) -m pytest --confcutdir=tests/crewai tests/crewai
+	$(if $(CREWAI),,$(RUN) -m pytest tests/e2e/test_crewai_flows.py)
+
 unit: setup-dev
-	$(RUN) -m pytest -n auto --dist loadgroup -m 'not e2e'
+	$(RUN) -m pytest -n auto --dist loadgroup -m 'not e2e and not crewai'
 
 e2e: setup-dev
 	$(RUN) -m pytest -m e2e
@@ -66,8 +83,11 @@ openapi: setup-dev
 schemathesis: setup-dev
 	FLOW_HITL_SCHEMATHESIS_SECONDS=600 $(RUN) -m pytest -m e2e tests/e2e/test_schemathesis.py
 
+docs: setup-dev
+	$(RUN) client/make_reference.py
+
 lock: setup-dev
 	cd requirements && for lock in $(LOCKS); do ../$(UV_LOCK) $$lock.in -o $$lock.txt || exit 1; done
 
 clean:
-	rm -rf .venv .venv-emulator .build .local cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-emulator .venv-crewai* .build .local cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,9 +1,11 @@
 """The flows' side of Flow HITL: ask a person, wait, go on with the answer.
 
-`Client` speaks the HTTP contract, `flow_hitl_client.signature` checks what is pushed to you, and
-`flow_hitl_client.crewai` (extra `[crewai]`) joins it to CrewAI's `@human_feedback`.
+`Client` and `AsyncClient` speak the HTTP contract, `flow_hitl_client.webhooks` reads and answers what is pushed to you,
+`flow_hitl_client.signature` checks it, and `flow_hitl_client.crewai` (extra `[crewai]`) joins all to CrewAI's
+`@human_feedback`.
 """
 
+from flow_hitl_client.aio import AsyncClient
 from flow_hitl_client.client import Client
 from flow_hitl_client.errors import (
     AlreadyResponded,
@@ -31,13 +33,18 @@ from flow_hitl_client.types import (
     HistoryEntry,
     Problem,
     Request,
+    RequestPage,
     Response,
     Resume,
+    ResumeEvent,
     ResumeStatus,
+    WebhookEvent,
+    WebhookRequest,
 )
 
 __all__ = [
     "AlreadyResponded",
+    "AsyncClient",
     "AutoResponse",
     "AutoResponseOverride",
     "Client",
@@ -56,12 +63,16 @@ __all__ = [
     "ProblemError",
     "RateLimited",
     "Request",
+    "RequestPage",
     "Response",
     "Resume",
+    "ResumeEvent",
     "ResumeStatus",
     "ServerUnreachable",
     "StillPending",
     "TooLarge",
     "Unauthorized",
     "ValidationFailed",
+    "WebhookEvent",
+    "WebhookRequest",
 ]

@@ -5,7 +5,8 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, Final, Literal, cast
 from urllib.parse import quote
 
@@ -24,6 +25,8 @@ from flow_hitl_client.types import (
     HistoryEntry,
     Problem,
     Request,
+    RequestPage,
+    RequestStatus,
     ResumeStatus,
 )
 
@@ -67,21 +70,11 @@ class Client:
 
         `timeout` is in seconds, for one try, and on top of the time that a call is asked to wait. Raises NotConfigured.
         """
-        self._url = (url or _environment("FLOW_HITL_URL")).rstrip("/")
+        self.url: Final = (url or _environment("FLOW_HITL_URL")).rstrip("/")
+        self.key: Final = api_key or _environment("FLOW_HITL_API_KEY")
         self._timeout = timeout
-        self._session = requests.Session()
-        self._session.auth = _BearerAuth(api_key or _environment("FLOW_HITL_API_KEY"))
-        adapter = HTTPAdapter(
-            max_retries=_PatientRetry(
-                total=retries,
-                backoff_factor=0.5,
-                status_forcelist=(429, 500, 502, 503, 504),
-                allowed_methods=None,
-                raise_on_status=False,
-            )
-        )
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._session = retrying_session(retries)
+        self._session.auth = _BearerAuth(self.key)
 
     def create_request(
         self,
@@ -163,6 +156,51 @@ class Client:
         """Close the request without an answer and return it; raises AlreadyResponded when somebody was faster."""
         return cast("Request", self._call("DELETE", _path(request_id))["request"])
 
+    def reassign(self, request_id: str, assigned_to_email: str) -> Request:
+        """Pass an open request on to another person and return it; raises AlreadyResponded, NotPending."""
+        body = {"assigned_to_email": assigned_to_email}
+        return cast("Request", self._call("POST", f"{_path(request_id)}/reassign", body=body)["request"])
+
+    def list_requests(
+        self,
+        *,
+        status: RequestStatus | None = None,
+        assigned_to: str | None = None,
+        flow_name: str | None = None,
+        method_name: str | None = None,
+        outcome: str | None = None,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> RequestPage:
+        """Return one page of the deployment's requests, newest first; `next_cursor` is None on the last.
+
+        What is given must all hold. Times must say their time zone.
+        """
+        query = {
+            "status": status,
+            "assigned_to": assigned_to,
+            "flow_name": flow_name,
+            "method_name": method_name,
+            "outcome": outcome,
+            "from": _rfc3339(created_from),
+            "to": _rfc3339(created_to),
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return cast("RequestPage", self._call("GET", "/v1/requests", query=query))
+
+    def iterate_requests(self, **filters: Any) -> Iterator[Request]:
+        """Return every request that `list_requests` finds, page after page."""
+        cursor = filters.pop("cursor", None)
+        while True:
+            page = self.list_requests(cursor=cursor, **filters)
+            yield from page["requests"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
     def decisions(self, cursor: str | None = None, *, limit: int | None = None, wait: int = 0) -> Decisions:
         """Return what was decided after `cursor` (None: from the beginning), for a worker that serves many flows.
 
@@ -185,26 +223,63 @@ class Client:
         query: Mapping[str, Any] | None = None,
         waiting: int = 0,
     ) -> dict[str, Any]:
-        content = None if body is None else json.dumps(body, allow_nan=False)
-        try:
-            response = self._session.request(
-                method,
-                self._url + path,
-                data=content,
-                headers={"Content-Type": "application/json"} if content else None,
-                params=query,
-                timeout=(self._timeout, self._timeout + waiting),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise ServerUnreachable(f"{method} {self._url}{path}: {error}") from error
-        try:
-            answer = response.json()
-        except requests.JSONDecodeError:
-            answer = None
-        if 200 <= response.status_code < 300 and isinstance(answer, dict):
-            return answer
-        raise problem_error(_problem(response, answer))
+        return exchange(
+            self._session, method, self.url + path, path, body=body, query=query, timeout=self._timeout, waiting=waiting
+        )
+
+
+def retrying_session(retries: int) -> requests.Session:
+    """Return a session that tries lost connections, 429 and 5xx again, with growing pauses or as `Retry-After` says."""
+    session = requests.Session()
+    adapter = HTTPAdapter(
+        max_retries=_PatientRetry(
+            total=retries,
+            backoff_factor=0.5,
+            status_forcelist=(429, 500, 502, 503, 504),
+            allowed_methods=None,
+            raise_on_status=False,
+        )
+    )
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def exchange(
+    session: requests.Session,
+    method: str,
+    url: str,
+    shown: str,
+    *,
+    body: Mapping[str, Any] | None = None,
+    query: Mapping[str, Any] | None = None,
+    timeout: float,
+    waiting: int = 0,
+) -> dict[str, Any]:
+    """Make one call and return the answer's JSON object.
+
+    `shown` stands in errors for the URL, which may hold a token. Raises ProblemError and ServerUnreachable.
+    """
+    content = None if body is None else json.dumps(body, allow_nan=False)
+    try:
+        response = session.request(
+            method,
+            url,
+            data=content,
+            headers={"Content-Type": "application/json"} if content else None,
+            params=query,
+            timeout=(timeout, timeout + waiting),
+            allow_redirects=False,
+        )
+    except requests.RequestException as error:
+        raise ServerUnreachable(f"{method} {shown}: {error}") from error
+    try:
+        answer = response.json()
+    except requests.JSONDecodeError:
+        answer = None
+    if 200 <= response.status_code < 300 and isinstance(answer, dict):
+        return answer
+    raise problem_error(_problem(response, answer, shown))
 
 
 def _path(request_id: str) -> str:
@@ -218,7 +293,15 @@ def _environment(name: str) -> str:
     return value
 
 
-def _problem(response: requests.Response, answer: Any) -> Problem:
+def _rfc3339(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone; use datetime.now(timezone.utc), for example")
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _problem(response: requests.Response, answer: Any, shown: str) -> Problem:
     """Return the problem document of an answer, or one that says what came instead."""
     if isinstance(answer, dict) and {"type", "title", "status", "detail"} <= answer.keys():
         return cast("Problem", answer)
@@ -226,5 +309,5 @@ def _problem(response: requests.Response, answer: Any) -> Problem:
         "type": "about:blank",
         "title": response.reason or "Unexpected answer",
         "status": response.status_code,
-        "detail": f"{response.url} gave no answer of Flow HITL: {response.text[:200]}",
+        "detail": f"{shown} gave no answer of Flow HITL: {response.text[:200]}",
     }

@@ -3,7 +3,8 @@
 from flow_hitl_client import signature
 
 signature.verify(
-    secret,                                   # whsec_… of the webhook, or the deployment's resume signing secret
+    secret,                                   # whsec_… of the webhook, or the deployment's resume signing secret;
+                                              # during a rotation a list of the old and the new one
     body,                                     # the raw bytes, before any JSON parsing
     signature=request.headers["X-Signature"],
     timestamp=request.headers["X-Timestamp"],
@@ -13,8 +14,11 @@ signature.verify(
 import hashlib
 import hmac
 import time
+from collections.abc import Iterable
 
 from flow_hitl_client.errors import FlowHitlClientError
+
+_LONGEST_TIMESTAMP = 12
 
 
 class InvalidSignature(FlowHitlClientError):
@@ -22,7 +26,7 @@ class InvalidSignature(FlowHitlClientError):
 
 
 def verify(
-    secret: str,
+    secret: str | Iterable[str],
     body: bytes,
     *,
     signature: str | None,
@@ -30,16 +34,26 @@ def verify(
     tolerance_seconds: int = 300,
     now: float | None = None,
 ) -> None:
-    """Return if the body was signed with the secret within the tolerance, else raise InvalidSignature.
+    """Return if the body was signed with one of the secrets within the tolerance, else raise InvalidSignature.
 
     `signature` and `timestamp` are the headers `X-Signature` and `X-Timestamp` (None if absent). `now` is in Unix
     seconds and defaults to the clock; give it in tests.
     """
     if not signature or not timestamp:
         raise InvalidSignature("X-Signature or X-Timestamp is missing")
-    signed = timestamp.encode(errors="replace") + b"." + body
-    expected = "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= _LONGEST_TIMESTAMP):
+        raise InvalidSignature("X-Timestamp is no time in Unix seconds")
+    secrets = [secret] if isinstance(secret, str) else list(secret)
+    if not secrets or not all(secrets):
+        raise ValueError("no secret to check the signature with; an empty one would let everybody in")
+    signed = timestamp.encode() + b"." + body
+    given = signature.encode(errors="replace")
+    # Every secret is tried, so that the time it takes does not tell which one fits.
+    fits = [
+        hmac.compare_digest(f"sha256={hmac.new(one.encode(), signed, hashlib.sha256).hexdigest()}".encode(), given)
+        for one in secrets
+    ]
+    if not any(fits):
         raise InvalidSignature("X-Signature does not belong to this body and secret")
     age = (time.time() if now is None else now) - int(timestamp)
     if abs(age) > tolerance_seconds:

@@ -88,11 +88,67 @@ class CreatedRequest(TypedDict):
     callback_url: str
 
 
+class RequestPage(TypedDict):
+    """One page of a list; `next_cursor` is None on the last."""
+
+    requests: list[Request]
+    next_cursor: str | None
+
+
 class Decisions(TypedDict):
     """Decided requests, oldest first, each at least once; `cursor` is where the next call goes on."""
 
     decisions: list[Request]
     cursor: str
+
+
+class WebhookDeployment(TypedDict):
+    """The deployment that a webhook comes from."""
+
+    id: int
+    name: str
+    organization_id: int
+
+
+class _WebhookRequest(TypedDict):
+    id: str
+    flow_id: str
+    method_name: str
+    message: str
+    output: Any
+    emit_options: list[str]
+    state: dict[str, Any]
+    metadata: dict[str, Any]
+    created_at: str
+
+
+class WebhookRequest(_WebhookRequest, total=False):
+    """The request as a webhook shows it: with the response in `response_submitted`.
+
+    Above 256 KiB it has, in place of output, state and metadata, a `content_url` that answers a GET with them until
+    `content_url_expires_at`.
+    """
+
+    response: Response
+    content_url: str
+    content_url_expires_at: str
+
+
+class WebhookEvent(TypedDict):
+    """The body of a webhook; `test` is the ping that a manager sends."""
+
+    event: Literal["new_request", "response_submitted", "request_cancelled", "test"]
+    request: WebhookRequest
+    deployment: WebhookDeployment
+    callback_url: str
+    assigned_to_email: str
+
+
+class ResumeEvent(TypedDict):
+    """The body of a push to a `resume_url`."""
+
+    event: Literal["response_submitted"]
+    request: Request
 
 
 class FieldProblem(TypedDict):

@@ -1,23 +1,20 @@
-"""The specification's ContentApprovalFlow on real CrewAI: paused in one process, resumed in another, no LLM.
+"""The specification's ContentApprovalFlow on real CrewAI, without an LLM.
 
-    python flow.py start                 asks for the review, prints who was asked, and ends
-    python flow.py resume <flow id>      waits for the answer and goes on with it
+    python flow.py                             asks, waits, and goes on
+    FLOW_HITL_MODE=durable python flow.py      asks and ends; `flow-hitl-client resume --app flow:registry` goes on
 
-How to set it up, and what to know about the specification's snippet, is in README.md.
+What to know about the specification's snippet is in README.md.
 """
 
-import sys
-
-from crewai.flow.async_feedback import HumanFeedbackPending
 from crewai.flow.flow import Flow, listen, or_, start
 from crewai.flow.human_feedback import HumanFeedbackResult, human_feedback
 
 import flow_hitl_client.crewai as hitl
-from flow_hitl_client import Client
+
+hitl.install()
 
 
-# From here to the end of the class: the specification's code, unchanged. `emit` without `llm` is a ValueError on crewai
-# 1.8.0 to 1.9.3 (the specification says "1.8.0 or higher"); there, add any llm="…", it is never called.
+# From here to the end of the class: the specification's code, unchanged.
 class ContentApprovalFlow(Flow):
     @start()
     def generate_content(self):
@@ -42,37 +39,7 @@ class ContentApprovalFlow(Flow):
         print(f"Content rejected. Reason: {result.feedback}")
 
 
-def start_flow() -> None:
-    hitl.install(hitl.DurableProvider())
-    say_where_it_waits(ContentApprovalFlow(persistence=hitl.flow_store()).kickoff())
-
-
-def resume_flow(flow_id: str) -> None:
-    # The next review point of the loop must find its provider in this process too.
-    hitl.install(hitl.DurableProvider())
-    client = Client()
-    request = client.wait_for(hitl.pending_request_id(flow_id))
-    if request["response"] is None:
-        sys.exit(f"Request {request['id']} was cancelled.")
-    result = hitl.resume(ContentApprovalFlow, request, client=client)
-    if isinstance(result, HumanFeedbackPending):
-        say_where_it_waits(result)
-    else:
-        print(f"Flow {flow_id} has finished.")
-
-
-def say_where_it_waits(paused: HumanFeedbackPending) -> None:
-    request = paused.callback_info["request"]
-    print(f"Flow {request['flow_id']} paused at {request['method_name']}.")
-    print(f"Request {request['id']} waits for {request['assigned_to_email']} ({request['assigned_by']}).")
-    print(f"Go on with: python flow.py resume {request['flow_id']}")
-
+registry = hitl.Registry(ContentApprovalFlow)
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["start"]:
-            start_flow()
-        case ["resume", flow_id]:
-            resume_flow(flow_id)
-        case _:
-            sys.exit(__doc__)
+    ContentApprovalFlow().kickoff()

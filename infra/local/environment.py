@@ -1,4 +1,4 @@
-"""Set up `.venv` and `.venv-emulator` from the locks, with nothing but Python's standard library: `make setup`."""
+"""Set up `.venv`, `.venv-emulator` and `.venv-crewai` from the locks, with nothing but Python's standard library."""
 
 import fcntl
 import hashlib
@@ -32,17 +32,20 @@ class _SetUpFailed(Exception):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Install what `local` or `dev` needs, unless it is installed already; return the exit code."""
-    profile = arguments[0] if arguments else "local"
-    if profile not in ("local", "dev"):
-        print("usage: python -m infra.local.environment [local | dev]", file=sys.stderr)
+    """Install what `local`, `dev` or the tests on crewai need, unless it is installed already; return the exit code."""
+    profile, *rest = arguments or ["local"]
+    if (profile, len(rest)) not in (("local", 0), ("dev", 0), ("crewai", 0), ("crewai", 1)):
+        print("usage: python -m infra.local.environment [local | dev | crewai [VERSION]]", file=sys.stderr)
         return 2
     # Two commands at once (make -j, two terminals) must not build the same environment.
     LOCK.parent.mkdir(exist_ok=True)
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            _set_up(profile)
+            if profile == "crewai":
+                _set_up_crewai(*rest)
+            else:
+                _set_up(profile)
         except _SetUpFailed as error:
             print(f"set-up: {error}", file=sys.stderr)
             return 1
@@ -67,6 +70,22 @@ def _set_up(profile: str) -> None:
         _make(EMULATOR_VENV, "the emulator of AWS into .venv-emulator", pip=False)
         _sync(EMULATOR_VENV, "emulator")
         _write_stamp(EMULATOR_VENV, emulator)
+        _say(started, "  done")
+
+
+def _set_up_crewai(version: str | None = None) -> None:
+    """Install a crewai, by default the newest that we support, into an environment of its own: it takes a gigabyte."""
+    name = f"crewai-{version}" if version else "crewai"
+    if not (REQUIREMENTS / f"{name}.txt").exists():
+        known = ", ".join(sorted(path.stem.removeprefix("crewai-") for path in REQUIREMENTS.glob("crewai-*.txt")))
+        raise _SetUpFailed(f"there is no lock for crewai {version}; there are {known}, and the newest without CREWAI=…")
+    if sys.version_info >= (3, 14):
+        raise _SetUpFailed("crewai needs Python 3.10 to 3.13: make PYTHON=python3.13 …")
+    started, venv = time.monotonic(), ROOT / f".venv-{name}"
+    if _stamp(venv) != (wanted := _fingerprint(name)):
+        _make(venv, f"the packages of requirements/{name}.txt into {venv.name}", pip=False)
+        _sync(venv, name)
+        _write_stamp(venv, wanted)
         _say(started, "  done")
 
 

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,8 +21,11 @@ class HitlServer:
         self.reports: list[dict[str, Any]] = []
         # Answers that come before the real one, as (status, content type, body, Retry-After), to play a broken gateway.
         self.trouble: list[tuple[int, str, bytes] | tuple[int, str, bytes, int]] = []
+        # Called with the id of each new request, before its answer goes out.
+        self.on_create: Callable[[str], None] = lambda _request_id: None
         self._requests: dict[str, dict[str, Any]] = {}
         self._bodies: dict[str, Any] = {}
+        self._decided: list[dict[str, Any]] = []
         self._changed = threading.Condition()
         self.url = ""
 
@@ -31,6 +34,7 @@ class HitlServer:
         with self._changed:
             request = self._requests[request_id]
             request["status"] = "responded"
+            self._decided.append(request)
             request["resume"] = {"status": "waiting", "attempts": 0, "last_status": None}
             request["response"] = {
                 "outcome": outcome,
@@ -49,9 +53,19 @@ class HitlServer:
     def dispatch(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, dict[str, Any]]:
         with self._changed:
             self.calls.append((method, path, body))
+            self._changed.notify_all()
             match method, path.split("/")[2:]:
                 case "POST", ["requests"]:
-                    return self._create(body)
+                    status, created = self._create(body)
+                    if status == 201:
+                        self.on_create(body["id"])
+                    return status, created
+                case "GET", ["requests"]:
+                    return self._list(query)
+                case "POST", ["requests", request_id, "reassign"]:
+                    self._requests[request_id] |= {**body, "assigned_by": "reassignment"}
+                    self._changed.notify_all()
+                    return 200, {"request": self._requests[request_id]}
                 case "GET", ["requests", request_id]:
                     return self._get(request_id, float(query["wait"]))
                 case "DELETE", ["requests", request_id]:
@@ -59,19 +73,20 @@ class HitlServer:
                 case "POST", ["requests", request_id, "resume-status"]:
                     self.reports.append({"id": request_id, **body})
                     return 200, {"request": self._requests[request_id]}
+                case "POST", ["callbacks", request_id]:
+                    return self._answer_by_callback(request_id, body)
                 case "GET", ["decisions"]:
-                    decided = [request for request in self._requests.values() if request["response"]]
-                    return 200, {"decisions": decided[int(query.get("cursor", 0)) :], "cursor": str(len(decided))}
+                    return self._decisions(int(query.get("cursor", 0)), float(query["wait"]))
         return problem("not-found", 404)
 
     def _create(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         request_id = body["id"]
-        callback_url = f"{self.url}/v1/callbacks/token"
+        callback_url = f"{self.url}/v1/callbacks/{request_id}"
         if request_id in self._requests:
             if body != self._bodies[request_id]:
                 return problem("idempotency-mismatch", 422)
             return 200, {"request": self._requests[request_id], "callback_url": callback_url}
-        if "approved" not in body.get("emit_options", ["approved"]):
+        if body.get("emit_options") == ["yes"]:
             return problem("validation", 422, errors=[{"field": "/emit_options", "message": "approved is missing"}])
         self._bodies[request_id] = body
         self._requests[request_id] = {
@@ -105,6 +120,36 @@ class HitlServer:
             self._changed.wait(left)
         return 200, {"request": request}
 
+    def _list(self, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        found = [request for request in self._requests.values() if query.get("status") in (None, request["status"])]
+        first, size = int(query.get("cursor", 0)), int(query.get("limit", 20))
+        last = first + size
+        newest_first = found[::-1]
+        return 200, {"requests": newest_first[first:last], "next_cursor": str(last) if last < len(found) else None}
+
+    def _decisions(self, cursor: int, wait: float) -> tuple[int, dict[str, Any]]:
+        deadline = time.monotonic() + wait
+        while len(self._decided) <= cursor and (left := deadline - time.monotonic()) > 0:
+            self._changed.wait(left)
+        return 200, {"decisions": self._decided[cursor:], "cursor": str(len(self._decided))}
+
+    def asked(self) -> list[dict[str, Any]]:
+        """Return the bodies of all requests, in the order in which they came."""
+        return list(self._bodies.values())
+
+    def wait_until(self, condition: Callable[[], object], what: str) -> None:
+        """Return when the condition holds, after a call; fails with `what` did not happen within 60 seconds."""
+        with self._changed:
+            assert self._changed.wait_for(condition, timeout=60), f"this did not happen: {what}"
+
+    def _answer_by_callback(self, request_id: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        response = self._requests[request_id]["response"]
+        if response is None:
+            return 200, {"status": "accepted", "request": self.answer(request_id, None, body["feedback"])}
+        if response["feedback"] == body["feedback"]:
+            return 200, {"status": "accepted", "request": self._requests[request_id]}
+        return problem("already-responded", 409, responded_via="api", responded_at=NOW, outcome=None)
+
     def _cancel(self, request_id: str) -> tuple[int, dict[str, Any]]:
         request = self._requests[request_id]
         if request["response"]:
@@ -131,7 +176,7 @@ def serving() -> Iterator[HitlServer]:
             if hitl.trouble:
                 self._send(*hitl.trouble.pop(0))
                 return
-            if self.headers["Authorization"] != f"Bearer {API_KEY}":
+            if self.headers["Authorization"] != f"Bearer {API_KEY}" and "/callbacks/" not in self.path:
                 status, answer = problem("unauthorized", 401)
             else:
                 url = urlsplit(self.path)

@@ -1,0 +1,123 @@
+"""The command `flow-hitl-client`."""
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from flow_hitl_client.errors import FlowHitlClientError
+from flow_hitl_client.journal import Journal
+
+_CREWAI_MISSING = "crewai is missing: pip install 'flow-hitl-client[crewai]'"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 if something went wrong, 2 for a wrong call."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        code: int = options.run(options)
+    except FlowHitlClientError as error:
+        print(f"flow-hitl-client: {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="flow-hitl-client",
+        description="Goes on with paused flows. FLOW_HITL_URL and FLOW_HITL_API_KEY say where to, FLOW_HITL_FLOWS "
+        "(default: ~/.flow-hitl/flows.db) where paused flows are stored.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    resume = commands.add_parser("resume", help="go on with flows when people answer, until Ctrl-C")
+    resume.add_argument("--app", required=True, help="my_flows:registry, or a module with flow classes")
+    resume.add_argument("--store", help="the file with the paused flows")
+    resume.add_argument("--concurrency", type=int, default=4, help="how many flows may run at once (default: 4)")
+    resume.add_argument("--resume-url", help="where later review points of these flows shall be pushed to")
+    resume.add_argument("--once", action="store_true", help="go on with what is decided now, and end")
+    resume.add_argument("--retry-failed", action="store_true", help="first try all flows again that could not go on")
+    resume.set_defaults(run=_resume)
+
+    pending = commands.add_parser("pending", help="show the flows that wait for a person")
+    pending.add_argument("--store", help="the file with the paused flows")
+    pending.set_defaults(run=_pending)
+
+    retry = commands.add_parser("retry", help="let a flow that failed after its answer go on once more")
+    retry.add_argument("request_id", nargs="?", help="the request whose flow failed (default: all)")
+    retry.add_argument("--store", help="the file with the paused flows")
+    retry.set_defaults(run=_retry)
+    return parser
+
+
+def _resume(options: argparse.Namespace) -> int:
+    sys.path.insert(0, str(Path.cwd()))
+    app = _load(options.app)
+    resumer = _crewai_side().Resumer(
+        app,
+        store=options.store,
+        resume_url=options.resume_url,
+        concurrency=options.concurrency,
+        say=lambda text: print(text, flush=True),
+    )
+    if options.retry_failed:
+        resumer.retry()
+    if options.once:
+        print(f"{resumer.run_once()} flows went on.")
+        return 0
+
+    def stop(number: int, _frame: Any) -> None:
+        print("Stopping when the running flows are done; once more to stop at once.", flush=True)
+        signal.signal(number, signal.SIG_DFL)
+        resumer.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    print(f"Waiting for decisions, for the flows in {resumer.journal.path}. Ctrl-C ends.", flush=True)
+    resumer.run()
+    return 0
+
+
+def _pending(options: argparse.Namespace) -> int:
+    waiting = Journal(options.store).open()
+    for pause in waiting:
+        note = "" if pause.status == "asked" else "  (not asked yet)"
+        print(f"{pause.request_id}  {pause.flow_class}.{pause.body['method_name']}  flow {pause.flow_id}{note}")
+    print(f"{len(waiting)} review points wait for a person.")
+    return 0
+
+
+def _retry(options: argparse.Namespace) -> int:
+    journal = Journal(options.store)
+    ids = [options.request_id] if options.request_id else [pause.request_id for pause in journal.failed()]
+    count = sum(journal.again(request_id) for request_id in ids)
+    print(f"{count} flows will go on again.")
+    return 0 if count or not options.request_id else 1
+
+
+def _crewai_side() -> Any:
+    try:
+        return import_module("flow_hitl_client.crewai.resumer")
+    except ImportError as error:
+        raise FlowHitlClientError(f"{_CREWAI_MISSING} ({error})") from error
+
+
+def _load(path: str) -> Any:
+    """Return what `module:attribute` names, or the module of `module`."""
+    module_name, _, attribute = path.partition(":")
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise FlowHitlClientError(f"--app {path}: there is no module {module_name} in {Path.cwd()}") from None
+        if error.name == "crewai":
+            raise FlowHitlClientError(_CREWAI_MISSING) from None
+        raise
+    if attribute and not hasattr(module, attribute):
+        raise FlowHitlClientError(f"--app {path}: {module_name} has no {attribute}")
+    return getattr(module, attribute) if attribute else module

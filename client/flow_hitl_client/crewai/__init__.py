@@ -1,0 +1,131 @@
+"""CrewAI: `@human_feedback` asks by Flow HITL, and the person's answer picks the listener, without an LLM.
+
+    import flow_hitl_client.crewai as hitl
+
+    hitl.install()      # reads FLOW_HITL_URL and FLOW_HITL_API_KEY; decorators stay untouched; waits in place
+
+A flow that shall survive the end of its process pauses instead:
+
+    hitl.install(durable=True)
+    paused = MyFlow().kickoff()     # stored, and asked; a HumanFeedbackPending
+
+and goes on by `flow-hitl-client resume --app my_flows:registry`, by an endpoint (`flow_hitl_client.crewai.resumer`), or
+by `hitl.resume(MyFlow, request)`.
+
+Needs the extra `[crewai]`. Tried with crewai 1.8.1, 1.10.1, 1.14.7 and 1.15.30.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from crewai.flow.flow_config import flow_config  # type: ignore[import-not-found]
+
+from flow_hitl_client.client import Client
+from flow_hitl_client.crewai import resumption
+from flow_hitl_client.crewai.answers import Answer
+from flow_hitl_client.crewai.providers import BlockingProvider, DurableProvider, ReviewCancelled, Stopped
+from flow_hitl_client.crewai.registry import Registry, UnknownFlow, registry_of
+from flow_hitl_client.crewai.resumption import Busy, NotDecided, NotPaused
+from flow_hitl_client.crewai.store import FlowStore, flow_store, opened
+from flow_hitl_client.crewai.versions import CrewAINotSupported, NotUnderstood
+from flow_hitl_client.types import FreeText, Request
+
+__all__ = [
+    "Answer",
+    "BlockingProvider",
+    "Busy",
+    "CrewAINotSupported",
+    "DurableProvider",
+    "FlowStore",
+    "NotDecided",
+    "NotPaused",
+    "NotUnderstood",
+    "Registry",
+    "ReviewCancelled",
+    "Stopped",
+    "UnknownFlow",
+    "flow_store",
+    "install",
+    "pending_request_id",
+    "registry_of",
+    "resume",
+    "resume_async",
+]
+
+
+def install(
+    provider: Any = None,
+    *,
+    durable: bool | None = None,
+    client: Client | None = None,
+    resume_url: str | None = None,
+    free_text: FreeText = "ask_again",
+    store: str | os.PathLike[str] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Let every `@human_feedback` of this process that names no provider of its own ask by Flow HITL.
+
+    By default it waits in place (BlockingProvider). With `durable`, or FLOW_HITL_MODE=durable in the environment, it
+    stores the flow instead (DurableProvider, which takes `resume_url` and `store`). A `provider` made by you takes the
+    place of all that. On crewai 1.8 and 1.9, call it before the classes with `emit` are defined.
+    Raises NotConfigured, CrewAINotSupported.
+    """
+    if provider is None:
+        options: dict[str, Any] = {"free_text": free_text} | ({} if say is None else {"say": say})
+        if durable if durable is not None else os.environ.get("FLOW_HITL_MODE") == "durable":
+            provider = DurableProvider(client, resume_url=resume_url, store=store, **options)
+        else:
+            provider = BlockingProvider(client, **options)
+    flow_config.hitl_provider = provider
+
+
+def pending_request_id(flow_id: str, store: Any = None) -> str:
+    """Return the id of the first request that the stored flow waits for; raises NotPaused."""
+    _persistence, journal = opened(store)
+    waiting = journal.open(flow_id)
+    if not waiting:
+        raise NotPaused(f"flow {flow_id} does not wait for anybody in {journal.path}")
+    return waiting[0].request_id
+
+
+def resume(flow: Any, request: Request, *, client: Client | None = None, store: Any = None) -> Any:
+    """Go on with the flow that paused for this request, and return what its `kickoff()` would have returned.
+
+    `flow` is its class, or a Registry. The decided outcome picks the listener, without an LLM. `result.feedback` is the
+    person's comment, or the first line where there is no comment. An answer that is none of the options (possible with
+    `free_text="accept"`) follows crewai's own rules. If the flow pauses once more, the new HumanFeedbackPending is
+    returned. A flow whose listener failed can be resumed again.
+
+    How it went (`resumed`, `paused_again`, `resume_failed` with the exception's text) is reported to the request's
+    timeline by `client` (default: from the environment). It may be called where an event loop is running.
+    Raises NotDecided (also while a parallel review point of the flow waits), NotPaused, Busy, and whatever the flow's
+    own methods raise.
+    """
+    return resumption.run_coroutine(resume_async(flow, request, client=client, store=store))
+
+
+async def resume_async(flow: Any, request: Request, *, client: Client | None = None, store: Any = None) -> Any:
+    """Do what `resume` does, in the event loop that is running."""
+    if request["response"] is None:
+        raise NotDecided(f"request {request['id']} is {request['status']} and has no response")
+    client = client or Client()
+    inner, journal = opened(store)
+    journal.decide([request])
+    journal.again(request["id"])
+    pause = journal.pause(request["id"])
+    if pause is None or pause.status != "decided":
+        raise NotPaused(f"no flow in {journal.path} waits for request {request['id']}")
+    pauses = journal.group(pause.group_id)
+    # A caller has one decision; those of parallel review points may have come as well.
+    journal.decide([client.get_request(one.request_id) for one in pauses if one.decision is None])
+    pauses = journal.group(pause.group_id)
+    waiting = [one.request_id for one in pauses if one.decision is None]
+    if waiting:
+        raise NotDecided(f"the flow also waits for {', '.join(waiting)}; it goes on when all are answered")
+    entry = registry_of(flow).find(pause.flow_class)
+    gone_on = await resumption.go_on(entry, pauses, inner, DurableProvider(client).asker(journal))
+    resumption.send_reports(journal, client)
+    if gone_on.error is not None:
+        raise gone_on.error
+    return gone_on.result

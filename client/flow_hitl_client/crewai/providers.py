@@ -1,0 +1,196 @@
+"""The two ways to reach a person from `@human_feedback`: wait in place, or store the flow and end."""
+
+import logging
+import os
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, Final
+
+from crewai.flow.async_feedback import HumanFeedbackPending  # type: ignore[import-not-found]
+
+from flow_hitl_client.client import LONGEST_WAIT_SECONDS, Client
+from flow_hitl_client.crewai import asking, versions
+from flow_hitl_client.crewai.answers import Answer, text_of
+from flow_hitl_client.crewai.plain import plain_json
+from flow_hitl_client.crewai.store import Asker, StoreThenAsk, opened
+from flow_hitl_client.errors import FlowHitlClientError, ProblemError, ServerUnreachable
+from flow_hitl_client.types import FreeText, Request
+
+_log = logging.getLogger("flow_hitl_client")
+
+# So often a waiting flow looks whether its process was told to stop.
+_LOOK_SECONDS: Final = 0.3
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+
+# Set while a stored flow goes on: whatever provider is installed, its next review points are stored too.
+resuming: ContextVar["StoreThenAsk | None"] = ContextVar("flow_hitl_resuming", default=None)
+
+
+class ReviewCancelled(FlowHitlClientError):
+    """The request was cancelled while the flow waited for it; `request` is its last state."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(f"request {request['id']} was cancelled, so the flow has no answer to go on with")
+        self.request = request
+
+
+class Stopped(FlowHitlClientError):
+    """The program was told to stop while the flow waited for a person; the request was cancelled."""
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")  # in one piece, as parallel branches say something too
+    sys.stdout.flush()
+
+
+class BlockingProvider:
+    """Opens a request and waits in place, for as long as people need: a script just works.
+
+    The wait survives an unreachable server, but not the end of the process: for that, take DurableProvider.
+    """
+
+    def __init__(
+        self,
+        client: Client | None = None,
+        *,
+        free_text: FreeText = "ask_again",
+        say: Callable[[str], None] = _say,
+    ) -> None:
+        """Ask through `client` (default: from the environment); `say` tells for whom the flow waits.
+
+        `free_text`: what happens to an answer that is none of the `emit` options. `ask_again` asks the person to choose
+        one, so that no LLM is needed; with `accept` crewai lets the LLM of the decorator choose.
+        """
+        versions.prepare()
+        self._client = client or Client()
+        self._wishes = asking.Wishes(free_text=free_text)
+        self._say = say
+
+    def request_feedback(self, context: Any, flow: Any) -> str:
+        """Ask for this review point and return the answer; raises ReviewCancelled."""
+        store = resuming.get()
+        if store is not None:
+            return pause(context, flow, store)
+        history = asking.history_of_results(flow.human_feedback_history)
+        body = asking.body_of(context, flow, str(uuid.uuid4()), history, self._wishes)
+        request = asking.create(self._client, body)
+        self._say(f"Waiting for {asking.whom(request)}: {body['flow_name']}.{context.method_name}")
+        request = self._wait(request)
+        response = request["response"]
+        if response is None:
+            raise ReviewCancelled(request)
+        nobody = "The clock" if response["responded_via"] == "auto_response" else "Somebody"
+        self._say(f"{response['responder'] or nobody} answered: {response['outcome'] or response['feedback']}")
+        self._report(request)
+        return Answer(text_of(response), request)
+
+    def _wait(self, request: Request) -> Request:
+        """Return the request once it is closed, through any outage of the server."""
+        asked, pause_seconds = request["assigned_to_email"], 1.0
+        while request["status"] == "pending":
+            try:
+                request = self._poll(request["id"])
+                pause_seconds = 1.0
+            except (ServerUnreachable, ProblemError) as error:
+                if isinstance(error, ProblemError) and error.status < 500 and error.status != 429:
+                    raise
+                _log.warning("still waiting, although Flow HITL does not answer: %s", error)
+                time.sleep(pause_seconds)
+                pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+            if request["assigned_to_email"] != asked:
+                asked = request["assigned_to_email"]
+                self._say(f"Waiting for {asking.whom(request)}")
+        return request
+
+    def _poll(self, request_id: str) -> Request:
+        """Make one long poll; raises Stopped when the program shall end."""
+        # In a thread that nobody waits for when the interpreter ends.
+        poll: Future[Request] = Future()
+        threading.Thread(target=self._resolve, args=(poll, request_id), name="flow-hitl-poll", daemon=True).start()
+        while True:
+            with suppress(FutureTimeout):
+                return poll.result(timeout=_LOOK_SECONDS)
+            if versions.interrupted():
+                self._client.cancel(request_id)
+                raise Stopped(f"stopped while waiting for a person; request {request_id} was cancelled")
+
+    def _resolve(self, poll: "Future[Request]", request_id: str) -> None:
+        try:
+            poll.set_result(self._client.get_request(request_id, wait=LONGEST_WAIT_SECONDS))
+        except Exception as error:
+            poll.set_exception(error)
+
+    def _report(self, request: Request) -> None:
+        try:
+            self._client.report_resume_status(request["id"], "resumed")
+        except FlowHitlClientError as error:
+            # The flow has its answer; a lost report must not take it away.
+            _log.warning("could not report that request %s has its flow going on: %s", request["id"], error)
+
+
+class DurableProvider:
+    """Stores the flow, then opens a request: `kickoff()` returns a HumanFeedbackPending and the process may end.
+
+    Its `callback_info` has the `request_id`, and as `request` the request object if the server could be reached.
+    A resumer (`flow-hitl-client resume`) goes on with the flow.
+    """
+
+    def __init__(
+        self,
+        client: Client | None = None,
+        *,
+        resume_url: str | None = None,
+        free_text: FreeText = "ask_again",
+        store: str | os.PathLike[str] | None = None,
+        say: Callable[[str], None] = _say,
+    ) -> None:
+        """Ask through `client` (default: from the environment).
+
+        `resume_url` is where the server pushes decisions to, if your resumer has an endpoint. `free_text` is as in
+        BlockingProvider. `store` is the file for paused flows; see `flow_store`. A flow that has a persistence of its
+        own keeps it, and has its pauses in `store` as well.
+        """
+        versions.prepare()
+        # Who waits here is a program on its way to its end; the resumer has the time to try again.
+        self._client = client or Client(timeout=10, retries=1)
+        self._wishes = asking.Wishes(free_text=free_text, resume_url=resume_url)
+        self._store = store
+        self._say = say
+
+    def request_feedback(self, context: Any, flow: Any) -> str:
+        """Raise the HumanFeedbackPending that crewai stores; only then is the person asked."""
+        return pause(context, flow, resuming.get() or self._attached(flow))
+
+    def _attached(self, flow: Any) -> StoreThenAsk:
+        """Return the flow's persistence with the journal beside it, after giving it to the flow."""
+        present = versions.persistence_of(flow)
+        if isinstance(present, StoreThenAsk):
+            return present
+        persistence, journal = opened(self._store if present is None or self._store else present)
+        attached = StoreThenAsk(present or persistence, self.asker(journal))
+        versions.set_persistence(flow, attached)
+        return attached
+
+    def asker(self, journal: Any) -> Asker:
+        """Return what sends the requests of this provider's pauses."""
+        return Asker(self._client, journal, self._wishes, self._say)
+
+
+def pause(context: Any, flow: Any, store: StoreThenAsk) -> str:
+    """Raise the pause that crewai hands to the flow's `store`."""
+    # crewai stores JSON: up to 1.10 it fails at a model, later it makes a dictionary of it, as here.
+    context.method_output = plain_json(context.method_output, nan="constants")
+    context.metadata = plain_json(context.metadata)
+    pending = HumanFeedbackPending(context=context, callback_info={"request_id": str(uuid.uuid4())})
+    pending.flow_hitl_flow = flow
+    context.flow_hitl_pending = pending
+    if versions.persistence_of(flow) is not store:
+        versions.set_persistence(flow, store)
+    raise pending

@@ -1,0 +1,210 @@
+"""The resumer: goes on with stored flows when their decisions come, from the feed or by push.
+
+As a worker, with one connection for any number of paused flows and no public endpoint:
+
+    flow-hitl-client resume --app my_flows:registry
+
+As an endpoint for the `resume_url` pushes, beside your own web app or alone (`gunicorn my_flows:resume_app`):
+
+    resumer = Resumer(registry)
+    resumer.start()
+    resume_app = flow_hitl_client.endpoint.wsgi_app(resumer.accept, secrets=["…"])      # or asgi_app
+
+Both may run at once, and several of each: a flow goes on in one of them at a time.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+from flow_hitl_client.client import LONGEST_WAIT_SECONDS, Client
+from flow_hitl_client.crewai.providers import DurableProvider
+from flow_hitl_client.crewai.registry import Registry, UnknownFlow, registry_of
+from flow_hitl_client.crewai.resumption import Busy, NotPaused, go_on, run_coroutine, send_reports
+from flow_hitl_client.crewai.store import opened
+from flow_hitl_client.errors import FlowHitlClientError, Forbidden, Unauthorized
+from flow_hitl_client.journal import Journal, Pause
+from flow_hitl_client.types import FreeText, Request
+
+_log = logging.getLogger("flow_hitl_client")
+
+_PAGE: Final = 100
+_LOOK_SECONDS: Final = 5.0
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+_KEEP_SECONDS: Final = 90 * 24 * 3600.0
+
+
+class Resumer:
+    """Goes on with the flows of one store. Its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        client: Client | None = None,
+        store: str | os.PathLike[str] | None = None,
+        resume_url: str | None = None,
+        free_text: FreeText = "ask_again",
+        concurrency: int = 4,
+        say: Callable[[str], None] = _log.info,
+    ) -> None:
+        """Resume the flows of `app`: a Registry, a flow class, a list of them, or a module of them.
+
+        `client` is by default made from the environment, `store` the file of `flow_store`. `resume_url` and `free_text`
+        are for the next review points of the flows, as in DurableProvider. So many flows as `concurrency` says run at
+        the same time, each in a thread. `say` is told what happens.
+        """
+        self._registry: Registry = registry_of(app)
+        self._client = client or Client()
+        persistence, self._journal = opened(store)
+        self._inner = self._registry.persistence or persistence
+        provider = DurableProvider(self._client, resume_url=resume_url, free_text=free_text, say=say)
+        self._asker = provider.asker(self._journal)
+        self._concurrency = concurrency
+        self._say = say
+        self._feed = f"{self._client.url} {hashlib.sha256(self._client.key.encode()).hexdigest()[:16]}"
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        # When a group, the requests that could not be sent, or the look for strangers may be tried again.
+        self._rests: dict[str, float] = {}
+
+    @property
+    def journal(self) -> Journal:
+        """Return where the paused flows are kept."""
+        return self._journal
+
+    def run(self, *, feed: bool = True) -> None:
+        """Go on with flows until `stop`; flows that are running then are waited for, and nothing is lost.
+
+        Without `feed` only decisions that are pushed (`accept`) are looked at. Raises Unauthorized and Forbidden.
+        """
+        self._journal.forget(time.time() - _KEEP_SECONDS)
+        failures: list[Exception] = []
+        if feed:
+            # A daemon, because at the end it may hang in its last long poll, which nobody needs to wait for.
+            threading.Thread(target=self._follow, args=(failures,), name="flow-hitl-feed", daemon=True).start()
+        running: dict[str, Future[None]] = {}
+        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="flow-hitl-resume") as executor:
+            while not self._stop.is_set() and not failures:
+                self._wake.clear()
+                running = {group: future for group, future in running.items() if not future.done()}
+                if self._may("ask", _LOOK_SECONDS):
+                    self._ask_what_was_not_asked()
+                if self._may("strangers", 60):
+                    self._name_strangers()
+                for pauses in self._journal.ready(self._registry.names):
+                    group_id = pauses[0].group_id
+                    free = group_id not in running and len(running) < self._concurrency
+                    if free and self._may(group_id, _LOOK_SECONDS):
+                        running[group_id] = executor.submit(self._go_on, pauses)
+                send_reports(self._journal, self._client)
+                self._wake.wait(_LOOK_SECONDS)
+        send_reports(self._journal, self._client)
+        if failures:
+            raise failures[0]
+
+    def start(self, *, feed: bool = True) -> threading.Thread:
+        """Do `run` in a thread of its own and return it: for a web app that takes pushes as well.
+
+        When your app ends, call `stop` and join the thread. If it does not, flows that are running then go on once more
+        from their review point in the next resumer.
+        """
+        thread = threading.Thread(target=self.run, kwargs={"feed": feed}, name="flow-hitl-resumer", daemon=True)
+        thread.start()
+        return thread
+
+    def stop(self) -> None:
+        """Let `run` come to its end. A signal handler may call it."""
+        self._stop.set()
+        self._wake.set()
+
+    def run_once(self) -> int:
+        """Go on with every flow that can go on now, and return how many there were. For a scheduler such as cron."""
+        self._ask_what_was_not_asked()
+        while self._read_feed(wait=0):
+            pass
+        done: set[str] = set()
+        while ready := [one for one in self._journal.ready(self._registry.names) if one[0].group_id not in done]:
+            with ThreadPoolExecutor(self._concurrency) as executor:
+                list(executor.map(self._go_on, ready))
+            done.update(pauses[0].group_id for pauses in ready)
+        send_reports(self._journal, self._client)
+        return len(done)
+
+    def accept(self, request: Request) -> bool:
+        """Take a pushed decision: true if it is kept (the flow goes on soon), false if no flow here waits for it."""
+        self._journal.decide([request])
+        self._wake.set()
+        return self._journal.pause(request["id"]) is not None
+
+    def retry(self, request_id: str | None = None) -> int:
+        """Let the flow of a request, or every flow, whose resumption failed go on once more; return how many."""
+        ids = [request_id] if request_id else [pause.request_id for pause in self._journal.failed()]
+        count = sum(self._journal.again(one) for one in ids)
+        self._wake.set()
+        return count
+
+    def _go_on(self, pauses: list[Pause]) -> None:
+        flow, request_id = f"{pauses[0].flow_class} {pauses[0].flow_id}", pauses[0].request_id
+        try:
+            gone_on = run_coroutine(go_on(self._registry.find(pauses[0].flow_class), pauses, self._inner, self._asker))
+        except (Busy, NotPaused):
+            _log.debug("flow %s goes on elsewhere", flow)
+        except UnknownFlow as error:
+            _log.warning("flow %s cannot go on here: %s", flow, error)
+        except Exception:
+            _log.exception("flow %s: the resumer itself failed", flow)
+        else:
+            why = f": {gone_on.error}" if gone_on.error else ""
+            self._say(f"{gone_on.status}: {flow}, request {request_id}{why}")
+            self._rests.pop(pauses[0].group_id, None)
+            self._wake.set()
+
+    def _may(self, what: str, rest_seconds: float) -> bool:
+        """Tell whether it is time for something again, and let it rest from now on."""
+        now = time.monotonic()
+        if self._rests.get(what, now) > now:
+            return False
+        self._rests[what] = now + rest_seconds
+        return True
+
+    def _name_strangers(self) -> None:
+        for flow_class in self._journal.strangers(self._registry.names):
+            _log.warning("flows of %s are decided and wait, but the registry does not have that class", flow_class)
+
+    def _ask_what_was_not_asked(self) -> None:
+        # What another process is storing right now is asked by both; the request's id makes that one request.
+        for pause in self._journal.unasked():
+            try:
+                if self._asker.ask(pause) is None:
+                    self._rests["ask"] = time.monotonic() + _LONGEST_PAUSE_SECONDS / 2
+                    return
+            except FlowHitlClientError as error:
+                _log.warning("request %s of flow %s: %s", pause.request_id, pause.flow_id, error)
+
+    def _follow(self, failures: list[Exception]) -> None:
+        pause = 1.0
+        while not self._stop.is_set():
+            try:
+                self._read_feed(wait=LONGEST_WAIT_SECONDS)
+                pause = 1.0
+            except (Unauthorized, Forbidden) as error:
+                failures.append(error)
+                self._wake.set()
+                return
+            except FlowHitlClientError as error:
+                _log.warning("cannot read the decisions; trying again in %.0f s: %s", pause, error)
+                self._stop.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def _read_feed(self, *, wait: int) -> bool:
+        """Take one page of decisions and tell whether there may be more."""
+        page = self._client.decisions(self._journal.cursor(self._feed), limit=_PAGE, wait=wait)
+        if self._journal.decide(page["decisions"], feed=self._feed, cursor=page["cursor"]):
+            self._wake.set()
+        return len(page["decisions"]) == _PAGE

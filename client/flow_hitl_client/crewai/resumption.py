@@ -1,0 +1,156 @@
+"""Going on with a stored flow."""
+
+import asyncio
+import logging
+import threading
+import uuid
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from flow_hitl_client.client import Client
+from flow_hitl_client.crewai import versions
+from flow_hitl_client.crewai.answers import Answer, text_of
+from flow_hitl_client.crewai.providers import resuming
+from flow_hitl_client.crewai.registry import Entry
+from flow_hitl_client.crewai.store import Asker, StoreThenAsk, context_of
+from flow_hitl_client.errors import FlowHitlClientError, NotFound, ValidationFailed
+from flow_hitl_client.journal import Journal, Pause
+from flow_hitl_client.types import ResumeStatus
+
+_log = logging.getLogger("flow_hitl_client")
+
+_LEASE_SECONDS: Final = 60.0
+_LONGEST_DETAIL: Final = 1000
+T = TypeVar("T")
+
+
+class NotPaused(FlowHitlClientError):
+    """The flow does not wait for this request in this store: it has gone on, or was stored in another place."""
+
+
+class NotDecided(FlowHitlClientError):
+    """Somebody still has to answer, or the request was cancelled, so there is nothing to resume with."""
+
+
+class Busy(FlowHitlClientError):
+    """Another process goes on with this flow right now."""
+
+
+@dataclass(frozen=True)
+class GoneOn:
+    """How far a flow came: `result` is what its `kickoff()` would have returned, `error` what stopped it."""
+
+    status: ResumeStatus
+    result: Any = None
+    error: Exception | None = None
+
+
+async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) -> GoneOn:
+    """Go on with the flow from the pauses of one moment, all of which are decided, and note in the journal how it went.
+
+    Raises NotPaused if the flow has gone on from here before, and Busy if another process does so now.
+    """
+    journal, flow_id = asker.journal, pauses[0].flow_id
+    with _claimed(journal, flow_id):
+        # Read again: who had the flow before us may have gone on with it.
+        pauses = journal.group(pauses[0].group_id)
+        if any(pause.status != "decided" for pause in pauses):
+            raise NotPaused(f"flow {flow_id} has gone on from request {pauses[0].request_id} before")
+        try:
+            result, paused_again = await _run(entry, pauses, inner, asker)
+        except Exception as error:
+            if not threading.main_thread().is_alive():
+                raise  # the interpreter ends under the flow; it goes on again in the next resumer
+            _log.warning("flow %s could not go on", flow_id, exc_info=True)
+            journal.finish(pauses, "resume_failed", f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL])
+            return GoneOn("resume_failed", error=error)
+        status: ResumeStatus = "paused_again" if paused_again else "resumed"
+        journal.finish(pauses, status)
+        return GoneOn(status, result)
+
+
+async def _run(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) -> tuple[Any, bool]:
+    contexts = [context_of(pause.snapshot) for pause in pauses]
+    state = pauses[0].snapshot["state"]
+    store = StoreThenAsk(inner, asker, resuming=(state, contexts[0]))
+    token = resuming.set(store)
+    try:
+        flow = entry.flow_class.from_pending(pauses[0].flow_id, store, **entry.arguments)
+        versions.restore_joins(flow, pauses[0].snapshot["joins"])
+        result: Any = None
+        # One flow object for all answers, so that what joins the branches sees each of them.
+        for pause, context in zip(pauses, contexts, strict=True):
+            flow._pending_feedback_context = context
+            result = await flow.resume_async(_decide(pause, context))
+        paused = store.commit()
+    finally:
+        resuming.reset(token)
+    if paused:
+        return paused[0], True
+    # Up to 1.10, `resume` returns something else than `kickoff`.
+    return (result if versions.STRICT or not flow.method_outputs else flow.method_outputs[-1]), False
+
+
+def _decide(pause: Pause, context: Any) -> str:
+    """Return the text to resume with, after fixing the outcome in the pause if the person chose one."""
+    request = pause.decision
+    response = request["response"] if request else None
+    if request is None or response is None:
+        raise NotDecided(f"request {pause.request_id} has no response")
+    text, outcome = text_of(response), response["outcome"]
+    if not context.emit or outcome is None:
+        if context.emit and not versions.STRICT and context.llm is None:
+            raise versions.NotUnderstood(f"{text!r} is none of {context.emit}, and the stored flow names no LLM to ask")
+        return text
+    context.default_outcome = outcome
+    if not versions.STRICT:
+        context.llm = None  # these versions build it even where they do not ask it
+    return Answer(text, request, looks_blank=True)
+
+
+@contextmanager
+def _claimed(journal: Journal, flow_id: str) -> Iterator[None]:
+    """Have the flow to ourselves; the claim outlives this process by a minute at most."""
+    owner = str(uuid.uuid4())
+    if not journal.claim(flow_id, owner, _LEASE_SECONDS):
+        raise Busy(f"another process goes on with flow {flow_id}; try again when it has finished")
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(_LEASE_SECONDS / 4):
+            journal.claim(flow_id, owner, _LEASE_SECONDS)
+
+    keeper = threading.Thread(target=keep, name="flow-hitl-claim", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+        journal.release(flow_id, owner)
+
+
+def send_reports(journal: Journal, client: Client) -> None:
+    """Tell the timelines how their flows went on; what cannot be told now stays for the next time."""
+    for report in journal.reports():
+        try:
+            client.report_resume_status(report.request_id, report.status, detail=report.detail)
+        except FlowHitlClientError as error:
+            # The flow has gone on (or has its own exception); a lost report must not change that.
+            _log.warning("could not report %s for request %s: %s", report.status, report.request_id, error)
+            if not isinstance(error, (NotFound, ValidationFailed)):
+                return
+        journal.reported(report)
+
+
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run the coroutine to its end from ordinary code, also where an event loop is running in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, coroutine).result()

@@ -1,0 +1,193 @@
+"""What crewai lets no provider do, done once for the whole process: the one place that touches crewai's own methods.
+
+Tried with crewai 1.8.1, 1.10.1, 1.14.7 and 1.15.30. `prepare` refuses a crewai that lacks what it needs, so that a new
+version fails at `install()` and not in the middle of a flow. The reasons are in docs/traps/ and in decision 19.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, Final
+
+from crewai.flow.async_feedback import HumanFeedbackPending  # type: ignore[import-not-found]
+from crewai.flow.flow import Flow  # type: ignore[import-not-found]
+
+from flow_hitl_client.crewai import branches
+from flow_hitl_client.crewai.answers import Answer
+from flow_hitl_client.errors import FlowHitlClientError
+
+# The package `crewai.flow` has a function of the same name as this module.
+_feedback_module = import_module("crewai.flow.human_feedback")
+_NEEDED: Final = ("_execute_start_method", "_execute_single_listener", "_execute_method", "_collapse_to_outcome")
+# What crewai 1.10 to 1.14 take when a decorator names no LLM.
+_DEFAULT_LLM: Final = "gpt-4o-mini"
+_CANNOT_TELL: Final = "cannot_tell"
+# From 1.15 on, crewai raises where it cannot interpret a text. Before, it takes the first option.
+STRICT: Final = hasattr(_feedback_module, "HumanFeedbackCollapseError")
+
+
+class CrewAINotSupported(FlowHitlClientError):
+    """This crewai is not one that the provider can work with."""
+
+
+class NotUnderstood(FlowHitlClientError):
+    """The person's text is none of the options, and no LLM could say which one they meant. No option was chosen."""
+
+
+class _NoLlm:
+    """Stands for an LLM that cannot be built, until somebody really needs it."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def call(self, *_arguments: Any, **_options: Any) -> Any:
+        raise NotUnderstood(self.reason)
+
+
+def prepare() -> None:
+    """Make this process's crewai ready for our providers; a second call does nothing. Raises CrewAINotSupported."""
+    if getattr(Flow, "_flow_hitl_prepared", False):
+        return
+    missing = [name for name in _NEEDED if not hasattr(Flow, name)]
+    if missing:
+        raise CrewAINotSupported(
+            f"crewai {version('crewai')} has no Flow.{', Flow.'.join(missing)}. Install crewai 1.15.30, or a newer "
+            "flow-hitl-client."
+        )
+    _let_emit_do_without_an_llm()
+    _build_an_llm_only_when_needed()
+    Flow._collapse_to_outcome = _deciding(Flow._collapse_to_outcome)
+    for name in ("_execute_start_method", "_execute_single_listener"):
+        setattr(Flow, name, _as_branch(getattr(Flow, name)))
+    for name in ("_execute_method", "_execute_single_listener"):
+        setattr(Flow, name, _with_its_own_feedback(getattr(Flow, name)))
+    Flow._flow_hitl_prepared = True
+
+
+def _let_emit_do_without_an_llm() -> None:
+    """Give crewai 1.8 and 1.9 the default LLM that 1.10 has: there, `emit` without `llm` is a ValueError.
+
+    By the function's own defaults, so that it holds wherever the decorator was imported before.
+    """
+    decorator = _feedback_module.human_feedback
+    try:
+        decorator(message="?", emit=["yes", "no"])
+    except ValueError:
+        names = decorator.__code__.co_varnames[: decorator.__code__.co_argcount]
+        defaults = dict(zip(names[-len(decorator.__defaults__) :], decorator.__defaults__, strict=True))
+        decorator.__defaults__ = tuple({**defaults, "llm": _DEFAULT_LLM}.values())
+
+
+def _build_an_llm_only_when_needed() -> None:
+    """Let 1.15 reach the person although the LLM of the review point cannot be built."""
+    if not STRICT:
+        return
+    from crewai.flow import runtime  # type: ignore[import-not-found]
+
+    original: Callable[[Any], Any] = runtime._resolve_llm_instance
+
+    def resolve(llm: Any) -> Any:
+        if isinstance(llm, _NoLlm):
+            return llm
+        try:
+            built = original(llm)
+        except Exception as error:  # whatever a provider's library raises about keys and names
+            return _NoLlm(f"{type(error).__name__}: {error}")
+        return _NoLlm("no LLM is configured") if built is None else built
+
+    runtime._resolve_llm_instance = resolve
+
+
+def _deciding(original: Callable[..., str]) -> Callable[..., str]:
+    """Return `_collapse_to_outcome` that asks no LLM about what a person has decided, and never guesses."""
+
+    def collapse(self: Any, feedback: str, outcomes: Sequence[str], llm: Any) -> str:
+        if isinstance(feedback, Answer) and feedback.outcome in outcomes:
+            return str(feedback.outcome)
+        if isinstance(llm, _NoLlm):
+            raise NotUnderstood(f"{feedback!r} is none of {list(outcomes)}, and there is no LLM to ask: {llm.reason}")
+        if STRICT:
+            return original(self, feedback=feedback, outcomes=outcomes, llm=llm)
+        # These versions fall back to the first outcome. It is one that nobody listens to, and that an LLM may choose.
+        chosen = original(self, feedback=str(feedback), outcomes=[_CANNOT_TELL, *outcomes], llm=llm)
+        if chosen not in outcomes:
+            raise NotUnderstood(f"{feedback!r} is none of {list(outcomes)}, and the LLM {llm!r} could not tell")
+        return chosen
+
+    return collapse
+
+
+def _as_branch(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method of a flow that runs as a branch: a pause in it waits until every other branch rests too."""
+
+    async def run(self: Any, *arguments: Any, **options: Any) -> Any:
+        with branches.branch(self) as branch:
+            try:
+                return await original(self, *arguments, **options)
+            except HumanFeedbackPending as pending:
+                await branch.pause(pending)
+                raise
+
+    return run
+
+
+def _with_its_own_feedback(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the method of a flow that leaves its own feedback behind.
+
+    When it returns, crewai hands `last_human_feedback` to the listeners; a parallel branch may have overwritten it.
+    """
+
+    async def run(self: Any, name: Any, *arguments: Any, **options: Any) -> Any:
+        earlier = len(self.human_feedback_history)
+        result = await original(self, name, *arguments, **options)
+        mine = [one for one in self.human_feedback_history[earlier:] if one.method_name == str(name)]
+        if mine:
+            self.last_human_feedback = mine[-1]
+        return result
+
+    return run
+
+
+def persistence_of(flow: Any) -> Any:
+    """Return the flow's persistence, or None."""
+    return flow.persistence if hasattr(flow, "persistence") else flow._persistence
+
+
+def set_persistence(flow: Any, persistence: Any) -> None:
+    """Give the flow another persistence."""
+    setattr(flow, "persistence" if hasattr(flow, "persistence") else "_persistence", persistence)
+
+
+def joins_of(flow: Any) -> dict[str, Any]:
+    """Return, as plain JSON, what an `and_` or `or_` of the flow has seen so far: crewai keeps it in memory only."""
+    seen = getattr(flow, _joins_name(flow))
+    fired = getattr(flow, "_fired_or_listeners", ())
+    return {
+        "seen": {str(listener): sorted(map(str, events)) for listener, events in seen.items()},
+        "fired": sorted(map(str, fired)),
+    }
+
+
+def restore_joins(flow: Any, joins: dict[str, Any]) -> None:
+    """Put back what `joins_of` returned."""
+    getattr(flow, _joins_name(flow)).update({listener: set(events) for listener, events in joins["seen"].items()})
+    with contextlib.suppress(AttributeError):
+        flow._fired_or_listeners.update(joins["fired"])
+
+
+def _joins_name(flow: Any) -> str:
+    return "_pending_events" if hasattr(flow, "_pending_events") else "_pending_and_listeners"
+
+
+def interrupted() -> bool:
+    """Tell whether the task that this thread works for was cancelled, as Ctrl-C does."""
+    branch = branches.current()
+    if branch is None:
+        return False
+    task: asyncio.Task[Any] | None = branch.task
+    if task is None:
+        return False
+    cancelling = getattr(task, "cancelling", None)
+    return task.done() or bool(cancelling and cancelling())

@@ -1,0 +1,99 @@
+"""Receive a webhook, and answer it.
+
+from flow_hitl_client import webhooks
+
+event = webhooks.receive(secret, headers, body)      # raises InvalidSignature: answer 401 and do nothing
+if event["event"] == "new_request":
+    webhooks.answer(event["callback_url"], "Approved. Great article!", source="my_custom_app")
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from flow_hitl_client import signature
+from flow_hitl_client.client import exchange, retrying_session
+from flow_hitl_client.errors import FlowHitlClientError
+from flow_hitl_client.types import Request, ResumeEvent, WebhookEvent
+
+
+class NotAnEvent(FlowHitlClientError):
+    """The body is signed by us and yet no event that this version knows how to read. Answer 400."""
+
+
+def receive(
+    secret: str | Iterable[str],
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    tolerance_seconds: int = 300,
+    now: float | None = None,
+) -> WebhookEvent:
+    """Return the event of a webhook after checking that it is genuine and fresh.
+
+    `secret` is the webhook's whole `whsec_…` text, or several during a rotation; `headers` those of the HTTP request,
+    in any case; `body` the raw bytes; `now` Unix seconds (default: the clock). `X-Webhook-Id` is the same when a
+    delivery comes twice. Raises InvalidSignature, NotAnEvent.
+    """
+    return cast("WebhookEvent", _receive(secret, headers, body, tolerance_seconds, now))
+
+
+def receive_resume(
+    secret: str | Iterable[str],
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    tolerance_seconds: int = 300,
+    now: float | None = None,
+) -> ResumeEvent:
+    """Return the event of a push to a `resume_url`, as `receive` does with a webhook.
+
+    `secret` is the deployment's resume signing secret, or several. Raises InvalidSignature, NotAnEvent.
+    """
+    return cast("ResumeEvent", _receive(secret, headers, body, tolerance_seconds, now))
+
+
+def answer(
+    callback_url: str,
+    feedback: str,
+    *,
+    outcome: str | None = None,
+    source: str | None = None,
+    responder: str | None = None,
+    timeout: float = 30.0,
+    retries: int = 4,
+) -> Request:
+    """Answer a request by its callback URL, without any other credential, and return the decided request.
+
+    Without `outcome` the first line of `feedback` is matched with the emit options, as in a mail. `source` is your
+    application's label; `responder` is stored as claimed. Trying again is safe: the same answer counts once.
+    Raises AlreadyResponded, NotPending, ValidationFailed, Unauthorized (the URL was altered, or its webhook is gone),
+    ServerUnreachable.
+    """
+    optional = {"outcome": outcome, "source": source, "responder": responder}
+    body = {"feedback": feedback, **{name: value for name, value in optional.items() if value is not None}}
+    with retrying_session(retries) as session:
+        # The URL answers for whoever knows it: it stands in no error.
+        document = exchange(session, "POST", callback_url, "the callback URL", body=body, timeout=timeout)
+    return cast("Request", document["request"])
+
+
+def _receive(
+    secret: str | Iterable[str], headers: Mapping[str, str], body: bytes, tolerance_seconds: int, now: float | None
+) -> object:
+    lower = {name.lower(): value for name, value in headers.items()}
+    signature.verify(
+        secret,
+        body,
+        signature=lower.get("x-signature"),
+        timestamp=lower.get("x-timestamp"),
+        tolerance_seconds=tolerance_seconds,
+        now=now,
+    )
+    try:
+        event = json.loads(body)
+    except ValueError as error:
+        raise NotAnEvent(f"the body is not JSON: {error}") from None
+    if not (isinstance(event, dict) and isinstance(event.get("event"), str) and isinstance(event.get("request"), dict)):
+        raise NotAnEvent("the body has no event and request")
+    return event

@@ -1,0 +1,43 @@
+"""Quality assurance: a customer's answer is checked before it goes out, and what was wrong makes the next ones better.
+
+python flow.py
+"""
+
+from pathlib import Path
+
+from crewai.flow.flow import Flow, listen, or_, start
+from crewai.flow.human_feedback import HumanFeedbackResult, human_feedback
+
+import flow_hitl_client.crewai as hitl
+
+hitl.install()
+
+# What QA has said so far. Your crew would read it before it writes.
+LESSONS = Path("lessons.txt")
+
+
+class AnswerFlow(Flow):
+    @start()
+    def take_question(self) -> None:
+        self.state["question"] = "When will my order arrive?"
+
+    @human_feedback(message="Is this fit for the customer?", emit=["deliver", "improve"])
+    @listen(or_(take_question, "lesson_learnt"))
+    def check_answer(self) -> str:
+        lessons = LESSONS.read_text() if LESSONS.exists() else "none yet"
+        return f"> {self.state['question']}\n\nTomorrow, before noon.\n\n*Lessons applied: {lessons.strip()}*"
+
+    @listen("improve")
+    def lesson_learnt(self, result: HumanFeedbackResult) -> None:
+        with LESSONS.open("a") as file:
+            file.write(f"{result.feedback}\n")
+
+    @listen("deliver")
+    def hand_over(self, result: HumanFeedbackResult) -> None:
+        print(f"Delivered: {result.output}")
+
+
+registry = hitl.Registry(AnswerFlow)
+
+if __name__ == "__main__":
+    AnswerFlow().kickoff()

@@ -1,0 +1,151 @@
+# mypy: disable-error-code="import-not-found, misc, untyped-decorator, no-any-return, type-arg"
+"""The flows that the tests run. What their listeners hear is in `heard`."""
+
+import time
+from typing import Any
+
+from crewai.flow.flow import Flow, and_, listen, or_, start
+from crewai.flow.human_feedback import HumanFeedbackResult, human_feedback
+from pydantic import BaseModel
+
+import flow_hitl_client.crewai as hitl
+from flow_hitl_client import Client
+
+# Before the classes, as crewai 1.8 refuses `emit` without `llm` where nobody has installed us.
+hitl.install(client=Client("http://127.0.0.1:9", "hitl_none"))
+
+heard: list[Any] = []
+broken: list[Exception] = []
+
+
+class State(BaseModel):
+    id: str = ""
+    customer: str = "ACME"
+    ratio: float = float("nan")
+    rounds: int = 0
+
+
+class Article(BaseModel):
+    title: str
+
+
+class ReviewFlow(Flow[State]):
+    @start()
+    @human_feedback(message="Good?", emit=["approved", "rejected"], metadata={"team": "brand"})
+    def review(self) -> Any:
+        self.state.rounds += 1
+        return Article(title="Draft")
+
+    @listen("approved")
+    def publish(self, result: HumanFeedbackResult) -> str:
+        heard.append(("publish", result))
+        return "published"
+
+    @listen("rejected")
+    def archive(self, result: HumanFeedbackResult) -> str:
+        heard.append(("archive", result))
+        self.state.customer = "somebody else"
+        if broken:
+            raise broken[0]
+        return "archived"
+
+
+class OpinionFlow(Flow):
+    @start()
+    @human_feedback(message="What do you think?")
+    def opinion(self) -> str:
+        return "Draft"
+
+    @listen(opinion)
+    def note(self, result: HumanFeedbackResult) -> str:
+        heard.append(("note", result))
+        return f"noted: {result.feedback}"
+
+
+class RevisionFlow(Flow[State]):
+    """Its review point is shown what was revised, as often as the person wants."""
+
+    @start()
+    def write(self) -> str:
+        return "Draft 0"
+
+    @human_feedback(message="Good?", emit=["approved", "needs_revision"])
+    @listen(or_("write", "needs_revision"))
+    def review(self) -> str:
+        self.state.rounds += 1
+        return f"Draft {self.state.rounds}"
+
+    @listen("approved")
+    def publish(self, result: HumanFeedbackResult) -> str:
+        heard.append(("publish", result))
+        return f"published after {self.state.rounds} rounds"
+
+
+class ParallelFlow(Flow):
+    """Two reviews at once, beside work that takes longer, and all three joined."""
+
+    @start()
+    @human_feedback(message="Legal?")
+    def legal(self) -> str:
+        return "Terms"
+
+    @start()
+    @human_feedback(message="Brand?")
+    def brand(self) -> str:
+        return "Copy"
+
+    @start()
+    def slow(self) -> str:
+        time.sleep(0.1)
+        return "slow"
+
+    @listen(slow)
+    def slower(self) -> str:
+        self.state["worked"] = True
+        return "slower"
+
+    @listen(and_(legal, brand, slower))
+    def join(self) -> str:
+        heard.append(("join", dict(self.state.items()) if isinstance(self.state, dict) else self.state["worked"]))
+        return "joined"
+
+
+class ParallelChoices(Flow):
+    """Two reviews at once, each with its own options and listener."""
+
+    @start()
+    @human_feedback(message="Legal?", emit=["legal_ok", "legal_bad"])
+    def legal(self) -> str:
+        return "Terms"
+
+    @start()
+    @human_feedback(message="Brand?", emit=["brand_ok", "brand_bad"])
+    def brand(self) -> str:
+        return "Copy"
+
+    @listen("legal_ok")
+    def after_legal(self, result: HumanFeedbackResult) -> str:
+        heard.append(("after_legal", result))
+        return "legal"
+
+    @listen("brand_bad")
+    def after_brand(self, result: HumanFeedbackResult) -> str:
+        heard.append(("after_brand", result))
+        return "brand"
+
+
+class AsyncFlow(Flow):
+    """Its methods are coroutines."""
+
+    @start()
+    @human_feedback(message="Good?", emit=["approved", "rejected"])
+    async def review(self) -> str:
+        return "Draft"
+
+    @listen("rejected")
+    async def archive(self, result: HumanFeedbackResult) -> str:
+        heard.append(("archive", result))
+        return "archived"
+
+
+registry = hitl.Registry(ReviewFlow, OpinionFlow, RevisionFlow, ParallelFlow, ParallelChoices, AsyncFlow)
