@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local test test-crewai setup setup-dev lint types format unit e2e openapi schemathesis docs lock clean
+.PHONY: help demo local test test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -27,7 +27,7 @@ help:
 	@echo 'make setup   install what demo and local need (they do it by themselves)'
 	@echo 'make openapi write docs/openapi.json anew, after a change of the API'
 	@echo 'make docs    write the client reference anew, after a change of its docstrings'
-	@echo 'make lint types format unit e2e schemathesis lock clean'
+	@echo 'make lint types format unit browser e2e schemathesis lock clean'
 
 demo: setup
 	@$(RUN) -m infra.local.demo
@@ -41,6 +41,7 @@ test: setup-dev
 	@$(MAKE) --no-print-directory types
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory browser
 
 setup: .venv-python
 	@$(PYTHON) -m infra.local.environment local
@@ -71,7 +72,12 @@ test-crewai: setup-dev
 	$(if $(CREWAI),,$(RUN) -m pytest tests/e2e/test_crewai_flows.py)
 
 unit: setup-dev
-	$(RUN) -m pytest -n auto --dist loadgroup -m 'not e2e and not crewai'
+	$(RUN) -m pytest -n auto --dist worksteal -m 'not e2e and not browser and not crewai'
+
+# Installs Chromium if it may; the screenshots are left in artifacts/screenshots.
+browser: setup-dev
+	@$(RUN) -m infra.local.chromium
+	$(RUN) -m pytest -n auto --dist loadfile -m browser tests/browser
 
 e2e: setup-dev
 	$(RUN) -m pytest -m e2e

@@ -1,22 +1,48 @@
-"""The review page: a signed link shows the request, and only a POST from the page itself answers it or passes it on."""
+"""The pages: the review page behind a signed link, and, in modules of their own, those of signed-in people.
+
+The link shows the request, and only a POST from the page itself answers it or passes it on.
+"""
 
 from http import HTTPStatus
-from urllib.parse import parse_qs, urlsplit
 
 from aws_lambda_powertools.event_handler import Response
 
-from flow_hitl.adapters.rendering import page_security_policy, render_page
+from flow_hitl.adapters.assets import find_asset
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.errors import Expired, FieldError, FlowHitlError, Forbidden, ValidationFailed
+from flow_hitl.domain.errors import Expired, FlowHitlError, NotFound
 from flow_hitl.domain.presentation import MessageContext, ReviewContext
-from functions.http_api import body_bytes, lambda_entry, make_resolver
+from flow_hitl.telemetry import logger
+from functions import (
+    pages_access,
+    pages_analytics,
+    pages_audit,
+    pages_checks,
+    pages_manage,
+    pages_requests,
+    pages_rules,
+    pages_settings,
+    pages_sign_in,
+    pages_webhooks,
+    web,
+)
+from functions.http_api import lambda_entry, make_resolver, problem
 
 app = make_resolver()
+app.include_router(pages_sign_in.router)
+app.include_router(pages_requests.router)
+app.include_router(pages_analytics.router)
+app.include_router(pages_audit.router)
+app.include_router(pages_manage.router)
+app.include_router(pages_settings.router)
+app.include_router(pages_rules.router)
+app.include_router(pages_webhooks.router)
+app.include_router(pages_access.router)
+app.include_router(pages_checks.router)
 
 
 @app.get("/review/<token>")
 def show_review(token: str) -> Response[str]:
-    return _page(current().review_page.show(token))
+    return _page(current().review_page.show(token, web.query(app, "answer")))
 
 
 @app.head("/review/<token>")
@@ -24,50 +50,58 @@ def look_at_review(token: str) -> Response[str]:
     return _page(current().review_page.show(token))
 
 
+@app.get("/review/<token>/news")
+def tell_review_news(token: str) -> Response[str]:
+    return web.told(current().review_page.news(token))
+
+
 @app.post("/review/<token>")
 def submit_review(token: str) -> Response[str]:
-    _require_own_form()
-    try:
-        form = parse_qs(body_bytes(app).decode("utf-8", "replace"), max_num_fields=10)
-    except ValueError:
-        raise ValidationFailed([FieldError("", "is not the page's form")]) from None
+    form = web.read_form(app, None)
     if "delegate_to" in form:
-        return _page(current().review_page.pass_on(token, form["delegate_to"][0]))
-    outcome, comment = (form.get(name, [""])[0] for name in ("outcome", "comment"))
-    return _page(current().review_page.submit(token, outcome or None, comment))
+        return _page(current().review_page.pass_on(token, form.text("delegate_to")))
+    outcome, comment, shown = (form.text(name) for name in ("outcome", "comment", "shown"))
+    return _page(current().review_page.submit(token, outcome or None, comment, shown))
+
+
+@app.get("/assets/<file_name>", compress=True)
+def serve_asset(file_name: str) -> Response[str]:
+    asset = find_asset(file_name)
+    if asset is None:
+        raise NotFound("There is no such file.")
+    headers: dict[str, str | list[str]] = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(HTTPStatus.OK, asset.content_type, asset.text, headers=headers)
 
 
 def refused(error: FlowHitlError) -> Response[str]:
-    return _page(MessageContext(kind="expired" if isinstance(error, Expired) else "invalid"), error.status)
+    if app.current_event.path.startswith("/review/"):
+        return _page(MessageContext(kind="expired" if isinstance(error, Expired) else "invalid"), error.status)
+    return web.refused(app, error)
 
 
-def no_such_link(_error: Exception) -> Response[str]:
-    return _page(MessageContext(kind="invalid"), HTTPStatus.NOT_FOUND)
+def nothing_here(_error: Exception) -> Response[str]:
+    """Answer what no route of the whole API matches: people get a page, programs a problem document."""
+    nothing = NotFound("There is nothing at this path.")
+    is_link = app.current_event.path.startswith("/review/")
+    wants_page = is_link or "text/html" in (app.current_event.headers.get("accept") or "")
+    return refused(nothing) if wants_page else problem(nothing)
+
+
+def failed(error: Exception) -> Response[str]:
+    logger.exception("unexpected", error=type(error).__name__)
+    return web.failed()
 
 
 app.exception_handler(FlowHitlError)(refused)
-app.not_found(no_such_link)
+app.exception_handler(Exception)(failed)
+app.not_found(nothing_here)
 handler = lambda_entry(app)
-
-
-def _require_own_form() -> None:
-    """Refuse a form that another site sends: browsers say where it comes from (Fetch Metadata, Origin)."""
-    headers = app.current_event.headers
-    site, origin = headers.get("sec-fetch-site", "same-origin"), headers.get("origin")
-    own = urlsplit(current().settings.base_url).netloc
-    if site not in ("same-origin", "none") or (origin not in (None, "null") and urlsplit(origin or "").netloc != own):
-        raise Forbidden("Answer on the page itself.")
 
 
 def _page(context: ReviewContext | MessageContext, status: int = HTTPStatus.OK) -> Response[str]:
     if isinstance(context, ReviewContext) and context.problem:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-    headers: dict[str, str | list[str]] = {
-        "Content-Security-Policy": page_security_policy(),
-        "Cache-Control": "no-store",
-        # Not "no-referrer": with that, browsers send the form with `Origin: null`.
-        "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-        "X-Robots-Tag": "noindex",
-    }
-    return Response(status, "text/html; charset=utf-8", render_page(context), headers=headers)
+    return web.page(context, status)

@@ -15,6 +15,8 @@ from flow_hitl.services.documents import parse_document
 from flow_hitl.services.dry_run import DryRun, dry_run
 from flow_hitl.services.etags import etag
 from flow_hitl.services.manage_deployments import key_of, member_of
+from functions.analytics_routes import router as analytics_routes
+from functions.audit_routes import router as audit_routes
 from functions.check_routes import router as check_routes
 from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver, no_content
 from functions.management_access import actor_of, address_in, manager
@@ -23,6 +25,8 @@ from functions.webhook_routes import router as webhook_routes
 app = make_resolver()
 app.include_router(webhook_routes)
 app.include_router(check_routes)
+app.include_router(audit_routes)
+app.include_router(analytics_routes)
 
 
 @app.get("/v1/deployments/<deployment_id>/settings")

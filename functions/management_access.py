@@ -3,7 +3,7 @@
 from urllib.parse import unquote
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.access import Action, KeyHolder, authorize
+from flow_hitl.domain.access import Action, KeyHolder, actor_name, authorize
 from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.errors import NotFound
 from functions.http_api import Routes
@@ -23,7 +23,7 @@ def manager(routes: Routes, deployment_id: str) -> KeyHolder:
 
 def actor_of(holder: KeyHolder) -> str:
     """Return how the audit log names a program that manages a deployment."""
-    return f"api_key/{holder.key.key_id}"
+    return actor_name(holder)
 
 
 def address_in(path_part: str) -> str:

@@ -2,13 +2,18 @@
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from flow_hitl.adapters.queues import read_effect
+from flow_hitl.adapters.queues import read_effect, read_sign_in
 from flow_hitl.bootstrap import current
 from flow_hitl.ports import EffectBusy
+from flow_hitl.telemetry import logger
 from functions.workers import Postponed, queue_handler
 
 
 def send(record: SQSRecord) -> None:
+    try_id = read_sign_in(record.body)
+    if try_id is not None:
+        logger.info("sign-in mail", outcome=current().send_sign_in_mail(try_id))
+        return
     try:
         current().send_mail(read_effect(record.body))
     except EffectBusy as busy:

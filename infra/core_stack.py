@@ -17,6 +17,7 @@ from infra.constructs.layers import Code
 from infra.constructs.monitoring import CLOUDWATCH, Monitoring
 from infra.constructs.queues import Queues
 from infra.constructs.scheduling import Scheduling
+from infra.constructs.sealing import Nightly, Seals
 from infra.constructs.ses_topic import SES, SesTopic, let_ses_store_mail
 from infra.options import Options
 from infra.outputs import output_name
@@ -28,6 +29,7 @@ class CoreStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, options: Options, **kwargs: Any) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self.data = Data(self, "Data", options)
+        self.seals = Seals(self, "Seals", options)
         self.queues = Queues(self, "Queues", options)
         key = self._topic_key(options)
         self.receipts = SesTopic(self, "Receipts", key, self.queues.inbound_mail, options)
@@ -36,17 +38,25 @@ class CoreStack(Stack):
         self.scheduling = Scheduling(self, "Scheduling", self.queues.deadline.queue)
         self.api = HttpApi(self, "HttpApi")
         self.settings = self._settings(options)
-        access = Access(self, "Access", self.data, self.queues, self.scheduling, options)
+        Nightly(self, "Nightly", self.queues.seal)
+        access = Access(self, "Access", self.data, self.seals, self.queues, self.scheduling, options)
         self.functions = Functions(
             self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access
         )
-        self.api.serve(intake.app, self.functions.intake, and_the_rest=True)
+        self.api.serve(intake.app, self.functions.intake)
         self.api.serve(management.app, self.functions.management, throttle=MANAGING)
         self.api.serve(respond.app, self.functions.respond)
-        self.api.serve(dashboard.app, self.functions.dashboard)
+        self.api.serve(dashboard.app, self.functions.dashboard, and_the_rest=True)
         self.api.serve(docs.app, self.functions.docs, throttle=MANAGING)
         self.monitoring = Monitoring(
-            self, "Monitoring", key, self.api, self.functions.all, self.functions.relay, self.queues, options
+            self,
+            "Monitoring",
+            key,
+            self.api,
+            self.functions.all,
+            self.functions.stream_readers,
+            self.queues,
+            options,
         )
         self._write_outputs()
 
@@ -63,6 +73,7 @@ class CoreStack(Stack):
             deadline_queue_url=queues.deadline.queue.queue_url,
             deadline_queue_arn=queues.deadline.queue.queue_arn,
             relay_retry_queue_url=queues.relay_retry.queue.queue_url,
+            measure_retry_queue_url=queues.measure_retry.queue.queue_url,
             webhook_queue_url=queues.webhook.queue.queue_url,
             email_dead_letter_queue_url=queues.email.dead_letters.queue_url,
             resume_dead_letter_queue_url=queues.resume.dead_letters.queue_url,
@@ -70,6 +81,11 @@ class CoreStack(Stack):
             relay_retry_dead_letter_queue_url=queues.relay_retry.dead_letters.queue_url,
             stream_dead_letter_queue_url=queues.stream_dead_letters.queue_url,
             webhook_key_id=data.webhook_key.key_arn,
+            seal_queue_url=queues.seal.queue.queue_url,
+            seal_bucket=self.seals.bucket.bucket_name,
+            seal_key_id=self.seals.key.key_arn,
+            export_queue_url=queues.export.queue.queue_url,
+            export_bucket=data.exports.bucket_name,
             scheduler_role_arn=self.scheduling.role.role_arn,
             scheduler_group=self.scheduling.group.schedule_group_name,
             signing_secret_id=data.secret_arn,

@@ -10,6 +10,7 @@ from flow_hitl.domain.outgoing_url import Destinations
 
 Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
+Lock = Literal["governance", "compliance"]
 
 OPTION_NAMES = (
     "inbound_domain",
@@ -22,6 +23,8 @@ OPTION_NAMES = (
     "packages_for_host",
     "require_tls",
     "removal",
+    "seal_lock",
+    "seal_retention_days",
     "alarm_email",
     "stack_name",
 )
@@ -35,6 +38,8 @@ class Options:
     `allowed_networks` lists the private networks and hosts, separated by commas, that webhooks and resume URLs may lead
     to: `10.0.0.0/8,jira.internal.example,git.internal.example:8443`.
     `packages_for_host` builds the layers for this machine's system instead of Lambda's, where an emulator runs them.
+    `seal_lock` is the mode of Object Lock on the audit log's digests, each for `seal_retention_days`: under governance
+    an administrator can lift it, under compliance nobody can, the account's owner included.
     `require_tls` is false only for an emulator that speaks plain HTTP and enforces policies.
     """
 
@@ -48,6 +53,8 @@ class Options:
     packages_for_host: bool = False
     require_tls: bool = True
     removal: Removal = "retain"
+    seal_lock: Lock = "governance"
+    seal_retention_days: int = 2557
     alarm_email: str | None = None
     stack_name: str = "flow-hitl"
 
@@ -77,6 +84,8 @@ class Options:
             packages_for_host=_one_of(context, "packages_for_host", ("false", "true")) == "true",
             require_tls=_one_of(context, "require_tls", ("true", "false")) == "true",
             removal=cast("Removal", _one_of(context, "removal", ("retain", "destroy"))),
+            seal_lock=cast("Lock", _one_of(context, "seal_lock", ("governance", "compliance"))),
+            seal_retention_days=_days(context, "seal_retention_days", 2557),
             alarm_email=_text(context, "alarm_email"),
             stack_name=_text(context, "stack_name") or "flow-hitl",
         )
@@ -101,6 +110,13 @@ def _base_url(context: Mapping[str, object]) -> str | None:
     if url is not None and not re.fullmatch(r"https?://[^/?#\s]+/?", url):
         raise ValueError(f"base_url must be an address without a path such as https://hitl.example.com, not {url!r}")
     return url.rstrip("/") if url else None
+
+
+def _days(context: Mapping[str, object], name: str, default: int) -> int:
+    text = _text(context, name) or str(default)
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", text):
+        raise ValueError(f"{name} must be a whole number of days such as {default}, not {text!r}")
+    return int(text)
 
 
 def _one_of(context: Mapping[str, object], name: str, allowed: tuple[str, ...]) -> str:

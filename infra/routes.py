@@ -1,4 +1,4 @@
-"""The functions behind the API, and the routes that their resolvers declare."""
+"""The functions behind HTTP, the routes that their resolvers declare, and which of these are the API."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,9 @@ RESOLVERS: dict[str, APIGatewayHttpResolver] = {
     "dashboard": dashboard.app,
     "docs": docs.app,
 }
-"""The resolver of each function behind the API, by the function's name."""
+"""The resolver of each function behind HTTP, by the function's name."""
+
+_API = re.compile(r"/v1/.+|/docs(/.*)?|/review/[^/]+")
 
 
 @dataclass(frozen=True)
@@ -44,5 +46,19 @@ def routes_of(resolver: APIGatewayHttpResolver) -> Iterator[Route]:
 
 
 def all_routes() -> list[Route]:
-    """Return every route of the API."""
+    """Return every route that answers by HTTP."""
     return [route for resolver in RESOLVERS.values() for route in routes_of(resolver)]
+
+
+def is_api(path: str) -> bool:
+    """Tell whether what answers at a path is part of the API, and so of its description.
+
+    That is what programs call, below `/v1`; the description itself, below `/docs`; and the page behind the link in a
+    mail. All else is for people: the dashboard's pages with their forms, scripts and styles, which change together.
+    """
+    return _API.fullmatch(path) is not None
+
+
+def api_routes() -> list[Route]:
+    """Return every route that is part of the API."""
+    return [route for route in all_routes() if is_api(route.path)]

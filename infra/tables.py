@@ -67,7 +67,7 @@ AUDIT = Table(
     name="audit",
     partition=Key("subject"),
     sort=Key("seq", "N"),
-    indexes=(Index("by_day", Key("day_shard"), Key("day_key")),),
+    indexes=(Index("by_day", Key("day_shard"), Key("day_key"), ("hash",)),),
     streams_new_images=True,
 )
 

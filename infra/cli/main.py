@@ -2,7 +2,9 @@
 
 import click
 
+from infra.cli.analytics import analytics
 from infra.cli.api_keys import api_key
+from infra.cli.audit import audit
 from infra.cli.configuration import rules, settings
 from infra.cli.deployments import deployment, resume_secret
 from infra.cli.doctor import doctor
@@ -35,6 +37,8 @@ for command in (
     signing_key,
     mail,
     redrive,
+    analytics,
+    audit,
     test_request,
     doctor,
 ):

@@ -57,6 +57,19 @@ def remove(target: Target, deployment_id: int, email: str) -> None:
     _show(target, target.manage.remove_member(deployment_id, email))
 
 
+@member.command()
+@target_options
+@pass_target
+def index(target: Target) -> None:
+    """Note anew who may sign in to the dashboard, for all deployments; changes of members do it by themselves.
+
+    Needed once, where deployments are older than the dashboard.
+    """
+    number = target.manage.index_people()
+    text = f"Noted who may sign in to {number} {'deployment' if number == 1 else 'deployments'}."
+    show(target, {"deployments": number}, text, "nothing; people sign in at /d of the API's address.")
+
+
 def _show(target: Target, deployment: Deployment) -> None:
     documents = [member_to_dict(one) for one in deployment.members]
     rows = [

@@ -21,6 +21,9 @@ _QUEUES = {
     "inbound-mail": "inbound_mail",
     "mail-feedback": "mail_feedback",
     "relay": "relay_retry",
+    "measure": "measure_retry",
+    "seal": "seal",
+    "export": "export",
 }
 # Asks all of SQS's servers; a short poll may find nothing where there is something.
 WAIT_SECONDS = 1

@@ -10,9 +10,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from flow_hitl.adapters.seal_store import DIGESTS, KEYS, SECTIONS
+from flow_hitl.domain.audit_export import EXPORT_PREFIX
 from infra.constructs.data import AUDIT_MUTATIONS, MAIL_PREFIX, Data
 from infra.constructs.queues import Queues
 from infra.constructs.scheduling import Scheduling
+from infra.constructs.sealing import Seals
 from infra.options import Options
 
 CONTENT_PREFIX = "content/"
@@ -31,10 +34,18 @@ class Access(Construct):
     """The policy statements of each function, one method per function."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, data: Data, queues: Queues, scheduling: Scheduling, options: Options
+        self,
+        scope: Construct,
+        construct_id: str,
+        data: Data,
+        seals: Seals,
+        queues: Queues,
+        scheduling: Scheduling,
+        options: Options,
     ) -> None:
         super().__init__(scope, construct_id)
         self.data = data
+        self.seals = seals
         self.queues = queues
         self.scheduling = scheduling
         self.options = options
@@ -50,7 +61,7 @@ class Access(Construct):
         ]
 
     def management(self) -> list[Right]:
-        """Change a deployment's configuration with its audit event, open test requests, and diagnose requests."""
+        """Change a deployment's configuration with its audit event; test, diagnose, show figures and audit log."""
         data = self.data
         deployments, requests = data.deployments.table, data.requests
         keep = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
@@ -61,16 +72,11 @@ class Access(Construct):
                 ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchGetItem"),
                 [requests.table.table_arn],
             ),
-            self._read_lists("by_created"),
+            self._read_lists("by_created", "by_status", "by_due"),
             _allow(("kms:Encrypt",), [data.webhook_key.key_arn]),
             _send(self.queues.webhook.queue),
-            _look_into(*self.queues.diagnosed),
-            _allow(("ses:GetEmailIdentity",), [self._sender_identity]),
-            Right(
-                iam.PolicyStatement(actions=["ses:GetAccount"], resources=["*"]),
-                ("AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions"),
-                "SES has no ARN for the account itself; the call reads whether it may send, and how much.",
-            ),
+            *self._diagnose(),
+            *self._examine_audit(),
             self._never_change_audit(),
         ]
 
@@ -79,8 +85,19 @@ class Access(Construct):
         return [*self._decide(), self._read_secret(), self._read_configuration()]
 
     def dashboard(self) -> list[Right]:
-        """Show a request, record an answer that came from the page, and pass the request on where that is allowed."""
-        return [*self._decide(), self._read_configuration(), self._read_secret()]
+        """Show requests, answer and pass them on; sign people in; manage, as `management` does for programs."""
+        data = self.data
+        keep = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
+        return [
+            *self._decide("dynamodb:UpdateItem", "dynamodb:BatchGetItem"),
+            self._read_lists("by_created", "by_status", "by_assignee", "by_due"),
+            _allow(keep, [data.deployments.table.table_arn]),
+            _allow(("kms:Encrypt",), [data.webhook_key.key_arn]),
+            self._read_secret(),
+            _send(self.queues.email.queue, self.queues.webhook.queue),
+            *self._diagnose(),
+            *self._examine_audit(),
+        ]
 
     def docs(self) -> list[Right]:
         """Show the API's description to everybody: it needs nothing that is kept anywhere."""
@@ -108,16 +125,9 @@ class Access(Construct):
     def relay(self) -> list[Right]:
         """Turn audit events into messages and schedules; see if a webhook wants one; count what deployments use."""
         queues = self.queues
-        audit = self.data.audit.table
-        stream = str(audit.table_stream_arn)
         return [
-            _allow(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), [stream]),
+            *self._read_stream(),
             _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), [self.data.deployments.table.table_arn]),
-            Right(
-                iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=["*"]),
-                ("AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions"),
-                "Lambda's poller lists streams, which DynamoDB does not restrict to one table.",
-            ),
             _consume(queues.relay_retry.queue),
             _send(
                 queues.email.queue,
@@ -144,6 +154,18 @@ class Access(Construct):
             self._never_change_audit(),
         ]
 
+    def measure(self) -> list[Right]:
+        """Add audit events to the figures; the events come with the stream."""
+        queues, deployments = self.queues, self.data.deployments.table
+        actions = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+        return [
+            *self._read_stream(),
+            _allow(actions, [deployments.table_arn]),
+            _consume(queues.measure_retry.queue),
+            _send(queues.measure_retry.queue, queues.stream_dead_letters),
+            self._never_change_audit(),
+        ]
+
     def send_email(self) -> list[Right]:
         """Send a request's mail from the one address; a mail that we format ourselves needs `SendRawEmail`."""
         configuration_set = Stack.of(self).format_arn(
@@ -152,7 +174,7 @@ class Access(Construct):
         return [
             *self._decide("dynamodb:UpdateItem"),
             self._read_secret(),
-            self._read_configuration(),
+            _allow(("dynamodb:GetItem", "dynamodb:Query"), [self.data.deployments.table.table_arn]),
             _allow(("ses:SendEmail", "ses:SendRawEmail"), [self._sender_identity, configuration_set]),
             _consume(self.queues.email.queue),
         ]
@@ -181,6 +203,67 @@ class Access(Construct):
             _send(queue),
         ]
 
+    def seal(self) -> list[Right]:
+        """Read what changed, sign a digest of it and add that to the others."""
+        seals, audit = self.seals, self.data.audit
+        return [
+            _allow(("dynamodb:Query",), [audit.index_arn("by_day")]),
+            _allow(("dynamodb:BatchGetItem",), [audit.table.table_arn]),
+            *self._read_seals(),
+            _allow(("kms:Sign",), [seals.key.key_arn]),
+            *(_objects("s3:PutObject", seals.bucket, prefix) for prefix in (DIGESTS, SECTIONS, KEYS)),
+            _consume(self.queues.seal.queue),
+            _send(self.queues.seal.queue),
+            self._never_change_audit(),
+        ]
+
+    def export_audit(self) -> list[Right]:
+        """Read the audit log and its digests, and write them out file by file."""
+        data, queue = self.data, self.queues.export.queue
+        return [
+            _allow(("dynamodb:Query",), [data.audit.index_arn("by_day")]),
+            _allow(("dynamodb:BatchGetItem",), [data.audit.table.table_arn]),
+            *self._read_seals(),
+            _allow(("dynamodb:GetItem", "dynamodb:PutItem"), [data.deployments.table.table_arn]),
+            _objects("s3:PutObject", data.exports, EXPORT_PREFIX),
+            _objects("s3:AbortMultipartUpload", data.exports, EXPORT_PREFIX),
+            _consume(queue),
+            _send(queue),
+            self._never_change_audit(),
+        ]
+
+    def _diagnose(self) -> list[Right]:
+        """Return what it takes, beyond the tables, to say why nothing has happened with a request."""
+        return [
+            _look_into(*self.queues.diagnosed),
+            _allow(("ses:GetEmailIdentity",), [self._sender_identity]),
+            Right(
+                iam.PolicyStatement(actions=["ses:GetAccount"], resources=["*"]),
+                ("AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions"),
+                "SES has no ARN for the account itself; the call reads whether it may send, and how much.",
+            ),
+        ]
+
+    def _examine_audit(self) -> list[Right]:
+        """Return what it takes to show a deployment's audit log, to verify it, and to have it exported."""
+        audit = self.data.audit
+        return [
+            _allow(("dynamodb:Query", "dynamodb:BatchGetItem"), [audit.table.table_arn]),
+            _allow(("dynamodb:Query",), [audit.index_arn("by_day")]),
+            *self._read_seals(),
+            _objects("s3:GetObject", self.data.exports, EXPORT_PREFIX),
+            _send(self.queues.export.queue),
+        ]
+
+    def _read_seals(self) -> list[Right]:
+        """Return what it takes to find and check digests; without the list, S3 does not say that an object is none."""
+        seals = self.seals
+        return [
+            _allow(("s3:ListBucket",), [seals.bucket.bucket_arn]),
+            *(_objects("s3:GetObject", seals.bucket, prefix) for prefix in (DIGESTS, SECTIONS, KEYS)),
+            _allow(("kms:GetPublicKey",), [seals.key.key_arn]),
+        ]
+
     def _decide(self, *more_on_requests: str) -> list[Right]:
         """Return what every function needs that reads a request and changes it together with its audit event."""
         data = self.data
@@ -197,6 +280,18 @@ class Access(Construct):
     @property
     def _sender_identity(self) -> str:
         return Stack.of(self).format_arn(service="ses", resource="identity", resource_name=self.options.sender_domain)
+
+    def _read_stream(self) -> list[Right]:
+        """Return what Lambda's poller does with the audit stream in the function's name."""
+        stream = str(self.data.audit.table.table_stream_arn)
+        return [
+            _allow(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), [stream]),
+            Right(
+                iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=["*"]),
+                ("AwsSolutions-IAM5[Resource::*]", "Serverless-LambdaStarPermissions"),
+                "Lambda's poller lists streams, which DynamoDB does not restrict to one table.",
+            ),
+        ]
 
     def _read_lists(self, *indexes: str) -> Right:
         return _allow(("dynamodb:Query",), [self.data.requests.index_arn(name) for name in indexes])

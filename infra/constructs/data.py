@@ -1,6 +1,6 @@
-"""Where everything is kept: the three tables, the two buckets, the signing secret and the key of other secrets."""
+"""Where everything is kept: the three tables, the buckets, the signing secret and the key of other secrets."""
 
-from typing import cast
+from typing import Any, cast
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from flow_hitl.domain.audit_export import EXPORTS_KEPT
 from infra.constructs.findings import accept
 from infra.options import Options
 from infra.tables import AUDIT, DEPLOYMENTS, REQUESTS, Key, Table
@@ -33,7 +34,6 @@ class DataTable(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, table: Table, options: Options) -> None:
         super().__init__(scope, construct_id)
-        self.declaration = table
         self.table = dynamodb.Table(
             self,
             "Table",
@@ -72,8 +72,10 @@ class Data(Construct):
         self.audit = DataTable(self, "Audit", AUDIT, options)
         self.deployments = DataTable(self, "Deployments", DEPLOYMENTS, options)
         _deny_changes_of(self.audit.table)
-        self.content = _bucket(self, "Content", options, [])
-        self.mail = _bucket(self, "Mail", options, [s3.LifecycleRule(expiration=MAIL_RETENTION)])
+        self.content = private_bucket(self, "Content", options, [])
+        self.mail = private_bucket(self, "Mail", options, [s3.LifecycleRule(expiration=MAIL_RETENTION)])
+        kept = Duration.days(EXPORTS_KEPT.days)
+        self.exports = private_bucket(self, "Exports", options, [s3.LifecycleRule(expiration=kept)])
         self.webhook_key = kms.Key(
             self,
             "WebhookKey",
@@ -125,7 +127,10 @@ def _deny_changes_of(audit: dynamodb.Table) -> None:
     )
 
 
-def _bucket(scope: Construct, construct_id: str, options: Options, rules: list[s3.LifecycleRule]) -> s3.Bucket:
+def private_bucket(
+    scope: Construct, construct_id: str, options: Options, rules: list[s3.LifecycleRule], **more: Any
+) -> s3.Bucket:
+    """Make a bucket that is encrypted and closed to the public; `more` are other properties of it."""
     bucket = s3.Bucket(
         scope,
         construct_id,
@@ -136,6 +141,7 @@ def _bucket(scope: Construct, construct_id: str, options: Options, rules: list[s
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)), *rules],
         removal_policy=removal_policy(options),
+        **more,
     )
     accept(
         bucket,

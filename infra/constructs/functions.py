@@ -15,6 +15,8 @@ from infra.constructs.findings import accept
 from infra.constructs.layers import Code, accept_runtime_findings
 
 API_TIMEOUT_SECONDS = 29  # API Gateway gives up after 30
+SEAL_TIMEOUT_SECONDS = 300
+EXPORT_TIMEOUT_SECONDS = 600
 LARGE = 1024
 SMALL = 512
 LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
@@ -100,10 +102,15 @@ class Functions(Construct):
         )
         self.deadline = self._function("Deadline", "deadline", access.deadline(), WORKER.seconds, SMALL)
         self.relay = self._function("Relay", "relay", access.relay(), WORKER.seconds, SMALL)
+        self.measure = self._function("Measure", "measure", access.measure(), WORKER.seconds, SMALL)
         self.send_email = self._function("SendEmail", "send_email", access.send_email(), WORKER.seconds, SMALL)
         self.resume_flow = self._function("ResumeFlow", "resume_flow", access.resume_flow(), WORKER.seconds, SMALL)
         self.send_webhook = self._function(
             "SendWebhook", "send_webhook", access.send_webhook(), WEBHOOK_SENDER.seconds, SMALL
+        )
+        self.seal = self._function("Seal", "seal", access.seal(), SEAL_TIMEOUT_SECONDS, LARGE)
+        self.export_audit = self._function(
+            "ExportAudit", "export_audit", access.export_audit(), EXPORT_TIMEOUT_SECONDS, LARGE
         )
         self._add_triggers(access)
 
@@ -114,6 +121,7 @@ class Functions(Construct):
             self.management,
             self.intake,
             self.relay,
+            self.measure,
             self.send_email,
             self.mail_feedback,
             self.inbound_mail,
@@ -123,7 +131,14 @@ class Functions(Construct):
             self.resume_flow,
             self.send_webhook,
             self.docs,
+            self.seal,
+            self.export_audit,
         ]
+
+    @property
+    def stream_readers(self) -> list[HitlFunction]:
+        """The functions that the audit table's stream feeds; DynamoDB serves two of them well, and no third."""
+        return [self.relay, self.measure]
 
     def _function(
         self, construct_id: str, name: str, rights: list[Right], timeout_seconds: int, memory: int
@@ -146,9 +161,12 @@ class Functions(Construct):
             (self.mail_feedback, queues.mail_feedback, 10),
             (self.deadline, queues.deadline, 10),
             (self.relay, queues.relay_retry, 10),
+            (self.measure, queues.measure_retry, 10),
             (self.send_email, queues.email, 10),
             (self.resume_flow, queues.resume, 1),
             (self.send_webhook, queues.webhook, 1),
+            (self.seal, queues.seal, 1),
+            (self.export_audit, queues.export, 1),
         ):
             source = sources.SqsEventSource(work.queue, batch_size=batch_size, report_batch_item_failures=True)
             worker.function.add_event_source(source)
@@ -157,14 +175,18 @@ class Functions(Construct):
                 "Lambda has failure destinations for streams alone; the queue has its own dead-letter queue.",
                 "Serverless-LambdaEventSourceMappingDestination",
             )
-        self.relay.function.add_event_source(
-            sources.DynamoEventSource(
-                access.data.audit.table,
-                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-                batch_size=50,
-                bisect_batch_on_error=True,
-                retry_attempts=5,
-                on_failure=sources.SqsDlq(queues.stream_dead_letters),
-                report_batch_item_failures=True,
+        # The figures may be some seconds old; the more events come together, the fewer writes they take.
+        batches = ((50, 0), (200, 5))
+        for reader, (batch_size, window_seconds) in zip(self.stream_readers, batches, strict=True):
+            reader.function.add_event_source(
+                sources.DynamoEventSource(
+                    access.data.audit.table,
+                    starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                    batch_size=batch_size,
+                    max_batching_window=Duration.seconds(window_seconds),
+                    bisect_batch_on_error=True,
+                    retry_attempts=5,
+                    on_failure=sources.SqsDlq(queues.stream_dead_letters),
+                    report_batch_item_failures=True,
+                )
             )
-        )

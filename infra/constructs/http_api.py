@@ -88,7 +88,7 @@ class HttpApi(Construct):
     ) -> None:
         """Add each route of the function's resolver, with one permission for the whole API.
 
-        `and_the_rest` gives it what no route matches too, so that this is answered by a problem document as well.
+        `and_the_rest` gives it what no route matches too, so that this is answered as everything else is.
         """
         integration = integrations.HttpLambdaIntegration(
             target.name,
@@ -102,8 +102,8 @@ class HttpApi(Construct):
             ):
                 accept(
                     route,
-                    "The function itself checks the API key, or the signed token in the path; the API's description is "
-                    "for everybody.",
+                    "The function itself checks the API key, the session, or the signed token in the path; signing in "
+                    "and the API's description are for everybody.",
                     "AwsSolutions-APIG4",
                 )
                 self._throttle(route, str(declared), WAITING.get(str(declared), throttle))

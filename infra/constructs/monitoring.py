@@ -36,7 +36,7 @@ class Monitoring(Construct):
         key: kms.IKey,
         api: HttpApi,
         functions: Sequence[HitlFunction],
-        relay: HitlFunction,
+        stream_readers: Sequence[HitlFunction],
         queues: Queues,
         options: Options,
     ) -> None:
@@ -59,7 +59,8 @@ class Monitoring(Construct):
             )
         self.alarms: list[cloudwatch.Alarm] = []
         self._watch_queues(queues)
-        self._watch_functions(functions, relay)
+        self._watch_functions(functions)
+        self._watch_stream(stream_readers)
         self._watch_api(api)
         self._watch_what_functions_count()
         self._draw_dashboard(api, functions, queues)
@@ -71,12 +72,15 @@ class Monitoring(Construct):
             oldest = work.queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
             self._alarm(f"late messages: {name}", oldest, work.plan.late_seconds)
 
-    def _watch_functions(self, functions: Sequence[HitlFunction], relay: HitlFunction) -> None:
+    def _watch_functions(self, functions: Sequence[HitlFunction]) -> None:
         for each in functions:
             self._alarm(f"errors: {each.name}", each.function.metric_errors(period=PERIOD), 1)
             self._alarm(f"throttles: {each.name}", each.function.metric_throttles(period=PERIOD), 1)
-        age = relay.function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
-        self._alarm("late audit stream", age, STREAM_AGE_LIMIT.to_milliseconds())
+
+    def _watch_stream(self, readers: Sequence[HitlFunction]) -> None:
+        for each in readers:
+            age = each.function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
+            self._alarm(f"late audit stream: {each.name}", age, STREAM_AGE_LIMIT.to_milliseconds())
 
     def _watch_api(self, api: HttpApi) -> None:
         self._alarm("API server errors", api.api.metric_server_error(period=PERIOD, statistic="Sum"), 1)

@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from flow_hitl.domain.audit_export import EXPORT_ATTEMPTS
 from flow_hitl.domain.retries import RESUME_ATTEMPTS
 from flow_hitl.domain.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
 from infra.constructs.findings import accept
@@ -31,6 +32,9 @@ DEADLINE_PLAN = QueuePlan(late_seconds=30 * 60)
 MAIL_PLAN = QueuePlan(visibility_seconds=MAIL_READER.hidden_seconds)
 WEBHOOK_PLAN = QueuePlan(visibility_seconds=WEBHOOK_SENDER.hidden_seconds)
 
+SEAL_PLAN = QueuePlan(visibility_seconds=1800, max_receives=5, retention_days=14, late_seconds=3 * 3600)
+EXPORT_PLAN = QueuePlan(visibility_seconds=3600, max_receives=EXPORT_ATTEMPTS, late_seconds=6 * 3600)
+
 
 class WorkQueue(Construct):
     """A queue and the dead-letter queue where a message rests that was tried often enough."""
@@ -51,7 +55,7 @@ class WorkQueue(Construct):
 
 
 class Queues(Construct):
-    """All queues; `stream_dead_letters` takes what the audit stream could not deliver to the relay at all."""
+    """All queues; `stream_dead_letters` takes what the audit stream could not deliver at all."""
 
     def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
         super().__init__(scope, construct_id)
@@ -62,6 +66,9 @@ class Queues(Construct):
         self.inbound_mail = WorkQueue(self, "InboundMail", MAIL_PLAN, options)
         self.mail_feedback = WorkQueue(self, "MailFeedback", QueuePlan(), options)
         self.relay_retry = WorkQueue(self, "RelayRetry", QueuePlan(), options)
+        self.measure_retry = WorkQueue(self, "MeasureRetry", QueuePlan(), options)
+        self.seal = WorkQueue(self, "Seal", SEAL_PLAN, options)
+        self.export = WorkQueue(self, "Export", EXPORT_PLAN, options)
         self.stream_dead_letters = dead_letter_queue(self, "StreamDeadLetters", options)
 
     @property
@@ -75,6 +82,9 @@ class Queues(Construct):
             "inbound_mail": self.inbound_mail,
             "mail_feedback": self.mail_feedback,
             "relay_retry": self.relay_retry,
+            "measure_retry": self.measure_retry,
+            "seal": self.seal,
+            "export": self.export,
         }
 
     @property

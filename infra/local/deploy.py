@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -36,8 +36,10 @@ def deploy(assembly_dir: Path, stack_name: str, endpoint_url: str) -> dict[str, 
     s3 = session.client("s3", endpoint_url=endpoint_url, config=Config(s3={"addressing_style": "path"}))
     uploaded = _upload_assets(s3, assembly_dir, stack_name, account, session.region_name)
     cloudformation = session.client("cloudformation", endpoint_url=endpoint_url)
-    template_url = f"{endpoint_url}/{uploaded[f'{stack_name}.template.json']}"
-    return _create_stack(cloudformation, stack_name, template_url)
+    template_name = f"{stack_name}.template.json"
+    outputs = _create_stack(cloudformation, stack_name, f"{endpoint_url}/{uploaded[template_name]}")
+    _lock_objects(s3, cloudformation, stack_name, json.loads((assembly_dir / template_name).read_text()))
+    return outputs
 
 
 def _upload_assets(s3: "S3Client", assembly_dir: Path, stack_name: str, account: str, region: str) -> dict[str, str]:
@@ -79,6 +81,18 @@ def _create_stack(cloudformation: "CloudFormationClient", stack_name: str, templ
         raise DeploymentError("\n".join(_failures(cloudformation, stack_name)) or str(error)) from error
     stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _lock_objects(
+    s3: "S3Client", cloudformation: "CloudFormationClient", stack_name: str, template: dict[str, Any]
+) -> None:
+    """Lock the objects of those buckets of which the template says so: the emulator passes over that property."""
+    for logical_id, resource in template["Resources"].items():
+        lock = resource.get("Properties", {}).get("ObjectLockConfiguration")
+        if resource["Type"] == "AWS::S3::Bucket" and lock:
+            found = cloudformation.describe_stack_resource(StackName=stack_name, LogicalResourceId=logical_id)
+            bucket = found["StackResourceDetail"].get("PhysicalResourceId", "")
+            s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
 
 
 def _failures(cloudformation: "CloudFormationClient", stack_name: str) -> list[str]:

@@ -17,7 +17,7 @@ from infra.local.mailbox import Mailbox, SentMail
 LARGEST_BODY = 10 * 1024 * 1024
 LONGEST_ANSWER_SECONDS = 60.0
 
-_PROXIED = re.compile(r"/(v1|review|docs)(/|\Z)")
+_PROXIED = re.compile(r"/(v1|review|docs|d|sign-in|sign-out|assets)(/|\Z)")
 _HOP_BY_HOP = frozenset(
     (
         "connection",

@@ -43,6 +43,9 @@ _WORKERS = {
     "resume": "resume_flow",
     "deadline": "deadline",
     "relay-retry": "relay",
+    "measure-retry": "measure",
+    "seal": "seal",
+    "export": "export_audit",
 }
 _QUEUES = tuple(_WORKERS)
 _DEAD_LETTERS = ("email", "resume", "inbound-mail", "relay-retry", "stream")
@@ -105,6 +108,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     text: str
+    cookies: Sequence[str] = ()
 
     @property
     def json(self) -> Any:
@@ -182,12 +186,64 @@ class AskedRequest:
         return [event["kind"] for event in self.timeline]
 
 
+class Browser:
+    """A browser that looks at our pages: it keeps its cookies, and fills in what a page's form hides.
+
+    It follows no redirect by itself: `location` is where the last answer led.
+    """
+
+    def __init__(self, hitl: "Hitl", source_ip: str) -> None:
+        self._hitl, self._source_ip = hitl, source_ip
+        self.cookies: dict[str, str] = {}
+        self.location = ""
+        self._form_token = ""
+
+    @property
+    def session(self) -> str | None:
+        """The cookie of the session, None where nobody is signed in."""
+        return self.cookies.get("__Host-hitl-session")
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        """Open a page; `path` may be a whole address of ours."""
+        return self._visit(method, path, None, headers)
+
+    def post(self, path: str, form: Mapping[str, Any] | None = None, **headers: str) -> Answer:
+        """Send a form, whose values may be lists, as the page that was opened last would."""
+        fields = {"csrf": self._form_token} if self._form_token else {}
+        own = {"origin": "https://hitl.test", "sec-fetch-site": "same-origin"}
+        return self._visit("POST", path, urlencode({**fields, **(form or {})}, doseq=True), {**own, **headers})
+
+    def _visit(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Answer:
+        sent = {"content-type": "application/x-www-form-urlencoded"} if body is not None else {}
+        parts = urlsplit(path)
+        answer = self._hitl._http(
+            "dashboard",
+            method,
+            f"{parts.path}?{parts.query}" if parts.query else parts.path,
+            body,
+            {**sent, **headers},
+            cookies=[f"{name}={value}" for name, value in self.cookies.items()],
+            source_ip=self._source_ip,
+        )
+        for one in answer.cookies:
+            name, _, value = one.partition(";")[0].partition("=")
+            if "; Max-Age=0" in one:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value
+        found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+        self._form_token = found[1] if found else self._form_token
+        self.location = answer.headers.get("Location", "")
+        return answer
+
+
 class Hitl:
     """One deployment on moto: ask as the flow, read and answer mail as the reviewer, turn the clock."""
 
     def __init__(self, clients: Mapping[str, Any], clock: TurnedClock, deployment_id: int, api_key: str) -> None:
         self._clients, self._relayed = clients, set[tuple[str, int]]()
         self._mail_ids, self._mails = itertools.count(1), list[Mail]()
+        self._unmeasured: list[dict[str, Any]] = []
         self.clock, self.deployment_id, self.api_key = clock, deployment_id, api_key
 
     # --- as the flow
@@ -330,7 +386,27 @@ class Hitl:
     def page(self, method: str, url: str, form: Mapping[str, str] | None = None, **headers: str) -> Answer:
         """Open a review page, or send its form."""
         sent = {"content-type": "application/x-www-form-urlencoded", **headers}
-        return self._http("dashboard", method, urlsplit(url).path, urlencode(form) if form else None, sent)
+        parts = urlsplit(url)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return self._http("dashboard", method, path, urlencode(form) if form else None, sent)
+
+    def browser(self, *, source_ip: str = "203.0.113.7") -> "Browser":
+        """Return a browser of its own, in which nobody is signed in."""
+        return Browser(self, source_ip)
+
+    def signed_in(self, email: str = "creator@example.com") -> "Browser":
+        """Return a browser in which somebody has signed in, by the code out of their mail."""
+        browser = self.browser()
+        browser.post("/sign-in", {"email": email})
+        browser.post("/sign-in/code", {"code": self.sign_in_code()})
+        assert browser.session, f"{email} could not sign in"
+        return browser
+
+    def sign_in_code(self, mail: Mail | None = None) -> str:
+        """Return the code in a sign-in mail, by default the last one."""
+        found = re.search(r"^  (\d{4} \d{4})\s*$", (mail or self.inbox[-1]).text, re.MULTILINE)
+        assert found, "this mail has no code"
+        return found[1]
 
     def review_url(self, mail: Mail | None = None) -> str:
         """Return the review link in a mail, by default the last one."""
@@ -353,6 +429,23 @@ class Hitl:
             manage.set_settings(self.deployment_id, parse_settings(json.dumps({**now, **settings})))
         if rules is not None:
             manage.set_rules(self.deployment_id, parse_rules(json.dumps({"rules": list(rules)})))
+
+    def seal(self) -> None:
+        """Seal the audit log as far as it has come, as is done each night with the days that are over."""
+        from flow_hitl.domain.times import rfc3339
+
+        # Of the second that has begun, more may still happen.
+        self.clock.sleep(1)
+        message = json.dumps({"until": rfc3339(self.clock.now())})
+        self._clients["sqs"].send_message(QueueUrl=_queue_url("seal"), MessageBody=message)
+        self._settle()
+
+    def measure(self) -> None:
+        """Count what has happened so far; by itself that is done only when somebody looks at figures."""
+        fresh, self._unmeasured = self._unmeasured, []
+        if fresh:
+            self._deliver("measure", fresh)
+            self._settle()
 
     # --- as time
 
@@ -387,9 +480,19 @@ class Hitl:
     # --- what AWS does in between
 
     def _http(
-        self, function: str, method: str, path: str, body: str | bytes | None, headers: Mapping[str, str]
+        self,
+        function: str,
+        method: str,
+        path: str,
+        body: str | bytes | None,
+        headers: Mapping[str, str],
+        *,
+        cookies: Sequence[str] = (),
+        source_ip: str = "203.0.113.7",
     ) -> Answer:
         parts = urlsplit(path)
+        if parts.path.endswith("/analytics"):
+            self.measure()
         encoded = isinstance(body, bytes)
         text = base64.b64encode(body).decode() if isinstance(body, bytes) else body
         event = {
@@ -398,9 +501,10 @@ class Hitl:
             "rawPath": parts.path,
             "rawQueryString": parts.query,
             "headers": dict(headers),
+            "cookies": list(cookies),
             "queryStringParameters": dict(parse_qsl(parts.query)),
             "requestContext": {
-                "http": {"method": method, "path": parts.path},
+                "http": {"method": method, "path": parts.path, "sourceIp": source_ip},
                 "stage": "$default",
                 "requestId": "test",
             },
@@ -409,7 +513,8 @@ class Hitl:
         }
         answer = self._function(function)(event, _context(function))
         self._settle()
-        return Answer(answer["statusCode"], answer.get("headers", {}), answer.get("body") or "")
+        text = answer.get("body") or ""
+        return Answer(answer["statusCode"], answer.get("headers", {}), text, answer.get("cookies", ()))
 
     def _settle(self) -> None:
         """Let the stream and the queues run until nothing is left to do at this moment."""
@@ -446,6 +551,7 @@ class Hitl:
             self._deliver("relay", records)
             # Only now: a relay that died is given the same records again.
             self._relayed.update(map(_event_key, fresh))
+            self._unmeasured += records
         return bool(fresh)
 
     def _work_queues(self) -> bool:
@@ -667,10 +773,13 @@ def _make_stack(clients: Mapping[str, Any]) -> Any:
         # The stream is played by the fixture; moto's own would only cost time.
         arguments = create_table_arguments(table, table.name)
         clients["dynamodb"].create_table(**{k: v for k, v in arguments.items() if k != "StreamSpecification"})
-    for bucket in ("content", "mail"):
+    for bucket in ("content", "mail", "exports"):
         clients["s3"].create_bucket(Bucket=bucket)
     for name in _DEAD_LETTERS:
         clients["sqs"].create_queue(QueueName=f"{name}-dlq")
+    clients["s3"].create_bucket(Bucket="seals", ObjectLockEnabledForBucket=True)
+    locked = {"Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}, "ObjectLockEnabled": "Enabled"}
+    clients["s3"].put_object_lock_configuration(Bucket="seals", ObjectLockConfiguration=locked)
     for name in _QUEUES:
         attributes = {}
         if name in _MOST_RECEIVES:
@@ -682,6 +791,7 @@ def _make_stack(clients: Mapping[str, Any]) -> Any:
     secret = json.dumps({"active": "1", "1": "a-signing-key-for-tests"})
     clients["secretsmanager"].create_secret(Name="signing", SecretString=secret)
     webhook_key = clients["kms"].create_key(Description="webhook secrets")["KeyMetadata"]["Arn"]
+    seal_key = clients["kms"].create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
     return Settings(
         requests_table=REQUESTS.name,
         audit_table=AUDIT.name,
@@ -693,6 +803,7 @@ def _make_stack(clients: Mapping[str, Any]) -> Any:
         deadline_queue_url=_queue_url("deadline"),
         deadline_queue_arn=_queue_arn("deadline"),
         relay_retry_queue_url=_queue_url("relay-retry"),
+        measure_retry_queue_url=_queue_url("measure-retry"),
         webhook_queue_url=_queue_url("webhook"),
         email_dead_letter_queue_url=_queue_url("email-dlq"),
         resume_dead_letter_queue_url=_queue_url("resume-dlq"),
@@ -700,6 +811,11 @@ def _make_stack(clients: Mapping[str, Any]) -> Any:
         relay_retry_dead_letter_queue_url=_queue_url("relay-retry-dlq"),
         stream_dead_letter_queue_url=_queue_url("stream-dlq"),
         webhook_key_id=webhook_key,
+        seal_queue_url=_queue_url("seal"),
+        seal_bucket="seals",
+        seal_key_id=seal_key["KeyMetadata"]["Arn"],
+        export_queue_url=_queue_url("export"),
+        export_bucket="exports",
         scheduler_role_arn=f"arn:aws:iam::{_ACCOUNT}:role/scheduler",
         scheduler_group="hitl",
         signing_secret_id="signing",  # noqa: S106 - the name of the secret

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.audit_export import ExportState
 from flow_hitl.domain.deployment import FreeText, Permission, WebhookEvent
 from flow_hitl.domain.findings import AnswerStatus, FindingStatus, Question
 from flow_hitl.domain.request import Channel, ResumeStatus, Status
@@ -175,7 +176,7 @@ class TimelineEvent(Answer):
     """One fact of an audit chain: `hash` covers every other member, and `prev_hash` binds it to the one before."""
 
     subject: str
-    """What the chain is about: `request#…`."""
+    """What the chain is about: `request#…`, or `deployment#…` for changes of a deployment itself."""
     seq: int
     """Its place in the chain, from 1."""
     event_id: str
@@ -185,7 +186,7 @@ class TimelineEvent(Answer):
     at: Time
     """When it happened."""
     actor: str
-    """Who did it: a mail address, `api_key/…`, `flow`, or a part of this service."""
+    """Who did it: a mail address, `member/…`, `api_key/…`, `flow`, or a part of this service."""
     data: dict[str, JsonValue]
     """The facts, which depend on the kind."""
     prev_hash: Sha256
@@ -326,6 +327,8 @@ class Settings(Answer):
     """The groups that requests may be assigned to."""
     allow_delegation: bool
     """Whether a responder may pass a request on."""
+    waiting_alert_minutes: int | None
+    """Minutes after which analytics warn of a request that waits; null for as long as the SLA."""
 
 
 class ChangedSettings(Settings):
@@ -471,6 +474,269 @@ class IssuedApiKey(ApiKeyAnswer):
 
     key: str
     """The whole key, as it goes into the `Authorization` header. It is shown this once."""
+
+
+# --- analytics
+
+Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
+
+
+class OutcomeFigures(Answer):
+    """How often an outcome was chosen."""
+
+    outcome: str | None
+    """The outcome; null for free text that matched none."""
+    count: int
+    """How many answers had it."""
+    share: float | None
+    """Its share of the answers, from 0 to 1."""
+
+
+class Figures(Answer):
+    """What was counted in a range; each request and each answer on its own day. Tests are left out."""
+
+    created: int
+    """How many requests were opened."""
+    responded: int
+    """How many were answered, by people or by the clock."""
+    cancelled: int
+    """How many were cancelled."""
+    average_response_seconds: float | None
+    """The mean time that people took to answer; null where nobody answered."""
+    median_response_seconds: float | None
+    """The median of that time; `median_error` says how exact it is."""
+    sla_met: int
+    """How many were answered within their SLA."""
+    sla_missed: int
+    """How many were answered later, or by the clock."""
+    sla_compliance: float | None
+    """The share within the SLA, from 0 to 1; null where no request had one."""
+    auto_responded: int
+    """How many the clock answered."""
+    auto_response_share: float | None
+    """The clock's share of the answers, from 0 to 1."""
+    outcomes: list[OutcomeFigures]
+    """The outcomes, the most frequent first."""
+
+
+class GroupFigures(Figures):
+    """The figures of one group; which of the three names it has depends on `group_by`."""
+
+    reviewer: str | None = ABSENT
+    """Who answered, or was asked."""
+    flow: str | None = ABSENT
+    """The flow's name; null for flows without one."""
+    method: str | None = ABSENT
+    """The flow's method."""
+
+
+class ReviewTypeFigures(Figures):
+    """The figures of one kind of review."""
+
+    method: str | None
+    """The flow's method."""
+
+
+class DayFigures(Answer):
+    """One day."""
+
+    day: Day
+    """The day, in UTC."""
+    created: int
+    """How many requests were opened."""
+    responded: int
+    """How many were answered."""
+
+
+class WaitingAlert(Answer):
+    """Something that a manager should look at now."""
+
+    kind: Literal["waiting"]
+    """Always `waiting`: requests wait for too long."""
+    requests: int
+    """How many, counted up to 1,000."""
+    minutes: int
+    """The limit that they are beyond."""
+    text: str
+    """The same in words."""
+
+
+class Analytics(Answer):
+    """The figures of a range of days."""
+
+    since: Annotated[Day, Field(alias="from")]
+    """The first day, in UTC."""
+    to: Day
+    """The last day, in UTC."""
+    group_by: Literal["reviewer", "flow", "method"]
+    """By what the groups are told apart."""
+    totals: Figures
+    """The figures of the whole deployment."""
+    groups: list[GroupFigures]
+    """The groups with the most requests and answers, at most 100."""
+    others: Figures | None
+    """The figures of the groups that are not listed; null where all are."""
+    review_types: list[ReviewTypeFigures]
+    """The figures by method, whatever `group_by` says."""
+    volume_by_day: list[DayFigures]
+    """Each day of the range."""
+    volume_by_hour_of_week: list[list[int]]
+    """How many requests were opened in each hour of the week (UTC): seven days from Monday on, 24 hours each."""
+    pending_now: int
+    """How many requests are pending now, whatever the range is."""
+    overdue: int
+    """How many of them are past their SLA, counted up to 1,000."""
+    alerts: list[WaitingAlert]
+    """What a manager should look at now."""
+    median_error: float
+    """By how much a median may be wrong, as a share of it."""
+
+
+# --- the audit log
+
+
+class AuditLogEvent(Answer):
+    """An event as it stands in the log, which `TimelineEvent` describes; a member is null where it cannot be read.
+
+    We write none that is so: it was tampered with, and verification names it.
+    """
+
+    subject: str
+    """What the chain is about."""
+    seq: int
+    """Its place in the chain, from 1."""
+    event_id: str | None
+    """Its own id."""
+    kind: str | None
+    """What happened."""
+    at: str | None
+    """When it happened."""
+    actor: str | None
+    """Who did it."""
+    data: dict[str, JsonValue] | None
+    """The facts, which depend on the kind."""
+    prev_hash: str | None
+    """The hash of the event before; zeros at the start of the chain."""
+    hash: str | None
+    """SHA-256 over the canonical JSON of all other members."""
+
+
+class AuditLogPage(Answer):
+    """Some events, and how to go on."""
+
+    events: list[AuditLogEvent]
+    """The events of the requests and of the deployment itself, oldest first."""
+    next_cursor: str | None
+    """Send it as `cursor` for those that follow; null at the end."""
+
+
+class AuditFinding(Answer):
+    """Something that is not as it was written."""
+
+    kind: Literal[
+        "edited",
+        "replaced",
+        "missing",
+        "inserted",
+        "out_of_order",
+        "digest_missing",
+        "digest_invalid",
+    ]
+    """What is wrong with the record."""
+    record: str
+    """The record, in words."""
+    detail: str
+    """What speaks against it."""
+    subject: str | None
+    """The chain of the event; null for a digest."""
+    seq: int | None
+    """The event's place in its chain."""
+    doubtful_from: int | None
+    """Where an event was replaced: those before it may be forged too, from this one on."""
+    digest: str | None
+    """The digest, by the end of its period; null for an event."""
+    file: None
+    """Always null: only an export has files."""
+
+
+class Verification(Answer):
+    """What was verified, and what came of it."""
+
+    since: Annotated[Time, Field(alias="from")]
+    """The beginning of the time that was asked for."""
+    to: Time
+    """Its end, which is not part of it."""
+    verified: bool
+    """Whether there are no findings."""
+    findings: list[AuditFinding]
+    """What is wrong."""
+    events: int
+    """How many events this call looked at."""
+    chains: int
+    """How many chains this call looked at, each from its beginning."""
+    digests: int
+    """How many signed digests this call looked at."""
+    sealed_until: Time | None
+    """When the last digest that this call looked at ends; null for none."""
+    next_cursor: str | None
+    """Send it as `cursor` to verify the next part; null when all is done."""
+
+
+class AuditExportFile(Answer):
+    """One file of an export."""
+
+    name: str
+    """The file's name."""
+    kind: Literal["events", "heads", "seals", "script", "manifest"]
+    """What is in it."""
+    bytes: int
+    """Its size."""
+    sha256: Sha256
+    """The SHA-256 of its content."""
+    events: int = ABSENT
+    """How many events it holds, where it holds events."""
+    url: Url
+    """Where to download it, for an hour; it needs no API key."""
+
+
+class AuditExport(Answer):
+    """An export of the audit log."""
+
+    id: str
+    """The export's id."""
+    state: ExportState
+    """How far it is; `done` and `failed` are final."""
+    format: Literal["csv", "jsonl"]
+    """The format of the events."""
+    since: Annotated[Time, Field(alias="from")]
+    """The beginning of the exported time."""
+    to: Time
+    """Its end, which is not part of it."""
+    requested_by: str
+    """Who asked for it."""
+    requested_at: Time
+    """When."""
+    events: int
+    """How many events are written so far."""
+    digests: int
+    """How many signed digests are written so far."""
+    reason: str | None
+    """Why it failed."""
+    finished_at: Time | None
+    """When it was done, or failed."""
+    kept_until: Time
+    """Until when the files are kept."""
+    manifest_sha256: Sha256 | None
+    """The SHA-256 of the manifest, which names those of all other files."""
+    files: list[AuditExportFile]
+    """The files, once it is done."""
+
+
+class AuditExportAnswer(Answer):
+    """One export."""
+
+    export: AuditExport
+    """The export."""
 
 
 # --- webhooks

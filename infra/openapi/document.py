@@ -25,7 +25,7 @@ from infra.openapi import answers, examples
 from infra.openapi.operations import CURSOR, OPERATIONS, TAGS, Answer, Body, Operation, Parameter
 from infra.openapi.problems import INTERNAL, all_errors, problem_response, problem_schemas, schema_name
 from infra.openapi.wording import DESCRIBED_BY, FIELDS
-from infra.routes import Route, all_routes
+from infra.routes import Route, api_routes
 
 PATH = Path(__file__).resolve().parents[2] / "docs/openapi.json"
 
@@ -80,6 +80,10 @@ _PATH_NAMES: dict[str, Json] = {
         "description": "The delivery's id.",
         "schema": {"type": "string", "pattern": "^dlv_[0-9a-f]{34}$"},
     },
+    "export_id": {
+        "description": "The export's id.",
+        "schema": {"type": "string", "pattern": "^exp_[0-9a-f]{42}$"},
+    },
     "token": {
         "description": "What was signed; take the whole URL as it was sent to you.",
         "schema": {"type": "string"},
@@ -115,9 +119,9 @@ _TAKEN = {"2XX": {"description": "Taken. The body is not looked at, but for the 
 
 
 def description() -> Json:
-    """Return the OpenAPI document of all routes that are described; what is `undescribed` is left out."""
+    """Return the OpenAPI document of the API's routes; what is `undescribed` is left out."""
     components, paths = _components(), dict[str, Json]()
-    routes = {str(route): route for route in all_routes()}
+    routes = {str(route): route for route in api_routes()}
     for name, operation in OPERATIONS.items():
         if name in routes:
             paths.setdefault(routes[name].path, {})[routes[name].method.lower()] = _operation(routes[name], operation)
@@ -133,8 +137,8 @@ def description() -> Json:
 
 
 def undescribed() -> list[str]:
-    """Return the routes that have no operation, and the operations that have no route."""
-    return sorted(set(map(str, all_routes())) ^ OPERATIONS.keys())
+    """Return the API's routes that have no operation, and the operations that have no route."""
+    return sorted(set(map(str, api_routes())) ^ OPERATIONS.keys())
 
 
 def text() -> str:
@@ -207,12 +211,14 @@ def _responses(route: Route, operation: Operation) -> Json:
     for status, errors in by_status.items():
         names = [schema_name(error) for error in errors]
         response = problem_response(names, _STATUS_SAYS[status])
-        if operation.errors_are_pages:
-            response["content"] = {"text/html": {"schema": {"type": "string"}}}
         if RateLimited in errors:
             response["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
         found[str(status)] = response
-    return {**found, "500": problem_response([INTERNAL], _STATUS_SAYS[500])}
+    found["500"] = problem_response([INTERNAL], _STATUS_SAYS[500])
+    if operation.errors_are_pages:
+        for code in (*map(str, by_status), "500"):
+            found[code]["content"] = {"text/html": {"schema": {"type": "string"}}}
+    return found
 
 
 def _errors(route: Route, operation: Operation) -> set[type[FlowHitlError]]:

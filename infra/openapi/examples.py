@@ -8,6 +8,7 @@ _REQUEST_ID = "0192f0c1-7e11-7abc-8def-0123456789ab"
 _WEBHOOK_ID = "wh_5d1f0c8e9a7b4c3d8e2f1a0b9c8d7e6f"
 _DELIVERY_ID = "dlv_0069678a40c3a1f0e2d4b5968778695a4b"
 _KEY_ID = "3f9a1c07"
+_EXPORT_ID = "exp_0069678a40c3a1f0e2d4b5968778695a4b3c2d1e0f"
 
 PATH_NAMES: Document = {
     "request_id": _REQUEST_ID,
@@ -16,6 +17,7 @@ PATH_NAMES: Document = {
     "key_id": _KEY_ID,
     "webhook_id": _WEBHOOK_ID,
     "delivery_id": _DELIVERY_ID,
+    "export_id": _EXPORT_ID,
     "token": "eyJyIjoiMDE5MmYwYzEifQ.c2lnbmF0dXJl",
     "name": "start.js",
 }
@@ -171,6 +173,7 @@ SETTINGS: Document = {
     "allowed_assignee_domains": ["example.com"],
     "groups": [{"name": "finance", "members": ["ana@example.com", "bo@example.com"]}],
     "allow_delegation": True,
+    "waiting_alert_minutes": 15,
 }
 CHANGED_SETTINGS: Document = {**SETTINGS, "warnings": []}
 
@@ -230,6 +233,95 @@ KEY: Document = {
 }
 KEYS: Document = {"api_keys": [KEY]}
 ISSUED_KEY: Document = {"api_key": {**KEY, "last_used_at": None}, "key": f"hitl_456_{_KEY_ID}_…"}
+
+_FIGURES: Document = {
+    "created": 2,
+    "responded": 1,
+    "cancelled": 0,
+    "average_response_seconds": 1800.0,
+    "median_response_seconds": 1796.2,
+    "sla_met": 1,
+    "sla_missed": 0,
+    "sla_compliance": 1.0,
+    "auto_responded": 0,
+    "auto_response_share": 0.0,
+    "outcomes": [{"outcome": "approved", "count": 1, "share": 1.0}],
+}
+ANALYTICS: Document = {
+    "from": "2026-01-14",
+    "to": "2026-01-14",
+    "group_by": "reviewer",
+    "totals": _FIGURES,
+    "groups": [{"reviewer": "alice@example.com", **_FIGURES}],
+    "others": None,
+    "review_types": [{"method": "review_article", **_FIGURES}],
+    "volume_by_day": [{"day": "2026-01-14", "created": 2, "responded": 1}],
+    "volume_by_hour_of_week": [[2 if (day, hour) == (2, 12) else 0 for hour in range(24)] for day in range(7)],
+    "pending_now": 1,
+    "overdue": 0,
+    "alerts": [{"kind": "waiting", "requests": 1, "minutes": 15, "text": "1 request waiting > 15 min"}],
+    "median_error": 0.0244,
+}
+
+AUDIT_LOG: Document = {**TIMELINE, "next_cursor": None}
+VERIFICATION: Document = {
+    "from": "2026-01-14T00:00:00Z",
+    "to": "2026-01-15T00:00:00Z",
+    "verified": False,
+    "findings": [
+        {
+            "kind": "edited",
+            "record": f"request#{_REQUEST_ID} event 2",
+            "detail": "does not have the hash that it says",
+            "subject": f"request#{_REQUEST_ID}",
+            "seq": 2,
+            "doubtful_from": None,
+            "digest": None,
+            "file": None,
+        }
+    ],
+    "events": 12,
+    "chains": 3,
+    "digests": 1,
+    "sealed_until": "2026-01-15T00:00:00Z",
+    "next_cursor": None,
+}
+NEW_EXPORT: Document = {"from": "2026-01-14T00:00:00Z", "to": "2026-01-15T00:00:00Z", "format": "csv"}
+_EXPORT: Document = {
+    "id": _EXPORT_ID,
+    "state": "pending",
+    **NEW_EXPORT,
+    "requested_by": f"api_key/{_KEY_ID}",
+    "requested_at": "2026-01-16T09:00:00Z",
+    "events": 0,
+    "digests": 0,
+    "reason": None,
+    "finished_at": None,
+    "kept_until": "2026-01-23T09:00:00Z",
+    "manifest_sha256": None,
+    "files": [],
+}
+STARTED_EXPORT: Document = {"export": _EXPORT}
+_MANIFEST_SHA256 = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
+EXPORT: Document = {
+    "export": {
+        **_EXPORT,
+        "state": "done",
+        "events": 12,
+        "digests": 1,
+        "finished_at": "2026-01-16T09:00:05Z",
+        "manifest_sha256": _MANIFEST_SHA256,
+        "files": [
+            {
+                "name": "manifest.json",
+                "kind": "manifest",
+                "bytes": 1466,
+                "sha256": _MANIFEST_SHA256,
+                "url": "https://exports.example.com/manifest.json?signature=c2lnbmF0dXJl",
+            }
+        ],
+    }
+}
 
 NEW_WEBHOOK: Document = {
     "name": "Approvals app",

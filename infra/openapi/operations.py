@@ -25,12 +25,14 @@ from flow_hitl.domain.errors import (
     Unauthorized,
     ValidationFailed,
 )
+from flow_hitl.domain.metrics import GROUPINGS
 from flow_hitl.domain.request import Status
 from flow_hitl.services.access_documents import MemberDocument, NewApiKey
 from flow_hitl.services.answer_by_callback import CallbackAnswer
 from flow_hitl.services.configuration import RulesDocument, SettingsDocument
 from flow_hitl.services.documents import LONGEST_NAME
 from flow_hitl.services.dry_run import DryRun
+from flow_hitl.services.export_audit import ExportWish
 from flow_hitl.services.open_request import NewRequest
 from flow_hitl.services.reassign_request import Reassignment
 from flow_hitl.services.send_test_request import NewTestRequest
@@ -40,6 +42,7 @@ from infra.openapi import answers, examples
 
 REQUESTS, CHECKS, ANSWERS, SETTINGS, RULES = "Requests", "Checks", "Answers", "Settings", "Routing rules"
 MEMBERS, KEYS, WEBHOOKS, PAGES, DESCRIPTION = "Members", "API keys", "Webhooks", "Review page", "Description"
+ANALYTICS, AUDIT = "Analytics", "Audit log"
 
 TAGS = {
     REQUESTS: "The flows' side: ask a person, wait for the answer, list, cancel, pass to somebody else.",
@@ -50,6 +53,8 @@ TAGS = {
     MEMBERS: "The people of a deployment.",
     KEYS: "What programs prove themselves with.",
     WEBHOOKS: "Other applications that are told of requests, and what was delivered to them.",
+    ANALYTICS: "How many requests there are, how fast they are answered, and by whom.",
+    AUDIT: "Everything that happened, and the proof that nothing of it was changed since.",
     PAGES: "The page behind the link in a mail. It is for browsers: its forms change with it.",
     DESCRIPTION: "This description.",
 }
@@ -116,6 +121,11 @@ def _moment(name: str, description: str, example: str) -> Parameter:
     return Parameter(name, description, {"type": "string", "anyOf": [{"format": "date-time"}, {"const": ""}]}, example)
 
 
+def _day(name: str, description: str, example: str) -> Parameter:
+    either = [{"format": "date"}, {"format": "date-time"}, {"const": ""}]
+    return Parameter(name, description, {"type": "string", "anyOf": either}, example)
+
+
 def _ok(description: str, document: type[BaseModel], example: Mapping[str, Any]) -> dict[int, Answer]:
     return {200: Answer(description, document, example)}
 
@@ -136,6 +146,8 @@ IF_MATCH = Parameter(
     required=True,
 )
 ETAG = ("ETag",)
+SINCE = _moment("from", "The beginning of the time; without one, the first day of the log.", "2026-01-14T00:00:00Z")
+TO = _moment("to", "Its end, which is not part of it; without one, now.", "2026-01-15T00:00:00Z")
 DEPLOYMENT = "/v1/deployments/{deployment_id}"
 WEBHOOK = f"{DEPLOYMENT}/webhooks/{{webhook_id}}"
 
@@ -404,6 +416,60 @@ OPERATIONS: dict[str, Operation] = {
                 "The delivery to come, with the `X-Webhook-Id` of the old.", answers.DeliveryAnswer, examples.REDELIVERY
             )
         },
+        Action.CONFIGURE,
+    ),
+    f"GET {DEPLOYMENT}/analytics": Operation(
+        ANALYTICS,
+        "Read the figures of a range",
+        _ok("The figures.", answers.Analytics, examples.ANALYTICS),
+        Action.CONFIGURE,
+        "By default of the last 30 days; at most five years. Days are those of UTC, and count as a whole.",
+        parameters=(
+            _day("from", "The first day, or a time in it.", "2026-01-01"),
+            _day("to", "The last day, or a time in it; without one, today.", "2026-01-31"),
+            Parameter(
+                "group_by",
+                "By what the groups are told apart; without it, by reviewer.",
+                {"type": "string", "enum": [*GROUPINGS, ""]},
+                "method",
+            ),
+        ),
+    ),
+    f"GET {DEPLOYMENT}/audit": Operation(
+        AUDIT,
+        "Read the audit log, oldest first",
+        _ok("The events of the time.", answers.AuditLogPage, examples.AUDIT_LOG),
+        Action.CONFIGURE,
+        "A page may be short, or empty, and not the last: follow `next_cursor` until it is null.",
+        parameters=(
+            SINCE,
+            TO,
+            _whole("limit", "How many to return at most. A page of large ones may be shorter.", 100, 1, 200),
+            CURSOR,
+        ),
+    ),
+    f"GET {DEPLOYMENT}/audit/verify": Operation(
+        AUDIT,
+        "Verify the audit log",
+        _ok("What is verified, and what is wrong.", answers.Verification, examples.VERIFICATION),
+        Action.CONFIGURE,
+        "Holds the events of the time against their hashes, the signed digests of each day, and what the requests "
+        "say of themselves. One call verifies a part: follow `next_cursor` until it is null.",
+        parameters=(SINCE, TO, CURSOR),
+    ),
+    f"POST {DEPLOYMENT}/audit/export": Operation(
+        AUDIT,
+        "Export the audit log",
+        {202: Answer("The export has begun.", answers.AuditExportAnswer, examples.STARTED_EXPORT)},
+        Action.CONFIGURE,
+        "Files for auditors, with all that is needed to verify them without us. That it was asked for becomes part of "
+        "the audit log. Without a body, everything is exported as JSON lines.",
+        body=Body(ExportWish, examples.NEW_EXPORT, required=False),
+    ),
+    f"GET {DEPLOYMENT}/audit/export/{{export_id}}": Operation(
+        AUDIT,
+        "See how far an export is, and get its files",
+        _ok("The export.", answers.AuditExportAnswer, examples.EXPORT),
         Action.CONFIGURE,
     ),
     "GET /review/{token}": Operation(

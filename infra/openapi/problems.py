@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from flow_hitl.domain.errors import AlreadyResponded, FlowHitlError, NotPending, RateLimited, ValidationFailed
+from flow_hitl.domain.errors import (
+    AlreadyResponded,
+    FlowHitlError,
+    NothingToResume,
+    NotPending,
+    RateLimited,
+    ValidationFailed,
+)
 from flow_hitl.domain.request import Channel, Status
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 INTERNAL = "InternalProblem"
+# What can only go wrong on the dashboard, whose pages say it to people.
+_OF_PAGES = (NothingToResume,)
 
 Schema = dict[str, Any]
 
@@ -95,10 +104,10 @@ def problem_response(names: Sequence[str], description: str) -> Schema:
 
 
 def all_errors() -> list[type[FlowHitlError]]:
-    """Return one class for each slug that there is, the most general."""
+    """Return one class for each slug that the API has, the most general."""
     by_slug: dict[str, type[FlowHitlError]] = {}
     for error in _subclasses(FlowHitlError):
-        if hasattr(error, "slug"):
+        if hasattr(error, "slug") and error not in _OF_PAGES:
             by_slug.setdefault(error.slug, error)
     return sorted(by_slug.values(), key=lambda error: (error.status, error.slug))
 

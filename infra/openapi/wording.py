@@ -56,6 +56,11 @@ FIELDS: dict[str, dict[str, str]] = {
         "in": "The value is one of these.",
         "exists": "There is a value, or there is none.",
     },
+    "ExportWish": {
+        "from": "The beginning of the time to export. Left out, the first day of the log.",
+        "to": "Its end, which is not part of it. Left out, now.",
+        "format": "The format of the events.",
+    },
     "Rotation": {"signs_from": "From when on the new secret signs, at most 30 days ahead. Left out, at once."},
     "MemberDocument": {"email": "The address in the path, if it is here at all."},
 }

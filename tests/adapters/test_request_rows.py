@@ -18,7 +18,7 @@ from flow_hitl.adapters.request_store import DynamoRequestStore
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.deployment import DeploymentSettings, Group
 from flow_hitl.domain.errors import ValidationFailed
-from flow_hitl.domain.request import Channel, Head, Status, cancel, decide, delegate, reassign
+from flow_hitl.domain.request import Change, Channel, Head, Status, cancel, decide, delegate, reassign
 from flow_hitl.domain.rows import Count, Counts, Order, Row
 from flow_hitl.ports import RequestFilter, RowPage
 from infra.local.hitl_fixture import Hitl
@@ -131,7 +131,15 @@ def counted(store: DynamoRequestStore) -> Iterator[Counter[str]]:
 def test_a_row_says_what_a_list_shows(store: DynamoRequestStore, rows: DynamoRequestRows) -> None:
     at = NOON + timedelta(microseconds=7)
     message = "Fit to print?\n\n" + "word " * 100
-    create(store, 1, content=replace(CONTENT, message=message), sla_target_minutes=5, at=at, tester="me@example.com")
+    create(
+        store,
+        1,
+        content=replace(CONTENT, message=message),
+        sla_target_minutes=5,
+        at=at,
+        created_by="me@example.com",
+        test=True,
+    )
     pending = Row(
         request_id=request_id(1),
         status=Status.PENDING,
@@ -319,7 +327,11 @@ def test_what_the_index_has_not_followed_yet_is_shown_to_nobody_else(store: Dyna
 
 def test_whom_somebody_of_a_group_passed_it_on_to_finds_it(store: DynamoRequestStore, rows: DynamoRequestRows) -> None:
     create(store, 1, FINANCE)
-    step(store, 1, lambda head: delegate(head, ANN, DAN, Channel.EMAIL, SETTINGS, event_id="e" * 32, at=NOON))
+
+    def pass_on(head: Head) -> Change:
+        return delegate(head, ANN, DAN, Channel.EMAIL, SETTINGS, event_id="e" * 32, at=NOON, verification={})
+
+    step(store, 1, pass_on)
     found = {name: numbers(page(rows, name, statuses=("pending",))) for name in (ANN, BOB, DAN, FINANCE)}
     assert found == {ANN: [], BOB: [1], DAN: [1], FINANCE: [1]}
 

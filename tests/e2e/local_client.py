@@ -133,7 +133,7 @@ class LocalClient:
 
     def review_link(self, mail: dict[str, Any]) -> str:
         """Return the link to the review page that a mail of the list carries."""
-        (link,) = set(re.findall(rf"{self.credentials.base_url}/review/[^\s>]+", self.text_of(mail)))
+        (link,) = set(re.findall(rf"{self.credentials.base_url}/review/[\w.-]+", self.text_of(mail)))
         return str(link)
 
     def send(

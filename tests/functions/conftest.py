@@ -1,6 +1,7 @@
 """Every answer that a test of the functions gets must be one that the API's description promises."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,15 @@ def _described_answers() -> Iterator[None]:
     call = Hitl._http
 
     def checked(
-        self: Hitl, function: str, method: str, path: str, body: str | bytes | None, headers: Mapping[str, str]
+        self: Hitl,
+        function: str,
+        method: str,
+        path: str,
+        body: str | bytes | None,
+        headers: Mapping[str, str],
+        **options: Any,
     ) -> Answer:
-        answer = call(self, function, method, path, body, headers)
+        answer = call(self, function, method, path, body, headers, **options)
         described.check(method, path, body, answer)
         return answer
 

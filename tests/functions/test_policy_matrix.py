@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.deployment import Permission
+from flow_hitl.domain.deployment import Member, Permission
 from flow_hitl.signing.web_tokens import WebhookName
-from infra.local.hitl_fixture import Answer, Hitl
+from infra.local.hitl_fixture import Answer, Browser, Hitl
 from infra.routes import all_routes
 from tests.functions.asserts import EMIT, NEW, callback
 from tests.functions.webhooks import hook
@@ -66,6 +66,11 @@ KEYED: dict[str, Keyed] = {
     f"GET {DEPLOYMENT}/api-keys/{{key_id}}": keyed(MANAGE),
     f"DELETE {DEPLOYMENT}/api-keys/{{key_id}}": keyed(MANAGE),
     f"POST {DEPLOYMENT}/test-request": keyed(MANAGE, body={"to": "tester@example.com"}),
+    f"GET {DEPLOYMENT}/analytics": keyed(MANAGE),
+    f"GET {DEPLOYMENT}/audit": keyed(MANAGE),
+    f"GET {DEPLOYMENT}/audit/verify": keyed(MANAGE),
+    f"POST {DEPLOYMENT}/audit/export": keyed(MANAGE, body={}),
+    f"GET {DEPLOYMENT}/audit/export/{{export_id}}": keyed(MANAGE),
     f"GET {DEPLOYMENT}/webhooks": keyed(MANAGE),
     f"POST {DEPLOYMENT}/webhooks": keyed(MANAGE, body=HOOK),
     f"PATCH {DEPLOYMENT}/webhooks/{{webhook_id}}": keyed(MANAGE, body={"active": False}),
@@ -82,20 +87,103 @@ SIGNED = {
     "GET /review/{token}": "review",
     "HEAD /review/{token}": "review",
     "POST /review/{token}": "review",
+    "GET /review/{token}/news": "review",
+}
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A page for signed-in people: which of a deployment's roles it opens to, and the form that it takes.
+
+    The roles: `manager` and `asked`, who is asked in the request of the path, and `other`, who is asked in none.
+    To those who may not manage, a request that they are not asked does not exist.
+    """
+
+    roles: frozenset[str]
+    form: Mapping[str, str] = field(default_factory=dict)
+
+
+def signed_in(*roles: str, **form: str) -> SignedIn:
+    return SignedIn(frozenset(roles), form)
+
+
+REQUEST = "/d/{deployment_id}/requests/{request_id}"
+SETTINGS = (
+    "/email",
+    "/sla",
+    "/auto-response",
+    "/rules",
+    "/rules/{rule}",
+    "/webhooks",
+    "/webhooks/{webhook_id}",
+    "/members",
+    "/api-keys",
+    "/advanced",
+    "/advanced/{group}",
+    "/checks",
+)
+# Something for each of their forms, but for the state of things that it was made from.
+FILLED = {
+    "name": "New",
+    "email": "new@example.com",
+    "method_name": "review",
+    "url": NOBODY_LISTENS,
+    "new_request": "on",
+    "create_requests": "on",
+    "part": "answers",
+    "to": "new@example.com",
+}
+PAGES: dict[str, SignedIn] = {
+    "GET /d/{deployment_id}/requests": signed_in("manager", "asked", "other"),
+    "GET /d/{deployment_id}/analytics": signed_in("manager"),
+    "GET /d/{deployment_id}/audit": signed_in("manager"),
+    "GET /d/{deployment_id}/audit/verify": signed_in("manager"),
+    "POST /d/{deployment_id}/audit/export": signed_in("manager"),
+    f"GET {REQUEST}": signed_in("manager", "asked"),
+    f"GET {REQUEST}/news": signed_in("manager", "asked"),
+    f"POST {REQUEST}": signed_in("asked", outcome="approved"),
+    f"POST {REQUEST}/pass-on": signed_in("asked", delegate_to="new@example.com"),
+    f"GET {REQUEST}/diagnosis": signed_in("manager"),
+    f"GET {REQUEST}/manage": signed_in("manager"),
+    f"POST {REQUEST}/manage": signed_in("manager", do="cancel", sure="yes"),
+    **{
+        f"{method} /d/{{deployment_id}}/settings{place}": signed_in("manager", **FILLED)
+        for method, places in (
+            ("GET", ("",)),
+            ("GET", SETTINGS),
+            ("POST", SETTINGS),
+        )
+        for place in places
+    },
 }
 # The API's description, in which nothing is anybody's: each route, and what it says to everybody.
-OPEN = {"GET /v1/openapi.json": 200, "GET /docs": 200, "GET /docs/{name}": 404}
+DESCRIPTION = {"GET /v1/openapi.json": 200, "GET /docs": 200, "GET /docs/{name}": 404}
+# For everybody: nothing of a deployment is shown or done here, but for what somebody proves in signing in.
+OPEN = {
+    "GET /",
+    "GET /d",
+    "GET /sign-in",
+    "POST /sign-in",
+    "GET /sign-in/code",
+    "POST /sign-in/code",
+    "GET /sign-in/link/{token}",
+    "HEAD /sign-in/link/{token}",
+    "POST /sign-in/link/{token}",
+    "POST /sign-out",
+    "GET /assets/{file_name}",
+}
+PEOPLE = {"manager": "manager@example.com", "asked": "asked@example.com", "other": "other@example.com"}
 
 
 def test_the_tables_are_about_all_routes() -> None:
-    assert sorted([*KEYED, *SIGNED, *OPEN]) == sorted(map(str, all_routes()))
+    assert sorted([*KEYED, *SIGNED, *PAGES, *OPEN, *DESCRIPTION]) == sorted(map(str, all_routes()))
 
 
-@pytest.mark.parametrize("route", OPEN)
+@pytest.mark.parametrize("route", DESCRIPTION)
 def test_the_description_is_the_same_for_everybody(hitl: Hitl, route: str) -> None:
     method, path = route.split(" ")
     answers = [hitl.api(method, path, key=key) for key in (None, "x", "own", issued(other_deployment(), frozenset()))]
-    assert {answer.status for answer in answers} == {OPEN[route]}
+    assert {answer.status for answer in answers} == {DESCRIPTION[route]}
     assert len({answer.text for answer in answers}) == 1
 
 
@@ -121,11 +209,17 @@ class Place:
         if "{key_id}" in route:
             key = manage.issue_key(hitl.deployment_id, name="k", permissions=frozenset())
             names["key_id"] = key.api_key.key_id
+        if "{export_id}" in route:
+            asked_for = hitl.api("POST", f"/v1/deployments/{hitl.deployment_id}/audit/export", {})
+            names["export_id"] = asked_for.json["export"]["id"]
         if "{webhook_id}" in route:
             made = hook(hitl, NOBODY_LISTENS)
             names["webhook_id"] = made.id
             made.call("POST", "/test")
             names["delivery_id"] = made.deliveries[0]["id"]
+        if "{export_id}" in route:
+            export = hitl.api("POST", f"/v1/deployments/{hitl.deployment_id}/audit/export", {})
+            names["export_id"] = export.json["export"]["id"]
         return cls(hitl, names)
 
     def call(self, route: str, key: str | None, **names: object) -> Answer:
@@ -235,3 +329,62 @@ def present(hitl: Hitl, method: str, path: str) -> Answer:
 def _altered(token: str) -> str:
     middle = len(token) // 2
     return token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
+
+
+def test_every_page_opens_to_its_roles_and_to_nobody_else(hitl: Hitl) -> None:
+    browsers = signed_in_people(hitl)
+    for route, asked in PAGES.items():
+        for role, browser in browsers.items():
+            answer = visit(browser, route, hitl.deployment_id, request_for(hitl))
+            if role in asked.roles:
+                # 409: they may, and the form was not made from what is there.
+                assert answer.status in (200, 303, 409), (route, role, answer.status, answer.text)
+            else:
+                # Who may see a request knows that it is there, and everybody here that the deployment is.
+                is_there = role != "other" or "{request_id}" not in route
+                assert answer.status == (403 if is_there else 404), (route, role, answer.status)
+
+
+def test_no_page_opens_to_who_is_not_signed_in(hitl: Hitl) -> None:
+    for route in PAGES:
+        answer = visit(hitl.browser(), route, hitl.deployment_id, request_for(hitl))
+        if route.startswith("GET "):
+            assert (answer.status, answer.headers["Location"][:14]) == (303, "/sign-in?next="), route
+        else:
+            assert answer.status == 401, route
+
+
+def test_another_tenants_manager_meets_none_of_our_pages(hitl: Hitl) -> None:
+    theirs = other_deployment()
+    stranger = hitl.signed_in("other@example.com")
+    assert stranger.get(f"/d/{theirs}/requests").status == 200
+    for route in PAGES:
+        number = request_for(hitl)
+        assert visit(stranger, route, hitl.deployment_id, number).status == 404, route
+        if "{request_id}" in route:
+            assert visit(stranger, route, theirs, number).status == 404, route
+
+
+def signed_in_people(hitl: Hitl) -> dict[str, Browser]:
+    manage = current().manage_deployments
+    hitl.configure(settings={"allow_delegation": True})
+    for role, email in PEOPLE.items():
+        permission = Permission.MANAGE if role == "manager" else Permission.RESPOND
+        manage.set_member(hitl.deployment_id, Member(email, frozenset({permission})))
+    browsers = {role: hitl.signed_in(email) for role, email in PEOPLE.items()}
+    for browser in browsers.values():
+        browser.get(f"/d/{hitl.deployment_id}/requests")
+    return browsers
+
+
+def request_for(hitl: Hitl) -> str:
+    return hitl.ask(emit=EMIT, assigned_to_email=PEOPLE["asked"]).id
+
+
+def visit(browser: Browser, route: str, deployment_id: int, request_id: str) -> Answer:
+    method, path = route.split(" ")
+    webhook_id = hook(browser._hitl, NOBODY_LISTENS).id if "{webhook_id}" in path else ""
+    filled = path.format(
+        deployment_id=deployment_id, request_id=request_id, webhook_id=webhook_id, rule="new", group="new"
+    )
+    return browser.post(filled, PAGES[route].form) if method == "POST" else browser.get(filled)

@@ -47,8 +47,8 @@ def test_the_answer_is_posted_once_and_signed(hitl: Hitl, flow: Receiver) -> Non
     assert post.headers["x-signature"] == f"sha256={expected}"
     assert int(post.headers["x-timestamp"]) == int(hitl.clock.now().timestamp())
     assert now["resume"] == {"status": "delivered", "attempts": 1, "last_status": 200}
-    data = {"deployment_id": hitl.deployment_id, "attempt": 1, "delivered": True, "result": "HTTP 200"}
-    assert request.timeline[-1]["data"] == data
+    told = {"attempt": 1, "delivered": True, "result": "HTTP 200", "host": "127.0.0.1"}
+    assert request.timeline[-1]["data"] == {"deployment_id": hitl.deployment_id, **told}
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

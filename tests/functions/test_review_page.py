@@ -1,6 +1,9 @@
 """The review page: a link shows, only a POST from the page itself decides, once."""
 
+import re
+from html import unescape
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -18,7 +21,7 @@ def test_to_look_decides_nothing(hitl: Hitl, method: str) -> None:
     request = hitl.ask("Publish this?", emit=EMIT, output="# Draft")
     url = hitl.review_url()
     before = everything_written(hitl)
-    for path in (url, url + "?outcome=approved", url + "?outcome=approved&comment=x"):
+    for path in (url, url + "?outcome=approved", url + "?outcome=approved&comment=x", url + "?answer=approved"):
         assert hitl.page(method, path).status == 200
     assert everything_written(hitl) == before
     assert request.status == "pending"
@@ -40,6 +43,49 @@ def test_the_page_gives_its_address_away_to_nobody(hitl: Hitl) -> None:
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_a_button_of_the_mail_opens_the_page_to_confirm_it(hitl: Hitl) -> None:
+    request = hitl.ask("Publish this?", emit=["approved", "50% & more?"])
+    buttons = re.findall(r'href="(https://hitl\.test/review/[^"]+\?answer=[^"]+)"', hitl.inbox[-1].html)
+    assert [unquote(url.partition("=")[2]) for url in buttons] == ["approved", "50% & more?"]
+    page = hitl.page("GET", buttons[1])
+    assert "Confirm your answer" in page.text
+    assert [unescape(one) for one in re.findall(r'name="outcome" value="([^"]+)"', page.text)] == [
+        "50% & more?",
+        "approved",
+    ]
+    assert request.status == "pending"
+    press(hitl, buttons[1], "50% & more?", "as you see")
+    assert (request.outcome, request.response["comment"]) == ("50% & more?", "as you see")
+
+
+@pytest.mark.parametrize("answer", ["", "maybe", "APPROVED", "<b>"])
+def test_a_button_for_what_is_no_option_opens_the_ordinary_page(hitl: Hitl, answer: str) -> None:
+    hitl.ask("Publish this?", emit=EMIT)
+    page = hitl.page("GET", f"{hitl.review_url()}?answer={quote(answer)}")
+    assert "Your answer" in page.text
+    assert "Confirm" not in page.text
+    assert "<b>" not in page.text
+
+
+def test_the_open_page_hears_of_somebody_elses_answer(hitl: Hitl) -> None:
+    request = hitl.ask("Publish this?", emit=EMIT)
+    url = hitl.review_url()
+    found = re.search(r'data-news="([^"]+)"', hitl.page("GET", url).text)
+    assert found
+    assert hitl.page("GET", found[1]).json == {"text": None}
+    callback(hitl, request, "rejected")
+    assert 'answered "rejected"' in hitl.page("GET", found[1]).json["text"]
+
+
+def test_who_was_beaten_keeps_what_they_wrote(hitl: Hitl) -> None:
+    request = hitl.ask("Publish this?", emit=EMIT)
+    url = hitl.review_url()
+    callback(hitl, request, "rejected")
+    page = press(hitl, url, "approved", "my long reasons")
+    assert "my long reasons" in page.text
+    assert "rejected" in page.text
 
 
 def test_a_button_decides(hitl: Hitl) -> None:
@@ -232,7 +278,7 @@ def test_what_an_ai_wrote_is_no_code_on_the_page(hitl: Hitl) -> None:
     evil = '<script>alert(1)</script><img src=x onerror=alert(1)> [x](javascript:alert(1)) "><form action=//evil>'
     hitl.ask(evil, emit=['">&<b>'], output=evil, state={evil: evil}, flow_name=evil, method_name=evil[:200])
     page = hitl.page("GET", hitl.review_url()).text.lower()
-    assert "<script" not in page
+    assert page.count("<script") == page.count('<script src="/assets/') == 1
     assert "<img" not in page
     assert "javascript:" not in page.replace("[x](javascript:", "")
     assert page.count("<form") == 1

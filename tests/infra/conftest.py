@@ -34,8 +34,13 @@ class Stack:
 
     def function(self, name: str) -> dict[str, Any]:
         """Return the properties of the function `functions.<name>`."""
-        functions = self.properties("AWS::Lambda::Function")
-        (found,) = [each for each in functions if each["Handler"] == f"functions.{name}.handler"]
+        found: dict[str, Any] = self.template["Resources"][self.function_id(name)]["Properties"]
+        return found
+
+    def function_id(self, name: str) -> str:
+        """Return the logical id of the function `functions.<name>`."""
+        functions = self.of_type("AWS::Lambda::Function").items()
+        (found,) = [key for key, each in functions if each["Properties"]["Handler"] == f"functions.{name}.handler"]
         return found
 
 
@@ -43,14 +48,6 @@ class Stack:
 class Assembly:
     core: Stack
     mail_edge: Stack
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook too
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests of the synth to one worker, so that there is one synth."""
-    for item in items:
-        if "assembly" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("assembly"))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra.constructs.data import AUDIT_MUTATIONS
+from infra.constructs.sealing import LOCK_BYPASSES
 from tests.infra.conftest import Stack
 
 Rights = set[tuple[str, str]]
@@ -17,8 +18,25 @@ DECIDE = {
     ("s3:GetObject", "content/content/*"),
 }
 CONFIGURATION = {("dynamodb:GetItem", "deployments")}
+READ_SEALS = {
+    ("s3:ListBucket", "seals"),
+    *(("s3:GetObject", f"seals/{prefix}/*") for prefix in ("digests", "sections", "keys")),
+    ("kms:GetPublicKey", "seal key"),
+}
+READ_BY_DAY = {("dynamodb:Query", "audit/index/by_day"), ("dynamodb:BatchGetItem", "audit")}
+EXAMINE_AUDIT = {
+    *READ_SEALS,
+    *READ_BY_DAY,
+    ("dynamodb:Query", "audit"),
+    ("s3:GetObject", "exports/exports/*"),
+    ("sqs:SendMessage", "export"),
+}
 EFFECTS = {("dynamodb:UpdateItem", "requests")}
 SECRET = {("secretsmanager:GetSecretValue", "secret")}
+READ_STREAM = {
+    *((f"dynamodb:{action}", "audit stream") for action in ("DescribeStream", "GetRecords", "GetShardIterator")),
+    ("dynamodb:ListStreams", "*"),
+}
 
 
 def _consume(queue: str) -> Rights:
@@ -29,8 +47,17 @@ def _send(*queues: str) -> Rights:
     return {("sqs:SendMessage", queue) for queue in queues}
 
 
+def _lists(*indexes: str) -> Rights:
+    return {("dynamodb:Query", f"requests/index/{name}") for name in indexes}
+
+
 # Where what a request is owed may rest.
 DIAGNOSED = ("email", "resume", "inbound mail", "relay retry", "stream")
+DIAGNOSE = {
+    *(("sqs:GetQueueAttributes", f"{name} dead letters") for name in DIAGNOSED),
+    ("ses:GetEmailIdentity", "identity"),
+    ("ses:GetAccount", "*"),
+}
 
 EXPECTED: dict[str, Rights] = {
     "intake": {
@@ -38,26 +65,49 @@ EXPECTED: dict[str, Rights] = {
         *SECRET,
         ("dynamodb:Query", "deployments"),
         ("dynamodb:BatchGetItem", "requests"),
-        ("dynamodb:Query", "requests/index/by_created"),
-        ("dynamodb:Query", "requests/index/by_status"),
-        ("dynamodb:Query", "requests/index/by_assignee"),
-        ("dynamodb:Query", "requests/index/by_decision"),
+        *_lists("by_created", "by_status", "by_assignee", "by_decision"),
         ("s3:PutObject", "content/content/*"),
     },
     "management": {
         *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "DeleteItem")),
         *((f"dynamodb:{action}", "audit") for action in ("PutItem", "Query")),
         *((f"dynamodb:{action}", "requests") for action in ("GetItem", "Query", "PutItem", "BatchGetItem")),
-        ("dynamodb:Query", "requests/index/by_created"),
+        *_lists("by_created", "by_status", "by_due"),
         ("kms:Encrypt", "webhook key"),
         *_send("webhook"),
-        *(("sqs:GetQueueAttributes", f"{name} dead letters") for name in DIAGNOSED),
-        ("ses:GetEmailIdentity", "identity"),
-        ("ses:GetAccount", "*"),
+        *DIAGNOSE,
+        *EXAMINE_AUDIT,
+    },
+    "seal": {
+        *READ_SEALS,
+        *READ_BY_DAY,
+        ("kms:Sign", "seal key"),
+        *(("s3:PutObject", f"seals/{prefix}/*") for prefix in ("digests", "sections", "keys")),
+        *_consume("seal"),
+        *_send("seal"),
+    },
+    "export_audit": {
+        *READ_SEALS,
+        *READ_BY_DAY,
+        *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "PutItem")),
+        ("s3:PutObject", "exports/exports/*"),
+        ("s3:AbortMultipartUpload", "exports/exports/*"),
+        *_consume("export"),
+        *_send("export"),
     },
     "respond": DECIDE | SECRET | CONFIGURATION,
-    "dashboard": DECIDE | CONFIGURATION | SECRET,
     "docs": set(),
+    "dashboard": {
+        *DECIDE,
+        *SECRET,
+        *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "DeleteItem")),
+        *((f"dynamodb:{action}", "requests") for action in ("UpdateItem", "BatchGetItem")),
+        *_lists("by_created", "by_status", "by_assignee", "by_due"),
+        ("kms:Encrypt", "webhook key"),
+        *_send("email", "webhook"),
+        *DIAGNOSE,
+        *EXAMINE_AUDIT,
+    },
     "mail_feedback": DECIDE | CONFIGURATION | _consume("mail feedback"),
     "inbound_mail": {
         *DECIDE,
@@ -68,20 +118,26 @@ EXPECTED: dict[str, Rights] = {
     },
     "deadline": DECIDE | CONFIGURATION | _consume("deadline") | _send("deadline"),
     "relay": {
-        ("dynamodb:DescribeStream", "audit stream"),
-        ("dynamodb:GetRecords", "audit stream"),
-        ("dynamodb:GetShardIterator", "audit stream"),
-        ("dynamodb:ListStreams", "*"),
         ("dynamodb:GetItem", "deployments"),
         ("dynamodb:UpdateItem", "deployments"),
+        *READ_STREAM,
         *_consume("relay retry"),
         *_send("email", "resume", "webhook", "deadline", "relay retry", "stream dead letters"),
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
     },
+    "measure": {
+        *READ_STREAM,
+        *(
+            (f"dynamodb:{action}", "deployments")
+            for action in ("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem")
+        ),
+        *_consume("measure retry"),
+        *_send("measure retry", "stream dead letters"),
+    },
     "send_email": DECIDE
     | SECRET
-    | CONFIGURATION
+    | {(f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query")}
     | EFFECTS
     | _consume("email")
     | {(f"ses:{action}", where) for action in ("SendEmail", "SendRawEmail") for where in ("identity", "mail settings")},
@@ -112,6 +168,11 @@ NAMES = (
     ("QueuesResumeDeadLetters", "resume dead letters"),
     ("QueuesInboundMailDeadLetters", "inbound mail dead letters"),
     ("QueuesRelayRetryDeadLetters", "relay retry dead letters"),
+    ("DataExports", "exports"),
+    ("SealsBucket", "seals"),
+    ("SealsKey", "seal key"),
+    ("QueuesSealQueue", "seal"),
+    ("QueuesExportQueue", "export"),
     ("QueuesEmailQueue", "email"),
     ("QueuesResumeQueue", "resume"),
     ("QueuesWebhookQueue", "webhook"),
@@ -120,6 +181,7 @@ NAMES = (
     ("QueuesInboundMailQueue", "inbound mail"),
     ("QueuesMailFeedbackQueue", "mail feedback"),
     ("QueuesRelayRetryQueue", "relay retry"),
+    ("QueuesMeasureRetryQueue", "measure retry"),
     ("QueuesStreamDeadLetters", "stream dead letters"),
     ("SchedulingRole", "scheduler role"),
     (":schedule/flowhitl-Scheduling-Group-", "schedules"),
@@ -153,6 +215,22 @@ def test_no_function_may_change_an_audit_event(core: Stack, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
+def test_no_function_may_take_anything_from_the_seals_or_lift_their_lock(core: Stack, name: str) -> None:
+    allowed = [each for each in _statements(core, name) if each["Effect"] == "Allow"]
+    actions = {action for each in allowed for action in _list(each["Action"])}
+    assert not actions & {*LOCK_BYPASSES, "s3:PutBucketPolicy", "s3:PutBucketObjectLockConfiguration"}
+    assert ("kms:Sign" in actions) is (name == "seal")
+    writes = [where for action, where in EXPECTED[name] if action == "s3:PutObject" and where.startswith("seals/")]
+    assert bool(writes) is (name == "seal")
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_whoever_writes_audit_events_can_only_add(core: Stack, name: str) -> None:
+    on_audit = {action for action, where in EXPECTED[name] if where.partition("/")[0] == "audit"}
+    assert on_audit <= {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem"}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
 def test_no_function_has_an_action_by_wildcard(core: Stack, name: str) -> None:
     for statement in _statements(core, name):
         assert not [action for action in _list(statement["Action"]) if "*" in action]
@@ -173,6 +251,15 @@ def test_the_scheduler_may_only_send_to_the_deadline_queue(core: Stack) -> None:
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"] == {
         "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     }
+
+
+def test_the_nightly_schedule_may_only_ask_for_the_seal(core: Stack) -> None:
+    role = core.find("AWS::IAM::Role", "Nightly")["Properties"]
+    (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "sqs:SendMessage"
+    queue, dead_letters = (_name(each, "") for each in statement["Resource"])
+    assert queue == "seal"
+    assert dead_letters.startswith("QueuesSealDeadLetters")
 
 
 def test_the_relay_may_pass_its_role_to_the_scheduler_alone(core: Stack) -> None:
@@ -196,7 +283,8 @@ def _name(resource: Any, function: str) -> str:
         if part in text:
             if "StreamArn" in text:
                 return f"{name} stream"
-            return name + text[text.index("/") :] if name in ("content", "mail", "requests") and "/" in text else name
+            named_by_path = ("content", "mail", "requests", "audit", "exports", "seals")
+            return name + text[text.index("/") :] if name in named_by_path and "/" in text else name
     return text
 
 

@@ -29,7 +29,18 @@ from infra.outputs import settings_from_outputs
 from infra.tables import TABLES, create_table_arguments
 
 STACK = "flow-hitl"
-WORK_QUEUES = ("email", "resume", "webhook", "deadline", "inbound_mail", "mail_feedback", "relay_retry")
+WORK_QUEUES = (
+    "email",
+    "resume",
+    "webhook",
+    "deadline",
+    "inbound_mail",
+    "mail_feedback",
+    "relay_retry",
+    "measure_retry",
+    "seal",
+    "export",
+)
 
 
 class Stack:
@@ -96,6 +107,9 @@ def _make_resources() -> dict[str, str]:
         "MailBucket": "mail",
         "DeadlineQueueArn": "arn:aws:sqs:us-east-1:123456789012:deadline",
         "WebhookKeyId": "arn:aws:kms:us-east-1:123456789012:key/webhooks",
+        "SealBucket": "seals",
+        "SealKeyId": "arn:aws:kms:us-east-1:123456789012:key/seals",
+        "ExportBucket": "exports",
         "SchedulerRoleArn": "arn:aws:iam::123456789012:role/scheduler",
         "SchedulerGroup": "flow-hitl",
         "SigningSecretId": "signing",
@@ -431,7 +445,7 @@ def test_redrive_moves_every_dead_letter_back(stack: Stack) -> None:
     assert sorted(moved) == sorted(bodies)
 
 
-@pytest.mark.parametrize("queue", ["resume", "email", "deadline", "inbound-mail", "relay"])
+@pytest.mark.parametrize("queue", ["resume", "email", "deadline", "inbound-mail", "relay", "measure", "seal", "export"])
 def test_redrive_of_an_empty_queue_moves_nothing(stack: Stack, queue: str) -> None:
     assert stack.json("redrive", queue) == {"queue": queue, "moved": 0}
 
@@ -501,3 +515,12 @@ def test_a_deployment_that_others_keep_changing_is_said_and_left_alone(stack: St
     assert "kept changing" in error
     assert "again" in hint
     assert stack.json("deployment", "show", deployment_id) == before
+
+
+def test_who_may_sign_in_is_noted_anew_for_all_deployments(stack: Stack) -> None:
+    stack.create()
+    number = len(stack.json("deployment", "list")["deployments"])
+    said = f"Noted who may sign in to {number} {'deployment' if number == 1 else 'deployments'}."
+    assert said in stack.ok("member", "index")
+    stack.create()
+    assert stack.json("member", "index") == {"deployments": number + 1}

@@ -28,7 +28,7 @@ def test_the_audit_tables_policy_denies_every_change_to_everyone_but_locks_nobod
     assert not {"dynamodb:DeleteTable", "dynamodb:PutResourcePolicy", "dynamodb:*"} & set(statement["Action"])
 
 
-@pytest.mark.parametrize("name", ["Content", "Mail"])
+@pytest.mark.parametrize("name", ["DataContent", "DataMail", "DataExports", "SealsBucket"])
 def test_every_bucket_is_private_encrypted_and_kept(core: Stack, name: str) -> None:
     bucket = core.find("AWS::S3::Bucket", name)
     assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
@@ -52,7 +52,7 @@ def test_raw_mail_expires_and_content_does_not(core: Stack) -> None:
     for name, bucket in core.of_type("AWS::S3::Bucket").items():
         rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
         expiring[name] = [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule]
-    assert sorted(expiring.values()) == [[], [30]]
+    assert sorted(expiring.values()) == [[], [], [7], [30]]
 
 
 def test_the_signing_secret_is_generated_as_key_one(core: Stack) -> None:

@@ -19,6 +19,9 @@ NAMES = (
     "mail_feedback",
     "deadline",
     "relay",
+    "measure",
+    "seal",
+    "export_audit",
     "send_email",
     "resume_flow",
     "send_webhook",
@@ -51,7 +54,8 @@ def test_the_outputs_read_back_as_the_same_settings(core: Stack) -> None:
 
 
 def test_the_outputs_name_what_settings_leave_out(core: Stack) -> None:
-    queues = ("email", "resume", "webhook", "deadline", "inbound_mail", "mail_feedback", "relay_retry", "stream")
+    mail = ("email", "inbound_mail", "mail_feedback")
+    work = (*mail, "resume", "webhook", "deadline", "relay_retry", "measure_retry", "seal", "export")
     more = (
         "api_id",
         "api_url",
@@ -60,7 +64,7 @@ def test_the_outputs_name_what_settings_leave_out(core: Stack) -> None:
         "mail_events_topic_arn",
         "alarm_topic_arn",
     )
-    names = [*more, *(f"{queue}_dead_letter_queue_url" for queue in queues)]
+    names = [*more, *(f"{queue}_dead_letter_queue_url" for queue in (*work, "stream"))]
     assert {output_name(name) for name in names} <= set(core.template["Outputs"])
 
 

@@ -12,8 +12,8 @@ from tests.infra.conftest import Stack
 @pytest.mark.parametrize("name", RESOLVERS)
 def test_each_route_of_a_resolver_leads_to_its_function_once(core: Stack, name: str) -> None:
     declared = Counter(map(str, routes_of(RESOLVERS[name])))
-    if name == "intake":
-        # What no route matches: the answer that there is nothing is a problem document too.
+    if name == "dashboard":
+        # What no route matches: people get a page that says so, programs a problem document.
         declared["$default"] = 1
     targets = [
         each["RouteKey"]

@@ -15,6 +15,9 @@ BATCH_SIZES = {
     "InboundMail": 5,
     "MailFeedback": 10,
     "RelayRetry": 10,
+    "MeasureRetry": 10,
+    "Seal": 1,
+    "Export": 1,
 }
 
 
@@ -65,15 +68,18 @@ def test_a_resumption_is_tried_for_a_day(core: Stack) -> None:
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
-def test_the_audit_stream_never_blocks_on_one_record(core: Stack) -> None:
-    (source,) = [each for each in _sources(core) if "StreamArn" in str(each["EventSourceArn"])]
+@pytest.mark.parametrize("reader", ["relay", "measure"])
+def test_the_audit_stream_never_blocks_on_one_record(core: Stack, reader: str) -> None:
+    sources = {
+        each["FunctionName"]["Ref"]: each for each in _sources(core) if "StreamArn" in str(each["EventSourceArn"])
+    }
+    assert sorted(sources) == sorted(core.function_id(name) for name in ("relay", "measure"))
+    source = sources[core.function_id(reader)]
     assert source["BisectBatchOnFunctionError"] is True
     assert source["MaximumRetryAttempts"] == 5
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["StartingPosition"] == "TRIM_HORIZON"
     assert "StreamDeadLetters" in str(source["DestinationConfig"]["OnFailure"]["Destination"])
-    assert source["FunctionName"]["Ref"] in core.of_type("AWS::Lambda::Function")
-    assert "Relay" in source["FunctionName"]["Ref"]
 
 
 def test_receipts_reach_the_inbound_queue_as_they_are(core: Stack) -> None:

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from flow_hitl import bootstrap
 from flow_hitl.adapters import mailbox
-from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.audit import AuditEvent, EventKind
 from flow_hitl.domain.deployment import DeploymentSettings
 from flow_hitl.domain.errors import Conflict, NotFound, TooLarge
 from flow_hitl.domain.rejections import Discard
@@ -98,6 +98,7 @@ class MailDesk:
         change_request = ChangeRequest(requests, lambda _round: None)
         self._accept_reply = AcceptReply(
             requests=requests,
+            audit=SimpleNamespace(timeline=self._timeline, event=None),
             deployments=deployments,
             mails=SimpleNamespace(read=self._read),
             parser=mailbox,
@@ -111,6 +112,9 @@ class MailDesk:
             inbound_domain=DOMAIN,
             own_address=OWN_ADDRESS,
         )
+
+    def _timeline(self, request_id: str) -> Sequence[AuditEvent]:
+        return [change.event for change in self.requests.changes if change.after.request_id == request_id]
 
     def _read(self, _key: str, limit: int) -> bytes:
         if len(self.raw) > limit:

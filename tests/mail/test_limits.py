@@ -31,7 +31,6 @@ def measured() -> dict[str, dict[str, Any]]:
     return {line["name"]: line for line in map(json.loads, result.stdout.splitlines())}
 
 
-@pytest.mark.xdist_group("big mails")
 @pytest.mark.parametrize("name", BIG_MAILS)
 def test_a_big_mail_ends_clearly_and_soon(name: str) -> None:
     found = measured()[name]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from flow_hitl.domain.access import KeyHolder
+from flow_hitl.domain.access import KeyHolder, Member
 from flow_hitl.domain.audit import AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.domain.deployment import ApiKey, Deployment, DeploymentSettings, FreeText, Permission
 from flow_hitl.domain.request import Answer, Change, Channel, Content, Head, opened
@@ -46,6 +46,11 @@ def key_holder(*permissions: Permission, deployment_id: int = 456) -> KeyHolder:
     """Return somebody who proved an API key with these permissions."""
     key = ApiKey("k1", "tests", "0" * 64, frozenset(permissions), NOON)
     return KeyHolder(deployment(deployment_id=deployment_id), key)
+
+
+def signed_in(email: str, *permissions: Permission, deployment_id: int = 456, **more: Any) -> Member:
+    """Return a person who has signed in and has these permissions."""
+    return Member(deployment(deployment_id=deployment_id), email, more.get("known_as", ()), frozenset(permissions))
 
 
 def assigned_to(assignee: str) -> Assignment:

@@ -44,7 +44,8 @@ def refused(document: Any, parse: Any = parse_settings) -> dict[str, str]:
 
 def test_the_contracts_default_document_is_the_default_settings() -> None:
     assert parse_settings(json.dumps(CONTRACT_DEFAULTS)) == DeploymentSettings()
-    assert settings_to_dict(DeploymentSettings()) == {**CONTRACT_DEFAULTS, "groups": [], "allow_delegation": False}
+    beyond_the_contract = {"groups": [], "allow_delegation": False, "waiting_alert_minutes": None}
+    assert settings_to_dict(DeploymentSettings()) == {**CONTRACT_DEFAULTS, **beyond_the_contract}
 
 
 def test_a_field_that_is_left_out_has_its_default() -> None:
@@ -67,6 +68,7 @@ def test_settings_come_back_as_they_were_set() -> None:
             Group(("c@example.com",), name="legal", address="legal@example.com"),
         ),
         allow_delegation=True,
+        waiting_alert_minutes=120,
     )
     assert parse_settings(json.dumps(settings_to_dict(settings)).encode()) == settings
 
@@ -75,26 +77,26 @@ def test_settings_come_back_as_they_were_set() -> None:
     ("document", "field", "words"),
     [
         ({"sla": 1}, "/sla", "is no field"),
-        ({"email_notifications": "yes"}, "/email_notifications", "valid boolean"),
-        ({"email_notifications": None}, "/email_notifications", "valid boolean"),
-        ({"sla_target_minutes": 0}, "/sla_target_minutes", "greater than or equal to 1"),
-        ({"sla_target_minutes": 1.5}, "/sla_target_minutes", "valid integer"),
-        ({"sla_target_minutes": True}, "/sla_target_minutes", "valid integer"),
-        ({"reply_token_days": 366}, "/reply_token_days", "less than or equal to 365"),
+        ({"email_notifications": "yes"}, "/email_notifications", "must be true or false"),
+        ({"email_notifications": None}, "/email_notifications", "must be true or false"),
+        ({"sla_target_minutes": 0}, "/sla_target_minutes", "must be at least 1"),
+        ({"sla_target_minutes": 1.5}, "/sla_target_minutes", "must be a whole number"),
+        ({"sla_target_minutes": True}, "/sla_target_minutes", "must be a whole number"),
+        ({"reply_token_days": 366}, "/reply_token_days", "must be at most 365"),
         ({"free_text": "maybe"}, "/free_text", "'accept' or 'ask_again'"),
         ({"auto_response": None}, "/auto_response", "must be a JSON object"),
         ({"auto_response": {"after": 1}}, "/auto_response/after", "is no field"),
-        ({"auto_response": {"timeout_minutes": 0}}, "/auto_response/timeout_minutes", "greater than or equal to 1"),
+        ({"auto_response": {"timeout_minutes": 0}}, "/auto_response/timeout_minutes", "must be at least 1"),
         ({"auto_response": {"default_outcome": " "}}, "/auto_response/default_outcome", "must not be blank"),
         ({"reminders": [60]}, "/reminders/0", "must be a JSON object"),
         ({"reminders": [{}]}, "/reminders/0", "one of minutes_before_timeout and share_of_sla"),
         ({"reminders": [{"minutes_before_timeout": 5, "share_of_sla": 0.5}]}, "/reminders/0", "one of minutes"),
-        ({"reminders": [{"minutes_before_timeout": 0}]}, "/reminders/0/minutes_before_timeout", "greater than"),
-        ({"reminders": [{"share_of_sla": 0}]}, "/reminders/0/share_of_sla", "greater than 0"),
-        ({"reminders": [{"share_of_sla": 1.5}]}, "/reminders/0/share_of_sla", "less than or equal to 1"),
-        ({"reminders": [{"share_of_sla": 0.5}] * 11}, "/reminders", "at most 10 items"),
+        ({"reminders": [{"minutes_before_timeout": 0}]}, "/reminders/0/minutes_before_timeout", "must be at least 1"),
+        ({"reminders": [{"share_of_sla": 0}]}, "/reminders/0/share_of_sla", "must be more than 0"),
+        ({"reminders": [{"share_of_sla": 1.5}]}, "/reminders/0/share_of_sla", "must be at most 1"),
+        ({"reminders": [{"share_of_sla": 0.5}] * 11}, "/reminders", "must have at most 10 entries"),
         ({"groups": [{"members": ["a@example.com"]}]}, "/groups/0", "must have a name"),
-        ({"groups": [{"name": "finance", "members": []}]}, "/groups/0/members", "at least 1 item"),
+        ({"groups": [{"name": "finance", "members": []}]}, "/groups/0/members", "must have at least one entry"),
         ({"groups": [{"name": "finance", "members": ["finance"]}]}, "/groups/0/members/0", "one plain mail address"),
         ({"groups": [{"name": "group:x", "members": ["a@example.com"]}]}, "/groups/0/name", "without group:"),
         ({"groups": [{"name": "x", "members": ["a@example.com"]}] * 2}, "/groups/1/name", "in /groups/0 already"),
@@ -108,12 +110,13 @@ def test_settings_come_back_as_they_were_set() -> None:
             "/groups/0/members/0",
             "is the shared mailbox",
         ),
-        ({"allow_delegation": "yes"}, "/allow_delegation", "valid boolean"),
-        ({"forbid_self_approval": 0}, "/forbid_self_approval", "valid boolean"),
+        ({"waiting_alert_minutes": 0}, "/waiting_alert_minutes", "must be at least 1"),
+        ({"allow_delegation": "yes"}, "/allow_delegation", "must be true or false"),
+        ({"forbid_self_approval": 0}, "/forbid_self_approval", "must be true or false"),
         ({"allowed_assignee_domains": ["a@company.com"]}, "/allowed_assignee_domains/0", "must be a domain"),
         ({"allowed_assignee_domains": ["*.company.com"]}, "/allowed_assignee_domains/0", "must be a domain"),
         ({"allowed_assignee_domains": ["company"]}, "/allowed_assignee_domains/0", "must be a domain"),
-        ({"allowed_assignee_domains": "company.com"}, "/allowed_assignee_domains", "valid array"),
+        ({"allowed_assignee_domains": "company.com"}, "/allowed_assignee_domains", "must be a list"),
         ([], "", "must be a JSON object"),
     ],
 )
@@ -154,7 +157,7 @@ def test_no_rules_are_valid_rules() -> None:
     ("change", "field", "words"),
     [
         ({"name": " "}, "/rules/0/name", "must not be blank"),
-        ({"match": {"method_name": ""}}, "/rules/0/match/method_name", "at least 1 character"),
+        ({"match": {"method_name": ""}}, "/rules/0/match/method_name", "must not be empty"),
         ({"match": {}}, "/rules/0/match/method_name", "is missing"),
         ({"match": {"method_name": "a", "flow": "b"}}, "/rules/0/match/flow", "is no field"),
         ({"assign_to_email": "Finance <finance@company.com>"}, "/rules/0/assign_to_email", "one plain mail address"),
@@ -163,7 +166,7 @@ def test_no_rules_are_valid_rules() -> None:
         ({"assign_from_input": " "}, "/rules/0/assign_from_input", "must not be blank"),
         ({"assign_to_email": None, "assign_from_input": None}, "/rules/0", "assign_to_email or assign_from_input"),
         ({"sla": 1}, "/rules/0/sla", "is no field"),
-        ({"sla_target_minutes": 0}, "/rules/0/sla_target_minutes", "greater than or equal to 1"),
+        ({"sla_target_minutes": 0}, "/rules/0/sla_target_minutes", "must be at least 1"),
         ({"auto_response": {"enabled": True, "timeout_minutes": 5}}, "/rules/0/auto_response/default_outcome", "set"),
     ],
 )
@@ -212,9 +215,9 @@ def test_a_rule_with_a_condition_and_deadlines_comes_back_as_it_was_set() -> Non
         ({"gt": None}, "state.amount", "/state.amount/gt", "a number or a text"),
         ({"eq": [1]}, "state.amount", "/state.amount/eq", "a number or a text"),
         ({"eq": "x" * 257}, "state.amount", "/state.amount/eq", "256 characters"),
-        ({"in": []}, "state.amount", "/state.amount/in", "at least 1 item"),
-        ({"in": 5}, "state.amount", "/state.amount/in", "valid array"),
-        ({"exists": 1}, "state.amount", "/state.amount/exists", "valid boolean"),
+        ({"in": []}, "state.amount", "/state.amount/in", "must have at least one entry"),
+        ({"in": 5}, "state.amount", "/state.amount/in", "must be a list"),
+        ({"exists": 1}, "state.amount", "/state.amount/exists", "must be true or false"),
         ({"gt": 1}, "amount", "/amount", "must be a path of the state"),
         ({"gt": 1}, "state.", "/state.", "must be a path of the state"),
         ({"gt": 1}, "a/b~c", "/a~1b~0c", "must be a path of the state"),

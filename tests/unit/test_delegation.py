@@ -64,7 +64,7 @@ def test_a_hostile_line_takes_no_time(answer: str) -> None:
 
 def passed_on(head: Head, by: str, to: str, *groups: Group) -> Head:
     settings = DeploymentSettings(groups=groups)
-    return delegate(head, by, to, Channel.EMAIL, settings, event_id="e", at=NOON).after
+    return delegate(head, by, to, Channel.EMAIL, settings, event_id="e", at=NOON, verification={}).after
 
 
 def test_one_person_hands_all_of_it_over() -> None:

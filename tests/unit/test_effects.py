@@ -48,6 +48,10 @@ def test_a_cancelled_request_is_told_to_webhooks() -> None:
     assert kinds_of(EventKind.REQUEST_CANCELLED, {}) == {EffectKind.WEBHOOK}
 
 
+def test_an_answer_that_somebody_has_sent_again_is_sent_to_the_flow_and_to_nobody_else() -> None:
+    assert kinds_of(EventKind.RESUME_RETRIED, {}) == {EffectKind.RESUME}
+
+
 def test_a_rejected_reply_is_answered() -> None:
     assert kinds_of(EventKind.REPLY_REJECTED, {"reason": "expired"}) == {EffectKind.REJECT_REPLY}
 
@@ -98,6 +102,10 @@ def test_a_reminder_that_is_due_is_a_mail() -> None:
     assert kinds_of(EventKind.REMINDER_DUE, {}) == {EffectKind.REMIND}
 
 
+def test_a_retried_resumption_is_the_resumption_of_the_answer_again() -> None:
+    assert kinds_of(EventKind.RESUME_RETRIED, {}) == {EffectKind.RESUME}
+
+
 WITH_EFFECTS = {
     EventKind.REQUEST_CREATED,
     EventKind.REQUEST_REASSIGNED,
@@ -105,6 +113,7 @@ WITH_EFFECTS = {
     EventKind.REPLY_REJECTED,
     EventKind.REMINDER_DUE,
     EventKind.REQUEST_CANCELLED,
+    EventKind.RESUME_RETRIED,
 }
 
 

@@ -12,14 +12,16 @@ PACKAGE = ROOT / "layers" / "flow_hitl" / "python" / "flow_hitl"
 
 # What each part may import of ours; longer names are looked up first. Third-party packages stand under "packages".
 MAY_IMPORT = {
-    "domain": {"domain"},
+    "domain": {"domain", "verify_audit"},
     "signing": {"signing", "domain"},
     "ports.py": {"domain"},
-    "services": {"services", "domain", "signing", "ports"},
-    "adapters": {"adapters", "domain", "ports"},
+    "services": {"services", "domain", "signing", "ports", "verify_audit"},
+    "adapters": {"adapters", "domain", "ports", "verify_audit"},
     "settings.py": set[str](),
     "telemetry.py": set[str](),
-    "bootstrap.py": {"adapters", "services", "domain", "signing", "ports", "settings"},
+    # It stands alone: auditors run it without us.
+    "verify_audit.py": set[str](),
+    "bootstrap.py": {"adapters", "services", "domain", "signing", "ports", "settings", "verify_audit"},
 }
 MAY_USE_PACKAGES = {
     "domain": set[str](),
@@ -28,6 +30,7 @@ MAY_USE_PACKAGES = {
     "services": {"pydantic"},
     "settings.py": {"pydantic"},
     "telemetry.py": {"aws_lambda_powertools"},
+    "verify_audit.py": set[str](),
     "bootstrap.py": set[str](),
 }
 FUNCTIONS_MAY_USE = {"aws_lambda_powertools", "pydantic"}
@@ -79,8 +82,9 @@ def test_functions_know_neither_boto3_nor_infra(path: Path) -> None:
 
 @pytest.mark.parametrize("path", files(ROOT / "functions"), ids=lambda path: path.name)
 def test_functions_leave_the_stores_to_bootstrap(path: Path) -> None:
-    # What is left is how things are spelled at the edge: a message's body, a stream record, a page.
-    spelling = ("flow_hitl.adapters.queues.", "flow_hitl.adapters.audit_log.", "flow_hitl.adapters.rendering.")
+    # What is left is how things are spelled at the edge: a message's body, a stream record, a page and what it loads.
+    edges = ("queues", "audit_log", "rendering", "assets")
+    spelling = tuple(f"flow_hitl.adapters.{edge}." for edge in edges)
     assert not [name for name in imports(path) if ".adapters" in name and not name.startswith(spelling)]
 
 

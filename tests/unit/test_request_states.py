@@ -147,3 +147,17 @@ def test_the_request_object_has_exactly_the_contracts_members() -> None:
 def test_what_is_not_there_is_null() -> None:
     shown = Request(examples.head(), examples.CONTENT).to_dict()
     assert [shown[name] for name in ("auto_response", "response", "resume", "sla_due_at", "routing_rule")] == [None] * 5
+
+
+def test_events_of_a_chain_stay_in_the_order_of_time_whosever_clock_is_slow() -> None:
+    head = examples.head()
+    late = decided(head)
+    early = note(
+        late.after, EventKind.CONFIRMATION_SENT, {}, event_id="e3", at=NOON - timedelta(minutes=5), actor="flow-hitl"
+    )
+    assert early.event.at == late.event.at == NOON + timedelta(seconds=90)
+
+
+def test_a_request_from_before_events_were_ordered_goes_on() -> None:
+    old = replace(examples.head(), last_event_at=None)
+    assert decided(old).event.at == NOON + timedelta(seconds=90)

@@ -24,6 +24,7 @@ CONTRACT_DEFAULTS: dict[str, object] = {
     "allowed_assignee_domains": [],
     "groups": [],
     "allow_delegation": False,
+    "waiting_alert_minutes": None,
 }
 
 
@@ -53,7 +54,7 @@ def test_insecure_urls_are_allowed_by_one_word_only(value: str, allowed: bool) -
 
 
 def test_the_defaults_are_the_contracts() -> None:
-    assert settings_to_dict(DeploymentSettings()) == {**CONTRACT_DEFAULTS, "groups": [], "allow_delegation": False}
+    assert settings_to_dict(DeploymentSettings()) == CONTRACT_DEFAULTS
     assert parse_settings("{}") == DeploymentSettings()
 
 

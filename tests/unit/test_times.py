@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flow_hitl.domain.times import ceil_second, parse_rfc3339, readable_time, rfc3339
+from flow_hitl.domain.times import (
+    ceil_second,
+    parse_rfc3339,
+    readable_duration,
+    readable_moment,
+    readable_time,
+    rfc3339,
+)
 
 moments = st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
 
@@ -59,3 +66,16 @@ def test_other_texts_are_refused(text: str) -> None:
 
 def test_people_read_this() -> None:
     assert readable_time(datetime(2026, 1, 4, 9, 5, tzinfo=UTC)) == "4 Jan 2026, 09:05 UTC"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(59, "59 s"), (16 * 60, "16 min"), (7500, "2 h"), (76 * 3600, "3 d"), (86_399, "1 d")]
+)
+def test_people_read_this_span_at_a_glance(seconds: float, text: str) -> None:
+    assert readable_duration(seconds, coarse=True) == text
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01T00:00:00Z"])
+def test_a_moment_that_is_written_otherwise_stays_as_it_is(text: str) -> None:
+    assert readable_moment(text) == text
+    assert readable_moment("2026-01-14T12:00:00+01:00") == "14 Jan 2026, 11:00 UTC"

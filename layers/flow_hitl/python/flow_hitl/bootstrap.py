@@ -18,20 +18,27 @@ if TYPE_CHECKING:
     from flow_hitl.adapters.deployment_store import DynamoDeploymentStore
     from flow_hitl.adapters.discard_log import DynamoDiscardLog
     from flow_hitl.adapters.effect_log import DynamoEffectLog
+    from flow_hitl.adapters.export_store import DynamoExportStore, S3ExportFiles
     from flow_hitl.adapters.key_ring import SecretKeyRing
     from flow_hitl.adapters.key_uses import DynamoKeyUses
     from flow_hitl.adapters.mail_account import SesAccount
+    from flow_hitl.adapters.metric_store import DynamoMetricStore
     from flow_hitl.adapters.polls import DynamoPolls
-    from flow_hitl.adapters.queues import SchedulerDeadlines, SqsDeliveryQueue, SqsMessages
+    from flow_hitl.adapters.queues import SchedulerDeadlines, SqsDeliveryQueue, SqsExportQueue, SqsMessages
+    from flow_hitl.adapters.request_rows import DynamoRequestRows
     from flow_hitl.adapters.request_store import DynamoRequestStore
+    from flow_hitl.adapters.seal_store import KmsSealKey, S3SealStore
     from flow_hitl.adapters.secret_box import KmsSecretBox
+    from flow_hitl.adapters.sign_in_store import DynamoSignInTries
     from flow_hitl.adapters.suppression_list import DynamoSuppressionList
     from flow_hitl.adapters.webhook_store import DynamoDeliveryLog, DynamoWebhookStore
     from flow_hitl.domain.outgoing_url import Destinations
     from flow_hitl.ports import Clock, Ids
     from flow_hitl.services.accept_reply import AcceptReply
+    from flow_hitl.services.access_pages import AccessPages
     from flow_hitl.services.answer_addresses import AnswerAddresses
     from flow_hitl.services.answer_by_callback import AnswerByCallback
+    from flow_hitl.services.audit_pages import AuditPages
     from flow_hitl.services.authenticate import Authenticate
     from flow_hitl.services.auto_respond import AutoRespond
     from flow_hitl.services.change_request import CancelRequest, ChangeRequest, ReportResume
@@ -40,22 +47,38 @@ if TYPE_CHECKING:
     from flow_hitl.services.count_usage import CountUsage
     from flow_hitl.services.delegate import Delegate
     from flow_hitl.services.diagnose import DiagnoseRequest
+    from flow_hitl.services.export_audit import ManageExports, RunExport
     from flow_hitl.services.list_requests import ListRequests
     from flow_hitl.services.manage_deployments import ManageDeployments
     from flow_hitl.services.manage_signing_keys import ManageSigningKeys
+    from flow_hitl.services.measure_events import MeasureEvents
     from flow_hitl.services.open_request import OpenRequest
+    from flow_hitl.services.others_changes import OthersChanges
+    from flow_hitl.services.read_analytics import ReadAnalytics
+    from flow_hitl.services.read_audit import ReadAudit
     from flow_hitl.services.read_requests import ReadRequests
     from flow_hitl.services.reassign_request import ReassignRequest
+    from flow_hitl.services.rebuild_metrics import RebuildMetrics
     from flow_hitl.services.record_response import RecordResponse
     from flow_hitl.services.relay_event import RelayEvent
     from flow_hitl.services.remind import Remind
+    from flow_hitl.services.request_pages import RequestPages
     from flow_hitl.services.resume_flow import ResumeFlow
+    from flow_hitl.services.retry_resume import RetryResume
     from flow_hitl.services.review_page import ReviewPage
+    from flow_hitl.services.rule_pages import RulePages
+    from flow_hitl.services.seal_audit import SealAudit
     from flow_hitl.services.send_mail import SendMail
+    from flow_hitl.services.send_sign_in_mail import SendSignInMail
     from flow_hitl.services.send_test_request import SendTestRequest
     from flow_hitl.services.send_webhook import FanOutWebhooks, SendWebhook
+    from flow_hitl.services.settings_pages import SettingsPages
     from flow_hitl.services.show_content import ShowContent
+    from flow_hitl.services.sign_in import SignIn
     from flow_hitl.services.undelivered import TakeMailFeedback, Undelivered
+    from flow_hitl.services.verify_audit_log import VerifyAuditLog
+    from flow_hitl.services.visits import Visits
+    from flow_hitl.services.webhook_pages import WebhookPages
     from flow_hitl.services.webhooks import ManageWebhooks
 
 
@@ -104,11 +127,9 @@ class Application:
 
     @cached_property
     def list_requests(self) -> ListRequests:
-        from flow_hitl.adapters.aws import client
-        from flow_hitl.adapters.request_rows import DynamoRequestRows
         from flow_hitl.services.list_requests import ListRequests
 
-        return ListRequests(DynamoRequestRows(client("dynamodb"), self.settings.requests_table), self.clock)
+        return ListRequests(self._rows, self.clock)
 
     @cached_property
     def diagnose_request(self) -> DiagnoseRequest:
@@ -147,6 +168,12 @@ class Application:
         return ReassignRequest(self._change_request, self.clock, self.ids)
 
     @cached_property
+    def retry_resume(self) -> RetryResume:
+        from flow_hitl.services.retry_resume import RetryResume
+
+        return RetryResume(self._requests, self._change_request, self.clock, self.ids)
+
+    @cached_property
     def report_resume(self) -> ReportResume:
         from flow_hitl.services.change_request import ReportResume
 
@@ -177,6 +204,18 @@ class Application:
         return CountUsage(DynamoUsageLog(client("dynamodb"), self.settings.deployments_table))
 
     @cached_property
+    def measure_events(self) -> MeasureEvents:
+        from flow_hitl.services.measure_events import MeasureEvents
+
+        return MeasureEvents(self._metrics, self.clock, self.pause)
+
+    @cached_property
+    def rebuild_metrics(self) -> RebuildMetrics:
+        from flow_hitl.services.rebuild_metrics import RebuildMetrics
+
+        return RebuildMetrics(self._metrics, self._audit, self.clock)
+
+    @cached_property
     def send_mail(self) -> SendMail:
         from flow_hitl.adapters import rendering
         from flow_hitl.adapters.aws import client
@@ -195,6 +234,58 @@ class Application:
             change_request=self._change_request,
             clock=self.clock,
             ids=self.ids,
+        )
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.queues import SqsSignInQueue
+        from flow_hitl.adapters.sign_in_store import DynamoRateCounters, DynamoSessionStore
+        from flow_hitl.services.sign_in import SignIn
+
+        table = self.settings.requests_table
+        return SignIn(
+            tries=self._sign_in_tries,
+            sessions=DynamoSessionStore(client("dynamodb"), table),
+            queue=SqsSignInQueue(client("sqs"), self.settings.email_queue_url),
+            counters=DynamoRateCounters(client("dynamodb"), table),
+            keys=self._keys,
+            clock=self.clock,
+            ids=self.ids,
+            pause=self.pause,
+        )
+
+    @cached_property
+    def send_sign_in_mail(self) -> SendSignInMail:
+        from flow_hitl.adapters import rendering
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.mail_sender import SesMailSender
+        from flow_hitl.services.send_sign_in_mail import SendSignInMail
+
+        return SendSignInMail(
+            tries=self._sign_in_tries,
+            deployments=self._deployments,
+            suppressed=self.suppressed,
+            renderer=rendering,
+            sender=SesMailSender(client("sesv2"), self.settings.mail_from),
+            keys=self._keys,
+            clock=self.clock,
+            base_url=self.settings.base_url,
+        )
+
+    @cached_property
+    def visits(self) -> Visits:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.sign_in_store import DynamoSessionStore
+        from flow_hitl.services.visits import Visits
+
+        return Visits(
+            sessions=DynamoSessionStore(client("dynamodb"), self.settings.requests_table),
+            deployments=self._deployments,
+            change_configuration=self.change_configuration,
+            keys=self._keys,
+            clock=self.clock,
+            pause=self.pause,
         )
 
     @cached_property
@@ -219,6 +310,7 @@ class Application:
 
         return AcceptReply(
             requests=self._requests,
+            audit=self._audit,
             deployments=self._deployments,
             mails=S3MailBucket(client("s3"), self.settings.mail_bucket),
             parser=mailbox,
@@ -246,6 +338,45 @@ class Application:
             clock=self.clock,
             ids=self.ids,
         )
+
+    @cached_property
+    def request_pages(self) -> RequestPages:
+        from flow_hitl.services.request_pages import RequestPages
+
+        return RequestPages(
+            requests=self._requests,
+            lists=self.list_requests,
+            audit=self._audit,
+            record_response=self.record_response,
+            delegate=self.delegate,
+            keys=self._keys,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def settings_pages(self) -> SettingsPages:
+        from flow_hitl.services.settings_pages import SettingsPages
+
+        return SettingsPages(self.manage_deployments, self._others_changes, self._requests)
+
+    @cached_property
+    def rule_pages(self) -> RulePages:
+        from flow_hitl.services.rule_pages import RulePages
+
+        return RulePages(self.manage_deployments, self._others_changes)
+
+    @cached_property
+    def access_pages(self) -> AccessPages:
+        from flow_hitl.services.access_pages import AccessPages
+
+        return AccessPages(self.manage_deployments, self._others_changes, self.clock)
+
+    @cached_property
+    def webhook_pages(self) -> WebhookPages:
+        from flow_hitl.services.webhook_pages import WebhookPages
+
+        return WebhookPages(self.manage_webhooks, self.manage_deployments, self._others_changes, self.clock)
 
     @cached_property
     def delegate(self) -> Delegate:
@@ -359,6 +490,74 @@ class Application:
         return ManageDeployments(self._deployments, self.change_configuration, self._key_uses, self._keys, self.clock)
 
     @cached_property
+    def read_analytics(self) -> ReadAnalytics:
+        from flow_hitl.services.read_analytics import ReadAnalytics
+
+        return ReadAnalytics(self._metrics, self._rows, self.clock)
+
+    @cached_property
+    def read_audit(self) -> ReadAudit:
+        from flow_hitl.services.read_audit import ReadAudit
+
+        return ReadAudit(self._audit, self.clock)
+
+    @cached_property
+    def verify_audit_log(self) -> VerifyAuditLog:
+        from flow_hitl.services.verify_audit_log import VerifyAuditLog
+
+        return VerifyAuditLog(
+            audit=self._audit,
+            seals=self._seals,
+            key=self._seal_key,
+            requests=self._requests,
+            deployments=self._deployments,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def manage_exports(self) -> ManageExports:
+        from flow_hitl.services.export_audit import ManageExports
+
+        return ManageExports(
+            exports=self._exports,
+            files=self._export_files,
+            queue=self.export_queue,
+            read_audit=self.read_audit,
+            change_configuration=self.change_configuration,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def audit_pages(self) -> AuditPages:
+        from flow_hitl.services.audit_pages import AuditPages
+
+        return AuditPages(self.read_audit, self.verify_audit_log, self.manage_exports, self.clock)
+
+    @cached_property
+    def run_export(self) -> RunExport:
+        from pathlib import Path
+
+        from flow_hitl import verify_audit
+        from flow_hitl.services.export_audit import RunExport
+
+        return RunExport(
+            exports=self._exports,
+            files=self._export_files,
+            audit=self._audit,
+            seals=self._seals,
+            key=self._seal_key,
+            script=Path(verify_audit.__file__).read_bytes(),
+            clock=self.clock,
+        )
+
+    @cached_property
+    def seal_audit(self) -> SealAudit:
+        from flow_hitl.services.seal_audit import SealAudit
+
+        return SealAudit(self._audit, self._seals, self._seal_key, self.clock)
+
+    @cached_property
     def configuration_warnings(self) -> ConfigurationWarnings:
         from flow_hitl.services.configuration_warnings import ConfigurationWarnings
 
@@ -385,6 +584,21 @@ class Application:
     @cached_property
     def relay_retries(self) -> SqsMessages:
         return self._messages(self.settings.relay_retry_queue_url)
+
+    @cached_property
+    def measure_retries(self) -> SqsMessages:
+        return self._messages(self.settings.measure_retry_queue_url)
+
+    @cached_property
+    def seal_messages(self) -> SqsMessages:
+        return self._messages(self.settings.seal_queue_url)
+
+    @cached_property
+    def export_queue(self) -> SqsExportQueue:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.queues import SqsExportQueue
+
+        return SqsExportQueue(client("sqs"), self.settings.export_queue_url)
 
     @cached_property
     def resume_messages(self) -> SqsMessages:
@@ -414,11 +628,46 @@ class Application:
         )
 
     @cached_property
+    def _rows(self) -> DynamoRequestRows:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.request_rows import DynamoRequestRows
+
+        return DynamoRequestRows(client("dynamodb"), self.settings.requests_table)
+
+    @cached_property
     def _audit(self) -> DynamoAuditLog:
         from flow_hitl.adapters.audit_log import DynamoAuditLog
         from flow_hitl.adapters.aws import client
 
-        return DynamoAuditLog(client("dynamodb"), self.settings.audit_table)
+        return DynamoAuditLog(client("dynamodb"), self.settings.audit_table, self.pause)
+
+    @cached_property
+    def _seals(self) -> S3SealStore:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.seal_store import S3SealStore
+
+        return S3SealStore(client("s3"), self.settings.seal_bucket)
+
+    @cached_property
+    def _seal_key(self) -> KmsSealKey:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.seal_store import KmsSealKey
+
+        return KmsSealKey(lambda: client("kms"), self.settings.seal_key_id)
+
+    @cached_property
+    def _exports(self) -> DynamoExportStore:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.export_store import DynamoExportStore
+
+        return DynamoExportStore(client("dynamodb"), self.settings.deployments_table)
+
+    @cached_property
+    def _export_files(self) -> S3ExportFiles:
+        from flow_hitl.adapters.aws import client, link_client
+        from flow_hitl.adapters.export_store import S3ExportFiles
+
+        return S3ExportFiles(client("s3"), link_client, self.settings.export_bucket)
 
     @cached_property
     def _deployments(self) -> DynamoDeploymentStore:
@@ -456,6 +705,13 @@ class Application:
             "stream": settings.stream_dead_letter_queue_url,
         }
         return SqsDeadLetters(client("sqs"), urls)
+
+    @cached_property
+    def _metrics(self) -> DynamoMetricStore:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.metric_store import DynamoMetricStore
+
+        return DynamoMetricStore(client("dynamodb"), self.settings.deployments_table, self.pause)
 
     @cached_property
     def _webhooks(self) -> DynamoWebhookStore:
@@ -522,10 +778,23 @@ class Application:
         return SecretKeyRing(lambda: client("secretsmanager"), self.settings.signing_secret_id, self.clock)
 
     @cached_property
+    def _sign_in_tries(self) -> DynamoSignInTries:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.sign_in_store import DynamoSignInTries
+
+        return DynamoSignInTries(client("dynamodb"), self.settings.requests_table)
+
+    @cached_property
     def _undelivered(self) -> Undelivered:
         from flow_hitl.services.undelivered import Undelivered
 
         return Undelivered(self._deployments, self._change_request, self.clock, self.ids)
+
+    @cached_property
+    def _others_changes(self) -> OthersChanges:
+        from flow_hitl.services.others_changes import OthersChanges
+
+        return OthersChanges(self._audit)
 
     @cached_property
     def _change_request(self) -> ChangeRequest:

@@ -1,20 +1,24 @@
 """What the services need of the outside world; `adapters/` fulfils it and `bootstrap` joins the two."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from flow_hitl.domain.audit import AuditEvent
-from flow_hitl.domain.deployment import Deployment
+from flow_hitl.domain.audit_export import AuditExport
+from flow_hitl.domain.audit_index import IndexedEvent, Period
+from flow_hitl.domain.deployment import Deployment, DeploymentName
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.findings import LastPolls, SendingState, Unknown
 from flow_hitl.domain.inbound import InboundMail
-from flow_hitl.domain.presentation import MailContext, RenderedEmail
+from flow_hitl.domain.metrics import Bucket, Dimension, Generations, Measurement, Span, Tallies, Tally
+from flow_hitl.domain.presentation import AnyMailContext, RenderedEmail
 from flow_hitl.domain.quotas import Usage
 from flow_hitl.domain.rejections import Discard
 from flow_hitl.domain.request import Change, Content, Head, Request
-from flow_hitl.domain.rows import Counts, Order, Row
+from flow_hitl.domain.rows import Count, Counts, Order, Row
+from flow_hitl.domain.sign_in import Sessions, SignInTry
 from flow_hitl.domain.webhook import Delivery, DeliveryResult, Webhook, WebhookChange
 
 
@@ -93,6 +97,14 @@ class RequestStore(Protocol):
     def recent_heads(self, deployment_id: int, limit: int) -> Sequence[Head]:
         """Return the heads of a deployment's newest requests, newest first."""
 
+    def heads(self, request_ids: Sequence[str]) -> Mapping[str, Head]:
+        """Read heads consistently, by their requests' ids; those that there are none of are left out."""
+
+    def opened_between(
+        self, deployment_id: int, since: datetime, until: datetime, limit: int, cursor: str | None
+    ) -> tuple[Sequence[str], str | None]:
+        """Return ids of requests that were opened in a time, and the cursor at which to go on, if there is more."""
+
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
         """Return decided requests, oldest first, at least once each; the cursor is never None."""
 
@@ -121,6 +133,94 @@ class AuditLog(Protocol):
 
     def event(self, request_id: str, seq: int) -> AuditEvent: ...
 
+    def changes(self, deployment_id: int, seq: int, limit: int) -> Sequence[AuditEvent]:
+        """Return events of a deployment's own chain that come after a place of it, in order, read consistently."""
+
+
+AuditRecord = Mapping[str, Any]
+"""An event as it stands in the log, be it one that nobody of us wrote: the members of `AuditEvent.to_dict`."""
+
+
+class AuditArchive(Protocol):
+    """The whole log, for those who read much of it: all of it by day, and each chain."""
+
+    def indexed(
+        self, period: Period, deployment_id: int | None = None, after: IndexedEvent | None = None, ahead: int = 1000
+    ) -> Iterator[IndexedEvent]:
+        """Yield what the index holds of a period, or of what comes after one event of it, in order.
+
+        The order is that of deployments, then moments, then chains and places in them. `ahead` is how much is read at
+        a time.
+        """
+
+    def records(self, events: Sequence[IndexedEvent]) -> Sequence[AuditRecord]:
+        """Return events in the same order, read consistently; those that are gone are left out."""
+
+    def chain(self, subject: str) -> Sequence[AuditRecord]:
+        """Return all events of a chain in order, read consistently."""
+
+    def first_events(self, deployment_ids: Sequence[int]) -> Mapping[int, IndexedEvent]:
+        """Return the first events of deployments' own chains, of those (a hundred at most) that there are."""
+
+
+class SealStore(Protocol):
+    """The digests, sections and public keys, where nothing can be changed once it is there."""
+
+    def ends(self, after: str = "") -> Iterator[str]:
+        """Yield the ends of the digests' periods (RFC 3339) that are later, in order."""
+
+    def digest(self, until: str) -> Mapping[str, Any] | None:
+        """Return the signed digest of a period."""
+
+    def add_digest(self, signed: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Write a digest unless its period has one; return the one that stands."""
+
+    def section(self, name: str, until: str) -> bytes | None: ...
+
+    def add_section(self, name: str, until: str, content: bytes) -> bytes:
+        """Write a section unless it is there; return the one that stands."""
+
+    def add_public_key(self, public_key: bytes) -> None:
+        """Publish a key (DER) beside what it verifies."""
+
+
+class ExportStore(Protocol):
+    """Exports of the audit log, for as long as their files are kept."""
+
+    def add(self, export: AuditExport) -> None: ...
+
+    def load(self, deployment_id: int, export_id: str) -> AuditExport:
+        """Read an export consistently; raises NotFound."""
+
+    def commit(self, export: AuditExport) -> None:
+        """Write an export's next version; raises Conflict if somebody else did."""
+
+    def recent(self, deployment_id: int, limit: int) -> Sequence[AuditExport]:
+        """Return the latest exports, newest first."""
+
+
+class ExportFiles(Protocol):
+    def write(self, key: str, content: Iterable[bytes]) -> tuple[int, str]:
+        """Write a file without holding all of it; return its size in bytes and its SHA-256."""
+
+    def link(self, key: str) -> str:
+        """Return a URL at which a file can be had for an hour."""
+
+
+class ExportQueue(Protocol):
+    def send(self, deployment_id: int, export_id: str) -> None:
+        """See to it that the work on an export goes on."""
+
+
+class SealKey(Protocol):
+    """The key pair of which nobody has the private key."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the DER signature, by ECDSA over P-256 with SHA-256."""
+
+    def public_key(self) -> bytes:
+        """Return the DER SubjectPublicKeyInfo."""
+
 
 class DeploymentStore(Protocol):
     def load(self, deployment_id: int) -> Deployment:
@@ -133,16 +233,52 @@ class DeploymentStore(Protocol):
         """Write a new deployment with its first event."""
 
     def commit(
-        self, deployment: Deployment, event: AuditEvent, expected_version: int, also: WebhookChange | None = None
+        self, deployment: Deployment, event: AuditEvent, before: Deployment, also: WebhookChange | None = None
     ) -> None:
         """Write a deployment, the event that says what changed and a webhook if it is one's, together or not at all.
 
-        Raises Conflict if it is no longer at the version, ValidationFailed if it is larger than can be kept.
+        Who may sign in is written along. Raises Conflict if the deployment is no longer as it was `before`,
+        ValidationFailed if it is larger than can be kept.
         """
 
     def next_id(self) -> int: ...
 
     def list_ids(self) -> Sequence[int]: ...
+
+    def of_person(self, address: str, limit: int) -> Sequence[DeploymentName]:
+        """Return deployments in which an address may sign in, by their ids; whether it still may stands in each."""
+
+    def write_people(self, deployment: Deployment) -> None:
+        """Write anew who may sign in; raises Conflict if the deployment has changed in the meantime."""
+
+
+class SignInTries(Protocol):
+    def begin(self, new: SignInTry) -> None:
+        """Write a try; it is forgotten some time after it has expired."""
+
+    def load(self, try_id: str) -> SignInTry | None:
+        """Read a try consistently."""
+
+    def commit(self, changed: SignInTry) -> None:
+        """Write a try's next version; raises Conflict if somebody else did."""
+
+
+class SessionStore(Protocol):
+    def load(self, email: str) -> Sessions:
+        """Read the sessions of the person behind an address consistently; who never had one has none."""
+
+    def commit(self, changed: Sessions) -> None:
+        """Write the sessions' next version; raises Conflict if somebody else did."""
+
+
+class SignInQueue(Protocol):
+    def send(self, try_id: str) -> None:
+        """See to it that the mail of a try is sent, if anybody who may sign in has its address."""
+
+
+class RateCounters(Protocol):
+    def count(self, name: str, window: timedelta, now: datetime) -> int:
+        """Count one more under a name and return how many there are by now in the running window."""
 
 
 class KeyUses(Protocol):
@@ -260,6 +396,54 @@ class Deadlines(Protocol):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The buckets of a range; `complete` is False where there are more than are read at a time."""
+
+    tallies: Mapping[Bucket, Tally]
+    complete: bool
+
+
+class MetricStore(Protocol):
+    """The figures' buckets, a set of them per deployment and generation."""
+
+    def generations(self, deployment_id: int) -> Generations:
+        """Read which sets there are, consistently."""
+
+    def save(self, deployment_id: int, generations: Generations) -> None:
+        """Write the next version of that; raises Conflict if it is not the next."""
+
+    def record(
+        self, deployment_id: int, generations: Generations, number: int, measured: Sequence[Measurement], now: datetime
+    ) -> None:
+        """Add each event to a set, once for ever; raises Conflict if the generations are others by now."""
+
+    def add(self, deployment_id: int, generations: Generations, number: int, tallies: Tallies, name: str) -> None:
+        """Add sums to a set; `name` tells those of one set apart. Raises Conflict if the generations are others."""
+
+    def contents(self, deployment_id: int, number: int, span: Span) -> Tallies:
+        """Return all buckets of all dimensions in a span, however many they are."""
+
+    def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> Reading:
+        """Return a dimension's buckets in these spans, with the same few calls however many requests they count."""
+
+    def all_time(self, deployment_id: int, number: int) -> Tally:
+        """Return the total of all time."""
+
+    def remove(self, deployment_id: int, number: int) -> None:
+        """Delete a whole set."""
+
+
+class Backlog(Protocol):
+    """How many pending requests wait, counted to a limit by what an index holds, tests left out."""
+
+    def waiting_since(self, deployment_id: int, moment: datetime) -> Count:
+        """Count those that were opened before a moment."""
+
+    def overdue(self, deployment_id: int, now: datetime) -> Count:
+        """Count those that are past their SLA."""
+
+
+@dataclass(frozen=True)
 class OutgoingMail:
     """One mail, ready to send; `headers` are added as they are, `tags` come back with SES's events about it.
 
@@ -349,4 +533,4 @@ class MailParser(Protocol):
 
 
 class MailRenderer(Protocol):
-    def render_email(self, context: MailContext) -> RenderedEmail: ...
+    def render_email(self, context: AnyMailContext) -> RenderedEmail: ...

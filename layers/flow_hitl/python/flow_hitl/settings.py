@@ -23,6 +23,7 @@ class Settings(BaseModel):
     deadline_queue_url: str
     deadline_queue_arn: str
     relay_retry_queue_url: str
+    measure_retry_queue_url: str
     webhook_queue_url: str
     email_dead_letter_queue_url: str
     resume_dead_letter_queue_url: str
@@ -30,6 +31,11 @@ class Settings(BaseModel):
     relay_retry_dead_letter_queue_url: str
     stream_dead_letter_queue_url: str
     webhook_key_id: str
+    seal_queue_url: str
+    seal_bucket: str
+    seal_key_id: str
+    export_queue_url: str
+    export_bucket: str
     scheduler_role_arn: str
     scheduler_group: str
     signing_secret_id: str

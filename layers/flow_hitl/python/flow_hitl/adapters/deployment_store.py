@@ -12,17 +12,21 @@ from flow_hitl.adapters.dynamodb import cancellation_codes, error_code, item, va
 from flow_hitl.adapters.usage_log import read_usage, usage_key
 from flow_hitl.adapters.webhook_store import write_webhook
 from flow_hitl.domain.audit import AuditEvent
-from flow_hitl.domain.deployment import Deployment
+from flow_hitl.domain.deployment import Deployment, DeploymentName
 from flow_hitl.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from flow_hitl.domain.quotas import Usage
 from flow_hitl.domain.webhook import WebhookChange
 
 _deployments = TypeAdapter(Deployment)
 _CONFIG = "config"
+# Who may sign in: one item per address and deployment, so that a sign-in looks through no deployment.
+_PERSON = "person#"
 # Everything that lists deployments or hands out their ids stands under this one key.
 _REGISTRY = "deployments"
 # An item holds 400 KB, its keys and the names of its attributes included.
 _MAX_BYTES = 390_000
+# DynamoDB's own limit.
+_TRANSACTION_ITEMS = 100
 _BUSY = ("TransactionConflict", "ConditionalCheckFailed")
 
 
@@ -59,20 +63,49 @@ class DynamoDeploymentStore:
             "id": deployment.deployment_id,
         }
         config = self._put(_record(deployment), ConditionExpression="attribute_not_exists(pk)")
-        self._transact([config, put_event(self._audit_table, event), self._put(entry)], event)
+        people = [self._put(_person(deployment, address)) for address in sorted(deployment.people)]
+        added = put_event(self._audit_table, event, deployment.deployment_id)
+        self._transact([config, added, self._put(entry), *people], ClientRequestToken=event.event_id)
 
     def commit(
-        self, deployment: Deployment, event: AuditEvent, expected_version: int, also: WebhookChange | None = None
+        self, deployment: Deployment, event: AuditEvent, before: Deployment, also: WebhookChange | None = None
     ) -> None:
         config = self._put(
             _record(deployment),
             ConditionExpression="version = :version",
-            ExpressionAttributeValues=item({":version": expected_version}),
+            ExpressionAttributeValues=item({":version": before.version}),
         )
-        parts = [config, put_event(self._audit_table, event)]
+        parts = [config, put_event(self._audit_table, event, deployment.deployment_id)]
         if also is not None:
             parts.append(write_webhook(self._table, deployment.deployment_id, also))
-        self._transact(parts, event)
+        for address in sorted(deployment.people - before.people):
+            parts.append(self._put(_person(deployment, address)))
+        for address in sorted(before.people - deployment.people):
+            parts.append({"Delete": {"TableName": self._table, "Key": item(_person_key(deployment, address))}})
+        self._transact(parts, ClientRequestToken=event.event_id)
+
+    def of_person(self, address: str, limit: int) -> Sequence[DeploymentName]:
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=item({":pk": f"{_PERSON}{address.lower()}", ":prefix": "deployment#"}),
+            Limit=limit,
+        )
+        return [DeploymentName(int(row["id"]), row["name"]) for row in map(values, answer["Items"])]
+
+    def write_people(self, deployment: Deployment) -> None:
+        unchanged = {
+            "ConditionCheck": {
+                "TableName": self._table,
+                "Key": item({"pk": _pk(deployment.deployment_id), "sk": _CONFIG}),
+                "ConditionExpression": "version = :version",
+                "ExpressionAttributeValues": item({":version": deployment.version}),
+            }
+        }
+        people = sorted(deployment.people)
+        for start in range(0, len(people), _TRANSACTION_ITEMS - 1):
+            batch = people[start : start + _TRANSACTION_ITEMS - 1]
+            self._transact([unchanged, *(self._put(_person(deployment, address)) for address in batch)])
 
     def next_id(self) -> int:
         """Return a number that no other deployment of this stack has or will have."""
@@ -96,14 +129,22 @@ class DynamoDeploymentStore:
     def _put(self, record: Mapping[str, Any], **conditions: Any) -> dict[str, Any]:
         return {"Put": {"TableName": self._table, "Item": item(record), **conditions}}
 
-    def _transact(self, parts: list[dict[str, Any]], event: AuditEvent) -> None:
+    def _transact(self, parts: list[dict[str, Any]], **token: str) -> None:
         try:
-            self._client.transact_write_items(TransactItems=parts, ClientRequestToken=event.event_id)
+            self._client.transact_write_items(TransactItems=parts, **token)
         except ClientError as error:
             busy = set(cancellation_codes(error)).intersection(_BUSY)
             if busy or error_code(error) == "TransactionInProgressException":
-                raise Conflict(f"{event.subject} has moved on: {sorted(busy)}") from None
+                raise Conflict(f"the deployment has moved on: {sorted(busy)}") from None
             raise
+
+
+def _person(deployment: Deployment, address: str) -> dict[str, Any]:
+    return {**_person_key(deployment, address), "id": deployment.deployment_id, "name": deployment.name}
+
+
+def _person_key(deployment: Deployment, address: str) -> dict[str, str]:
+    return {"pk": f"{_PERSON}{address}", "sk": f"deployment#{deployment.deployment_id:015d}"}
 
 
 def _pk(deployment_id: int) -> str:

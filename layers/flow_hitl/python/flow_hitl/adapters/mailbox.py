@@ -4,11 +4,12 @@ import base64
 import email
 import email.errors
 import email.policy
+import hashlib
 import logging
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 
 import mailparser  # type: ignore[import-untyped]
@@ -34,6 +35,8 @@ MAX_TEXT = 250_000
 _HEADER_END = re.compile(rb"\r\n\r\n|\n\r?\n")
 _FROM_LINE = re.compile(r"(?im)^from[ \t]*:((?:[^\n]|\n[ \t])*)")
 _CONTAINER = re.compile(rb"boundary[ \t\r\n]*[*=]|message/|multipart/digest", re.IGNORECASE)
+_THREAD = ("In-Reply-To", "References")
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _CONTENT_HEADER = re.compile(rb"^content-[a-z-]{1,30}[ \t]*:(?:[^\r\n]|\r?\n[ \t])*", re.IGNORECASE | re.MULTILINE)
 _LOST_BOUNDARY = re.compile(r"^--(\S{1,70})[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
 # Codecs of Python's own that are no charsets of mail; some of them take quadratic time.
@@ -75,7 +78,7 @@ def parse_mail(raw: bytes) -> InboundMail:
     header_bytes = _within_limits(raw)
     try:
         message = email.message_from_bytes(raw, policy=email.policy.compat32)
-        return _read(message, header_bytes)
+        return replace(_read(message, header_bytes), sha256=hashlib.sha256(raw).hexdigest())
     # What the two parsers are known to raise on hostile input; anything else is a bug of ours and shall be seen.
     except (AttributeError, IndexError, KeyError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise UnreadableMail(f"the mail cannot be parsed ({type(error).__name__})") from error
@@ -134,6 +137,7 @@ def _read(message: Message, header_bytes: bytes) -> InboundMail:
         automatic=automatic_reason(headers, list(_content_types(message)), subject),
         text="\n\n".join(body.text for body in bodies),
         html="\n\n".join(body.html or body.text for body in bodies) if any(body.html for body in bodies) else None,
+        answers=tuple(_MESSAGE_ID.findall(" ".join(_decoded(message.get(name)) for name in _THREAD))),
     )
 
 

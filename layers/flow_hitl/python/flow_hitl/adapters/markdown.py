@@ -15,18 +15,22 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
+from flow_hitl.adapters.code import CODE_CLASSES, highlighted
+
 Medium = Literal["page", "mail"]
 
 # A megabyte of one-letter table cells takes seconds to render; text of this size is no longer read as a document.
 MARKDOWN_LIMIT = 200_000
 OUTLINE_LIMIT = 200_000
 _MAX_NESTING = 100
+# Of one document: marking the parts of code takes longer than all the rest.
+_HIGHLIGHTED_CHARS = 20_000
 _OUTLINE_DEPTH = 12
 _HEADING_SHIFT = 2
 
 _TAGS = {"a", "blockquote", "br", "code", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "strong"}
-_TAGS |= {"table", "tbody", "td", "th", "thead", "tr", "ul"}
-_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "td": {"align"}, "th": {"align"}}
+_TAGS |= {"span", "table", "tbody", "td", "th", "thead", "tr", "ul"}
+_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "span": {"class"}, "td": {"align"}, "th": {"align"}}
 # Only what surely names its own destination: `//host`, `/\host` and `https:host` would be resolved against our page.
 _LINK = re.compile(r"(?:https?://[^/\\\s]|mailto:[^/\\\s])[^\s\x00-\x1f]*", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
@@ -62,7 +66,8 @@ def printable(text: str) -> str:
 def render_markdown(text: str, medium: Medium = "page") -> Markup:
     """Return CommonMark with tables as safe HTML; very long or very deeply nested text stays as it is, preformatted.
 
-    Headings start at `<h3>`, an image becomes a link to it. For a mail every element carries its style.
+    Headings start at `<h3>`, an image becomes a link to it. For a mail every element carries its style; on a page code
+    whose language is named has its parts marked by `CODE_CLASSES`.
     """
     text = printable(text)
     if len(text) > MARKDOWN_LIMIT:
@@ -72,8 +77,12 @@ def render_markdown(text: str, medium: Medium = "page") -> Markup:
     if any(token.level >= _MAX_NESTING - 1 for token in tokens):
         # The parser drops what is nested deeper, and nobody may approve what they were not shown.
         return preformatted(text, medium)
+    room = _HIGHLIGHTED_CHARS if medium == "page" else 0
     for token in tokens:
         _adapt(token)
+        if token.type == "fence":
+            room -= len(token.content)
+            _highlight(token, room)
     html = markdown.renderer.render(tokens, markdown.options, {})
     return Markup(_cleaner(medium).clean(html))  # noqa: S704 - the cleaner's output is what is safe
 
@@ -151,7 +160,16 @@ def _cleaner(medium: Medium) -> nh3.Cleaner:
 
 
 def _safe_attribute(_tag: str, name: str, value: str) -> str | None:
+    if name == "class":
+        return value if value in CODE_CLASSES else None
     return value if name != "href" or _LINK.fullmatch(value) else None
+
+
+def _highlight(fence: Token, room: int) -> None:
+    """Mark the parts of a piece of code, if there is room left for it."""
+    html = highlighted(fence.content, fence.info) if room >= 0 else None
+    if html is not None:
+        fence.type, fence.content = "html_block", f"<pre><code>{html}</code></pre>\n"
 
 
 def _adapt(token: Token) -> None:

@@ -113,6 +113,39 @@ def read_delivery(body: str) -> tuple[str, str] | None:
     return (str(message["webhook_id"]), str(message["delivery_id"])) if "delivery_id" in message else None
 
 
+class SqsSignInQueue:
+    """Sends tries to sign in to the worker that sends mails, by the queue from which it takes effects too."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client, self._queue_url = client, queue_url
+
+    def send(self, try_id: str) -> None:
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps({"sign_in": try_id}))
+
+
+def read_sign_in(body: str) -> str | None:
+    """Return the id of the try to sign in that a message names, or None if it names an effect."""
+    found = json.loads(body).get("sign_in")
+    return str(found) if found is not None else None
+
+
+class SqsExportQueue:
+    """Sends exports of the audit log to their worker."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client, self._queue_url = client, queue_url
+
+    def send(self, deployment_id: int, export_id: str) -> None:
+        body = json.dumps({"deployment_id": deployment_id, "export_id": export_id})
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+
+
+def read_export(body: str) -> tuple[int, str]:
+    """Return the deployment's and the export's id that a message names."""
+    message = json.loads(body)
+    return int(message["deployment_id"]), str(message["export_id"])
+
+
 class SqsMessages:
     """One queue, for the function that feeds or empties it."""
 

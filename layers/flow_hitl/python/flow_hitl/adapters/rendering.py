@@ -4,16 +4,15 @@ Everything in a context may come from an AI or a stranger. HTML is escaped by de
 name that a template misspells is an error.
 """
 
-import base64
-import hashlib
-import os
 from functools import cache
-from pathlib import Path
+from typing import ClassVar, Protocol
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from flow_hitl.adapters.assets import asset_url, templates_folder
+from flow_hitl.adapters.json_tree import render_tree
 from flow_hitl.adapters.markdown import (
     MARKDOWN_LIMIT,
     excerpt,
@@ -23,23 +22,28 @@ from flow_hitl.adapters.markdown import (
     printable,
     render_output,
 )
-from flow_hitl.domain.presentation import (
-    MailContext,
-    MessageContext,
-    RenderedEmail,
-    ReviewContext,
-)
+from flow_hitl.domain.presentation import AnyMailContext, RenderedEmail
 from flow_hitl.domain.reply import REPLY_MARKER
-from flow_hitl.domain.times import readable_time
+from flow_hitl.domain.times import readable_duration, readable_moment, readable_time, rfc3339
 
 PRODUCT_NAME = "Flow HITL"
 SUBJECT_LIMIT = 150
 TEST_MARK = "[Test] "
 
-_STYLESHEET = "pages/style.css"
+# Our one style sheet, our one script, our own forms and nothing else; no script can make markup out of text.
+PAGE_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
 
 
-def render_email(context: MailContext) -> RenderedEmail:
+class PageContext(Protocol):
+    """What a page shows; `template` is the file that shows it."""
+
+    template: ClassVar[str]
+
+
+def render_email(context: AnyMailContext) -> RenderedEmail:
     """Return the mail that `templates/email/<kind>/` makes of a context."""
     environment, folder = _environment(), f"email/{context.kind}"
     mark = TEST_MARK if context.test else ""
@@ -51,28 +55,20 @@ def render_email(context: MailContext) -> RenderedEmail:
     return RenderedEmail(subject, text, html)
 
 
-def render_page(context: ReviewContext | MessageContext) -> str:
-    """Return the page of a context; send it with `page_security_policy()`."""
+def render_page(context: PageContext) -> str:
+    """Return the page of a context; send it with PAGE_SECURITY_POLICY."""
     return _environment().get_template(context.template).render(page=context)
-
-
-@cache
-def page_security_policy() -> str:
-    """Return the Content-Security-Policy of every page: our one style sheet, our own forms and nothing else.
-
-    The hash is taken from the style sheet's file, never from a rendered page: a style that somebody had managed to
-    bring into a page must not be allowed by it.
-    """
-    digest = base64.b64encode(hashlib.sha256(_stylesheet().encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
 
 
 def mailto_link(address: str, subject: str, body: str) -> str:
     """Return a `mailto:` URL (RFC 6068) that opens a mail with subject and body filled in; line ends become CRLF."""
     lines = "\r\n".join(printable(body).split("\n"))
     return f"mailto:{quote(address, safe='@')}?subject={quote(one_line(subject), safe='')}&body={quote(lines, safe='')}"
+
+
+def answer_url(review_url: str, option: str) -> str:
+    """Return the address at which an option can be confirmed by a press; to open it decides nothing."""
+    return f"{review_url}?answer={quote(option, safe='')}"
 
 
 def subject_line(text: str) -> str:
@@ -90,7 +86,7 @@ def method_title(method_name: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_templates()),
+        loader=FileSystemLoader(templates_folder()),
         autoescape=select_autoescape(enabled_extensions=("html",), default=False),
         undefined=StrictUndefined,
         finalize=_printable_value,
@@ -101,7 +97,8 @@ def _environment() -> Environment:
     environment.globals.update(
         product=PRODUCT_NAME,
         marker=REPLY_MARKER,
-        stylesheet=_stylesheet,
+        answer_url=answer_url,
+        asset=asset_url,
         mailto=mailto_link,
         markdown_limit=MARKDOWN_LIMIT,
     )
@@ -114,19 +111,12 @@ def _environment() -> Environment:
         output_html=render_output,
         preformatted=preformatted,
         readable_time=readable_time,
+        readable_duration=readable_duration,
+        readable_moment=readable_moment,
+        rfc3339=rfc3339,
+        tree=render_tree,
     )
     return environment
-
-
-def _templates() -> Path:
-    """Return the templates' folder: beside `functions/` in Lambda's code, else in the repository."""
-    root = os.environ.get("LAMBDA_TASK_ROOT")
-    return (Path(root) if root else Path(__file__).parents[5]) / "templates"
-
-
-@cache
-def _stylesheet() -> Markup:
-    return Markup((_templates() / _STYLESHEET).read_text("utf-8"))  # noqa: S704 - our own file
 
 
 def _printable_value(value: object) -> object:

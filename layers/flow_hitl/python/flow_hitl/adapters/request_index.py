@@ -253,14 +253,26 @@ class RequestIndex:
             keys = [key for key in keys if (key <= reached if span.forward else key >= reached)]
         return [found[key] for key in keys], reached
 
-    def count(self, places: Sequence[Place], span: Span = EVERYTHING, until_due: datetime | None = None) -> Count:
-        """Count the entries of places as far as one look at each goes; with `until_due`, those that are due by then."""
+    def count(
+        self,
+        places: Sequence[Place],
+        span: Span = EVERYTHING,
+        until_due: datetime | None = None,
+        *,
+        tests: bool = True,
+    ) -> Count:
+        """Count the entries of places as far as one look at each goes.
+
+        With `until_due`, those that are due by then; without `tests`, those that are no test requests.
+        """
         number, more = 0, False
         for place in places:
             query = self._query(place, span, {})
             if until_due is not None:
                 query["FilterExpression"] = "sla_due_at < :due"
                 query["ExpressionAttributeValues"] |= item({":due": moment_key(until_due)})
+            elif not tests:
+                query["FilterExpression"] = "attribute_not_exists(test)"
             answer = self._dynamodb.query(**query, Select="COUNT", Limit=MOST_COUNTED + 1)
             number += answer["Count"]
             more = more or "LastEvaluatedKey" in answer

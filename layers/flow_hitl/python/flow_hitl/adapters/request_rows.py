@@ -24,7 +24,7 @@ from flow_hitl.adapters.request_index import (
     row_of,
 )
 from flow_hitl.domain.request import Status
-from flow_hitl.domain.rows import MOST_COUNTED, Counts, Order
+from flow_hitl.domain.rows import MOST_COUNTED, Count, Counts, Order
 from flow_hitl.ports import RequestFilter, RowPage
 
 
@@ -58,6 +58,13 @@ class DynamoRequestRows:
             cancelled=self._index.count(places[Status.CANCELLED]),
             overdue=overdue,
         )
+
+    def waiting_since(self, deployment_id: int, moment: datetime) -> Count:
+        places = places_of(deployment_id, RequestFilter(statuses=(Status.PENDING.value,)))
+        return self._index.count(places, Span(below=moment_key(moment)), tests=False)
+
+    def overdue(self, deployment_id: int, now: datetime) -> Count:
+        return self._index.count(places_by_due(deployment_id), Span(below=moment_key(now)), tests=False)
 
     def _by_creation(
         self, deployment_id: int, wanted: RequestFilter, text: str, passed: str | None, enough: int, forward: bool

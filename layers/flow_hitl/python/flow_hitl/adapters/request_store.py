@@ -4,6 +4,7 @@ import base64
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,7 +79,7 @@ class DynamoRequestStore:
         new = {"ConditionExpression": "attribute_not_exists(pk)"}
         parts = [
             self._put(_head_record(head), **new),
-            put_event(self._audit_table, change.event),
+            put_event(self._audit_table, change.event, head.deployment_id),
             self._put(self._content_record(head, content)),
         ]
         if idempotency is not None:
@@ -138,7 +139,7 @@ class DynamoRequestStore:
                 ConditionExpression="seq = :seq",
                 ExpressionAttributeValues=item({":seq": before.seq}),
             ),
-            put_event(self._audit_table, change.event),
+            put_event(self._audit_table, change.event, head.deployment_id),
         ]
         if change.response is not None:
             doc = _responses.dump_json(change.response).decode()
@@ -178,9 +179,27 @@ class DynamoRequestStore:
 
     def recent_heads(self, deployment_id: int, limit: int) -> Sequence[Head]:
         entries, _ = self._index.read(places_of(deployment_id, RequestFilter()), EVERYTHING, limit, {})
-        ids = [entry["pk"] for entry in entries[:limit]]
-        records = self._batch_get(ids, (HEAD,))
-        return [_heads.validate_json(records[one][HEAD]["doc"]) for one in ids if one in records]
+        return list(self.heads([entry["pk"] for entry in entries[:limit]]).values())
+
+    def heads(self, request_ids: Sequence[str]) -> Mapping[str, Head]:
+        heads: dict[str, Head] = {}
+        for start in range(0, len(request_ids), 100):
+            ids = request_ids[start : start + 100]
+            records = self._batch_get(ids, (HEAD,))
+            heads |= {one: _heads.validate_json(records[one][HEAD]["doc"]) for one in ids if one in records}
+        return heads
+
+    def opened_between(
+        self, deployment_id: int, since: datetime, until: datetime, limit: int, cursor: str | None
+    ) -> tuple[Sequence[str], str | None]:
+        passed = _list_position(cursor) if cursor else None
+        span = creation_span(RequestFilter(created_from=since), passed, forward=False)
+        if span is None:
+            return [], None
+        span = span if cursor else replace(span, below=moment_key(until))
+        rows, reached = self._index.read(places_of(deployment_id, RequestFilter()), span, limit + 1, {})
+        more = str(rows[limit - 1]["created_key"]) if len(rows) > limit else reached
+        return [row["pk"] for row in rows[:limit]], encode_cursor(more) if more else None
 
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
         """Return decided requests, oldest first.

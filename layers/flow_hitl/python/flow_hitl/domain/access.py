@@ -1,9 +1,9 @@
 """Who may do what: the one policy that mail, page, API and clock all ask. What it does not allow is denied."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.deployment import ApiKey, Deployment, Permission
@@ -19,6 +19,7 @@ class Action(StrEnum):
     CANCEL = "cancel"
     REASSIGN = "reassign"
     REPORT_RESUME = "report_resume"
+    RETRY_RESUME = "retry_resume"
     RESPOND = "respond"
     DELEGATE = "delegate"
 
@@ -48,6 +49,39 @@ class ProvenAddress:
 
 
 @dataclass(frozen=True)
+class Member:
+    """A person who has signed in, in one deployment that lets them: the address they proved, and what they may there.
+
+    `known_as` are the members' addresses that this one is an explicit alias of.
+    """
+
+    deployment: Deployment
+    email: str
+    known_as: tuple[str, ...]
+    permissions: frozenset[Permission]
+
+    @classmethod
+    def of(cls, deployment: Deployment, email: str) -> Self:
+        """Return the person behind an address that is proven; raises NotFound where they have no permission."""
+        permissions = deployment.permissions_of(email)
+        if not permissions:
+            raise NotFound("There is no such deployment.")
+        return cls(deployment, email, deployment.known_as(email), permissions)
+
+    @property
+    def manages(self) -> bool:
+        return Permission.MANAGE in self.permissions
+
+    @property
+    def proven(self) -> ProvenAddress:
+        return ProvenAddress(self.email, self.known_as)
+
+    def responder_of(self, head: Head) -> str | None:
+        """Return which of a request's responders this person is, as the request names them, or None."""
+        return next(filter(self.proven.is_known_as, head.responders), None)
+
+
+@dataclass(frozen=True)
 class CallbackHolder:
     """Another application that proved the callback URL of one request, and who it says has answered there."""
 
@@ -62,7 +96,7 @@ class Clock:
     now: datetime
 
 
-Actor = KeyHolder | ProvenAddress | CallbackHolder | Clock
+Actor = KeyHolder | Member | ProvenAddress | CallbackHolder | Clock
 
 KEY_NEEDS: dict[Action, frozenset[Permission]] = {
     Action.CONFIGURE: frozenset({Permission.MANAGE}),
@@ -73,38 +107,41 @@ KEY_NEEDS: dict[Action, frozenset[Permission]] = {
     Action.REPORT_RESUME: frozenset({Permission.CREATE_REQUESTS}),
 }
 """What an API key must allow for an action: any one of these. What is not here is for no API key."""
+_MANAGERS_MAY = frozenset({Action.CONFIGURE, Action.VIEW, Action.CANCEL, Action.REASSIGN, Action.RETRY_RESUME})
+_RESPONDERS_MAY = frozenset({Action.VIEW, Action.RESPOND, Action.DELEGATE})
 
 
-def authorize(
-    actor: Actor,
-    action: Action,
-    head: Head | None = None,
-    *,
-    deployment_id: int | None = None,
-    desk: Sequence[str] = (),
-) -> None:
+def actor_name(actor: KeyHolder | Member) -> str:
+    """Return how the audit log names who does something by the API or on the dashboard."""
+    return f"api_key/{actor.key.key_id}" if isinstance(actor, KeyHolder) else f"member/{actor.email}"
+
+
+def authorize(actor: Actor, action: Action, head: Head | None = None, *, deployment_id: int | None = None) -> None:
     """Return if the actor may do this (to the request that `head` is of, or to this deployment), else raise.
 
-    `desk` are the assignees of all that is viewed, where that is a list of what they may answer.
+    Without a head, to view is to see a list, which for a member who does not manage is of what they may answer.
     Raises NotFound for anything of another deployment, so that nobody learns that it exists; else Forbidden.
     """
     match actor:
         case KeyHolder(deployment=deployment, key=key):
-            if deployment_id not in (None, deployment.deployment_id):
-                raise NotFound("There is no such deployment.")
-            if head is not None and head.deployment_id != deployment.deployment_id:
-                raise NotFound("There is no such request in this deployment.")
+            _require_same_deployment(deployment, head, deployment_id)
             needed = KEY_NEEDS.get(action, frozenset())
             if not needed & key.permissions:
                 names = " or ".join(sorted(needed)) or "no API key"
                 raise Forbidden(f'The API key "{key.name}" may not do this; it needs {names}.')
+        case Member(deployment=deployment):
+            _require_same_deployment(deployment, head, deployment_id)
+            if actor.manages and action in _MANAGERS_MAY:
+                return
+            if head is not None and not actor.manages and actor.responder_of(head) is None:
+                raise NotFound("There is no such request among those that are assigned to you.")
+            if action not in _RESPONDERS_MAY or not actor.permissions & {Permission.MANAGE, Permission.RESPOND}:
+                raise Forbidden("Only people with the permission manage_human_feedback may do this.")
+            if head is not None or action is not Action.VIEW:
+                authorize(actor.proven, action, head)
         case ProvenAddress():
-            if head is None:
-                if action is Action.VIEW and desk and all(map(actor.is_known_as, desk)):
-                    return
-                raise Forbidden("You may see what is assigned to you, and nothing else.")
-            own = any(actor.is_known_as(responder) for responder in head.responders)
-            if action not in (Action.VIEW, Action.RESPOND, Action.DELEGATE) or not own:
+            own = head is not None and any(actor.is_known_as(responder) for responder in head.responders)
+            if action not in _RESPONDERS_MAY or not own:
                 raise Forbidden("This request is assigned to another address.")
             if action is Action.RESPOND:
                 _forbid_self_approval(head, actor.email, *actor.known_as)
@@ -116,6 +153,13 @@ def authorize(
             due = head.auto_response.due_at if head and head.auto_response else None
             if action is not Action.RESPOND or due is None or now < due:
                 raise Forbidden("The auto-response is not due.")
+
+
+def _require_same_deployment(deployment: Deployment, head: Head | None, deployment_id: int | None) -> None:
+    if deployment_id not in (None, deployment.deployment_id):
+        raise NotFound("There is no such deployment.")
+    if head is not None and head.deployment_id != deployment.deployment_id:
+        raise NotFound("There is no such request in this deployment.")
 
 
 def _forbid_self_approval(head: Head | None, *addresses: str) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from flow_hitl.domain.times import rfc3339
+from flow_hitl.domain.times import parse_rfc3339, rfc3339
 
 CHAIN_START = "0" * 64
 
@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     REQUEST_CANCELLED = "request_cancelled"
     RESUME_ATTEMPTED = "resume_attempted"
     RESUME_REPORTED = "resume_reported"
+    RESUME_RETRIED = "resume_retried"
     WEBHOOK_DELIVERED = "webhook_delivered"
     WEBHOOK_FAILED = "webhook_failed"
     DEPLOYMENT_CREATED = "deployment_created"
@@ -38,6 +39,8 @@ class EventKind(StrEnum):
     ROUTING_RULES_CHANGED = "routing_rules_changed"
     MEMBER_SET = "member_set"
     MEMBER_REMOVED = "member_removed"
+    MEMBER_SIGNED_IN = "member_signed_in"
+    AUDIT_EXPORTED = "audit_exported"
     API_KEY_ISSUED = "api_key_issued"
     API_KEY_REVOKED = "api_key_revoked"
     WEBHOOK_CREATED = "webhook_created"
@@ -68,6 +71,12 @@ class AuditEvent:
     def to_dict(self) -> dict[str, Any]:
         """Return the event as the timeline, the table and an export show it."""
         return {**_hashed_members(self), "hash": self.hash}
+
+    @classmethod
+    def from_dict(cls, members: Mapping[str, Any]) -> Self:
+        """Return the event that `to_dict` has shown; raises KeyError, TypeError or ValueError for what is none."""
+        kind, at = EventKind(members["kind"]), parse_rfc3339(members["at"])
+        return cls(**{**members, "kind": kind, "at": at})
 
 
 def request_subject(request_id: str) -> str:

@@ -16,7 +16,7 @@ MOST_PEOPLE = 50
 
 
 class Permission(StrEnum):
-    """What an API key, or later a member, may be allowed to do."""
+    """What an API key or a member may be allowed to do; the last two are the members'."""
 
     CREATE_REQUESTS = "create_requests"
     MANAGE = "manage_human_feedback"
@@ -90,6 +90,7 @@ class DeploymentSettings:
     allowed_assignee_domains: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     allow_delegation: bool = False
+    waiting_alert_minutes: int | None = None
 
     def people_of(self, assignee: str) -> tuple[str, ...]:
         """Return the members of the group that an assignee is, or () for a single person."""
@@ -135,6 +136,14 @@ class Member:
 
 
 @dataclass(frozen=True)
+class DeploymentName:
+    """A deployment as people choose it from a list."""
+
+    deployment_id: int
+    name: str
+
+
+@dataclass(frozen=True)
 class Deployment:
     """One deployment with all of its configuration; `version` counts the changes.
 
@@ -155,6 +164,14 @@ class Deployment:
     quotas: Quotas = field(default_factory=Quotas)
     audit_seq: int = 0
     audit_hash: str = CHAIN_START
+    audit_at: datetime | None = None
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The lower-case addresses, aliases among them, for which `permissions_of` says that they have any."""
+        allowed = [one for one in self.members if one.permissions or same_address(one.email, self.creator_email)]
+        addresses = {self.creator_email, *(name for one in allowed for name in (one.email, *one.aliases))}
+        return frozenset(address.lower() for address in addresses)
 
     def refusal_of(self, assignee: str, asked_by: Sequence[str] = ()) -> str | None:
         """Return why a request may not be assigned to a mail address or `group:<name>`, or None if it may.
@@ -189,6 +206,14 @@ class Deployment:
         """Return an address with every other that is known to be the same person's."""
         people = [one for one in self.members if any(same_address(address, own) for own in (one.email, *one.aliases))]
         return tuple(dict.fromkeys([address, *(own for one in people for own in (one.email, *one.aliases))]))
+
+    def permissions_of(self, address: str) -> frozenset[Permission]:
+        """Return what the person behind an address may do here, also by an alias; the creator manages and responds."""
+        own = (address, *self.known_as(address))
+        granted = [one.permissions for one in self.members if any(same_address(one.email, name) for name in own)]
+        if any(same_address(self.creator_email, name) for name in own):
+            granted.append(frozenset({Permission.MANAGE, Permission.RESPOND}))
+        return frozenset[Permission]().union(*granted)
 
     def known_as(self, address: str) -> tuple[str, ...]:
         """Return the addresses of the members who named this one as an alias of theirs."""

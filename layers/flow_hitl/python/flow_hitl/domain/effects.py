@@ -83,6 +83,8 @@ def _kinds(event: AuditEvent) -> tuple[EffectKind, ...]:
             return tuple(kind for kind, needed in decided if needed)
         case EventKind.REQUEST_CANCELLED:
             return () if data.get("test") else (EffectKind.WEBHOOK,)
+        case EventKind.RESUME_RETRIED:
+            return (EffectKind.RESUME,)
         case EventKind.REPLY_REJECTED:
             return (EffectKind.REJECT_REPLY,)
         case EventKind.REMINDER_DUE:

@@ -82,6 +82,12 @@ class NotPending(FlowHitlError):
         return {"request_status": self.request_status}
 
 
+class NothingToResume(FlowHitlError):
+    """The flow has its answer, or fetches it itself: there is nothing to send again."""
+
+    slug, status, title = "nothing-to-resume", 409, "Nothing to resume"
+
+
 class Expired(FlowHitlError):
     slug, status, title = "expired", 410, "Expired"
 

@@ -92,7 +92,8 @@ class InboundMail:
 
     `from_headers` holds every From header's value, undecoded; `automatic` is why the mail is no person's answer, or
     None; `text` is the body as plain text ("" if there is none), `html` what the same body's HTML reads as, None if
-    it has none; in both, quoted lines begin with `>`.
+    it has none; in both, quoted lines begin with `>`. `answers` are the message ids of the mails that it says it
+    answers, `sha256` is the hash of the raw mail.
     """
 
     from_headers: tuple[str, ...]
@@ -101,6 +102,8 @@ class InboundMail:
     automatic: str | None
     text: str
     html: str | None
+    answers: tuple[str, ...] = ()
+    sha256: str = ""
 
 
 @dataclass(frozen=True)

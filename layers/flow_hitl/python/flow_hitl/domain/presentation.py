@@ -1,7 +1,7 @@
 """What each mail and page shows: plain data, made by the services and rendered from `templates/`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -45,6 +45,7 @@ class RequestView:
     answer_until: datetime
     may_pass_on: bool = False
     test: bool = False
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,22 +154,41 @@ class ReplyRejectedContext:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignInContext:
+    """The mail that signs somebody in: a code (digits in groups) and a link, both good until the moment."""
+
+    kind: ClassVar[str] = "sign_in"
+    test: ClassVar[bool] = False
+    code: str
+    link: str
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReviewContext:
     """The review page; after a refused POST with what was written and the `problem` to put right (a sentence).
 
-    What was written is the `comment`, or the address that the request could not be passed on to.
+    What was written is the `comment`, or the address that the request could not be passed on to. `shown` goes into the
+    form as it is: it proves, with the answer, what the page showed. `chosen` is the option that the mail's button stood
+    for, still to be confirmed. At `news_address` the page asks what has become of the request in the meantime.
     """
 
     template: ClassVar[str] = "pages/review.html"
     request: RequestView
+    shown: str = ""
     comment: str = ""
     problem: str | None = None
     delegate_to: str = ""
+    chosen: str | None = None
+    news_address: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MessageContext:
-    """The page that says how things stand: names and decision where they are known and may be told."""
+    """The page that says how things stand: names and decision where they are known and may be told.
+
+    `written` is what somebody wrote whose answer came too late.
+    """
 
     template: ClassVar[str] = "pages/message.html"
     kind: MessageKind
@@ -177,6 +197,7 @@ class MessageContext:
     decision: Decision | None = None
     passed_on_to: str | None = None
     test: bool = False
+    written: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,4 +217,7 @@ MailContext = (
     | PassedOnContext
     | ReplyRejectedContext
 )
-"""Every mail that we send; each says by `test` whether it is about a test request."""
+"""Every mail about a request; each says by `test` whether that is a test."""
+
+AnyMailContext = MailContext | SignInContext
+"""Every mail that we send."""

@@ -174,7 +174,9 @@ def _verdicts(data: Mapping[str, Any]) -> str:
 
 def _nothing_came(facts: Facts) -> Finding:
     if not any(was_mailed(person, facts.timeline) for person in facts.head.responders):
-        return info("No mail has gone out that somebody could reply to.", "See the question mail_not_sent.")
+        return info(
+            "No mail has gone out that somebody could reply to.", "See the question before this one: was the mail sent?"
+        )
     return info(
         "No reply to this request has reached us.",
         "If somebody says that they replied: it must go to the reply address of the mail itself. Whether mail reaches "

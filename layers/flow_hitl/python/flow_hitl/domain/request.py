@@ -5,7 +5,7 @@ Every function here is pure and returns a `Change`: the head after it, and the a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.domain.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
-from flow_hitl.domain.errors import AlreadyResponded, NotPending
+from flow_hitl.domain.errors import AlreadyResponded, NothingToResume, NotPending
 from flow_hitl.domain.reminders import reminder_times
-from flow_hitl.domain.routing import AssignedBy, Assignment
+from flow_hitl.domain.routing import AssignedBy, Assignment, Considered
+from flow_hitl.domain.shown import Shown
 from flow_hitl.domain.times import ceil_second, rfc3339
 
 
@@ -54,6 +55,8 @@ _PROVEN_BY = {
     Channel.API: "The test was answered by API; whether its mail arrived is not shown by that.",
     Channel.AUTO_RESPONSE: "Nobody answered the test in time.",
 }
+RETRIABLE = (ResumeStatus.WAITING, ResumeStatus.FAILED, ResumeStatus.RESUME_FAILED)
+"""Where the flow has no answer yet, or could do nothing with it: sending it again makes sense."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,16 @@ class AutoResponse:
 
 @dataclass(frozen=True)
 class Resume:
-    """The state of the flow's resumption; `last_status` is the HTTP status of the last attempt, if one came."""
+    """The state of the flow's resumption; `last_status` is the HTTP status of the last attempt, if one came.
+
+    `retried_by` is the place of the event with which somebody had it sent again last: what was on its way before that
+    is void. 0 where nobody did.
+    """
 
     status: ResumeStatus
     attempts: int = 0
     last_status: int | None = None
+    retried_by: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,7 @@ class Head:
     `passed_on_by` is the responder who passed it on last, if one did.
     `not_to_be_answered_by` are the addresses of whoever asked for it, where the deployment forbids self-approval.
     `summary` is the beginning of the message, for lists.
+    `last_event_at` keeps the events of its chain in the order of time, whosever clock is slow.
     """
 
     request_id: str
@@ -143,6 +152,7 @@ class Head:
     passed_on_by: str | None = None
     not_to_be_answered_by: tuple[str, ...] = ()
     summary: str = ""
+    last_event_at: datetime | None = None
 
     @property
     def responders(self) -> tuple[str, ...]:
@@ -198,7 +208,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Answer:
-    """A decision somebody makes, before it is one: by then sender and outcome are proven."""
+    """A decision somebody makes, before it is one: by then sender and outcome are proven.
+
+    `verification` says by what the responder is proven, `shown` what they had before them; both stand in the event.
+    """
 
     decision_id: str
     outcome: str | None
@@ -208,6 +221,8 @@ class Answer:
     responder: str | None
     responder_verified: bool
     source: str | None = None
+    verification: Mapping[str, Any] = field(default_factory=dict)
+    shown: Shown | None = None
 
 
 def opened(
@@ -227,11 +242,14 @@ def opened(
     body_sha256: str,
     at: datetime,
     not_to_be_answered_by: tuple[str, ...] = (),
-    tester: str | None = None,
+    created_by: str | None = None,
+    test: bool = False,
+    considered: Sequence[Considered] = (),
 ) -> Change:
     """Return the first step of a request; `auto_response` is (timeout in minutes, default outcome).
 
-    `tester` is who sends it as a test, None for a flow's own request: webhooks are not told of a test.
+    Webhooks are not told of a `test`. `created_by` is who opened it; `considered` are routing rules that were looked
+    at, for the event.
     """
     settings = deployment.settings
     head = Head(
@@ -256,7 +274,7 @@ def opened(
         else None,
         sla_due_at=ceil_second(at + timedelta(minutes=sla_target_minutes)) if sla_target_minutes else None,
         token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
-        test=tester is not None,
+        test=test,
         body_sha256=body_sha256,
         not_to_be_answered_by=not_to_be_answered_by,
         group_members=settings.people_of(assignment.email),
@@ -265,16 +283,18 @@ def opened(
     due_at = head.auto_response.due_at if head.auto_response else None
     reminders = reminder_times(settings.reminders, created_at=at, timeout_at=due_at, sla_minutes=sla_target_minutes)
     data = {
+        **_about(head),
         "flow_id": flow_id,
-        "flow_name": flow_name,
-        "method_name": method_name,
         "emit_options": list(emit_options),
         "content_sha256": body_sha256,
-        "assigned_to_email": assignment.email,
         "assigned_by": assignment.by.value,
         "people": list(head.group_members),
         "routing_rule": assignment.rule,
         "routing": list(assignment.reasons),
+        "considered": [one.to_dict() for one in considered],
+        # By the deployment's own chain it can be told which rules and settings held.
+        "configuration": {"seq": deployment.audit_seq, "hash": deployment.audit_hash},
+        "created_by": created_by,
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
         "auto_response": _auto_response_dict(head.auto_response),
@@ -283,9 +303,9 @@ def opened(
         "webhooks": WebhookEvent.NEW_REQUEST in deployment.webhook_events and not head.test,
         "not_to_be_answered_by": list(not_to_be_answered_by),
         "warnings": list(content.warnings),
-        "test": head.test,
     }
-    return replace(_step(head, EventKind.REQUEST_CREATED, event_id, at, tester or "flow", data), before=None)
+    actor = created_by if test and created_by else "flow"
+    return replace(_step(head, EventKind.REQUEST_CREATED, event_id, at, actor, data), before=None)
 
 
 def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resume_url: bool) -> Change:
@@ -317,11 +337,13 @@ def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resum
         resume=None if head.test else Resume(ResumeStatus.WAITING),
     )
     data = {
+        **_about(head),
         **(_response_dict(response) or {}),
+        "verification": dict(answer.verification),
+        "shown": answer.shown.to_dict() if answer.shown else None,
         "decision_id": answer.decision_id,
         "push": has_resume_url,
         "others": _others(head, answer),
-        "test": head.test,
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
     }
     actor = answer.responder or answer.via.value
@@ -333,8 +355,7 @@ def cancel(head: Head, *, event_id: str, at: datetime, actor: str) -> Change:
     """Return the step that cancels a pending request; raises AlreadyResponded for an answered one."""
     require_pending(head)
     cancelled = replace(head, status=Status.CANCELLED, decided_at=at)
-    data = {"test": head.test}
-    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, data), before=head)
+    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, _about(head)), before=head)
 
 
 def reassign(
@@ -365,11 +386,19 @@ def reassign(
 
 
 def delegate(
-    head: Head, by: str, to: str, via: Channel, settings: DeploymentSettings, *, event_id: str, at: datetime
+    head: Head,
+    by: str,
+    to: str,
+    via: Channel,
+    settings: DeploymentSettings,
+    *,
+    event_id: str,
+    at: datetime,
+    verification: Mapping[str, Any],
 ) -> Change:
     """Return the step by which one responder puts another in their place; the rest of a group stays as it is.
 
-    Raises AlreadyResponded or NotPending.
+    `verification` says by what they are proven. Raises AlreadyResponded or NotPending.
     """
     require_pending(head)
     newcomers = settings.people_of(to)
@@ -395,10 +424,29 @@ def delegate(
         "delegated_by": by,
         "delegated_to": to,
         "via": via.value,
+        "verification": dict(verification),
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
     }
     return replace(_step(given, EventKind.REQUEST_REASSIGNED, event_id, at, by, data), before=head)
+
+
+def retry_resume(head: Head, *, event_id: str, at: datetime, actor: str) -> Change | None:
+    """Return the step that has an answer sent to its flow again at once, None where that is under way.
+
+    Raises NotPending for a request without an answer, and NothingToResume where the flow has it, as far as is known.
+    """
+    resume = head.resume
+    if resume is None:
+        raise NotPending("This request has no answer that a flow could resume with.", request_status=head.status)
+    if resume.status not in RETRIABLE:
+        raise NothingToResume("The flow has the answer.")
+    if resume.retried_by == head.seq:
+        return None
+    again = replace(resume, status=ResumeStatus.WAITING, retried_by=head.seq + 1)
+    data = {"before": resume.status.value, "attempts": resume.attempts}
+    step = _step(replace(head, resume=again), EventKind.RESUME_RETRIED, event_id, at, actor, data)
+    return replace(step, before=head)
 
 
 def note(
@@ -428,7 +476,19 @@ def require_pending(head: Head) -> None:
         raise NotPending(f"This request is {head.status.value}; it takes no answer.", request_status=head.status.value)
 
 
+def _about(head: Head) -> dict[str, Any]:
+    """Return what the figures tell requests apart by, so that each event that they count says it itself."""
+    return {
+        "flow_name": head.flow_name,
+        "method_name": head.method_name,
+        "assigned_to_email": head.assigned_to_email,
+        "sla_due_at": rfc3339(head.sla_due_at) if head.sla_due_at else None,
+        "test": head.test,
+    }
+
+
 def _step(head: Head, kind: EventKind, event_id: str, at: datetime, actor: str, data: Mapping[str, Any]) -> Change:
+    at = max(at, head.last_event_at or at)
     event = next_event(
         subject=request_subject(head.request_id),
         seq=head.seq + 1,
@@ -439,7 +499,7 @@ def _step(head: Head, kind: EventKind, event_id: str, at: datetime, actor: str, 
         actor=actor,
         data={"deployment_id": head.deployment_id, **data},
     )
-    return Change(None, replace(head, seq=event.seq, last_hash=event.hash), event)
+    return Change(None, replace(head, seq=event.seq, last_hash=event.hash, last_event_at=at), event)
 
 
 def _auto_response_dict(auto_response: AutoResponse | None) -> dict[str, Any] | None:

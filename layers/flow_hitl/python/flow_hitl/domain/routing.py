@@ -92,6 +92,10 @@ class Considered:
     matched: bool
     reason: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a dry run and a request's first event show it."""
+        return {"name": self.name, "matched": self.matched, "reason": self.reason}
+
 
 def consider(method_name: str, state: Mapping[str, Any], rules: Sequence[RoutingRule]) -> tuple[Considered, ...]:
     """Return for each rule, in order, whether it is the one for a request, and why or why not."""

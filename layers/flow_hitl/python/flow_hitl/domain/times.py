@@ -32,3 +32,29 @@ def readable_time(moment: datetime) -> str:
     """Return a moment as people read it, in UTC: `14 Jan 2026, 12:00 UTC`."""
     utc = moment.astimezone(UTC)
     return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+
+
+def readable_moment(text: str) -> str:
+    """Return a moment that somebody else wrote as people read it, or as it is written where it is not RFC 3339."""
+    try:
+        return readable_time(parse_rfc3339(text))
+    except ValueError:
+        return text
+
+
+def readable_duration(seconds: float, *, coarse: bool = False) -> str:
+    """Return a span of time as people say it, in two units at most, or coarsely in one: `59 s`, `2 h 5 min`, `3 d`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return _units(minutes // 60, "h", minutes % 60, "min", coarse)
+    hours = round(minutes / 60)
+    return _units(hours // 24, "d", hours % 24, "h", coarse)
+
+
+def _units(number: int, unit: str, rest: int, smaller: str, coarse: bool) -> str:
+    return f"{number} {unit}" if coarse or not rest else f"{number} {unit} {rest} {smaller}"

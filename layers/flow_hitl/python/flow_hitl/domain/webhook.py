@@ -33,6 +33,7 @@ _MESSAGE_SHOWN = 1000
 # By then its message has been delivered so often that it rests in the dead-letter queue, or it never was sent.
 _STALLED_AFTER = timedelta(hours=1)
 _STALLED = "nobody has sent this for an hour: redeliver it, or redrive the dead-letter queue of webhook"
+_SHOWN = ("id", "flow_id", "method_name", "message", "emit_options", "state", "metadata", "created_at", "output")
 
 
 @dataclass(frozen=True)
@@ -231,24 +232,16 @@ def delivery_id(at: datetime, seed: str) -> str:
 
 def payload(event: str, request: Request, deployment: Deployment, callback_url: str) -> dict[str, Any]:
     """Return the spec's webhook payload; that of `response_submitted` has the response beside it."""
-    whole = request.to_dict()
-    shown = {
-        name: whole[name]
-        for name in (
-            "id",
-            "flow_id",
-            "method_name",
-            "message",
-            "emit_options",
-            "state",
-            "metadata",
-            "created_at",
-            "output",
-        )
-    }
+    shown = request_shown(request)
     if event == WebhookEvent.RESPONSE_SUBMITTED:
-        shown["response"] = whole["response"]
+        shown["response"] = request.to_dict()["response"]
     return _payload(event, shown, deployment, callback_url, request.head.assigned_to_email)
+
+
+def request_shown(request: Request) -> dict[str, Any]:
+    """Return what a webhook's payload says of a request; it stays the same for as long as the request exists."""
+    whole = request.to_dict()
+    return {name: whole[name] for name in _SHOWN}
 
 
 def ping_payload(deployment: Deployment, callback_url: str, at: datetime) -> dict[str, Any]:

@@ -40,8 +40,10 @@ from flow_hitl.domain.inbound import (
 from flow_hitl.domain.matching import split_answer
 from flow_hitl.domain.rejections import Discard, DiscardReason, RejectionReason, counted_rejection
 from flow_hitl.domain.request import Change, Channel, Head, note
+from flow_hitl.domain.shown import mail_shown, verification
 from flow_hitl.domain.times import ceil_second
 from flow_hitl.ports import (
+    AuditLog,
     Clock,
     DeploymentStore,
     DiscardLog,
@@ -87,6 +89,7 @@ class AcceptReply:
     """Take one mail from the receipt to its end; the same mail again does nothing new."""
 
     requests: RequestStore
+    audit: AuditLog
     deployments: DeploymentStore
     mails: MailBucket
     parser: MailParser
@@ -190,7 +193,8 @@ class AcceptReply:
         if not split_answer(answer)[0]:
             raise Rejected(RejectionReason.NO_ANSWER_FOUND)
         if delegate_to is not None:
-            self._pass_on(receipt, deployment, head, Delegation(sender, responder, delegate_to, Channel.EMAIL))
+            delegation = Delegation(sender, responder, delegate_to, Channel.EMAIL, _verification(receipt, mail, sender))
+            self._pass_on(receipt, deployment, head, delegation)
             return "delegated"
         submission = Submission(
             request_id=head.request_id,
@@ -201,6 +205,8 @@ class AcceptReply:
             text=answer[:MAX_ANSWER_CHARS],
             responder=responder,
             responder_verified=True,
+            verification=_verification(receipt, mail, sender),
+            shown=mail_shown(self.audit.timeline(head.request_id), responder, mail.answers),
         )
         try:
             self.record_response(submission)
@@ -267,6 +273,16 @@ class AcceptReply:
 
 def _decision_id(receipt: Receipt) -> str:
     return f"mail/{receipt.message_id}"
+
+
+def _verification(receipt: Receipt, mail: InboundMail, sender: ProvenAddress) -> Mapping[str, Any]:
+    return verification(
+        "reply_address",
+        sender=sender.email,
+        verdicts=_verdicts(receipt),
+        mail=receipt.message_id,
+        mail_sha256=mail.sha256,
+    )
 
 
 def _verdicts(receipt: Receipt) -> Mapping[str, str | Sequence[str]]:

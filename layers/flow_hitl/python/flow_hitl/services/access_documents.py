@@ -1,5 +1,6 @@
 """Members and API keys as JSON documents, by the contract's names."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -9,17 +10,9 @@ from flow_hitl.domain.address import same_address
 from flow_hitl.domain.deployment import ApiKey, Member, Permission
 from flow_hitl.domain.errors import FieldError
 from flow_hitl.domain.times import parse_rfc3339, rfc3339
-from flow_hitl.services.documents import Document, MailAddress, Name, is_format, parse_document, refuse
+from flow_hitl.services.documents import Document, MailAddress, Name, is_format, moment_text, parse_document, refuse
 
 _MAX_ALIASES = 20
-
-
-def _moment(text: str) -> str:
-    try:
-        parse_rfc3339(text)
-    except ValueError:
-        raise ValueError("must be a time such as 2027-01-31T12:00:00Z") from None
-    return text
 
 
 class NewApiKey(Document):
@@ -27,7 +20,7 @@ class NewApiKey(Document):
 
     name: Name
     permissions: Annotated[list[Permission], Field(min_length=1)]
-    expires_at: Annotated[str, AfterValidator(_moment), is_format("date-time")] | None = None
+    expires_at: Annotated[str, AfterValidator(moment_text), is_format("date-time")] | None = None
 
     @property
     def expiry(self) -> datetime | None:
@@ -76,6 +69,11 @@ def api_key_to_dict(key: ApiKey) -> dict[str, Any]:
         "created_at": rfc3339(key.created_at),
         "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
     }
+
+
+def api_keys_to_list(keys: Mapping[str, ApiKey]) -> list[dict[str, Any]]:
+    """Return the contract's API keys, oldest first."""
+    return [api_key_to_dict(key) for key in sorted(keys.values(), key=lambda key: (key.created_at, key.key_id))]
 
 
 def used_key_to_dict(key: ApiKey, last_used_at: datetime | None) -> dict[str, Any]:

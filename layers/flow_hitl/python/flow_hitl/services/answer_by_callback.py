@@ -7,6 +7,7 @@ from pydantic import Field
 
 from flow_hitl.domain.access import CallbackHolder
 from flow_hitl.domain.request import Channel, Request
+from flow_hitl.domain.shown import verification
 from flow_hitl.ports import Ids, WebhookStore
 from flow_hitl.services.documents import Document
 from flow_hitl.services.record_response import RecordResponse, Submission
@@ -47,5 +48,6 @@ class AnswerByCallback:
                 outcome=answer.outcome,
                 responder=answer.responder,
                 source=answer.source,
+                verification=verification("callback_url", webhook_id=link.webhook.webhook_id if link.webhook else None),
             )
         )

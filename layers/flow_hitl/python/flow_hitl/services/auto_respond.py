@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from flow_hitl.domain.access import Clock as ClockActor
 from flow_hitl.domain.errors import AlreadyResponded, NotPending
 from flow_hitl.domain.request import Channel, Status
+from flow_hitl.domain.shown import verification
+from flow_hitl.domain.times import rfc3339
 from flow_hitl.ports import Clock, Deadlines, RequestStore
 from flow_hitl.services.record_response import RecordResponse, Submission
 
@@ -34,6 +36,7 @@ class AutoRespond:
             decision_id=f"auto/{request_id}",
             text=due.default_outcome,
             outcome=due.default_outcome if head.emit_options else None,
+            verification=verification("clock", due_at=rfc3339(due.due_at)),
         )
         try:
             self.record_response(submission)

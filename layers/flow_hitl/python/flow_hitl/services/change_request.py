@@ -1,14 +1,14 @@
 """The steps of a request that decide nothing or end it: read, decide anew on conflict, write."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from flow_hitl.domain.access import Action, KeyHolder, authorize
+from flow_hitl.domain.access import Action, KeyHolder, Member, actor_name, authorize
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.errors import Conflict, FieldError, NotPending, ValidationFailed
-from flow_hitl.domain.request import Change, Head, Request, Resume, ResumeStatus, Status, cancel, note
+from flow_hitl.domain.request import Change, Head, Request, ResumeStatus, Status, cancel, note
 from flow_hitl.ports import Clock, Ids, RequestStore
 
 _ROUNDS = 8
@@ -52,21 +52,20 @@ class ChangeRequest:
 
 @dataclass(frozen=True)
 class CancelRequest:
-    """Cancel a pending request for its flow."""
+    """Cancel a pending request for its flow, or by hand."""
 
     change_request: ChangeRequest
     clock: Clock
     ids: Ids
 
-    def __call__(self, holder: KeyHolder, request_id: str) -> Request:
+    def __call__(self, holder: KeyHolder | Member, request_id: str) -> Request:
         """Return the cancelled request, also when it was so before; raises AlreadyResponded, NotFound, Forbidden."""
 
         def step(head: Head) -> Change | None:
             authorize(holder, Action.CANCEL, head)
             if head.status is Status.CANCELLED:
                 return None
-            actor = f"api_key/{holder.key.key_id}"
-            return cancel(head, event_id=self.ids.event_id(), at=self.clock.now(), actor=actor)
+            return cancel(head, event_id=self.ids.event_id(), at=self.clock.now(), actor=actor_name(holder))
 
         return self.change_request(request_id, step)
 
@@ -90,10 +89,9 @@ class ReportResume:
                 raise NotPending(
                     "This request has no answer that a flow could resume with.", request_status=head.status
                 )
-            resume = Resume(ResumeStatus(status), head.resume.attempts, head.resume.last_status)
+            resume = replace(head.resume, status=ResumeStatus(status))
             data: dict[str, Any] = {"status": status, "detail": detail}
-            actor = f"api_key/{holder.key.key_id}"
-            event_id, at = self.ids.event_id(), self.clock.now()
+            event_id, at, actor = self.ids.event_id(), self.clock.now(), actor_name(holder)
             return note(head, EventKind.RESUME_REPORTED, data, event_id=event_id, at=at, actor=actor, resume=resume)
 
         return self.change_request(request_id, step)

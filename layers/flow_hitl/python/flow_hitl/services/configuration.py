@@ -102,6 +102,7 @@ class SettingsDocument(Document):
     allowed_assignee_domains: Annotated[list[_Domain], Field(max_length=_MAX_DOMAINS)] = []
     groups: Annotated[list[_Group], Field(max_length=_MAX_GROUPS)] = []
     allow_delegation: bool = _DEFAULTS.allow_delegation
+    waiting_alert_minutes: Minutes | None = _DEFAULTS.waiting_alert_minutes
     # What an answer to PUT says beside the document; whoever sends it back means nothing by it.
     warnings: list[str] = []
 
@@ -163,6 +164,7 @@ def parse_settings(text: str | bytes) -> DeploymentSettings:
         allowed_assignee_domains=tuple(dict.fromkeys(document.allowed_assignee_domains)),
         groups=tuple(Group(tuple(one.members), one.name, one.address) for one in document.groups),
         allow_delegation=document.allow_delegation,
+        waiting_alert_minutes=document.waiting_alert_minutes,
     )
     _require_room("", settings_to_dict(settings))
     return settings
@@ -182,6 +184,7 @@ def settings_to_dict(settings: DeploymentSettings) -> dict[str, Any]:
         "allowed_assignee_domains": list(settings.allowed_assignee_domains),
         "groups": [_group_dict(group) for group in settings.groups],
         "allow_delegation": settings.allow_delegation,
+        "waiting_alert_minutes": settings.waiting_alert_minutes,
     }
 
 

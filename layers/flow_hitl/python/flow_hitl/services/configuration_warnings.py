@@ -1,6 +1,6 @@
 """What is allowed in a configuration and still is hardly what its author means; said when it is saved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flow_hitl.domain.deployment import AutoResponseSetting, Deployment
@@ -17,7 +17,20 @@ class ConfigurationWarnings:
 
     def __call__(self, deployment: Deployment) -> tuple[str, ...]:
         """Return a sentence for each doubt, none if there is none."""
-        return (*self._unheard(deployment), *self._never_asked(deployment), *self._never_offered(deployment))
+        return (*self.of_email(deployment), *self.of_rules(deployment), *self.of_auto_response(deployment))
+
+    def of_email(self, deployment: Deployment) -> tuple[str, ...]:
+        """Return those about the email notifications."""
+        return tuple(self._unheard(deployment))
+
+    def of_rules(self, deployment: Deployment) -> tuple[str, ...]:
+        """Return those about the routing rules, their auto-responses among them."""
+        own = {rule.name: rule.auto_response for rule in deployment.rules if rule.auto_response}
+        return (*self._never_asked(deployment), *self._never_offered(deployment, own))
+
+    def of_auto_response(self, deployment: Deployment) -> tuple[str, ...]:
+        """Return those about the deployment's auto-response."""
+        return tuple(self._never_offered(deployment, {"": deployment.settings.auto_response}))
 
     def _unheard(self, deployment: Deployment) -> Iterator[str]:
         if not deployment.settings.email_notifications and not deployment.webhook_events:
@@ -32,9 +45,7 @@ class ConfigurationWarnings:
             if refusal:
                 yield f'The rule "{rule.name}" will not reach {rule.assign_to_email}: {refusal}.'
 
-    def _never_offered(self, deployment: Deployment) -> Iterator[str]:
-        settings: dict[str, AutoResponseSetting] = {"": deployment.settings.auto_response}
-        settings |= {rule.name: rule.auto_response for rule in deployment.rules if rule.auto_response}
+    def _never_offered(self, deployment: Deployment, settings: Mapping[str, AutoResponseSetting]) -> Iterator[str]:
         enabled = {name: one.default_outcome for name, one in settings.items() if one.enabled}
         recent = self.requests.recent_heads(deployment.deployment_id, _RECENT) if enabled else ()
         for rule, outcome in enabled.items():

@@ -52,7 +52,7 @@ class ChangeConfiguration:
             event = self._event(found, kind, actor, data)
             changed = _sealed(replace(configured.deployment, version=found.version + 1), event)
             try:
-                self.deployments.commit(changed, event, expected_version=found.version, also=configured.webhook)
+                self.deployments.commit(changed, event, before=found, also=configured.webhook)
             except Conflict:
                 self.pause(round_number)
                 continue
@@ -68,17 +68,19 @@ class ChangeConfiguration:
         return created
 
     def _event(self, found: Deployment, kind: EventKind, actor: str, data: Any) -> AuditEvent:
+        now = self.clock.now()
         return next_event(
             subject=deployment_subject(found.deployment_id),
             seq=found.audit_seq + 1,
             prev_hash=found.audit_hash,
             event_id=self.ids.event_id(),
             kind=kind,
-            at=self.clock.now(),
+            # Its events stay in the order of time, whosever clock is slow.
+            at=max(now, found.audit_at or now),
             actor=actor,
             data=data,
         )
 
 
 def _sealed(deployment: Deployment, event: AuditEvent) -> Deployment:
-    return replace(deployment, audit_seq=event.seq, audit_hash=event.hash)
+    return replace(deployment, audit_seq=event.seq, audit_hash=event.hash, audit_at=event.at)

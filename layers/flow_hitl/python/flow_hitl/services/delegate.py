@@ -1,8 +1,10 @@
 """A responder passes a request on to somebody else, by mail or on the page, where the deployment allows it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from flow_hitl.domain.access import Action, ProvenAddress, authorize
+from flow_hitl.domain.access import Action, Member, ProvenAddress, authorize
 from flow_hitl.domain.address import address_key, is_mail_address, same_address
 from flow_hitl.domain.deployment import MOST_PEOPLE, Deployment
 from flow_hitl.domain.errors import DelegationOff, FieldError, ValidationFailed
@@ -13,12 +15,13 @@ from flow_hitl.services.change_request import ChangeRequest
 
 @dataclass(frozen=True)
 class Delegation:
-    """Who passes a request on (as one of its responders), to which address, and how they said so."""
+    """Who passes a request on (as one of its responders), to which address, how they said so, and by what proven."""
 
-    person: ProvenAddress
+    person: ProvenAddress | Member
     responder: str
     to: str
     via: Channel
+    verification: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Delegate:
                 deployment.settings,
                 event_id=self.ids.event_id(),
                 at=self.clock.now(),
+                verification=delegation.verification,
             )
 
         return self.change_request(request_id, step, once=once)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flow_hitl.domain.access import Action, KeyHolder, authorize
+from flow_hitl.domain.access import Action, KeyHolder, Member, authorize
 from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.diagnosis import Diagnosis, diagnose
 from flow_hitl.domain.findings import Facts
@@ -27,7 +27,7 @@ _EVERY_EFFECT = ("relay_retry", "stream")
 
 @dataclass(frozen=True)
 class DiagnoseRequest:
-    """Diagnose one request, for a holder of an API key who may view it, or for the operator."""
+    """Diagnose one request, for a program or a person who may view it, or for the operator."""
 
     requests: RequestStore
     audit: AuditLog
@@ -39,11 +39,11 @@ class DiagnoseRequest:
     dead_letters: DeadLetters
     clock: Clock
 
-    def __call__(self, holder: KeyHolder, request_id: str) -> Diagnosis:
+    def __call__(self, actor: KeyHolder | Member, request_id: str) -> Diagnosis:
         """Raises NotFound and Forbidden."""
         head = self.requests.head(request_id)
-        authorize(holder, Action.VIEW, head)
-        return diagnose(self._facts(head, holder.deployment))
+        authorize(actor, Action.VIEW, head)
+        return diagnose(self._facts(head, actor.deployment))
 
     def for_operator(self, request_id: str) -> Diagnosis:
         """Do it for the operator, who may view everything; raises NotFound."""

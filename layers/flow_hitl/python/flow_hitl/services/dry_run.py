@@ -33,7 +33,7 @@ def dry_run(deployment: Deployment, wish: DryRun) -> dict[str, Any]:
         "assigned_by": assignment.by.value,
         "routing_rule": assignment.rule,
         "reasons": list(assignment.reasons),
-        "considered": [{"name": one.name, "matched": one.matched, "reason": one.reason} for one in considered],
+        "considered": [one.to_dict() for one in considered],
         "sla_target_minutes": inherited_sla(assignment.matched, deployment),
         "auto_response": {"timeout_minutes": auto_response[0], "default_outcome": auto_response[1]}
         if auto_response

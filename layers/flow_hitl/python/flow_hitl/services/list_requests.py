@@ -2,23 +2,21 @@
 
 from dataclasses import dataclass, replace
 
-from flow_hitl.domain.access import Action, Actor, ProvenAddress, authorize
-from flow_hitl.domain.deployment import Deployment
+from flow_hitl.domain.access import Action, KeyHolder, Member, authorize
 from flow_hitl.domain.rows import Counts, Order
 from flow_hitl.ports import Clock, RequestFilter, RequestRows, RowPage
 
 
 @dataclass(frozen=True)
 class ListRequests:
-    """What a deployment's manager sees of all its requests, and each person of those that they may answer."""
+    """What who manages a deployment sees of all its requests, and everybody else of those that they may answer."""
 
     rows: RequestRows
     clock: Clock
 
     def page(
         self,
-        actor: Actor,
-        deployment: Deployment,
+        reader: KeyHolder | Member,
         wanted: RequestFilter,
         *,
         order: Order = Order.NEWEST,
@@ -31,18 +29,21 @@ class ListRequests:
         `text` is looked for in the columns, whatever its case. Raises Forbidden, and ValidationFailed for a cursor that
         is not ours or is of another order.
         """
-        wanted = replace(wanted, assigned_to=_names(actor, deployment, wanted.assigned_to))
-        return self.rows.page(deployment.deployment_id, wanted, order=order, text=text, limit=limit, cursor=cursor)
+        wanted = replace(wanted, assigned_to=_names(reader, wanted.assigned_to))
+        return self.rows.page(_deployment(reader), wanted, order=order, text=text, limit=limit, cursor=cursor)
 
-    def counts(self, actor: Actor, deployment: Deployment, assigned_to: tuple[str, ...] = ()) -> Counts:
-        """Count a deployment's requests, or an assignee's; raises Forbidden."""
-        names = _names(actor, deployment, assigned_to)
-        return self.rows.counts(deployment.deployment_id, names, self.clock.now())
+    def counts(self, reader: KeyHolder | Member) -> Counts:
+        """Count what the reader sees; raises Forbidden."""
+        return self.rows.counts(_deployment(reader), _names(reader, ()), self.clock.now())
 
 
-def _names(actor: Actor, deployment: Deployment, assigned_to: tuple[str, ...]) -> tuple[str, ...]:
-    """Return under which names to look, if the actor may look there."""
-    authorize(actor, Action.VIEW, deployment_id=deployment.deployment_id, desk=assigned_to)
-    if isinstance(actor, ProvenAddress):
-        return actor.email, *actor.known_as
-    return deployment.names_of(*assigned_to)
+def _deployment(reader: KeyHolder | Member) -> int:
+    return reader.deployment.deployment_id
+
+
+def _names(reader: KeyHolder | Member, assigned_to: tuple[str, ...]) -> tuple[str, ...]:
+    """Return under which names to look, none for everybody's, if the reader may look at all."""
+    authorize(reader, Action.VIEW)
+    if isinstance(reader, Member) and not reader.manages:
+        return reader.email, *reader.known_as
+    return reader.deployment.names_of(*assigned_to)

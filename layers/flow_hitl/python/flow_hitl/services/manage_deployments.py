@@ -12,7 +12,7 @@ from flow_hitl.domain.deployment import ApiKey, Deployment, DeploymentSettings, 
 from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
 from flow_hitl.domain.quotas import Usage
 from flow_hitl.ports import Clock, DeploymentStore, KeyUses
-from flow_hitl.services.access_documents import api_key_to_dict, member_to_dict
+from flow_hitl.services.access_documents import api_key_to_dict, api_keys_to_list, member_to_dict
 from flow_hitl.services.authenticate import secret_digest
 from flow_hitl.services.configuration import rules_to_dict, settings_to_dict
 from flow_hitl.services.configure import OPERATOR, ChangeConfiguration, Configured
@@ -110,11 +110,17 @@ class ManageDeployments:
         )
         return self.change_configuration(deployment_id, EventKind.ROUTING_RULES_CHANGED, actor, step)
 
-    def set_member(self, deployment_id: int, member: Member, *, actor: str = OPERATOR) -> Deployment:
-        """Add a member, or replace the one of the same address."""
+    def set_member(
+        self, deployment_id: int, member: Member, *, if_match: str | None = None, actor: str = OPERATOR
+    ) -> Deployment:
+        """Add a member, or replace the one of the same address.
+
+        Raises PreconditionFailed if that is no longer the one that `if_match` names, null for none.
+        """
 
         def step(found: Deployment) -> Configured | None:
             old = next((one for one in found.members if same_address(one.email, member.email)), None)
+            require_match(if_match, member_to_dict(old) if old else None)
             if old == member:
                 return None
             others = tuple(one for one in found.members if one is not old)
@@ -125,11 +131,14 @@ class ManageDeployments:
 
         return self.change_configuration(deployment_id, EventKind.MEMBER_SET, actor, step)
 
-    def remove_member(self, deployment_id: int, email: str, *, actor: str = OPERATOR) -> Deployment:
-        """Remove a member; raises NotFound."""
+    def remove_member(
+        self, deployment_id: int, email: str, *, if_match: str | None = None, actor: str = OPERATOR
+    ) -> Deployment:
+        """Remove a member; raises NotFound, and PreconditionFailed if it is no longer the one that `if_match` names."""
 
         def step(found: Deployment) -> Configured:
             old = member_of(found, email)
+            require_match(if_match, member_to_dict(old))
             others = tuple(one for one in found.members if one is not old)
             return Configured(replace(found, members=others), member_to_dict(old), None)
 
@@ -142,11 +151,13 @@ class ManageDeployments:
         name: str,
         permissions: frozenset[Permission],
         expires_at: datetime | None = None,
+        if_match: str | None = None,
         actor: str = OPERATOR,
     ) -> IssuedKey:
         """Add an API key and return it with its text `hitl_<deployment>_<key id>_<secret>`.
 
-        Raises ValidationFailed for a time that is not in the future, or if there are too many keys.
+        Raises ValidationFailed for a time that is not in the future, or if there are too many keys, and
+        PreconditionFailed if the keys are no longer those that `if_match` names.
         """
         now = self.clock.now()
         if expires_at is not None and expires_at <= now:
@@ -155,6 +166,7 @@ class ManageDeployments:
         api_key = ApiKey(key_id, name, secret_digest(secret), permissions, now, expires_at)
 
         def step(found: Deployment) -> Configured:
+            require_match(if_match, api_keys_to_list(found.api_keys))
             if len(found.api_keys) >= _MAX_KEYS:
                 raise ValidationFailed([FieldError("", f"there are {_MAX_KEYS} API keys already; delete one first")])
             changed = replace(found, api_keys={**found.api_keys, key_id: api_key})
@@ -174,6 +186,13 @@ class ManageDeployments:
 
         self.change_configuration(deployment_id, EventKind.API_KEY_REVOKED, actor, step)
         return revoked[key_id]
+
+    def index_people(self) -> int:
+        """Write anew, for every deployment, who may sign in; return how many there are. Changes do it by themselves."""
+        deployment_ids = self.deployments.list_ids()
+        for deployment_id in deployment_ids:
+            self.deployments.write_people(self.deployments.load(deployment_id))
+        return len(deployment_ids)
 
     def last_uses(self, deployment_id: int) -> Mapping[str, datetime]:
         """Return when each API key was used last, to the hour, by key id; those never used are missing."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from flow_hitl.domain.access import Action, KeyHolder, authorize
+from flow_hitl.domain.access import Action, KeyHolder, actor_name, authorize
 from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.deployment import Deployment, FreeText, RoutingRule
@@ -18,11 +18,13 @@ from flow_hitl.domain.matching import match_outcome
 from flow_hitl.domain.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.domain.quotas import NO_USAGE, Usage, near_quota, over_quota
 from flow_hitl.domain.request import Content, Request, opened
-from flow_hitl.domain.routing import assign
+from flow_hitl.domain.routing import Assignment, Considered, assign, consider
 from flow_hitl.ports import Clock, IdempotencyKey, Ids, RequestStore
 from flow_hitl.services.documents import Assignee, Document, Minutes, Name, NotBlank, is_format, refuse
 
 _KEY_DAYS = 7
+# Of a thousand rules the event need not tell; which ones there were is in the deployment's own chain.
+_MOST_CONSIDERED = 10
 _ASKED_BY_NOBODY = (
     "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anybody may answer."
 )
@@ -108,7 +110,7 @@ class OpenRequest:
         IdempotencyMismatch if the key stands for another body.
         """
         authorize(holder, Action.CREATE)
-        return self.open(holder.deployment, wish, idempotency_key, used=holder.usage)
+        return self.open(holder.deployment, wish, idempotency_key, opened_by=actor_name(holder), used=holder.usage)
 
     def open(
         self,
@@ -116,10 +118,11 @@ class OpenRequest:
         wish: NewRequest,
         idempotency_key: str | None = None,
         *,
+        opened_by: str,
         used: Usage = NO_USAGE,
-        tester: str | None = None,
+        test: bool = False,
     ) -> Opened:
-        """Do it for a caller who may; `tester` is who sends the request as a test, for which no flow waits.
+        """Do it for a caller who may, whom the audit log calls `opened_by`; for a `test` no flow waits.
 
         `used` is what the deployment has used of its quotas.
         """
@@ -131,7 +134,7 @@ class OpenRequest:
                 *_auto_response_errors(wish),
             ]
         )
-        asked_by, doubts = _asked_by(wish, deployment) if tester is None else ((), _doubts_about_a_test(deployment))
+        asked_by, doubts = _asked_by(wish, deployment) if not test else ((), _doubts_about_a_test(deployment))
         refuse(_assignee_errors(wish.assigned_to_email, deployment, asked_by))
         assignment = assign(
             method_name=wish.method_name,
@@ -167,11 +170,13 @@ class OpenRequest:
             free_text=wish.free_text or deployment.settings.free_text,
             auto_response=auto_response,
             sla_target_minutes=wish.sla_target_minutes
-            or (inherited_sla(assignment.matched, deployment) if tester is None else None),
+            or (inherited_sla(assignment.matched, deployment) if not test else None),
             body_sha256=_digest(deployment.deployment_id, wish),
             at=now,
             not_to_be_answered_by=asked_by,
-            tester=tester,
+            test=test,
+            created_by=opened_by,
+            considered=_looked_at(assignment, wish, deployment),
         )
         key = None
         if idempotency_key is not None and wish.id is None:
@@ -228,6 +233,16 @@ def _auto_response_errors(wish: NewRequest) -> list[FieldError]:
     if own and wish.emit_options and own.default_outcome not in wish.emit_options:
         return [FieldError("/auto_response/default_outcome", f"must be one of: {', '.join(wish.emit_options)}")]
     return []
+
+
+def _looked_at(assignment: Assignment, wish: NewRequest, deployment: Deployment) -> Sequence[Considered]:
+    """Return the first of the rules that were looked at, up to the one that matched, and why each was or was not it."""
+    if wish.assigned_to_email is not None:
+        return ()
+    rules = deployment.rules
+    if assignment.matched is not None:
+        rules = rules[: rules.index(assignment.matched) + 1]
+    return consider(wish.method_name, wish.state, rules[:_MOST_CONSIDERED])
 
 
 def inherited_sla(rule: RoutingRule | None, deployment: Deployment) -> int | None:

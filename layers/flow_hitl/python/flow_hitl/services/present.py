@@ -6,7 +6,7 @@ from typing import Any
 from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.deployment import GROUP_PREFIX
 from flow_hitl.domain.presentation import Decision, HistoryRound, RequestView
-from flow_hitl.domain.request import Channel, Head, Request
+from flow_hitl.domain.request import Channel, Head, Request, Status
 from flow_hitl.domain.routing import AssignedBy
 from flow_hitl.domain.times import readable_time
 
@@ -35,6 +35,7 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
         answer_until=head.token_expires_at,
         may_pass_on=may_pass_on,
         test=head.test,
+        metadata=_shown(content.metadata),
     )
 
 
@@ -69,6 +70,26 @@ def decision_of(request: Request) -> Decision | None:
         comment=response.comment,
         by=response.responder if request.head.group_members and response.responder_verified else None,
     )
+
+
+def news_of(request: Request) -> str | None:
+    """Return how a request was closed, in sentences for somebody who still looks at it as open; None if it is."""
+    decision = decision_of(request)
+    if request.head.status is Status.PENDING:
+        return None
+    if decision is None:
+        return "The request was cancelled, so no answer is needed any more."
+    answer = f'"{decision.outcome}"' if decision.outcome is not None else "with feedback"
+    if decision.via is Channel.AUTO_RESPONSE:
+        told = f"Nobody had answered in time, so the answer is {answer}"
+    else:
+        told = f"{_who_answered(request)} answered {answer}"
+    return f"{told}, {readable_time(decision.at)}. The first answer counts."
+
+
+def _who_answered(request: Request) -> str:
+    response = request.response
+    return (response.responder if response and response.responder_verified else None) or "Somebody else"
 
 
 def _assigned_why(head: Head, deployment_name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from flow_hitl.domain.access import Action, KeyHolder, authorize
+from flow_hitl.domain.access import Action, KeyHolder, Member, authorize
 from flow_hitl.domain.audit import AuditEvent
 from flow_hitl.domain.findings import POLL_NOTED_EVERY
 from flow_hitl.domain.request import Request, Status
@@ -16,7 +16,7 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class ReadRequests:
-    """The reads that an API key may make of its own deployment.
+    """The reads that a program or a signed-in person may make of their own deployment.
 
     That somebody polls is written down once a minute by each process, for a diagnosis.
     """
@@ -27,7 +27,7 @@ class ReadRequests:
     clock: Clock
     noted: Seldom = field(default_factory=lambda: Seldom(POLL_NOTED_EVERY))
 
-    def get(self, holder: KeyHolder, request_id: str, wait_seconds: int) -> Request:
+    def get(self, holder: KeyHolder | Member, request_id: str, wait_seconds: int) -> Request:
         """Return a request as soon as it is no longer pending, or as it is after `wait_seconds`."""
         head = self.requests.head(request_id) if wait_seconds else None
         if head is not None:
@@ -42,7 +42,7 @@ class ReadRequests:
         authorize(holder, Action.VIEW, request.head)
         return request
 
-    def list_requests(self, holder: KeyHolder, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
+    def list_requests(self, holder: KeyHolder | Member, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
         """Return the deployment's requests, newest first; raises ValidationFailed for a cursor that is not ours.
 
         Those of an assignee are what they may answer: under each of their addresses, and as one of a group.
@@ -65,7 +65,7 @@ class ReadRequests:
             page = self.requests.decisions(deployment_id, limit, page.next_cursor, self.clock.now())
         return page
 
-    def timeline(self, holder: KeyHolder, request_id: str) -> Sequence[AuditEvent]:
+    def timeline(self, holder: KeyHolder | Member, request_id: str) -> Sequence[AuditEvent]:
         """Return everything that happened to a request, in order."""
         authorize(holder, Action.VIEW, self.requests.head(request_id))
         return self.audit.timeline(request_id)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flow_hitl.domain.access import Action, KeyHolder, authorize
+from flow_hitl.domain.access import Action, KeyHolder, Member, actor_name, authorize
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.errors import FieldError
 from flow_hitl.domain.quotas import Usage, over_quota
@@ -20,13 +20,13 @@ class Reassignment(Document):
 
 @dataclass(frozen=True)
 class ReassignRequest:
-    """Reassign a pending request for a holder of an API key that may manage."""
+    """Reassign a pending request for a program or a person that may manage."""
 
     change_request: ChangeRequest
     clock: Clock
     ids: Ids
 
-    def __call__(self, holder: KeyHolder, request_id: str, wish: Reassignment) -> Request:
+    def __call__(self, holder: KeyHolder | Member, request_id: str, wish: Reassignment) -> Request:
         """Return the request with its new responder; one who has it already keeps it, and nothing is written.
 
         Raises AlreadyResponded, NotPending, NotFound, Forbidden, ValidationFailed, and RateLimited if the mail to them
@@ -43,17 +43,18 @@ class ReassignRequest:
             if refusal:
                 refuse([FieldError("/assigned_to_email", refusal)])
             now, wanted = self.clock.now(), Usage(mails=int(deployment.settings.email_notifications))
-            full = over_quota(deployment.quotas, holder.usage, wanted, now)
+            # The quotas are there against programs that run away, and no person does.
+            full = over_quota(deployment.quotas, holder.usage, wanted, now) if isinstance(holder, KeyHolder) else None
             if full:
                 raise full
             return reassign(
                 head,
                 assignee,
-                "reassigned by API",
+                "reassigned by API" if isinstance(holder, KeyHolder) else "reassigned on the dashboard",
                 deployment.settings,
                 event_id=self.ids.event_id(),
                 at=now,
-                actor=f"api_key/{holder.key.key_id}",
+                actor=actor_name(holder),
             )
 
         return self.change_request(request_id, step)

@@ -1,13 +1,16 @@
 """The one door: every answer, by mail, page, API or clock, becomes a decision here and nowhere else."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from flow_hitl.domain.access import Action, Actor, authorize
 from flow_hitl.domain.deployment import FreeText
 from flow_hitl.domain.errors import Conflict, FieldError, NotAnOption, ValidationFailed
 from flow_hitl.domain.matching import match_outcome, split_answer
 from flow_hitl.domain.request import Answer, Channel, Head, Request, Response, Status, decide
+from flow_hitl.domain.shown import Shown, ShownKind, digest
+from flow_hitl.domain.webhook import request_shown
 from flow_hitl.ports import Clock, Ids, RequestStore
 
 _ROUNDS = 8
@@ -16,7 +19,10 @@ MAX_ANSWER_CHARS = 50_000
 
 @dataclass(frozen=True)
 class Submission:
-    """What somebody says to a request: the text, whose first line is the feedback, or an outcome chosen by button."""
+    """What somebody says to a request: the text, whose first line is the feedback, or an outcome chosen by button.
+
+    `verification` says by what the responder is proven, `shown` what they had before them.
+    """
 
     request_id: str
     actor: Actor
@@ -27,6 +33,8 @@ class Submission:
     responder: str | None = None
     responder_verified: bool = False
     source: str | None = None
+    verification: Mapping[str, Any] = field(default_factory=dict)
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,8 @@ class RecordResponse:
             head = request.head
             authorize(submission.actor, Action.RESPOND, head)
             answer = interpret(submission, head)
+            if submission.via is Channel.API:
+                answer = replace(answer, shown=Shown(ShownKind.CONTENT, digest(request_shown(request))))
             if request.response is not None and _is_repeated(answer, request.response):
                 return request
             change = decide(
@@ -96,6 +106,8 @@ def interpret(submission: Submission, head: Head) -> Answer:
         responder=submission.responder,
         responder_verified=submission.responder_verified,
         source=submission.source,
+        verification=submission.verification,
+        shown=submission.shown,
     )
 
 

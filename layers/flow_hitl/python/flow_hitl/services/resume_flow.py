@@ -1,7 +1,8 @@
 """The flow goes on: the answer is POSTed, signed, to the request's `resume_url`, until it is taken or a day is over."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.effects import Effect
@@ -44,7 +45,7 @@ class ResumeFlow:
             return
         request = self.requests.load(effect.request_id)
         url = request.content.resume_url
-        if url is None:
+        if url is None or _is_void(request.head, effect):
             self.effects.complete(effect)
             return
         result = self._post(url, request)
@@ -52,7 +53,13 @@ class ResumeFlow:
 
         def step(head: Head) -> Change:
             resume = _after_attempt(head, result, gave_up=pause is None)
-            data = {"attempt": resume.attempts, "delivered": result.delivered, "result": result.reason}
+            data = {
+                "attempt": resume.attempts,
+                "delivered": result.delivered,
+                "result": result.reason,
+                # The whole address may hold a secret.
+                "host": urlsplit(url).hostname,
+            }
             event_id, at = self.ids.event_id(), self.clock.now()
             return note(
                 head, EventKind.RESUME_ATTEMPTED, data, event_id=event_id, at=at, actor="flow-hitl", resume=resume
@@ -75,10 +82,16 @@ class ResumeFlow:
         return self.poster.post(url, body, {**signature, "Idempotency-Key": request.head.request_id})
 
 
+def _is_void(head: Head, effect: Effect) -> bool:
+    """Tell whether somebody has had the answer sent again since, by another effect, or that one has delivered it."""
+    resume = head.resume
+    return resume is not None and (effect.event_seq < resume.retried_by or resume.status is ResumeStatus.DELIVERED)
+
+
 def _after_attempt(head: Head, result: PostResult, *, gave_up: bool) -> Resume:
     before = head.resume or Resume(ResumeStatus.WAITING)
     status = ResumeStatus.DELIVERED if result.delivered else ResumeStatus.FAILED if gave_up else ResumeStatus.WAITING
     # What the flow itself reported knows more than our delivery: it stands.
     if before.status not in (ResumeStatus.WAITING, ResumeStatus.FAILED):
         status = before.status
-    return Resume(status, before.attempts + 1, result.status)
+    return replace(before, status=status, attempts=before.attempts + 1, last_status=result.status)

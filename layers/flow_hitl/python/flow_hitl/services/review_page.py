@@ -1,19 +1,23 @@
 """The review page behind a signed link: whoever was sent it sees the request, and by POST answers it, once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flow_hitl.domain.access import Action, ProvenAddress, authorize
 from flow_hitl.domain.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.domain.presentation import MessageContext, MessageKind, ReviewContext
-from flow_hitl.domain.request import Channel, Request, Status
+from flow_hitl.domain.request import Channel, Request, Response, Status
+from flow_hitl.domain.shown import verification
 from flow_hitl.ports import Clock, DeploymentStore, Ids, RequestStore
 from flow_hitl.services.delegate import Delegate, Delegation
-from flow_hitl.services.present import decision_of, request_view
+from flow_hitl.services.present import decision_of, news_of, request_view
 from flow_hitl.services.record_response import RecordResponse, Submission
+from flow_hitl.services.shown_pages import page_shown, sign_page
 from flow_hitl.signing import web_tokens
 from flow_hitl.signing.keys import KeyRing
 
 PageContext = ReviewContext | MessageContext
+
+_BY_LINK = verification("review_link")
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,24 @@ class ReviewPage:
     clock: Clock
     ids: Ids
 
-    def show(self, token: str) -> PageContext:
-        """Return the page of a link; it changes nothing. Raises TokenInvalid, Forbidden, NotFound and TokenExpired."""
+    def show(self, token: str, chosen: str | None = None) -> PageContext:
+        """Return the page of a link; it changes nothing, also where an option is chosen that a button then confirms.
+
+        Raises TokenInvalid, Forbidden, NotFound and TokenExpired.
+        """
         request, responder = self._open(token)
         if not _is_open(request):
             return how_it_stands(request)
-        return self._review(request, responder)
+        page = self._review(token, request, responder)
+        return replace(page, chosen=chosen) if chosen in request.head.emit_options else page
+
+    def news(self, token: str) -> str | None:
+        """Return what has become of a request while somebody looks at it, None while it is open; raises as `show`."""
+        try:
+            request, _ = self._open(token)
+        except Forbidden:
+            return "The request is with somebody else now."
+        return news_of(request)
 
     def pass_on(self, token: str, to: str) -> PageContext:
         """Put another person in the place of the link's; returns the page that says so, or what is wrong.
@@ -44,14 +60,14 @@ class ReviewPage:
         if not _is_open(request):
             return how_it_stands(request)
         deployment = self.deployments.load(request.head.deployment_id)
-        delegation = Delegation(responder, responder.email, to.strip(), Channel.DASHBOARD)
+        delegation = Delegation(responder, responder.email, to.strip(), Channel.DASHBOARD, _BY_LINK)
         try:
             given = self.delegate(deployment, request.head.request_id, delegation)
         except (AlreadyResponded, NotPending):
             return how_it_stands(self.requests.load(request.head.request_id))
         except ValidationFailed as refused:
             problem = f"The address {refused.errors[0].message}."
-            return self._review(request, responder, problem=problem, delegate_to=to)
+            return replace(self._review(token, request, responder), problem=problem, delegate_to=to)
         return MessageContext(
             kind="passed_on",
             flow_name=given.head.flow_name or given.content.deployment_name,
@@ -60,14 +76,15 @@ class ReviewPage:
             test=given.head.test,
         )
 
-    def submit(self, token: str, outcome: str | None, comment: str) -> PageContext:
+    def submit(self, token: str, outcome: str | None, comment: str, shown: str | None = None) -> PageContext:
         """Answer with the button's outcome and the comment, or with the comment alone where there are no buttons.
 
-        Returns the page that thanks, asks for what is missing, or says who was faster. Raises what `show` raises.
+        `shown` is the form's hidden field. Returns the page that thanks, asks for what is missing, or says who was
+        faster, with what was written. Raises what `show` raises.
         """
         request, responder = self._open(token)
         if not _is_open(request):
-            return how_it_stands(request)
+            return how_it_stands(request, written=comment)
         submission = Submission(
             request_id=request.head.request_id,
             actor=responder,
@@ -77,23 +94,26 @@ class ReviewPage:
             outcome=outcome,
             responder=responder.email,
             responder_verified=True,
+            verification=_BY_LINK,
+            shown=page_shown(self.keys, request.head.request_id, responder.email, shown),
         )
         try:
             decided = self.record_response(submission)
         except (AlreadyResponded, NotPending):
             # Somebody was faster since we looked.
-            return how_it_stands(self.requests.load(request.head.request_id))
+            return how_it_stands(self.requests.load(request.head.request_id), written=comment)
         except SelfApproval as forbidden:
-            return self._review(request, responder, comment=comment, problem=forbidden.detail)
+            return replace(self._review(token, request, responder), comment=comment, problem=forbidden.detail)
         except ValidationFailed as refused:
-            problem = refused.errors[0].message
-            return self._review(request, responder, comment=comment, problem=f"Your answer {problem}.")
+            problem = f"Your answer {refused.errors[0].message}."
+            return replace(self._review(token, request, responder), comment=comment, problem=problem)
         return how_it_stands(decided, thanks=True)
 
-    def _review(self, request: Request, responder: ProvenAddress, **more: str) -> ReviewContext:
+    def _review(self, token: str, request: Request, responder: ProvenAddress) -> ReviewContext:
         settings = self.deployments.load(request.head.deployment_id).settings
         view = request_view(request, responder.email, may_pass_on=settings.allow_delegation)
-        return ReviewContext(request=view, **more)
+        shown = sign_page(self.keys, request.head.request_id, view)
+        return ReviewContext(request=view, shown=shown, news_address=f"/review/{token}/news")
 
     def _open(self, token: str) -> tuple[Request, ProvenAddress]:
         link = web_tokens.read_review_link(self.keys, token)
@@ -108,8 +128,8 @@ class ReviewPage:
         return request, responder
 
 
-def how_it_stands(request: Request, *, thanks: bool = False) -> MessageContext:
-    """Return the page that says how a closed request was closed."""
+def how_it_stands(request: Request, *, thanks: bool = False, written: str = "") -> MessageContext:
+    """Return the page that says how a closed request was closed, and what somebody wrote whom that came before."""
     kind: MessageKind = "thanks" if thanks else "already_decided"
     if request.head.status is Status.CANCELLED:
         kind = "cancelled"
@@ -119,7 +139,12 @@ def how_it_stands(request: Request, *, thanks: bool = False) -> MessageContext:
         method_name=request.head.method_name,
         decision=decision_of(request),
         test=request.head.test,
+        written="" if request.response and written.strip() in _said(request.response) else written,
     )
+
+
+def _said(response: Response) -> tuple[str, ...]:
+    return response.comment, f"{response.feedback}\n{response.comment}".strip()
 
 
 def _is_open(request: Request) -> bool:

@@ -18,6 +18,7 @@ from flow_hitl.domain.presentation import (
 )
 from flow_hitl.domain.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
 from flow_hitl.domain.request import Change, Head, Request, Status, note
+from flow_hitl.domain.shown import mail_digest
 from flow_hitl.domain.worker_times import WORKER
 from flow_hitl.ports import (
     AuditLog,
@@ -80,11 +81,12 @@ class SendMail:
             self.effects.complete(effect)
             return
         try:
-            message_id = self._send(effect, recipient, context, follows)
+            message_id, sha256 = self._send(effect, recipient, context, follows)
         except MailRefused as refused:
             self._refused(effect, request, recipient, str(refused))
             return
-        self._note(effect, request, _SENT[effect.kind], {"to": recipient, "message_id": message_id})
+        data = {"to": recipient, "message_id": message_id, "sha256": sha256, "mail": effect.kind.value}
+        self._note(effect, request, _SENT[effect.kind], data)
 
     def _refused(self, effect: Effect, request: Request, recipient: str, reason: str) -> None:
         if effect.kind is EffectKind.NOTIFY:
@@ -172,7 +174,8 @@ class SendMail:
                 return str(event.data["message_id"])
         return None
 
-    def _send(self, effect: Effect, recipient: str, context: MailContext, follows: str | None) -> str:
+    def _send(self, effect: Effect, recipient: str, context: MailContext, follows: str | None) -> tuple[str, str]:
+        """Send the mail and return its message id and its hash."""
         suppressed = self.suppressed.reason(recipient)
         if suppressed is not None:
             raise MailRefused(f"earlier mail to this address {suppressed}")
@@ -191,7 +194,7 @@ class SendMail:
             tags={REQUEST_TAG: effect.request_id, KIND_TAG: effect.kind.value},
             follows=follows,
         )
-        return self.sender.send(mail)
+        return self.sender.send(mail), mail_digest(mail.subject, mail.text, mail.html)
 
 
 def _recipient(effect: Effect, event: AuditEvent, head: Head) -> str | None:

@@ -59,7 +59,7 @@ class SendTestRequest:
             assigned_to_email=wish.to,
             auto_response=None,
         )
-        return self.open_request.open(deployment, test, used=used, tester=actor).request
+        return self.open_request.open(deployment, test, opened_by=actor, used=used, test=True).request
 
     def timeline(self, request_id: str) -> Sequence[AuditEvent]:
         """Return what has become of a test request so far, in order."""

@@ -25,6 +25,7 @@ from flow_hitl.domain.webhook import (
 from flow_hitl.ports import Clock, DeliveryLog, DeliveryPage, DeliveryQueue, Ids, SecretBox, WebhookStore
 from flow_hitl.services.configure import OPERATOR, ChangeConfiguration, Configured
 from flow_hitl.services.documents import Document, Name, is_format, refuse
+from flow_hitl.services.etags import require_match
 
 _MAX_WEBHOOKS = 50
 _LONGEST_OVERLAP = timedelta(days=30)
@@ -84,8 +85,17 @@ class ManageWebhooks:
     def list(self, deployment_id: int) -> Sequence[Webhook]:
         return self.webhooks.list(deployment_id)
 
-    def create(self, deployment_id: int, wish: NewWebhook, *, actor: str = OPERATOR) -> IssuedSecret:
-        """Add a webhook and return it with its secret; raises ValidationFailed."""
+    def show(self, deployment_id: int, webhook_id: str) -> Webhook:
+        """Return a webhook; raises NotFound."""
+        return self.webhooks.load(deployment_id, webhook_id)
+
+    def create(
+        self, deployment_id: int, wish: NewWebhook, *, if_match: str | None = None, actor: str = OPERATOR
+    ) -> IssuedSecret:
+        """Add a webhook and return it with its secret.
+
+        Raises ValidationFailed, and PreconditionFailed if the webhooks are no longer those that `if_match` names.
+        """
         refuse([*_url_errors(wish.url, self.destinations), *_event_errors(wish.events)])
         now = self.clock.now()
         webhook_id = f"wh_{self.ids.event_id()}"
@@ -103,6 +113,7 @@ class ManageWebhooks:
 
         def step(found: Deployment) -> Configured:
             others = self.webhooks.list(deployment_id)
+            require_match(if_match, webhooks_to_list(others))
             if len(others) >= _MAX_WEBHOOKS:
                 raise ValidationFailed([FieldError("", f"a deployment may have {_MAX_WEBHOOKS} webhooks at most")])
             change = WebhookChange(webhook_id, webhook)
@@ -111,8 +122,19 @@ class ManageWebhooks:
         self.change_configuration(deployment_id, EventKind.WEBHOOK_CREATED, actor, step)
         return IssuedSecret(webhook, secret, now)
 
-    def change(self, deployment_id: int, webhook_id: str, wish: WebhookPatch, *, actor: str = OPERATOR) -> Webhook:
-        """Change what the patch names and return the webhook; raises NotFound and ValidationFailed."""
+    def change(
+        self,
+        deployment_id: int,
+        webhook_id: str,
+        wish: WebhookPatch,
+        *,
+        if_match: str | None = None,
+        actor: str = OPERATOR,
+    ) -> Webhook:
+        """Change what the patch names and return the webhook.
+
+        Raises NotFound, ValidationFailed, and PreconditionFailed if it is no longer the one that `if_match` names.
+        """
         refuse(
             FieldError(f"/{name}", "must not be null; leave it out to keep what is there")
             for name in sorted(wish.model_fields_set)
@@ -129,12 +151,21 @@ class ManageWebhooks:
                 active=webhook.active if wish.active is None else wish.active,
             )
 
-        return self._change(deployment_id, webhook_id, EventKind.WEBHOOK_CHANGED, actor, changed)
+        return self._change(deployment_id, webhook_id, EventKind.WEBHOOK_CHANGED, actor, changed, if_match)
 
     def rotate_secret(
-        self, deployment_id: int, webhook_id: str, wish: Rotation, *, actor: str = OPERATOR
+        self,
+        deployment_id: int,
+        webhook_id: str,
+        wish: Rotation,
+        *,
+        if_match: str | None = None,
+        actor: str = OPERATOR,
     ) -> IssuedSecret:
-        """Give a webhook a new secret and return it; until it signs, the old one does. Raises NotFound."""
+        """Give a webhook a new secret and return it; until it signs, the old one does.
+
+        Raises NotFound, ValidationFailed, and PreconditionFailed if it is no longer the one that `if_match` names.
+        """
         now = self.clock.now()
         signs_from = _moment(wish.signs_from, now)
         self.webhooks.load(deployment_id, webhook_id)
@@ -145,6 +176,7 @@ class ManageWebhooks:
             EventKind.WEBHOOK_SECRET_ROTATED,
             actor,
             lambda webhook: webhook.rotated(sealed, now),
+            if_match,
         )
         return IssuedSecret(webhook, secret, signs_from)
 
@@ -168,10 +200,14 @@ class ManageWebhooks:
         self.webhooks.load(deployment_id, webhook_id)
         return self.deliveries.page(webhook_id, limit, cursor)
 
+    def show_delivery(self, deployment_id: int, webhook_id: str, delivery_id: str) -> Delivery:
+        """Return a delivery of one of the deployment's webhooks; raises NotFound."""
+        self.webhooks.load(deployment_id, webhook_id)
+        return self.deliveries.load(webhook_id, delivery_id)
+
     def redeliver(self, deployment_id: int, webhook_id: str, delivery_id: str) -> Delivery:
         """Send a delivery again, as a new one with the X-Webhook-Id of the old; raises NotFound."""
-        self.webhooks.load(deployment_id, webhook_id)
-        earlier = self.deliveries.load(webhook_id, delivery_id)
+        earlier = self.show_delivery(deployment_id, webhook_id, delivery_id)
         return self._deliver(redelivery(earlier, seed=self.ids.event_id(), at=self.clock.now()))
 
     def _deliver(self, delivery: Delivery) -> Delivery:
@@ -186,9 +222,11 @@ class ManageWebhooks:
         kind: EventKind,
         actor: str,
         changed: Callable[[Webhook], Webhook],
+        if_match: str | None,
     ) -> Webhook:
         def step(found: Deployment) -> Configured | None:
             old = self.webhooks.load(deployment_id, webhook_id)
+            require_match(if_match, old.to_dict())
             new = changed(old)
             if new == old:
                 return None
@@ -201,6 +239,11 @@ class ManageWebhooks:
     def _new_secret(self, webhook_id: str, signs_from: datetime) -> tuple[str, SealedSecret]:
         secret = f"whsec_{secrets.token_urlsafe(32)}"
         return secret, SealedSecret(self.box.seal(secret, webhook_id), signs_from)
+
+
+def webhooks_to_list(webhooks: Iterable[Webhook]) -> list[dict[str, object]]:
+    """Return webhooks as the management API shows them."""
+    return [webhook.to_dict() for webhook in webhooks]
 
 
 def _configured(

@@ -5,15 +5,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from itsdangerous import BadData, URLSafeSerializer
-from itsdangerous.encoding import base64_decode, base64_encode
-
 from flow_hitl.domain.errors import TokenExpired, TokenInvalid
-from flow_hitl.signing.keys import KeyRing, derive
+from flow_hitl.signing import tokens
+from flow_hitl.signing.keys import KeyRing
 
 _REVIEW = "review-link/v1"
 _CALLBACK = "callback-url/v1"
 _CONTENT = "webhook-content/v1"
+_SHOWN = "shown-page/v1"
 _CHANGED = "This link was altered or is incomplete. Open it again from the mail."
 
 
@@ -37,12 +36,12 @@ class ReviewLink:
 def sign_review_link(keys: KeyRing, request_id: str, address: str, expires_at: datetime) -> str:
     """Return the token of the review link that is sent to `address`."""
     payload = {"r": request_id, "a": _digest(address), "x": int(expires_at.timestamp())}
-    return _serializer(keys, _REVIEW).dumps(payload)
+    return tokens.sign(keys, _REVIEW, payload)
 
 
 def read_review_link(keys: KeyRing, token: str) -> ReviewLink:
     """Return what a review link says; raises TokenInvalid if we did not sign it."""
-    payload = _loads(keys, _REVIEW, token)
+    payload = tokens.read(keys, _REVIEW, token, _CHANGED)
     return ReviewLink(payload["r"], payload["a"], datetime.fromtimestamp(payload["x"], UTC))
 
 
@@ -78,53 +77,43 @@ class ContentLink:
 
 def sign_callback(keys: KeyRing, request_id: str, webhook: WebhookName | None = None) -> str:
     """Return the token of a callback URL; it holds for as long as the request is open and the webhook exists."""
-    return _serializer(keys, _CALLBACK).dumps({"r": request_id, **(_named(webhook) if webhook else {})})
+    return tokens.sign(keys, _CALLBACK, {"r": request_id, **(_named(webhook) if webhook else {})})
 
 
 def read_callback(keys: KeyRing, token: str) -> CallbackLink:
     """Return what a callback URL says; raises TokenInvalid if we did not sign it."""
-    payload = _loads(keys, _CALLBACK, token)
+    payload = tokens.read(keys, _CALLBACK, token, _CHANGED)
     return CallbackLink(payload["r"], WebhookName(payload["d"], payload["w"]) if "w" in payload else None)
 
 
 def sign_content_link(keys: KeyRing, request_id: str, webhook: WebhookName, expires_at: datetime) -> str:
     """Return the token of the link to what a webhook's payload is too small for."""
     payload = {"r": request_id, **_named(webhook), "x": int(expires_at.timestamp())}
-    return _serializer(keys, _CONTENT).dumps(payload)
+    return tokens.sign(keys, _CONTENT, payload)
 
 
 def read_content_link(keys: KeyRing, token: str) -> ContentLink:
     """Return what a content link says; raises TokenInvalid if we did not sign it."""
-    payload = _loads(keys, _CONTENT, token)
+    payload = tokens.read(keys, _CONTENT, token, _CHANGED)
     webhook = WebhookName(payload["d"], payload["w"])
     return ContentLink(payload["r"], webhook, datetime.fromtimestamp(payload["x"], UTC))
 
 
+def sign_shown(keys: KeyRing, request_id: str, address: str, sha256: str) -> str:
+    """Return the token that a page carries in its form: what it showed of a request, by its hash, and to whom."""
+    return tokens.sign(keys, _SHOWN, {"r": request_id, "a": _digest(address), "h": sha256})
+
+
+def read_shown(keys: KeyRing, token: str, request_id: str, address: str) -> str:
+    """Return the hash of what a page showed; raises TokenInvalid if it was another request's or somebody else's."""
+    payload = tokens.read(keys, _SHOWN, token, _CHANGED)
+    if (payload["r"], payload["a"]) != (request_id, _digest(address)):
+        raise TokenInvalid(_CHANGED)
+    return str(payload["h"])
+
+
 def _named(webhook: WebhookName) -> dict[str, Any]:
     return {"d": webhook.deployment_id, "w": webhook.webhook_id}
-
-
-def _serializer(keys: KeyRing, purpose: str) -> URLSafeSerializer:
-    active = keys.active_id()
-    # itsdangerous signs with the last key of the list and accepts them all.
-    ring = sorted(keys.all_keys().items(), key=lambda item: item[0] == active)
-    return URLSafeSerializer(
-        [derive(key, purpose) for _, key in ring], salt=purpose, signer_kwargs={"digest_method": sha256}
-    )
-
-
-def _loads(keys: KeyRing, purpose: str, token: str) -> Any:
-    signature = token.rpartition(".")[2]
-    try:
-        # Base64 spells the same octets in several ways: only the one that we gave out is the token.
-        if base64_encode(base64_decode(signature)).decode() != signature:
-            raise TokenInvalid(_CHANGED)
-        return _serializer(keys, purpose).loads(token)
-    except BadData:
-        # These tokens name no key: one made since the keys were rotated looks like an altered one.
-        if keys.refresh():
-            return _loads(keys, purpose, token)
-        raise TokenInvalid(_CHANGED) from None
 
 
 def _digest(address: str) -> str:

@@ -1,0 +1,24 @@
+"""Exports of the audit log: one message per export, and one more each time that the work was too much for one run."""
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from flow_hitl.adapters.queues import read_export
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.audit_export import EXPORT_ATTEMPTS
+from functions.workers import queue_handler
+
+
+def work(record: SQSRecord) -> None:
+    deployment_id, export_id = read_export(record.body)
+    run_export = current().run_export
+    try:
+        finished = run_export(deployment_id, export_id)
+    except Exception:
+        if int(record.attributes.approximate_receive_count) >= EXPORT_ATTEMPTS:
+            run_export.give_up(deployment_id, export_id)
+        raise
+    if not finished:
+        current().export_queue.send(deployment_id, export_id)
+
+
+handler = queue_handler(work)

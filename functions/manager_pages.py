@@ -1,0 +1,86 @@
+"""What the pages of those who manage a deployment share: that they do, their forms, and questions in between."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from aws_lambda_powertools.event_handler import Response
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.access import Action, authorize
+from flow_hitl.domain.errors import NotFound
+from flow_hitl.domain.pages import RequestSheet, Section
+from flow_hitl.domain.settings_pages import ConfirmPage, FilledForm
+from functions.http_api import Routes
+from functions.web import Form, Place, enter, page
+
+NEW = "new"
+"""What stands in a path for something that is not there yet."""
+
+_MAX_DIGITS = 6
+_NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
+
+
+def enter_managing(routes: Routes, deployment_id: str) -> Place:
+    """Return who is looking; raises SignedOut, NotFound, and Forbidden for somebody who does not manage."""
+    place = enter(routes, deployment_id)
+    authorize(place.member, Action.CONFIGURE, deployment_id=place.deployment_id)
+    return place
+
+
+def managed_request(place: Place, request_id: str) -> RequestSheet:
+    """Return a request; raises NotFound for one that is not theirs to see, Forbidden for one not theirs to manage."""
+    sheet = current().request_pages.show(place.member, request_id)
+    authorize(place.member, Action.CONFIGURE, deployment_id=place.deployment_id)
+    return sheet
+
+
+def filled(form: Form) -> FilledForm:
+    """Return a form as it was sent, with the state that it says it was made from."""
+    seen = form.text("seen")
+    return FilledForm(fields=form.fields, etag=form.text("etag"), seen=_whole(seen) or 0)
+
+
+def place_in_list(text: str) -> int | None:
+    """Return the place (from 1) that a path or button names, None for `new`; raises NotFound."""
+    if text == NEW:
+        return None
+    number = _whole(text)
+    if not number or str(number) != text:
+        raise NotFound("There is nothing at this place of the list.")
+    return number
+
+
+def name_in(text: str) -> str:
+    """Return the name of a webhook or delivery in a path or form; raises NotFound for what can be none."""
+    if not _NAME.fullmatch(text):
+        raise NotFound("There is nothing of this name.")
+    return text
+
+
+def confirm(
+    place: Place,
+    section: Section,
+    question: str,
+    *,
+    consequences: Sequence[str],
+    button: str,
+    address: str,
+    back: str,
+    hidden: Mapping[str, str],
+) -> Response[str]:
+    """Return the page that asks before something is done that cannot be undone; the answer has `sure` in it."""
+    return page(
+        ConfirmPage(
+            shell=place.shell(section),
+            question=question,
+            consequences=consequences,
+            button=button,
+            address=address,
+            back=back,
+            hidden=hidden,
+        )
+    )
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None

@@ -1,0 +1,37 @@
+"""The audit table's stream becomes figures; what cannot be counted goes to a queue and holds up nothing else."""
+
+import json
+from typing import Any
+
+from flow_hitl.adapters.audit_log import event_from_item
+from flow_hitl.bootstrap import current
+from flow_hitl.telemetry import logger
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Count records of the stream, all of a batch together, or of the retry queue, one by one."""
+    streamed = [record["dynamodb"]["NewImage"] for record in event["Records"] if record.get("eventName") == "INSERT"]
+    failures = _count_together(streamed)
+    for image in failures:
+        current().measure_retries.send(json.dumps(image))
+    queued = [record for record in event["Records"] if record["eventSource"] == "aws:sqs"]
+    return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in queued if not _retried(each)]}
+
+
+def _count_together(images: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the images that could not be counted: all of them, if only one is at fault."""
+    try:
+        current().measure_events([event_from_item(image) for image in images])
+    except Exception:
+        logger.exception("measuring failed, queued to be tried again", records=len(images))
+        return images
+    return []
+
+
+def _retried(record: dict[str, Any]) -> bool:
+    try:
+        current().measure_events([event_from_item(json.loads(record["body"]))])
+    except Exception:
+        logger.exception("measuring failed again", message_id=record["messageId"])
+        return False
+    return True

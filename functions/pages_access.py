@@ -1,0 +1,135 @@
+"""Members and API keys for those who manage a deployment."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.deployment import Deployment, Permission
+from flow_hitl.domain.errors import NotFound
+from flow_hitl.domain.settings_pages import ApiKeysPage, FilledForm, MemberPage, MembersPage, SecretPage
+from functions.manager_pages import confirm, enter_managing, filled
+from functions.web import Place, page, query, read_form, see_other
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.get("/d/<deployment_id>/settings/members")
+def show_members(deployment_id: str) -> Response[str]:
+    place, pages = enter_managing(router, deployment_id), current().access_pages
+    email = query(router, "member")
+    if email is None:
+        return _members_page(place, pages.new_member_form(place.member))
+    return _member_page(place, email, pages.member_form(place.member, email))
+
+
+@router.post("/d/<deployment_id>/settings/members")
+def change_members(deployment_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    form, pages = read_form(router, place.visitor), current().access_pages
+    typed, email = filled(form), form.text("member")
+    if not email:
+        outcome = pages.add_member(place.member, typed)
+        return _members_page(place, outcome) if isinstance(outcome, FilledForm) else _after(place, outcome, "added")
+    if form.text("do") != "remove":
+        outcome = pages.save_member(place.member, email, typed)
+        return (
+            _member_page(place, email, outcome) if isinstance(outcome, FilledForm) else _after(place, outcome, "saved")
+        )
+    if not form.text("sure"):
+        return _ask_to_remove(place, email, typed)
+    outcome = pages.remove_member(place.member, email, typed)
+    return _member_page(place, email, outcome) if isinstance(outcome, FilledForm) else _after(place, outcome, "removed")
+
+
+@router.get("/d/<deployment_id>/settings/api-keys")
+def show_keys(deployment_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    return _keys_page(place, current().access_pages.key_form(place.member))
+
+
+@router.post("/d/<deployment_id>/settings/api-keys")
+def change_keys(deployment_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    form, pages = read_form(router, place.visitor), current().access_pages
+    key_id, back = form.text("key_id"), f"/d/{place.deployment_id}/settings/api-keys"
+    if not key_id:
+        issued = pages.issue_key(place.member, filled(form))
+        return _keys_page(place, issued) if isinstance(issued, FilledForm) else _key_page(place, issued.text, back)
+    if not form.text("sure"):
+        return _ask_to_revoke(place, key_id, back)
+    pages.revoke_key(place.member, key_id)
+    return see_other(f"{back}?notice=revoked")
+
+
+def _members_page(place: Place, form: FilledForm) -> Response[str]:
+    context = MembersPage(
+        shell=place.shell("settings", query(router, "notice")),
+        creator=place.member.deployment.creator_email,
+        members=current().access_pages.members(place.member),
+        form=form,
+    )
+    return page(context, form.status)
+
+
+def _member_page(place: Place, email: str, form: FilledForm) -> Response[str]:
+    return page(MemberPage(shell=place.shell("settings"), email=email, form=form), form.status)
+
+
+def _after(place: Place, changed: Deployment, notice: str) -> Response[str]:
+    """Lead back to the list, or out of the settings whoever has taken their own permission away."""
+    if Permission.MANAGE not in changed.permissions_of(place.visitor.email):
+        return see_other("/d")
+    return see_other(f"/d/{place.deployment_id}/settings/members?notice={notice}")
+
+
+def _ask_to_remove(place: Place, email: str, typed: FilledForm) -> Response[str]:
+    address = f"/d/{place.deployment_id}/settings/members"
+    return confirm(
+        place,
+        "settings",
+        f"Remove {email} from the members?",
+        consequences=[
+            "They can no longer sign in to this deployment, nor answer from their aliases.",
+            "Requests that are assigned to them stay so, and they can still answer those by mail.",
+        ],
+        button="Remove the member",
+        address=address,
+        back=address,
+        hidden={"do": "remove", "member": email, "etag": typed.etag, "seen": str(typed.seen)},
+    )
+
+
+def _keys_page(place: Place, form: FilledForm) -> Response[str]:
+    shell = place.shell("settings", query(router, "notice"))
+    return page(ApiKeysPage(shell=shell, keys=current().access_pages.keys(place.member), form=form), form.status)
+
+
+def _key_page(place: Place, text: str, back: str) -> Response[str]:
+    context = SecretPage(
+        shell=place.shell("settings"),
+        title="The new API key",
+        secret=text,
+        explanation=[
+            "Copy it now: it is shown this once, and only its hash is kept.",
+            "A program sends it with each call, as Authorization: Bearer and the key.",
+        ],
+        next_address=back,
+        next_text="I have copied it",
+    )
+    return page(context, 201)
+
+
+def _ask_to_revoke(place: Place, key_id: str, back: str) -> Response[str]:
+    key = place.member.deployment.api_keys.get(key_id)
+    if key is None:
+        raise NotFound("There is no such API key.")
+    return confirm(
+        place,
+        "settings",
+        f'Revoke the API key "{key.name}"?',
+        consequences=["Whatever uses it is refused from now on.", "This cannot be undone; a new key can be issued."],
+        button="Revoke the key",
+        address=back,
+        back=back,
+        hidden={"key_id": key_id},
+    )

@@ -1,0 +1,29 @@
+"""The page of a deployment's figures, for those who manage it."""
+
+from http import HTTPStatus
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.errors import ValidationFailed
+from functions.web import enter, page, query
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.get("/d/<deployment_id>/analytics")
+def show_analytics(deployment_id: str) -> Response[str]:
+    from flow_hitl.domain.analytics_page import analytics_page, range_problem
+
+    place = enter(router, deployment_id)
+    problem, read = None, current().read_analytics
+    begin, end, group_by = (query(router, name) for name in ("from", "to", "group_by"))
+    try:
+        found = read(place.member, begin=begin, end=end, group_by=group_by)
+    except ValidationFailed as refused:
+        problem = range_problem(refused.errors[0])
+        found = read(place.member, begin=None, end=None, group_by=None)
+    today = current().clock.now().date()
+    context = analytics_page(place.shell("analytics"), found, today=today, problem=problem)
+    return page(context, HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK)

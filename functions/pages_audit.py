@@ -1,0 +1,48 @@
+"""The page of a deployment's audit log, for those who manage it."""
+
+from http import HTTPStatus
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.errors import ValidationFailed
+from functions.manager_pages import enter_managing
+from functions.web import page, query, read_form, see_other
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.get("/d/<deployment_id>/audit")
+def show_audit(deployment_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    shell = place.shell("audit", query(router, "notice"))
+    shown = current().audit_pages.page(place.member, shell, _asked("from", "to", "cursor"))
+    return page(shown, HTTPStatus.UNPROCESSABLE_ENTITY if shown.problem else HTTPStatus.OK)
+
+
+@router.get("/d/<deployment_id>/audit/verify")
+def verify_audit(deployment_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    asked = _asked("from", "to", "place", "events", "digests")
+    shown = current().audit_pages.verified(place.member, place.shell("audit"), asked)
+    return page(shown, HTTPStatus.UNPROCESSABLE_ENTITY if shown.problem else HTTPStatus.OK)
+
+
+@router.post("/d/<deployment_id>/audit/export")
+def export_audit(deployment_id: str) -> Response[str]:
+    from flow_hitl.domain.audit_page import address_query
+
+    place = enter_managing(router, deployment_id)
+    form, view = read_form(router, place.visitor), current().audit_pages
+    try:
+        days = view.export(place.member, form.fields)
+    except ValidationFailed:
+        shown = view.page(place.member, place.shell("audit"), form.fields)
+        return page(shown, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return see_other(f"/d/{place.deployment_id}/audit?{address_query(days.first, days.last, notice='export_started')}")
+
+
+def _asked(*names: str) -> dict[str, str]:
+    """Return the parameters of the address that are there."""
+    return {name: text for name in names if (text := query(router, name)) is not None}

@@ -1,0 +1,54 @@
+"""How those who manage a deployment see if all works: a test request, and why nothing has happened with a request."""
+
+import json
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.access import actor_name
+from flow_hitl.domain.errors import ValidationFailed
+from flow_hitl.domain.pages import DiagnosisPage
+from flow_hitl.domain.settings_pages import ChecksPage
+from functions.http_api import uuid_in
+from functions.manager_pages import enter_managing, managed_request
+from functions.web import enter, page, read_form, see_other
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.get("/d/<deployment_id>/settings/checks")
+def show_checks(deployment_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    return page(ChecksPage(shell=place.shell("settings"), to=place.member.email))
+
+
+@router.post("/d/<deployment_id>/settings/checks")
+def send_test_request(deployment_id: str) -> Response[str]:
+    from flow_hitl.services.documents import parse_document
+    from flow_hitl.services.send_test_request import NewTestRequest
+
+    place = enter_managing(router, deployment_id)
+    to = read_form(router, place.visitor).text("to").strip()
+    try:
+        wish = parse_document(NewTestRequest, json.dumps({"to": to}))
+        request = current().send_test_request(place.member.deployment, wish, actor=actor_name(place.member))
+    except ValidationFailed as refused:
+        problem = f"{to or 'This'}: {refused.errors[0].message}."
+        return page(ChecksPage(shell=place.shell("settings"), to=to, problem=problem), refused.status)
+    return see_other(f"/d/{place.deployment_id}/requests/{request.head.request_id}?notice=test_sent")
+
+
+@router.get("/d/<deployment_id>/requests/<request_id>/diagnosis")
+def diagnose_request(deployment_id: str, request_id: str) -> Response[str]:
+    place, number = enter(router, deployment_id), uuid_in(request_id)
+    sheet = managed_request(place, number)
+    diagnosis = current().diagnose_request(place.member, number)
+    context = DiagnosisPage(
+        shell=place.shell("requests"),
+        address=sheet.address,
+        flow_name=sheet.request.flow_name,
+        method_name=sheet.request.method_name,
+        questions=diagnosis.questions,
+    )
+    return page(context)

@@ -1,0 +1,75 @@
+"""The list of requests and the review page of signed-in people."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.pages import ListFilters, RequestPage, RequestSheet, RequestsPage
+from flow_hitl.services.request_pages import ListWish
+from functions.http_api import uuid_in
+from functions.web import Place, enter, page, query, read_form, see_other, told
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.get("/d/<deployment_id>/requests")
+def list_requests(deployment_id: str) -> Response[str]:
+    place = enter(router, deployment_id)
+    texts = {name: (query(router, name) or "").strip()[:200] for name in ("method", "flow", "assignee", "outcome")}
+    filters = ListFilters(text=(query(router, "q") or "").strip()[:200], order=query(router, "order") or "", **texts)
+    wish = ListWish(query(router, "tab") != "history", filters, query(router, "after"))
+    listing = current().request_pages.listing(place.member, wish)
+    return page(
+        RequestsPage(
+            shell=place.shell("requests", query(router, "notice")),
+            pending=listing.pending,
+            tabs=listing.tabs,
+            orders=listing.orders,
+            filters=listing.filters,
+            rows=listing.rows,
+            newest_address=listing.newest_address,
+            next_address=listing.next_address,
+            clear_address=listing.clear_address,
+        )
+    )
+
+
+@router.get("/d/<deployment_id>/requests/<request_id>")
+def show_request(deployment_id: str, request_id: str) -> Response[str]:
+    place = enter(router, deployment_id)
+    return _page(place, current().request_pages.show(place.member, uuid_in(request_id)))
+
+
+@router.get("/d/<deployment_id>/requests/<request_id>/news")
+def tell_news(deployment_id: str, request_id: str) -> Response[str]:
+    place = enter(router, deployment_id)
+    return told(current().request_pages.news(place.member, uuid_in(request_id)))
+
+
+@router.post("/d/<deployment_id>/requests/<request_id>")
+def answer(deployment_id: str, request_id: str) -> Response[str]:
+    place = enter(router, deployment_id)
+    form, number = read_form(router, place.visitor), uuid_in(request_id)
+    sheet = current().request_pages.submit(
+        place.member,
+        place.visitor.session,
+        number,
+        form.text("outcome") or None,
+        form.text("comment"),
+        form.text("shown"),
+    )
+    return _page(place, sheet) if sheet else see_other(f"/d/{deployment_id}/requests/{number}?notice=answered")
+
+
+@router.post("/d/<deployment_id>/requests/<request_id>/pass-on")
+def pass_on(deployment_id: str, request_id: str) -> Response[str]:
+    place = enter(router, deployment_id)
+    form, number = read_form(router, place.visitor), uuid_in(request_id)
+    to = form.text("delegate_to")
+    sheet = current().request_pages.pass_on(place.member, place.visitor.session, number, to)
+    return _page(place, sheet) if sheet else see_other(f"/d/{deployment_id}/requests?notice=passed_on")
+
+
+def _page(place: Place, sheet: RequestSheet) -> Response[str]:
+    status = 409 if sheet.beaten else 422 if sheet.problem else 200
+    return page(RequestPage(shell=place.shell("requests", query(router, "notice")), sheet=sheet), status)

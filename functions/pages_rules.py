@@ -1,0 +1,113 @@
+"""The routing rules for those who manage a deployment: an ordered list, a form for each rule, and the dry run."""
+
+from dataclasses import replace
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.settings_pages import DryRunResult, FilledForm, RulePage, RulesPage
+from functions.manager_pages import confirm, enter_managing, filled, place_in_list
+from functions.web import Place, page, query, read_form, see_other
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+_MOVES = {"up": -1, "down": 1}
+
+
+@router.get("/d/<deployment_id>/settings/rules")
+def show_rules(deployment_id: str) -> Response[str]:
+    return _list_page(enter_managing(router, deployment_id))
+
+
+@router.post("/d/<deployment_id>/settings/rules")
+def move_or_try(deployment_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    form, pages = read_form(router, place.visitor), current().rule_pages
+    move = next((name for name in _MOVES if name in form), None)
+    if move is None:
+        trial, result = pages.try_out(place.member, form.fields)
+        return _list_page(place, trial=trial, result=result)
+    number = place_in_list(form.text(move)) or 0
+    refused = pages.move(place.member, number, _MOVES[move], filled(form))
+    return _list_page(place, refused) if refused else see_other(f"{_list_address(place)}?notice=moved")
+
+
+@router.get("/d/<deployment_id>/settings/rules/<rule>")
+def show_rule(deployment_id: str, rule: str) -> Response[str]:
+    place, number = enter_managing(router, deployment_id), place_in_list(rule)
+    return _rule_page(place, number, current().rule_pages.form(place.member, number))
+
+
+@router.post("/d/<deployment_id>/settings/rules/<rule>")
+def save_rule(deployment_id: str, rule: str) -> Response[str]:
+    place, number = enter_managing(router, deployment_id), place_in_list(rule)
+    form, pages = read_form(router, place.visitor), current().rule_pages
+    typed = filled(form)
+    if number is None or form.text("do") != "remove":
+        refused, notice = pages.save(place.member, number, typed), "saved" if number else "added"
+        return _rule_page(place, number, refused) if refused else see_other(f"{_list_address(place)}?notice={notice}")
+    if not form.text("sure"):
+        return _ask_to_remove(place, number, typed)
+    refused = pages.remove(place.member, number, typed)
+    return _list_page(place, refused) if refused else see_other(f"{_list_address(place)}?notice=removed")
+
+
+def _list_page(
+    place: Place,
+    refused: FilledForm | None = None,
+    *,
+    trial: FilledForm | None = None,
+    result: DryRunResult | None = None,
+) -> Response[str]:
+    pages, deployment = current().rule_pages, place.member.deployment
+    form = pages.list_form(place.member)
+    if refused:
+        form = replace(form, conflict=refused.conflict, problems=refused.problems, others=refused.others)
+    trial = trial or pages.trial()
+    context = RulesPage(
+        shell=place.shell("settings", query(router, "notice")),
+        rules=pages.rows(place.member),
+        creator=deployment.creator_email,
+        form=form,
+        trial=trial,
+        result=result,
+        warnings=current().configuration_warnings.of_rules(deployment),
+    )
+    return page(context, max(form.status, trial.status))
+
+
+def _rule_page(place: Place, number: int | None, form: FilledForm) -> Response[str]:
+    from flow_hitl.services.rule_forms import CONDITION_TESTS, condition_rows
+
+    context = RulePage(
+        shell=place.shell("settings"),
+        number=number,
+        title="New rule" if number is None else form.text("name"),
+        form=form,
+        condition_rows=condition_rows(form.fields),
+        tests=CONDITION_TESTS,
+        groups=current().rule_pages.groups(place.member),
+    )
+    return page(context, form.status)
+
+
+def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str]:
+    name = current().rule_pages.form(place.member, number).text("name")
+    return confirm(
+        place,
+        "settings",
+        f'Remove the rule "{name}"?',
+        consequences=[
+            "The requests that are open stay with whoever has them.",
+            "New ones go by the rules that are left.",
+        ],
+        button="Remove the rule",
+        address=f"{_list_address(place)}/{number}",
+        back=f"{_list_address(place)}/{number}",
+        hidden={"do": "remove", "etag": typed.etag, "seen": str(typed.seen)},
+    )
+
+
+def _list_address(place: Place) -> str:
+    return f"/d/{place.deployment_id}/settings/rules"

@@ -1,0 +1,158 @@
+"""The settings of a deployment for those who manage it: each part a form of its own, as the spec shows them."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.errors import NotFound
+from flow_hitl.domain.settings_pages import AdvancedPage, AutoResponsePage, EmailPage, FilledForm, GroupPage, SlaPage
+from functions.manager_pages import confirm, enter_managing, filled, place_in_list
+from functions.web import Place, page, query, read_form, see_other
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+_ADVANCED_PARTS = ("answers", "people", "reminders")
+
+
+@router.get("/d/<deployment_id>/settings")
+def start(deployment_id: str) -> Response[str]:
+    return see_other(_address(enter_managing(router, deployment_id), "email"))
+
+
+@router.get("/d/<deployment_id>/settings/email")
+def show_email(deployment_id: str) -> Response[str]:
+    return _part_page(enter_managing(router, deployment_id), "email")
+
+
+@router.post("/d/<deployment_id>/settings/email")
+def save_email(deployment_id: str) -> Response[str]:
+    return _save_part(enter_managing(router, deployment_id), "email")
+
+
+@router.get("/d/<deployment_id>/settings/sla")
+def show_sla(deployment_id: str) -> Response[str]:
+    return _part_page(enter_managing(router, deployment_id), "sla")
+
+
+@router.post("/d/<deployment_id>/settings/sla")
+def save_sla(deployment_id: str) -> Response[str]:
+    return _save_part(enter_managing(router, deployment_id), "sla")
+
+
+@router.get("/d/<deployment_id>/settings/auto-response")
+def show_auto_response(deployment_id: str) -> Response[str]:
+    return _part_page(enter_managing(router, deployment_id), "auto-response")
+
+
+@router.post("/d/<deployment_id>/settings/auto-response")
+def save_auto_response(deployment_id: str) -> Response[str]:
+    return _save_part(enter_managing(router, deployment_id), "auto-response")
+
+
+@router.get("/d/<deployment_id>/settings/advanced")
+def show_advanced(deployment_id: str) -> Response[str]:
+    return _advanced_page(enter_managing(router, deployment_id))
+
+
+@router.post("/d/<deployment_id>/settings/advanced")
+def save_advanced(deployment_id: str) -> Response[str]:
+    from flow_hitl.services.settings_forms import Part
+
+    place = enter_managing(router, deployment_id)
+    form = read_form(router, place.visitor)
+    part = form.text("part")
+    if part not in _ADVANCED_PARTS:
+        raise NotFound("There is no such part of the settings.")
+    refused = current().settings_pages.save(place.member, Part(part), filled(form))
+    return _advanced_page(place, part, refused) if refused else see_other(f"{_address(place, 'advanced')}?notice=saved")
+
+
+@router.get("/d/<deployment_id>/settings/advanced/<group>")
+def show_group(deployment_id: str, group: str) -> Response[str]:
+    place, number = enter_managing(router, deployment_id), place_in_list(group)
+    return _group_page(place, number, current().settings_pages.group_form(place.member, number))
+
+
+@router.post("/d/<deployment_id>/settings/advanced/<group>")
+def save_group(deployment_id: str, group: str) -> Response[str]:
+    place, number = enter_managing(router, deployment_id), place_in_list(group)
+    form, pages = read_form(router, place.visitor), current().settings_pages
+    typed, back = filled(form), _address(place, "advanced")
+    if number is None or form.text("do") != "remove":
+        refused, notice = pages.save_group(place.member, number, typed), "saved" if number else "added"
+        return _group_page(place, number, refused) if refused else see_other(f"{back}?notice={notice}")
+    if not form.text("sure"):
+        return _ask_to_remove(place, number, typed)
+    refused = pages.remove_group(place.member, number, typed)
+    return _advanced_page(place, "groups", refused) if refused else see_other(f"{back}?notice=removed")
+
+
+def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Response[str]:
+    from flow_hitl.services.settings_forms import Part
+
+    pages, warnings = current().settings_pages, current().configuration_warnings
+    form = refused or pages.form(place.member, Part(name))
+    shell, deployment = place.shell("settings", query(router, "notice")), place.member.deployment
+    match Part(name):
+        case Part.EMAIL:
+            return page(EmailPage(shell=shell, form=form, warnings=warnings.of_email(deployment)), form.status)
+        case Part.SLA:
+            return page(SlaPage(shell=shell, form=form), form.status)
+        case _:
+            doubts, outcomes = warnings.of_auto_response(deployment), pages.outcomes(place.member)
+            context = AutoResponsePage(shell=shell, form=form, warnings=doubts, outcomes=outcomes)
+            return page(context, form.status)
+
+
+def _save_part(place: Place, name: str) -> Response[str]:
+    from flow_hitl.services.settings_forms import Part
+
+    typed = filled(read_form(router, place.visitor))
+    refused = current().settings_pages.save(place.member, Part(name), typed)
+    return _part_page(place, name, refused) if refused else see_other(f"{_address(place, name)}?notice=saved")
+
+
+def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = None) -> Response[str]:
+    from flow_hitl.services.settings_forms import Part, reminder_rows
+
+    pages = current().settings_pages
+    forms = {name: pages.form(place.member, Part(name)) for name in _ADVANCED_PARTS if name != part or not refused}
+    if refused:
+        forms[part] = refused
+    context = AdvancedPage(
+        shell=place.shell("settings", query(router, "notice")),
+        answers=forms["answers"],
+        people=forms["people"],
+        reminders=forms["reminders"],
+        reminder_rows=reminder_rows(forms["reminders"].fields),
+        groups=pages.groups(place.member),
+        groups_form=forms.get("groups"),
+    )
+    return page(context, refused.status if refused else 200)
+
+
+def _group_page(place: Place, number: int | None, form: FilledForm) -> Response[str]:
+    title = "New group" if number is None else form.text("name") or form.text("address")
+    return page(GroupPage(shell=place.shell("settings"), number=number, title=title, form=form), form.status)
+
+
+def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str]:
+    group = current().settings_pages.group_form(place.member, number)
+    name = group.text("name") or group.text("address")
+    return confirm(
+        place,
+        "settings",
+        f'Remove the group "{name}"?',
+        consequences=[
+            "Requests that it has already keep its people.",
+            "A routing rule that still names it sends its requests to whoever created the deployment.",
+        ],
+        button="Remove the group",
+        address=f"{_address(place, 'advanced')}/{number}",
+        back=f"{_address(place, 'advanced')}/{number}",
+        hidden={"do": "remove", "etag": typed.etag, "seen": str(typed.seen)},
+    )
+
+
+def _address(place: Place, name: str) -> str:
+    return f"/d/{place.deployment_id}/settings/{name}"

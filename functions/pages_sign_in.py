@@ -1,0 +1,152 @@
+"""Signing in and out: a form asks for the mail, its code or link signs in by POST alone."""
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.errors import TokenInvalid, ValidationFailed
+from flow_hitl.domain.pages import (
+    NOTICES,
+    DeploymentsPage,
+    SignInCodePage,
+    SignInLinkPage,
+    SignInPage,
+    SignInRefusedPage,
+)
+from flow_hitl.domain.sign_in import SignInRefusal, SignInRefused, known_page
+from flow_hitl.services.sign_in import SignedIn
+from flow_hitl.services.visits import SignedOut
+from functions.web import (
+    page,
+    query,
+    read_form,
+    see_other,
+    session_cookie_of,
+    sign_in_cookie,
+    sign_in_cookie_of,
+    visitor,
+)
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.get("/")
+def start() -> Response[str]:
+    return see_other("/d")
+
+
+@router.get("/d")
+def choose_deployment() -> Response[str]:
+    looking = visitor(router)
+    deployments = current().visits.deployments_of(looking)
+    if len(deployments) == 1:
+        return see_other(f"/d/{deployments[0].deployment_id}/requests")
+    return page(DeploymentsPage(email=looking.email, deployments=deployments, form_token=looking.form_token))
+
+
+@router.get("/sign-in")
+def ask() -> Response[str]:
+    next_page = known_page(query(router, "next"))
+    if _is_signed_in():
+        return see_other(next_page)
+    return page(SignInPage(next_page=next_page, notice=NOTICES.get(query(router, "notice") or "")))
+
+
+@router.post("/sign-in")
+def send_mail() -> Response[str]:
+    form = read_form(router, None)
+    email, next_page = form.text("email"), known_page(form.text("next"))
+    source = router.current_event.request_context.http.source_ip
+    try:
+        cookie = current().sign_in.begin(email, next_page, sign_in_cookie(router), source)
+    except ValidationFailed as refused:
+        problem = f"This {refused.errors[0].message}."
+        return page(SignInPage(next_page=next_page, email=email, problem=problem), refused.status)
+    return see_other("/sign-in/code", [sign_in_cookie_of(cookie)])
+
+
+@router.get("/sign-in/code")
+def ask_for_code() -> Response[str]:
+    try:
+        found = current().sign_in.newest_of(sign_in_cookie(router))
+    except SignInRefused as refused:
+        return _refused(refused)
+    return page(SignInCodePage(email=found.email, until=found.expires_at))
+
+
+@router.post("/sign-in/code")
+def take_code() -> Response[str]:
+    form, cookie = read_form(router, None), sign_in_cookie(router)
+    try:
+        return _signed_in(current().sign_in.by_code(cookie, form.text("code")))
+    except SignInRefused as refused:
+        if refused.reason is not SignInRefusal.WRONG_CODE:
+            return _refused(refused)
+    found = current().sign_in.newest_of(cookie)
+    problem = "That is not the code. It has eight digits and stands in the newest mail."
+    return page(SignInCodePage(email=found.email, until=found.expires_at, problem=problem), 422)
+
+
+@router.get("/sign-in/link/<token>")
+def look_at_link(token: str) -> Response[str]:
+    return _link_page(token)
+
+
+@router.head("/sign-in/link/<token>")
+def probe_link(token: str) -> Response[str]:
+    return _link_page(token)
+
+
+@router.post("/sign-in/link/<token>")
+def take_link(token: str) -> Response[str]:
+    read_form(router, None)
+    try:
+        return _signed_in(current().sign_in.by_link(sign_in_cookie(router), token))
+    except SignInRefused as refused:
+        return _refused(refused)
+    except TokenInvalid:
+        return _refused(SignInRefused(SignInRefusal.EXPIRED))
+
+
+@router.post("/sign-out")
+def sign_out() -> Response[str]:
+    try:
+        looking = visitor(router)
+    except SignedOut:
+        # It was done before, perhaps in another window.
+        return see_other("/sign-in?notice=signed_out", [session_cookie_of(None)])
+    everywhere = read_form(router, looking).text("everywhere") == "yes"
+    current().visits.end(looking, everywhere=everywhere)
+    notice = "signed_out_everywhere" if everywhere else "signed_out"
+    return see_other(f"/sign-in?notice={notice}", [session_cookie_of(None)])
+
+
+def _link_page(token: str) -> Response[str]:
+    try:
+        found = current().sign_in.look_at_link(sign_in_cookie(router), token)
+    except SignInRefused as refused:
+        # A phone that is told where to type the code is told nothing wrong; scanners report what is not found.
+        return _refused(refused, 200 if refused.reason is SignInRefusal.OTHER_BROWSER else None)
+    except TokenInvalid:
+        return _refused(SignInRefused(SignInRefusal.EXPIRED))
+    return page(SignInLinkPage(email=found.email))
+
+
+def _signed_in(signed_in: SignedIn) -> Response[str]:
+    cookies = [session_cookie_of(signed_in.cookie), sign_in_cookie_of(None)]
+    return see_other(signed_in.next_page, cookies)
+
+
+def _refused(refused: SignInRefused, status: int | None = None) -> Response[str]:
+    if refused.reason in (SignInRefusal.USED, SignInRefusal.EXPIRED) and _is_signed_in():
+        # Pressed twice, or gone back to after signing in.
+        return see_other("/d")
+    return page(SignInRefusedPage(reason=refused.reason), status or refused.status)
+
+
+def _is_signed_in() -> bool:
+    try:
+        visitor(router)
+    except SignedOut:
+        return False
+    return True

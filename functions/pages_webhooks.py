@@ -1,0 +1,139 @@
+"""The webhooks of a deployment for those who manage it: made, changed, tried; and what was delivered to them."""
+
+from urllib.parse import quote
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.settings_pages import FilledForm, SecretPage, WebhookPage, WebhooksPage
+from flow_hitl.domain.times import readable_time
+from functions.manager_pages import confirm, enter_managing, filled, name_in
+from functions.web import Form, Place, page, query, read_form, see_other
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.get("/d/<deployment_id>/settings/webhooks")
+def show_webhooks(deployment_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    return _list_page(place, current().webhook_pages.new_form(place.member))
+
+
+@router.post("/d/<deployment_id>/settings/webhooks")
+def add_webhook(deployment_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    made = current().webhook_pages.create(place.member, filled(read_form(router, place.visitor)))
+    if isinstance(made, FilledForm):
+        return _list_page(place, made)
+    address = f"{_list_address(place)}/{made.webhook.webhook_id}"
+    return _secret_page(place, address, made.secret, "The webhook's signing secret", [])
+
+
+@router.get("/d/<deployment_id>/settings/webhooks/<webhook_id>")
+def show_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
+    return _webhook_page(enter_managing(router, deployment_id), name_in(webhook_id))
+
+
+@router.post("/d/<deployment_id>/settings/webhooks/<webhook_id>")
+def change_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
+    place = enter_managing(router, deployment_id)
+    form, pages = read_form(router, place.visitor), current().webhook_pages
+    webhook_id = name_in(webhook_id)
+    address = f"{_list_address(place)}/{webhook_id}"
+    match form.text("do"):
+        case "rotate":
+            return _rotate(place, webhook_id, form)
+        case "delete":
+            return _delete(place, webhook_id, form)
+        case "ping":
+            pages.ping(place.member, webhook_id)
+            return see_other(f"{address}?notice=pinged#deliveries")
+        case "redeliver":
+            pages.redeliver(place.member, webhook_id, name_in(form.text("delivery")))
+            return see_other(f"{address}?notice=redelivered#deliveries")
+        case _:
+            refused = pages.save(place.member, webhook_id, filled(form))
+            return _webhook_page(place, webhook_id, form=refused) if refused else see_other(f"{address}?notice=saved")
+
+
+def _rotate(place: Place, webhook_id: str, form: Form) -> Response[str]:
+    made = current().webhook_pages.rotate(place.member, webhook_id, filled(form))
+    if isinstance(made, FilledForm):
+        return _webhook_page(place, webhook_id, rotation=made)
+    begins = f"It signs from {readable_time(made.signs_from)} on; until then the old one does."
+    moment = "It signs from now on." if made.signs_from <= current().clock.now() else begins
+    address = f"{_list_address(place)}/{webhook_id}"
+    return _secret_page(place, address, made.secret, "The webhook's new signing secret", [moment])
+
+
+def _delete(place: Place, webhook_id: str, form: Form) -> Response[str]:
+    pages, back = current().webhook_pages, _list_address(place)
+    if form.text("sure"):
+        pages.delete(place.member, webhook_id)
+        return see_other(f"{back}?notice=removed")
+    name = pages.sheet(place.member, webhook_id).webhook.name
+    return confirm(
+        place,
+        "settings",
+        f'Delete the webhook "{name}"?',
+        consequences=[
+            "Nothing is sent there any more, and its delivery log is gone.",
+            "The callback URLs that it was given stop working.",
+        ],
+        button="Delete the webhook",
+        address=f"{back}/{webhook_id}",
+        back=f"{back}/{webhook_id}",
+        hidden={"do": "delete"},
+    )
+
+
+def _list_page(place: Place, form: FilledForm) -> Response[str]:
+    shell = place.shell("settings", query(router, "notice"))
+    context = WebhooksPage(shell=shell, webhooks=current().webhook_pages.rows(place.member), form=form)
+    return page(context, form.status)
+
+
+def _webhook_page(
+    place: Place, webhook_id: str, *, form: FilledForm | None = None, rotation: FilledForm | None = None
+) -> Response[str]:
+    cursor = query(router, "after")
+    sheet, address = current().webhook_pages.sheet(place.member, webhook_id, cursor), _list_address(place)
+    following = sheet.page.next_cursor
+    context = WebhookPage(
+        shell=place.shell("settings", query(router, "notice")),
+        webhook_id=webhook_id,
+        title=sheet.webhook.name,
+        active=sheet.webhook.active,
+        form=form or sheet.form,
+        rotation=rotation or sheet.rotation,
+        signs_from=sheet.webhook.secrets[-1].signs_from,
+        rotates=sheet.rotates,
+        deliveries=sheet.page.deliveries,
+        newest_address=f"{address}/{webhook_id}#deliveries" if cursor else None,
+        next_address=f"{address}/{webhook_id}?after={quote(following, safe='')}#deliveries" if following else None,
+    )
+    return page(context, max(context.form.status, context.rotation.status))
+
+
+def _secret_page(place: Place, address: str, secret: str, title: str, more: list[str]) -> Response[str]:
+    context = SecretPage(
+        shell=place.shell("settings"),
+        title=title,
+        secret=secret,
+        explanation=[
+            "Copy it now: it is shown this once, and kept encrypted.",
+            (
+                "Its receiver verifies with it that what comes is from here: X-Signature is the HMAC-SHA256, with this "
+                "whole text as the key, of X-Timestamp, a dot and the body."
+            ),
+            *more,
+        ],
+        next_address=address,
+        next_text="I have copied it",
+    )
+    return page(context, 201)
+
+
+def _list_address(place: Place) -> str:
+    return f"/d/{place.deployment_id}/settings/webhooks"

@@ -1,0 +1,245 @@
+"""What all pages share: their headers, their cookies, their forms, and who is looking at them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import parse_qs, quote, urlsplit
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.shared.cookies import Cookie, SameSite
+
+from flow_hitl.adapters.rendering import PAGE_SECURITY_POLICY, PageContext, render_page
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.access import Member
+from flow_hitl.domain.deployment import DeploymentName
+from flow_hitl.domain.errors import FieldError, FlowHitlError, Forbidden, NotFound, RateLimited, ValidationFailed
+from flow_hitl.domain.pages import NOTICES, ProblemKind, ProblemPage, Section, Shell
+from flow_hitl.domain.sign_in import HOME, SESSION_LASTS, TRY_LASTS, known_page
+from flow_hitl.services.visits import SignedOut, Visitor
+from functions.http_api import Routes, body_bytes, json_response
+
+# Browsers take `__Host-` only with Secure, for the whole host and from it alone; over plain HTTP from loopback too.
+_SESSION_COOKIE = "__Host-hitl-session"
+_SIGN_IN_COOKIE = "__Host-hitl-sign-in"
+_MAX_FIELDS = 2000
+_HEADERS = {
+    "Content-Security-Policy": PAGE_SECURITY_POLICY,
+    "Cache-Control": "no-store",
+    # Not "no-referrer": with that, browsers send the form with `Origin: null`.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex",
+    # A link that is only shown must not be looked up.
+    "X-DNS-Prefetch-Control": "off",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Strict-Transport-Security": "max-age=31536000",
+}
+
+
+class OutdatedForm(Forbidden):
+    """A form that was not made by our page in this session; nothing is done with it."""
+
+
+class Form:
+    """What a form says: each field's texts, of which most have one."""
+
+    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
+        self._fields = fields
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._fields
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The text of each field that there is."""
+        return {name: texts[0] for name, texts in self._fields.items()}
+
+    def text(self, name: str) -> str:
+        """Return a field's text, "" for a field that is missing."""
+        return self.texts(name)[0] if name in self._fields else ""
+
+    def texts(self, name: str) -> Sequence[str]:
+        """Return all texts of a field that may stand there several times."""
+        return self._fields.get(name, ())
+
+
+@dataclass(frozen=True)
+class Place:
+    """Who is looking, and at which deployment."""
+
+    visitor: Visitor
+    member: Member
+
+    @property
+    def deployment_id(self) -> int:
+        return self.member.deployment.deployment_id
+
+    def shell(self, section: Section, notice: str | None = None) -> Shell:
+        """Return what surrounds a page of this deployment; `notice` is a slug out of the page's address."""
+        deployment = self.member.deployment
+        return Shell(
+            email=self.visitor.email,
+            deployment=DeploymentName(deployment.deployment_id, deployment.name),
+            deployments=current().visits.deployments_of(self.visitor),
+            section=section,
+            manages=self.member.manages,
+            form_token=self.visitor.form_token,
+            notice=NOTICES.get(notice or ""),
+        )
+
+
+def page(context: PageContext, status: int = 200, cookies: Sequence[Cookie] = ()) -> Response[str]:
+    """Return a page with the headers that every page has."""
+    headers: dict[str, str | list[str]] = dict(_HEADERS)
+    return Response(status, "text/html; charset=utf-8", render_page(context), headers=headers, cookies=list(cookies))
+
+
+def told(text: str | None) -> Response[str]:
+    """Return what an open page asks for in between: a text to show, None for nothing new."""
+    answer = json_response(200, {"text": text})
+    answer.headers.update(_HEADERS)
+    return answer
+
+
+def see_other(path: str, cookies: Sequence[Cookie] = ()) -> Response[str]:
+    """Return the answer that leads to another of our pages, by GET."""
+    headers: dict[str, str | list[str]] = {**_HEADERS, "Location": path}
+    return Response(303, "text/plain; charset=utf-8", "", headers=headers, cookies=list(cookies))
+
+
+def visitor(routes: Routes) -> Visitor:
+    """Return who is signed in; raises SignedOut."""
+    return current().visits.recognise(_cookie(routes, _SESSION_COOKIE))
+
+
+def enter(routes: Routes, deployment_id: str) -> Place:
+    """Return who is looking at the deployment in the path; raises SignedOut, and NotFound if it is not for them."""
+    looking = visitor(routes)
+    # Only the plain spelling of a number is one: "0456" or "٤٥٦" would be a second address of the same thing.
+    is_number = deployment_id.isascii() and deployment_id.isdigit() and len(deployment_id) <= 15
+    number = int(deployment_id) if is_number else 0
+    if str(number) != deployment_id:
+        raise NotFound("There is no such deployment.")
+    return Place(looking, current().visits.enter(looking, number))
+
+
+def read_form(routes: Routes, looking: Visitor | None) -> Form:
+    """Return the form that was sent: the one way in for every page that changes anything.
+
+    Raises OutdatedForm for a form that another site sends (browsers say where it comes from: Fetch Metadata, Origin)
+    or, where somebody is signed in, that was not made in their session; ValidationFailed for what is no form.
+    """
+    if not _is_from_our_page(routes):
+        raise OutdatedForm("It did not come from our page.")
+    try:
+        text = body_bytes(routes).decode("utf-8", "replace")
+        form = Form(parse_qs(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
+    except ValueError:
+        raise ValidationFailed([FieldError("", "is not the page's form")]) from None
+    if looking is not None and not current().visits.is_own_form(looking, form.text("csrf")):
+        raise OutdatedForm("It was made in another session.")
+    return form
+
+
+def query(routes: Routes, name: str) -> str | None:
+    """Return a parameter of the address, None where it is missing or empty."""
+    return routes.current_event.query_string_parameters.get(name) or None
+
+
+def sign_in_cookie(routes: Routes) -> str | None:
+    """Return the cookie of a browser that has asked to sign in, if it has one."""
+    return _cookie(routes, _SIGN_IN_COOKIE)
+
+
+def sign_in_cookie_of(value: str | None) -> Cookie:
+    """Return the cookie to set for a browser that asks to sign in, or, for None, to forget."""
+    return _made(_SIGN_IN_COOKIE, value, TRY_LASTS)
+
+
+def session_cookie_of(value: str | None) -> Cookie:
+    """Return the cookie to set for a session, or, for None, to forget."""
+    return _made(_SESSION_COOKIE, value, SESSION_LASTS)
+
+
+def refused(routes: Routes, error: FlowHitlError) -> Response[str]:
+    """Return the page that says what is wrong; who is not signed in is led there and back."""
+    event = routes.current_event
+    if isinstance(error, SignedOut) and event.http_method == "GET":
+        return see_other(f"/sign-in?next={quote(_asked_for(routes), safe='')}")
+    kind, detail, written = _kind(error), None, ""
+    if kind == "signed_out":
+        written = _written(routes)
+    elif isinstance(error, ValidationFailed):
+        detail = error.detail
+    minutes = -(-error.retry_after // 60) if isinstance(error, RateLimited) else 0
+    next_page = known_page(event.path) if kind in ("signed_out", "form") else HOME
+    answer = page(
+        ProblemPage(kind=kind, detail=detail, next_page=next_page, written=written, minutes=minutes), error.status
+    )
+    if isinstance(error, RateLimited):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
+def failed() -> Response[str]:
+    """Return the page that says that something went wrong on our side."""
+    return page(ProblemPage(kind="failed"), 500)
+
+
+def _is_from_our_page(routes: Routes) -> bool:
+    headers = routes.current_event.headers
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    base = urlsplit(current().settings.base_url)
+    own = f"{base.scheme}://{base.netloc}"
+    if site is None:
+        # An older browser, or none: its Origin alone has to do, and "null" is what a sandboxed frame of anybody sends.
+        return origin in (None, own)
+    return site in ("same-origin", "none") and origin in (None, "null", own)
+
+
+def _kind(error: FlowHitlError) -> ProblemKind:
+    match error:
+        case SignedOut():
+            return "signed_out"
+        case OutdatedForm() | ValidationFailed():
+            return "form"
+        case RateLimited():
+            return "rate_limited"
+        case Forbidden():
+            return "forbidden"
+        case _:
+            return "not_found"
+
+
+def _asked_for(routes: Routes) -> str:
+    event = routes.current_event
+    text = event.get("rawQueryString") or ""
+    return known_page(f"{event.path}?{text}" if text else event.path)
+
+
+def _written(routes: Routes) -> str:
+    """Return what somebody typed into a form that came too late."""
+    try:
+        return read_form(routes, None).text("comment")
+    except FlowHitlError:
+        return ""
+
+
+def _cookie(routes: Routes, name: str) -> str | None:
+    event = routes.current_event
+    # API Gateway takes the header apart (payload format 2.0); emulators leave it whole.
+    for one in event.get("cookies") or (event.headers.get("cookie") or "").split(";"):
+        found, _, value = str(one).partition("=")
+        if found.strip() == name:
+            return value
+    return None
+
+
+def _made(name: str, value: str | None, lasts: timedelta) -> Cookie:
+    seconds = int(lasts.total_seconds()) if value is not None else 0
+    return Cookie(
+        name, value or "", path="/", secure=True, http_only=True, max_age=seconds, same_site=SameSite.LAX_MODE
+    )

@@ -1,0 +1,93 @@
+"""`flow-hitl analytics`: the figures of a deployment, recomputed from its audit log."""
+
+from collections.abc import Callable
+from itertools import islice
+
+import click
+
+from flow_hitl.domain.metrics import Dimension
+from flow_hitl.services.rebuild_metrics import Difference
+from infra.cli.output import show, table
+from infra.cli.target import Target, deployment_argument, pass_target, target_options
+
+# Figures that differ in more places than can be listed are to be rebuilt anyway.
+_MOST_LISTED = 1000
+
+
+@click.group()
+def analytics() -> None:
+    """Check a deployment's figures against its audit log, or rebuild them from it."""
+
+
+@analytics.command()
+@deployment_argument
+@click.option("--check", is_flag=True, help="Only say where the figures differ from the audit log; exits 1 if they do.")
+@target_options
+@pass_target
+def rebuild(target: Target, deployment_id: int, check: bool) -> None:
+    """Recompute the figures from the audit log, and show the new ones once they are whole.
+
+    Requests go on meanwhile, and are counted too. A rebuild that was interrupted is begun anew by the next.
+    """
+    if check:
+        _check(target, deployment_id)
+        return
+    counted = target.application.rebuild_metrics.rebuild(deployment_id, _progress(target))
+    broken = f"; {counted.senseless:,} made no sense and were left out" if counted.senseless else ""
+    show(
+        target,
+        {"deployment_id": deployment_id, "events": counted.added, "senseless": counted.senseless},
+        f"Rebuilt the figures of deployment {deployment_id} from {counted.added:,} events{broken}.",
+        "look at them on the dashboard's page Analytics, or compare them with the log: "
+        + target.command(f"analytics rebuild {deployment_id} --check"),
+    )
+
+
+def _check(target: Target, deployment_id: int) -> None:
+    found = target.application.rebuild_metrics.differences(deployment_id, _progress(target))
+    differences = list(islice(found, _MOST_LISTED))
+    if not differences:
+        show(
+            target,
+            {"deployment_id": deployment_id, "agree": True, "differences": []},
+            f"The figures of deployment {deployment_id} agree with its audit log.",
+            "nothing needs to be done.",
+        )
+        return
+    listed = [_to_dict(one) for one in differences]
+    more = ", and perhaps more" if len(listed) == _MOST_LISTED else ""
+    show(
+        target,
+        {"deployment_id": deployment_id, "agree": False, "differences": listed},
+        f"{len(listed):,} figures{more} differ from the audit log:\n"
+        + table(
+            ["Period", "By", "Of", "Outcome", "Counter", "Shown", "Logged"],
+            [[value if value is not None else "" for value in one.values()] for one in listed],
+        ),
+        f"see whether events rest in a queue ({target.command('redrive measure')}), then rebuild the figures: "
+        + target.command(f"analytics rebuild {deployment_id}"),
+    )
+    click.get_current_context().exit(1)
+
+
+def _to_dict(one: Difference) -> dict[str, str | int | None]:
+    bucket = one.bucket
+    return {
+        "period": bucket.period,
+        "by": bucket.dimension.value,
+        "of": bucket.value if bucket.dimension is not Dimension.TOTAL else None,
+        "outcome": bucket.outcome,
+        "counter": one.counter,
+        "shown": one.shown,
+        "logged": one.logged,
+    }
+
+
+def _progress(target: Target) -> Callable[[str], None]:
+    """Return what says on standard error which months were read, as a long log takes minutes."""
+
+    def say(month: str) -> None:
+        if not target.as_json:
+            click.echo(f"Read {month}", err=True)
+
+    return say

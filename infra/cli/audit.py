@@ -1,0 +1,207 @@
+"""`flow-hitl audit`: seal the audit log, verify it, and export it."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flow_hitl.domain.times import parse_rfc3339, rfc3339
+from flow_hitl.services.export_audit import ExportWish
+from flow_hitl.verify_audit import Export, Finding, Unusable, read_public_key, verify_export
+from infra.cli.errors import OperatorError
+from infra.cli.output import facts, show, table
+from infra.cli.target import Target, deployment_argument, pass_target, target_options
+
+_OPERATOR = "operator"
+_LOOK_AGAIN_SECONDS = 1.0
+_SETTLED_AFTER = timedelta(minutes=2)
+_WAIT = timedelta(minutes=5)
+_DOWNLOAD_SECONDS = 60
+
+
+def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        return parse_rfc3339(value) if value else None
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no time such as 2027-01-31T00:00:00Z.") from None
+
+
+_since = click.option("--from", "since", metavar="TIME", callback=_moment, help="Events from here on.  [the first]")
+_to = click.option("--to", metavar="TIME", callback=_moment, help="Events before this.  [now]")
+
+
+@click.group()
+def audit() -> None:
+    """Seal the audit log, verify it, and export it."""
+
+
+@audit.command()
+@target_options
+@pass_target
+def seal(target: Target) -> None:
+    """Seal what has happened until two minutes ago, or on the local stack until now.
+
+    Each night does that by itself with the days that are over. What is sealed can no longer be changed unnoticed, not
+    even by whoever may write to the tables.
+    """
+    application = target.application
+    # A function may take a moment long before it writes its event: of what is sealed, none may come later.
+    settled = timedelta() if target.local else _SETTLED_AFTER
+    until = rfc3339((application.clock.now() - settled).replace(microsecond=0) + timedelta(seconds=1))
+    application.clock.sleep(1)
+    application.seal_messages.send(json.dumps({"until": until}))
+    # None is a second earlier: the seal of this very moment is waited for.
+    before = rfc3339(parse_rfc3339(until) - timedelta(seconds=1))
+    stop_at = application.clock.now() + _WAIT
+    while next(application.seal_audit.seals.ends(after=before), None) is None:
+        if application.clock.now() >= stop_at:
+            raise OperatorError("The seal has not come yet.", "The log of the function seal says more.")
+        application.clock.sleep(_LOOK_AGAIN_SECONDS)
+    show(target, {"sealed_until": until}, f"Sealed until {until}.", target.command("audit verify ID"))
+
+
+@audit.command()
+@click.argument("deployment_id", metavar="[ID]", type=click.IntRange(min=1), required=False)
+@_since
+@_to
+@click.option("--export", "path", metavar="PATH", help="Verify an export (.zip or directory), without any stack.")
+@click.option(
+    "--public-key", metavar="FILE", help="With --export: the key that you trust, instead of the export's own."
+)
+@target_options
+@pass_target
+@click.pass_context
+def verify(
+    context: click.Context,
+    target: Target,
+    deployment_id: int | None,
+    since: datetime | None,
+    to: datetime | None,
+    path: str | None,
+    public_key: str | None,
+) -> None:
+    """Verify a deployment's audit log, or an export of one; the exit code is 1 if something was changed."""
+    if (path is None) == (deployment_id is None):
+        raise click.UsageError("Give the deployment's ID, or --export PATH.")
+    document = _verify_export(path, public_key) if path else _verify_log(target, deployment_id or 0, since, to)
+    findings = document["findings"]
+    lines = [f"{found['kind'].upper()}: {found['record']} {found['detail']}" for found in findings]
+    counted = _facts(document, "events", "digests", "sealed_until")
+    text = "\n".join([counted, "", *(lines or ["Nothing was changed."])])
+    keep = "keep a copy: " + target.command(f"audit export {deployment_id or 'ID'} --to-file audit.zip")
+    show(target, document, text, "find out who could write to the tables, and keep a copy" if findings else keep)
+    context.exit(1 if findings else 0)
+
+
+def _verify_log(target: Target, deployment_id: int, since: datetime | None, to: datetime | None) -> dict[str, Any]:
+    application = target.application
+    application.manage_deployments.show(deployment_id)
+    wanted = application.read_audit.range_of(deployment_id, since, to)
+    findings: list[Finding] = []
+    events = digests = 0
+    sealed_until = cursor = None
+    while True:
+        part = application.verify_audit_log(deployment_id, wanted, cursor)
+        findings += part.findings
+        events, digests = events + part.events, digests + part.digests
+        sealed_until, cursor = part.sealed_until or sealed_until, part.next_cursor
+        if cursor is None:
+            return _document(findings, events, digests, sealed_until)
+
+
+def _verify_export(path: str, public_key: str | None) -> dict[str, Any]:
+    try:
+        key = read_public_key(Path(public_key).read_bytes()) if public_key else None
+        result = verify_export(Export(path), key)
+    except (Unusable, OSError, ValueError) as error:
+        raise OperatorError(str(error), "Name an export as `flow-hitl audit export` has written it.") from error
+    return _document(result.findings, result.events, result.digests, result.sealed_until)
+
+
+def _document(findings: Any, events: int, digests: int, sealed_until: str | None) -> dict[str, Any]:
+    return {
+        "verified": not findings,
+        "events": events,
+        "digests": digests,
+        "sealed_until": sealed_until,
+        "findings": [finding.to_dict() for finding in findings],
+    }
+
+
+@audit.command()
+@deployment_argument
+@_since
+@_to
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
+@click.option("--wait", is_flag=True, help="Return only when the export is finished.")
+@click.option("--to-file", metavar="NAME.zip", type=click.Path(dir_okay=False), help="Wait, and put all files into it.")
+@target_options
+@pass_target
+def export(
+    target: Target,
+    deployment_id: int,
+    since: datetime | None,
+    to: datetime | None,
+    form: str,
+    wait: bool,
+    to_file: str | None,
+) -> None:
+    """Export a deployment's audit log, with the digests that cover it and a manifest of all."""
+    exports = target.application.manage_exports
+    target.manage.show(deployment_id)
+    wish = ExportWish.model_validate({"from": _text(since), "to": _text(to), "format": form})
+    started = exports.start(deployment_id, wish, actor=_OPERATOR)
+    document = exports.document(started)
+    while (wait or to_file) and document["state"] in ("pending", "running"):
+        target.application.clock.sleep(_LOOK_AGAIN_SECONDS)
+        document = exports.show(deployment_id, started.export_id)
+    if document["state"] == "failed":
+        raise OperatorError(document["reason"], "The log of the function export_audit says more.")
+    if to_file:
+        _download(document, Path(to_file))
+    again = target.command(f"audit exports {deployment_id}")
+    check = target.command(f"audit verify --export {to_file}") if to_file else again
+    told = _facts(document, "id", "state", "from", "to", "events", "digests", "manifest_sha256")
+    show(target, {"export": document}, told, check)
+
+
+@audit.command()
+@deployment_argument
+@target_options
+@pass_target
+def exports(target: Target, deployment_id: int) -> None:
+    """List a deployment's exports, newest first."""
+    manage = target.application.manage_exports
+    target.manage.show(deployment_id)
+    found = [manage.document(one) for one in manage.recent(deployment_id, 20)]
+    rows = [(one["id"], one["state"], one["format"], one["from"], one["to"], one["events"]) for one in found]
+    headings = ("id", "state", "format", "from", "to", "events")
+    text = table(headings, rows) if rows else "No exports; they are kept for a few days."
+    show(target, {"exports": found}, text, target.command(f"audit export {deployment_id} --to-file audit.zip"))
+
+
+def _download(document: Mapping[str, Any], target: Path) -> None:
+    """Put an export's files into a .zip that is there whole or not at all."""
+    import requests
+
+    scratch = target.with_name(f"{target.name}.part")
+    with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in document["files"]:
+            with requests.get(file["url"], stream=True, timeout=_DOWNLOAD_SECONDS) as answer:
+                answer.raise_for_status()
+                with archive.open(file["name"], "w", force_zip64=True) as entry:
+                    for block in answer.iter_content(1 << 20):
+                        entry.write(block)
+    scratch.replace(target)
+
+
+def _facts(document: Mapping[str, Any], *names: str) -> str:
+    return facts([(name.replace("_", " ").capitalize(), document[name]) for name in names])
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,93 @@
+"""What seals the audit log: the key that signs, the bucket where nothing can be changed, and the nightly call."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from infra.constructs.data import private_bucket, removal_policy
+from infra.constructs.queues import WorkQueue
+from infra.options import Options
+
+# After midnight in UTC, by when nothing of the day before is still being written.
+NIGHTLY = "cron(15 1 * * ? *)"
+LOCK_BYPASSES = (
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:BypassGovernanceRetention",
+    "s3:PutObjectRetention",
+    "s3:PutObjectLegalHold",
+)
+
+
+class Seals(Construct):
+    """The digests' bucket, under Object Lock from each object's first moment, and the key that signs them."""
+
+    def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
+        super().__init__(scope, construct_id)
+        kept = Duration.days(options.seal_retention_days)
+        retention = (
+            s3.ObjectLockRetention.compliance(kept)
+            if options.seal_lock == "compliance"
+            else s3.ObjectLockRetention.governance(kept)
+        )
+        self.bucket = private_bucket(
+            self, "Bucket", options, [], versioned=True, object_lock_default_retention=retention
+        )
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="SealsAreNeverChanged",
+                effect=iam.Effect.DENY,
+                principals=[iam.StarPrincipal()],
+                actions=list(LOCK_BYPASSES),
+                resources=[self.bucket.arn_for_objects("*")],
+            )
+        )
+        self.key = kms.Key(
+            self,
+            "Key",
+            description="Flow HITL: signs the digests of the audit log",
+            key_spec=kms.KeySpec.ECC_NIST_P256,
+            key_usage=kms.KeyUsage.SIGN_VERIFY,
+            removal_policy=removal_policy(options),
+        )
+
+
+class Nightly(Construct):
+    """The schedule that has each day sealed, and the role by which it says so."""
+
+    def __init__(self, scope: Construct, construct_id: str, work: WorkQueue) -> None:
+        super().__init__(scope, construct_id)
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            ),
+            inline_policies={
+                "seal": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(
+                            actions=["sqs:SendMessage"],
+                            resources=[work.queue.queue_arn, work.dead_letters.queue_arn],
+                        ),
+                    ]
+                )
+            },
+        )
+        scheduler.CfnSchedule(
+            self,
+            "Schedule",
+            schedule_expression=NIGHTLY,
+            schedule_expression_timezone="UTC",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=work.queue.queue_arn,
+                role_arn=self.role.role_arn,
+                input="{}",
+                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=work.dead_letters.queue_arn),
+            ),
+        )

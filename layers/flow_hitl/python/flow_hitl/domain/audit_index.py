@@ -1,0 +1,40 @@
+"""The index of the audit log by day: which events there are, deployment by deployment, without what they say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True)
+class IndexedEvent:
+    """Of an event no more than what the index holds; `at` is in whole seconds."""
+
+    deployment_id: int
+    subject: str
+    seq: int
+    at: datetime
+    hash: str
+
+
+@dataclass(frozen=True)
+class Period:
+    """A time within one day in UTC: from `since` (included) to `until` (excluded)."""
+
+    since: datetime
+    until: datetime
+
+    def holds(self, moment: datetime) -> bool:
+        return self.since <= moment < self.until
+
+
+def midnight(moment: datetime) -> datetime:
+    """Return the beginning of a moment's day in UTC."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def periods(since: datetime, until: datetime) -> Iterator[Period]:
+    """Yield the days and parts of days between two moments, in order."""
+    while since < until:
+        end = min(midnight(since) + timedelta(days=1), until)
+        yield Period(since, end)
+        since = end

@@ -1,0 +1,39 @@
+"""Signed texts: each purpose has keys of its own, so that nothing signed for one is valid for another."""
+
+from hashlib import sha256
+from typing import Any
+
+from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
+
+from flow_hitl.domain.errors import TokenInvalid
+from flow_hitl.signing.keys import KeyRing, derive
+
+
+def sign(keys: KeyRing, purpose: str, payload: Any) -> str:
+    """Return the token that carries a JSON value, readable by everybody, safe in URLs and cookies."""
+    return _serializer(keys, purpose).dumps(payload)
+
+
+def read(keys: KeyRing, purpose: str, token: str, refusal: str) -> Any:
+    """Return what a token carries; raises TokenInvalid, which says `refusal`, if we did not sign it for the purpose."""
+    signature = token.rpartition(".")[2]
+    try:
+        # Base64 spells the same octets in several ways: only the one that we gave out is the token.
+        if base64_encode(base64_decode(signature)).decode() != signature:
+            raise TokenInvalid(refusal)
+        return _serializer(keys, purpose).loads(token)
+    except BadData:
+        # These tokens name no key: one made since the keys were rotated looks like an altered one.
+        if keys.refresh():
+            return read(keys, purpose, token, refusal)
+        raise TokenInvalid(refusal) from None
+
+
+def _serializer(keys: KeyRing, purpose: str) -> URLSafeSerializer:
+    active = keys.active_id()
+    # itsdangerous signs with the last key of the list and accepts them all.
+    ring = sorted(keys.all_keys().items(), key=lambda item: item[0] == active)
+    return URLSafeSerializer(
+        [derive(key, purpose) for _, key in ring], salt=purpose, signer_kwargs={"digest_method": sha256}
+    )

@@ -1,0 +1,807 @@
+"""Verify an audit log of Flow HITL. This file stands alone: it needs Python 3.9 or newer, and nothing else.
+
+    python verify_audit.py EXPORT [--public-key KEY]    an export: the .zip, or the directory it was unpacked to
+    python verify_audit.py mail COPY.eml                print the hash of a mail, as a decision's `shown` has it
+    python verify_audit.py payload COPY.json            print the hash of a webhook's `new_request` payload
+
+It exits with 0 if nothing was changed, with 1 if something was, each named, and with 2 if it could not tell. Without
+--public-key it believes the key inside the export; compare its fingerprint, or give the key that you have got from
+`aws kms get-public-key` (DER, base64 or PEM).
+
+The service verifies by the same functions; what they take for granted is written down here and nowhere else:
+
+- An event's hash is the SHA-256 of its canonical JSON without `hash`; `prev_hash` is the hash of the event before it,
+  and 64 zeros for the first. `seq` counts from 1.
+- A digest is signed for each period. It names, for each deployment with events in the period, the SHA-256 of a section,
+  which says of each chain that grew: its first and last `seq` of the period, and the hash of the last. A deployment's
+  name there is the hash of the first event of its own chain.
+- A digest begins when the one before it ends, and holds that one's hash. What is signed is `digest_message`, by ECDSA
+  over P-256 with SHA-256.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import bisect
+import csv
+import email
+import email.policy
+import hashlib
+import io
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any
+
+CHAIN_START = "0" * 64
+DIGEST_FORMAT = "flow-hitl/audit-digest/1"
+SECTION_FORMAT = "flow-hitl/audit-section/1"
+EXPORT_FORMAT = "flow-hitl/audit-export/1"
+
+# What of an event is hashed.
+_HASHED = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash")
+_TEXTS = ("subject", "event_id", "kind", "at", "actor", "prev_hash", "hash")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it was written: what kind, the record by its name, and what speaks against it.
+
+    `kind`: edited, replaced, missing, inserted or out_of_order of an event (`subject` and `seq`), digest_missing or
+    digest_invalid of a digest (`digest` is when its period ends), file_changed of an export's `file`. Where an event
+    was replaced, those before it may be forged too, from `doubtful_from` on.
+    """
+
+    kind: str
+    detail: str
+    subject: str | None = None
+    seq: int | None = None
+    doubtful_from: int | None = None
+    digest: str | None = None
+    file: str | None = None
+
+    @property
+    def record(self) -> str:
+        """The name of the record that it is about."""
+        if self.subject is not None:
+            return f"{self.subject} event {self.seq}"
+        return f"digest until {self.digest}" if self.digest is not None else f"file {self.file}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the API shows it."""
+        return {**asdict(self), "record": self.record}
+
+
+# --- events
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a value: sorted keys, no white space, UTF-8 kept."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def sha256(text: str | bytes) -> str:
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+
+
+def event_hash(event: Mapping[str, Any]) -> str:
+    """Return the hash that an event of the timeline, the API or an export must have."""
+    return sha256(canonical_json({name: event[name] for name in _HASHED}))
+
+
+def is_intact(event: Mapping[str, Any]) -> bool:
+    """Tell whether an event by itself is as it was written; whether it is the one that was, only its chain says."""
+    return _shape_problem(event) is None and event_hash(event) == event["hash"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a digest says of one chain: events `first` to `seq` are of its period, and the last has the hash."""
+
+    subject: str
+    first: int
+    seq: int
+    hash: str
+    since: str
+    until: str
+
+
+@dataclass
+class _Chain:
+    """How far a chain was read: `sealed` is the last event that a digest has confirmed."""
+
+    first: int
+    seq: int
+    hash: str
+    sealed: int
+
+
+@dataclass
+class Verifier:
+    """Reads digests, then the claims of their sections, then events (of each chain in order), and says what is wrong.
+
+    With `whole` each chain that is read must be there from its first event on. Else only the events from `since`
+    (included) to `to` (excluded) were asked for, and what may lie outside of that is not missed. `unsealed` counts the
+    events that no digest covers that was read.
+    """
+
+    public_keys: Mapping[str, bytes]
+    whole: bool = False
+    since: str = ""
+    to: str = "~"
+    findings: list[Finding] = field(default_factory=list)
+    digests: int = 0
+    events: int = 0
+    unsealed: int = 0
+    sealed_until: str | None = None
+    _known: set[Finding] = field(default_factory=set)
+    _previous: Mapping[str, Any] | None = None
+    # Where each period begins, by where it ends; the ends also in order.
+    _periods: dict[str, str] = field(default_factory=dict)
+    _ends: list[str] = field(default_factory=list)
+    _claims: dict[str, list[Claim]] = field(default_factory=dict)
+    _chains: dict[str, _Chain] = field(default_factory=dict)
+
+    @property
+    def chains(self) -> int:
+        """How many chains were read."""
+        return len(self._chains)
+
+    def follow(self, signed: Mapping[str, Any]) -> None:
+        """Take a digest for granted that the next one must follow."""
+        self._previous = signed["digest"]
+
+    def digest(self, signed: Mapping[str, Any]) -> None:
+        """Check the next digest: its signature, and that it follows the one before it."""
+        try:
+            digest, signature = signed["digest"], base64.b64decode(signed["signature"], validate=True)
+            since, until = str(digest["from"]), str(digest["until"])
+            known = digest["format"] == DIGEST_FORMAT and isinstance(digest["deployments"], dict)
+            known = known and all(map(_MOMENT.fullmatch, (since, until))) and since < until
+            message = digest_message(digest)
+        except (KeyError, TypeError, ValueError):
+            self._about_digest("digest_invalid", "?", "is not a digest")
+            return
+        self.digests += 1
+        if not known:
+            self._about_digest("digest_invalid", until, "is of a format that is not known here")
+            return
+        public_key = self.public_keys.get(str(digest.get("key")))
+        if public_key is None:
+            self._about_digest("digest_invalid", until, f"names the key {digest.get('key')}, which is not trusted")
+        elif not verify_signature(public_key, signature, message):
+            self._about_digest("digest_invalid", until, "has a signature that does not fit it")
+        self._follows(digest, since, until)
+        self._previous = digest
+        if until not in self._periods:
+            bisect.insort(self._ends, until)
+        self._periods[until] = since
+        self.sealed_until = max(self.sealed_until or "", until)
+
+    def _follows(self, digest: Mapping[str, Any], since: str, until: str) -> None:
+        before = self._previous
+        if before is None:
+            return
+        if since > before["until"]:
+            self._about_digest("digest_missing", since, f"comes before the digest until {until}, and is not there")
+        elif since < before["until"]:
+            self._about_digest("digest_invalid", until, f"begins before the digest until {before['until']} ends")
+        elif digest.get("previous") != digest_hash(before):
+            self._about_digest("digest_invalid", since, f"is not the one that the digest until {until} follows")
+
+    def section(self, digest: Mapping[str, Any], name: str, content: bytes | None) -> list[Claim]:
+        """Return the claims of a deployment's section of a digest, which `content` must be; None is none."""
+        wanted, until = digest["deployments"].get(name), str(digest["until"])
+        if wanted is None and content is None:
+            return []
+        if content is None:
+            self._about_digest("digest_missing", until, "has a section for this deployment, which is not there")
+        elif wanted is None or sha256(content) != wanted:
+            self._about_digest("digest_invalid", until, "was made with another section for this deployment")
+        else:
+            return list(_claims(content, digest))
+        # Nothing can be told of what was sealed in it.
+        if self._periods.pop(until, None) is not None:
+            self._ends.remove(until)
+        return []
+
+    def seal(self, claims: Iterable[Claim]) -> None:
+        """Hold the events that follow against these claims."""
+        for claim in claims:
+            self._claims.setdefault(claim.subject, []).append(claim)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Check the next event of its chain."""
+        self.events += 1
+        problem = _shape_problem(event)
+        if problem:
+            where = str(event.get("subject")), event.get("seq")
+            self._about(("edited", *where), problem)
+            return
+        subject, seq = event["subject"], event["seq"]
+        if event_hash(event) != event["hash"]:
+            self._about(("edited", subject, seq), "is not what its hash was taken of")
+        chain = self._chains.get(subject)
+        if chain is None:
+            self._begins(event)
+            chain = self._chains[subject] = _Chain(seq, seq, event["hash"], 0)
+        elif seq <= chain.seq:
+            if seq == chain.seq:
+                self._about(("inserted", subject, seq), "is there twice")
+            else:
+                self._about(("out_of_order", subject, seq), f"comes after event {chain.seq}")
+            return
+        elif seq > chain.seq + 1:
+            self._missing(subject, chain.seq + 1, seq - 1, f"event {seq} follows event {chain.seq}")
+        elif event["prev_hash"] != chain.hash:
+            self._about(("replaced", subject, chain.seq), f"is not the one that event {seq} was chained to")
+        chain.seq, chain.hash = seq, event["hash"]
+        self._hold_against_claims(event, chain)
+
+    def head(self, subject: str, seq: int, last_hash: str) -> None:
+        """Hold a chain, read whole, against what the record of its request or deployment says of its last event."""
+        chain = self._chains.get(subject)
+        if chain is None or chain.seq < seq:
+            first = chain.seq + 1 if chain else 1 if self.whole else seq
+            self._missing(subject, first, seq, f"{subject} has had {seq} events")
+        elif chain.seq > seq:
+            self._about(("inserted", subject, seq + 1), f"was not written by {subject}, which has had {seq} events")
+        elif chain.hash != last_hash:
+            self._replaced(subject, chain, f"is not the one that was written last by {subject}")
+
+    def miss(self, until: str, why: str) -> None:
+        """Note that a digest is not there."""
+        self._about_digest("digest_missing", until, why)
+
+    def strange(self, subject: str, seq: int, detail: str) -> None:
+        """Note an event that nothing else knows of."""
+        self._about(("inserted", subject, seq), detail)
+
+    def finish(self) -> list[Finding]:
+        """Return all findings, those about claims for which no event came among them."""
+        for subject, claims in self._claims.items():
+            chain = self._chains.get(subject)
+            for claim in claims:
+                self._miss_claimed(claim, chain)
+        self._claims.clear()
+        return self.findings
+
+    def is_sealed(self, moment: str) -> bool:
+        """Tell whether a digest that was read covers a moment."""
+        return self._period_of(moment) is not None
+
+    def _period_of(self, moment: str) -> str | None:
+        """Return the end of the period that a moment is in, if a digest that was read covers it."""
+        place = bisect.bisect_right(self._ends, moment)
+        until = self._ends[place] if place < len(self._ends) else None
+        return until if until is not None and self._periods[until] <= moment else None
+
+    def _begins(self, event: Mapping[str, Any]) -> None:
+        subject, seq = event["subject"], event["seq"]
+        if seq == 1 and event["prev_hash"] != CHAIN_START:
+            self._about(("replaced", subject, 1), "does not begin a chain")
+        if seq > 1 and self.whole:
+            self._missing(subject, 1, seq - 1, f"the chain begins with event {seq}")
+
+    def _hold_against_claims(self, event: Mapping[str, Any], chain: _Chain) -> None:
+        subject, seq, at = event["subject"], event["seq"], event["at"]
+        claims = self._claims.get(subject, ())
+        for claim in claims:
+            if claim.seq == seq:
+                if claim.hash == event["hash"]:
+                    chain.sealed = seq
+                else:
+                    self._replaced(subject, chain, f"is not the one that the digest until {claim.until} has")
+        until = self._period_of(at)
+        if until is None:
+            self.unsealed += 1
+        elif not any(claim.until == until and claim.first <= seq <= claim.seq for claim in claims):
+            self._about(("inserted", subject, seq), f"is dated {at}, and the digest until {until} does not know it")
+
+    def _miss_claimed(self, claim: Claim, chain: _Chain | None) -> None:
+        """Note the events of a claim that are not there, unless they may lie outside of what was asked for."""
+        from_its_first = self.whole or claim.since >= self.since
+        to_its_last = self.whole or claim.until <= self.to
+        says = f"the digest until {claim.until} knows the events up to {claim.seq}"
+        if chain is None:
+            if from_its_first and to_its_last:
+                self._missing(claim.subject, claim.first, claim.seq, says)
+            return
+        if from_its_first and chain.first > claim.first:
+            self._missing(claim.subject, claim.first, min(chain.first - 1, claim.seq), says)
+        if to_its_last and chain.seq < claim.seq:
+            self._missing(claim.subject, max(chain.seq + 1, claim.first), claim.seq, says)
+
+    def _replaced(self, subject: str, chain: _Chain, why: str) -> None:
+        self._about(("replaced", subject, chain.seq), why, max(chain.sealed + 1, chain.first))
+
+    def _missing(self, subject: str, first: int, last: int, why: str) -> None:
+        which = f"events {first} to {last} are" if last > first else f"event {first} is"
+        # One finding for each, so that each is named; of very many, the first ones.
+        for seq in range(first, min(last, first + 99) + 1):
+            self._about(("missing", subject, seq), f"{why}: {which} not there")
+
+    def _about(self, what: tuple[str, str, Any], detail: str, doubtful_from: int | None = None) -> None:
+        kind, subject, seq = what
+        finding = Finding(kind, detail, subject, seq if isinstance(seq, int) else None, doubtful_from)
+        if finding not in self._known:
+            self._known.add(finding)
+            self.findings.append(finding)
+
+    def _about_digest(self, kind: str, until: str, detail: str) -> None:
+        self.findings.append(Finding(kind, detail, digest=until))
+
+
+def _shape_problem(event: Mapping[str, Any]) -> str | None:
+    if not all(isinstance(event.get(name), str) for name in _TEXTS) or not isinstance(event.get("data"), dict):
+        return "lacks a member of an event"
+    if not isinstance(event.get("seq"), int) or event["seq"] < 1:
+        return "has no place in a chain"
+    if not _MOMENT.fullmatch(event["at"]) or not _HASH.fullmatch(event["hash"]):
+        return "has no moment or no hash"
+    return None
+
+
+def _claims(content: bytes, digest: Mapping[str, Any]) -> Iterator[Claim]:
+    # Signed by way of its hash: it is as our own function wrote it, and needs no second look.
+    _, *lines = content.splitlines()
+    for line in lines:
+        claimed = json.loads(line)
+        yield Claim(**claimed, since=digest["from"], until=digest["until"])
+
+
+# --- digests
+
+
+def digest_hash(digest: Mapping[str, Any]) -> str:
+    """Return the hash by which the next digest names this one."""
+    return sha256(canonical_json(digest))
+
+
+def digest_message(digest: Mapping[str, Any]) -> bytes:
+    """Return what is signed of a digest."""
+    return f"{DIGEST_FORMAT} {digest_hash(digest)}".encode()
+
+
+def fingerprint(public_key: bytes) -> str:
+    """Return the name of a public key (DER): its SHA-256."""
+    return sha256(public_key)
+
+
+# --- ECDSA over P-256 with SHA-256: FIPS 186-5, section 6.4.2; the curve's numbers are those of SP 800-186
+
+_P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+_G = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+# SubjectPublicKeyInfo of an uncompressed point of P-256, up to its coordinates: RFC 5480.
+_SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+
+_Point = tuple[int, int, int]
+"""A point in Jacobian coordinates; Z is 0 at infinity."""
+
+
+def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Tell whether a DER signature of a message is by the owner of a public key (DER)."""
+    point, numbers = _public_point(public_key), _signature_numbers(signature)
+    if point is None or numbers is None:
+        return False
+    r, s = numbers
+    if not (0 < r < _N and 0 < s < _N):
+        return False
+    inverse = pow(s, -1, _N)
+    z = int.from_bytes(hashlib.sha256(message).digest(), "big")
+    x, _, scale = _sum_of_multiples(z * inverse % _N, _G, r * inverse % _N, point)
+    return scale != 0 and x * pow(scale, -2, _P) % _P % _N == r
+
+
+def read_public_key(text: bytes) -> bytes:
+    """Return a public key's DER from DER, PEM, or the base64 that AWS prints; raises ValueError for any other key."""
+    key = text
+    if not text.startswith(_SPKI):
+        lines = [line.strip() for line in text.decode("ascii", "replace").splitlines() if not line.startswith("-----")]
+        try:
+            key = base64.b64decode("".join(lines), validate=True)
+        except ValueError:
+            key = b""
+    if _public_point(key) is None:
+        raise ValueError("it is not the public key of a P-256 key pair, as DER, PEM or base64")
+    return key
+
+
+def pem(public_key: bytes) -> str:
+    """Return a public key (DER) as PEM."""
+    text = base64.b64encode(public_key).decode()
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
+
+
+def _public_point(public_key: bytes) -> tuple[int, int] | None:
+    if len(public_key) != len(_SPKI) + 64 or not public_key.startswith(_SPKI):
+        return None
+    x, y = (int.from_bytes(public_key[at : at + 32], "big") for at in (len(_SPKI), len(_SPKI) + 32))
+    on_curve = x < _P and y < _P and (y * y - (x * x * x - 3 * x + _B)) % _P == 0
+    return (x, y) if on_curve else None
+
+
+def _signature_numbers(signature: bytes) -> tuple[int, int] | None:
+    """Return r and s of a DER signature, or None unless it is spelled in the one way that DER allows."""
+    if len(signature) < 8 or signature[0] != 0x30 or signature[1] != len(signature) - 2:
+        return None
+    numbers, rest = [], signature[2:]
+    for _ in range(2):
+        if len(rest) < 3 or rest[0] != 0x02 or not 0 < rest[1] <= len(rest) - 2:
+            return None
+        octets, rest = rest[2 : 2 + rest[1]], rest[2 + rest[1] :]
+        negative, padded = octets[0] & 0x80, len(octets) > 1 and octets[0] == 0 and not octets[1] & 0x80
+        if negative or padded:
+            return None
+        numbers.append(int.from_bytes(octets, "big"))
+    return None if rest else (numbers[0], numbers[1])
+
+
+def _sum_of_multiples(a: int, one: tuple[int, int], b: int, other: tuple[int, int]) -> _Point:
+    """Return a·one + b·other, both in one pass over the bits."""
+    first, second = (*one, 1), (*other, 1)
+    table: list[_Point] = [(1, 1, 0), first, second, _add(first, second)]
+    total: _Point = (1, 1, 0)
+    for bit in range(255, -1, -1):
+        total = _double(total)
+        chosen = (a >> bit & 1) + 2 * (b >> bit & 1)
+        if chosen:
+            total = _add(total, table[chosen])
+    return total
+
+
+def _double(point: _Point) -> _Point:
+    x, y, z = point
+    if z == 0 or y == 0:
+        return 1, 1, 0
+    square, z2 = y * y % _P, z * z % _P
+    middle = 4 * x * square % _P
+    slope = 3 * (x - z2) * (x + z2) % _P
+    x3 = (slope * slope - 2 * middle) % _P
+    return x3, (slope * (middle - x3) - 8 * square * square) % _P, 2 * y * z % _P
+
+
+def _add(one: _Point, other: _Point) -> _Point:
+    x1, y1, z1 = one
+    x2, y2, z2 = other
+    if z1 == 0:
+        return other
+    if z2 == 0:
+        return one
+    z1s, z2s = z1 * z1 % _P, z2 * z2 % _P
+    u1, u2 = x1 * z2s % _P, x2 * z1s % _P
+    s1, s2 = y1 * z2s * z2 % _P, y2 * z1s * z1 % _P
+    if u1 == u2:
+        return _double(one) if s1 == s2 else (1, 1, 0)
+    h, r = u2 - u1, s2 - s1
+    h2 = h * h % _P
+    h3, v = h * h2 % _P, u1 * h2 % _P
+    x3 = (r * r - h3 - 2 * v) % _P
+    return x3, (r * (v - x3) - s1 * h3) % _P, h * z1 * z2 % _P
+
+
+# --- events as rows of a table
+
+COLUMNS = (
+    "at",
+    "request_id",
+    "kind",
+    "actor",
+    "outcome",
+    "feedback",
+    "comment",
+    "responder",
+    "responder_verified",
+    "responded_via",
+    "source",
+    "response_seconds",
+    "assigned_to_email",
+    "subject",
+    "seq",
+    "event_id",
+    "prev_hash",
+    "hash",
+    "data",
+)
+_FROM_DATA = COLUMNS[4:13]
+# A spreadsheet takes a cell that begins so for a formula.
+_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+
+
+def row_of(event: Mapping[str, Any]) -> list[str]:
+    """Return an event as a row under `COLUMNS`; the first ones are for people, `data` is all that it says, as JSON.
+
+    A cell that a spreadsheet could take for a formula begins with an apostrophe more, and so does one that begins with
+    an apostrophe: to take one away gives what was there.
+    """
+    values = {name: event["data"].get(name) for name in _FROM_DATA}
+    request_id = event["subject"][8:] if event["subject"].startswith("request#") else ""
+    values |= {**event, "request_id": request_id, "data": canonical_json(event["data"])}
+    return [_cell(values[name]) for name in COLUMNS]
+
+
+def event_of_row(row: Sequence[str]) -> dict[str, Any]:
+    """Return the event that a row was made of; raises ValueError for a row that says one thing here, another there."""
+    if len(row) != len(COLUMNS):
+        raise ValueError("does not have the columns of an export")
+    cells = {name: cell[1:] if cell.startswith("'") else cell for name, cell in zip(COLUMNS, row)}  # noqa: B905 - 3.9
+    event = {**{name: cells[name] for name in _TEXTS}, "seq": int(cells["seq"]), "data": json.loads(cells["data"])}
+    if not isinstance(event["data"], dict) or row_of(event) != list(row):
+        raise ValueError("says in its columns what it does not say in its data")
+    return event
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else value if isinstance(value, str) else canonical_json(value)
+    return f"'{text}" if text.startswith(_RISKY) else text
+
+
+# --- an export
+
+
+class Unusable(Exception):
+    """It cannot be told whether anything was changed; the text says why."""
+
+
+class Export:
+    """The files of an export, in a .zip or a directory."""
+
+    def __init__(self, path: str) -> None:
+        """Raises Unusable if there are none."""
+        self._path, self._zip = path, None
+        try:
+            if zipfile.is_zipfile(path):
+                self._zip = zipfile.ZipFile(path)
+            with self.open("manifest.json") as file:
+                self.manifest: dict[str, Any] = json.load(file)
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise Unusable(f"{path} is no export with a manifest.json in it ({error}).") from None
+        if self.manifest.get("format") != EXPORT_FORMAT:
+            raise Unusable(f"{path} is not of the format {EXPORT_FORMAT}.")
+
+    def open(self, name: str) -> IO[bytes]:
+        """Raises OSError or KeyError if there is no such file."""
+        if "/" in name or "\\" in name:
+            raise KeyError(name)
+        return self._zip.open(name) if self._zip else open(f"{self._path}/{name}", "rb")  # noqa: PTH123
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Return the names of the files that hold events, seals or heads."""
+        return [str(file["name"]) for file in self.manifest["files"] if file["kind"] == kind]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was read of an export, and what was found."""
+
+    findings: Sequence[Finding]
+    events: int
+    chains: int
+    digests: int
+    unsealed: int
+    sealed_until: str | None
+    key: str | None
+
+
+def verify_export(export: Export, public_key: bytes | None = None) -> Result:
+    """Verify an export, by the key that is given or else by its own; raises Unusable."""
+    manifest = export.manifest
+    try:
+        trusted = public_key or _own_key(manifest)
+        keys = {fingerprint(trusted): trusted} if trusted else {}
+        verifier = Verifier(keys, since=manifest["from"], to=manifest["to"])
+        verifier.findings += _changed_files(export)
+        for name in export.of_kind("seals"):
+            _read_seals(export, name, str(manifest["deployment"]), verifier)
+        order = ""
+        for name, heads in zip(export.of_kind("events"), export.of_kind("heads")):  # noqa: B905 - Python 3.9
+            order = _read_events(export, name, order, verifier)
+            _read_heads(export, heads, verifier)
+    except (KeyError, TypeError) as error:
+        raise Unusable(f"The manifest lacks something ({error}).") from None
+    if verifier.events != manifest["events"]:
+        detail = f"speaks of {manifest['events']} events, and there are {verifier.events}"
+        verifier.findings.append(Finding("file_changed", detail, file="manifest.json"))
+    findings = verifier.finish()
+    used = fingerprint(trusted) if trusted else None
+    counts = verifier.events, verifier.chains, verifier.digests, verifier.unsealed
+    return Result(findings, *counts, verifier.sealed_until, used)
+
+
+def _own_key(manifest: Mapping[str, Any]) -> bytes | None:
+    text = manifest.get("public_key")
+    try:
+        return read_public_key(str(text).encode()) if text else None
+    except ValueError as error:
+        raise Unusable(f"The export's own public key is of no use: {error}.") from None
+
+
+def _changed_files(export: Export) -> Iterator[Finding]:
+    for file in export.manifest["files"]:
+        digest = hashlib.sha256()
+        try:
+            with export.open(file["name"]) as content:
+                while block := content.read(1 << 20):
+                    digest.update(block)
+        except (OSError, KeyError):
+            raise Unusable(f"The export's file {file['name']} is not there.") from None
+        except zipfile.BadZipFile as error:
+            raise Unusable(f"The export's file {file['name']} cannot be read: {error}.") from None
+        if digest.hexdigest() != file["sha256"]:
+            yield Finding("file_changed", "does not have the SHA-256 that the manifest says", file=file["name"])
+
+
+def _read_seals(export: Export, name: str, deployment: str, verifier: Verifier) -> None:
+    """Read a file of digests, each followed by the lines of the deployment's section of it."""
+    signed: Mapping[str, Any] | None = None
+    section: list[bytes] = []
+
+    def end() -> None:
+        if signed is not None and isinstance(signed["digest"], dict):
+            content = b"".join(section) if section else None
+            verifier.seal(verifier.section(signed["digest"], deployment, content))
+
+    with export.open(name) as file:
+        for number, line in enumerate(file, 1):
+            if not line.startswith(b'{"digest":'):
+                section.append(line)
+                continue
+            end()
+            section = []
+            try:
+                signed = json.loads(line)
+            except (ValueError, RecursionError):
+                signed = None
+                verifier.findings.append(Finding("file_changed", f"has no digest in line {number}", file=name))
+            if signed is not None:
+                verifier.digest(signed)
+    end()
+
+
+def _read_events(export: Export, name: str, order: str, verifier: Verifier) -> str:
+    """Read a file of events, which go on from the place `order`; return the place of its last."""
+    for number, event in _events(export, name, verifier):
+        if _shape_problem(event) is None:
+            place = f"{event['at']}#{event['subject']}#{event['seq']:06d}"
+            if place < order:
+                detail = f"stands in line {number} of {name} behind later ones"
+                verifier.findings.append(Finding("out_of_order", detail, event["subject"], event["seq"]))
+            order = max(order, place)
+        verifier.event(event)
+    return order
+
+
+def _read_heads(export: Export, name: str, verifier: Verifier) -> None:
+    """Read how far each chain had come by the end of a file of events."""
+    with export.open(name) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                head = json.loads(line)
+                verifier.head(str(head["subject"]), int(head["seq"]), str(head["hash"]))
+            except (ValueError, TypeError, KeyError):
+                detail = f"does not say in line {number} how far a chain has come"
+                verifier.findings.append(Finding("file_changed", detail, file=name))
+
+
+def _events(export: Export, name: str, verifier: Verifier) -> Iterator[tuple[int, dict[str, Any]]]:
+    with export.open(name) as file:
+        if name.endswith(".csv"):
+            csv.field_size_limit(1 << 24)
+            rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
+            if next(rows, None) != list(COLUMNS):
+                raise Unusable(f"{name} does not begin with the columns of an export.")
+            for row in rows:
+                try:
+                    yield rows.line_num, event_of_row(row)
+                except (ValueError, RecursionError) as error:
+                    verifier.events += 1
+                    verifier.findings.append(_unreadable(row, name, rows.line_num, str(error)))
+            return
+        for number, line in enumerate(file, 1):
+            try:
+                event = json.loads(line)
+            except (ValueError, RecursionError):
+                event = None
+            if isinstance(event, dict):
+                yield number, event
+            else:
+                verifier.findings.append(Finding("file_changed", f"has no event in line {number}", file=name))
+
+
+def _unreadable(row: Sequence[str], name: str, line: int, problem: str) -> Finding:
+    cells = dict(zip(COLUMNS, row))  # noqa: B905 - Python 3.9
+    seq = cells.get("seq", "")
+    detail = f"stands in line {line} of {name}, which {problem}"
+    return Finding("edited", detail, cells.get("subject", "?"), int(seq) if seq.isdecimal() else None)
+
+
+# --- copies of what somebody saw
+
+
+def mail_hash(raw: bytes) -> str:
+    """Return the hash of a mail as a decision's `shown` has it, of a copy as it arrived."""
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+
+    def part(kind: str) -> str:
+        found = message.get_body((kind,))
+        text = str(found.get_content()) if found is not None else ""
+        return re.sub(r"\r\n?", "\n", text).rstrip("\n")
+
+    subject = " ".join(str(message["Subject"] or "").split())
+    return sha256(canonical_json({"subject": subject, "text": part("plain"), "html": part("html")}))
+
+
+def payload_hash(body: bytes) -> str:
+    """Return the hash of a webhook's payload as the `shown` of a decision by API has it; raises Unusable."""
+    try:
+        request = json.loads(body)["request"]
+    except (ValueError, KeyError, TypeError):
+        raise Unusable("This is not the payload of a webhook.") from None
+    if "content_url" in request:
+        raise Unusable("This payload was too large and has no content in it: put in what its content_url gave.")
+    return sha256(canonical_json({name: value for name, value in request.items() if name != "response"}))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says, and return the exit code."""
+    if arguments[:1] and arguments[0] in ("mail", "payload") and len(arguments) == 2:
+        hash_of = mail_hash if arguments[0] == "mail" else payload_hash
+        return _say(hash_of(_read(arguments[1])))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("export", metavar="EXPORT")
+    parser.add_argument("--public-key", metavar="KEY", help="a file with the key that you trust")
+    options = parser.parse_args(arguments)
+    try:
+        key = read_public_key(_read(options.public_key)) if options.public_key else None
+    except ValueError as error:
+        raise Unusable(f"{options.public_key} is of no use: {error}.") from None
+    export = Export(options.export)
+    result = verify_export(export, key)
+    _say(*_report(export.manifest, result, given=key is not None))
+    return 1 if result.findings else 0
+
+
+def _report(manifest: Mapping[str, Any], result: Result, *, given: bool) -> Iterator[str]:
+    yield f"Deployment {manifest.get('deployment_id')}, from {manifest['from']} to {manifest['to']}"
+    yield f"{result.events} events of {result.chains} chains; {result.digests} digests"
+    if result.unsealed:
+        yield f"{result.unsealed} of the events are chained and not yet sealed by a digest"
+    if result.key:
+        yield f"Key {result.key}, {'as given' if given else 'the one in the export itself'}"
+    for finding in result.findings:
+        yield f"{finding.kind.upper()}: {finding.record} {finding.detail}"
+    if not result.findings:
+        yield "Nothing was changed."
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib says no more
+            return file.read()
+    except OSError as error:
+        raise Unusable(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _say(*lines: str) -> int:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Unusable as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

@@ -1,0 +1,75 @@
+"""A real browser in front of the real handlers: Chromium by Playwright, the stack by the `hitl` fixture's own means."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from infra.local.chromium import MISSING
+from infra.local.chromium import find as find_chromium
+from infra.local.hitl_fixture import Hitl, hitl_on_moto
+from tests.browser.served import Served, served
+
+# The CI keeps what is in artifacts/.
+SCREENSHOTS = Path(__file__).parents[2] / "artifacts" / "screenshots"
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+_OPTIONS = ["--no-sandbox", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser, started once; without one the tests fail, which says what to install."""
+    path = find_chromium()
+    if path is None:
+        pytest.fail(MISSING, pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Served]:
+    """A stack of its own, with one deployment whose creator is creator@example.com."""
+    with hitl_on_moto() as hitl, served(hitl) as made:
+        yield made
+
+
+@pytest.fixture
+def open_window(chromium: Browser, site: Served) -> Iterator[Callable[..., Page]]:
+    """Open a window of a browser of its own; what the console complains about fails the test, but for a 4xx answer."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def opened(**options: Any) -> Page:
+        context = chromium.new_context(**{"viewport": DESK, "base_url": site.url, **options})
+        context.set_default_timeout(5000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.extend([message.text] if message.type == "error" else []))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [text for text in complaints if "Failed to load resource" not in text] == []
+
+
+@pytest.fixture
+def hitl(site: Served) -> Hitl:
+    """The stack behind the site; hold `site.lock` to use it while a page may be asking something."""
+    return site.hitl
+
+
+def sign_in(page: Page, site: Served, email: str = "creator@example.com") -> None:
+    """Sign in by the code out of the mail."""
+    page.goto("/sign-in")
+    page.get_by_label("Your mail address").fill(email)
+    page.get_by_role("button", name="Send me the mail").click()
+    page.wait_for_url("**/sign-in/code")
+    page.get_by_label("Code").fill(site.code())
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/requests")

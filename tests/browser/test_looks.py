@@ -1,0 +1,128 @@
+"""How the pages look: nothing is cut off on a phone, axe-core finds no serious fault, and pictures are kept of each."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page
+
+from infra.local.hitl_fixture import AskedRequest, Hitl
+from tests.browser.conftest import DESK, PHONE, SCREENSHOTS, sign_in
+from tests.browser.served import Served
+from tests.functions.asserts import callback
+
+pytestmark = pytest.mark.browser
+
+ARTICLE = """# Spring campaign
+
+Meet the **planner** that plans itself: *less* typing, more doing.
+
+- Ships in May
+- Works with [your calendar](https://example.com/calendar)
+
+| Plan | Price | Seats |
+|---|---:|---:|
+| Solo | 9 € | 1 |
+| Team | 29 € | 10 |
+
+```python
+def price(plan: str) -> int:
+    # cents, VAT included
+    return {"solo": 900, "team": 2_900}[plan]
+```
+
+> It changed how we work. — *A customer*
+"""
+INVOICE = {"invoice": "2026-118", "supplier": {"name": "ACME Ltd."}, "total": 12400, "paid": False, "lines": [{"n": 1}]}
+STATE = {"article_id": 12345, "author": "john@example.com", "budget": {"currency": "EUR", "total": 12400}}
+ROUND = {"method": "review_content", "at": "2026-01-14T11:20:00Z", "output": "Too *long* by half."}
+# A phone in the dark and a desk in the light show both layouts and both schemes.
+VIEWS = {
+    "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
+    "desk-light": {"viewport": DESK, "color_scheme": "light"},
+}
+
+
+def some_requests(hitl: Hitl) -> list[AskedRequest]:
+    """Ask a handful of things, one of which is answered and one of which is overdue."""
+    more: dict[str, Any] = {"emit": ["approved", "rejected", "needs_revision"], "state": STATE, "history": [ROUND]}
+    article = hitl.ask(
+        "Fit to print? Please check tone and prices before it goes out on Monday.",
+        method_name="review_article",
+        flow_name="ContentApprovalFlow",
+        output=ARTICLE,
+        metadata={"run": "7f3c"},
+        sla_target_minutes=120,
+        **more,
+    )
+    invoice = hitl.ask(
+        "Pay invoice 2026-118 of ACME Ltd. over 12,400 €?",
+        method_name="approve_payment",
+        flow_name="PaymentsFlow",
+        output=INVOICE,
+        sla_target_minutes=30,
+        **more,
+    )
+    hitl.advance(minutes=100)
+    done = hitl.ask(
+        "Brand check", method_name="review_content", flow_name="ContentApprovalFlow", output=ARTICLE, **more
+    )
+    callback(hitl, done, "approved\nNice.")
+    return [article, invoice, done]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_pages_are_whole_and_accessible(
+    open_window: Callable[..., Page], site: Served, hitl: Hitl, view: str
+) -> None:
+    article, invoice, done = some_requests(hitl)
+    asked: dict[str, Any] = {
+        "method_name": "review_article",
+        "flow_name": "ContentApprovalFlow",
+        "output": ARTICLE,
+        "state": STATE,
+    }
+    hitl.ask("Fit to print? Please check tone and prices.", emit=["approved", "rejected"], **asked)
+    review_link, mail = site.mailed("/review/"), hitl.inbox[-1].html
+    page = open_window(**VIEWS[view])
+    faults: list[str] = []
+
+    def look(name: str, address: str | None = None) -> None:
+        if address is not None:
+            page.goto(address)
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}-{view}.png", full_page=True)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            faults.append(f"{name}: wider than the window")
+        for found in Axe().run(page).response["violations"]:
+            if found["impact"] in ("serious", "critical"):
+                places = [node["html"] for node in found["nodes"]][:3]
+                faults.append(f"{name}: {found['id']}: {found['help']}: {places}")
+
+    look("sign-in", "/sign-in")
+    page.get_by_label("Your mail address").fill("creator@example.com")
+    page.get_by_role("button", name="Send me the mail").click()
+    page.wait_for_url("**/sign-in/code")
+    page.get_by_label("Code").fill("1")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    look("sign-in-code")
+    look("sign-in-link", site.mailed("/sign-in/link/"))
+    sign_in(page, site)
+    look("requests")
+    look("history", "/d/1/requests?tab=history")
+    look("nothing-fits", "/d/1/requests?q=nothing&method=x")
+    look("review", f"/d/1/requests/{article.id}")
+    look("review-json", f"/d/1/requests/{invoice.id}")
+    look("answered", f"/d/1/requests/{done.id}")
+    look("not-found", "/d/1/requests/0192f0c1-7e11-7abc-8def-0123456789ab")
+    page.goto("/d/1/requests")
+    page.locator(".account > summary").click()
+    look("account")
+    page.context.clear_cookies()
+    look("review-link", review_link.partition("?")[0])
+    look("confirm", review_link)
+    page.goto("about:blank")
+    page.set_content(mail)
+    look("mail")
+    assert faults == []

@@ -1,0 +1,158 @@
+"""The reviewer's journeys in a real browser: sign in, find, judge, answer, and be told who was faster."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Dialog, Page, expect
+
+from infra.local.hitl_fixture import Hitl
+from tests.browser.conftest import PHONE, sign_in
+from tests.browser.served import Served
+from tests.functions.asserts import EMIT, callback
+
+pytestmark = pytest.mark.browser
+Window = Callable[..., Page]
+
+
+def test_signing_in_by_code_leads_to_where_one_was_going_and_out_again(open_window: Window, site: Served) -> None:
+    page = open_window()
+    page.goto("/d/1/requests?tab=history")
+    assert page.url.startswith(f"{site.url}/sign-in?next=")
+    page.get_by_label("Your mail address").fill("creator@example.com")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/sign-in/code")
+    page.get_by_label("Code").fill(site.code())
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/d/1/requests?tab=history")
+    page.get_by_text("creator@example.com").first.click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page.get_by_role("status")).to_have_text("You are signed out in this browser.")
+    page.goto("/d/1/requests")
+    assert "/sign-in?" in page.url
+
+
+def test_the_link_signs_in_where_it_was_asked_for_and_nowhere_else(open_window: Window, site: Served) -> None:
+    here, phone = open_window(), open_window(viewport=PHONE)
+    here.goto("/sign-in")
+    here.get_by_label("Your mail address").fill("creator@example.com")
+    here.get_by_role("button", name="Send me the mail").click()
+    here.wait_for_url("**/sign-in/code")
+    link = site.mailed("/sign-in/link/")
+    phone.goto(link)
+    expect(phone.get_by_role("heading", level=1)).to_have_text("Go back to where you began")
+    here.goto(link)
+    here.get_by_role("button", name="Sign in").click()
+    here.wait_for_url("**/d/1/requests")
+
+
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["", "without script"])
+def test_from_the_list_to_the_answer(open_window: Window, site: Served, hitl: Hitl, options: dict[str, bool]) -> None:
+    for number in range(3):
+        hitl.ask(f"Number {number}", emit=EMIT, method_name=f"review_{number}", output="# Draft", state={"n": number})
+    page = open_window(**options)
+    sign_in(page, site)
+    expect(page.get_by_role("link", name="Pending 3")).to_have_attribute("aria-current", "page")
+    page.get_by_label("Search in these requests").fill("number 1")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_role("link", name="Review 1").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Review 1")
+    page.get_by_label("Comment").fill("As good as it gets.")
+    page.get_by_role("button", name="approved").click()
+    expect(page.get_by_role("status").first).to_contain_text("Your answer was recorded")
+    expect(page.get_by_text("As good as it gets.").first).to_be_visible()
+    page.get_by_role("link", name="Requests").first.click()
+    expect(page.get_by_role("link", name="History 1")).to_be_visible()
+
+
+def test_somebody_elses_answer_appears_while_one_is_writing(open_window: Window, site: Served, hitl: Hitl) -> None:
+    request = hitl.ask("Fit to print?", emit=EMIT)
+    page = open_window()
+    page.clock.install()
+    sign_in(page, site)
+    page.goto(f"/d/1/requests/{request.id}")
+    page.get_by_label("Comment").fill("My long reasons")
+    page.clock.fast_forward(15_000)
+    expect(page.locator("[data-news]")).to_be_hidden()
+    with site.lock:
+        callback(hitl, request, "rejected")
+    with page.expect_response("**/news"):
+        page.clock.fast_forward(15_000)
+    expect(page.get_by_text('answered "rejected"')).to_be_visible()
+    expect(page.get_by_label("Comment")).to_have_value("My long reasons")
+    page.get_by_role("button", name="approved").click()
+    expect(page.get_by_role("alert")).to_contain_text("Somebody else was faster")
+    expect(page.get_by_label("What you wrote, to copy")).to_have_value("My long reasons")
+
+
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["", "without script"])
+def test_a_button_of_the_mail_decides_by_one_more_press(
+    open_window: Window, site: Served, hitl: Hitl, options: dict[str, bool]
+) -> None:
+    request = hitl.ask("Fit to print?", emit=EMIT, output="# Draft")
+    page = open_window(viewport=PHONE, **options)
+    page.goto(site.mailed("/review/"))
+    expect(page.get_by_role("heading", name="Confirm your answer")).to_be_visible()
+    assert page.get_by_role("button").first.inner_text() == "approved"
+    page.get_by_label("Comment").fill("Go on.")
+    page.get_by_role("button", name="approved").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+    assert (request.outcome, request.response["comment"]) == ("approved", "Go on.")
+
+
+def test_everything_can_be_done_by_keyboard(open_window: Window, site: Served, hitl: Hitl) -> None:
+    request = hitl.ask("Fit to print?", emit=EMIT)
+    page = open_window()
+    sign_in(page, site)
+    page.goto(f"/d/1/requests/{request.id}")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == "comment":
+            break
+    page.keyboard.type("By hand")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**?notice=answered*")
+    assert (request.outcome, request.response["comment"]) == ("approved", "By hand")
+
+
+def test_a_menu_closes_by_escape_and_gives_the_focus_back(open_window: Window, site: Served) -> None:
+    page = open_window()
+    sign_in(page, site)
+    summary = page.locator(".account > summary")
+    summary.click()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_hidden()
+    expect(summary).to_be_focused()
+
+
+def test_what_a_flow_wrote_runs_nothing(open_window: Window, site: Served, hitl: Hitl) -> None:
+    evil = "\"'><script>alert(1)</script><img src=x onerror=alert(1)><svg onload=alert(1)>[x](javascript:alert(1))"
+    request = hitl.ask(
+        evil,
+        emit=[evil[:60], "no"],
+        output=f"{evil}\n\n```html\n{evil}\n```",
+        state={evil: evil},
+        metadata={evil: [evil]},
+        flow_name=evil,
+        method_name=evil[:200],
+        history=[{"method": evil, "at": evil, "output": {evil: evil}}],
+    )
+    ran: list[str] = []
+    page = open_window()
+
+    def note(dialog: Dialog) -> None:
+        ran.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", note)
+    sign_in(page, site)
+    for path in ("/d/1/requests", f"/d/1/requests/{request.id}"):
+        page.goto(path)
+        for link in page.locator("main a").all():
+            assert not (link.get_attribute("href") or "").startswith("javascript:")
+    assert ran == []

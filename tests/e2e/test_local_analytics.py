@@ -1,0 +1,120 @@
+"""The figures on the local stack: counted under the template's own roles, also by workers that race, and rebuilt."""
+
+import json
+import os
+import random
+import secrets
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from flow_hitl.adapters.metric_store import DynamoMetricStore
+from flow_hitl.domain.metrics import Dimension, Generations, Measurement, Span, measure, merged
+from flow_hitl.domain.request import decide
+from infra.local.state import HOME_VARIABLE, ROOT
+from tests.e2e.local_client import LocalClient, eventually
+from tests.unit import examples
+
+pytestmark = pytest.mark.e2e
+
+
+def figures_of(local: LocalClient, method: str) -> dict[str, Any]:
+    path = f"/v1/deployments/{local.credentials.deployment_id}/analytics?group_by=method"
+    answer = local.call("GET", path)
+    assert answer.status_code == 200, answer.text
+    return next((group for group in answer.json()["groups"] if group["method"] == method), {})
+
+
+def rebuild(local: LocalClient, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from infra.cli.main import main; main()", "analytics", "rebuild"]
+    return subprocess.run(
+        [*command, str(local.credentials.deployment_id), "--local", "--json", *words],
+        env=os.environ | {HOME_VARIABLE: str(local.home)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def answered(local: LocalClient, method: str) -> None:
+    created = local.ask(method_name=method)
+    response = local.call("POST", urlsplit(created["callback_url"]).path, {"feedback": "approved"})
+    assert response.status_code == 200, response.text
+
+
+def test_requests_are_counted_and_a_rebuild_meanwhile_agrees(local: LocalClient) -> None:
+    method = f"review_{secrets.token_hex(5)}"
+    answered(local, method)
+    eventually(lambda: figures_of(local, method).get("responded") == 1, "the first request's figures")
+    with ThreadPoolExecutor(4) as executor:
+        rebuilding = executor.submit(rebuild, local)
+        list(executor.map(lambda _: answered(local, method), range(12)))
+        assert rebuilding.result().returncode == 0, rebuilding.result().stderr
+    found = eventually(lambda: _all_answered(local, method, 13), "the figures of all requests")
+    assert found["outcomes"] == [{"outcome": "approved", "count": 13, "share": 1.0}]
+    check = rebuild(local, "--check")
+    assert check.returncode == 0, check.stdout + check.stderr
+    assert json.loads(check.stdout)["agree"] is True
+
+
+def test_workers_that_race_with_the_same_events_count_each_once(local: LocalClient) -> None:
+    """Many workers get batches that overlap, in any order, as a stream and its retry queue may give them."""
+    table = local.operator.outputs["DeploymentsTable"]
+    deployment_id, chance = secrets.randbelow(10**9) + 10**9, random.Random(7)  # noqa: S311 - no secret
+    events = list(some_measurements(120))
+    batches = [chance.sample(events, 30) for _ in range(20)] + [events[start::4] for start in range(4)]
+    chance.shuffle(batches)
+    own = threading.local()
+
+    def work(batch: list[Measurement]) -> None:
+        client = own.__dict__.setdefault("client", local.aws("dynamodb"))
+        store = DynamoMetricStore(client, table, lambda _: None)
+        store.record(deployment_id, Generations(), 0, batch, examples.NOON)
+
+    with ThreadPoolExecutor(8) as executor:
+        list(executor.map(work, batches))
+    store = DynamoMetricStore(local.aws("dynamodb"), table, lambda _: None)
+    stored = {
+        **store.contents(deployment_id, 0, Span("2026-01", "2026-01")),
+        **store.contents(deployment_id, 0, Span("2026-01-01", "2026-01-31")),
+    }
+    expected = merged(each.tallies for each in events)
+    assert store.all_time(deployment_id, 0) == {"created": 60, "responded": 60}
+    assert stored == {bucket: tally for bucket, tally in expected.items() if bucket.period != "all"}
+    assert {bucket.dimension for bucket in stored} == set(Dimension)
+
+
+def some_measurements(count: int) -> list[Measurement]:
+    """Return what the events of requests and their answers add, of some reviewers, flows and methods."""
+    found = []
+    for number in range(count // 2):
+        person, at = f"{number % 3}@example.com", examples.NOON + timedelta(hours=number)
+        opened = examples.opening(
+            at=at, method_name=f"m{number % 4}", flow_name=f"f{number % 2}", assignment=examples.assigned_to(person)
+        )
+        given = decide(
+            opened.after,
+            examples.answer(responder=person),
+            event_id="e",
+            at=at + timedelta(minutes=number),
+            has_resume_url=False,
+        )
+        for name, event in (("a", opened.event), ("b", given.event)):
+            measured = measure(event)
+            assert measured is not None
+            found.append(replace(measured, event_id=f"{name}{number}"))
+    return found
+
+
+def _all_answered(local: LocalClient, method: str, count: int) -> dict[str, Any] | None:
+    found = figures_of(local, method)
+    return found if found.get("responded") == count else None

@@ -1,0 +1,131 @@
+"""`flow-hitl audit`, as it is typed, on a log that really came about."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flow_hitl.bootstrap import current
+from infra.cli.main import main
+from infra.cli.target import Target
+from infra.local.hitl_fixture import Hitl
+from tests.functions.asserts import EMIT
+from tests.functions.test_audit_seal import chain_of, digests, tampered
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command of `audit` on the `hitl` fixture; while it waits, the workers work."""
+    monkeypatch.setattr(Target, "application", property(lambda _target: current()))
+    sleep = hitl.clock.sleep
+
+    def sleep_and_let_others_work(seconds: float) -> None:
+        sleep(seconds)
+        hitl._settle()
+
+    monkeypatch.setattr(hitl.clock, "sleep", sleep_and_let_others_work)
+
+    def run_command(*words: str) -> Result:
+        return CliRunner().invoke(main, ["audit", *words], terminal_width=120)
+
+    return run_command
+
+
+def test_what_has_happened_until_now_can_be_sealed(hitl: Hitl, run: Run) -> None:
+    hitl.ask(emit=EMIT)
+    hitl.advance(minutes=5)
+    sealed = json.loads(run("seal", "--json").stdout)["sealed_until"]
+    assert sealed == list(digests(hitl))[-1] == "2026-01-14T12:03:01Z"
+    hitl.clock.sleep(60)
+    assert "Sealed until 2026-01-14T12:04:0" in run("seal").stdout
+
+
+def test_a_seal_that_does_not_come_is_said(hitl: Hitl, run: Run) -> None:
+    hitl.advance(minutes=5)
+    with patch("flow_hitl.services.seal_audit.SealAudit.__call__", side_effect=OSError("KMS")):
+        result = run("seal")
+    assert result.exit_code == 1
+    assert "The seal has not come yet." in result.stderr
+
+
+def test_an_untouched_log_is_said_to_be_one(hitl: Hitl, run: Run) -> None:
+    hitl.ask(emit=EMIT)
+    hitl.advance(minutes=5)
+    run("seal")
+    result = run("verify", "1")
+    assert result.exit_code == 0, result.output
+    assert "Nothing was changed." in result.stdout
+    assert json.loads(run("verify", "1", "--json").stdout)["verified"] is True
+
+
+def test_what_was_changed_is_named_and_the_exit_code_is_1(hitl: Hitl, run: Run) -> None:
+    request = hitl.ask(emit=EMIT)
+    hitl.reply("approved")
+    hitl.advance(minutes=5)
+    run("seal")
+    tampered("delete")(hitl, chain_of(hitl, request), 1)
+    with patch("flow_hitl.services.verify_audit_log._CHAINS", 1):
+        result = run("verify", "1")
+    assert result.exit_code == 1
+    assert f"MISSING: request#{request.id} event 2 " in result.stdout
+    assert "keep a copy" in result.stderr
+
+
+def test_an_export_is_waited_for_and_verifies_from_its_file(hitl: Hitl, run: Run, tmp_path: Path) -> None:
+    hitl.ask(emit=EMIT)
+    hitl.reply("approved")
+    run("seal")
+    target = str(tmp_path / "audit.zip")
+    result = run("export", "1", "--format", "csv", "--from", "2026-01-14T00:00:00Z", "--to-file", target)
+    assert result.exit_code == 0, result.output
+    assert f"audit verify --export {target}" in result.stderr
+    with zipfile.ZipFile(target) as archive:
+        assert "events-00001.csv" in archive.namelist()
+        (tmp_path / "key.pem").write_text(json.loads(archive.read("manifest.json"))["public_key"])
+    assert "Nothing was changed." in run("verify", "--export", target).stdout
+    trusting = run("verify", "--export", target, "--public-key", str(tmp_path / "key.pem"))
+    assert trusting.exit_code == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_an_export_is_begun_and_looked_up_later(hitl: Hitl, run: Run) -> None:
+    begun = json.loads(run("export", "1", "--json").stdout)["export"]
+    assert begun["state"] == "pending"
+    hitl._settle()
+    assert f"{begun['id']}  done" in " ".join(run("exports", "1").stdout.split("\n")[1:])
+    (shown,) = json.loads(run("exports", "1", "--json").stdout)["exports"]
+    assert shown["state"] == "done"
+
+
+def test_an_export_that_fails_says_what_to_do(hitl: Hitl, run: Run) -> None:
+    with (
+        patch("flow_hitl.adapters.export_store.S3ExportFiles.write", side_effect=OSError("disk")),
+        patch("functions.export_audit.EXPORT_ATTEMPTS", 1),
+    ):
+        result = run("export", "1", "--wait")
+    assert result.exit_code == 1
+    assert "Please ask for it again." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("verify",), "Give the deployment's ID, or --export PATH."),
+        (("verify", "1", "--export", "x"), "Give the deployment's ID, or --export PATH."),
+        (("verify", "--export", "/nowhere.zip"), "/nowhere.zip is no export"),
+        (("verify", "1", "--from", "yesterday"), "is no time such as 2027-01-31T00:00:00Z"),
+        (("verify", "9"), "There is no deployment 9."),
+        (("export", "9"), "There is no deployment 9."),
+        (("export", "1", "--from", "2026-02-01T00:00:00Z", "--to", "2026-01-01T00:00:00Z"), "must be later than"),
+    ],
+)
+def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], says: str) -> None:
+    result = run(*words)
+    assert result.exit_code in (1, 2)
+    assert says in " ".join(result.stderr.split())
