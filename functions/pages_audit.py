@@ -29,6 +29,12 @@ def verify_audit(deployment_id: str) -> Response[str]:
     return page(shown, HTTPStatus.UNPROCESSABLE_ENTITY if shown.problem else HTTPStatus.OK)
 
 
+@router.get("/d/<deployment_id>/audit/export")
+def lead_back(deployment_id: str) -> Response[str]:
+    """Lead to the page that has the form: here comes who was signed out, or had an old form, when they sent it."""
+    return see_other(f"/d/{enter_managing(router, deployment_id).deployment_id}/audit")
+
+
 @router.post("/d/<deployment_id>/audit/export")
 def export_audit(deployment_id: str) -> Response[str]:
     from flow_hitl.domain.audit_page import address_query

@@ -61,6 +61,14 @@ def answer(deployment_id: str, request_id: str) -> Response[str]:
     return _page(place, sheet) if sheet else see_other(f"/d/{deployment_id}/requests/{number}?notice=answered")
 
 
+@router.get("/d/<deployment_id>/requests/<request_id>/pass-on")
+def lead_back(deployment_id: str, request_id: str) -> Response[str]:
+    """Lead to the page that has the form: here comes who was signed out, or had an old form, when they sent it."""
+    place, number = enter(router, deployment_id), uuid_in(request_id)
+    current().request_pages.show(place.member, number)
+    return see_other(f"/d/{place.deployment_id}/requests/{number}")
+
+
 @router.post("/d/<deployment_id>/requests/<request_id>/pass-on")
 def pass_on(deployment_id: str, request_id: str) -> Response[str]:
     place = enter(router, deployment_id)

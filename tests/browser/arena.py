@@ -154,7 +154,9 @@ def _answer(
     for number, request in enumerate(asked):
         body = f"{every[number].text} in:feedback\n{comment if number == 0 else ''} in:comment"
         claimed = f"{short[number].text} in:responder"
-        answer = callback(hitl, request, body, source=sources[number % len(sources)], responder=claimed)
+        # One in two names an option, which is as hostile.
+        chosen = {"outcome": request.now()["emit_options"][0]} if number % 2 else {}
+        answer = callback(hitl, request, body, source=sources[number % len(sources)], responder=claimed, **chosen)
         assert answer.status == 200, answer.text
         decided.append(request)
     return decided

