@@ -21,8 +21,14 @@ def links_of(mail: Mail) -> list[str]:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_every_link_of_every_mail_may_be_opened_by_a_machine(hitl: Hitl, method: str) -> None:
     hitl.configure(settings={"reminders": [{"share_of_sla": 0.5}]})
-    asked: dict[str, object] = {"assigned_to_email": ANN, "sla_target_minutes": 60, "free_text": "ask_again"}
-    request = hitl.ask("Fit to print?", emit=EMIT, output="# Draft " * 500, **asked)
+    request = hitl.ask(
+        "Fit to print?",
+        emit=EMIT,
+        output="# Draft " * 500,
+        assigned_to_email=ANN,
+        sla_target_minutes=60,
+        free_text="ask_again",
+    )
     hitl.reply("perhaps")
     hitl.advance(minutes=31)
     person = hitl.browser()
@@ -42,7 +48,8 @@ def test_every_link_of_every_mail_may_be_opened_by_a_machine(hitl: Hitl, method:
     (signing_in,) = [link for link in set(links) if "/sign-in/link/" in link]
     assert person.post(signing_in).status == 303
     assert person.session
-    assert hitl.page("POST", next(link for link in links if "/review/" in link).partition("?")[0], {"outcome": EMIT[0]})
+    review = next(link for link in links if "/review/" in link).partition("?")[0]
+    assert hitl.page("POST", review, {"outcome": EMIT[0]}).status in (200, 303)
     assert request.outcome == EMIT[0]
 
 
