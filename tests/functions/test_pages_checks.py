@@ -7,6 +7,7 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.deployment import Member, Permission
+from flow_hitl.domain.times import with_readable_times
 from infra.local.hitl_fixture import Answer, AskedRequest, Browser, Hitl
 from tests.functions.asserts import EMIT
 from tests.functions.forms import followed, form_of, submit
@@ -132,14 +133,15 @@ def test_it_names_mails_that_are_off(hitl: Hitl, manager: Browser) -> None:
     assert "See the question before this one: was the mail sent?" in found[REPLY]
 
 
-def test_it_says_the_same_as_the_api(hitl: Hitl, manager: Browser) -> None:
+def test_it_says_the_same_as_the_api_with_the_times_as_people_read_them(hitl: Hitl, manager: Browser) -> None:
     request = hitl.ask(emit=EMIT, assigned_to_email="gone@example.com")
     hitl.bounce(request, "gone@example.com")
     said = " ".join(diagnosed(manager, request).values())
     for question in hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").json["diagnosis"]["questions"]:
         for finding in question["findings"]:
             for text in filter(None, (finding["fact"], finding["next_step"])):
-                assert all(part.strip() in said for part in text.split("`")), text
+                assert all(part.strip() in said for part in with_readable_times(text).split("`")), text
+    assert "as was known at 14 Jan 2026, 12:00 UTC" in said
 
 
 def test_nothing_of_a_stranger_becomes_markup_and_nothing_comes_from_elsewhere(hitl: Hitl, manager: Browser) -> None:

@@ -13,6 +13,7 @@ from flow_hitl.domain.times import (
     readable_moment,
     readable_time,
     rfc3339,
+    with_readable_times,
 )
 
 moments = st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
@@ -79,3 +80,10 @@ def test_people_read_this_span_at_a_glance(seconds: float, text: str) -> None:
 def test_a_moment_that_is_written_otherwise_stays_as_it_is(text: str) -> None:
     assert readable_moment(text) == text
     assert readable_moment("2026-01-14T12:00:00+01:00") == "14 Jan 2026, 11:00 UTC"
+
+
+def test_the_moments_within_a_text_are_shown_as_people_read_them() -> None:
+    text = "Told at 2026-01-14T12:00:00Z, answered at 2026-01-15T09:30:59+01:00"
+    assert with_readable_times(text) == "Told at 14 Jan 2026, 12:00 UTC, answered at 15 Jan 2026, 08:30 UTC"
+    no_moments = "on 2026-01-16, order 2026-99-14T12:00:00Z"
+    assert with_readable_times(no_moments) == no_moments

@@ -24,7 +24,7 @@ from flow_hitl.adapters.markdown import (
 )
 from flow_hitl.domain.presentation import AnyMailContext, RenderedEmail
 from flow_hitl.domain.reply import REPLY_MARKER
-from flow_hitl.domain.times import readable_duration, readable_moment, readable_time, rfc3339
+from flow_hitl.domain.times import readable_duration, readable_moment, readable_time, rfc3339, with_readable_times
 
 PRODUCT_NAME = "Flow HITL"
 SUBJECT_LIMIT = 150
@@ -113,6 +113,7 @@ def _environment() -> Environment:
         readable_time=readable_time,
         readable_duration=readable_duration,
         readable_moment=readable_moment,
+        with_readable_times=with_readable_times,
         rfc3339=rfc3339,
         tree=render_tree,
     )

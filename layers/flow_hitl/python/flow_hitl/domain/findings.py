@@ -188,6 +188,6 @@ def webhooks_told(facts: Facts, name: WebhookEvent) -> Iterator[Finding]:
         delivery = f"webhooks/{webhook_id}/deliveries/{event.data['delivery_id']}"
         yield info(
             f'The webhook "{webhook}" could not be told at {at}: {event.data["result"]}.',
-            "Mend its receiver, then send it again: "
+            "Mend its receiver, then send it again, on the webhook's page under Settings or by "
             f"POST /v1/deployments/{facts.head.deployment_id}/{delivery}/redeliver.",
         )

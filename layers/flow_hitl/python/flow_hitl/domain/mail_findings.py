@@ -133,8 +133,8 @@ def _assignment(facts: Facts) -> Finding:
     next_step = None
     if head.assigned_by is AssignedBy.DEPLOYMENT_CREATOR:
         next_step = (
-            "If somebody else should have been asked, correct the routing rules. A dry run says why none matches: "
-            f"POST /v1/deployments/{head.deployment_id}/routing-rules/dry-run."
+            "If somebody else should have been asked, correct the routing rules. A dry run says why none matches, on "
+            f"their page under Settings or by POST /v1/deployments/{head.deployment_id}/routing-rules/dry-run."
         )
     return info(f"{head.assigned_to_email} was asked: {reasons}.", next_step)
 

@@ -42,6 +42,11 @@ def readable_moment(text: str) -> str:
         return text
 
 
+def with_readable_times(text: str) -> str:
+    """Return a text in which the moments that are written as in RFC 3339 are as people read them."""
+    return _RFC3339.sub(lambda found: readable_moment(found[0]), text)
+
+
 def readable_duration(seconds: float, *, coarse: bool = False) -> str:
     """Return a span of time as people say it, in two units at most, or coarsely in one: `59 s`, `2 h 5 min`, `3 d`."""
     whole = round(seconds)
