@@ -35,13 +35,17 @@ demo: setup
 local: setup
 	@exec $(RUN) -m infra.local
 
-# One after the other whatever -j says: the machine may have two cores, and their output stays readable.
+# Two cores: the local stack keeps one busy and the browser the other, then the unit tests have both. Each part's output
+# stays together where make can do that, since version 4.
 test: setup-dev
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory types
+	@echo 'Now types, the browser and the local stack at once, each told of when it ends: about two minutes.'
+	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) e2e types-then-browser
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory e2e
-	@$(MAKE) --no-print-directory browser
+
+.PHONY: types-then-browser
+types-then-browser: types
+	@$(MAKE) --no-print-directory browser BROWSERS=1
 
 setup: .venv-python
 	@$(PYTHON) -m infra.local.environment local
@@ -75,9 +79,10 @@ unit: setup-dev
 	$(RUN) -m pytest -n auto --dist worksteal -m 'not e2e and not browser and not crewai'
 
 # Installs Chromium if it may; the screenshots are left in artifacts/screenshots.
+BROWSERS := auto
 browser: setup-dev
 	@$(RUN) -m infra.local.chromium
-	$(RUN) -m pytest -n auto --dist loadfile -m browser tests/browser
+	$(RUN) -m pytest -n $(BROWSERS) --dist loadfile -m browser tests/browser
 
 e2e: setup-dev
 	$(RUN) -m pytest -m e2e
