@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "telemetry.py": set[str](),
     # It stands alone: auditors run it without us.
     "verify_audit.py": set[str](),
-    "bootstrap.py": {"adapters", "services", "domain", "signing", "ports", "settings", "verify_audit"},
+    "edge.py": {"adapters", "domain", "ports", "settings"},
+    "bootstrap.py": {"edge", "adapters", "services", "domain", "signing", "ports", "settings", "verify_audit"},
 }
 MAY_USE_PACKAGES = {
     "domain": set[str](),
@@ -31,6 +32,7 @@ MAY_USE_PACKAGES = {
     "settings.py": {"pydantic"},
     "telemetry.py": {"aws_lambda_powertools"},
     "verify_audit.py": set[str](),
+    "edge.py": set[str](),
     "bootstrap.py": set[str](),
 }
 FUNCTIONS_MAY_USE = {"aws_lambda_powertools", "pydantic"}
