@@ -84,11 +84,16 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _pending(options: argparse.Namespace) -> int:
-    waiting = Journal(options.store).open()
+    journal = Journal(options.store)
+    waiting, cancelled = journal.open(), journal.cancelled()
     for pause in waiting:
         note = "" if pause.status == "asked" else "  (not asked yet)"
         print(f"{pause.request_id}  {pause.flow_class}.{pause.body['method_name']}  flow {pause.flow_id}{note}")
     print(f"{len(waiting)} review points wait for a person.")
+    if cancelled:
+        print(
+            f"{len(cancelled)} were cancelled, so that their flows stay paused; start anew those that are still wanted."
+        )
     return 0
 
 

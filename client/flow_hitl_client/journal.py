@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from flow_hitl_client.types import Request, ResumeStatus
 
-PauseStatus = Literal["stored", "asked", "refused", "decided", "resumed", "paused_again", "resume_failed"]
+PauseStatus = Literal["stored", "asked", "refused", "cancelled", "decided", "resumed", "paused_again", "resume_failed"]
 
 _BUSY_SECONDS: Final = 30.0
 _SCHEMA: Final = """
@@ -134,6 +134,22 @@ class Journal:
 
     # --- deciding ---
 
+    def waiting_since(self) -> float | None:
+        """Return when the pause that has waited longest for a person was stored, in Unix seconds."""
+        with self._connection() as database:
+            row = database.execute("SELECT MIN(stored_at) FROM flow_hitl_pauses WHERE status = 'asked'").fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def cancel(self, request_id: str) -> bool:
+        """Note that nobody will answer a request any more; false if no flow of this file waited for it."""
+        with self._transaction() as database:
+            changed = database.execute(
+                "UPDATE flow_hitl_pauses SET status = 'cancelled', changed_at = ? WHERE request_id = ? "
+                "AND status = 'asked'",
+                (time.time(), request_id),
+            )
+            return changed.rowcount > 0
+
     def decide(self, requests: Iterable[Request], *, feed: str | None = None, cursor: str | None = None) -> list[str]:
         """Keep the decisions of flows that wait here, and the feed's cursor with them; return these flows' ids.
 
@@ -170,7 +186,7 @@ class Journal:
                 "SELECT group_id FROM flow_hitl_pauses AS one WHERE status = 'decided' "
                 f"AND class_name IN ({_marks(class_names)}) "
                 "AND NOT EXISTS (SELECT 1 FROM flow_hitl_pauses AS other WHERE other.group_id = one.group_id "
-                "AND other.status IN ('stored', 'asked', 'refused')) "
+                "AND other.status IN ('stored', 'asked', 'refused', 'cancelled')) "
                 "GROUP BY group_id ORDER BY MAX(changed_at) LIMIT 100",
                 tuple(class_names),
             ).fetchall()
@@ -265,13 +281,17 @@ class Journal:
             return self._pauses("WHERE flow_id = ? AND status IN ('stored', 'asked') ORDER BY stored_at", flow_id)
         return self._pauses("WHERE status IN ('stored', 'asked') ORDER BY changed_at LIMIT 1000")
 
+    def cancelled(self) -> list[Pause]:
+        """Return up to 1,000 pauses whose request was cancelled, oldest first."""
+        return self._pauses("WHERE status = 'cancelled' ORDER BY changed_at LIMIT 1000")
+
     def forget(self, before: float) -> None:
-        """Delete the rounds of flows that went on before a moment, in Unix seconds, and wait for nothing more."""
+        """Delete the rounds of flows that ended or went on before a moment, in Unix seconds, and wait for nothing."""
         with self._transaction() as database:
             database.execute(
-                "DELETE FROM flow_hitl_pauses AS old WHERE status IN ('resumed', 'paused_again') AND report IS NULL "
-                "AND changed_at < ? AND NOT EXISTS (SELECT 1 FROM flow_hitl_pauses AS one "
-                "WHERE one.flow_id = old.flow_id AND one.status NOT IN ('resumed', 'paused_again'))",
+                "DELETE FROM flow_hitl_pauses AS old WHERE status IN ('resumed', 'paused_again', 'cancelled') "
+                "AND report IS NULL AND changed_at < ? AND NOT EXISTS (SELECT 1 FROM flow_hitl_pauses AS one "
+                "WHERE one.flow_id = old.flow_id AND one.status NOT IN ('resumed', 'paused_again', 'cancelled'))",
                 (before,),
             )
 

@@ -99,6 +99,21 @@ def test_what_could_not_be_asked_is_asked_later(client: Client, server: HitlServ
         assert reported(server, 1) == [(request_id, "resumed")]
 
 
+def test_a_cancelled_request_is_no_longer_waited_for(client: Client, server: HitlServer, store: Path) -> None:
+    said: list[str] = []
+    cancelled, waiting = pause(flows.ReviewFlow, client), pause(flows.ReviewFlow, client)
+    client.cancel(cancelled)
+    resumer = Resumer(flows.registry, client=client, say=said.append)
+    assert resumer.run_once() == 0
+    assert [one.request_id for one in Journal(store).open()] == [waiting]
+    assert [one.request_id for one in Journal(store).cancelled()] == [cancelled]
+    assert len(said) == 1
+    assert f"request {cancelled}: the flow stays paused" in said[0]
+    server.answer(waiting, "approved", "approved")
+    assert resumer.run_once() == 1
+    assert len(said) == 2
+
+
 def test_a_failed_flow_is_reported_and_goes_on_when_told_to(client: Client, server: HitlServer, store: Path) -> None:
     request_id = pause(flows.ReviewFlow, client)
     server.answer(request_id, "rejected", "rejected")

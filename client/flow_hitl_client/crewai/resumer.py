@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from flow_hitl_client.client import LONGEST_WAIT_SECONDS, Client
@@ -36,6 +37,9 @@ _log = logging.getLogger("flow_hitl_client")
 _PAGE: Final = 100
 _LOOK_SECONDS: Final = 5.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
+_CANCELLED_SECONDS: Final = 600.0
+# By how much the clocks of this machine and of the server may differ.
+_CLOCKS_DIFFER: Final = timedelta(hours=1)
 _KEEP_SECONDS: Final = 90 * 24 * 3600.0
 
 
@@ -97,6 +101,8 @@ class Resumer:
                     self._ask_what_was_not_asked()
                 if self._may("strangers", 60):
                     self._name_strangers()
+                if self._may("cancelled", _CANCELLED_SECONDS):
+                    self._note_cancelled()
                 for pauses in self._journal.ready(self._registry.names):
                     group_id = pauses[0].group_id
                     free = group_id not in running and len(running) < self._concurrency
@@ -128,6 +134,7 @@ class Resumer:
         self._ask_what_was_not_asked()
         while self._read_feed(wait=0):
             pass
+        self._note_cancelled()
         done: set[str] = set()
         while ready := [one for one in self._journal.ready(self._registry.names) if one[0].group_id not in done]:
             with ThreadPoolExecutor(self._concurrency) as executor:
@@ -176,6 +183,20 @@ class Resumer:
     def _name_strangers(self) -> None:
         for flow_class in self._journal.strangers(self._registry.names):
             _log.warning("flows of %s are decided and wait, but the registry does not have that class", flow_class)
+
+    def _note_cancelled(self) -> None:
+        """Find out which requests were cancelled: the feed has decisions only."""
+        since = self._journal.waiting_since()
+        if since is None:
+            return
+        created_from = datetime.fromtimestamp(since, timezone.utc) - _CLOCKS_DIFFER
+        try:
+            for request in self._client.iterate_requests(status="cancelled", created_from=created_from, limit=_PAGE):
+                if self._journal.cancel(request["id"]):
+                    flow = f"{request['flow_name']} {request['flow_id']}"
+                    self._say(f"cancelled: {flow}, request {request['id']}: the flow stays paused")
+        except FlowHitlClientError as error:
+            _log.warning("cannot see which requests were cancelled: %s", error)
 
     def _ask_what_was_not_asked(self) -> None:
         # What another process is storing right now is asked by both; the request's id makes that one request.
