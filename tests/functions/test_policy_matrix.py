@@ -3,7 +3,7 @@
 The routes are those that the resolvers declare; a route that is missing in the tables below fails the first test.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import combinations
@@ -243,11 +243,12 @@ def other_deployment() -> int:
 @pytest.mark.parametrize("route", KEYED)
 def test_a_key_opens_what_one_of_its_permissions_is_for(hitl: Hitl, route: str) -> None:
     place = Place.made_for(hitl, route)
+    unused = hitl.checkpoint()
     for permissions in SUBSETS:
         answer = place.call(route, issued(hitl.deployment_id, permissions))
         if permissions & KEYED[route].needs:
             assert 200 <= answer.status < 300, (sorted(permissions), answer.text)
-            place = Place.made_for(hitl, route)
+            unused()
         else:
             assert answer.status == 403, (sorted(permissions), answer.text)
 
@@ -334,10 +335,10 @@ def _altered(token: str) -> str:
 
 
 def test_every_page_opens_to_its_roles_and_to_nobody_else(hitl: Hitl) -> None:
-    browsers = signed_in_people(hitl)
+    browsers, place = signed_in_people(hitl), PagePlace.made(hitl)
     for route, asked in PAGES.items():
         for role, browser in browsers.items():
-            answer = visit(browser, route, hitl.deployment_id, request_for(hitl))
+            answer = place.visit(browser, route)
             if role in asked.roles:
                 # 409: they may, and the form was not made from what is there.
                 assert answer.status in (200, 303, 409), (route, role, answer.status, answer.text)
@@ -348,8 +349,9 @@ def test_every_page_opens_to_its_roles_and_to_nobody_else(hitl: Hitl) -> None:
 
 
 def test_no_page_opens_to_who_is_not_signed_in(hitl: Hitl) -> None:
+    place = PagePlace.made(hitl)
     for route in PAGES:
-        answer = visit(hitl.browser(), route, hitl.deployment_id, request_for(hitl))
+        answer = place.visit(hitl.browser(), route)
         if route.startswith("GET "):
             assert (answer.status, answer.headers["Location"][:14]) == (303, "/sign-in?next="), route
         else:
@@ -360,11 +362,11 @@ def test_another_tenants_manager_meets_none_of_our_pages(hitl: Hitl) -> None:
     theirs = other_deployment()
     stranger = hitl.signed_in("other@example.com")
     assert stranger.get(f"/d/{theirs}/requests").status == 200
+    place = PagePlace.made(hitl)
     for route in PAGES:
-        number = request_for(hitl)
-        assert visit(stranger, route, hitl.deployment_id, number).status == 404, route
+        assert place.visit(stranger, route).status == 404, route
         if "{request_id}" in route:
-            assert visit(stranger, route, theirs, number).status == 404, route
+            assert place.visit(stranger, route, deployment_id=theirs).status == 404, route
 
 
 def signed_in_people(hitl: Hitl) -> dict[str, Browser]:
@@ -379,14 +381,29 @@ def signed_in_people(hitl: Hitl) -> dict[str, Browser]:
     return browsers
 
 
-def request_for(hitl: Hitl) -> str:
-    return hitl.ask(emit=EMIT, assigned_to_email=PEOPLE["asked"]).id
+@dataclass(frozen=True)
+class PagePlace:
+    """The fixture's deployment with what a page's path can name in it; what a form changes is put back."""
 
+    names: Mapping[str, object]
+    as_it_was: Callable[[], None]
 
-def visit(browser: Browser, route: str, deployment_id: int, request_id: str) -> Answer:
-    method, path = route.split(" ")
-    webhook_id = hook(browser._hitl, NOBODY_LISTENS).id if "{webhook_id}" in path else ""
-    filled = path.format(
-        deployment_id=deployment_id, request_id=request_id, webhook_id=webhook_id, rule="new", group="new"
-    )
-    return browser.post(filled, PAGES[route].form) if method == "POST" else browser.get(filled)
+    @classmethod
+    def made(cls, hitl: Hitl) -> "PagePlace":
+        names = {
+            "deployment_id": hitl.deployment_id,
+            "request_id": hitl.ask(emit=EMIT, assigned_to_email=PEOPLE["asked"]).id,
+            "webhook_id": hook(hitl, NOBODY_LISTENS).id,
+            "rule": "new",
+            "group": "new",
+        }
+        return cls(names, hitl.checkpoint())
+
+    def visit(self, browser: Browser, route: str, **names: object) -> Answer:
+        method, path = route.split(" ")
+        filled = path.format(**{**self.names, **names})
+        if method == "GET":
+            return browser.get(filled)
+        answer = browser.post(filled, PAGES[route].form)
+        self.as_it_was()
+        return answer
