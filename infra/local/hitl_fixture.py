@@ -20,7 +20,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from email.message import EmailMessage
 from email.utils import parseaddr
 from functools import cache
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -242,7 +242,8 @@ class Hitl:
 
     def __init__(self, clients: Mapping[str, Any], clock: TurnedClock, deployment_id: int, api_key: str) -> None:
         self._clients, self._relayed = clients, set[tuple[str, int]]()
-        self._mail_ids, self._mails = itertools.count(1), list[Mail]()
+        self._mail_ids: Iterator[int] = itertools.count(1)
+        self._mails: list[Mail] = []
         self._unmeasured: list[dict[str, Any]] = []
         self.clock, self.deployment_id, self.api_key = clock, deployment_id, api_key
 
@@ -464,18 +465,8 @@ class Hitl:
 
     def checkpoint(self) -> Callable[[], None]:
         """Return what puts everything back to how it is now, as often as it is called: data, mail, queues and clock."""
-        from flow_hitl.bootstrap import Application, current, use
-
-        snapshot, before, moment = _Snapshot.take(), current(), self.clock.now()
-        ids, relayed, mails = copy.copy(before.ids), set(self._relayed), list(self._mails)
-
-        def go_back() -> None:
-            snapshot.restore()
-            self.clock.turn_back_to(moment)
-            self._relayed, self._mails = set(relayed), list(mails)
-            use(Application(before.settings, self.clock, copy.copy(ids), before.jitter))
-
-        return go_back
+        moment = _Moment.of(self)
+        return lambda: moment.restore(self)
 
     # --- what AWS does in between
 
@@ -787,6 +778,83 @@ def _copied(backends: Sequence[Any]) -> Sequence[Any]:
     queues = [queue for one in backends if isinstance(one, SQSBackend) for queue in one.queues.values()]
     # Locks cannot be copied. With one thread, the copies can share them.
     return copy.deepcopy(backends, {id(queue._messages_lock): queue._messages_lock for queue in queues})
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """All of a deployment at one moment, on which any `Hitl` can go on."""
+
+    snapshot: _Snapshot
+    now: datetime
+    ids_given: int
+    relayed: Set[tuple[str, int]]
+    mail_ids: Iterator[int]
+    mails: Sequence[Mail]
+    unmeasured: Sequence[dict[str, Any]]
+
+    @classmethod
+    def of(cls, hitl: Hitl) -> Self:
+        return cls(
+            _Snapshot.take(),
+            hitl.clock.now(),
+            _ids_given(),
+            set(hitl._relayed),
+            copy.copy(hitl._mail_ids),
+            list(hitl._mails),
+            list(hitl._unmeasured),
+        )
+
+    @classmethod
+    def kept(cls, hitl: Hitl) -> Self:
+        """Return what can be restored after the end of a test as well."""
+        from moto.s3.models import FakeKey
+
+        # At its end, moto closes every object in S3 that it knows of, and complains about others; not about these.
+        keys: Any = FakeKey
+        known = list(keys.instances_tracked)
+        moment = cls.of(hitl)
+        for key in keys.instances_tracked[len(known) :]:
+            key.disposed = True
+        keys.instances_tracked = known
+        return moment
+
+    def restore(self, hitl: Hitl) -> None:
+        from flow_hitl.bootstrap import Application, current, use
+
+        self.snapshot.restore()
+        hitl.clock.turn_back_to(self.now)
+        hitl._relayed, hitl._unmeasured = set(self.relayed), list(self.unmeasured)
+        hitl._mail_ids, hitl._mails = copy.copy(self.mail_ids), list(self.mails)
+        before = current()
+        use(Application(before.settings, hitl.clock, CountedIds(self.ids_given), before.jitter))
+
+
+def _ids_given() -> int:
+    from flow_hitl.bootstrap import current
+
+    ids = current().ids
+    assert isinstance(ids, CountedIds)
+    return ids.given
+
+
+Made = TypeVar("Made")
+
+
+def made_once(make: Callable[[Hitl], Made]) -> Callable[[Hitl], Made]:
+    """Let many tests begin with what `make` does to a fresh deployment: it is done once, and put there after that."""
+    done: list[tuple[Hitl, Made, _Moment]] = []
+
+    def made(hitl: Hitl) -> Made:
+        fresh = hitl.clock.now() == START and _ids_given() == _made_stack().ids_given
+        assert fresh, "something has happened already, and would be undone"
+        if not done:
+            done.append((hitl, make(hitl), _Moment.kept(hitl)))
+        first, result, moment = done[0]
+        moment.restore(hitl)
+        # What was returned then looks at the deployment of its own test.
+        return copy.deepcopy(result, {id(first): hitl})
+
+    return made
 
 
 @dataclass(frozen=True)

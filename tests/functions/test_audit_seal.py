@@ -14,7 +14,7 @@ from flow_hitl.adapters.dynamodb import item, values
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.audit import canonical_json
 from flow_hitl.verify_audit import event_hash, fingerprint, read_public_key, sha256
-from infra.local.hitl_fixture import START, AskedRequest, Hitl
+from infra.local.hitl_fixture import START, AskedRequest, Hitl, made_once
 from tests.aws_calls import When, crashing, watched
 from tests.functions.asserts import EMIT, key_of_another_deployment, sqs_records
 from tests.functions.test_audit_log import audit_path
@@ -56,7 +56,7 @@ def nightly(hitl: Hitl) -> None:
     hitl._settle()
 
 
-def a_log(hitl: Hitl) -> tuple[AskedRequest, AskedRequest]:
+def two_days(hitl: Hitl) -> tuple[AskedRequest, AskedRequest]:
     """Let two requests be answered, one on a day that is sealed then and one on a day that is not."""
     sealed = hitl.ask("First", emit=EMIT)
     hitl.reply("approved")
@@ -65,6 +65,9 @@ def a_log(hitl: Hitl) -> tuple[AskedRequest, AskedRequest]:
     fresh = hitl.ask("Second", emit=EMIT)
     hitl.reply("approved")
     return sealed, fresh
+
+
+a_log = made_once(two_days)
 
 
 # --- the seal
@@ -328,7 +331,7 @@ def test_a_request_that_never_was_is_named(hitl: Hitl, which: str) -> None:
 @pytest.mark.parametrize("missing", ["hash", "data", "kind", "prev_hash", "event_id", "actor"])
 def test_rubbish_in_the_table_is_named_and_stops_nothing(hitl: Hitl, missing: str) -> None:
     a_log(hitl)
-    first = chain_of(hitl, a_log(hitl)[1])[0]
+    first = chain_of(hitl, two_days(hitl)[1])[0]
     kept = {name: value for name, value in first.items() if name != missing}
     day_key = first["day_key"].rpartition("#request#")[0]
     for subject in ("request#", "request#x", "x", "deployment#99"):
