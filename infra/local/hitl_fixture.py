@@ -677,9 +677,11 @@ def _quick_moto() -> Iterator[None]:
 @cache
 def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
     """Return what is replaced: where, its name, and by what."""
+    import moto.backend_index
     import moto.core.models
     import moto.core.responses
     import moto.sqs.models
+    from botocore.auth import SigV4Auth, SigV4QueryAuth
     from botocore.useragent import UserAgentString
     from moto.core.base_backend import BaseBackend
     from moto.core.custom_responses_mock import CallbackResponse
@@ -692,8 +694,10 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
     by_the_model = BaseJSONSerializer._serialize_type_structure
     copied_item: Any = Item.__deepcopy__
     update_in_place = DynamoDBBackend.update_item
+    canonical_request = SigV4Auth.canonical_request
     urls: Any = BaseBackend.urls
     cast: Any = DynamoType.cast_value
+    patterns, ours = moto.backend_index.backend_url_patterns, ("dynamodb", "sqs", "kms", "scheduler")
     urls_found: dict[type, Any] = {}
 
     def serialize(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
@@ -719,6 +723,10 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         copied.items.update({key: copy.copy(items) for key, items in table.items.items()})
         return copied
 
+    def what_is_signed(auth: Any, request: Any) -> Any:
+        # Nobody here checks signatures; but a link that is signed is shown.
+        return canonical_request(auth, request) if isinstance(auth, SigV4QueryAuth) else ""
+
     def request_id(headers: Any) -> str:
         headers["x-amzn-requestid"] = "not-drawn-anew"
         return "not-drawn-anew"
@@ -735,6 +743,9 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         (moto.sqs.models, "camelcase_to_underscores", cache(camelcase_to_underscores)),
         # 644 of them are registered for each test, for whoever calls AWS past botocore.
         (moto.core.models, "CallbackResponse", cache(CallbackResponse)),
+        # Each call is compared with the addresses of 100 services, one by one.
+        (moto.backend_index, "backend_url_patterns", sorted(patterns, key=lambda one: one[0] not in ours)),
+        (SigV4Auth, "canonical_request", what_is_signed),
         (moto.core.responses, "gen_amzn_requestid_long", request_id),
         (BaseBackend, "urls", property(urls_of)),
         (UserAgentString, "to_string", lambda _self: f"Botocore region/{_REGION}"),
