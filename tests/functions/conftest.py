@@ -1,11 +1,11 @@
-"""Every answer that a test of the functions gets must be one that the API's description promises."""
+"""Every answer that a test of the functions gets must be one that the API's description promises; and its manager."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from infra.local.hitl_fixture import Answer, Hitl
+from infra.local.hitl_fixture import Answer, Browser, Hitl, made_once
 from tests.functions import described
 
 
@@ -29,3 +29,16 @@ def _described_answers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Hitl, "_http", checked)
         yield
+
+
+@pytest.fixture
+def manager(hitl: Hitl) -> Browser:
+    """The browser of the deployment's creator, who has been here before."""
+    return been_here_before(hitl)
+
+
+@made_once
+def been_here_before(hitl: Hitl) -> Browser:
+    browser = hitl.signed_in()
+    browser.get("/d/1/requests")
+    return browser

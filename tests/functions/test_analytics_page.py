@@ -13,11 +13,6 @@ from tests.functions.asserts import EMIT
 VOID = {"meta", "link", "input", "line", "path", "br", "hr"}
 
 
-@pytest.fixture
-def manager(hitl: Hitl) -> Browser:
-    return hitl.signed_in()
-
-
 def address(hitl: Hitl, query: str = "") -> str:
     return f"/d/{hitl.deployment_id}/analytics{query}"
 

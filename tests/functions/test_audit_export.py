@@ -26,7 +26,7 @@ from flow_hitl.verify_audit import (
     sha256,
     verify_export,
 )
-from infra.local.hitl_fixture import Answer, Hitl
+from infra.local.hitl_fixture import Answer, Hitl, made_once
 from tests.aws_calls import When, crashing, unsettled
 from tests.functions.asserts import (
     EMIT,
@@ -320,14 +320,19 @@ def write_lines(folder: Path, form: str, lines: Sequence[bytes]) -> None:
 @pytest.fixture
 def sealed_export(hitl: Hitl, tmp_path: Path) -> dict[str, Path]:
     """An export in each format of some days, all of them sealed."""
+    folders = {}
+    for export in both_exports(hitl):
+        folders[export["format"]] = tmp_path / export["format"]
+        folders[export["format"]].mkdir()
+        download(hitl, export, folders[export["format"]])
+    return folders
+
+
+@made_once
+def both_exports(hitl: Hitl) -> list[dict[str, Any]]:
     some_days(hitl)
     hitl.seal()
-    folders = {}
-    for form in ("jsonl", "csv"):
-        (tmp_path / form).mkdir()
-        export = exported(hitl, format=form, to="2026-01-17T12:00:00Z")
-        folders[form] = download(hitl, export, tmp_path / form)
-    return folders
+    return [exported(hitl, format=form, to="2026-01-17T12:00:00Z") for form in ("jsonl", "csv")]
 
 
 @FORMATS

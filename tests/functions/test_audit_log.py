@@ -7,7 +7,7 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.deployment import Permission
-from infra.local.hitl_fixture import Answer, Hitl
+from infra.local.hitl_fixture import Answer, Hitl, made_once
 from tests.aws_calls import unsettled, watched
 from tests.functions.asserts import EMIT, api_key, assert_invalid, assert_problem, key_of_another_deployment
 
@@ -32,12 +32,15 @@ def all_events(hitl: Hitl, query: str) -> list[dict[str, Any]]:
         cursor = f"&cursor={answer['next_cursor']}"
 
 
-def some_days(hitl: Hitl) -> None:
+def three_days(hitl: Hitl) -> None:
     """Let things happen on three days."""
     for number in range(3):
         hitl.ask(f"Number {number}", emit=EMIT)
         hitl.reply("approved")
         hitl.advance(days=1)
+
+
+some_days = made_once(three_days)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 200])

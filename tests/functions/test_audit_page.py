@@ -9,12 +9,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.domain.deployment import Member, Permission
 from infra.local.hitl_fixture import Browser, Hitl
 from tests.functions.asserts import EMIT
-from tests.functions.test_audit_seal import a_log, chain_of, put, tampered
-
-
-@pytest.fixture
-def manager(hitl: Hitl) -> Browser:
-    return hitl.signed_in()
+from tests.functions.test_audit_seal import chain_of, put, tampered, two_days
 
 
 def address(hitl: Hitl, rest: str = "") -> str:
@@ -83,7 +78,7 @@ def test_what_cannot_be_meant_is_said_on_the_page(hitl: Hitl, manager: Browser, 
 
 
 def test_an_untouched_log_is_said_to_be_one(hitl: Hitl, manager: Browser) -> None:
-    a_log(hitl)
+    two_days(hitl)
     text = words(manager.get(address(hitl, "/verify")).text)
     assert "Nothing was changed in these days." in text
     assert "Sealed until 15 Jan 2026, 00:00 UTC" in text
@@ -91,7 +86,7 @@ def test_an_untouched_log_is_said_to_be_one(hitl: Hitl, manager: Browser) -> Non
 
 @pytest.mark.parametrize("kind", ["edit", "forge", "delete"])
 def test_what_was_changed_is_named(hitl: Hitl, manager: Browser, kind: str) -> None:
-    request, _ = a_log(hitl)
+    request, _ = two_days(hitl)
     tampered(kind)(hitl, chain_of(hitl, request), 2)
     page = manager.get(address(hitl, "/verify")).text
     assert f"request#{request.id} event 3" in page
@@ -99,7 +94,7 @@ def test_what_was_changed_is_named(hitl: Hitl, manager: Browser, kind: str) -> N
 
 
 def test_an_event_that_does_not_fit_its_hash_is_not_believed(hitl: Hitl, manager: Browser) -> None:
-    request, _ = a_log(hitl)
+    request, _ = two_days(hitl)
     chain = chain_of(hitl, request)
     tampered("nonsense")(hitl, chain, 2)
     page = manager.get(address(hitl))
@@ -109,7 +104,7 @@ def test_an_event_that_does_not_fit_its_hash_is_not_believed(hitl: Hitl, manager
 
 def test_verifying_goes_on_where_time_ran_out(hitl: Hitl, manager: Browser) -> None:
     for _ in range(3):
-        a_log(hitl)
+        two_days(hitl)
     verify = type(current().verify_audit_log).__call__
 
     def slowly(self: object, *arguments: object) -> object:
@@ -130,7 +125,7 @@ def test_verifying_goes_on_where_time_ran_out(hitl: Hitl, manager: Browser) -> N
 
 
 def test_an_export_is_asked_for_and_its_files_are_linked(hitl: Hitl, manager: Browser) -> None:
-    a_log(hitl)
+    two_days(hitl)
     manager.get(address(hitl))
     sent = manager.post(address(hitl, "/export"), {"from": "2026-01-14", "to": "2026-01-15", "format": "csv"})
     assert (sent.status, manager.location.partition("?")[0]) == (303, address(hitl))

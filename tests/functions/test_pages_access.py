@@ -16,14 +16,6 @@ BOB = "bob@example.com"
 ADD = "respond_to_human_feedback"
 
 
-@pytest.fixture
-def manager(hitl: Hitl) -> Browser:
-    """The browser of the deployment's creator, who has been here before."""
-    browser = hitl.signed_in()
-    browser.get("/d/1/requests")
-    return browser
-
-
 def members(hitl: Hitl) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = documents(hitl, "members")["members"]
     return found

@@ -17,14 +17,6 @@ CHECKS = "/d/1/settings/checks"
 MAIL, REPLY, FLOW = "Was the mail sent?", "Was an answer taken?", "Did the flow go on?"
 
 
-@pytest.fixture
-def manager(hitl: Hitl) -> Browser:
-    """The browser of the deployment's creator, who has been here before."""
-    browser = hitl.signed_in()
-    browser.get("/d/1/requests")
-    return browser
-
-
 def send_test(browser: Browser, **changes: str) -> Answer:
     return submit(browser, CHECKS, "to", changes)
 

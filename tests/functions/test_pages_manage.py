@@ -18,14 +18,6 @@ ANN = "ann@example.com"
 
 
 @pytest.fixture
-def manager(hitl: Hitl) -> Browser:
-    """The browser of the deployment's creator, who has been here before."""
-    browser = hitl.signed_in()
-    browser.get("/d/1/requests")
-    return browser
-
-
-@pytest.fixture
 def flow() -> Iterator[Receiver]:
     """The flow's HTTP server, or another application's."""
     with receiving() as receiver:

@@ -29,14 +29,6 @@ BRAND = {
 }
 
 
-@pytest.fixture
-def manager(hitl: Hitl) -> Browser:
-    """The browser of the deployment's creator, who has been here before."""
-    browser = hitl.signed_in()
-    browser.get("/d/1/requests")
-    return browser
-
-
 def rules(hitl: Hitl) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = documents(hitl, "routing-rules")["rules"]
     return found

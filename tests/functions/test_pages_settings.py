@@ -28,14 +28,6 @@ AUTO = {"enabled": "on", "timeout_minutes": "60", "default_outcome": "rejected"}
 BOB = "bob@example.com"
 
 
-@pytest.fixture
-def manager(hitl: Hitl) -> Browser:
-    """The browser of the deployment's creator, who has been here before."""
-    browser = hitl.signed_in()
-    browser.get("/d/1/requests")
-    return browser
-
-
 def settings(hitl: Hitl) -> dict[str, Any]:
     found: dict[str, Any] = documents(hitl, "settings")
     return found

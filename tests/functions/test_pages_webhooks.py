@@ -18,14 +18,6 @@ URL = "https://jira.example.com/hitl?key=k-1234"
 
 
 @pytest.fixture
-def manager(hitl: Hitl) -> Browser:
-    """The browser of the deployment's creator, who has been here before."""
-    browser = hitl.signed_in()
-    browser.get("/d/1/requests")
-    return browser
-
-
-@pytest.fixture
 def app() -> Iterator[Receiver]:
     """The HTTP server of another application."""
     with receiving() as receiver:

@@ -11,7 +11,7 @@ from flow_hitl.domain.audit import EventKind, next_event, request_subject
 from flow_hitl.domain.errors import Conflict, NotFound
 from flow_hitl.domain.metrics import ALL_TIME, Bucket, Dimension
 from flow_hitl.services.rebuild_metrics import Counted, Difference
-from infra.local.hitl_fixture import Hitl
+from infra.local.hitl_fixture import Hitl, made_once
 from tests.functions.asserts import EMIT
 from tests.functions.figures import deliver, expected, make_busy, stored, stream
 
@@ -21,13 +21,18 @@ DAY = Bucket(Dimension.TOTAL, "2026-01-14")
 @pytest.fixture
 def counted(hitl: Hitl) -> Hitl:
     """A deployment with a month of requests, all of them counted, some of them just now."""
+    a_month(hitl)
+    return hitl
+
+
+@made_once
+def a_month(hitl: Hitl) -> None:
     make_busy(hitl)
     hitl.advance(days=20)
     hitl.ask(emit=EMIT)
     hitl.advance(minutes=3)
     hitl.reply("rejected")
     deliver(hitl, stream(hitl))
-    return hitl
 
 
 def rebuild(hitl: Hitl, progress: Callable[[str], object] = lambda _: None) -> Counted:
