@@ -1,11 +1,13 @@
 """Somebody else's HTTP server, on a loopback port: for what is POSTed to a flow's `resume_url`, or to a webhook."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,14 @@ class Receiver:
     received: list[Received] = field(default_factory=list)
 
 
+class Server(ThreadingHTTPServer):
+    """A server that says nothing about a client who hangs up in the middle."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def receiving() -> Iterator[Receiver]:
     """Run a receiver; it answers every POST with its `status` of that moment."""
@@ -55,7 +65,7 @@ def receiving() -> Iterator[Receiver]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     receiver.url = f"http://127.0.0.1:{server.server_port}/resume?run=7"

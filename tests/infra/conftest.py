@@ -1,6 +1,8 @@
 """One synth of both stacks, with cdk-nag, for every test of the infrastructure."""
 
+import fcntl
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +54,20 @@ class Assembly:
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    """Synthesise as for AWS; the layer of dependencies is a stand-in, because its content is in no template."""
-    directory = tmp_path_factory.mktemp("assembly")
+    """Synthesise as for AWS, once in a run; the layer of dependencies is a stand-in: its content is in no template."""
+    of_process = tmp_path_factory.getbasetemp()
+    # What several processes run, pytest-xdist lays side by side in a directory of the whole run.
+    of_run = of_process.parent if "PYTEST_XDIST_WORKER" in os.environ else of_process
+    directory = of_run / "assembly"
+    with (of_run / "assembly.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # It is written last.
+        if not (directory / "manifest.json").exists():
+            _synthesise(tmp_path_factory, directory)
+    return Assembly(_stack(directory, "flow-hitl"), _stack(directory, "flow-hitl-mail-edge"))
+
+
+def _synthesise(tmp_path_factory: pytest.TempPathFactory, directory: Path) -> None:
     dependencies = tmp_path_factory.mktemp("dependencies")
     (dependencies / "python").mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -61,7 +75,6 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
         package = packaging.Package(dependencies, "0" * 64)
         patch.setattr(packaging.Packager, "dependencies", lambda _: package)
         synthesise({"inbound_domain": "hitl.example.com", "alarm_email": "ops@example.com"}, directory)
-    return Assembly(_stack(directory, "flow-hitl"), _stack(directory, "flow-hitl-mail-edge"))
 
 
 @pytest.fixture(scope="session")
