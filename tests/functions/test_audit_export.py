@@ -160,6 +160,7 @@ def test_an_export_goes_from_pending_to_done_with_links_at_the_end(hitl: Hitl) -
 
 def test_what_one_run_cannot_do_is_done_by_the_next_and_counted_meanwhile(hitl: Hitl, tmp_path: Path) -> None:
     some_days(hitl)
+    hitl.seal()
     write = current().run_export.files.write
 
     def slowly(key: str, content: Any) -> Any:

@@ -17,6 +17,7 @@ The service verifies by the same functions; what they take for granted is writte
   name there is the hash of the first event of its own chain.
 - A digest begins when the one before it ends, and holds that one's hash. What is signed is `digest_message`, by ECDSA
   over P-256 with SHA-256.
+- A day is sealed in the night that follows it. What is older than `SEALED_WITHIN` and in no digest was kept out of it.
 """
 
 from __future__ import annotations
@@ -35,12 +36,15 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
 from typing import IO, Any
 
 CHAIN_START = "0" * 64
 DIGEST_FORMAT = "flow-hitl/audit-digest/1"
 SECTION_FORMAT = "flow-hitl/audit-section/1"
 EXPORT_FORMAT = "flow-hitl/audit-export/1"
+SEALED_WITHIN = timedelta(hours=50)
+OVERDUE = "is not there, and its time is long over"
 
 # What of an event is hashed.
 _HASHED = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash")
@@ -128,13 +132,14 @@ class Verifier:
 
     With `whole` each chain that is read must be there from its first event on. Else only the events from `since`
     (included) to `to` (excluded) were asked for, and what may lie outside of that is not missed. `unsealed` counts the
-    events that no digest covers that was read.
+    events that no digest covers that was read; before the moment `overdue` there may be none.
     """
 
     public_keys: Mapping[str, bytes]
     whole: bool = False
     since: str = ""
     to: str = "~"
+    overdue: str = ""
     findings: list[Finding] = field(default_factory=list)
     digests: int = 0
     events: int = 0
@@ -301,8 +306,16 @@ class Verifier:
         until = self._period_of(at)
         if until is None:
             self.unsealed += 1
+            if at < self.overdue:
+                self._miss_digest(at)
         elif not any(claim.until == until and claim.first <= seq <= claim.seq for claim in claims):
             self._about(("inserted", subject, seq), f"is dated {at}, and the digest until {until} does not know it")
+
+    def _miss_digest(self, at: str) -> None:
+        """Note, once, that a moment is in no digest although its day was to be sealed long ago."""
+        until = _end_of_day(at)
+        if all(finding.digest != until for finding in self.findings):
+            self.miss(until, OVERDUE)
 
     def _miss_claimed(self, claim: Claim, chain: _Chain | None) -> None:
         """Note the events of a claim that are not there, unless they may lie outside of what was asked for."""
@@ -346,6 +359,14 @@ def _shape_problem(event: Mapping[str, Any]) -> str | None:
     if not _MOMENT.fullmatch(event["at"]) or not _HASH.fullmatch(event["hash"]):
         return "has no moment or no hash"
     return None
+
+
+def _end_of_day(moment: str) -> str:
+    """Return when the day of a moment ends; a moment that no calendar has stays as it is."""
+    try:
+        return f"{date.fromisoformat(moment[:10]) + timedelta(days=1)}T00:00:00Z"
+    except (ValueError, OverflowError):
+        return moment
 
 
 def _claims(content: bytes, digest: Mapping[str, Any]) -> Iterator[Claim]:
@@ -601,7 +622,7 @@ def verify_export(export: Export, public_key: bytes | None = None) -> Result:
     try:
         trusted = public_key or _own_key(manifest)
         keys = {fingerprint(trusted): trusted} if trusted else {}
-        verifier = Verifier(keys, since=manifest["from"], to=manifest["to"])
+        verifier = Verifier(keys, since=manifest["from"], to=manifest["to"], overdue=_overdue(manifest))
         verifier.findings += _changed_files(export)
         for name in export.of_kind("seals"):
             _read_seals(export, name, str(manifest["deployment"]), verifier)
@@ -618,6 +639,15 @@ def verify_export(export: Export, public_key: bytes | None = None) -> Result:
     used = fingerprint(trusted) if trusted else None
     counts = verifier.events, verifier.chains, verifier.digests, verifier.unsealed
     return Result(findings, *counts, verifier.sealed_until, used)
+
+
+def _overdue(manifest: Mapping[str, Any]) -> str:
+    """Return the moment before which all had been sealed when the export was asked for; raises Unusable."""
+    try:
+        asked_at = datetime.strptime(manifest["requested_at"], "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 - UTC, both
+        return (asked_at - SEALED_WITHIN).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        raise Unusable("The manifest does not say when the export was asked for.") from None
 
 
 def _own_key(manifest: Mapping[str, Any]) -> bytes | None:
@@ -775,6 +805,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _report(manifest: Mapping[str, Any], result: Result, *, given: bool) -> Iterator[str]:
     yield f"Deployment {manifest.get('deployment_id')}, from {manifest['from']} to {manifest['to']}"
+    yield f"The export was asked for at {manifest['requested_at']}"
     yield f"{result.events} events of {result.chains} chains; {result.digests} digests"
     if result.unsealed:
         yield f"{result.unsealed} of the events are chained and not yet sealed by a digest"

@@ -12,13 +12,12 @@ from flow_hitl.domain.audit_index import IndexedEvent, midnight, periods
 from flow_hitl.domain.times import parse_rfc3339, rfc3339
 from flow_hitl.ports import AuditArchive, Clock, DeploymentStore, RequestStore, SealKey, SealStore
 from flow_hitl.services.read_audit import Range, decode_cursor, encode_cursor, foreign_cursor
-from flow_hitl.verify_audit import Finding, Verifier, fingerprint
+from flow_hitl.verify_audit import OVERDUE, SEALED_WITHIN, Finding, Verifier, fingerprint
 
 # One call does as much as fits well into the time that API Gateway waits.
 _CHAINS = 200
 _DIGESTS = 40
 _DAYS = 100
-_OVERDUE = timedelta(hours=50)
 
 
 @dataclass(frozen=True)
@@ -200,11 +199,10 @@ class _Run:
 
     def _grown(self, rows: Sequence[IndexedEvent], begin: datetime) -> None:
         """Verify the chains of these rows, each where its first event since the last digest stands."""
-        overdue = next((row for row in rows if row.at < self.parts.clock.now() - _OVERDUE), None)
+        overdue = next((row for row in rows if row.at < self.parts.clock.now() - SEALED_WITHIN), None)
         missing = rfc3339(midnight(overdue.at) + timedelta(days=1)) if overdue else None
         if missing and missing not in {finding.digest for finding in self.findings}:
-            detail = "is not there, and its time is long over"
-            self.findings.append(Finding("digest_missing", detail, digest=missing))
+            self.findings.append(Finding("digest_missing", OVERDUE, digest=missing))
         firsts: dict[str, int] = {}
         for row in rows:
             firsts[row.subject] = min(row.seq, firsts.get(row.subject, row.seq))

@@ -1,0 +1,102 @@
+"""Whoever forges an export has to explain why nothing of it is sealed: what is old enough to be sealed must be."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flow_hitl.bootstrap import current
+from flow_hitl.verify_audit import Export, canonical_json, event_hash, sha256, verify_export
+from infra.local.hitl_fixture import Hitl
+from tests.functions.asserts import EMIT
+from tests.functions.test_audit_export import download, exported, run
+from tests.functions.test_audit_log import some_days
+
+
+@pytest.fixture
+def old_export(hitl: Hitl, tmp_path: Path) -> Path:
+    """An export of days that were sealed long before it was asked for."""
+    some_days(hitl)
+    hitl.advance(days=7)
+    hitl.seal()
+    folder = download(hitl, exported(hitl), tmp_path)
+    assert verify_export(Export(str(folder))).findings == []
+    return folder
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return found
+
+
+def make_fit(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write a manifest that fits the files, as a careful forger would."""
+    for file in manifest["files"]:
+        file["sha256"] = sha256((folder / file["name"]).read_bytes())
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def write_anew(folder: Path) -> None:
+    """Turn every answer round, and chain all of it anew."""
+    last: dict[str, Any] = {}
+    events = [json.loads(line) for line in (folder / "events-00001.jsonl").read_text("utf-8").splitlines()]
+    for event in events:
+        if event["kind"] == "response_submitted":
+            event["data"]["outcome"] = "rejected"
+        if event["subject"] in last:
+            event["prev_hash"] = last[event["subject"]]["hash"]
+        event["hash"] = event_hash(event)
+        last[event["subject"]] = event
+    heads = [{"subject": one["subject"], "seq": one["seq"], "hash": one["hash"]} for one in last.values()]
+    for name, lines in (("events-00001.jsonl", events), ("heads-00001.jsonl", heads)):
+        (folder / name).write_text("".join(f"{canonical_json(line)}\n" for line in lines), "utf-8")
+
+
+def test_decisions_that_were_turned_round_do_not_pass_by_leaving_the_digests_out(hitl: Hitl, old_export: Path) -> None:
+    manifest = manifest_of(old_export)
+    manifest["files"] = [file for file in manifest["files"] if file["kind"] != "seals"]
+    write_anew(old_export)
+    make_fit(old_export, manifest)
+    key = current().seal_audit.key.public_key()
+    findings = verify_export(Export(str(old_export)), key).findings
+    assert {finding.kind for finding in findings} == {"digest_missing"}
+    assert {finding.digest for finding in findings} == {f"2026-01-{day}T00:00:00Z" for day in (15, 16, 17)}
+    said = run(str(old_export / "verify_audit.py"), str(old_export))
+    assert said.returncode == 1
+    assert "DIGEST_MISSING: digest until 2026-01-15T00:00:00Z is not there, and its time is long over" in said.stdout
+
+
+@pytest.mark.parametrize("kept", ["first", "last"])
+def test_digests_left_out_at_either_end_are_named(old_export: Path, kept: str) -> None:
+    seals = old_export / "seals-00001.jsonl"
+    lines = seals.read_bytes().splitlines(keepends=True)
+    starts = [number for number, line in enumerate(lines) if line.startswith(b'{"digest"')]
+    seals.write_bytes(b"".join(lines[: starts[1]] if kept == "first" else lines[starts[2] :]))
+    make_fit(old_export, manifest_of(old_export))
+    findings = verify_export(Export(str(old_export))).findings
+    gone = (16, 17) if kept == "first" else (15, 16)
+    assert [(one.kind, one.digest) for one in findings] == [
+        ("digest_missing", f"2026-01-{day}T00:00:00Z") for day in gone
+    ]
+
+
+def test_when_it_was_asked_for_is_said_because_by_that_the_digests_are_missed(old_export: Path) -> None:
+    said = run(str(old_export / "verify_audit.py"), str(old_export))
+    assert said.returncode == 0
+    assert "asked for at 2026-01-24T12:00:0" in said.stdout
+
+
+def test_what_happened_since_the_last_night_is_not_sealed_yet_and_that_is_no_fault(hitl: Hitl, tmp_path: Path) -> None:
+    hitl.ask(emit=EMIT)
+    hitl.reply("approved")
+    result = verify_export(Export(str(download(hitl, exported(hitl), tmp_path))))
+    assert (result.findings, result.unsealed) == ([], result.events)
+
+
+@pytest.mark.parametrize("moment", ["soon", None, 5])
+def test_a_manifest_that_does_not_say_when_proves_nothing(old_export: Path, moment: object) -> None:
+    make_fit(old_export, {**manifest_of(old_export), "requested_at": moment})
+    refused = run(str(old_export / "verify_audit.py"), str(old_export))
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
