@@ -9,8 +9,8 @@ from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.adapters.assets import find_asset
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.errors import Expired, FlowHitlError, NotFound
-from flow_hitl.domain.presentation import MessageContext, ReviewContext
+from flow_hitl.domain.errors import Expired, FlowHitlError, NotFound, TooLarge
+from flow_hitl.domain.presentation import MessageContext, MessageKind, ReviewContext
 from flow_hitl.telemetry import logger
 from functions import (
     pages_access,
@@ -78,7 +78,7 @@ def serve_asset(file_name: str) -> Response[str]:
 
 def refused(error: FlowHitlError) -> Response[str]:
     if app.current_event.path.startswith("/review/"):
-        return _page(MessageContext(kind="expired" if isinstance(error, Expired) else "invalid"), error.status)
+        return _page(MessageContext(kind=_kind(error), written=web.written(app)), error.status)
     return web.refused(app, error)
 
 
@@ -105,3 +105,13 @@ def _page(context: ReviewContext | MessageContext, status: int = HTTPStatus.OK) 
     if isinstance(context, ReviewContext) and context.problem:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
     return web.page(context, status)
+
+
+def _kind(error: FlowHitlError) -> MessageKind:
+    match error:
+        case Expired():
+            return "expired"
+        case TooLarge():
+            return "too_large"
+        case _:
+            return "invalid"

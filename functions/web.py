@@ -12,7 +12,15 @@ from flow_hitl.adapters.rendering import PAGE_SECURITY_POLICY, PageContext, rend
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.access import Member
 from flow_hitl.domain.deployment import DeploymentName
-from flow_hitl.domain.errors import FieldError, FlowHitlError, Forbidden, NotFound, RateLimited, ValidationFailed
+from flow_hitl.domain.errors import (
+    FieldError,
+    FlowHitlError,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    ValidationFailed,
+)
 from flow_hitl.domain.pages import NOTICES, ProblemKind, ProblemPage, Section, Shell
 from flow_hitl.domain.sign_in import HOME, SESSION_LASTS, TRY_LASTS, known_page
 from flow_hitl.services.visits import SignedOut, Visitor
@@ -58,8 +66,11 @@ class Form:
         return {name: texts[0] for name, texts in self._fields.items()}
 
     def text(self, name: str) -> str:
-        """Return a field's text, "" for a field that is missing."""
-        return self.texts(name)[0] if name in self._fields else ""
+        """Return a field's text, "" for a field that is missing; raises ValidationFailed for several of them."""
+        texts = set(self.texts(name))
+        if len(texts) > 1:
+            raise ValidationFailed([FieldError(f"/{name}", "says two things")])
+        return texts.pop() if texts else ""
 
     def texts(self, name: str) -> Sequence[str]:
         """Return all texts of a field that may stand there several times."""
@@ -169,19 +180,26 @@ def refused(routes: Routes, error: FlowHitlError) -> Response[str]:
     event = routes.current_event
     if isinstance(error, SignedOut) and event.http_method == "GET":
         return see_other(f"/sign-in?next={quote(_asked_for(routes), safe='')}")
-    kind, detail, written = _kind(error), None, ""
-    if kind == "signed_out":
-        written = _written(routes)
-    elif isinstance(error, ValidationFailed):
+    kind, detail = _kind(error), None
+    if isinstance(error, ValidationFailed):
         detail = error.detail
     minutes = -(-error.retry_after // 60) if isinstance(error, RateLimited) else 0
     next_page = known_page(event.path) if kind in ("signed_out", "form") else HOME
     answer = page(
-        ProblemPage(kind=kind, detail=detail, next_page=next_page, written=written, minutes=minutes), error.status
+        ProblemPage(kind=kind, detail=detail, next_page=next_page, written=written(routes), minutes=minutes),
+        error.status,
     )
     if isinstance(error, RateLimited):
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer
+
+
+def written(routes: Routes) -> str:
+    """Return what somebody typed into a form of ours that is not taken."""
+    try:
+        return read_form(routes, None).text("comment")
+    except FlowHitlError:
+        return ""
 
 
 def failed() -> Response[str]:
@@ -208,6 +226,8 @@ def _kind(error: FlowHitlError) -> ProblemKind:
             return "form"
         case RateLimited():
             return "rate_limited"
+        case TooLarge():
+            return "too_large"
         case Forbidden():
             return "forbidden"
         case _:
@@ -218,14 +238,6 @@ def _asked_for(routes: Routes) -> str:
     event = routes.current_event
     text = event.get("rawQueryString") or ""
     return known_page(f"{event.path}?{text}" if text else event.path)
-
-
-def _written(routes: Routes) -> str:
-    """Return what somebody typed into a form that came too late."""
-    try:
-        return read_form(routes, None).text("comment")
-    except FlowHitlError:
-        return ""
 
 
 def _cookie(routes: Routes, name: str) -> str | None:

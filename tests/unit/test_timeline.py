@@ -8,7 +8,8 @@ from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.timeline import person_of, timeline_of
 from tests.unit import examples
 
-ANSWER = {"outcome": "approved", "responded_via": "dashboard", "responder": "a@example.com", "comment": "Nice."}
+BY_ANNA = {"responder": "a@example.com", "responder_verified": True}
+ANSWER = {**BY_ANNA, "outcome": "approved", "responded_via": "dashboard", "comment": "Nice."}
 
 
 def told(kind: EventKind, data: dict[str, Any]) -> tuple[str, str, str]:

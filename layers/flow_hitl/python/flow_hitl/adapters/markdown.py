@@ -34,7 +34,9 @@ _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "span": {"class"}, "td":
 # Only what surely names its own destination: `//host`, `/\host` and `https:host` would be resolved against our page.
 _LINK = re.compile(r"(?:https?://[^/\\\s]|mailto:[^/\\\s])[^\s\x00-\x1f]*", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# By an override "0005" reads as "5000"; no language needs one. A lone surrogate is no character.
+_UNSHOWABLE = re.compile(r"[\u202d\u202e\ud800-\udfff]")
 
 # Mail clients ignore or remove style sheets, so in mails each element carries its style. Colours are inherited, which
 # keeps them readable in dark mode; the only ones named are greys that show on both grounds.
@@ -58,9 +60,11 @@ _MAIL_STYLES = {
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters and lone surrogates, its line ends as `\\n`; tabs stay."""
-    lines = _LINE_ENDS.sub("\n", text)
-    return _CONTROLS.sub(lambda found: "\ufffd" if found[0] >= "\ud800" else "", lines)
+    """Return the text without control characters, its line ends as `\\n`; tabs stay.
+
+    In place of a lone surrogate, and of what would turn the order of the characters round, stands U+FFFD.
+    """
+    return _UNSHOWABLE.sub("\ufffd", _CONTROLS.sub("", _LINE_ENDS.sub("\n", text)))
 
 
 def render_markdown(text: str, medium: Medium = "page") -> Markup:

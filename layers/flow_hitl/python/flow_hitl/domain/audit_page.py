@@ -11,7 +11,6 @@ from flow_hitl.domain.audit_export import AuditExport, ExportState
 from flow_hitl.domain.configuration_changes import lines_of
 from flow_hitl.domain.pages import Shell
 from flow_hitl.domain.timeline import Tone, person_of, timeline_of
-from flow_hitl.domain.times import parse_rfc3339
 from flow_hitl.verify_audit import Finding, is_intact
 
 _KINDS = {
@@ -138,13 +137,13 @@ def address_query(first: date, last: date, **more: str | int) -> str:
 def _row(record: Mapping[str, Any]) -> AuditRow:
     subject, seq = str(record["subject"]), int(record["seq"])
     request = subject.removeprefix("request#") if subject.startswith("request#") else None
-    if not is_intact(record):
+    event = _event(record)
+    if event is None:
         title = f"Event {seq} of {subject} is not as it was written"
         detail = "Verify the log to see what else was changed."
         return AuditRow(
             at=None, title=title, detail=detail, tone="bad", by="", request=request, seq=seq, hash=str(record["hash"])
         )
-    event = _event(record)
     told = next(iter(timeline_of([event])))
     title = told.title if request else _TITLES.get(event.kind, told.title)
     detail = told.detail if request else "; ".join(_changes(event))
@@ -168,6 +167,9 @@ def _changes(event: AuditEvent) -> Iterator[str]:
         yield from lines_of(event)
 
 
-def _event(record: Mapping[str, Any]) -> AuditEvent:
-    at = parse_rfc3339(record["at"])
-    return AuditEvent(**{**record, "kind": EventKind(record["kind"]), "at": at})
+def _event(record: Mapping[str, Any]) -> AuditEvent | None:
+    """Return an event, None for one that its hash does not fit, or that is none of ours although its hash does."""
+    try:
+        return AuditEvent.from_dict(record) if is_intact(record) else None
+    except ValueError:
+        return None

@@ -99,7 +99,7 @@ class DeploymentsPage:
     form_token: str
 
 
-ProblemKind = Literal["not_found", "forbidden", "rate_limited", "signed_out", "form", "failed"]
+ProblemKind = Literal["not_found", "forbidden", "rate_limited", "signed_out", "form", "too_large", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,8 +187,8 @@ class RequestSheet:
     """A request as a signed-in person sees it, with all that they may do.
 
     `may_answer`: it is open, and they are asked. `decision` is the answer that counts. `actions` are there for
-    those who manage. After a refused form there are what was written and the `problem`, a sentence; `beaten`: somebody
-    else's answer came first.
+    those who manage. After a refused form there are what was written and the `problem`, a sentence; `beaten`: another
+    answer came first, which with `answered_before` was their own.
     """
 
     request_id: str
@@ -210,6 +210,7 @@ class RequestSheet:
     delegate_to: str = ""
     problem: str | None = None
     beaten: bool = False
+    answered_before: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

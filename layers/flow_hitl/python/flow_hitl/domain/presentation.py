@@ -9,7 +9,7 @@ from flow_hitl.domain.deployment import FreeText
 from flow_hitl.domain.rejections import RejectionReason
 from flow_hitl.domain.request import Channel
 
-MessageKind = Literal["thanks", "already_decided", "expired", "invalid", "cancelled", "passed_on"]
+MessageKind = Literal["thanks", "already_decided", "expired", "invalid", "too_large", "cancelled", "passed_on"]
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,10 @@ def _reassigned(event: AuditEvent) -> tuple[str, str, Tone]:
 def _answered(data: Any) -> tuple[str, str, Tone]:
     answer = f'"{data["outcome"]}"' if data.get("outcome") is not None else "with feedback"
     how = _BY.get(data.get("responded_via"), "")
-    who = str(data.get("responder") or data.get("source") or "")
+    responder = data.get("responder")
+    if responder and not data.get("responder_verified"):
+        how, responder = f"{how}, by {responder} as its caller says, which is not proven", None
+    who = str(responder or data.get("source") or "")
     written = data.get("comment") if data.get("outcome") is not None else data.get("feedback")
     detail = " ".join(str(text) for text in (written, data.get("test_result")) if text)
     return f"{who} answered {answer} {how}" if who else f"Answered {answer} {how}", detail, "good"

@@ -6,7 +6,7 @@ from typing import Any
 from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.deployment import GROUP_PREFIX
 from flow_hitl.domain.presentation import Decision, HistoryRound, RequestView
-from flow_hitl.domain.request import Channel, Head, Request, Status
+from flow_hitl.domain.request import Channel, Head, Request, Response, Status
 from flow_hitl.domain.routing import AssignedBy
 from flow_hitl.domain.times import readable_time
 
@@ -70,6 +70,11 @@ def decision_of(request: Request) -> Decision | None:
         comment=response.comment,
         by=response.responder if request.head.group_members and response.responder_verified else None,
     )
+
+
+def is_said(written: str, response: Response) -> bool:
+    """Tell whether what somebody wrote is in the answer that counts."""
+    return written.strip() in (response.comment, f"{response.feedback}\n{response.comment}".strip())
 
 
 def news_of(request: Request) -> str | None:

@@ -18,7 +18,7 @@ from flow_hitl.domain.times import rfc3339
 from flow_hitl.ports import AuditLog, Clock, Ids, RequestFilter, RequestStore
 from flow_hitl.services.delegate import Delegate, Delegation
 from flow_hitl.services.list_requests import ListRequests
-from flow_hitl.services.present import decision_of, news_of, request_view
+from flow_hitl.services.present import decision_of, is_said, news_of, request_view
 from flow_hitl.services.record_response import RecordResponse, Submission
 from flow_hitl.services.shown_pages import page_shown, sign_page
 from flow_hitl.signing.keys import KeyRing
@@ -188,7 +188,14 @@ class RequestPages:
         return request
 
     def _beaten(self, member: Member, request: Request, comment: str) -> RequestSheet:
-        return replace(self._sheet(member, request), comment=comment, beaten=True)
+        response = request.response
+        by = response.responder if response and response.responder_verified else None
+        return replace(
+            self._sheet(member, request),
+            comment="" if response and is_said(comment, response) else comment,
+            beaten=True,
+            answered_before=by is not None and member.proven.is_known_as(by),
+        )
 
     def _sheet(self, member: Member, request: Request) -> RequestSheet:
         head = request.head

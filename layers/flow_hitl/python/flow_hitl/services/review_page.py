@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from flow_hitl.domain.access import Action, ProvenAddress, authorize
 from flow_hitl.domain.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.domain.presentation import MessageContext, MessageKind, ReviewContext
-from flow_hitl.domain.request import Channel, Request, Response, Status
+from flow_hitl.domain.request import Channel, Request, Status
 from flow_hitl.domain.shown import verification
 from flow_hitl.ports import Clock, DeploymentStore, Ids, RequestStore
 from flow_hitl.services.delegate import Delegate, Delegation
-from flow_hitl.services.present import decision_of, news_of, request_view
+from flow_hitl.services.present import decision_of, is_said, news_of, request_view
 from flow_hitl.services.record_response import RecordResponse, Submission
 from flow_hitl.services.shown_pages import page_shown, sign_page
 from flow_hitl.signing import web_tokens
@@ -139,12 +139,8 @@ def how_it_stands(request: Request, *, thanks: bool = False, written: str = "") 
         method_name=request.head.method_name,
         decision=decision_of(request),
         test=request.head.test,
-        written="" if request.response and written.strip() in _said(request.response) else written,
+        written="" if request.response and is_said(written, request.response) else written,
     )
-
-
-def _said(response: Response) -> tuple[str, ...]:
-    return response.comment, f"{response.feedback}\n{response.comment}".strip()
 
 
 def _is_open(request: Request) -> bool:

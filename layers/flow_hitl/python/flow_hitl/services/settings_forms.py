@@ -5,7 +5,7 @@ it and says which field is wrong.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -230,7 +230,7 @@ def _reminder(fields: Fields, row: int) -> Document:
     text = fields[name].strip().removesuffix("%").strip()
     try:
         return {"share_of_sla": float(Decimal(text) / 100)}
-    except InvalidOperation:
+    except ArithmeticError:
         return {"share_of_sla": text}
 
 
