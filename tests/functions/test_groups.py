@@ -126,7 +126,7 @@ def test_an_answer_by_api_is_told_to_everybody(hitl: Hitl) -> None:
     # What an application says of its user is a claim: the mail names nobody.
     assert BOB not in mail_to(hitl, ANN).subject
     assert "through the API" in mail_to(hitl, ANN).text
-    assert written_to(hitl, asked) == [ANN, CLEO]
+    assert written_to(hitl, asked) == [ANN, BOB, CLEO]
 
 
 def test_when_the_clock_answers_nobody_is_told(hitl: Hitl) -> None:

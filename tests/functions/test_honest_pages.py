@@ -25,13 +25,32 @@ def test_a_responder_whom_a_program_only_names_is_not_shown_as_proven(hitl: Hitl
         assert f'Answered "approved" through the API, by {CLAIMED} as its caller says, which is not proven' in said
 
 
+@pytest.mark.parametrize("claimed", [CLAIMED, "operator", "flow-hitl", "member/creator@example.com", "api_key/1"])
+def test_a_program_writes_nobody_elses_name_into_the_audit_log(hitl: Hitl, claimed: str) -> None:
+    request = hitl.ask(emit=EMIT, assigned_to_email=ANNA)
+    callback(hitl, request, "approved", responder=claimed)
+    (event,) = [event for event in request.timeline if event["kind"] == "response_submitted"]
+    assert event["actor"] == "api"
+    assert (event["data"]["responder"], event["data"]["responder_verified"]) == (claimed, False)
+    diagnosis = words(hitl.signed_in().get(f"{url(request)}/diagnosis"))
+    assert f"by {claimed} as its caller says, which is not proven, by way of api" in diagnosis
+
+
+def test_a_person_whom_a_program_only_names_hears_that_the_request_was_answered(hitl: Hitl) -> None:
+    hitl.configure(settings={"groups": [{"name": "finance", "members": [ANNA, BEN]}]})
+    request = hitl.ask(emit=EMIT, assigned_to_email="group:finance")
+    asked = len(hitl.inbox)
+    callback(hitl, request, "approved", responder=ANNA)
+    assert sorted(mail.to for mail in hitl.inbox[asked:]) == [ANNA, BEN]
+
+
 def test_who_is_proven_and_which_program_it_was_are_told_as_before(hitl: Hitl) -> None:
     by_program, by_person = hitl.ask(emit=EMIT), hitl.ask(emit=EMIT, assigned_to_email=ANNA)
     callback(hitl, by_program, "approved", source="jira")
     browser = reviewer(hitl)
     answer(browser, by_person)
     assert f'{ANNA} answered "approved" on the page' in words(browser.get(url(by_person)))
-    assert 'jira answered "approved" through the API' in words(hitl.signed_in().get(url(by_program)))
+    assert 'Answered "approved" through the API, from "jira"' in words(hitl.signed_in().get(url(by_program)))
 
 
 def test_who_presses_twice_is_not_told_that_somebody_else_was_faster(hitl: Hitl) -> None:

@@ -23,6 +23,7 @@ from flow_hitl.domain.findings import (
 from flow_hitl.domain.mail_findings import was_mailed
 from flow_hitl.domain.rejections import Discard, DiscardReason, RejectionReason
 from flow_hitl.domain.request import Head, Status
+from flow_hitl.domain.timeline import claimed
 from flow_hitl.domain.times import rfc3339
 
 # Why, and what to do about it.
@@ -112,7 +113,9 @@ def _how_it_ended(facts: Facts) -> Finding:
     if head.status is Status.CANCELLED:
         return info(f"The request was cancelled at {at}; a reply after that changes nothing.")
     answer = facts.of_kind(EventKind.RESPONSE_SUBMITTED)[-1].data
-    by = f" by {answer['responder']}" if answer["responder"] else ""
+    by = ""
+    if answer["responder"]:
+        by = f" by {answer['responder']}" if answer["responder_verified"] else f" {claimed(answer['responder'])}"
     said = f'"{answer["outcome"]}"' if answer["outcome"] is not None else "with free text"
     result = f" {answer['test_result']}" if answer.get("test_result") else ""
     return ok(f"The request was answered {said} at {at}{by}, by way of {answer['responded_via']}.{result}")

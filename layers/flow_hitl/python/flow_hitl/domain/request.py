@@ -224,6 +224,11 @@ class Answer:
     verification: Mapping[str, Any] = field(default_factory=dict)
     shown: Shown | None = None
 
+    @property
+    def proven_responder(self) -> str | None:
+        """Who has answered, None where that is nobody or only said so."""
+        return self.responder if self.responder_verified else None
+
 
 def opened(
     *,
@@ -346,7 +351,7 @@ def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resum
         "others": _others(head, answer),
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
     }
-    actor = answer.responder or answer.via.value
+    actor = answer.proven_responder or answer.via.value
     step = _step(decided, EventKind.RESPONSE_SUBMITTED, event_id, at, actor, data)
     return replace(step, before=head, response=response)
 
@@ -460,7 +465,7 @@ def _others(head: Head, answer: Answer) -> list[str]:
     """Return the group's people whom somebody was faster than; when the clock answers, nobody was."""
     if answer.via is Channel.AUTO_RESPONSE:
         return []
-    return [person for person in head.group_members if not same_address(person, answer.responder or "")]
+    return [person for person in head.group_members if not same_address(person, answer.proven_responder or "")]
 
 
 def require_pending(head: Head) -> None:

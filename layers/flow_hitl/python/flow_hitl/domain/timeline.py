@@ -34,6 +34,11 @@ def timeline_of(events: Iterable[AuditEvent]) -> Sequence[TimelineEntry]:
     return tuple(TimelineEntry(event.at, *_told(event)) for event in events)
 
 
+def claimed(responder: str) -> str:
+    """Return by whom an answer was, where only the program that gave it says so."""
+    return f"by {responder} as its caller says, which is not proven"
+
+
 def person_of(actor: str) -> str:
     """Return who an audit event names, as people write it; "" where it was the service or the flow itself."""
     if actor in _OURS:
@@ -106,8 +111,11 @@ def _answered(data: Any) -> tuple[str, str, Tone]:
     how = _BY.get(data.get("responded_via"), "")
     responder = data.get("responder")
     if responder and not data.get("responder_verified"):
-        how, responder = f"{how}, by {responder} as its caller says, which is not proven", None
-    who = str(responder or data.get("source") or "")
+        how, responder = f"{how}, {claimed(responder)}", None
+    if data.get("source"):
+        # What a program calls itself: anything, also somebody's address.
+        how = f'{how}, from "{data["source"]}"'
+    who = str(responder or "")
     written = data.get("comment") if data.get("outcome") is not None else data.get("feedback")
     detail = " ".join(str(text) for text in (written, data.get("test_result")) if text)
     return f"{who} answered {answer} {how}" if who else f"Answered {answer} {how}", detail, "good"
