@@ -10,6 +10,7 @@ from flow_hitl.domain.deployment import Permission
 from infra.local.hitl_fixture import Answer, Hitl, made_once
 from tests.aws_calls import unsettled, watched
 from tests.functions.asserts import EMIT, api_key, assert_invalid, assert_problem, key_of_another_deployment
+from tests.functions.test_intake_read import cursor_of
 
 
 def audit_path(hitl: Hitl, rest: str = "") -> str:
@@ -103,6 +104,46 @@ def test_only_who_manages_sees_it(hitl: Hitl, rest: str) -> None:
 )
 def test_what_cannot_be_meant_is_said(hitl: Hitl, rest: str, query: str, field: str) -> None:
     assert_invalid(hitl.api("GET", audit_path(hitl, f"{rest}?{query}")), field)
+
+
+AT, NAME = "2026-01-14T12:00:00Z", "deployment#1"
+
+
+@pytest.mark.parametrize(
+    ("rest", "place"),
+    [
+        ("", [AT, NAME, 10**19]),
+        ("", [AT, NAME, 10**4000]),
+        ("", [AT, NAME, -1]),
+        ("", [AT, NAME, 1.5]),
+        ("", [AT, "request#" + "0" * 3000, 1]),
+        ("", [AT, "request#\ud800", 1]),
+        ("/verify", ["digests", "0001-01-01T00:00:00Z", 0, None, None]),
+        ("/verify", ["events", "", 0, [AT, NAME, 10**4000], None]),
+        ("/verify", ["events", "", 0, [AT, NAME, float("inf")], None]),
+        ("/verify", ["events", "", 0, [AT, "request#" + "0" * 3000, 1], None]),
+        ("/verify", ["events", "", 0, [AT, "request#\ud800", 1], None]),
+        ("/verify", ["requests", "", 0, None, "\ud800"]),
+    ],
+)
+def test_a_forged_cursor_is_refused_before_the_table_sees_it(hitl: Hitl, rest: str, place: list[Any]) -> None:
+    answer = hitl.api("GET", audit_path(hitl, f"{rest}?cursor={cursor_of(place)}"))
+    assert_invalid(answer, "/cursor")
+
+
+@pytest.mark.parametrize("rest", ["", "/verify"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=0001-01-01T00:00:00Z",
+        "from=9999-12-31T23:59:59.5Z",
+        "to=9999-12-31T23:59:59.5Z",
+        "from=9999-12-31T00:00:00Z&to=9999-12-31T12:00:00Z",
+    ],
+)
+def test_a_time_may_reach_to_the_ends_of_the_calendar(hitl: Hitl, rest: str, query: str) -> None:
+    answer = hitl.api("GET", audit_path(hitl, f"{rest}?{query}"))
+    assert answer.status == 200, answer.text
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "x"])

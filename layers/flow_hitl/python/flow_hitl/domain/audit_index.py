@@ -35,6 +35,8 @@ def midnight(moment: datetime) -> datetime:
 def periods(since: datetime, until: datetime) -> Iterator[Period]:
     """Yield the days and parts of days between two moments, in order."""
     while since < until:
-        end = min(midnight(since) + timedelta(days=1), until)
+        # The calendar may end before the next midnight does.
+        begin, day = midnight(since), timedelta(days=1)
+        end = until if until - begin <= day else begin + day
         yield Period(since, end)
         since = end

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 # `fromisoformat` alone reads more of ISO 8601 than that: weeks, basic forms, any character in place of the T.
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 
 def rfc3339(moment: datetime) -> str:
     """Return a moment as `2026-01-14T12:00:00Z`, its fraction of a second dropped."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: it writes the year 1 as "1" on Linux.
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
@@ -23,9 +25,12 @@ def parse_rfc3339(text: str) -> datetime:
 
 
 def ceil_second(moment: datetime) -> datetime:
-    """Return the moment rounded up to a whole second, so that nothing due at it fires early."""
+    """Return the moment rounded up to a whole second, so that nothing due at it fires early.
+
+    Behind the last second of the calendar there is none.
+    """
     floor = moment.replace(microsecond=0)
-    return floor if floor == moment else floor + timedelta(seconds=1)
+    return floor if floor in (moment, _LAST_SECOND) else floor + timedelta(seconds=1)
 
 
 def readable_time(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,9 @@ from flow_hitl.ports import AuditArchive, AuditRecord, Clock
 _PAGE_BYTES = 2 * 1024 * 1024
 # Days are read one by one, also those on which nothing happened.
 _MOST_DAYS = 100
+# How chains are named (the empty name stands before all of them), and more events than any of them has.
+_SUBJECT = re.compile(r"(?:(?:request|deployment)#[0-9a-f-]{1,36})?")
+_MOST_EVENTS = 10**9
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,17 @@ def place_of(cursor: str, deployment_id: int, since: datetime) -> tuple[IndexedE
     match decode_cursor(cursor):
         case [str(at)]:
             return None, max(since, _moment(at))
-        case [str(at), str(subject), int(seq)]:
+        case [str(at), subject, seq]:
             moment = _moment(at)
-            return IndexedEvent(deployment_id, subject, seq, moment, ""), max(since, moment)
+            return IndexedEvent(deployment_id, *event_place(subject, seq), moment, ""), max(since, moment)
+    raise foreign_cursor()
+
+
+def event_place(subject: Any, seq: Any) -> tuple[str, int]:
+    """Return an event's chain and its place there; raises ValidationFailed for what would be no key of the index."""
+    match subject, seq:
+        case str(), int() if _SUBJECT.fullmatch(subject) and 0 <= seq < _MOST_EVENTS:
+            return subject, seq
     raise foreign_cursor()
 
 

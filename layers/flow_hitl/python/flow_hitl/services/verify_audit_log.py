@@ -11,7 +11,7 @@ from flow_hitl.domain.audit import deployment_subject, request_subject
 from flow_hitl.domain.audit_index import IndexedEvent, midnight, periods
 from flow_hitl.domain.times import parse_rfc3339, rfc3339
 from flow_hitl.ports import AuditArchive, Clock, DeploymentStore, RequestStore, SealKey, SealStore
-from flow_hitl.services.read_audit import Range, decode_cursor, encode_cursor, foreign_cursor
+from flow_hitl.services.read_audit import Range, decode_cursor, encode_cursor, event_place, foreign_cursor
 from flow_hitl.verify_audit import OVERDUE, SEALED_WITHIN, Finding, Verifier, fingerprint
 
 # One call does as much as fits well into the time that API Gateway waits.
@@ -291,11 +291,11 @@ def _place(cursor: str | None) -> _Place:
         match decode_cursor(cursor):
             case ["digests" | "events" | "requests" as stage, str(until), int(done), after, opened]:
                 if until:
-                    parse_rfc3339(until)
-                place = (str(after[0]), str(after[1]), int(after[2])) if after is not None else None
+                    _just_before(until)
+                place = (str(after[0]), *event_place(after[1], after[2])) if after is not None else None
                 if place is not None:
                     parse_rfc3339(place[0])
                 return _Place(stage, until, done, place, str(opened) if opened is not None else None)
-    except (ValueError, TypeError, IndexError, KeyError):
+    except (ValueError, OverflowError, TypeError, IndexError, KeyError):
         pass
     raise foreign_cursor()
