@@ -1,12 +1,14 @@
 """What runs inside the emulator's own environment: ministack, with four changes for the local stack.
 
-It ends when the program that started it ends. Its functions share one unpacked copy of each archive: ministack unpacks
-the layers, thousands of files, for each process of each function, which takes most of a start. A grant on the schedules
-of a group is honoured: ministack takes every schedule for one of the default group when it checks grants. And a
-function that logs nothing is answered for at once: ministack waits 50 ms for a line, which is most of a warm call.
+It ends when the program that started it ends. Its functions share one unpacked copy of each archive: ministack writes
+and unpacks the layers, thousands of files, for each process of each function, which takes most of a start. A grant on
+the schedules of a group is honoured: ministack takes every schedule for one of the default group when it checks grants.
+And a function that logs nothing is answered for at once: ministack waits 50 ms for a line, which is most of a warm
+call.
 """
 
 import hashlib
+import io
 import json
 import os
 import runpy
@@ -32,9 +34,15 @@ def _end_with_parent() -> None:
 
 
 def _share_unpacked(archives: Path) -> None:
-    """Let every archive be unpacked once, into `archives`, and be linked to from where it is asked for."""
+    """Let every archive be unpacked once, into `archives`, and be linked to from where it is asked for.
 
-    def extractall(archive: zipfile.ZipFile, path: str) -> None:
+    In place of a layer ministack gets an archive of one name, the copy's: it would check each name of the layer's own.
+    """
+    functions: Any = import_module("ministack.services.lambda_svc")
+    find_layer = functions._resolve_layer_zip
+    stand_ins: dict[str, bytes] = {}
+
+    def unpack(archive: zipfile.ZipFile) -> Path:
         entries = sorted((entry.filename, entry.CRC) for entry in archive.infolist())
         unpacked = archives / hashlib.sha256(repr(entries).encode()).hexdigest()
         with _unpacking:
@@ -47,10 +55,30 @@ def _share_unpacked(archives: Path) -> None:
                 except OSError:
                     # Another stack on this machine was quicker.
                     shutil.rmtree(scratch, ignore_errors=True)
-        Path(path).rmdir()
-        Path(path).symlink_to(unpacked)
+        return unpacked
 
+    def extractall(archive: zipfile.ZipFile, path: str) -> None:
+        copy = archives / archive.namelist()[0]
+        Path(path).rmdir()
+        Path(path).symlink_to(copy if copy.is_dir() and len(archive.namelist()) == 1 else unpack(archive))
+
+    def resolve_layer_zip(attachment: object) -> bytes | None:
+        name = str(attachment)
+        if name not in stand_ins and (layer := find_layer(attachment)) is not None:
+            with zipfile.ZipFile(io.BytesIO(layer)) as archive:
+                stand_ins[name] = _archive_of(unpack(archive).name)
+        return stand_ins.get(name)
+
+    functions._resolve_layer_zip = resolve_layer_zip
     zipfile.ZipFile.extractall = extractall  # type: ignore[assignment, method-assign]
+
+
+def _archive_of(name: str) -> bytes:
+    """Return an archive with one empty file of this name."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr(name, b"")
+    return written.getvalue()
 
 
 def _know_schedule_groups() -> None:
