@@ -23,6 +23,8 @@ from flow_hitl.domain.errors import (
 from flow_hitl.telemetry import logger
 
 MAX_BODY_BYTES = 1024 * 1024
+# Nobody keeps what may hold a secret, nor reads as a page what a stranger may have written.
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Routes = APIGatewayHttpResolver | APIGatewayHttpRouter
@@ -40,7 +42,7 @@ def make_resolver() -> APIGatewayHttpResolver:
 
 def json_response(status: int, body: Any) -> Response[str]:
     """Return a JSON answer in UTF-8."""
-    return Response(status, "application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+    return _answer(status, "application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
 
 
 def no_content() -> Response[str]:
@@ -86,7 +88,7 @@ def problem(error: FlowHitlError) -> Response[str]:
         "detail": error.detail,
         **error.extra(),
     }
-    response = Response(error.status, "application/problem+json", json.dumps(document, ensure_ascii=False))
+    response = _answer(error.status, "application/problem+json", json.dumps(document, ensure_ascii=False))
     if isinstance(error, RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -102,6 +104,11 @@ def lambda_entry(app: APIGatewayHttpResolver) -> Callable[[dict[str, Any], Any],
     return handler
 
 
+def _answer(status: int, content_type: str, body: str) -> Response[str]:
+    headers: dict[str, str | list[str]] = dict(_HEADERS)
+    return Response(status, content_type, body, headers=headers)
+
+
 def _unexpected(error: Exception) -> Response[str]:
     logger.exception("unexpected", error=type(error).__name__)
     document = {
@@ -110,7 +117,7 @@ def _unexpected(error: Exception) -> Response[str]:
         "status": 500,
         "detail": "Nothing half-done was kept. Send the same request again; an id or Idempotency-Key makes that safe.",
     }
-    return Response(500, "application/problem+json", json.dumps(document))
+    return _answer(500, "application/problem+json", json.dumps(document))
 
 
 def _no_route(_error: Exception) -> Response[str]:

@@ -169,3 +169,37 @@ def test_a_reminder_at_no_number_is_said_at_its_field(hitl: Hitl, number: str) -
     assert page.status == 422
     assert "Type whole minutes, or a percentage from 1 to 100." in words(page)
     assert form_of(page, "reminder_0_number").fields["reminder_0_number"] == number
+
+
+def test_who_was_too_late_for_the_clock_is_not_told_of_somebody_else(hitl: Hitl) -> None:
+    request = hitl.ask(
+        emit=EMIT, assigned_to_email=ANNA, auto_response={"timeout_minutes": 5, "default_outcome": "rejected"}
+    )
+    browser = reviewer(hitl)
+    browser.get(url(request))
+    hitl.advance(minutes=5)
+    page = browser.post(url(request), {"outcome": "approved", "comment": "my late reasons"})
+    assert page.status == 409
+    assert "Somebody else" not in words(page)
+    assert "The time was over, so your answer does not count." in words(page)
+    assert "my late reasons" in page.text
+
+
+# --- what programs get
+
+
+def test_no_browser_reads_an_answer_to_a_program_as_a_page_and_nobody_keeps_it(hitl: Hitl) -> None:
+    request = hitl.ask("<script>alert(1)</script>", emit=EMIT)
+    deployment = f"/v1/deployments/{hitl.deployment_id}"
+    answers = [
+        hitl.api("GET", f"/v1/requests/{request.id}"),
+        hitl.api("GET", f"/v1/requests/{request.id}", key=None),
+        hitl.api("POST", "/v1/requests", {"flow_id": 5}),
+        hitl.api("POST", f"{deployment}/api-keys", {"name": "k", "permissions": ["create_requests"]}),
+        hitl.api("GET", "/v1/contents/x", key=None),
+        callback(hitl, request),
+        hitl.browser().get("/nowhere"),
+    ]
+    for one in answers:
+        assert one.headers["X-Content-Type-Options"] == "nosniff", one.text
+        assert one.headers["Cache-Control"] == "no-store", one.text
