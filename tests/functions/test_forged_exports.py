@@ -9,7 +9,7 @@ import pytest
 from flow_hitl.bootstrap import current
 from flow_hitl.verify_audit import Export, canonical_json, event_hash, sha256, verify_export
 from infra.local.hitl_fixture import Hitl
-from tests.functions.asserts import EMIT
+from tests.functions.asserts import EMIT, callback
 from tests.functions.test_audit_export import download, exported, run
 from tests.functions.test_audit_log import some_days
 
@@ -100,3 +100,27 @@ def test_a_manifest_that_does_not_say_when_proves_nothing(old_export: Path, mome
     refused = run(str(old_export / "verify_audit.py"), str(old_export))
     assert refused.returncode == 2
     assert "Traceback" not in refused.stderr
+
+
+def test_a_sheet_holds_no_character_that_older_readers_stop_at(hitl: Hitl, tmp_path: Path) -> None:
+    request = hitl.ask(emit=EMIT)
+    assert callback(hitl, request, "approved\nfirst\x00second", source="a\x00b").status == 200
+    folder = download(hitl, exported(hitl, format="csv"), tmp_path)
+    assert b"\x00" not in (folder / "events-00001.csv").read_bytes()
+    assert verify_export(Export(str(folder))).findings == []
+    assert request.response["comment"] == "first\x00second"
+
+
+@pytest.mark.parametrize("damage", [b"\r", b'"', b"\xff"])
+def test_a_sheet_that_is_none_any_more_is_said_to_be_changed(hitl: Hitl, tmp_path: Path, damage: bytes) -> None:
+    hitl.ask(emit=EMIT)
+    hitl.reply("approved")
+    folder = download(hitl, exported(hitl, format="csv"), tmp_path)
+    sheet = folder / "events-00001.csv"
+    content = sheet.read_bytes()
+    middle = content.index(b"request_created") + 3
+    sheet.write_bytes(content[:middle] + damage + content[middle:])
+    make_fit(folder, manifest_of(folder))
+    said = run(str(folder / "verify_audit.py"), str(folder))
+    assert (said.returncode, said.stderr) == (1, "")
+    assert "Nothing was changed" not in said.stdout

@@ -545,7 +545,8 @@ def row_of(event: Mapping[str, Any]) -> list[str]:
     """Return an event as a row under `COLUMNS`; the first ones are for people, `data` is all that it says, as JSON.
 
     A cell that a spreadsheet could take for a formula begins with an apostrophe more, and so does one that begins with
-    an apostrophe: to take one away gives what was there.
+    an apostrophe: to take one away gives what was there. Null characters, at which older Pythons stop
+    to read, are in `data` alone.
     """
     values = {name: event["data"].get(name) for name in _FROM_DATA}
     request_id = event["subject"][8:] if event["subject"].startswith("request#") else ""
@@ -566,6 +567,7 @@ def event_of_row(row: Sequence[str]) -> dict[str, Any]:
 
 def _cell(value: Any) -> str:
     text = "" if value is None else value if isinstance(value, str) else canonical_json(value)
+    text = text.replace("\0", "")
     return f"'{text}" if text.startswith(_RISKY) else text
 
 
@@ -730,14 +732,18 @@ def _events(export: Export, name: str, verifier: Verifier) -> Iterator[tuple[int
         if name.endswith(".csv"):
             csv.field_size_limit(1 << 24)
             rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
-            if next(rows, None) != list(COLUMNS):
-                raise Unusable(f"{name} does not begin with the columns of an export.")
-            for row in rows:
-                try:
-                    yield rows.line_num, event_of_row(row)
-                except (ValueError, RecursionError) as error:
-                    verifier.events += 1
-                    verifier.findings.append(_unreadable(row, name, rows.line_num, str(error)))
+            try:
+                if next(rows, None) != list(COLUMNS):
+                    raise Unusable(f"{name} does not begin with the columns of an export.")
+                for row in rows:
+                    try:
+                        yield rows.line_num, event_of_row(row)
+                    except (ValueError, RecursionError) as error:
+                        verifier.events += 1
+                        verifier.findings.append(_unreadable(row, name, rows.line_num, str(error)))
+            except (csv.Error, UnicodeDecodeError) as error:
+                detail = f"cannot be read behind line {rows.line_num}: {error}"
+                verifier.findings.append(Finding("file_changed", detail, file=name))
             return
         for number, line in enumerate(file, 1):
             try:
