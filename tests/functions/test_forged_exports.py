@@ -1,4 +1,4 @@
-"""Whoever forges an export has to explain why nothing of it is sealed: what is old enough to be sealed must be."""
+"""What is old enough to be sealed must be: who forges an export, or hides digests, is found out by what is missing."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from infra.local.hitl_fixture import Hitl
 from tests.functions.asserts import EMIT, callback
 from tests.functions.test_audit_export import download, exported, run
 from tests.functions.test_audit_log import some_days
+from tests.functions.test_audit_seal import digests, named
 
 
 @pytest.fixture
@@ -124,3 +125,38 @@ def test_a_sheet_that_is_none_any_more_is_said_to_be_changed(hitl: Hitl, tmp_pat
     said = run(str(folder / "verify_audit.py"), str(folder))
     assert (said.returncode, said.stderr) == (1, "")
     assert "Nothing was changed" not in said.stdout
+
+
+def test_the_last_days_of_an_export_cannot_be_cut_off_together_with_their_digests(hitl: Hitl, old_export: Path) -> None:
+    cut, key = "2026-01-16T00:00:00Z", current().seal_audit.key.public_key()
+    events = [json.loads(line) for line in (old_export / "events-00001.jsonl").read_text("utf-8").splitlines()]
+    kept = [event for event in events if event["at"] < cut]
+    last = {event["subject"]: event for event in kept}
+    heads = [{"subject": one["subject"], "seq": one["seq"], "hash": one["hash"]} for one in last.values()]
+    for name, lines in (("events-00001.jsonl", kept), ("heads-00001.jsonl", heads)):
+        (old_export / name).write_text("".join(f"{canonical_json(line)}\n" for line in lines), "utf-8")
+    seals = (old_export / "seals-00001.jsonl").read_bytes().splitlines(keepends=True)
+    starts = [number for number, line in enumerate(seals) if line.startswith(b'{"digest"')]
+    (old_export / "seals-00001.jsonl").write_bytes(b"".join(seals[: starts[2]]))
+    make_fit(old_export, {**manifest_of(old_export), "events": len(kept), "digests": 2, "sealed_until": cut})
+    findings = verify_export(Export(str(old_export)), key).findings
+    assert [(one.kind, one.digest) for one in findings] == [("digest_missing", "2026-01-17T00:00:00Z")]
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_the_last_digests_are_missed_also_when_nothing_has_happened_since(hitl: Hitl, left: int) -> None:
+    hitl.ask(emit=EMIT)
+    hitl.advance(days=6)
+    hitl.seal()
+    assert named(hitl) == set()
+    for until in list(digests(hitl))[left:]:
+        # Object Lock keeps the version; who may, can still lay a marker over it.
+        hitl._clients["s3"].delete_object(Bucket="seals", Key=f"digests/{until}.json")
+    assert named(hitl) == {("digest_missing", f"digest until 2026-01-{15 + left}T00:00:00Z")}
+
+
+def test_a_digest_is_not_missed_before_its_time(hitl: Hitl) -> None:
+    hitl.advance(days=1)
+    hitl.seal()
+    hitl.advance(days=2)
+    assert named(hitl) == set()

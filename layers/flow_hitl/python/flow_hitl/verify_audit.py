@@ -275,6 +275,9 @@ class Verifier:
             for claim in claims:
                 self._miss_claimed(claim, chain)
         self._claims.clear()
+        if self.overdue and self.sealed_until and _end_of_day(self.sealed_until) <= min(self.to, self.overdue):
+            # There is a digest of each day, also of those on which nothing happened.
+            self._miss_digest(self.sealed_until)
         return self.findings
 
     def is_sealed(self, moment: str) -> bool:

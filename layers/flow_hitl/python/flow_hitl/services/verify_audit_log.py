@@ -18,6 +18,7 @@ from flow_hitl.verify_audit import OVERDUE, SEALED_WITHIN, Finding, Verifier, fi
 _CHAINS = 200
 _DIGESTS = 40
 _DAYS = 100
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class _Run:
         self.parts, self.deployment_id, self.wanted = parts, deployment_id, wanted
         public_key = parts.key.public_key()
         self.keys = {fingerprint(public_key): public_key}
-        self.name = parts.audit.first_events([deployment_id])[deployment_id].hash
+        self.first = parts.audit.first_events([deployment_id])[deployment_id]
+        self.name = self.first.hash
         self.findings: list[Finding] = []
         self.events = self.chains = self.digests = 0
         self.sealed_until: str | None = None
@@ -130,7 +132,19 @@ class _Run:
             if left is not None:
                 return _Place(until=until, done=left)
             self.sealed_until = sealed = until
+        self._miss_the_next(sealed)
         return _Place("events", sealed)
+
+    def _miss_the_next(self, sealed: str) -> None:
+        """Note if no digest goes on where the last one ended: there is one of each day, whatever happened on it."""
+        begin = max(self.wanted.since, midnight(self.first.at))
+        until = midnight(parse_rfc3339(sealed) if sealed else begin) + _ONE_DAY
+        if until <= min(self.wanted.to, self.parts.clock.now() - SEALED_WITHIN):
+            self._miss(rfc3339(until))
+
+    def _miss(self, until: str) -> None:
+        if until not in {finding.digest for finding in self.findings}:
+            self.findings.append(Finding("digest_missing", OVERDUE, digest=until))
 
     def _digest(self, signed: Mapping[str, Any], *, quiet: bool) -> Verifier:
         """Return a verifier that has checked a digest; `quiet`: an earlier call has said what is wrong with it."""
@@ -200,9 +214,8 @@ class _Run:
     def _grown(self, rows: Sequence[IndexedEvent], begin: datetime) -> None:
         """Verify the chains of these rows, each where its first event since the last digest stands."""
         overdue = next((row for row in rows if row.at < self.parts.clock.now() - SEALED_WITHIN), None)
-        missing = rfc3339(midnight(overdue.at) + timedelta(days=1)) if overdue else None
-        if missing and missing not in {finding.digest for finding in self.findings}:
-            self.findings.append(Finding("digest_missing", OVERDUE, digest=missing))
+        if overdue:
+            self._miss(rfc3339(midnight(overdue.at) + _ONE_DAY))
         firsts: dict[str, int] = {}
         for row in rows:
             firsts[row.subject] = min(row.seq, firsts.get(row.subject, row.seq))
