@@ -32,6 +32,7 @@ def test_a_program_writes_nobody_elses_name_into_the_audit_log(hitl: Hitl, claim
     (event,) = [event for event in request.timeline if event["kind"] == "response_submitted"]
     assert event["actor"] == "api"
     assert (event["data"]["responder"], event["data"]["responder_verified"]) == (claimed, False)
+    assert "another application" in words(hitl.signed_in().get(AUDIT))
     diagnosis = words(hitl.signed_in().get(f"{url(request)}/diagnosis"))
     assert f"by {claimed} as its caller says, which is not proven, by way of api" in diagnosis
 

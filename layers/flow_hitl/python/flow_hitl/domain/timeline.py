@@ -44,7 +44,13 @@ def person_of(actor: str) -> str:
     if actor in _OURS:
         return ""
     kind, _, name = actor.partition("/")
-    names = {"member": name, "api_key": f"a program (API key {name})", "operator": "the operator"}
+    names = {
+        "member": name,
+        "api_key": f"a program (API key {name})",
+        "operator": "the operator",
+        Channel.API: "another application",
+        Channel.AUTO_RESPONSE: "the clock",
+    }
     return names.get(kind, actor)
 
 
