@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 from infra.local.chromium import MISSING
 from infra.local.chromium import find as find_chromium
@@ -14,8 +15,22 @@ from tests.browser.served import Served, served
 
 # The CI keeps what is in artifacts/.
 SCREENSHOTS = Path(__file__).parents[2] / "artifacts" / "screenshots"
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-_OPTIONS = ["--no-sandbox", "--disable-background-networking"]
+PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
+# A phone in the dark and a desk in the light show both layouts and both schemes.
+_VIEWS: dict[str, tuple[ViewportSize, Literal["dark", "light"]]] = {
+    "phone-dark": (PHONE, "dark"),
+    "desk-light": (DESK, "light"),
+}
+_AXE = Axe().axe_script
+_JUDGE = """() => axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations
+  .filter(({ impact }) => ["serious", "critical"].includes(impact))
+  .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map((node) => node.html).join(" ")}`))"""
+_OPTIONS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    # It would keep a page of others from framing ours before our own headers do, as we are on loopback here.
+    "--disable-features=LocalNetworkAccessChecks",
+]
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +79,13 @@ def hitl(site: Served) -> Hitl:
     return site.hitl
 
 
+def enter(page: Page, site: Served, email: str = "creator@example.com") -> None:
+    """Be signed in, and on the list of requests: where how one signs in is not the point."""
+    page.context.request.post(f"{site.url}/sign-in", form={"email": email}, max_redirects=0)
+    page.context.request.post(f"{site.url}/sign-in/code", form={"code": site.code()}, max_redirects=0)
+    page.goto("/d/1/requests")
+
+
 def sign_in(page: Page, site: Served, email: str = "creator@example.com") -> None:
     """Sign in by the code out of the mail."""
     page.goto("/sign-in")
@@ -73,3 +95,19 @@ def sign_in(page: Page, site: Served, email: str = "creator@example.com") -> Non
     page.get_by_label("Code").fill(site.code())
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/requests")
+
+
+def look(page: Page, name: str) -> list[str]:
+    """Keep a picture of the page in each view; return what is cut off there, and axe-core's serious faults."""
+    faults: list[str] = []
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.evaluate(_AXE)
+    for view, (size, scheme) in _VIEWS.items():
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)
+        # What moves is at its end, so that axe-core sees the colours that stay.
+        page.screenshot(path=SCREENSHOTS / f"{name}-{view}.png", full_page=True, animations="disabled")
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            faults.append(f"{name}, {view}: wider than the window")
+        faults += [f"{name}, {view}: {fault}" for fault in page.evaluate(_JUDGE)]
+    return faults

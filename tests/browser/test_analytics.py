@@ -4,13 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
 from infra.local.hitl_fixture import Hitl
-from tests.browser.conftest import SCREENSHOTS, sign_in
+from tests.browser.conftest import enter, look
 from tests.browser.served import Served
-from tests.browser.test_looks import VIEWS
 from tests.functions.asserts import EMIT
 from tests.functions.figures import figures_of, requests_of, store
 
@@ -30,24 +28,17 @@ def month(hitl: Hitl) -> Hitl:
     return hitl
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_page_is_whole_and_accessible(
-    open_window: Callable[..., Page], site: Served, month: Hitl, view: str
-) -> None:
-    page = open_window(**VIEWS[view])
-    sign_in(page, site)
+def test_the_page_is_whole_and_accessible(open_window: Callable[..., Page], site: Served, month: Hitl) -> None:
+    page = open_window()
+    enter(page, site)
     for name, query in (("analytics", ""), ("analytics-empty", "?from=2024-01-01&to=2024-01-31")):
         page.goto(f"/d/{month.deployment_id}/analytics{query}")
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"{name}-{view}.png", full_page=True)
-        assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        violations = Axe().run(page).response["violations"]
-        assert [each["help"] for each in violations if each["impact"] in ("serious", "critical")] == []
+        assert look(page, name) == []
 
 
 def test_a_manager_looks_around_without_any_script(open_window: Callable[..., Page], site: Served, month: Hitl) -> None:
     page = open_window(java_script_enabled=False)
-    sign_in(page, site)
+    enter(page, site)
     page.get_by_role("link", name="Analytics").click()
     expect(page.get_by_text("2 requests waiting > 60 min.")).to_be_visible()
     expect(page.get_by_role("img", name="Requests opened and answered by day")).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from infra.local.hitl_fixture import Hitl
-from tests.browser.conftest import PHONE, sign_in
+from tests.browser.conftest import PHONE, enter
 from tests.browser.served import Served
 from tests.functions.asserts import EMIT, callback
 
@@ -50,7 +50,7 @@ def test_from_the_list_to_the_answer(open_window: Window, site: Served, hitl: Hi
     for number in range(3):
         hitl.ask(f"Number {number}", emit=EMIT, method_name=f"review_{number}", output="# Draft", state={"n": number})
     page = open_window(**options)
-    sign_in(page, site)
+    enter(page, site)
     expect(page.get_by_role("link", name="Pending 3")).to_have_attribute("aria-current", "page")
     page.get_by_label("Search in these requests").fill("number 1")
     page.get_by_role("button", name="Show").click()
@@ -69,7 +69,7 @@ def test_somebody_elses_answer_appears_while_one_is_writing(open_window: Window,
     request = hitl.ask("Fit to print?", emit=EMIT)
     page = open_window()
     page.clock.install()
-    sign_in(page, site)
+    enter(page, site)
     page.goto(f"/d/1/requests/{request.id}")
     page.get_by_label("Comment").fill("My long reasons")
     page.clock.fast_forward(15_000)
@@ -103,7 +103,7 @@ def test_a_button_of_the_mail_decides_by_one_more_press(
 def test_everything_can_be_done_by_keyboard(open_window: Window, site: Served, hitl: Hitl) -> None:
     request = hitl.ask("Fit to print?", emit=EMIT)
     page = open_window()
-    sign_in(page, site)
+    enter(page, site)
     page.goto(f"/d/1/requests/{request.id}")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -121,7 +121,7 @@ def test_everything_can_be_done_by_keyboard(open_window: Window, site: Served, h
 
 def test_a_menu_closes_by_escape_and_gives_the_focus_back(open_window: Window, site: Served) -> None:
     page = open_window()
-    sign_in(page, site)
+    enter(page, site)
     summary = page.locator(".account > summary")
     summary.click()
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
@@ -150,7 +150,7 @@ def test_what_a_flow_wrote_runs_nothing(open_window: Window, site: Served, hitl:
         dialog.dismiss()
 
     page.on("dialog", note)
-    sign_in(page, site)
+    enter(page, site)
     for path in ("/d/1/requests", f"/d/1/requests/{request.id}"):
         page.goto(path)
         for link in page.locator("main a").all():
