@@ -37,8 +37,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="flow-hitl-demo-") as directory:
             home = Path(directory)
             try:
-                with running_stack(home) as credentials:
-                    _play(credentials, progress)
+                with running_stack(home) as stack:
+                    _play(stack.credentials, progress)
             except StackFailed:
                 _print_log(home)
                 raise

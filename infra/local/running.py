@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.failure import StackFailed
@@ -15,21 +16,33 @@ from infra.local.state import HOME_VARIABLE, ROOT, Credentials, credentials_path
 STOP_SECONDS = 20.0
 
 
+@dataclass(frozen=True)
+class RunningStack:
+    """The process of a local stack that is ready, where its files are, and how it is called."""
+
+    home: Path
+    process: subprocess.Popen[bytes]
+    credentials: Credentials
+
+
 @contextmanager
-def running_stack(home: Path, ready_seconds: float = 180.0) -> Iterator[Credentials]:
+def running_stack(home: Path, ready_seconds: float = 180.0, errors: Path | None = None) -> Iterator[RunningStack]:
     """Start `python -m infra.local` with its files in `home`, wait until it is ready, and end it at last.
 
-    Its progress goes to this process's standard output. Raises StackFailed.
+    Its progress goes to this process's standard output, what goes wrong to the file `errors` or this one's standard
+    error. Raises StackFailed.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "infra.local"],
-        env=os.environ | {HOME_VARIABLE: str(home), "FLOW_HITL_PORT": "0", "FLOW_HITL_SMTP_PORT": "0"},
-        cwd=ROOT,
-        # Ctrl-C at the terminal is ours to answer: the stack is ended after what uses it.
-        start_new_session=True,
-    )
+    with errors.open("wb") if errors else nullcontext() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "infra.local"],
+            env=os.environ | {HOME_VARIABLE: str(home), "FLOW_HITL_PORT": "0", "FLOW_HITL_SMTP_PORT": "0"},
+            cwd=ROOT,
+            stderr=said,
+            # Ctrl-C at the terminal is ours to answer: the stack is ended after what uses it.
+            start_new_session=True,
+        )
     try:
-        yield _wait(process, home, ready_seconds)
+        yield RunningStack(home, process, _wait(process, home, ready_seconds, errors))
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -39,11 +52,12 @@ def running_stack(home: Path, ready_seconds: float = 180.0) -> Iterator[Credenti
             process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], home: Path, seconds: float) -> Credentials:
+def _wait(process: subprocess.Popen[bytes], home: Path, seconds: float, errors: Path | None) -> Credentials:
     deadline = time.monotonic() + seconds
     while not credentials_path(home).exists():
         if process.poll() is not None:
-            raise StackFailed(f"The local stack ended with exit code {process.returncode}; it said why above.")
+            why = errors.read_text() if errors else "it said why above."
+            raise StackFailed(f"The local stack ended with exit code {process.returncode}; {why}")
         if time.monotonic() > deadline:
             raise StackFailed(f"The local stack was not ready within {seconds:.0f} s.")
         time.sleep(0.1)

@@ -142,7 +142,7 @@ def test_the_log_is_read_page_by_page(local: LocalClient) -> None:
     request_id = answered(local)
     events, cursor, started = [], "", time.monotonic()
     while time.monotonic() - started < 20:
-        page = audit(local, f"?limit=7{cursor}")
+        page = audit(local, f"?limit=40{cursor}")
         events += page["events"]
         if page["next_cursor"] is None:
             break

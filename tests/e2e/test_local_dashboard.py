@@ -11,6 +11,9 @@ from tests.e2e.local_client import CALL_SECONDS, LocalClient, fresh_address
 
 pytestmark = pytest.mark.e2e
 
+# More than the five that there are; each at once with the others takes one more process of the function.
+GUESSES = 8
+
 
 class Visitor:
     """A browser's part in it: cookies, which requests would not send over plain HTTP, and each form's hidden fields."""
@@ -78,8 +81,10 @@ def test_guesses_that_race_are_five_all_the_same(local: LocalClient, reviewer: s
     visitor = Visitor(local)
     visitor.post("/sign-in", email=reviewer)
     code = visitor.code(reviewer)
-    with ThreadPoolExecutor(12) as executor:
-        statuses = list(executor.map(lambda _: visitor.post("/sign-in/code", code="0000 0000").status_code, range(12)))
+    with ThreadPoolExecutor(GUESSES) as executor:
+        statuses = list(
+            executor.map(lambda _: visitor.post("/sign-in/code", code="0000 0000").status_code, range(GUESSES))
+        )
     assert statuses.count(422) <= 5, statuses
     assert visitor.post("/sign-in/code", code=code).status_code == 401
     assert "__Host-hitl-session" not in visitor.cookies
@@ -96,5 +101,5 @@ def test_a_code_that_is_sent_many_times_at_once_signs_in_once(local: LocalClient
         browser.post("/sign-in/code", code=code)
         return "__Host-hitl-session" in browser.cookies
 
-    with ThreadPoolExecutor(12) as executor:
-        assert list(executor.map(send, range(12))).count(True) == 1
+    with ThreadPoolExecutor(GUESSES) as executor:
+        assert list(executor.map(send, range(GUESSES))).count(True) == 1

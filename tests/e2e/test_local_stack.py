@@ -156,7 +156,8 @@ def test_a_mail_with_failed_verdicts_decides_nothing(local: LocalClient) -> None
     mail = local.wait_for_mail("ed@example.com")
 
     local.send("ed@example.com", mail["reply_to"], "approved\n", X_Local_Verdicts=ALL_FAIL)
-    assert local.request(request["id"], wait=3)["status"] == "pending"
+    local.wait_for_event(request["id"], "reply_rejected")
+    assert local.request(request["id"])["status"] == "pending"
 
     local.send("ed@example.com", mail["reply_to"], "rejected\n")
     assert local.request(request["id"], wait=20)["response"]["outcome"] == "rejected"
@@ -289,26 +290,19 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 
 
 @e2e
-@pytest.mark.parametrize("how", ["terminate", "interrupt", "kill", "emulator dies"])
+@pytest.mark.parametrize("how", ["terminate", "interrupt", "kill"])
 def test_nothing_is_left_behind(tmp_path: Path, how: str) -> None:
     stale = credentials_path(tmp_path)
     stale.write_text("{}")
     with _start(tmp_path) as process:
-        emulator = _wait_for_emulator(process)
+        emulator = wait_for_emulator(process)
         assert not stale.exists()
-        if how == "emulator dies":
-            _wait_until(stale.exists, 60)
-            os.kill(emulator, signal.SIGKILL)
-        else:
-            process.send_signal({"terminate": signal.SIGTERM, "interrupt": signal.SIGINT, "kill": signal.SIGKILL}[how])
-        _, errors = process.communicate(timeout=30)
-    expected = {"terminate": 0, "interrupt": 0, "kill": -signal.SIGKILL, "emulator dies": 1}
+        process.send_signal({"terminate": signal.SIGTERM, "interrupt": signal.SIGINT, "kill": signal.SIGKILL}[how])
+        process.communicate(timeout=30)
+    expected = {"terminate": 0, "interrupt": 0, "kill": -signal.SIGKILL}
     assert process.returncode == expected[how]
-    if how == "emulator dies":
-        assert "The emulator has stopped" in errors
-        assert not stale.exists()
     # The emulator leads the group of all that it started.
-    _wait_until(lambda: not _group_lives(emulator), 10)
+    wait_until(lambda: not group_lives(emulator), 10)
 
 
 @contextmanager
@@ -329,7 +323,7 @@ def _start(home: Path, **environ: str) -> "Iterator[subprocess.Popen[str]]":
             process.wait(20)
 
 
-def _wait_for_emulator(process: "subprocess.Popen[str]") -> int:
+def wait_for_emulator(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> int:
     """Return the process id of the emulator, once it has been started."""
     found: list[int] = []
 
@@ -343,11 +337,11 @@ def _wait_for_emulator(process: "subprocess.Popen[str]") -> int:
                 found.append(int(pid))
         return bool(found)
 
-    _wait_until(started, 60)
+    wait_until(started, 60)
     return found[0]
 
 
-def _group_lives(group: int) -> bool:
+def group_lives(group: int) -> bool:
     """Tell whether a process of the group still runs; those that have ended and wait to be collected do not count."""
     listed = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True)
     return any(
@@ -355,8 +349,9 @@ def _group_lives(group: int) -> bool:
     )
 
 
-def _wait_until(condition: Any, seconds: float) -> None:
+def wait_until(condition: Any, seconds: float) -> None:
+    """Return when the condition holds; fails if it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
+        time.sleep(0.05)
