@@ -67,16 +67,13 @@ def test_after_signing_out_the_back_button_shows_nothing(open_window: Window, si
 def test_no_page_of_others_can_put_ours_in_a_frame(chromium: Browser, site: Served, hitl: Hitl, path: str) -> None:
     hitl.ask("Fit to print?", emit=EMIT)
     address = site.mailed("/review/") if path == "review" else site.url + path
-    page = chromium.new_page()
-    page.route(
-        "http://elsewhere.test/",
-        lambda route: route.fulfill(body=f'<iframe src="{address}"></iframe>', content_type="text/html"),
-    )
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.goto("http://elsewhere.test/")
-    page.close()
-    assert ["frame-ancestors 'none'" in one for one in said] == [True]
+    with chromium.new_page() as page:
+        page.route(
+            "http://elsewhere.test/",
+            lambda route: route.fulfill(body=f'<iframe src="{address}"></iframe>', content_type="text/html"),
+        )
+        with page.expect_console_message(lambda message: "frame-ancestors 'none'" in message.text, timeout=5000):
+            page.goto("http://elsewhere.test/")
 
 
 def test_a_link_that_leads_out_does_not_tell_the_secret_address_it_is_on(
