@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import parseaddr
-from functools import cache
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, Self, TypeVar
 from unittest.mock import patch
@@ -146,6 +146,12 @@ class Mail:
     def _part(self, kind: str) -> str:
         part = self.message.get_body((kind,))
         return str(part.get_content()) if part is not None else ""
+
+
+# After each return to a checkpoint the same mails are sent again.
+@lru_cache(maxsize=256)
+def _mail(raw: str) -> Mail:
+    return Mail(email.message_from_string(raw, policy=email.policy.default), raw)
 
 
 @dataclass(frozen=True)
@@ -295,9 +301,8 @@ class Hitl:
         """Every mail that was sent, oldest first."""
         from moto.ses.models import ses_backends
 
-        parse = email.message_from_string
         for mail in ses_backends[_ACCOUNT][_REGION].sent_messages[len(self._mails) :]:
-            self._mails.append(Mail(parse(mail.raw_data, policy=email.policy.default), mail.raw_data))
+            self._mails.append(_mail(mail.raw_data))
         return list(self._mails)
 
     def reply(
