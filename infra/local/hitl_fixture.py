@@ -698,6 +698,7 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
 
     by_the_model = BaseJSONSerializer._serialize_type_structure
     copied_item: Any = Item.__deepcopy__
+    by_path: Any = Item.project
     update_in_place = DynamoDBBackend.update_item
     canonical_request = SigV4Auth.canonical_request
     urls: Any = BaseBackend.urls
@@ -721,6 +722,14 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         elif item is not None:
             items[item.hash_key][item.range_key] = copied_item(item, {})
         return update_in_place(backend, table_name, key, *arguments, **options)
+
+    def project(item: Any, expressions: Any) -> Any:
+        if any(len(path) > 1 or "[" in path[0] for path in expressions):
+            return by_path(item, expressions)
+        # Whole attributes, as of an index; moto converts the whole item for each of them.
+        projected = Item(item.hash_key, item.range_key, {})
+        dict.update(projected.attrs, {name: item.attrs[name] for (name,) in expressions if name in item.attrs})
+        return projected
 
     def copied_table(table: Any, _memo: Any) -> Any:
         copied = copy.copy(table)
@@ -756,6 +765,7 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         (UserAgentString, "to_string", lambda _self: f"Botocore region/{_REGION}"),
         (DynamoType, "cast_value", property(lambda typed: typed.value if typed.type == "S" else cast.fget(typed))),
         (Item, "__deepcopy__", lambda item, _memo: item),
+        (Item, "project", project),
         (Table, "__deepcopy__", copied_table),
         (DynamoDBBackend, "update_item", update_item),
     )
