@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from waitress import wasyncore
 from waitress.server import create_server
 
 from flow_hitl import bootstrap
@@ -76,5 +77,6 @@ def served(hitl: Hitl) -> Iterator[Served]:
     try:
         yield Served(hitl, url, lock)
     finally:
-        server.close()
+        # In the thread that may be selecting among these sockets; with none left, it ends.
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join()

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from infra.local.hitl_fixture import Hitl
 from tests.browser.conftest import enter, look
 from tests.browser.served import Served
-from tests.functions.test_audit_seal import a_log, chain_of, tampered
+from tests.functions.test_audit_seal import chain_of, tampered, two_days
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 def changed(hitl: Hitl) -> Hitl:
     """A deployment with a log of two days, in which somebody has edited one answer."""
     hitl.configure(settings={"sla_target_minutes": 60})
-    request, _ = a_log(hitl)
+    request, _ = two_days(hitl)
     tampered("edit")(hitl, chain_of(hitl, request), 2)
     hitl.api("POST", f"/v1/deployments/{hitl.deployment_id}/audit/export", {"format": "csv"})
     return hitl
