@@ -138,9 +138,9 @@ class _Run:
     def _miss_the_next(self, sealed: str) -> None:
         """Note if no digest goes on where the last one ended: there is one of each day, whatever happened on it."""
         begin = max(self.wanted.since, midnight(self.first.at))
-        until = midnight(parse_rfc3339(sealed) if sealed else begin) + _ONE_DAY
-        if until <= min(self.wanted.to, self.parts.clock.now() - SEALED_WITHIN):
-            self._miss(rfc3339(until))
+        last = midnight(parse_rfc3339(sealed) if sealed else begin)
+        if min(self.wanted.to, self.parts.clock.now() - SEALED_WITHIN) - last >= _ONE_DAY:
+            self._miss(rfc3339(last + _ONE_DAY))
 
     def _miss(self, until: str) -> None:
         if until not in {finding.digest for finding in self.findings}:
