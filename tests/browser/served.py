@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from waitress import wasyncore
@@ -67,7 +68,8 @@ def served(hitl: Hitl) -> Iterator[Served]:
     """Serve a Hitl as long as the block runs; its links lead here."""
     lock = threading.Lock()
     bound = socket.create_server((_HOST, 0))
-    server = create_server(_Front(hitl, lock), sockets=[bound], threads=_THREADS)
+    channels: dict[int, Any] = {}
+    server: Any = create_server(_Front(hitl, lock), map=channels, sockets=[bound], threads=_THREADS)
     url = f"http://{_HOST}:{bound.getsockname()[1]}"
     made = bootstrap.current()
     settings = made.settings.model_copy(update={"base_url": url})
@@ -78,5 +80,5 @@ def served(hitl: Hitl) -> Iterator[Served]:
         yield Served(hitl, url, lock)
     finally:
         # In the thread that may be selecting among these sockets; with none left, it ends.
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(channels))
         thread.join()
