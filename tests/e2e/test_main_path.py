@@ -393,7 +393,8 @@ def test_a_flow_that_is_down_is_called_again(local: LocalClient) -> None:
         created = local.ask(assigned_to_email=fresh_address("nan"), resume_url=flow.url)
         request_id = created["request"]["id"]
         requests.post(created["callback_url"], json={"feedback": "approved"}, timeout=20).raise_for_status()
-        eventually(lambda: flow.received, "the first attempt")
+        # Not when the call has come: the answer to it may still be on its way out.
+        local.wait_for_event(request_id, "resume_attempted")
         flow.status = 204
         eventually(lambda: _resumed(local, request_id, "delivered"), "the second attempt", seconds=15)
         first, second = flow.received
