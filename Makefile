@@ -88,7 +88,7 @@ browser: setup-dev
 	$(RUN) -m pytest -n $(BROWSERS) --dist loadfile -m browser tests/browser
 
 e2e: setup-dev
-	$(RUN) -m pytest -m e2e
+	$(RUN) -m pytest -m e2e tests/e2e
 
 openapi: setup-dev
 	$(RUN) -m infra.openapi
