@@ -1,5 +1,7 @@
 """One-time schedules: the group they live in and the role by which they write to the deadline queue."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -13,21 +15,7 @@ class Scheduling(Construct):
     def __init__(self, scope: Construct, construct_id: str, deadline_queue: sqs.IQueue) -> None:
         super().__init__(scope, construct_id)
         self.group = scheduler.ScheduleGroup(self, "Group")
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
-            ),
-            inline_policies={
-                "deadlines": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[deadline_queue.queue_arn]),
-                    ]
-                )
-            },
-        )
+        self.role = sending_role(self, "deadlines", [deadline_queue])
 
     @property
     def schedule_arn_pattern(self) -> str:
@@ -43,3 +31,17 @@ class Scheduling(Construct):
             f"arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/{self.group.schedule_group_name}/*"
         )
         return f"AwsSolutions-IAM5[Resource::{arn}]"
+
+
+def sending_role(scope: Construct, policy: str, queues: Sequence[sqs.IQueue]) -> iam.Role:
+    """Make the role by which EventBridge Scheduler, of our own account alone, writes to some queues."""
+    send = iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in queues])
+    return iam.Role(
+        scope,
+        "Role",
+        assumed_by=iam.ServicePrincipal(
+            "scheduler.amazonaws.com",
+            conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
+        ),
+        inline_policies={policy: iam.PolicyDocument(statements=[send])},
+    )

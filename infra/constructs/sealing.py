@@ -1,6 +1,6 @@
 """What seals the audit log: the key that signs, the bucket where nothing can be changed, and the nightly call."""
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -9,6 +9,7 @@ from constructs import Construct
 
 from infra.constructs.data import private_bucket, removal_policy
 from infra.constructs.queues import WorkQueue
+from infra.constructs.scheduling import sending_role
 from infra.options import Options
 
 # After midnight in UTC, by when nothing of the day before is still being written.
@@ -60,24 +61,7 @@ class Nightly(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, work: WorkQueue) -> None:
         super().__init__(scope, construct_id)
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
-            ),
-            inline_policies={
-                "seal": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(
-                            actions=["sqs:SendMessage"],
-                            resources=[work.queue.queue_arn, work.dead_letters.queue_arn],
-                        ),
-                    ]
-                )
-            },
-        )
+        self.role = sending_role(self, "seal", [work.queue, work.dead_letters])
         scheduler.CfnSchedule(
             self,
             "Schedule",
