@@ -3,16 +3,13 @@
 What they need is imported when they are called: nothing else of management pays for it at cold start.
 """
 
-from datetime import datetime
-
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.access import KeyHolder
-from flow_hitl.domain.errors import FieldError, ValidationFailed
-from flow_hitl.domain.times import parse_rfc3339, rfc3339
-from functions.http_api import body_bytes, json_response, query_integer
+from flow_hitl.domain.times import rfc3339
+from functions.http_api import body_bytes, json_response, query, query_integer, query_moment
 from functions.management_access import actor_of, manager
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -22,16 +19,16 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 def list_events(deployment_id: str) -> Response[str]:
     deployment, read = _id(_manager(deployment_id)), current().read_audit
     limit = query_integer(router, "limit", 100, 1, 200)
-    wanted = read.range_of(deployment, _moment("from"), _moment("to"))
-    page = read.page(deployment, wanted, limit, _query("cursor"))
+    wanted = read.range_of(deployment, query_moment(router, "from"), query_moment(router, "to"))
+    page = read.page(deployment, wanted, limit, query(router, "cursor"))
     return json_response(200, {"events": list(page.events), "next_cursor": page.next_cursor})
 
 
 @router.get("/v1/deployments/<deployment_id>/audit/verify")
 def verify(deployment_id: str) -> Response[str]:
     deployment = _id(_manager(deployment_id))
-    wanted = current().read_audit.range_of(deployment, _moment("from"), _moment("to"))
-    verified = current().verify_audit_log(deployment, wanted, _query("cursor"))
+    wanted = current().read_audit.range_of(deployment, query_moment(router, "from"), query_moment(router, "to"))
+    verified = current().verify_audit_log(deployment, wanted, query(router, "cursor"))
     return json_response(200, {"from": rfc3339(wanted.since), "to": rfc3339(wanted.to), **verified.to_dict()})
 
 
@@ -57,15 +54,3 @@ def _manager(deployment_id: str) -> KeyHolder:
 
 def _id(holder: KeyHolder) -> int:
     return holder.deployment.deployment_id
-
-
-def _query(name: str) -> str | None:
-    return router.current_event.query_string_parameters.get(name) or None
-
-
-def _moment(name: str) -> datetime | None:
-    text = _query(name)
-    try:
-        return parse_rfc3339(text) if text else None
-    except ValueError:
-        raise ValidationFailed([FieldError(f"/{name}", "must be a time such as 2026-01-14T12:00:00Z")]) from None

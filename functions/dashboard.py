@@ -25,7 +25,7 @@ from functions import (
     pages_webhooks,
     web,
 )
-from functions.http_api import lambda_entry, make_resolver, problem
+from functions.http_api import lambda_entry, make_resolver, problem, query
 
 app = make_resolver()
 app.include_router(pages_sign_in.router)
@@ -42,7 +42,7 @@ app.include_router(pages_checks.router)
 
 @app.get("/review/<token>")
 def show_review(token: str) -> Response[str]:
-    return _page(current().review_page.show(token, web.query(app, "answer")))
+    return _page(current().review_page.show(token, query(app, "answer")))
 
 
 @app.head("/review/<token>")

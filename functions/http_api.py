@@ -5,6 +5,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -20,6 +21,7 @@ from flow_hitl.domain.errors import (
     TooLarge,
     ValidationFailed,
 )
+from flow_hitl.domain.times import parse_rfc3339
 from flow_hitl.telemetry import logger
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -67,6 +69,20 @@ def uuid_in(path_part: str) -> str:
     if not _UUID.fullmatch(path_part):
         raise NotFound("There is no such request.")
     return path_part.lower()
+
+
+def query(routes: Routes, name: str) -> str | None:
+    """Return a parameter of the address, None where it is missing or empty."""
+    return routes.current_event.query_string_parameters.get(name) or None
+
+
+def query_moment(routes: Routes, name: str) -> datetime | None:
+    """Return a time from the query string, None where there is none; raises ValidationFailed for another text."""
+    text = query(routes, name)
+    try:
+        return parse_rfc3339(text) if text else None
+    except ValueError:
+        raise ValidationFailed([FieldError(f"/{name}", "must be a time such as 2026-01-14T12:00:00Z")]) from None
 
 
 def query_integer(app: Routes, name: str, default: int, lowest: int, highest: int) -> int:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -13,14 +12,22 @@ from flow_hitl.domain.access import KeyHolder
 from flow_hitl.domain.errors import FieldError, ValidationFailed
 from flow_hitl.domain.quotas import near_quota
 from flow_hitl.domain.request import Request, Status
-from flow_hitl.domain.times import parse_rfc3339
 from flow_hitl.ports import RequestFilter
 from flow_hitl.services.change_request import REPORTABLE
 from flow_hitl.services.documents import LONGEST_NAME, Document, parse_document
 from flow_hitl.services.open_request import NewRequest
 from flow_hitl.services.reassign_request import Reassignment
 from flow_hitl.telemetry import QUOTA_NEARLY_USED, count
-from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver, query_integer, uuid_in
+from functions.http_api import (
+    body_bytes,
+    json_response,
+    lambda_entry,
+    make_resolver,
+    query,
+    query_integer,
+    query_moment,
+    uuid_in,
+)
 
 app = make_resolver()
 
@@ -55,14 +62,14 @@ def get_request(request_id: str) -> Response[str]:
 @app.get("/v1/requests")
 def list_requests() -> Response[str]:
     limit = query_integer(app, "limit", 20, 1, 100)
-    page = current().read_requests.list_requests(_holder(), _filter(), limit, _query("cursor"))
+    page = current().read_requests.list_requests(_holder(), _filter(), limit, query(app, "cursor"))
     return json_response(200, {"requests": _dicts(page.requests), "next_cursor": page.next_cursor})
 
 
 @app.get("/v1/decisions")
 def list_decisions() -> Response[str]:
     limit, wait = query_integer(app, "limit", 20, 1, 100), query_integer(app, "wait", 0, 0, _MAX_WAIT)
-    page = current().read_requests.decisions(_holder(), limit, _query("cursor"), wait)
+    page = current().read_requests.decisions(_holder(), limit, query(app, "cursor"), wait)
     return json_response(200, {"decisions": _dicts(page.requests), "cursor": page.next_cursor})
 
 
@@ -115,20 +122,16 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _query(name: str) -> str | None:
-    return app.current_event.query_string_parameters.get(name) or None
-
-
 def _name(name: str) -> str | None:
     """Return a filter; one that is longer than any name could be would be too long for an index, too."""
-    text = _query(name)
+    text = query(app, name)
     if text is not None and len(text) > LONGEST_NAME:
         raise ValidationFailed([FieldError(f"/{name}", f"must not be longer than {LONGEST_NAME} characters")])
     return text
 
 
 def _filter() -> RequestFilter:
-    status, assignee = _query("status"), _name("assigned_to")
+    status, assignee = query(app, "status"), _name("assigned_to")
     if status is not None and status not in set(Status):
         raise ValidationFailed([FieldError("/status", f"must be one of: {', '.join(Status)}")])
     return RequestFilter(
@@ -137,17 +140,9 @@ def _filter() -> RequestFilter:
         flow_name=_name("flow_name"),
         method_name=_name("method_name"),
         outcome=_name("outcome"),
-        created_from=_moment("from"),
-        created_to=_moment("to"),
+        created_from=query_moment(app, "from"),
+        created_to=query_moment(app, "to"),
     )
-
-
-def _moment(name: str) -> datetime | None:
-    text = _query(name)
-    try:
-        return parse_rfc3339(text) if text else None
-    except ValueError:
-        raise ValidationFailed([FieldError(f"/{name}", "must be a time such as 2026-01-14T12:00:00Z")]) from None
 
 
 def _request(request: Request) -> Response[str]:

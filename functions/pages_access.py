@@ -7,8 +7,9 @@ from flow_hitl.bootstrap import current
 from flow_hitl.domain.deployment import Deployment, Permission
 from flow_hitl.domain.errors import NotFound
 from flow_hitl.domain.settings_pages import ApiKeysPage, FilledForm, MemberPage, MembersPage, SecretPage
+from functions.http_api import query
 from functions.manager_pages import confirm, enter_managing, filled
-from functions.web import Place, page, query, read_form, see_other
+from functions.web import Place, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 

@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.errors import ValidationFailed
-from functions.web import enter, page, query
+from functions.http_api import query
+from functions.web import enter, page
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 

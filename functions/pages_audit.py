@@ -7,8 +7,9 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.errors import ValidationFailed
+from functions.http_api import query
 from functions.manager_pages import enter_managing
-from functions.web import page, query, read_form, see_other
+from functions.web import page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 

@@ -6,8 +6,8 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.pages import ListFilters, RequestPage, RequestSheet, RequestsPage
 from flow_hitl.services.request_pages import ListWish
-from functions.http_api import uuid_in
-from functions.web import Place, enter, page, query, read_form, see_other, told
+from functions.http_api import query, uuid_in
+from functions.web import Place, enter, page, read_form, see_other, told
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 

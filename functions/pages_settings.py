@@ -6,8 +6,9 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.errors import NotFound
 from flow_hitl.domain.settings_pages import AdvancedPage, AutoResponsePage, EmailPage, FilledForm, GroupPage, SlaPage
+from functions.http_api import query
 from functions.manager_pages import confirm, enter_managing, filled, place_in_list
-from functions.web import Place, page, query, read_form, see_other
+from functions.web import Place, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 

@@ -16,9 +16,9 @@ from flow_hitl.domain.pages import (
 from flow_hitl.domain.sign_in import SignInRefusal, SignInRefused, known_page
 from flow_hitl.services.sign_in import SignedIn
 from flow_hitl.services.visits import SignedOut
+from functions.http_api import query
 from functions.web import (
     page,
-    query,
     read_form,
     see_other,
     session_cookie_of,

@@ -8,8 +8,9 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.settings_pages import FilledForm, SecretPage, WebhookPage, WebhooksPage
 from flow_hitl.domain.times import readable_time
+from functions.http_api import query
 from functions.manager_pages import confirm, enter_managing, filled, name_in
-from functions.web import Form, Place, page, query, read_form, see_other
+from functions.web import Form, Place, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 

@@ -155,11 +155,6 @@ def read_form(routes: Routes, looking: Visitor | None) -> Form:
     return form
 
 
-def query(routes: Routes, name: str) -> str | None:
-    """Return a parameter of the address, None where it is missing or empty."""
-    return routes.current_event.query_string_parameters.get(name) or None
-
-
 def sign_in_cookie(routes: Routes) -> str | None:
     """Return the cookie of a browser that has asked to sign in, if it has one."""
     return _cookie(routes, _SIGN_IN_COOKIE)

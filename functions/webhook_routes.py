@@ -11,7 +11,7 @@ from flow_hitl.domain.times import rfc3339
 from flow_hitl.domain.webhook import Delivery
 from flow_hitl.services.documents import parse_document
 from flow_hitl.services.webhooks import NewWebhook, Rotation, WebhookPatch
-from functions.http_api import body_bytes, json_response, no_content, query_integer
+from functions.http_api import body_bytes, json_response, no_content, query, query_integer
 from functions.management_access import actor_of, manager
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -64,7 +64,7 @@ def send_test_ping(deployment_id: str, webhook_id: str) -> Response[str]:
 def list_deliveries(deployment_id: str, webhook_id: str) -> Response[str]:
     deployment = _id(_manager(deployment_id))
     limit = query_integer(router, "limit", 20, 1, 100)
-    cursor = router.current_event.query_string_parameters.get("cursor") or None
+    cursor = query(router, "cursor")
     page = current().manage_webhooks.list_deliveries(deployment, webhook_id, limit, cursor)
     deliveries = [_delivery(delivery) for delivery in page.deliveries]
     return json_response(200, {"deliveries": deliveries, "next_cursor": page.next_cursor})

@@ -9,10 +9,10 @@ import pytest
 
 from flow_hitl.adapters import request_index, request_store
 from flow_hitl.adapters.audit_log import event_from_item
-from flow_hitl.adapters.request_index import encode_cursor
 from flow_hitl.adapters.request_store import DynamoRequestStore
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.cursors import encode_cursor
 from flow_hitl.domain.effects import Effect, EffectKind
 from flow_hitl.domain.errors import Conflict, NotFound
 from flow_hitl.domain.request import Channel, Content, Request, ResumeStatus, cancel, decide, note

@@ -4,8 +4,6 @@ A request is spread over shards by its id, and stands once more for its assignee
 people has a slot, a small record beside the head, so that a request is found by everybody who may answer it.
 """
 
-import base64
-import json
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +13,7 @@ from typing import Any
 
 from flow_hitl.adapters.dynamodb import item, values
 from flow_hitl.domain.address import address_key
-from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.deployment import GROUP_PREFIX
-from flow_hitl.domain.errors import FieldError, ValidationFailed
 from flow_hitl.domain.request import Channel, Head, Status
 from flow_hitl.domain.rows import MOST_COUNTED, Count, Row
 from flow_hitl.ports import RequestFilter
@@ -292,24 +288,3 @@ class RequestIndex:
             query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in equal)
             query["ExpressionAttributeNames"] = {f"#{name}": name for name in equal}
         return query
-
-
-# --- cursors
-
-
-def encode_cursor(position: Any) -> str:
-    """Return a position as text that fits a URL."""
-    return base64.urlsafe_b64encode(canonical_json(position).encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str) -> Any:
-    """Return the position that a cursor holds, whatever that is; raises ValidationFailed for what is no cursor."""
-    try:
-        return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, RecursionError):
-        raise foreign_cursor() from None
-
-
-def foreign_cursor() -> ValidationFailed:
-    """Return the refusal of a cursor that is not ours."""
-    return ValidationFailed([FieldError("/cursor", "is none of ours; begin again without it")])

@@ -13,16 +13,14 @@ from flow_hitl.adapters.request_index import (
     RequestIndex,
     Span,
     creation_span,
-    decode_cursor,
     due_key_of,
-    encode_cursor,
     equal_columns,
-    foreign_cursor,
     moment_key,
     places_by_due,
     places_of,
     row_of,
 )
+from flow_hitl.domain.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.domain.request import Status
 from flow_hitl.domain.rows import MOST_COUNTED, Count, Counts, Order
 from flow_hitl.ports import RequestFilter, RowPage

@@ -30,17 +30,15 @@ from flow_hitl.adapters.request_index import (
     RequestIndex,
     Span,
     creation_span,
-    decode_cursor,
     desk_name,
-    encode_cursor,
     equal_columns,
-    foreign_cursor,
     head_entries,
     moment_key,
     places_of,
     places_of_decisions,
     slot_changes,
 )
+from flow_hitl.domain.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.errors import Conflict, NotFound
 from flow_hitl.domain.request import Change, Content, Head, Request, Response

@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from flow_hitl.adapters.dynamodb import error_code, item, values
-from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
+from flow_hitl.domain.cursors import foreign_cursor
+from flow_hitl.domain.errors import NotFound
 from flow_hitl.domain.webhook import Delivery, DeliveryResult, Webhook, WebhookChange
 from flow_hitl.ports import DeliveryPage, EffectBusy
 
@@ -85,7 +86,7 @@ class DynamoDeliveryLog:
         query: dict[str, Any] = {}
         if cursor is not None:
             if not _DELIVERY_ID.fullmatch(cursor):
-                raise ValidationFailed([FieldError("/cursor", "is none of ours; begin again without it")])
+                raise foreign_cursor()
             query["ExclusiveStartKey"] = item(_delivery_key(webhook_id, cursor))
         answer = self._client.query(
             TableName=self._table,

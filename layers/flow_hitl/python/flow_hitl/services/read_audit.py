@@ -1,7 +1,5 @@
 """The audit log of a deployment, oldest first: its requests' chains and its own."""
 
-import base64
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any
 
 from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.audit_index import IndexedEvent, midnight, periods
+from flow_hitl.domain.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.domain.errors import FieldError, ValidationFailed
 from flow_hitl.domain.times import ceil_second, parse_rfc3339, rfc3339
 from flow_hitl.ports import AuditArchive, AuditRecord, Clock
@@ -117,24 +116,8 @@ def event_place(subject: Any, seq: Any) -> tuple[str, int]:
     raise foreign_cursor()
 
 
-def decode_cursor(cursor: str) -> Any:
-    """Return what a cursor holds; raises ValidationFailed for a text that is none."""
-    try:
-        return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, RecursionError):
-        raise foreign_cursor() from None
-
-
-def foreign_cursor() -> ValidationFailed:
-    return ValidationFailed([FieldError("/cursor", "is none of ours; begin again without it")])
-
-
 def _moment(text: str) -> datetime:
     try:
         return parse_rfc3339(text)
     except ValueError:
         raise foreign_cursor() from None
-
-
-def encode_cursor(place: Sequence[Any]) -> str:
-    return base64.urlsafe_b64encode(canonical_json(place).encode()).decode().rstrip("=")

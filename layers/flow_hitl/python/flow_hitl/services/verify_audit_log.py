@@ -9,9 +9,10 @@ from typing import Any
 
 from flow_hitl.domain.audit import deployment_subject, request_subject
 from flow_hitl.domain.audit_index import IndexedEvent, midnight, periods
+from flow_hitl.domain.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.domain.times import parse_rfc3339, rfc3339
 from flow_hitl.ports import AuditArchive, Clock, DeploymentStore, RequestStore, SealKey, SealStore
-from flow_hitl.services.read_audit import Range, decode_cursor, encode_cursor, event_place, foreign_cursor
+from flow_hitl.services.read_audit import Range, event_place
 from flow_hitl.verify_audit import OVERDUE, SEALED_WITHIN, Finding, Verifier, fingerprint
 
 # One call does as much as fits well into the time that API Gateway waits.
