@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import unicodedata
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -264,7 +265,34 @@ def test_what_cannot_be_meant_is_said(hitl: Hitl, body: Any, field: str) -> None
 
 # --- spreadsheets
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "'", "=cmd|' /C calc'!A0", "\n=1"]
+EVENT = {
+    **dict.fromkeys(("event_id", "kind", "actor", "prev_hash", "hash"), "x"),
+    "subject": "request#r",
+    "seq": 1,
+    "at": "2026-01-14T12:00:00Z",
+}
+
+PLAIN_FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "'", "=cmd|' /C calc'!A0", "\n=1"]
+WIDE_FORMULAS = ["＝1+1", "＋1", "－1", "＠SUM(A1)", "﹦1", "﹢1", "﹣1", "﹫A", "⁼1", "₊1", "\u22121", "⁻1"]
+HIDDEN_FORMULAS = [" =1", "\u00a0+1", "\u3000＝1", "\ufeff=1", "\u200b@A", "\u2060 -1", "\u202e=1", "\x1f=1", " \t＝1"]
+FORMULAS = [*PLAIN_FORMULAS, *WIDE_FORMULAS, *HIDDEN_FORMULAS]
+
+
+def looks_like_a_formula(cell: str) -> bool:
+    shown = unicodedata.normalize("NFKC", cell).lstrip("\x1f \t\r\n\u200b\u2060\u202e\ufeff")
+    return cell.startswith(("\t", "\r", "\n")) or shown.startswith(("=", "+", "-", "@", "\u2212"))
+
+
+@pytest.mark.parametrize("text", ["1 = 1", "a=1", "#1", "(1)", "“=1”", "…", "", "你好", "🙂"])
+def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
+    assert row_of({**EVENT, "data": {"feedback": text}})[COLUMNS.index("feedback")] == text
+
+
+def test_an_export_from_before_in_which_a_wide_formula_stands_bare_is_still_read() -> None:
+    event = {**EVENT, "data": {"feedback": "＝1"}}
+    row = [cell.removeprefix("'") if cell == "'＝1" else cell for cell in row_of(event)]
+    assert "＝1" in row
+    assert event_of_row(row) == event
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -273,7 +301,7 @@ def test_no_cell_is_a_formula_and_every_cell_reads_back(hitl: Hitl, tmp_path: Pa
     assert callback(hitl, request, f"x\n{text}", responder=text or None, source=text).status == 200
     folder = download(hitl, exported(hitl, format="csv"), tmp_path)
     rows = list(csv.reader(io.StringIO((folder / "events-00001.csv").read_bytes().decode("utf-8-sig"), newline="")))
-    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
+    assert not [cell for row in rows for cell in row if looks_like_a_formula(cell)]
     events = events_in(folder)
     (answer,) = [event for event in events if event["kind"] == "response_submitted"]
     assert (answer["data"]["source"], answer["data"]["responder"]) == (text, text)
@@ -281,13 +309,7 @@ def test_no_cell_is_a_formula_and_every_cell_reads_back(hitl: Hitl, tmp_path: Pa
 
 
 def test_a_column_that_says_something_else_than_the_event_is_no_row() -> None:
-    event = {
-        **dict.fromkeys(("event_id", "kind", "actor", "prev_hash", "hash"), "x"),
-        "subject": "request#r",
-        "seq": 1,
-        "at": "2026-01-14T12:00:00Z",
-        "data": {"outcome": "approved", "comment": None, "response_seconds": 5},
-    }
+    event = {**EVENT, "data": {"outcome": "approved", "comment": None, "response_seconds": 5}}
     row = row_of(event)
     assert event_of_row(row) == event
     for place in range(len(COLUMNS)):

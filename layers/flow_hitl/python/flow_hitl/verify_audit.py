@@ -33,6 +33,7 @@ import io
 import json
 import re
 import sys
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -540,8 +541,7 @@ COLUMNS = (
     "data",
 )
 _FROM_DATA = COLUMNS[4:13]
-# A spreadsheet takes a cell that begins so for a formula.
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+_BEGIN_FORMULAS = "=+-@\u2212"
 
 
 def row_of(event: Mapping[str, Any]) -> list[str]:
@@ -561,9 +561,9 @@ def event_of_row(row: Sequence[str]) -> dict[str, Any]:
     """Return the event that a row was made of; raises ValueError for a row that says one thing here, another there."""
     if len(row) != len(COLUMNS):
         raise ValueError("does not have the columns of an export")
-    cells = {name: cell[1:] if cell.startswith("'") else cell for name, cell in zip(COLUMNS, row)}  # noqa: B905 - 3.9
+    cells = dict(zip(COLUMNS, map(_text_of, row)))  # noqa: B905 - Python 3.9
     event = {**{name: cells[name] for name in _TEXTS}, "seq": int(cells["seq"]), "data": json.loads(cells["data"])}
-    if not isinstance(event["data"], dict) or row_of(event) != list(row):
+    if not isinstance(event["data"], dict) or list(map(_text_of, row_of(event))) != list(cells.values()):
         raise ValueError("says in its columns what it does not say in its data")
     return event
 
@@ -571,7 +571,24 @@ def event_of_row(row: Sequence[str]) -> dict[str, Any]:
 def _cell(value: Any) -> str:
     text = "" if value is None else value if isinstance(value, str) else canonical_json(value)
     text = text.replace("\0", "")
-    return f"'{text}" if text.startswith(_RISKY) else text
+    return f"'{text}" if _may_be_formula(text) else text
+
+
+def _text_of(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") else cell
+
+
+def _may_be_formula(text: str) -> bool:
+    """Tell whether a spreadsheet could take a cell for a formula, or could not tell our apostrophe from its own.
+
+    Some import a full-width sign as the plain one, and pass over spaces and invisible characters before it.
+    """
+    if text[:1].isalnum():
+        return False
+    if text.startswith(("'", "\t", "\r", "\n")):
+        return True
+    seen = next((char for char in text if unicodedata.category(char)[0] not in "ZCM"), "")
+    return unicodedata.normalize("NFKC", seen)[:1] in tuple(_BEGIN_FORMULAS)
 
 
 # --- an export
