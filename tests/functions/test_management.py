@@ -378,11 +378,70 @@ def test_nobody_approves_what_they_asked_for_by_any_channel(hitl: Hitl) -> None:
     assert page.status == 422
     assert "lets nobody approve what they asked for" in page.text
     assert_problem(callback(hitl, request, responder="creator@example.com"), 403, "forbidden")
-    assert request.status == "pending"
+    hitl.reply("delegate: accomplice@example.com", to=notification)
+    page = hitl.page("POST", hitl.review_url(notification), {"delegate_to": "accomplice@example.com"})
+    assert (page.status, "or choose who does" in page.text) == (422, True)
+    assert (request.status, request.now()["assigned_to_email"]) == ("pending", "creator@example.com")
     moved = hitl.api("POST", f"/v1/requests/{request.id}/reassign", {"assigned_to_email": "b@example.com"})
     assert moved.status == 200
     hitl.reply("approved")
     assert request.response["responder"] == "b@example.com"
+
+
+@pytest.mark.parametrize(
+    "responder",
+    [
+        None,
+        "",
+        "Bob",
+        "other@example.com",
+        "Creator@Example.com",
+        "creator+phone@example.com",
+        "creator@example.com.",
+        "The Creator <creator@example.com>",
+        "ｃreator@example.com",
+    ],
+)
+def test_where_the_asker_may_not_answer_a_callback_url_proves_too_little(hitl: Hitl, responder: str | None) -> None:
+    change(hitl, forbid_self_approval=True)
+    request = asked_by(hitl, "creator@example.com", assigned_to_email="boss@example.com")
+    problem = assert_problem(callback(hitl, request, responder=responder), 403, "forbidden")
+    assert "on the dashboard" in problem["detail"]
+    assert request.status == "pending"
+    hitl.reply("approved")
+    assert request.response["responder"] == "boss@example.com"
+
+
+def test_without_an_asker_a_callback_url_answers_as_ever(hitl: Hitl) -> None:
+    change(hitl, forbid_self_approval=True)
+    request = hitl.ask(emit=EMIT)
+    assert callback(hitl, request).status == 200
+
+
+@pytest.mark.parametrize(
+    "asker", ["boss+me@company.com", "Boss@Company.com", "chief@company.com", "chief+1@company.com"]
+)
+def test_another_spelling_or_address_of_the_asker_is_neither_asked_nor_answers(hitl: Hitl, asker: str) -> None:
+    change(hitl, forbid_self_approval=True, allow_delegation=True)
+    put(hitl, "members/boss@company.com", {"aliases": ["chief@company.com"]})
+    body = {"flow_id": "f", "method_name": "m", "message": "?", "metadata": {"requested_by": asker}}
+    wish = {**body, "assigned_to_email": "boss@company.com"}
+    assert_invalid(hitl.api("POST", "/v1/requests", wish), "/assigned_to_email")
+    request = asked_by(hitl, asker, assigned_to_email="other@company.com")
+    moved = hitl.api("POST", f"/v1/requests/{request.id}/reassign", {"assigned_to_email": "boss@company.com"})
+    assert_invalid(moved, "/assigned_to_email")
+    hitl.reply("delegate: boss@company.com")
+    assert request.now()["assigned_to_email"] == "other@company.com"
+
+
+def test_an_alias_that_was_named_later_counts_too(hitl: Hitl) -> None:
+    change(hitl, forbid_self_approval=True)
+    request = asked_by(hitl, "bob@private.example", assigned_to_email="boss@company.com")
+    notification = hitl.inbox[-1]
+    put(hitl, "members/boss@company.com", {"aliases": ["bob@private.example"]})
+    assert hitl.page("POST", hitl.review_url(notification), {"outcome": "approved", "comment": ""}).status == 422
+    hitl.reply("approved", to=notification)
+    assert request.status == "pending"
 
 
 def test_the_clock_may_still_answer(hitl: Hitl) -> None:
@@ -599,3 +658,33 @@ def test_another_deployment_looks_like_none(hitl: Hitl) -> None:
 
 def _auto(outcome: str, minutes: int) -> dict[str, Any]:
     return {"enabled": True, "timeout_minutes": minutes, "default_outcome": outcome}
+
+
+# --- addresses that mail software decodes
+
+ENCODED = "=?utf-8?q?boss=40company.com?=@example.com"
+
+
+def test_an_address_that_holds_an_encoded_word_is_refused_wherever_one_comes_in(hitl: Hitl) -> None:
+    new = {"flow_id": "f", "method_name": "approve_it", "message": "?"}
+    assert_invalid(hitl.api("POST", "/v1/requests", {**new, "assigned_to_email": ENCODED}), "/assigned_to_email")
+    request = hitl.ask(emit=EMIT, assigned_to_email="ann@example.com")
+    moved = hitl.api("POST", f"/v1/requests/{request.id}/reassign", {"assigned_to_email": ENCODED})
+    assert_invalid(moved, "/assigned_to_email")
+    assert_invalid(hitl.api("POST", path(hitl, "test-request"), {"to": ENCODED}), "/to")
+    rule = {**RULE, "assign_to_email": ENCODED}
+    assert_invalid(put(hitl, "routing-rules", {"rules": [rule]}), "/rules/0/assign_to_email")
+    assert put(hitl, f"members/{quote(ENCODED, safe='')}", {}).status == 404
+    assert_invalid(put(hitl, "members/ann@example.com", {"aliases": [ENCODED]}), "/aliases/0")
+    group = {"name": "finance", "members": [ENCODED]}
+    assert_invalid(put(hitl, "settings", {"groups": [group]}), "/groups/0/members/0")
+    change(hitl, allow_delegation=True)
+    hitl.reply(f"delegate: {ENCODED}")
+    assert request.now()["assigned_to_email"] == "ann@example.com"
+    put(hitl, "routing-rules", {"rules": [{**RULE, "assign_to_email": None, "assign_from_input": "manager"}]})
+    routed = hitl.api("POST", "/v1/requests", {**new, "state": {"manager": ENCODED}})
+    assert routed.json["request"]["assigned_to_email"] == "creator@example.com"
+    change(hitl, forbid_self_approval=True)
+    asked = {**new, "metadata": {"requested_by": ENCODED}}
+    assert_invalid(hitl.api("POST", "/v1/requests", asked), "/metadata/requested_by")
+    assert hitl.browser().post("/sign-in", {"email": ENCODED}).status == 422

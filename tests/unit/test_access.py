@@ -9,7 +9,7 @@ import pytest
 from flow_hitl.domain.access import Action, Actor, CallbackHolder, Clock, Member, ProvenAddress, actor_name, authorize
 from flow_hitl.domain.deployment import Member as Person
 from flow_hitl.domain.deployment import Permission
-from flow_hitl.domain.errors import Forbidden, NotFound, SelfApproval
+from flow_hitl.domain.errors import Forbidden, NotFound, SelfApproval, UnprovenResponder
 from tests.unit import examples
 from tests.unit.examples import NOON
 
@@ -182,12 +182,41 @@ def test_nobody_answers_what_they_asked_for_where_that_is_forbidden(actor: Prove
         authorize(actor, Action.RESPOND, forbidding)
 
 
-def test_an_application_is_held_to_what_it_says_of_its_responder() -> None:
-    forbidding = replace(HEAD, not_to_be_answered_by=ASKED_BY)
-    authorize(CallbackHolder(examples.REQUEST_ID), Action.RESPOND, forbidding)
-    authorize(CallbackHolder(examples.REQUEST_ID, "Bob"), Action.RESPOND, forbidding)
+def test_an_application_that_cannot_prove_who_answers_does_not_answer_where_the_asker_may_not() -> None:
+    authorize(CallbackHolder(examples.REQUEST_ID), Action.RESPOND, HEAD)
+    with pytest.raises(UnprovenResponder):
+        authorize(CallbackHolder(examples.REQUEST_ID), Action.RESPOND, replace(HEAD, not_to_be_answered_by=ASKED_BY))
+
+
+def test_whoever_asked_does_not_choose_who_decides() -> None:
+    forbidding = replace(HEAD, not_to_be_answered_by=(examples.ASSIGNEE,))
     with pytest.raises(SelfApproval):
-        authorize(CallbackHolder(examples.REQUEST_ID, " Asker@example.com "), Action.RESPOND, forbidding)
+        authorize(ProvenAddress(examples.ASSIGNEE), Action.DELEGATE, forbidding)
+    # A manager may: they could also switch the setting off.
+    authorize(examples.signed_in(examples.ASSIGNEE, Permission.MANAGE), Action.REASSIGN, forbidding)
+
+
+def test_the_clock_is_nobody_who_asked() -> None:
+    authorize(Clock(DUE), Action.RESPOND, replace(HEAD, not_to_be_answered_by=ASKED_BY))
+
+
+def test_who_may_be_the_asker_is_denied_by_every_address_that_may_be_theirs() -> None:
+    people = (
+        Person("robert@example.com", frozenset({Permission.RESPOND}), ("bob@private.example.com",)),
+        Person("bobby@example.com", frozenset({Permission.RESPOND}), ("bob@private.example.com",)),
+    )
+    made = examples.deployment(members=people)
+    asked_by = made.may_be_addresses_of("Bob+phone@private.example.com")
+    assert asked_by[0] == "Bob+phone@private.example.com"
+    for address in ("robert@example.com", "bobby@example.com", "robert+2@example.com", "bob@private.example.com"):
+        head = replace(HEAD, assigned_to_email=address)
+        authorize(ProvenAddress.of(made, address), Action.RESPOND, head)
+        for asked in (asked_by, ("bob@private.example.com",)):
+            with pytest.raises(SelfApproval):
+                authorize(ProvenAddress.of(made, address), Action.RESPOND, replace(head, not_to_be_answered_by=asked))
+    # What counts against somebody never counts for them.
+    with pytest.raises(Forbidden):
+        authorize(ProvenAddress.of(made, "robert@example.com"), Action.RESPOND, head)
 
 
 def test_a_list_is_for_keys_that_may_view_and_for_members() -> None:

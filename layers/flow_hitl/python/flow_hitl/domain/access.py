@@ -1,13 +1,13 @@
 """Who may do what: the one policy that mail, page, API and clock all ask. What it does not allow is denied."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from flow_hitl.domain.address import same_address
+from flow_hitl.domain.address import may_be_same_person, same_address
 from flow_hitl.domain.deployment import ApiKey, Deployment, Permission
-from flow_hitl.domain.errors import Forbidden, NotFound, SelfApproval
+from flow_hitl.domain.errors import Forbidden, NotFound, SelfApproval, UnprovenResponder
 from flow_hitl.domain.quotas import NO_USAGE, Usage
 from flow_hitl.domain.request import Head
 
@@ -37,11 +37,18 @@ class KeyHolder:
 class ProvenAddress:
     """A person whose mail address is proven, by an authenticated mail or a link that only they were sent.
 
-    `known_as` are the members' addresses that this one is an explicit alias of.
+    `known_as` are the members' addresses that this one is an explicit alias of. `may_be` are all addresses that may be
+    the same person's: they count against the person, and never for them.
     """
 
     email: str
     known_as: tuple[str, ...] = ()
+    may_be: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, deployment: Deployment, email: str) -> Self:
+        """Return the person behind a proven address, as a deployment knows them."""
+        return cls(email, deployment.known_as(email), deployment.may_be_addresses_of(email))
 
     def is_known_as(self, address: str) -> bool:
         """Tell whether an address is this person's."""
@@ -83,10 +90,9 @@ class Member:
 
 @dataclass(frozen=True)
 class CallbackHolder:
-    """Another application that proved the callback URL of one request, and who it says has answered there."""
+    """Another application that proved the callback URL of one request; who answers there, it can only claim."""
 
     request_id: str
-    claimed_responder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,17 +144,19 @@ def authorize(actor: Actor, action: Action, head: Head | None = None, *, deploym
             if action not in _RESPONDERS_MAY or not actor.permissions & {Permission.MANAGE, Permission.RESPOND}:
                 raise Forbidden("Only people with the permission manage_human_feedback may do this.")
             if head is not None or action is not Action.VIEW:
-                authorize(actor.proven, action, head)
+                authorize(replace(actor.proven, may_be=deployment.may_be_addresses_of(actor.email)), action, head)
         case ProvenAddress():
             own = head is not None and any(actor.is_known_as(responder) for responder in head.responders)
             if action not in _RESPONDERS_MAY or not own:
                 raise Forbidden("This request is assigned to another address.")
-            if action is Action.RESPOND:
-                _forbid_self_approval(head, actor.email, *actor.known_as)
-        case CallbackHolder(request_id=request_id, claimed_responder=claimed):
+            # Who asked does not choose who decides either; a manager may, by what they manage.
+            if action in (Action.RESPOND, Action.DELEGATE):
+                _forbid_self_approval(head, actor.email, *actor.known_as, *actor.may_be)
+        case CallbackHolder(request_id=request_id):
             if action is not Action.RESPOND or head is None or head.request_id != request_id:
                 raise Forbidden("This callback URL belongs to another request.")
-            _forbid_self_approval(head, *([claimed.strip()] if claimed else []))
+            if head.not_to_be_answered_by:
+                raise UnprovenResponder
         case Clock(now=now):
             due = head.auto_response.due_at if head and head.auto_response else None
             if action is not Action.RESPOND or due is None or now < due:
@@ -164,5 +172,5 @@ def _require_same_deployment(deployment: Deployment, head: Head | None, deployme
 
 def _forbid_self_approval(head: Head | None, *addresses: str) -> None:
     asked = head.not_to_be_answered_by if head else ()
-    if any(same_address(address, one) for address in addresses for one in asked):
+    if any(may_be_same_person(address, one) for address in addresses for one in asked):
         raise SelfApproval

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from flow_hitl.domain.address import domain_of, same_address
+from flow_hitl.domain.address import domain_of, may_be_same_person, same_address
 from flow_hitl.domain.audit import CHAIN_START
 from flow_hitl.domain.conditions import Condition
 from flow_hitl.domain.quotas import Quotas
@@ -193,8 +193,14 @@ class Deployment:
 
     def only_askers(self, assignee: str, asked_by: Sequence[str]) -> bool:
         """Tell whether nobody is behind an assignee but those who asked."""
-        people = self.settings.people_of(assignee) or (assignee,)
-        return all(any(same_address(person, asker) for asker in asked_by) for person in people)
+        return self.are_askers(self.settings.people_of(assignee) or (assignee,), asked_by)
+
+    def are_askers(self, people: Sequence[str], asked_by: Sequence[str]) -> bool:
+        """Tell whether each of these people may be one of those who asked."""
+        return all(
+            any(may_be_same_person(own, asker) for own in self.may_be_addresses_of(person) for asker in asked_by)
+            for person in people
+        )
 
     def names_of(self, *assignees: str) -> tuple[str, ...]:
         """Return every name under which requests go to any of these mail addresses and `group:<name>`s."""
@@ -206,6 +212,15 @@ class Deployment:
         """Return an address with every other that is known to be the same person's."""
         people = [one for one in self.members if any(same_address(address, own) for own in (one.email, *one.aliases))]
         return tuple(dict.fromkeys([address, *(own for one in people for own in (one.email, *one.aliases))]))
+
+    def may_be_addresses_of(self, address: str) -> tuple[str, ...]:
+        """Return an address with every other that may be the same person's: to deny by, never to grant by."""
+        found = [address]
+        people = list(self.members)
+        while of_them := [one for one in people if _may_be_of(one, found)]:
+            people = [one for one in people if one not in of_them]
+            found += [own for one in of_them for own in (one.email, *one.aliases)]
+        return tuple(dict.fromkeys(found))
 
     def permissions_of(self, address: str) -> frozenset[Permission]:
         """Return what the person behind an address may do here, also by an alias; the creator manages and responds."""
@@ -220,3 +235,8 @@ class Deployment:
         return tuple(
             member.email for member in self.members if any(same_address(alias, address) for alias in member.aliases)
         )
+
+
+def _may_be_of(member: Member, addresses: Sequence[str]) -> bool:
+    own = (member.email, *member.aliases)
+    return any(may_be_same_person(one, address) for one in own for address in addresses)

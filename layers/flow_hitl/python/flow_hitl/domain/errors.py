@@ -49,7 +49,20 @@ class SelfApproval(Forbidden):
     """Whoever asked for the request would answer it, and the deployment forbids that."""
 
     def __init__(self) -> None:
-        super().__init__("You asked for this request, and this deployment lets nobody approve what they asked for.")
+        super().__init__(
+            "You asked for this request, and this deployment lets nobody approve what they asked for, or choose who "
+            "does. A manager can reassign it."
+        )
+
+
+class UnprovenResponder(Forbidden):
+    """Nothing proves that whoever asked is not the one who answers, and the deployment forbids that."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This deployment forbids self-approval, and a callback URL does not prove who answers. "
+            "Answer by email, by the review link in it, or signed in on the dashboard."
+        )
 
 
 class NotFound(FlowHitlError):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import AuditEvent, EventKind
 from flow_hitl.domain.findings import (
     SHOWN,
@@ -123,7 +122,7 @@ def _how_it_ended(facts: Facts) -> Finding:
 
 def _who_may_answer(facts: Facts) -> Iterator[Finding]:
     head = facts.head
-    if all(any(same_address(one, asker) for asker in head.not_to_be_answered_by) for one in head.responders):
+    if facts.deployment.are_askers(head.responders, head.not_to_be_answered_by):
         yield problem(
             f"{names(head.responders)} asked for the request, and this deployment forbids self-approval.",
             "Reassign the request to somebody who did not ask for it.",

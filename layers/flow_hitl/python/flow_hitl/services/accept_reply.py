@@ -176,7 +176,7 @@ class AcceptReply:
         verdict = judge_sender(receipt, mail, deployment.settings.require_dmarc_pass)
         if isinstance(verdict, Disproven | Unproven):
             raise Rejected(RejectionReason.SENDER_UNPROVEN, why=verdict.reason, claimed_sender=claimed)
-        sender = ProvenAddress(verdict.address, deployment.known_as(verdict.address))
+        sender = ProvenAddress.of(deployment, verdict.address)
         answer = self.parser.answer_text(mail)
         delegate_to = delegated_to(answer, head.emit_options)
         try:

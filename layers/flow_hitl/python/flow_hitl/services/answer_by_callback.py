@@ -41,7 +41,7 @@ class AnswerByCallback:
         return self.record_response(
             Submission(
                 request_id=request_id,
-                actor=CallbackHolder(request_id, answer.responder),
+                actor=CallbackHolder(request_id),
                 via=Channel.API,
                 decision_id=f"callback/{self.ids.event_id()}",
                 text=answer.feedback,

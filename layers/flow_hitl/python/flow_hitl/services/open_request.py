@@ -285,7 +285,7 @@ def _asked_by(wish: NewRequest, deployment: Deployment) -> tuple[tuple[str, ...]
     if not isinstance(asked_by, str) or not is_mail_address(asked_by):
         message = "must be one plain mail address, because this deployment forbids self-approval"
         raise ValidationFailed([FieldError("/metadata/requested_by", message)])
-    return deployment.addresses_of(asked_by), ()
+    return deployment.may_be_addresses_of(asked_by), ()
 
 
 def _doubts_about_a_test(deployment: Deployment) -> tuple[str, ...]:

@@ -177,6 +177,8 @@ class RequestPages:
             self.delegate(member.deployment, request_id, delegation)
         except (AlreadyResponded, NotPending):
             return self._beaten(member, self.requests.load(request_id), "")
+        except SelfApproval as forbidden:
+            return replace(self._sheet(member, request), delegate_to=to, problem=forbidden.detail)
         except ValidationFailed as refused:
             problem = f"The address {refused.errors[0].message}."
             return replace(self._sheet(member, request), delegate_to=to, problem=problem)

@@ -65,6 +65,8 @@ class ReviewPage:
             given = self.delegate(deployment, request.head.request_id, delegation)
         except (AlreadyResponded, NotPending):
             return how_it_stands(self.requests.load(request.head.request_id))
+        except SelfApproval as forbidden:
+            return replace(self._review(token, request, responder), problem=forbidden.detail, delegate_to=to)
         except ValidationFailed as refused:
             problem = f"The address {refused.errors[0].message}."
             return replace(self._review(token, request, responder), problem=problem, delegate_to=to)
@@ -122,6 +124,8 @@ class ReviewPage:
         if address is None:
             raise Forbidden("This request has been passed on to somebody else.")
         responder = ProvenAddress(address)
+        if request.head.not_to_be_answered_by:
+            responder = ProvenAddress.of(self.deployments.load(request.head.deployment_id), address)
         authorize(responder, Action.VIEW, request.head)
         if _is_open(request):
             link.require_unexpired(self.clock.now())
