@@ -23,11 +23,12 @@ def assert_problem(answer: Answer, status: int, slug: str) -> Any:
     return problem
 
 
-def assert_invalid(answer: Answer, *fields: str) -> None:
-    """Check that an answer is the 422 that names just these fields by JSON pointer."""
+def assert_invalid(answer: Answer, *fields: str) -> Any:
+    """Check that an answer is the 422 that names just these fields by JSON pointer, and return it."""
     problem = assert_problem(answer, 422, "validation")
     assert {error["field"] for error in problem["errors"]} == set(fields)
     assert all(error["message"] for error in problem["errors"])
+    return problem
 
 
 def callback(hitl: Hitl, request: AskedRequest, feedback: str = "approved", **fields: Any) -> Answer:

@@ -43,7 +43,8 @@ def test_an_answer_needs_no_other_credential(hitl: Hitl) -> None:
         ("Approved. Great article!", None),
         ("not approved", None),
         ("approved or rejected", None),
-        ("Looks good\napproved", None),
+        ("Looks good\nI approved it", None),
+        ("One of these:\napproved\nrejected", None),
     ],
 )
 def test_without_outcome_the_first_line_decides_by_the_matching_rule(
@@ -53,6 +54,23 @@ def test_without_outcome_the_first_line_decides_by_the_matching_rule(
     assert callback(hitl, request, feedback).status == 200
     assert request.outcome == outcome
     assert request.status == "responded"
+
+
+@pytest.mark.parametrize("free_text", ["accept", "ask_again"])
+def test_an_option_further_down_decides_nothing_and_is_named(hitl: Hitl, free_text: str) -> None:
+    request = hitl.ask(emit=["approved", "rejected", "needs_revision"], free_text=free_text)
+    before = everything_written(hitl)
+    problem = assert_invalid(callback(hitl, request, "Looks good.\n\nNeeds revision\nBob"), "/feedback")
+    assert 'did you mean "needs_revision"' in problem["errors"][0]["message"]
+    assert everything_written(hitl) == before
+    assert callback(hitl, request, "needs revision").status == 200
+    assert request.outcome == "needs_revision"
+
+
+def test_an_outcome_decides_whatever_stands_in_the_feedback(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT)
+    assert callback(hitl, request, "Looks good.\nrejected", outcome="approved").status == 200
+    assert (request.outcome, request.response["comment"]) == ("approved", "rejected")
 
 
 def test_an_outcome_goes_with_any_feedback(hitl: Hitl) -> None:

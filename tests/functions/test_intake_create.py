@@ -17,6 +17,7 @@ from tests.functions.asserts import (
     api_key,
     assert_invalid,
     assert_problem,
+    callback,
     everything_written,
     key_of_another_deployment,
 )
@@ -213,12 +214,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"emit_options": "approved"}, "/emit_options"),
     ({"emit_options": ["approved", ""]}, "/emit_options/1"),
     ({"emit_options": ["approved", 1]}, "/emit_options/1"),
-    ({"emit_options": ["approved", "Approved!"]}, "/emit_options/0 /emit_options/1"),
+    ({"emit_options": ["approved", " APPROVED"]}, "/emit_options/0 /emit_options/1"),
     ({"emit_options": ["needs_revision", "rejected", "needs revision"]}, "/emit_options/0 /emit_options/2"),
     ({"emit_options": ["rejected", "approved", "approved"]}, "/emit_options/1 /emit_options/2"),
     ({"emit_options": ["approved\nrejected"]}, "/emit_options/0"),
     ({"emit_options": ["\u200b"]}, "/emit_options/0"),
-    ({"emit_options": [f"option {n}" for n in range(21)]}, "/emit_options"),
+    ({"emit_options": [f"option {n}" for n in range(51)]}, "/emit_options"),
     ({"state": []}, "/state"),
     ({"metadata": "x"}, "/metadata"),
     ({"history": [{"method": "m", "who": "x"}]}, "/history/0/who"),
@@ -419,6 +420,43 @@ def test_a_disabled_one_is_not_inherited(hitl: Hitl) -> None:
     hitl.configure(settings={"auto_response": {**AUTO, "enabled": False}})
     request = create(hitl).json["request"]
     assert (request["auto_response"], request["warnings"]) == (None, [])
+
+
+def test_an_option_that_an_answer_could_not_tell_from_another_is_refused_with_the_others_name(hitl: Hitl) -> None:
+    answer = create(hitl, {**NEW, "emit_options": ["needs_revision", "rejected", "Needs-Revision"]})
+    first, second = answer.json["errors"]
+    assert (first["field"], second["field"]) == ("/emit_options/0", "/emit_options/2")
+    assert first["message"].startswith('must differ from "Needs-Revision" in more than case')
+    assert second["message"].startswith('must differ from "needs_revision" in more than case')
+
+
+def test_fifty_options_of_a_hundred_characters_are_taken(hitl: Hitl) -> None:
+    options = [f"{number:02} " + "é" * 97 for number in range(50)]
+    request = hitl.ask(emit=options)
+    assert request.now()["emit_options"] == options
+    hitl.reply(options[49])
+    assert request.outcome == options[49]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["+1", "-1"], ["C", "C++"], ["< 10 %", "> 10 %"], ["approve ✅", "approve ❌"], ["approved", "Approved!"]],
+)
+def test_options_may_differ_in_their_signs_alone(hitl: Hitl, options: list[str]) -> None:
+    for option in options:
+        request = hitl.ask(emit=options, auto_response={"timeout_minutes": 1, "default_outcome": option})
+        callback(hitl, request, option)
+        assert request.outcome == option
+
+
+def test_a_default_that_a_person_would_understand_is_still_not_guessed(hitl: Hitl) -> None:
+    own = {"timeout_minutes": 1, "default_outcome": "Rejected."}
+    problem = assert_invalid(create(hitl, {**NEW, "auto_response": own}), "/auto_response/default_outcome")
+    assert problem["errors"][0]["message"] == 'must be written exactly as the option is: "rejected"'
+    hitl.configure(settings={"auto_response": {**AUTO, "default_outcome": "Rejected."}})
+    request = create(hitl).json["request"]
+    assert request["auto_response"] is None
+    assert request["warnings"][0].endswith('Write it exactly as the option is: "rejected".')
 
 
 def test_one_that_does_not_fit_is_left_out_with_a_warning_and_audited(hitl: Hitl) -> None:

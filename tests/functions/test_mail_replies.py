@@ -71,6 +71,29 @@ def test_free_text_is_passed_on(hitl: Hitl, asked: AskedRequest) -> None:
     assert (asked.outcome, asked.response["feedback"]) == (None, "Make it shorter, please.")
 
 
+@pytest.mark.parametrize("free_text", ["accept", "ask_again"])
+def test_an_option_further_down_is_asked_about_and_not_taken(hitl: Hitl, free_text: str) -> None:
+    request = hitl.ask(emit=EMIT, free_text=free_text)
+    hitl.reply("Thanks for the draft.\n\nRejected.\n\nThe price is wrong.")
+    assert request.status == "pending"
+    assert (rejection(request)["reason"], rejection(request)["meant"]) == ("not_an_option", "rejected")
+    asked_again = hitl.inbox[-1]
+    assert "Which line is your answer?" in asked_again.subject
+    for body in (asked_again.text, asked_again.html):
+        assert "Did you mean" in body
+        assert body.index("rejected") < body.index("approved")
+    hitl.reply("rejected", to=asked_again)
+    assert request.outcome == "rejected"
+
+
+def test_what_is_offered_can_be_pressed(hitl: Hitl, asked: AskedRequest) -> None:
+    hitl.reply("Thanks for the draft.\n\nRejected.")
+    page = hitl.page("GET", hitl.review_url(hitl.inbox[-1]))
+    assert page.status == 200
+    hitl.page("POST", hitl.review_url(hitl.inbox[-1]), {"outcome": "rejected"})
+    assert asked.outcome == "rejected"
+
+
 def test_clients_that_write_addresses_in_capitals(hitl: Hitl, asked: AskedRequest) -> None:
     reply_to = hitl.inbox[-1].reply_to
     assert reply_to

@@ -168,7 +168,13 @@ class TokenExpired(TokenError, Expired):
 
 
 class NotAnOption(ValidationFailed):
-    """The answer fits no emit option, and the request asks that it should."""
+    """The first line names no emit option, and the answer is not taken as free text.
 
-    def __init__(self, options: Sequence[str]) -> None:
-        super().__init__([FieldError("/feedback", f"the first line must be one of: {', '.join(options)}")])
+    `first_line` is that line, `meant` the option that exactly one later line names, if that is why.
+    """
+
+    def __init__(self, options: Sequence[str], first_line: str, meant: str | None) -> None:
+        problem = f"must have one of these as its first line: {', '.join(options)}"
+        hint = f'; did you mean "{meant}", which stands further down? Then send that line first' if meant else ""
+        super().__init__([FieldError("/feedback", problem + hint)])
+        self.first_line, self.meant = first_line, meant

@@ -134,8 +134,9 @@ class ReplyRejectedContext:
     """The mail that says why a reply decided nothing, and what to do.
 
     `reply_to` and `review_url` stand where answering again can help. `quoted` is the reply's first line (not an
-    option), `claimed_sender` whom the reply says it is from (sender mismatch), `decision` what counted instead
-    (already responded). `emit_options` are offered again as buttons when `reply_to` is given.
+    option), `meant` the option that a later line names, `claimed_sender` whom the reply says it is from (sender
+    mismatch), `decision` what counted instead (already responded). `emit_options` are offered again as buttons when
+    `reply_to` is given.
     """
 
     kind: ClassVar[str] = "reply_rejected"
@@ -148,6 +149,7 @@ class ReplyRejectedContext:
     reply_to: str | None = None
     review_url: str | None = None
     quoted: str = ""
+    meant: str | None = None
     claimed_sender: str | None = None
     decision: Decision | None = None
     test: bool = False

@@ -214,9 +214,10 @@ class AcceptReply:
             raise Rejected(RejectionReason.ALREADY_RESPONDED) from None
         except NotPending:
             raise Rejected(RejectionReason.CANCELLED) from None
-        except NotAnOption:
-            first_line, _ = split_answer(answer)
-            raise Rejected(RejectionReason.NOT_AN_OPTION, quoted=first_line[:_QUOTED_CHARS]) from None
+        except NotAnOption as refused:
+            meant = {"meant": refused.meant} if refused.meant else {}
+            quoted = refused.first_line[:_QUOTED_CHARS]
+            raise Rejected(RejectionReason.NOT_AN_OPTION, quoted=quoted, **meant) from None
         return "decided"
 
     def _pass_on(self, receipt: Receipt, deployment: Deployment, head: Head, delegation: Delegation) -> None:

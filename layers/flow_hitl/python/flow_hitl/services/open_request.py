@@ -14,7 +14,7 @@ from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.deployment import Deployment, FreeText, RoutingRule
 from flow_hitl.domain.errors import FieldError, IdempotencyMismatch, MalformedJson, ValidationFailed
-from flow_hitl.domain.matching import match_outcome
+from flow_hitl.domain.matching import match_outcome, none_of, options_like
 from flow_hitl.domain.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.domain.quotas import NO_USAGE, Usage, near_quota, over_quota
 from flow_hitl.domain.request import Content, Request, opened
@@ -70,7 +70,7 @@ class NewRequest(Document):
     id: Annotated[str, AfterValidator(_uuid_text), is_format("uuid")] | None = None
     flow_name: Name | None = None
     output: JsonValue = None
-    emit_options: Annotated[list[Annotated[str, Field(max_length=100), NotBlank]], Field(max_length=20)] = []
+    emit_options: Annotated[list[Annotated[str, Field(max_length=100), NotBlank]], Field(max_length=50)] = []
     state: dict[str, JsonValue] = {}
     metadata: dict[str, JsonValue] = {}
     history: Annotated[list[HistoryEntry], Field(max_length=100)] = []
@@ -206,11 +206,17 @@ def _digest(deployment_id: int, wish: NewRequest) -> str:
 
 
 def _emit_option_errors(options: Sequence[str]) -> list[FieldError]:
-    return [
-        FieldError(f"/emit_options/{number}", "must be one printable line that no other option equals when matched")
+    problems = {
+        number: f'must differ from "{like}" in more than case, spaces, "_" and "-", which answers are matched without'
+        for number, like in enumerate(options_like(options))
+        if like is not None
+    }
+    problems |= {
+        number: "must be one line of printable characters"
         for number, option in enumerate(options)
-        if not _is_printable(option) or match_outcome(option, options) != option
-    ]
+        if not _is_printable(option)
+    }
+    return [FieldError(f"/emit_options/{number}", problem) for number, problem in sorted(problems.items())]
 
 
 def _is_printable(option: str) -> bool:
@@ -231,7 +237,7 @@ def _assignee_errors(assignee: str | None, deployment: Deployment, asked_by: Seq
 def _auto_response_errors(wish: NewRequest) -> list[FieldError]:
     own = wish.auto_response
     if own and wish.emit_options and own.default_outcome not in wish.emit_options:
-        return [FieldError("/auto_response/default_outcome", f"must be one of: {', '.join(wish.emit_options)}")]
+        return [FieldError("/auto_response/default_outcome", none_of(own.default_outcome, wish.emit_options))]
     return []
 
 
@@ -271,7 +277,9 @@ def _auto_response(
     if inherited and wish.emit_options and inherited[1] not in wish.emit_options:
         whose = f'of the rule "{rule.name}"' if rule and rule.auto_response else "of the deployment"
         named = f'The auto-response "{inherited[1]}" {whose}'
-        return None, (f"{named} is not an emit option of this request; it will not be answered automatically.",)
+        like = match_outcome(inherited[1], wish.emit_options)
+        advice = f' Write it exactly as the option is: "{like}".' if like else ""
+        return None, (f"{named} is not an emit option of this request; it will not be answered automatically.{advice}",)
     return inherited, ()
 
 

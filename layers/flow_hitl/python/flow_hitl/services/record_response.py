@@ -7,7 +7,7 @@ from typing import Any
 from flow_hitl.domain.access import Action, Actor, authorize
 from flow_hitl.domain.deployment import FreeText
 from flow_hitl.domain.errors import Conflict, FieldError, NotAnOption, ValidationFailed
-from flow_hitl.domain.matching import match_outcome, split_answer
+from flow_hitl.domain.matching import none_of, read_answer
 from flow_hitl.domain.request import Answer, Channel, Head, Request, Response, Status, decide
 from flow_hitl.domain.shown import Shown, ShownKind, digest
 from flow_hitl.domain.webhook import request_shown
@@ -80,28 +80,30 @@ class RecordResponse:
 def interpret(submission: Submission, head: Head) -> Answer:
     """Return the answer that a submission gives, by the contract's matching rule.
 
-    Raises ValidationFailed for blank or overlong text or an unknown outcome, and NotAnOption where the request asks
-    again instead of taking free text.
+    Raises ValidationFailed for blank or overlong text or an unknown outcome, and NotAnOption where the person is to be
+    asked again: the first line names no option, and a later one does or the request takes no free text.
     """
-    feedback, comment = split_answer(submission.text)
-    if not feedback:
-        raise ValidationFailed([FieldError("/feedback", "must not be blank")])
     if len(submission.text) > MAX_ANSWER_CHARS:
         raise ValidationFailed([FieldError("/feedback", f"must not be longer than {MAX_ANSWER_CHARS} characters")])
+    reading = read_answer(submission.text, head.emit_options if submission.outcome is None else ())
+    if not reading.feedback:
+        raise ValidationFailed([FieldError("/feedback", "must not be blank")])
     outcome = submission.outcome
+    is_open = head.status is Status.PENDING
     if outcome is None:
-        outcome = match_outcome(feedback, head.emit_options)
-        asks_again = head.free_text is FreeText.ASK_AGAIN and head.emit_options and head.status is Status.PENDING
-        if outcome is None and asks_again:
-            raise NotAnOption(head.emit_options)
-    elif outcome not in head.emit_options and head.status is Status.PENDING:
-        options = ", ".join(head.emit_options) or "absent: this request has no emit options"
-        raise ValidationFailed([FieldError("/outcome", f"must be one of: {options}")])
+        outcome = reading.outcome
+        asks_again = reading.meant is not None or (head.free_text is FreeText.ASK_AGAIN and head.emit_options)
+        if outcome is None and asks_again and is_open:
+            raise NotAnOption(head.emit_options, reading.feedback, reading.meant)
+    elif outcome not in head.emit_options and is_open:
+        absent = "must be absent: this request has no emit options"
+        problem = none_of(outcome, head.emit_options) if head.emit_options else absent
+        raise ValidationFailed([FieldError("/outcome", problem)])
     return Answer(
         decision_id=submission.decision_id,
         outcome=outcome,
-        feedback=feedback,
-        comment=comment,
+        feedback=reading.feedback,
+        comment=reading.comment,
         via=submission.via,
         responder=submission.responder,
         responder_verified=submission.responder_verified,

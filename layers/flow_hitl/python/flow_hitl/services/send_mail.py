@@ -156,10 +156,12 @@ class SendMail:
             message=request.content.message,
             reason=reason,
             assigned_to=recipient,
-            emit_options=head.emit_options,
+            # What they probably meant comes first.
+            emit_options=sorted(head.emit_options, key=lambda option: option != event.data.get("meant")),
             reply_to=self.addresses.reply_to(head, recipient) if pending and reason in REPLY_CAN_HELP else None,
             review_url=self.addresses.review_url(head, recipient) if pending and reason in PAGE_CAN_HELP else None,
             quoted=event.data.get("quoted") or "",
+            meant=event.data.get("meant"),
             claimed_sender=event.data.get("claimed_sender"),
             decision=decision_of(request),
             test=head.test,
