@@ -3,8 +3,6 @@
 python flow.py
 """
 
-from pathlib import Path
-
 from crewai.flow.flow import Flow, listen, or_, start
 from crewai.flow.human_feedback import HumanFeedbackResult, human_feedback
 
@@ -12,25 +10,23 @@ import flow_hitl_client.crewai as hitl
 
 hitl.install()
 
-# What QA has said so far. Your crew would read it before it writes.
-LESSONS = Path("lessons.txt")
-
 
 class AnswerFlow(Flow):
     @start()
     def take_question(self) -> None:
         self.state["question"] = "When will my order arrive?"
+        # What QA has said so far. Your crew would read it before it writes, and keep it for the next question.
+        self.state["lessons"] = []
 
     @human_feedback(message="Is this fit for the customer?", emit=["deliver", "improve"])
     @listen(or_(take_question, "lesson_learnt"))
     def check_answer(self) -> str:
-        lessons = LESSONS.read_text() if LESSONS.exists() else "none yet"
-        return f"> {self.state['question']}\n\nTomorrow, before noon.\n\n*Lessons applied: {lessons.strip()}*"
+        lessons = "; ".join(self.state["lessons"]) or "none yet"
+        return f"> {self.state['question']}\n\nTomorrow, before noon.\n\n*Lessons applied: {lessons}*"
 
     @listen("improve")
     def lesson_learnt(self, result: HumanFeedbackResult) -> None:
-        with LESSONS.open("a") as file:
-            file.write(f"{result.feedback}\n")
+        self.state["lessons"] = [*self.state["lessons"], str(result.feedback)]
 
     @listen("deliver")
     def hand_over(self, result: HumanFeedbackResult) -> None:
