@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 RUN := .venv/bin/python
 UV_LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate --quiet
-LOCKS := bootstrap local dev emulator crewai crewai-1.8.1 crewai-1.10.1 crewai-1.14.7 fuzz
+LOCKS := bootstrap local dev emulator crewai crewai-1.8.0 crewai-1.8.1 crewai-1.10.1 crewai-1.14.7 fuzz
 
 # `make test-crewai CREWAI=1.8.1` for a version other than the newest.
 CREWAI :=
