@@ -256,12 +256,22 @@ def test_without_options_the_mail_asks_for_free_feedback() -> None:
     assert "The first line is your answer" in mail.text
 
 
-@pytest.mark.parametrize(("free_text", "offered"), [(FreeText.ACCEPT, True), (FreeText.ASK_AGAIN, False)])
-def test_free_text_is_offered_only_where_it_is_accepted(free_text: FreeText, offered: bool) -> None:
-    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, free_text=free_text)))
+@pytest.mark.parametrize("mail", [NOTIFICATION, REMINDER], ids=["notification", "reminder"])
+@pytest.mark.parametrize(("free_text", "becomes"), [("accept", "passed on as feedback"), ("ask_again", "asked again")])
+def test_what_becomes_of_free_text_is_said_beforehand(
+    mail: NotificationContext | ReminderContext, free_text: str, becomes: str
+) -> None:
+    written = render_email(replace(mail, request=replace(REQUEST, free_text=FreeText(free_text))))
 
-    assert ("anything else" in mail.text) == offered
-    assert ("anything else" in mail.html) == offered
+    for text in (written.text, " ".join(_Document(written.html).text)):
+        assert text.count("anything else is") == 1
+        assert f"anything else is {becomes}" in text
+
+
+def test_where_there_are_no_options_any_text_is_an_answer() -> None:
+    written = render_email(replace(NOTIFICATION, request=replace(REQUEST, emit_options=())))
+
+    assert "anything else" not in written.text + written.html
 
 
 @pytest.mark.parametrize("output", ["word " * 20_000, [{"item": n, "text": "word " * 20} for n in range(2_000)]])
