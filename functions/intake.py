@@ -47,10 +47,13 @@ def open_request() -> Response[str]:
     holder = _holder()
     _watch_quotas(holder)
     opened = current().open_request(holder, parse_document(NewRequest, body_bytes(app)), _idempotency_key())
-    callback_url = current().answer_addresses.callback_url(opened.request.head.request_id)
-    return json_response(
-        201 if opened.created else 200, {"request": opened.request.to_dict(), "callback_url": callback_url}
-    )
+    addresses, head = current().answer_addresses, opened.request.head
+    answer = {
+        "request": opened.request.to_dict(),
+        "callback_url": addresses.callback_url(head.request_id),
+        "dashboard_url": addresses.dashboard_url(head),
+    }
+    return json_response(201 if opened.created else 200, answer)
 
 
 @app.get("/v1/requests/<request_id>")

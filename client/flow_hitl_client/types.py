@@ -82,10 +82,14 @@ class Request(TypedDict):
 
 
 class CreatedRequest(TypedDict):
-    """A new request, and the URL by which a program may answer it. Whoever knows the URL can answer: keep it secret."""
+    """A new request, and the URL by which a program may answer it. Whoever knows the URL can answer: keep it secret.
+
+    `dashboard_url` is the request's page for people who sign in; it may be shown to anybody.
+    """
 
     request: Request
     callback_url: str
+    dashboard_url: str
 
 
 class RequestPage(TypedDict):

@@ -152,6 +152,8 @@ class OpenedRequest(Answer):
     """The request as it is now."""
     callback_url: Url
     """Whoever has this URL may answer the request: POST the answer to it. It needs no API key."""
+    dashboard_url: Url
+    """The request's page, for people who sign in. It holds no secret."""
 
 
 class RequestPage(Answer):

@@ -76,7 +76,8 @@ REASSIGNED: Document = {**PENDING, "assigned_to_email": "bob@example.com", "assi
 RESUMED: Document = {**RESPONDED, "resume": {"status": "resumed", "attempts": 1, "last_status": 200}}
 
 CALLBACK_URL = f"https://hitl.example.com/v1/callbacks/{PATH_NAMES['token']}"
-OPENED: Document = {"request": PENDING, "callback_url": CALLBACK_URL}
+DASHBOARD_URL = f"https://hitl.example.com/d/456/requests/{PENDING['id']}"
+OPENED: Document = {"request": PENDING, "callback_url": CALLBACK_URL, "dashboard_url": DASHBOARD_URL}
 REQUESTS: Document = {"requests": [PENDING], "next_cursor": None}
 DECISIONS: Document = {"decisions": [RESPONDED], "cursor": CURSOR}
 

@@ -57,8 +57,9 @@ def test_the_outcome_picks_the_listener_without_an_llm(
     assert (called, result.outcome, result.feedback) == (listener, outcome, feedback)
     assert result.feedback.strip() == feedback
     assert result.feedback.request["response"]["responder"] == "alice@example.com"
+    page = f"{server.url}/d/1/requests/{server.asked()[0]['id']}"
     assert said == [
-        "Waiting for alice@example.com (rule Content to Alice): ReviewFlow.review",
+        f"Waiting for alice@example.com (rule Content to Alice): ReviewFlow.review\n  {page}",
         f"alice@example.com answered: {outcome}",
     ]
     assert server.reports == [{"id": server.asked()[0]["id"], "status": "resumed"}]
@@ -72,6 +73,14 @@ def test_two_lines_of_setup_from_the_environment(
     assert kickoff(flows.OpinionFlow) == "noted: Too long."
     assert "Waiting for alice@example.com (rule Content to Alice)" in capsys.readouterr().out
     assert "free_text" not in server.asked()[0]
+
+
+def test_a_free_text_answer_comes_whole(client: Client, server: HitlServer) -> None:
+    install(client)
+    answering(server, opinion=(None, "No, do not publish this. The price is wrong.", "Call me if unclear."))
+    kickoff(flows.OpinionFlow)
+    [(_, result)] = heard
+    assert result.feedback == "No, do not publish this. The price is wrong.\nCall me if unclear."
 
 
 def test_earlier_rounds_travel_along(client: Client, server: HitlServer) -> None:

@@ -72,6 +72,12 @@ def test_the_outcome_picks_the_listener_without_an_llm(
     assert server.reports == [{"id": request["id"], "status": "resumed"}]
 
 
+def test_a_free_text_answer_comes_whole(client: Client, server: HitlServer, store: Path) -> None:
+    request = request_of(pause(flows.OpinionFlow, client))
+    decided = server.answer(request["id"], None, "No, do not publish this.", "Call me if unclear.")
+    assert resume(decided, client) == "noted: No, do not publish this.\nCall me if unclear."
+
+
 def test_nobody_is_asked_before_the_flow_is_stored(client: Client, server: HitlServer, store: Path) -> None:
     stored: list[Any] = []
 

@@ -60,6 +60,8 @@ def test_the_least_that_is_needed(hitl: Hitl) -> None:
     assert request["created_at"] == "2026-01-14T12:00:00Z"
     assert request["test"] is False
     assert answer.json["callback_url"].startswith("https://hitl.test/")
+    page = f"https://hitl.test/d/{hitl.deployment_id}/requests/{answer.json['request']['id']}"
+    assert answer.json["dashboard_url"] == page
 
 
 def test_all_that_is_given_comes_back(hitl: Hitl) -> None:

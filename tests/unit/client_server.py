@@ -81,11 +81,14 @@ class HitlServer:
 
     def _create(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         request_id = body["id"]
-        callback_url = f"{self.url}/v1/callbacks/{request_id}"
+        addresses = {
+            "callback_url": f"{self.url}/v1/callbacks/{request_id}",
+            "dashboard_url": f"{self.url}/d/1/requests/{request_id}",
+        }
         if request_id in self._requests:
             if body != self._bodies[request_id]:
                 return problem("idempotency-mismatch", 422)
-            return 200, {"request": self._requests[request_id], "callback_url": callback_url}
+            return 200, {"request": self._requests[request_id], **addresses}
         if body.get("emit_options") == ["yes"]:
             return problem("validation", 422, errors=[{"field": "/emit_options", "message": "approved is missing"}])
         self._bodies[request_id] = body
@@ -109,7 +112,7 @@ class HitlServer:
             "response": None,
             "resume": None,
         }
-        return 201, {"request": self._requests[request_id], "callback_url": callback_url}
+        return 201, {"request": self._requests[request_id], **addresses}
 
     def _get(self, request_id: str, wait: float) -> tuple[int, dict[str, Any]]:
         if request_id not in self._requests:

@@ -12,7 +12,7 @@ A flow that shall survive the end of its process pauses instead:
 and goes on by `flow-hitl-client resume --app my_flows:registry`, by an endpoint (`flow_hitl_client.crewai.resumer`), or
 by `hitl.resume(MyFlow, request)`.
 
-Needs the extra `[crewai]`. Tried with crewai 1.8.1, 1.10.1, 1.14.7 and 1.15.30.
+Needs the extra `[crewai]`. Tried with crewai 1.8.0, 1.8.1, 1.10.1, 1.14.7 and 1.15.30.
 """
 
 import os
@@ -93,9 +93,9 @@ def resume(flow: Any, request: Request, *, client: Client | None = None, store: 
     """Go on with the flow that paused for this request, and return what its `kickoff()` would have returned.
 
     `flow` is its class, or a Registry. The decided outcome picks the listener, without an LLM. `result.feedback` is the
-    person's comment, or the first line where there is no comment. An answer that is none of the options (possible with
-    `free_text="accept"`) follows crewai's own rules. If the flow pauses once more, the new HumanFeedbackPending is
-    returned. A flow whose listener failed can be resumed again.
+    person's comment, or the first line where there is no comment; of a free text it is all of it. An answer that is
+    none of the options (possible with `free_text="accept"`) follows crewai's own rules. If the flow pauses once more,
+    the new HumanFeedbackPending is returned. A flow whose listener failed can be resumed again.
 
     How it went (`resumed`, `paused_again`, `resume_failed` with the exception's text) is reported to the request's
     timeline by `client` (default: from the environment). It may be called where an event loop is running.

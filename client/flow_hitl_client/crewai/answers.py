@@ -52,5 +52,11 @@ def _restored(text: str, request: Request | None) -> Answer:
 
 
 def text_of(response: Response) -> str:
-    """Return the comment where there is one, else the first line."""
-    return response["comment"] or response["feedback"]
+    """Return what the flow gets to read: of a chosen option the comment where there is one, else the first line.
+
+    Without an outcome it is everything that the person said: the first line and the lines after it.
+    """
+    feedback, comment = response["feedback"], response["comment"]
+    if response["outcome"] is not None:
+        return comment or feedback
+    return f"{feedback}\n{comment}" if comment else feedback

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flow_hitl_client.client import Client
+from flow_hitl_client.crewai.answers import text_of
 from flow_hitl_client.crewai.plain import plain_json, rfc3339, state_of
 from flow_hitl_client.journal import Pause
-from flow_hitl_client.types import FreeText, HistoryEntry, Request
+from flow_hitl_client.types import CreatedRequest, FreeText, HistoryEntry, Request
 
 _LONGEST_HISTORY: Final = 100
 
@@ -39,9 +40,19 @@ def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def create(client: Client, body: dict[str, Any]) -> Request:
-    """Ask, and return the request."""
-    return client.create_request(**body)["request"]
+def create(client: Client, body: dict[str, Any]) -> CreatedRequest:
+    """Ask, and return the request with its addresses."""
+    return client.create_request(**body)
+
+
+def waiting(created: CreatedRequest, flow: str) -> str:
+    """Return for whom a flow waits, and below it the page where whoever signs in sees the request.
+
+    The links of the mail let their reader answer, so no program is given them.
+    """
+    request, page = created["request"], created.get("dashboard_url")
+    text = f"Waiting for {whom(request)}: {flow}.{request['method_name']}"
+    return f"{text}\n  {page}" if page else text
 
 
 def history_of_results(results: Iterable[Any]) -> list[HistoryEntry]:
@@ -62,8 +73,7 @@ def history_of_pauses(pauses: Iterable[Pause]) -> list[HistoryEntry]:
     for pause in pauses:
         response = pause.decision["response"] if pause.decision else None
         if response is not None:
-            said = response["comment"] or response["feedback"]
-            output = _round(pause.body.get("output"), response["outcome"], said)
+            output = _round(pause.body.get("output"), response["outcome"], text_of(response))
             history.append({"method": pause.body["method_name"], "at": response["responded_at"], "output": output})
     return history
 

@@ -80,9 +80,9 @@ class BlockingProvider:
             return pause(context, flow, store)
         history = asking.history_of_results(flow.human_feedback_history)
         body = asking.body_of(context, flow, str(uuid.uuid4()), history, self._wishes)
-        request = asking.create(self._client, body)
-        self._say(f"Waiting for {asking.whom(request)}: {body['flow_name']}.{context.method_name}")
-        request = self._wait(request)
+        created = asking.create(self._client, body)
+        self._say(asking.waiting(created, body["flow_name"]))
+        request = self._wait(created["request"])
         response = request["response"]
         if response is None:
             raise ReviewCancelled(request)

@@ -56,7 +56,7 @@ class Asker:
         wrong.
         """
         try:
-            request = asking.create(self.client, pause.body)
+            created = asking.create(self.client, pause.body)
         except (Unauthorized, Forbidden):
             raise
         except (ServerUnreachable, ProblemError) as error:
@@ -66,8 +66,8 @@ class Asker:
             _log.warning("nobody could be asked yet for flow %s: %s", pause.flow_id, error)
             return None
         self.journal.asked(pause.request_id)
-        self.say(f"Waiting for {asking.whom(request)}: {pause.flow_class.rpartition('.')[2]}.{request['method_name']}")
-        return request
+        self.say(asking.waiting(created, pause.flow_class.rpartition(".")[2]))
+        return created["request"]
 
 
 class StoreThenAsk(FlowPersistence):  # type: ignore[misc] # see FlowStore

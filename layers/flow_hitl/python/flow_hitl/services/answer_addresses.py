@@ -25,6 +25,10 @@ class AnswerAddresses:
         token = web_tokens.sign_review_link(self.keys, head.request_id, responder, head.token_expires_at)
         return f"{self.base_url}/review/{token}"
 
+    def dashboard_url(self, head: Head) -> str:
+        """Return the address of the page of signed-in people: no secret, as it opens for nobody else."""
+        return f"{self.base_url}/d/{head.deployment_id}/requests/{head.request_id}"
+
     def callback_url(self, request_id: str, webhook: WebhookName | None = None) -> str:
         """Return the URL at which a program answers: the flow's own, or one that lives as long as the webhook."""
         return f"{self.base_url}/v1/callbacks/{web_tokens.sign_callback(self.keys, request_id, webhook)}"
