@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.access import KeyHolder
 from flow_hitl.domain.times import rfc3339
-from functions.http_api import body_bytes, json_response, query, query_integer, query_moment
+from functions.http_api import body_bytes, call_of, json_response, query, query_integer, query_moment
 from functions.management_access import actor_of, manager
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -39,8 +39,9 @@ def start_export(deployment_id: str) -> Response[str]:
 
     holder = _manager(deployment_id)
     wish = parse_document(ExportWish, body_bytes(router) or b"{}")
-    exports = current().manage_exports
-    return json_response(202, {"export": exports.document(exports.start(_id(holder), wish, actor=actor_of(holder)))})
+    exports, call = current().manage_exports, call_of(router, _id(holder), "export-audit")
+    export = exports.start(_id(holder), wish, actor=actor_of(holder), call=call)
+    return json_response(202, {"export": exports.document(export)})
 
 
 @router.get("/v1/deployments/<deployment_id>/audit/export/<export_id>")

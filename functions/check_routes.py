@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from flow_hitl.bootstrap import current
 from flow_hitl.services.documents import parse_document
 from flow_hitl.services.send_test_request import NewTestRequest
-from functions.http_api import body_bytes, json_response, uuid_in
+from functions.http_api import body_bytes, call_of, json_response, uuid_in
 from functions.management_access import actor_of, manager
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -16,7 +16,8 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 def send_test_request(deployment_id: str) -> Response[str]:
     holder = manager(router, deployment_id)
     wish = parse_document(NewTestRequest, body_bytes(router))
-    request = current().send_test_request(holder.deployment, wish, used=holder.usage, actor=actor_of(holder))
+    call = call_of(router, holder.deployment.deployment_id, "test-request")
+    request = current().send_test_request(holder.deployment, wish, call, used=holder.usage, actor=actor_of(holder))
     return json_response(201, {"request": request.to_dict()})
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
+from flow_hitl.bootstrap import current
+from flow_hitl.domain.audit import canonical_json
+from flow_hitl.domain.calls import Call
 from flow_hitl.domain.errors import (
     FieldError,
     FlowHitlError,
@@ -27,6 +31,7 @@ from flow_hitl.telemetry import logger
 MAX_BODY_BYTES = 1024 * 1024
 # Nobody keeps what may hold a secret, nor reads as a page what a stranger may have written.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Routes = APIGatewayHttpResolver | APIGatewayHttpRouter
@@ -62,6 +67,34 @@ def body_bytes(app: Routes) -> bytes:
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge("A body may have 1 MiB (1,048,576 bytes) at most; put what is larger elsewhere and link to it.")
     return body
+
+
+def call_of(routes: Routes, deployment_id: int, *operation: str) -> Call | None:
+    """Return the call, if it has an `Idempotency-Key`; `operation` says what is asked for, and of which thing.
+
+    Raises ValidationFailed for a key that is none, and what `body_bytes` raises.
+    """
+    key = idempotency_key(routes)
+    if key is None:
+        return None
+    digest = hashlib.sha256(_meaning(body_bytes(routes) or b"{}")).hexdigest()
+    return Call(deployment_id, "/".join(operation), key, digest, current().clock.now())
+
+
+def idempotency_key(routes: Routes) -> str | None:
+    """Return the `Idempotency-Key` header, if there is one; raises ValidationFailed."""
+    key = routes.current_event.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise ValidationFailed([FieldError("", "Idempotency-Key must be 1 to 255 visible ASCII characters")])
+    return key
+
+
+def _meaning(body: bytes) -> bytes:
+    """Return what two bodies have in common that say the same."""
+    try:
+        return canonical_json(json.loads(body)).encode()
+    except (ValueError, RecursionError):
+        return body
 
 
 def uuid_in(path_part: str) -> str:

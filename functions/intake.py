@@ -1,6 +1,5 @@
 """The flows' side of the API: open a request, wait for its answer, list, cancel, reassign, follow the decisions."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ from pydantic import Field
 
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.access import KeyHolder
+from flow_hitl.domain.calls import Call
 from flow_hitl.domain.errors import FieldError, ValidationFailed
 from flow_hitl.domain.quotas import near_quota
 from flow_hitl.domain.request import Request, Status
@@ -20,6 +20,8 @@ from flow_hitl.services.reassign_request import Reassignment
 from flow_hitl.telemetry import QUOTA_NEARLY_USED, count
 from functions.http_api import (
     body_bytes,
+    call_of,
+    idempotency_key,
     json_response,
     lambda_entry,
     make_resolver,
@@ -31,7 +33,6 @@ from functions.http_api import (
 
 app = make_resolver()
 
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MAX_WAIT = 20
 
 
@@ -46,7 +47,7 @@ class ResumeReport(Document):
 def open_request() -> Response[str]:
     holder = _holder()
     _watch_quotas(holder)
-    opened = current().open_request(holder, parse_document(NewRequest, body_bytes(app)), _idempotency_key())
+    opened = current().open_request(holder, parse_document(NewRequest, body_bytes(app)), _call(holder))
     addresses, head = current().answer_addresses, opened.request.head
     answer = {
         "request": opened.request.to_dict(),
@@ -83,14 +84,16 @@ def cancel_request(request_id: str) -> Response[str]:
 
 @app.post("/v1/requests/<request_id>/reassign")
 def reassign_request(request_id: str) -> Response[str]:
-    holder, wish = _holder(), parse_document(Reassignment, body_bytes(app))
-    return _request(current().reassign_request(holder, uuid_in(request_id), wish))
+    holder, wish, request_id = _holder(), parse_document(Reassignment, body_bytes(app)), uuid_in(request_id)
+    call = call_of(app, holder.deployment.deployment_id, "reassign", request_id)
+    return _request(current().reassign_request(holder, request_id, wish, call))
 
 
 @app.post("/v1/requests/<request_id>/resume-status")
 def report_resume(request_id: str) -> Response[str]:
-    holder, report = _holder(), parse_document(ResumeReport, body_bytes(app))
-    return _request(current().report_resume(holder, uuid_in(request_id), report.status, report.detail))
+    holder, report, request_id = _holder(), parse_document(ResumeReport, body_bytes(app)), uuid_in(request_id)
+    call = call_of(app, holder.deployment.deployment_id, "resume-status", request_id)
+    return _request(current().report_resume(holder, request_id, report.status, report.detail, call))
 
 
 @app.get("/v1/requests/<request_id>/timeline")
@@ -118,11 +121,10 @@ def _watch_quotas(holder: KeyHolder) -> None:
         )
 
 
-def _idempotency_key() -> str | None:
-    key = app.current_event.headers.get("idempotency-key")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise ValidationFailed([FieldError("", "Idempotency-Key must be 1 to 255 visible ASCII characters")])
-    return key
+def _call(holder: KeyHolder) -> Call | None:
+    """Return the call that opens a request; its body is compared by what the request was made of."""
+    key = idempotency_key(app)
+    return Call(holder.deployment.deployment_id, "", key, "", current().clock.now()) if key is not None else None
 
 
 def _name(name: str) -> str | None:

@@ -18,7 +18,7 @@ from flow_hitl.services.manage_deployments import key_of, member_of
 from functions.analytics_routes import router as analytics_routes
 from functions.audit_routes import router as audit_routes
 from functions.check_routes import router as check_routes
-from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver, no_content
+from functions.http_api import body_bytes, call_of, json_response, lambda_entry, make_resolver, no_content
 from functions.management_access import actor_of, address_in, manager
 from functions.webhook_routes import router as webhook_routes
 
@@ -114,6 +114,7 @@ def issue_key(deployment_id: str) -> Response[str]:
         permissions=frozenset(wish.permissions),
         expires_at=wish.expiry,
         actor=actor_of(holder),
+        call=call_of(app, holder.deployment.deployment_id, "issue-api-key"),
     )
     return json_response(201, {"api_key": used_key_to_dict(issued.api_key, None), "key": issued.text})
 

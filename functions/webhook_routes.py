@@ -11,7 +11,7 @@ from flow_hitl.domain.times import rfc3339
 from flow_hitl.domain.webhook import Delivery
 from flow_hitl.services.documents import parse_document
 from flow_hitl.services.webhooks import NewWebhook, Rotation, WebhookPatch
-from functions.http_api import body_bytes, json_response, no_content, query, query_integer
+from functions.http_api import body_bytes, call_of, json_response, no_content, query, query_integer
 from functions.management_access import actor_of, manager
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -21,7 +21,8 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 def create_webhook(deployment_id: str) -> Response[str]:
     holder = _manager(deployment_id)
     wish = parse_document(NewWebhook, body_bytes(router))
-    issued = current().manage_webhooks.create(_id(holder), wish, actor=actor_of(holder))
+    call = call_of(router, _id(holder), "create-webhook")
+    issued = current().manage_webhooks.create(_id(holder), wish, actor=actor_of(holder), call=call)
     return json_response(201, {"webhook": issued.webhook.to_dict(), "secret": issued.secret})
 
 
@@ -50,13 +51,16 @@ def delete_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
 def rotate_secret(deployment_id: str, webhook_id: str) -> Response[str]:
     holder = _manager(deployment_id)
     wish = parse_document(Rotation, body_bytes(router) or b"{}")
-    issued = current().manage_webhooks.rotate_secret(_id(holder), webhook_id, wish, actor=actor_of(holder))
+    call = call_of(router, _id(holder), "rotate-secret", webhook_id)
+    issued = current().manage_webhooks.rotate_secret(_id(holder), webhook_id, wish, actor=actor_of(holder), call=call)
     return json_response(200, {"secret": issued.secret, "signs_from": rfc3339(issued.signs_from)})
 
 
 @router.post("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/test")
 def send_test_ping(deployment_id: str, webhook_id: str) -> Response[str]:
-    delivery = current().manage_webhooks.test(_id(_manager(deployment_id)), webhook_id)
+    deployment = _id(_manager(deployment_id))
+    call = call_of(router, deployment, "test-webhook", webhook_id)
+    delivery = current().manage_webhooks.test(deployment, webhook_id, call)
     return json_response(202, {"delivery": _delivery(delivery)})
 
 
@@ -72,7 +76,9 @@ def list_deliveries(deployment_id: str, webhook_id: str) -> Response[str]:
 
 @router.post("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver")
 def redeliver(deployment_id: str, webhook_id: str, delivery_id: str) -> Response[str]:
-    delivery = current().manage_webhooks.redeliver(_id(_manager(deployment_id)), webhook_id, delivery_id)
+    deployment = _id(_manager(deployment_id))
+    call = call_of(router, deployment, "redeliver", webhook_id, delivery_id)
+    delivery = current().manage_webhooks.redeliver(deployment, webhook_id, delivery_id, call)
     return json_response(202, {"delivery": _delivery(delivery)})
 
 

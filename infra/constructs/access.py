@@ -12,6 +12,7 @@ from constructs import Construct
 
 from flow_hitl.adapters.seal_store import DIGESTS, KEYS, SECTIONS
 from flow_hitl.domain.audit_export import EXPORT_PREFIX
+from flow_hitl.domain.calls import REPEATED_CALL
 from infra.constructs.data import AUDIT_MUTATIONS, MAIL_PREFIX, Data
 from infra.constructs.queues import Queues
 from infra.constructs.scheduling import Scheduling
@@ -74,6 +75,7 @@ class Access(Construct):
             ),
             self._read_lists("by_created", "by_status", "by_due"),
             _allow(("kms:Encrypt",), [data.webhook_key.key_arn]),
+            self._repeat_secrets(),
             _send(self.queues.webhook.queue),
             *self._diagnose(),
             *self._examine_audit(),
@@ -301,6 +303,16 @@ class Access(Construct):
 
     def _read_secret(self) -> Right:
         return _allow(("secretsmanager:GetSecretValue",), [self.data.secret_arn])
+
+    def _repeat_secrets(self) -> Right:
+        """Open what a call that comes again was answered with; no webhook's own secret is sealed under that name."""
+        return Right(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[self.data.webhook_key.key_arn],
+                conditions={"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": [REPEATED_CALL]}},
+            )
+        )
 
     def _never_change_audit(self) -> Right:
         return Right(

@@ -14,6 +14,7 @@ from flow_hitl.domain.deployment import WebhookEvent
 from flow_hitl.domain.errors import (
     FlowHitlError,
     Forbidden,
+    IdempotencyMismatch,
     MalformedJson,
     NotFound,
     RateLimited,
@@ -22,7 +23,7 @@ from flow_hitl.domain.errors import (
     ValidationFailed,
 )
 from infra.openapi import answers, examples
-from infra.openapi.operations import CURSOR, OPERATIONS, TAGS, Answer, Body, Operation, Parameter
+from infra.openapi.operations import CURSOR, ONCE, OPERATIONS, TAGS, Answer, Body, Operation, Parameter
 from infra.openapi.problems import INTERNAL, all_errors, problem_response, problem_schemas, schema_name
 from infra.openapi.wording import DESCRIBED_BY, FIELDS
 from infra.routes import Route, api_routes
@@ -230,6 +231,8 @@ def _errors(route: Route, operation: Operation) -> set[type[FlowHitlError]]:
             found.add(NotFound)
     if any(parameter.schema.keys() > {"type"} or parameter is CURSOR for parameter in operation.parameters):
         found.add(ValidationFailed)
+    if any(parameter.name == ONCE.name for parameter in operation.parameters):
+        found.add(IdempotencyMismatch)
     if operation.body:
         found |= {MalformedJson, TooLarge, ValidationFailed}
     return found

@@ -5,7 +5,7 @@ needed. `errors` are those that come on top.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,7 +16,6 @@ from flow_hitl.domain.errors import (
     Expired,
     FlowHitlError,
     Forbidden,
-    IdempotencyMismatch,
     NotFound,
     NotPending,
     PreconditionFailed,
@@ -145,6 +144,13 @@ IF_MATCH = Parameter(
     within="header",
     required=True,
 )
+ONCE = Parameter(
+    "Idempotency-Key",
+    "Makes it safe to repeat the call, for 7 days: the same call under the same key makes and sends nothing again.",
+    {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+    "order-2026-01-14-0001",
+    within="header",
+)
 ETAG = ("ETag",)
 SINCE = _moment("from", "The beginning of the time; without one, the first day of the log.", "2026-01-14T00:00:00Z")
 TO = _moment("to", "Its end, which is not part of it; without one, now.", "2026-01-15T00:00:00Z")
@@ -169,17 +175,9 @@ OPERATIONS: dict[str, Operation] = {
         "A flow has reached a review point. The responder is `assigned_to_email`, else whom the routing rules choose, "
         "else the deployment creator. Send your own `id`, or an `Idempotency-Key`, and you may repeat the call: the "
         "same body is then answered with the same request.",
-        parameters=(
-            Parameter(
-                "Idempotency-Key",
-                "Makes it safe to repeat the call, for 7 days. Ignored where the body has an `id`.",
-                {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
-                "order-2026-01-14-0001",
-                within="header",
-            ),
-        ),
+        parameters=(replace(ONCE, description=f"{ONCE.description} Ignored where the body has an `id`."),),
         body=Body(NewRequest, examples.NEW_REQUEST),
-        errors=(IdempotencyMismatch, RateLimited),
+        errors=(RateLimited,),
     ),
     "GET /v1/requests/{request_id}": Operation(
         REQUESTS,
@@ -236,6 +234,7 @@ OPERATIONS: dict[str, Operation] = {
         _ok("The request with its new responder.", answers.RequestAnswer, {"request": examples.REASSIGNED}),
         Action.REASSIGN,
         "The new responder is mailed; whoever had it before can no longer answer it.",
+        parameters=(ONCE,),
         body=Body(Reassignment, examples.REASSIGNMENT),
         errors=(AlreadyResponded, NotPending, RateLimited),
     ),
@@ -244,6 +243,7 @@ OPERATIONS: dict[str, Operation] = {
         "Report how the flow went on",
         _ok("The request with the reported status.", answers.RequestAnswer, {"request": examples.RESUMED}),
         Action.REPORT_RESUME,
+        parameters=(ONCE,),
         body=Body(ResumeReport, examples.RESUME_REPORT),
         errors=(NotPending,),
     ),
@@ -266,6 +266,7 @@ OPERATIONS: dict[str, Operation] = {
         Action.CONFIGURE,
         "A real request to a chosen address, by the way of every other. Its answer proves that mails go out and "
         "answers come back.",
+        parameters=(ONCE,),
         body=Body(NewTestRequest, examples.NEW_TEST_REQUEST),
         errors=(RateLimited,),
     ),
@@ -351,6 +352,7 @@ OPERATIONS: dict[str, Operation] = {
         "Issue an API key",
         {201: Answer("The key, whose secret is shown this once.", answers.IssuedApiKey, examples.ISSUED_KEY)},
         Action.CONFIGURE,
+        parameters=(ONCE,),
         body=Body(NewApiKey, examples.NEW_KEY),
     ),
     f"GET {DEPLOYMENT}/api-keys/{{key_id}}": Operation(
@@ -371,6 +373,7 @@ OPERATIONS: dict[str, Operation] = {
             )
         },
         Action.CONFIGURE,
+        parameters=(ONCE,),
         body=Body(NewWebhook, examples.NEW_WEBHOOK),
     ),
     f"PATCH {WEBHOOK}": Operation(
@@ -389,6 +392,7 @@ OPERATIONS: dict[str, Operation] = {
         "Give a webhook a new secret",
         _ok("The secret, which is shown this once.", answers.RotatedSecret, examples.ROTATED),
         Action.CONFIGURE,
+        parameters=(ONCE,),
         body=Body(Rotation, examples.ROTATION, required=False),
     ),
     f"POST {WEBHOOK}/test": Operation(
@@ -400,6 +404,7 @@ OPERATIONS: dict[str, Operation] = {
             )
         },
         Action.CONFIGURE,
+        parameters=(ONCE,),
     ),
     f"GET {WEBHOOK}/deliveries": Operation(
         WEBHOOKS,
@@ -417,6 +422,7 @@ OPERATIONS: dict[str, Operation] = {
             )
         },
         Action.CONFIGURE,
+        parameters=(ONCE,),
     ),
     f"GET {DEPLOYMENT}/analytics": Operation(
         ANALYTICS,
@@ -464,6 +470,7 @@ OPERATIONS: dict[str, Operation] = {
         Action.CONFIGURE,
         "Files for auditors, with all that is needed to verify them without us. That it was asked for becomes part of "
         "the audit log. Without a body, everything is exported as JSON lines.",
+        parameters=(ONCE,),
         body=Body(ExportWish, examples.NEW_EXPORT, required=False),
     ),
     f"GET {DEPLOYMENT}/audit/export/{{export_id}}": Operation(

@@ -12,11 +12,12 @@ from flow_hitl.adapters.audit_log import event_from_item
 from flow_hitl.adapters.request_store import DynamoRequestStore
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.calls import Call
 from flow_hitl.domain.cursors import encode_cursor
 from flow_hitl.domain.effects import Effect, EffectKind
 from flow_hitl.domain.errors import Conflict, NotFound
 from flow_hitl.domain.request import Channel, Content, Request, ResumeStatus, cancel, decide, note
-from flow_hitl.ports import EffectBusy, IdempotencyKey, RequestFilter, TakenAlready
+from flow_hitl.ports import EffectBusy, RequestFilter, TakenAlready
 from infra.local.hitl_fixture import Hitl
 from tests.unit import examples
 from tests.unit.examples import CONTENT, NOON, REQUEST_ID
@@ -139,7 +140,7 @@ def test_an_id_that_is_taken_shows_who_has_it(store: DynamoRequestStore) -> None
 
 
 def test_an_idempotency_key_that_is_taken_shows_who_has_it(store: DynamoRequestStore) -> None:
-    key = IdempotencyKey(456, "k", int(NOON.timestamp()) + 60)
+    key = Call(456, "", "k", "", NOON)
     one = examples.opening(request_id=request_id(1), event_id="1" * 32)
     two = examples.opening(request_id=request_id(2), event_id="2" * 32)
     assert store.create(one, CONTENT, key) is None

@@ -74,6 +74,7 @@ EXPECTED: dict[str, Rights] = {
         *((f"dynamodb:{action}", "requests") for action in ("GetItem", "Query", "PutItem", "BatchGetItem")),
         *_lists("by_created", "by_status", "by_due"),
         ("kms:Encrypt", "webhook key"),
+        ("kms:Decrypt", "webhook key"),
         *_send("webhook"),
         *DIAGNOSE,
         *EXAMINE_AUDIT,
@@ -265,6 +266,11 @@ def test_the_nightly_schedule_may_only_ask_for_the_seal(core: Stack) -> None:
 def test_the_relay_may_pass_its_role_to_the_scheduler_alone(core: Stack) -> None:
     (statement,) = [each for each in _statements(core, "relay") if each["Action"] == "iam:PassRole"]
     assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+
+
+def test_management_opens_only_what_repeated_calls_were_answered_with(core: Stack) -> None:
+    (statement,) = [each for each in _statements(core, "management") if each["Action"] == "kms:Decrypt"]
+    assert statement["Condition"] == {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["repeated_call"]}}
 
 
 def _statements(core: Stack, name: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from unittest.mock import patch
 from flow_hitl import bootstrap
 from flow_hitl.adapters import mailbox
 from flow_hitl.domain.audit import AuditEvent, EventKind
+from flow_hitl.domain.calls import CallRecord
 from flow_hitl.domain.deployment import DeploymentSettings
 from flow_hitl.domain.errors import Conflict, NotFound, TooLarge
 from flow_hitl.domain.rejections import Discard
@@ -44,7 +45,7 @@ class Requests:
     def __init__(self) -> None:
         self.kept: dict[str, Request] = {}
         self.changes: list[Change] = []
-        self._once: set[str] = set()
+        self._once: set[str | CallRecord] = set()
 
     def head(self, request_id: str) -> Any:
         return self.load(request_id).head
@@ -54,7 +55,7 @@ class Requests:
             raise NotFound("There is no such request.")
         return self.kept[request_id]
 
-    def commit(self, change: Change, _completes: object = None, once: str | None = None) -> None:
+    def commit(self, change: Change, _completes: object = None, once: str | CallRecord | None = None) -> None:
         now = self.load(change.after.request_id)
         if once in self._once:
             raise TakenAlready

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flow_hitl.services.audit_pages import AuditPages
     from flow_hitl.services.authenticate import Authenticate
     from flow_hitl.services.auto_respond import AutoRespond
-    from flow_hitl.services.change_request import CancelRequest, ChangeRequest, ReportResume
+    from flow_hitl.services.change_request import CancelRequest, ChangeOnce, ChangeRequest, ReportResume
     from flow_hitl.services.configuration_warnings import ConfigurationWarnings
     from flow_hitl.services.configure import ChangeConfiguration
     from flow_hitl.services.count_usage import CountUsage
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from flow_hitl.services.manage_deployments import ManageDeployments
     from flow_hitl.services.manage_signing_keys import ManageSigningKeys
     from flow_hitl.services.measure_events import MeasureEvents
+    from flow_hitl.services.once import Once
     from flow_hitl.services.open_request import OpenRequest
     from flow_hitl.services.others_changes import OthersChanges
     from flow_hitl.services.read_analytics import ReadAnalytics
@@ -130,7 +131,7 @@ class Application(Edge):
     def reassign_request(self) -> ReassignRequest:
         from flow_hitl.services.reassign_request import ReassignRequest
 
-        return ReassignRequest(self._change_request, self.clock, self.ids)
+        return ReassignRequest(self._change_once, self.clock, self.ids)
 
     @cached_property
     def retry_resume(self) -> RetryResume:
@@ -142,7 +143,7 @@ class Application(Edge):
     def report_resume(self) -> ReportResume:
         from flow_hitl.services.change_request import ReportResume
 
-        return ReportResume(self._change_request, self.clock, self.ids)
+        return ReportResume(self._change_once, self.clock, self.ids)
 
     @cached_property
     def relay_event(self) -> RelayEvent:
@@ -435,6 +436,7 @@ class Application(Edge):
             deliveries=self._deliveries,
             queue=self._delivery_queue,
             change_configuration=self.change_configuration,
+            once=self.once,
             box=self._secret_box,
             destinations=self.destinations,
             clock=self.clock,
@@ -445,7 +447,9 @@ class Application(Edge):
     def manage_deployments(self) -> ManageDeployments:
         from flow_hitl.services.manage_deployments import ManageDeployments
 
-        return ManageDeployments(self._deployments, self.change_configuration, self._key_uses, self._keys, self.clock)
+        return ManageDeployments(
+            self._deployments, self.change_configuration, self._key_uses, self.once, self._keys, self.clock
+        )
 
     @cached_property
     def read_analytics(self) -> ReadAnalytics:
@@ -482,6 +486,7 @@ class Application(Edge):
             queue=self.export_queue,
             read_audit=self.read_audit,
             change_configuration=self.change_configuration,
+            once=self.once,
             clock=self.clock,
             ids=self.ids,
         )
@@ -539,6 +544,12 @@ class Application(Edge):
 
         return AnswerAddresses(self._keys, self.settings.base_url, self.settings.inbound_domain)
 
+    @cached_property
+    def once(self) -> Once:
+        from flow_hitl.services.once import Once
+
+        return Once(self._calls, lambda: self._secret_box)
+
     # --- what they are made of
 
     @cached_property
@@ -552,6 +563,12 @@ class Application(Edge):
         from flow_hitl.services.others_changes import OthersChanges
 
         return OthersChanges(self._audit)
+
+    @cached_property
+    def _change_once(self) -> ChangeOnce:
+        from flow_hitl.services.change_request import ChangeOnce
+
+        return ChangeOnce(self._change_request, self.once)
 
     @cached_property
     def _change_request(self) -> ChangeRequest:

@@ -10,6 +10,7 @@ from flow_hitl.settings import Settings
 
 if TYPE_CHECKING:
     from flow_hitl.adapters.audit_log import DynamoAuditLog
+    from flow_hitl.adapters.call_log import DynamoCallLog
     from flow_hitl.adapters.dead_letters import SqsDeadLetters
     from flow_hitl.adapters.deployment_store import DynamoDeploymentStore
     from flow_hitl.adapters.discard_log import DynamoDiscardLog
@@ -129,6 +130,13 @@ class Edge:
         return KmsSealKey(lambda: client("kms"), self.settings.seal_key_id)
 
     @cached_property
+    def _calls(self) -> DynamoCallLog:
+        from flow_hitl.adapters.aws import client
+        from flow_hitl.adapters.call_log import DynamoCallLog
+
+        return DynamoCallLog(client("dynamodb"), self.settings.requests_table, self.pause)
+
+    @cached_property
     def _exports(self) -> DynamoExportStore:
         from flow_hitl.adapters.aws import client
         from flow_hitl.adapters.export_store import DynamoExportStore
@@ -148,7 +156,9 @@ class Edge:
         from flow_hitl.adapters.deployment_store import DynamoDeploymentStore
 
         settings = self.settings
-        return DynamoDeploymentStore(client("dynamodb"), settings.deployments_table, settings.audit_table)
+        return DynamoDeploymentStore(
+            client("dynamodb"), settings.deployments_table, settings.audit_table, settings.requests_table
+        )
 
     @cached_property
     def _key_uses(self) -> DynamoKeyUses:
@@ -198,7 +208,8 @@ class Edge:
         from flow_hitl.adapters.aws import client
         from flow_hitl.adapters.webhook_store import DynamoDeliveryLog
 
-        return DynamoDeliveryLog(client("dynamodb"), self.settings.deployments_table)
+        settings = self.settings
+        return DynamoDeliveryLog(client("dynamodb"), settings.deployments_table, settings.requests_table, self.pause)
 
     @cached_property
     def _delivery_queue(self) -> SqsDeliveryQueue:

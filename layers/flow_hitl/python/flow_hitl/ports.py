@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from flow_hitl.domain.audit import AuditEvent
 from flow_hitl.domain.audit_export import AuditExport
 from flow_hitl.domain.audit_index import IndexedEvent, Period
+from flow_hitl.domain.calls import Call, CallRecord
 from flow_hitl.domain.deployment import Deployment, DeploymentName
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.findings import LastPolls, SendingState, Unknown
@@ -32,13 +33,22 @@ class Ids(Protocol):
     def event_id(self) -> str: ...
 
 
-@dataclass(frozen=True)
-class IdempotencyKey:
-    """A caller's key within its deployment, and until when (Unix seconds) it stands for its request."""
+class CallLog(Protocol):
+    """What is kept of calls that may come again; most of it is written by the stores of what they make."""
 
-    deployment_id: int
-    key: str
-    expires_at: int
+    def find(self, call: Call) -> CallRecord | None:
+        """Return, read consistently, what was kept of an earlier call under the same key."""
+
+    def add(self, record: CallRecord) -> None:
+        """Keep a call that had nothing to write; raises CalledBefore."""
+
+
+class CalledBefore(Exception):
+    """An earlier call has the key: nothing was written, and this is what was kept of that."""
+
+    def __init__(self, record: CallRecord) -> None:
+        super().__init__("the call was made before")
+        self.record = record
 
 
 @dataclass(frozen=True)
@@ -74,11 +84,11 @@ class RowPage:
 
 
 class RequestStore(Protocol):
-    def create(self, change: Change, content: Content, idempotency: IdempotencyKey | None) -> Request | None:
-        """Write a new request with its first event; return the request that already holds the id or key, if any."""
+    def create(self, change: Change, content: Content, call: Call | None) -> Request | None:
+        """Write a new request with its first event; return the request that already holds the id or call, if any."""
 
-    def find(self, request_id: str | None, idempotency: IdempotencyKey | None, now: datetime) -> Request | None:
-        """Return the request that holds the id or key, if any."""
+    def find(self, request_id: str | None, call: Call | None) -> Request | None:
+        """Return the request that holds the id or was made by the call, if any."""
 
     def head(self, request_id: str) -> Head:
         """Read a head consistently; raises NotFound."""
@@ -86,10 +96,10 @@ class RequestStore(Protocol):
     def load(self, request_id: str) -> Request:
         """Read a whole request consistently; raises NotFound."""
 
-    def commit(self, change: Change, completes: Effect | None = None, once: str | None = None) -> None:
-        """Write a step and its event, mark an effect done and take the name `once`, all together or not at all.
+    def commit(self, change: Change, completes: Effect | None = None, once: str | CallRecord | None = None) -> None:
+        """Write a step and its event, mark an effect done and take a name or a call's key, all together or not at all.
 
-        Raises Conflict if the head has moved on, and TakenAlready if the name was taken before.
+        Raises Conflict if the head has moved on, TakenAlready if the name was taken before, CalledBefore if the key.
         """
 
     def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page: ...
@@ -187,8 +197,6 @@ class SealStore(Protocol):
 class ExportStore(Protocol):
     """Exports of the audit log, for as long as their files are kept."""
 
-    def add(self, export: AuditExport) -> None: ...
-
     def load(self, deployment_id: int, export_id: str) -> AuditExport:
         """Read an export consistently; raises NotFound."""
 
@@ -233,12 +241,17 @@ class DeploymentStore(Protocol):
         """Write a new deployment with its first event."""
 
     def commit(
-        self, deployment: Deployment, event: AuditEvent, before: Deployment, also: WebhookChange | None = None
+        self,
+        deployment: Deployment,
+        event: AuditEvent,
+        before: Deployment,
+        also: WebhookChange | AuditExport | None = None,
+        called: CallRecord | None = None,
     ) -> None:
-        """Write a deployment, the event that says what changed and a webhook if it is one's, together or not at all.
+        """Write a deployment, the event that says what changed and a record of its own, all together or not at all.
 
-        Who may sign in is written along. Raises Conflict if the deployment is no longer as it was `before`,
-        ValidationFailed if it is larger than can be kept.
+        Who may sign in is written along, and the call that asked for it. Raises Conflict if the deployment is no longer
+        as it was `before`, ValidationFailed if it is larger than can be kept, and CalledBefore.
         """
 
     def next_id(self) -> int: ...
@@ -337,8 +350,11 @@ class DeliveryPage:
 class DeliveryLog(Protocol):
     """The deliveries of each webhook, for 90 days; a delivery's record is also what one worker at a time takes."""
 
-    def add(self, delivery: Delivery) -> None:
-        """Write a delivery; one that stands there stays as it is."""
+    def add(self, delivery: Delivery, called: CallRecord | None = None) -> None:
+        """Write a delivery, and the call that asked for it; one that stands there stays as it is.
+
+        Raises CalledBefore.
+        """
 
     def load(self, webhook_id: str, delivery_id: str) -> Delivery:
         """Read a delivery consistently; raises NotFound."""
@@ -361,11 +377,11 @@ class DeliveryQueue(Protocol):
 
 
 class SecretBox(Protocol):
-    """Keeps the signing secrets of webhooks; each opens for its own webhook alone."""
+    """Keeps secrets; each opens only for those who name what it belongs to."""
 
-    def seal(self, secret: str, webhook_id: str) -> str: ...
+    def seal(self, secret: str, belongs_to: Mapping[str, str]) -> str: ...
 
-    def open(self, ciphertext: str, webhook_id: str) -> str: ...
+    def open(self, ciphertext: str, belongs_to: Mapping[str, str]) -> str: ...
 
 
 class EffectLog(Protocol):

@@ -8,10 +8,13 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from flow_hitl.adapters.audit_log import put_event
+from flow_hitl.adapters.call_log import put_call, require_first
 from flow_hitl.adapters.dynamodb import cancellation_codes, error_code, item, values
 from flow_hitl.adapters.usage_log import read_usage, usage_key
 from flow_hitl.adapters.webhook_store import write_webhook
 from flow_hitl.domain.audit import AuditEvent
+from flow_hitl.domain.audit_export import AuditExport
+from flow_hitl.domain.calls import CallRecord
 from flow_hitl.domain.deployment import Deployment, DeploymentName
 from flow_hitl.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from flow_hitl.domain.quotas import Usage
@@ -31,8 +34,8 @@ _BUSY = ("TransactionConflict", "ConditionalCheckFailed")
 
 
 class DynamoDeploymentStore:
-    def __init__(self, client: Any, table: str, audit_table: str) -> None:
-        self._client, self._table, self._audit_table = client, table, audit_table
+    def __init__(self, client: Any, table: str, audit_table: str, calls_table: str) -> None:
+        self._client, self._table, self._audit_table, self._calls_table = client, table, audit_table, calls_table
 
     def load(self, deployment_id: int) -> Deployment:
         key = item({"pk": _pk(deployment_id), "sk": _CONFIG})
@@ -68,7 +71,12 @@ class DynamoDeploymentStore:
         self._transact([config, added, self._put(entry), *people], ClientRequestToken=event.event_id)
 
     def commit(
-        self, deployment: Deployment, event: AuditEvent, before: Deployment, also: WebhookChange | None = None
+        self,
+        deployment: Deployment,
+        event: AuditEvent,
+        before: Deployment,
+        also: WebhookChange | AuditExport | None = None,
+        called: CallRecord | None = None,
     ) -> None:
         config = self._put(
             _record(deployment),
@@ -76,13 +84,20 @@ class DynamoDeploymentStore:
             ExpressionAttributeValues=item({":version": before.version}),
         )
         parts = [config, put_event(self._audit_table, event, deployment.deployment_id)]
-        if also is not None:
+        if isinstance(also, WebhookChange):
             parts.append(write_webhook(self._table, deployment.deployment_id, also))
+        elif also is not None:
+            # Few ask for an export: whoever changes something else does not import what it takes.
+            from flow_hitl.adapters.export_store import put_export
+
+            parts.append(put_export(self._table, also))
+        if called is not None:
+            parts.append(put_call(self._calls_table, called))
         for address in sorted(deployment.people - before.people):
             parts.append(self._put(_person(deployment, address)))
         for address in sorted(before.people - deployment.people):
             parts.append({"Delete": {"TableName": self._table, "Key": item(_person_key(deployment, address))}})
-        self._transact(parts, ClientRequestToken=event.event_id)
+        self._transact(parts, called, ClientRequestToken=event.event_id)
 
     def of_person(self, address: str, limit: int) -> Sequence[DeploymentName]:
         answer = self._client.query(
@@ -129,10 +144,11 @@ class DynamoDeploymentStore:
     def _put(self, record: Mapping[str, Any], **conditions: Any) -> dict[str, Any]:
         return {"Put": {"TableName": self._table, "Item": item(record), **conditions}}
 
-    def _transact(self, parts: list[dict[str, Any]], **token: str) -> None:
+    def _transact(self, parts: list[dict[str, Any]], called: CallRecord | None = None, **token: str) -> None:
         try:
             self._client.transact_write_items(TransactItems=parts, **token)
         except ClientError as error:
+            require_first(called, parts, error)
             busy = set(cancellation_codes(error)).intersection(_BUSY)
             if busy or error_code(error) == "TransactionInProgressException":
                 raise Conflict(f"the deployment has moved on: {sorted(busy)}") from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from flow_hitl.adapters.dynamodb import effect_key, error_code, item, values
+from flow_hitl.adapters.dynamodb import effect_key, error_code, item, old_item, write_id
 from flow_hitl.domain.effects import Effect
 from flow_hitl.ports import EffectBusy
 
@@ -16,11 +16,16 @@ class DynamoEffectLog:
         self._client, self._table = client, table
 
     def claim(self, effect: Effect, now: datetime, lease: timedelta) -> bool:
+        written_by = write_id()
         try:
             self._update(
                 effect,
-                "SET lease_until = :until",
-                {":until": int((now + lease).timestamp()), ":now": int(now.timestamp())},
+                "SET lease_until = :until, written_by = :written_by",
+                {
+                    ":until": int((now + lease).timestamp()),
+                    ":now": int(now.timestamp()),
+                    ":written_by": written_by,
+                },
                 ConditionExpression="attribute_not_exists(done) AND "
                 "(attribute_not_exists(lease_until) OR lease_until <= :now)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -28,8 +33,11 @@ class DynamoEffectLog:
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            if values(_old_item(error)).get("done"):
+            old = old_item(error)
+            if old.get("done"):
                 return False
+            if old.get("written_by") == written_by:
+                return True
             raise EffectBusy(f"{effect} is being worked on") from None
         return True
 
@@ -47,9 +55,3 @@ class DynamoEffectLog:
             ExpressionAttributeValues=item(names),
             **more,
         )
-
-
-def _old_item(error: ClientError) -> Mapping[str, Any]:
-    response: Any = error.response
-    old: Mapping[str, Any] = response.get("Item", {})
-    return old

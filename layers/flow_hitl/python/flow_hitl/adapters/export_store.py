@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
-from flow_hitl.adapters.dynamodb import error_code, item, values
+from flow_hitl.adapters.dynamodb import item, put_if, values
 from flow_hitl.domain.audit_export import EXPORTS_KEPT, AuditExport
 from flow_hitl.domain.errors import Conflict, NotFound
 
@@ -18,12 +17,14 @@ _PART_BYTES = 8 * 1024 * 1024
 _LINK_SECONDS = 3600
 
 
+def put_export(table: str, export: AuditExport) -> dict[str, Any]:
+    """Return the transaction's part that adds an export."""
+    return {"Put": {"TableName": table, "Item": item(_record(export))}}
+
+
 class DynamoExportStore:
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
-
-    def add(self, export: AuditExport) -> None:
-        self._put(export, ConditionExpression="attribute_not_exists(pk)")
 
     def load(self, deployment_id: int, export_id: str) -> AuditExport:
         key = item(_key(deployment_id, export_id))
@@ -33,16 +34,9 @@ class DynamoExportStore:
         return _exports.validate_json(values(found)["doc"])
 
     def commit(self, export: AuditExport) -> None:
-        try:
-            self._put(
-                export,
-                ConditionExpression="version = :before",
-                ExpressionAttributeValues=item({":before": export.version - 1}),
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            raise Conflict(f"export {export.export_id} has moved on") from None
+        condition, names = "version = :before", {":before": export.version - 1}
+        if not put_if(self._client, self._table, _record(export), condition, names):
+            raise Conflict(f"export {export.export_id} has moved on")
 
     def recent(self, deployment_id: int, limit: int) -> Sequence[AuditExport]:
         answer = self._client.query(
@@ -53,15 +47,6 @@ class DynamoExportStore:
             Limit=limit,
         )
         return [_exports.validate_json(values(row)["doc"]) for row in answer["Items"]]
-
-    def _put(self, export: AuditExport, **conditions: Any) -> None:
-        record = {
-            **_key(export.deployment_id, export.export_id),
-            "doc": _exports.dump_json(export).decode(),
-            "version": export.version,
-            "ttl": int((export.requested_at + EXPORTS_KEPT).timestamp()),
-        }
-        self._client.put_item(TableName=self._table, Item=item(record), **conditions)
 
 
 class S3ExportFiles:
@@ -124,6 +109,15 @@ class _Parts:
 
     def abort(self) -> None:
         self._client.abort_multipart_upload(**self._upload)
+
+
+def _record(export: AuditExport) -> dict[str, Any]:
+    return {
+        **_key(export.deployment_id, export.export_id),
+        "doc": _exports.dump_json(export).decode(),
+        "version": export.version,
+        "ttl": int((export.requested_at + EXPORTS_KEPT).timestamp()),
+    }
 
 
 def _key(deployment_id: int, export_id: str) -> dict[str, str]:

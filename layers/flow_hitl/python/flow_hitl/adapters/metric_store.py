@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
-from flow_hitl.adapters.dynamodb import cancellation_codes, error_code, item, values
+from flow_hitl.adapters.dynamodb import cancellation_codes, error_code, item, put_if, values
 from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.errors import Conflict
 from flow_hitl.domain.metrics import (
@@ -57,12 +57,10 @@ class DynamoMetricStore:
     def save(self, deployment_id: int, generations: Generations) -> None:
         doc = _generations.dump_json(generations).decode()
         record = {**_state_key(deployment_id), "doc": doc, "version": generations.version}
-        try:
-            self._client.put_item(TableName=self._table, Item=item(record), **_is_version(generations.version - 1))
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            raise _moved(deployment_id) from None
+        before = generations.version - 1
+        condition = "version = :version" if before else "attribute_not_exists(pk)"
+        if not put_if(self._client, self._table, record, condition, {":version": before} if before else {}):
+            raise _moved(deployment_id)
 
     def record(
         self, deployment_id: int, generations: Generations, number: int, measured: Sequence[Measurement], now: datetime

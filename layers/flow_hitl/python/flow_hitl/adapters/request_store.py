@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from flow_hitl.adapters.audit_log import put_event
+from flow_hitl.adapters.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.adapters.dynamodb import (
     CONTENT,
     HEAD,
@@ -38,11 +39,12 @@ from flow_hitl.adapters.request_index import (
     places_of_decisions,
     slot_changes,
 )
+from flow_hitl.domain.calls import Call, CallRecord
 from flow_hitl.domain.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.errors import Conflict, NotFound
 from flow_hitl.domain.request import Change, Content, Head, Request, Response
-from flow_hitl.ports import IdempotencyKey, Page, RequestFilter, TakenAlready
+from flow_hitl.ports import CalledBefore, Page, RequestFilter, TakenAlready
 
 _INLINE_BYTES = 64 * 1024
 # Lambda answers with 6 MB at most, and escapes our JSON once more inside of its own.
@@ -72,7 +74,7 @@ class DynamoRequestStore:
         self._index = RequestIndex(dynamodb, requests_table)
         self._table, self._audit_table, self._bucket = requests_table, audit_table, bucket
 
-    def create(self, change: Change, content: Content, idempotency: IdempotencyKey | None) -> Request | None:
+    def create(self, change: Change, content: Content, call: Call | None) -> Request | None:
         head = change.after
         new = {"ConditionExpression": "attribute_not_exists(pk)"}
         parts = [
@@ -80,24 +82,22 @@ class DynamoRequestStore:
             put_event(self._audit_table, change.event, head.deployment_id),
             self._put(self._content_record(head, content)),
         ]
-        if idempotency is not None:
-            parts.append(self._put_idempotency(idempotency, head))
+        if call is not None:
+            parts.append(put_call(self._table, CallRecord(call, head.request_id)))
         parts += map(self._put, slot_changes(None, head))
         codes, items = self._transact(parts, change.event.event_id)
         if not codes:
             return None
         if "ConditionalCheckFailed" not in codes:
             raise Conflict(f"request {head.request_id} could not be written: {codes}")
-        if idempotency is not None and codes[3] == "ConditionalCheckFailed":
-            return self.load(values(items[3])["request_id"])
+        if call is not None and codes[3] == "ConditionalCheckFailed":
+            return self.load(record_of(items[3], call).made)
         return self.load(head.request_id)
 
-    def find(self, request_id: str | None, idempotency: IdempotencyKey | None, now: datetime) -> Request | None:
-        if idempotency is not None:
-            key = item(_idempotency_key(idempotency))
-            answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-            record = values(answer.get("Item", {}))
-            request_id = record["request_id"] if record and record["ttl"] >= int(now.timestamp()) else None
+    def find(self, request_id: str | None, call: Call | None) -> Request | None:
+        if call is not None:
+            record = DynamoCallLog(self._dynamodb, self._table, self._pause).find(call)
+            request_id = record.made if record is not None else None
         try:
             return self.load(request_id) if request_id is not None else None
         except NotFound:
@@ -127,7 +127,7 @@ class DynamoRequestStore:
                 return request
         raise Conflict(f"request {request_id} is being written")
 
-    def commit(self, change: Change, completes: Effect | None = None, once: str | None = None) -> None:
+    def commit(self, change: Change, completes: Effect | None = None, once: str | CallRecord | None = None) -> None:
         head, before = change.after, change.before
         if before is None:
             raise ValueError("a first step is created, not committed")
@@ -144,16 +144,20 @@ class DynamoRequestStore:
             parts.append(self._put({"pk": head.request_id, "sk": RESPONSE, "doc": doc}))
         if completes is not None:
             parts.append(self._complete(completes))
-        if once is not None:
+        if isinstance(once, CallRecord):
+            parts.append(put_call(self._table, once))
+        elif once is not None:
             ttl = int((change.event.at + timedelta(days=_ONCE_DAYS)).timestamp())
             record = {"pk": f"once#{once}", "sk": "once", "ttl": ttl}
             parts.append(self._put(record, ConditionExpression="attribute_not_exists(pk)"))
         last = len(parts) - 1
         parts += map(self._put, slot_changes(before, head))
-        codes, _ = self._transact(parts, change.event.event_id)
+        codes, items = self._transact(parts, change.event.event_id)
         if not codes:
             return
         if once is not None and codes[last] == "ConditionalCheckFailed":
+            if isinstance(once, CallRecord):
+                raise CalledBefore(record_of(items[last], once.call))
             raise TakenAlready(once)
         raise Conflict(f"request {head.request_id} has moved on: {codes}")
 
@@ -296,20 +300,6 @@ class DynamoRequestStore:
             }
         }
 
-    def _put_idempotency(self, idempotency: IdempotencyKey, head: Head) -> dict[str, Any]:
-        record = {
-            **_idempotency_key(idempotency),
-            "request_id": head.request_id,
-            "ttl": idempotency.expires_at,
-        }
-        # TTL deletes late, so an entry that is past its time is overwritten.
-        return self._put(
-            record,
-            ConditionExpression="attribute_not_exists(pk) OR #ttl < :now",
-            ExpressionAttributeNames={"#ttl": "ttl"},
-            ExpressionAttributeValues=item({":now": int(head.created_at.timestamp())}),
-        )
-
     def _complete(self, effect: Effect) -> dict[str, Any]:
         return {
             "Update": {
@@ -349,11 +339,6 @@ def _is_still_listed(head: Head, wanted: RequestFilter) -> bool:
     desks = {desk_name(name) for name in (head.assigned_to_email, *head.group_members)}
     is_theirs = not wanted.assigned_to or not desks.isdisjoint(map(desk_name, wanted.assigned_to))
     return is_theirs and (not wanted.statuses or head.status.value in wanted.statuses)
-
-
-def _idempotency_key(idempotency: IdempotencyKey) -> dict[str, str]:
-    digest = hashlib.sha256(idempotency.key.encode()).hexdigest()
-    return {"pk": f"idempotency#{idempotency.deployment_id}#{digest}", "sk": "idempotency"}
 
 
 def _short(key: str) -> str:

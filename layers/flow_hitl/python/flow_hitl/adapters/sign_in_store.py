@@ -3,10 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
-from flow_hitl.adapters.dynamodb import error_code, item, values
+from flow_hitl.adapters.dynamodb import item, put_if, values
 from flow_hitl.domain.errors import Conflict
 from flow_hitl.domain.sign_in import Sessions, SignInTry
 
@@ -86,17 +85,9 @@ def _doc(client: Any, table: str, key: dict[str, str]) -> str | None:
 
 def _put(client: Any, table: str, record: dict[str, Any], version: int) -> None:
     """Write a record's version after the one before it, or as the first; raises Conflict."""
-    try:
-        client.put_item(
-            TableName=table,
-            Item=item(record),
-            ConditionExpression="attribute_not_exists(pk) OR version = :before",
-            ExpressionAttributeValues=item({":before": version - 1}),
-        )
-    except ClientError as error:
-        if error_code(error) != "ConditionalCheckFailedException":
-            raise
-        raise Conflict(f"version {version} of {record['pk'].partition('#')[0]} was written before") from None
+    condition = "attribute_not_exists(pk) OR version = :before"
+    if not put_if(client, table, record, condition, {":before": version - 1}):
+        raise Conflict(f"version {version} of {record['pk'].partition('#')[0]} was written before")
 
 
 def _try_key(try_id: str) -> dict[str, str]:

@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
-from flow_hitl.adapters.dynamodb import error_code, item, values
+from flow_hitl.adapters.call_log import put_call, write_called
+from flow_hitl.adapters.dynamodb import error_code, item, old_item, values, write_id
+from flow_hitl.domain.calls import CallRecord
 from flow_hitl.domain.cursors import foreign_cursor
 from flow_hitl.domain.errors import NotFound
 from flow_hitl.domain.webhook import Delivery, DeliveryResult, Webhook, WebhookChange
@@ -56,20 +58,27 @@ class DynamoWebhookStore:
 
 
 class DynamoDeliveryLog:
-    def __init__(self, client: Any, table: str) -> None:
-        self._client, self._table = client, table
+    def __init__(self, client: Any, table: str, calls_table: str, pause: Callable[[int], None]) -> None:
+        self._client, self._table, self._calls_table, self._pause = client, table, calls_table, pause
 
-    def add(self, delivery: Delivery) -> None:
+    def add(self, delivery: Delivery, called: CallRecord | None = None) -> None:
         record = {
             **_delivery_key(delivery.webhook_id, delivery.delivery_id),
             "doc": _deliveries.dump_json(delivery).decode(),
             "attempts": 0,
             "ttl": int((delivery.at + _KEPT).timestamp()),
         }
+        new: dict[str, Any] = {
+            "TableName": self._table,
+            "Item": item(record),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if called is not None:
+            parts = [{"Put": new}, put_call(self._calls_table, called)]
+            write_called(self._client, parts, called, self._pause)
+            return
         try:
-            self._client.put_item(
-                TableName=self._table, Item=item(record), ConditionExpression="attribute_not_exists(pk)"
-            )
+            self._client.put_item(**new)
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
@@ -101,19 +110,29 @@ class DynamoDeliveryLog:
         return DeliveryPage([_delivery(row) for row in answer["Items"]], next_cursor)
 
     def begin(self, delivery: Delivery, now: datetime, lease: timedelta) -> int:
+        written_by = write_id()
         try:
             answer = self._update(
                 delivery,
-                "SET lease_until = :until ADD attempts :one",
-                {":until": int((now + lease).timestamp()), ":now": int(now.timestamp()), ":one": 1},
+                "SET lease_until = :until, written_by = :written_by ADD attempts :one",
+                {
+                    ":until": int((now + lease).timestamp()),
+                    ":now": int(now.timestamp()),
+                    ":one": 1,
+                    ":written_by": written_by,
+                },
                 ConditionExpression="attribute_not_exists(#result) AND "
                 "(attribute_not_exists(lease_until) OR lease_until <= :now)",
                 ExpressionAttributeNames={"#result": "result"},
                 ReturnValues="UPDATED_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
+            old = old_item(error)
+            if old.get("written_by") == written_by:
+                return int(old["attempts"])
             raise EffectBusy(f"delivery {delivery.delivery_id} is being worked on") from None
         return int(values(answer["Attributes"])["attempts"])
 

@@ -213,6 +213,11 @@ def first_delivery(webhook: Webhook, event: AuditEvent, name: WebhookEvent) -> D
     return Delivery(made, webhook.webhook_id, webhook.deployment_id, name.value, event.request_id, made, event.at)
 
 
+def secret_belongs_to(webhook_id: str) -> dict[str, str]:
+    """Return under which names a webhook's secret is sealed."""
+    return {"webhook_id": webhook_id}
+
+
 def ping_delivery(webhook: Webhook, *, seed: str, at: datetime) -> Delivery:
     """Return a test ping."""
     made = delivery_id(at, seed)

@@ -6,10 +6,12 @@ from typing import Any
 
 from flow_hitl.domain.access import Action, KeyHolder, Member, actor_name, authorize
 from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.calls import Call, CallRecord
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.errors import Conflict, FieldError, NotPending, ValidationFailed
 from flow_hitl.domain.request import Change, Head, Request, ResumeStatus, Status, cancel, note
 from flow_hitl.ports import Clock, Ids, RequestStore
+from flow_hitl.services.once import Once, Remember
 
 _ROUNDS = 8
 
@@ -28,13 +30,14 @@ class ChangeRequest:
         request_id: str,
         step: Callable[[Head], Change | None],
         completes: Effect | None = None,
-        once: str | None = None,
+        once: str | CallRecord | None = None,
         known: Request | None = None,
     ) -> Request:
         """Return the request after `step`, which is given the head and returns None to leave it as it is.
 
-        `known` is the request as the caller has read it: the first round goes by it, and reads nothing.
-        Raises what `step` raises, NotFound, and Conflict after eight rounds.
+        `once` is a name or a call's key that a change takes. `known` is the request as the caller has read it: the
+        first round goes by it, and reads nothing. Raises what `step` raises, NotFound, TakenAlready, CalledBefore, and
+        Conflict after eight rounds.
         """
         for round_number in range(_ROUNDS):
             request = known if known and round_number == 0 else self.requests.load(request_id)
@@ -48,6 +51,48 @@ class ChangeRequest:
                 continue
             return Request(change.after, request.content, change.response or request.response)
         raise Conflict(f"request {request_id} kept changing")
+
+
+@dataclass(frozen=True)
+class ChangeOnce:
+    """Apply what a caller asks for who may ask again: under the same key it is done once."""
+
+    change_request: ChangeRequest
+    once: Once
+
+    def __call__(
+        self,
+        holder: KeyHolder | Member,
+        action: Action,
+        request_id: str,
+        step: Callable[[Head], Change | None],
+        call: Call | None,
+    ) -> Request:
+        """Return the request after `step`, or as it is now if the call was made before.
+
+        Raises what `authorize` raises for the action, what `ChangeRequest` raises, and IdempotencyMismatch.
+        """
+
+        def make(remember: Remember) -> Request:
+            called, changes = remember(), list[Change | None]()
+
+            def allowed(head: Head) -> Change | None:
+                authorize(holder, action, head)
+                changes.append(step(head))
+                return changes[-1]
+
+            request = self.change_request(request_id, allowed, once=called)
+            if called is not None and changes[-1] is None:
+                # Whoever changes it after this call is not undone by its repetition.
+                self.once.calls.add(called)
+            return request
+
+        def as_it_is(_: CallRecord) -> Request:
+            request = self.change_request.requests.load(request_id)
+            authorize(holder, action, request.head)
+            return request
+
+        return self.once(call, make, as_it_is)
 
 
 @dataclass(frozen=True)
@@ -74,17 +119,18 @@ class CancelRequest:
 class ReportResume:
     """Take down what the flow's side says of its resumption."""
 
-    change_request: ChangeRequest
+    change_once: ChangeOnce
     clock: Clock
     ids: Ids
 
-    def __call__(self, holder: KeyHolder, request_id: str, status: str, detail: str | None) -> Request:
+    def __call__(
+        self, holder: KeyHolder, request_id: str, status: str, detail: str | None, call: Call | None = None
+    ) -> Request:
         """Return the request with the reported status; raises NotPending while it is not yet responded to."""
         if status not in REPORTABLE:
             raise ValidationFailed([FieldError("/status", f"must be one of: {', '.join(REPORTABLE)}")])
 
         def step(head: Head) -> Change:
-            authorize(holder, Action.REPORT_RESUME, head)
             if head.resume is None:
                 raise NotPending(
                     "This request has no answer that a flow could resume with.", request_status=head.status
@@ -94,4 +140,4 @@ class ReportResume:
             event_id, at, actor = self.ids.event_id(), self.clock.now(), actor_name(holder)
             return note(head, EventKind.RESUME_REPORTED, data, event_id=event_id, at=at, actor=actor, resume=resume)
 
-        return self.change_request(request_id, step)
+        return self.change_once(holder, Action.REPORT_RESUME, request_id, step, call)

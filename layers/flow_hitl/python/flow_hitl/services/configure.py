@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flow_hitl.domain.audit import AuditEvent, EventKind, deployment_subject, next_event
+from flow_hitl.domain.audit_export import AuditExport
+from flow_hitl.domain.calls import CallRecord
 from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.errors import Conflict
 from flow_hitl.domain.webhook import WebhookChange
@@ -18,12 +20,15 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True)
 class Configured:
-    """A deployment after a change, and what changed, as the event shows it: JSON, never with a secret in it."""
+    """A deployment after a change, and what changed, as the event shows it: JSON, never with a secret in it.
+
+    `also` is a record of its own that is written along.
+    """
 
     deployment: Deployment
     before: Any
     after: Any
-    webhook: WebhookChange | None = None
+    also: WebhookChange | AuditExport | None = None
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,17 @@ class ChangeConfiguration:
     pause: Callable[[int], None]
 
     def __call__(
-        self, deployment_id: int, kind: EventKind, actor: str, step: Callable[[Deployment], Configured | None]
+        self,
+        deployment_id: int,
+        kind: EventKind,
+        actor: str,
+        step: Callable[[Deployment], Configured | None],
+        called: CallRecord | None = None,
     ) -> Deployment:
         """Return the deployment after `step`, which is given it as it is and returns None to leave it so.
 
-        Raises what `step` raises, NotFound, ValidationFailed if the configuration outgrows its record, and Conflict
-        after eight rounds.
+        `called` is kept together with a change. Raises what `step` raises, NotFound, ValidationFailed if the
+        configuration outgrows its record, CalledBefore, and Conflict after eight rounds.
         """
         for round_number in range(_ROUNDS):
             found = self.deployments.load(deployment_id)
@@ -52,7 +62,7 @@ class ChangeConfiguration:
             event = self._event(found, kind, actor, data)
             changed = _sealed(replace(configured.deployment, version=found.version + 1), event)
             try:
-                self.deployments.commit(changed, event, before=found, also=configured.webhook)
+                self.deployments.commit(changed, event, before=found, also=configured.also, called=called)
             except Conflict:
                 self.pause(round_number)
                 continue

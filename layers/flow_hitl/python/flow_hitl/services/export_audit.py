@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from flow_hitl.domain.audit import EventKind, canonical_json
 from flow_hitl.domain.audit_export import AuditExport, EventName, ExportFile, ExportState, FileKind
 from flow_hitl.domain.audit_index import IndexedEvent, periods
+from flow_hitl.domain.calls import Call
 from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.errors import Conflict
 from flow_hitl.domain.times import parse_rfc3339, rfc3339
@@ -30,6 +31,7 @@ from flow_hitl.ports import (
 )
 from flow_hitl.services.configure import ChangeConfiguration, Configured
 from flow_hitl.services.documents import Document, moment_text
+from flow_hitl.services.once import Once, Remember
 from flow_hitl.services.read_audit import ReadAudit
 from flow_hitl.verify_audit import COLUMNS, EXPORT_FORMAT, pem, row_of
 
@@ -62,11 +64,23 @@ class ManageExports:
     queue: ExportQueue
     read_audit: ReadAudit
     change_configuration: ChangeConfiguration
+    once: Once
     clock: Clock
     ids: Ids
 
-    def start(self, deployment_id: int, wish: ExportWish, *, actor: str) -> AuditExport:
+    def start(self, deployment_id: int, wish: ExportWish, *, actor: str, call: Call | None = None) -> AuditExport:
         """Take down who exports what, in the deployment's own chain, and begin; raises ValidationFailed."""
+        export = self.once(
+            call,
+            lambda remember: self._add(deployment_id, wish, actor, remember),
+            lambda record: self.exports.load(deployment_id, record.made),
+        )
+        if export.state is ExportState.PENDING:
+            # Also for a call that comes again: the one before may have ended here. Whoever gets both works once.
+            self.queue.send(deployment_id, export.export_id)
+        return export
+
+    def _add(self, deployment_id: int, wish: ExportWish, actor: str, remember: Remember) -> AuditExport:
         since, to = (parse_rfc3339(text) if text else None for text in (wish.since, wish.to))
         wanted, now = self.read_audit.range_of(deployment_id, since, to), self.clock.now()
         export_id = f"exp_{int(now.timestamp()):010x}{self.ids.event_id()}"
@@ -74,11 +88,9 @@ class ManageExports:
         facts = {"export": export_id, "from": rfc3339(wanted.since), "to": rfc3339(wanted.to), "format": wish.format}
 
         def step(found: Deployment) -> Configured:
-            return Configured(found, None, facts)
+            return Configured(found, None, facts, export)
 
-        self.change_configuration(deployment_id, EventKind.AUDIT_EXPORTED, actor, step)
-        self.exports.add(export)
-        self.queue.send(deployment_id, export_id)
+        self.change_configuration(deployment_id, EventKind.AUDIT_EXPORTED, actor, step, remember(export_id))
         return export
 
     def show(self, deployment_id: int, export_id: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.calls import Call, CallRecord
 from flow_hitl.domain.deployment import ApiKey, Deployment, DeploymentSettings, Member, Permission, RoutingRule
 from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
 from flow_hitl.domain.quotas import Usage
@@ -17,6 +18,7 @@ from flow_hitl.services.authenticate import secret_digest
 from flow_hitl.services.configuration import rules_to_dict, settings_to_dict
 from flow_hitl.services.configure import OPERATOR, ChangeConfiguration, Configured
 from flow_hitl.services.etags import require_match
+from flow_hitl.services.once import Once, Remember
 from flow_hitl.signing.keys import KeyRing, resume_signing_secret
 
 _MAX_KEYS = 100
@@ -38,6 +40,7 @@ class ManageDeployments:
     deployments: DeploymentStore
     change_configuration: ChangeConfiguration
     uses: KeyUses
+    once: Once
     keys: KeyRing
     clock: Clock
 
@@ -153,12 +156,32 @@ class ManageDeployments:
         expires_at: datetime | None = None,
         if_match: str | None = None,
         actor: str = OPERATOR,
+        call: Call | None = None,
     ) -> IssuedKey:
         """Add an API key and return it with its text `hitl_<deployment>_<key id>_<secret>`.
 
         Raises ValidationFailed for a time that is not in the future, or if there are too many keys, and
         PreconditionFailed if the keys are no longer those that `if_match` names.
         """
+
+        def make(remember: Remember) -> IssuedKey:
+            return self._issue_key(deployment_id, name, permissions, expires_at, if_match, actor, remember)
+
+        def again(record: CallRecord) -> IssuedKey:
+            return IssuedKey(key_of(self.deployments.load(deployment_id), record.made), self.once.secret(record))
+
+        return self.once(call, make, again)
+
+    def _issue_key(
+        self,
+        deployment_id: int,
+        name: str,
+        permissions: frozenset[Permission],
+        expires_at: datetime | None,
+        if_match: str | None,
+        actor: str,
+        remember: Remember,
+    ) -> IssuedKey:
         now = self.clock.now()
         if expires_at is not None and expires_at <= now:
             raise ValidationFailed([FieldError("/expires_at", "must be in the future")])
@@ -172,8 +195,9 @@ class ManageDeployments:
             changed = replace(found, api_keys={**found.api_keys, key_id: api_key})
             return Configured(changed, None, api_key_to_dict(api_key))
 
-        self.change_configuration(deployment_id, EventKind.API_KEY_ISSUED, actor, step)
-        return IssuedKey(api_key, f"hitl_{deployment_id}_{key_id}_{secret}")
+        text = f"hitl_{deployment_id}_{key_id}_{secret}"
+        self.change_configuration(deployment_id, EventKind.API_KEY_ISSUED, actor, step, remember(key_id, text))
+        return IssuedKey(api_key, text)
 
     def revoke_key(self, deployment_id: int, key_id: str, *, actor: str = OPERATOR) -> ApiKey:
         """Remove an API key, from the next request on, and return it; raises NotFound."""

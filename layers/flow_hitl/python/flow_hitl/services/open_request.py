@@ -4,7 +4,6 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, Field, JsonValue
 from flow_hitl.domain.access import Action, KeyHolder, actor_name, authorize
 from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.audit import canonical_json
+from flow_hitl.domain.calls import Call
 from flow_hitl.domain.deployment import Deployment, FreeText, RoutingRule
 from flow_hitl.domain.errors import FieldError, IdempotencyMismatch, MalformedJson, ValidationFailed
 from flow_hitl.domain.matching import match_outcome, none_of, options_like
@@ -19,10 +19,9 @@ from flow_hitl.domain.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.domain.quotas import NO_USAGE, Usage, near_quota, over_quota
 from flow_hitl.domain.request import Content, Request, opened
 from flow_hitl.domain.routing import Assignment, Considered, assign, consider
-from flow_hitl.ports import Clock, IdempotencyKey, Ids, RequestStore
+from flow_hitl.ports import Clock, Ids, RequestStore
 from flow_hitl.services.documents import Assignee, Document, Minutes, Name, NotBlank, is_format, refuse
 
-_KEY_DAYS = 7
 # Of a thousand rules the event need not tell; which ones there were is in the deployment's own chain.
 _MOST_CONSIDERED = 10
 _ASKED_BY_NOBODY = (
@@ -103,29 +102,50 @@ class OpenRequest:
     ids: Ids
     destinations: Destinations
 
-    def __call__(self, holder: KeyHolder, wish: NewRequest, idempotency_key: str | None = None) -> Opened:
-        """Return the request; the caller's `id`, or else its idempotency key, makes a repeated call harmless.
+    def __call__(self, holder: KeyHolder, wish: NewRequest, call: Call | None = None) -> Opened:
+        """Return the request; the caller's `id`, or else the key of its call, makes a repeated call harmless.
 
         Raises Forbidden, ValidationFailed, RateLimited for a new request when a quota is used up, and
         IdempotencyMismatch if the key stands for another body.
         """
         authorize(holder, Action.CREATE)
-        return self.open(holder.deployment, wish, idempotency_key, opened_by=actor_name(holder), used=holder.usage)
+        return self.open(holder.deployment, wish, call, opened_by=actor_name(holder), used=holder.usage)
 
     def open(
         self,
         deployment: Deployment,
         wish: NewRequest,
-        idempotency_key: str | None = None,
+        call: Call | None = None,
         *,
         opened_by: str,
         used: Usage = NO_USAGE,
-        test: bool = False,
+        test: Document | None = None,
     ) -> Opened:
         """Do it for a caller who may, whom the audit log calls `opened_by`; for a `test` no flow waits.
 
-        `used` is what the deployment has used of its quotas.
+        `used` is what the deployment has used of its quotas, `test` what was asked for in place of `wish`.
         """
+        call, digest = (call if wish.id is None else None), _digest(deployment.deployment_id, test or wish)
+        try:
+            return self._open(deployment, wish, call, digest, opened_by=opened_by, used=used, test=test is not None)
+        except ValidationFailed:
+            # What was opened before stands, whatever has been configured since.
+            existing = self.requests.find(wish.id, call) if wish.id or call else None
+            if existing is None or existing.head.body_sha256 != digest:
+                raise
+            return Opened(existing, created=False)
+
+    def _open(
+        self,
+        deployment: Deployment,
+        wish: NewRequest,
+        call: Call | None,
+        digest: str,
+        *,
+        opened_by: str,
+        used: Usage,
+        test: bool,
+    ) -> Opened:
         now = self.clock.now()
         refuse(
             [
@@ -171,20 +191,16 @@ class OpenRequest:
             auto_response=auto_response,
             sla_target_minutes=wish.sla_target_minutes
             or (inherited_sla(assignment.matched, deployment) if not test else None),
-            body_sha256=_digest(deployment.deployment_id, wish),
+            body_sha256=digest,
             at=now,
             not_to_be_answered_by=asked_by,
             test=test,
             created_by=opened_by,
             considered=_looked_at(assignment, wish, deployment),
         )
-        key = None
-        if idempotency_key is not None and wish.id is None:
-            expires_at = int((now + timedelta(days=_KEY_DAYS)).timestamp())
-            key = IdempotencyKey(deployment.deployment_id, idempotency_key, expires_at)
         wanted = Usage(requests=1, mails=int(deployment.settings.email_notifications))
         full = over_quota(deployment.quotas, used, wanted, now)
-        existing = self.requests.find(wish.id, key, now) if full else self.requests.create(change, content, key)
+        existing = self.requests.find(wish.id, call) if full else self.requests.create(change, content, call)
         if existing is None:
             if full:
                 raise full
@@ -195,7 +211,7 @@ class OpenRequest:
         return Opened(existing, created=False)
 
 
-def _digest(deployment_id: int, wish: NewRequest) -> str:
+def _digest(deployment_id: int, wish: Document) -> str:
     body: dict[str, Any] = wish.model_dump(mode="json", exclude_unset=True)
     try:
         text = canonical_json([deployment_id, body])

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from flow_hitl.domain.access import Action, KeyHolder, Member, actor_name, authorize
+from flow_hitl.domain.access import Action, KeyHolder, Member, actor_name
 from flow_hitl.domain.address import same_address
+from flow_hitl.domain.calls import Call
 from flow_hitl.domain.errors import FieldError
 from flow_hitl.domain.quotas import Usage, over_quota
 from flow_hitl.domain.request import Change, Head, Request, reassign, require_pending
 from flow_hitl.ports import Clock, Ids
-from flow_hitl.services.change_request import ChangeRequest
+from flow_hitl.services.change_request import ChangeOnce
 from flow_hitl.services.documents import Assignee, Document, refuse
 
 
@@ -22,11 +23,13 @@ class Reassignment(Document):
 class ReassignRequest:
     """Reassign a pending request for a program or a person that may manage."""
 
-    change_request: ChangeRequest
+    change_once: ChangeOnce
     clock: Clock
     ids: Ids
 
-    def __call__(self, holder: KeyHolder | Member, request_id: str, wish: Reassignment) -> Request:
+    def __call__(
+        self, holder: KeyHolder | Member, request_id: str, wish: Reassignment, call: Call | None = None
+    ) -> Request:
         """Return the request with its new responder; one who has it already keeps it, and nothing is written.
 
         Raises AlreadyResponded, NotPending, NotFound, Forbidden, ValidationFailed, and RateLimited if the mail to them
@@ -35,7 +38,6 @@ class ReassignRequest:
         assignee, deployment = wish.assigned_to_email, holder.deployment
 
         def step(head: Head) -> Change | None:
-            authorize(holder, Action.REASSIGN, head)
             require_pending(head)
             if same_address(assignee, head.assigned_to_email):
                 return None
@@ -57,4 +59,4 @@ class ReassignRequest:
                 actor=actor_name(holder),
             )
 
-        return self.change_request(request_id, step)
+        return self.change_once(holder, Action.REASSIGN, request_id, step, call)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flow_hitl.domain.audit import AuditEvent
+from flow_hitl.domain.calls import Call
 from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.errors import FieldError
 from flow_hitl.domain.quotas import NO_USAGE, Usage
@@ -38,7 +39,13 @@ class SendTestRequest:
     audit: AuditLog
 
     def __call__(
-        self, deployment: Deployment, wish: NewTestRequest, *, used: Usage = NO_USAGE, actor: str = OPERATOR
+        self,
+        deployment: Deployment,
+        wish: NewTestRequest,
+        call: Call | None = None,
+        *,
+        used: Usage = NO_USAGE,
+        actor: str = OPERATOR,
     ) -> Request:
         """Return the request, which the clock never answers.
 
@@ -59,7 +66,7 @@ class SendTestRequest:
             assigned_to_email=wish.to,
             auto_response=None,
         )
-        return self.open_request.open(deployment, test, opened_by=actor, used=used, test=True).request
+        return self.open_request.open(deployment, test, call, opened_by=actor, used=used, test=wish).request
 
     def timeline(self, request_id: str) -> Sequence[AuditEvent]:
         """Return what has become of a test request so far, in order."""

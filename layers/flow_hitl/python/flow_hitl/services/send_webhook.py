@@ -22,6 +22,7 @@ from flow_hitl.domain.webhook import (
     first_delivery,
     payload,
     ping_payload,
+    secret_belongs_to,
     without_content,
 )
 from flow_hitl.domain.worker_times import WEBHOOK_SENDER
@@ -109,7 +110,8 @@ class SendWebhook:
             return delivery, self._not_sent("the webhook was switched off before this was sent")
         # All that can fail on our side comes first: it costs no attempt.
         body = self._body(delivery)
-        secret = self.box.open(webhook.secret_at(self.clock.now()).ciphertext, webhook.webhook_id)
+        ciphertext = webhook.secret_at(self.clock.now()).ciphertext
+        secret = self.box.open(ciphertext, secret_belongs_to(webhook.webhook_id))
         delivery = replace(delivery, attempts=self.deliveries.begin(delivery, self.clock.now(), WEBHOOK_SENDER.lease))
         if delivery.attempts > MOST_ATTEMPTS:
             return delivery, self._not_sent("our worker ended before the answer came, each time; not sent again")

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.calls import Call, CallRecord
 from flow_hitl.domain.deployment import Deployment, WebhookEvent
 from flow_hitl.domain.errors import FieldError, ValidationFailed
 from flow_hitl.domain.outgoing_url import LONGEST_URL, Destinations, url_problem
@@ -21,11 +22,13 @@ from flow_hitl.domain.webhook import (
     events_wanted,
     ping_delivery,
     redelivery,
+    secret_belongs_to,
 )
 from flow_hitl.ports import Clock, DeliveryLog, DeliveryPage, DeliveryQueue, Ids, SecretBox, WebhookStore
 from flow_hitl.services.configure import OPERATOR, ChangeConfiguration, Configured
 from flow_hitl.services.documents import Document, Name, is_format, refuse
 from flow_hitl.services.etags import require_match
+from flow_hitl.services.once import Once, Remember
 
 _MAX_WEBHOOKS = 50
 _LONGEST_OVERLAP = timedelta(days=30)
@@ -77,6 +80,7 @@ class ManageWebhooks:
     deliveries: DeliveryLog
     queue: DeliveryQueue
     change_configuration: ChangeConfiguration
+    once: Once
     box: SecretBox
     destinations: Destinations
     clock: Clock
@@ -90,12 +94,28 @@ class ManageWebhooks:
         return self.webhooks.load(deployment_id, webhook_id)
 
     def create(
-        self, deployment_id: int, wish: NewWebhook, *, if_match: str | None = None, actor: str = OPERATOR
+        self,
+        deployment_id: int,
+        wish: NewWebhook,
+        *,
+        if_match: str | None = None,
+        actor: str = OPERATOR,
+        call: Call | None = None,
     ) -> IssuedSecret:
         """Add a webhook and return it with its secret.
 
         Raises ValidationFailed, and PreconditionFailed if the webhooks are no longer those that `if_match` names.
         """
+
+        def again(record: CallRecord) -> IssuedSecret:
+            webhook = self.webhooks.load(deployment_id, record.made)
+            return IssuedSecret(webhook, self.once.secret(record), webhook.created_at)
+
+        return self.once(call, lambda remember: self._create(deployment_id, wish, if_match, actor, remember), again)
+
+    def _create(
+        self, deployment_id: int, wish: NewWebhook, if_match: str | None, actor: str, remember: Remember
+    ) -> IssuedSecret:
         refuse([*_url_errors(wish.url, self.destinations), *_event_errors(wish.events)])
         now = self.clock.now()
         webhook_id = f"wh_{self.ids.event_id()}"
@@ -119,7 +139,8 @@ class ManageWebhooks:
             change = WebhookChange(webhook_id, webhook)
             return _configured(found, [*others, webhook], None, webhook.audited(), change)
 
-        self.change_configuration(deployment_id, EventKind.WEBHOOK_CREATED, actor, step)
+        called = remember(webhook_id, secret)
+        self.change_configuration(deployment_id, EventKind.WEBHOOK_CREATED, actor, step, called)
         return IssuedSecret(webhook, secret, now)
 
     def change(
@@ -161,11 +182,31 @@ class ManageWebhooks:
         *,
         if_match: str | None = None,
         actor: str = OPERATOR,
+        call: Call | None = None,
     ) -> IssuedSecret:
         """Give a webhook a new secret and return it; until it signs, the old one does.
 
         Raises NotFound, ValidationFailed, and PreconditionFailed if it is no longer the one that `if_match` names.
         """
+
+        def again(record: CallRecord) -> IssuedSecret:
+            webhook = self.webhooks.load(deployment_id, webhook_id)
+            return IssuedSecret(webhook, self.once.secret(record), datetime.fromisoformat(record.made))
+
+        def make(remember: Remember) -> IssuedSecret:
+            return self._rotate_secret(deployment_id, webhook_id, wish, if_match, actor, remember)
+
+        return self.once(call, make, again)
+
+    def _rotate_secret(
+        self,
+        deployment_id: int,
+        webhook_id: str,
+        wish: Rotation,
+        if_match: str | None,
+        actor: str,
+        remember: Remember,
+    ) -> IssuedSecret:
         now = self.clock.now()
         signs_from = _moment(wish.signs_from, now)
         self.webhooks.load(deployment_id, webhook_id)
@@ -177,6 +218,7 @@ class ManageWebhooks:
             actor,
             lambda webhook: webhook.rotated(sealed, now),
             if_match,
+            remember(signs_from.isoformat(), secret),
         )
         return IssuedSecret(webhook, secret, signs_from)
 
@@ -190,10 +232,10 @@ class ManageWebhooks:
 
         self.change_configuration(deployment_id, EventKind.WEBHOOK_DELETED, actor, step)
 
-    def test(self, deployment_id: int, webhook_id: str) -> Delivery:
+    def test(self, deployment_id: int, webhook_id: str, call: Call | None = None) -> Delivery:
         """Send a test ping the way that events go, also to an inactive webhook; return its delivery to come."""
         webhook = self.webhooks.load(deployment_id, webhook_id)
-        return self._deliver(ping_delivery(webhook, seed=self.ids.event_id(), at=self.clock.now()))
+        return self._deliver(ping_delivery(webhook, seed=self.ids.event_id(), at=self.clock.now()), call)
 
     def list_deliveries(self, deployment_id: int, webhook_id: str, limit: int, cursor: str | None) -> DeliveryPage:
         """Return deliveries, newest first; raises NotFound, and ValidationFailed for a cursor that is not ours."""
@@ -205,15 +247,21 @@ class ManageWebhooks:
         self.webhooks.load(deployment_id, webhook_id)
         return self.deliveries.load(webhook_id, delivery_id)
 
-    def redeliver(self, deployment_id: int, webhook_id: str, delivery_id: str) -> Delivery:
+    def redeliver(self, deployment_id: int, webhook_id: str, delivery_id: str, call: Call | None = None) -> Delivery:
         """Send a delivery again, as a new one with the X-Webhook-Id of the old; raises NotFound."""
         earlier = self.show_delivery(deployment_id, webhook_id, delivery_id)
-        return self._deliver(redelivery(earlier, seed=self.ids.event_id(), at=self.clock.now()))
+        return self._deliver(redelivery(earlier, seed=self.ids.event_id(), at=self.clock.now()), call)
 
-    def _deliver(self, delivery: Delivery) -> Delivery:
-        self.deliveries.add(delivery)
-        self.queue.send(delivery)
-        return delivery
+    def _deliver(self, delivery: Delivery, call: Call | None) -> Delivery:
+        def add(remember: Remember) -> Delivery:
+            self.deliveries.add(delivery, remember(delivery.delivery_id))
+            return delivery
+
+        made = self.once(call, add, lambda record: self.deliveries.load(delivery.webhook_id, record.made))
+        if made.result is None:
+            # Also for a call that comes again: the one before may have ended here. Whoever gets both sends one.
+            self.queue.send(made)
+        return made
 
     def _change(
         self,
@@ -223,6 +271,7 @@ class ManageWebhooks:
         actor: str,
         changed: Callable[[Webhook], Webhook],
         if_match: str | None,
+        called: CallRecord | None = None,
     ) -> Webhook:
         def step(found: Deployment) -> Configured | None:
             old = self.webhooks.load(deployment_id, webhook_id)
@@ -233,12 +282,12 @@ class ManageWebhooks:
             all_now = [new if one.webhook_id == webhook_id else one for one in self.webhooks.list(deployment_id)]
             return _configured(found, all_now, old.audited(), new.audited(), WebhookChange(webhook_id, new))
 
-        self.change_configuration(deployment_id, kind, actor, step)
+        self.change_configuration(deployment_id, kind, actor, step, called)
         return self.webhooks.load(deployment_id, webhook_id)
 
     def _new_secret(self, webhook_id: str, signs_from: datetime) -> tuple[str, SealedSecret]:
         secret = f"whsec_{secrets.token_urlsafe(32)}"
-        return secret, SealedSecret(self.box.seal(secret, webhook_id), signs_from)
+        return secret, SealedSecret(self.box.seal(secret, secret_belongs_to(webhook_id)), signs_from)
 
 
 def webhooks_to_list(webhooks: Iterable[Webhook]) -> list[dict[str, object]]:
