@@ -544,8 +544,8 @@ class MailParser(Protocol):
     def parse_mail(self, raw: bytes) -> InboundMail:
         """Return what a raw mail holds; raises UnreadableMail."""
 
-    def answer_text(self, mail: InboundMail) -> str:
-        """Return the reply's own text, or "" if there is none."""
+    def answer_text(self, mail: InboundMail, options: Sequence[str] = ()) -> str:
+        """Return the reply's own text, or "" if there is none; `options` are those that were asked for."""
 
 
 class MailRenderer(Protocol):

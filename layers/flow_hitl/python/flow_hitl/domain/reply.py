@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from flow_hitl.domain import reply_phrases as phrases
+from flow_hitl.domain.matching import match_outcome
+from flow_hitl.domain.openings import is_classification, may_be_classification
 
 REPLY_MARKER = "-- reply above this line --"
 """The line that our outgoing mails show at their top; nothing below it, unless quoted with `>`, is read."""
@@ -26,17 +28,19 @@ _MOST_LINES = 500
 _SIGNATURE_LINES = 8
 _SIGNATURE_PARAGRAPHS = 4
 _BANNER_LINES = 40
+_CLASSIFICATION_LINES = 3
 
 
-def extract_reply(body: str) -> str:
+def extract_reply(body: str, options: Sequence[str] = ()) -> str:
     """Return what the sender of a plain-text body wrote, or "" if nothing is certainly theirs.
 
     Quoted text, attributions, quoted headers, signatures, banners and footers are left out, wherever the reply stands
     (above, below or between the quoted lines). The rest keeps its lines. At most 500 of the sender's lines are read.
-    Runs in time linear in the body's length.
+    A line above the reply that gives the mail's class ("Sensitivity: Internal") is left out unless it is one of the
+    `options` that are asked for. Runs in time linear in the body's length.
     """
-    lines = _lines(body)
-    own = (_without_frame(segment) for segment in _segments(lines))
+    lines = _without_classification(_without_banners(_lines(body), options), options)
+    own = (_without_frame(segment) for segment in _segments(lines, options))
     return "\n\n".join("\n".join(segment) for segment in own if segment)
 
 
@@ -51,7 +55,7 @@ def _lines(body: str) -> list[str]:
     return lines
 
 
-def _segments(lines: Sequence[str]) -> list[list[str]]:
+def _segments(lines: Sequence[str], options: Sequence[str]) -> list[list[str]]:
     """Return the runs of unquoted lines, up to the point from which nothing can be told apart."""
     segments: list[list[str]] = [[]]
     at = shown = 0
@@ -70,7 +74,7 @@ def _segments(lines: Sequence[str]) -> list[list[str]]:
                 break
             at = _after_quote(lines, start, is_quoted)
             segments.append([])
-        elif _ends_the_reply(lines, at):
+        elif _ends_the_reply(lines, at) and (shown or match_outcome(line, options) is None):
             break
         else:
             segments[-1].append(line)
@@ -296,8 +300,29 @@ _CONTACT = re.compile(
 
 
 def _without_frame(segment: Sequence[str]) -> list[str]:
-    lines = _trimmed(_without_banners(segment))
+    lines = _trimmed(segment)
     return _trimmed(lines[: _signature_start(lines)])
+
+
+def _without_classification(lines: Sequence[str], options: Sequence[str]) -> Sequence[str]:
+    """Return the lines without those at their top that give the mail's class."""
+    start = 0
+    for _ in range(_CLASSIFICATION_LINES):
+        at = _next_said(lines, start)
+        if at == len(lines) or match_outcome(lines[at], options) is not None:
+            break
+        below = _next_said(lines, at + 1)
+        alone = lines[at].isupper() if below == len(lines) else below > at + 1
+        if not is_classification(lines[at]) and not (alone and may_be_classification(lines[at])):
+            break
+        start = below
+    return lines[start:]
+
+
+def _next_said(lines: Sequence[str], at: int) -> int:
+    while at < len(lines) and _is_blank_or_rule(lines[at]):
+        at += 1
+    return at
 
 
 def _trimmed(lines: Sequence[str]) -> list[str]:
@@ -313,7 +338,7 @@ def _is_blank_or_rule(line: str) -> bool:
     return not line or bool(_RULE.match(line))
 
 
-def _without_banners(lines: Sequence[str]) -> list[str]:
+def _without_banners(lines: Sequence[str], options: Sequence[str]) -> list[str]:
     kept: list[str] = []
     in_banner = False
     for number, line in enumerate(lines):
@@ -325,7 +350,7 @@ def _without_banners(lines: Sequence[str]) -> list[str]:
             or _CLEARSIGNED.match(line)
             or _BANNER_LABEL.match(text)
             or (_BANNER.match(text) and _BANNER_SAYS.search(text) and _BANNER_ABOUT.search(text))
-        ):
+        ) and (in_banner or match_outcome(line, options) is None):
             in_banner = True
         elif in_banner and line and phrases.BANNER_GOES_ON.search(text):
             pass

@@ -177,7 +177,7 @@ class AcceptReply:
         if isinstance(verdict, Disproven | Unproven):
             raise Rejected(RejectionReason.SENDER_UNPROVEN, why=verdict.reason, claimed_sender=claimed)
         sender = ProvenAddress.of(deployment, verdict.address)
-        answer = self.parser.answer_text(mail)
+        answer = self.parser.answer_text(mail, head.emit_options)
         delegate_to = delegated_to(answer, head.emit_options)
         try:
             authorize(sender, Action.RESPOND if delegate_to is None else Action.DELEGATE, head)
