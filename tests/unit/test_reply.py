@@ -132,6 +132,48 @@ def test_where_no_own_text_is_certain_nothing_is_returned(body: str) -> None:
     assert extract_reply(body) == ""
 
 
+@pytest.mark.parametrize("answer", ["", "approved", "Please change this:", "Ann wrote: nonsense"])
+@pytest.mark.parametrize(
+    "above",
+    [
+        "---- Replied Message ----\n| From | Flow<r@x.example> |\n| Date | 01/15/2026 10:12 |\n| To | Jane |\napproved",
+        "On Thursday, 1. October 2026 at 10:12, Flow HITL said:\n\n> Review\n> approved\n",
+        "در پنجشنبه ۲۵ دی ۱۴۰۴ ساعت ۱۰:۱۲، Flow HITL نوشت:\n\n> Review\n> approved\n",
+        "──── Ujumbe asili ────\napproved",
+        "Nork: Flow <r@x.example>\nBidaltze-data: 2026/01/15 10:12\nNori: Jane\nGaia: Review\n\napproved",
+        "From:\nFlow <r@x.example>\nSent:\nThursday 10:12\nTo:\nJane\n\napproved",
+        "From: Flow <r@x.example> Sent: Thursday To: Jane Subject: Review\n\napproved",
+        "Payments is waiting for your answer: Approve payment\n\nYOUR ANSWER\n  approved",
+    ],
+)
+def test_what_clients_put_above_a_quote_is_known_by_its_structure(answer: str, above: str) -> None:
+    assert extract_reply(f"{answer}\n\n{above}") == answer
+
+
+def test_a_line_above_a_quote_that_names_our_sender_is_not_the_persons() -> None:
+    body = "Flow HITL dixit:\n\n> approved\n"
+    assert extract_reply(body, ours=("Flow HITL", "reviews@example.com")) == ""
+    assert extract_reply(body.replace("Flow HITL", "Please"), ours=("Flow HITL",)) == "Please dixit:"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "approved\namount: 100\nstart: 2026-01-05 10:00\ncontact: Bob <bob@x.example>",
+        "approved\n\nowner: bob@x.example\ndue: 2026-01-05 10:00\nreason: cheap",
+        "**approved**",
+        "***approved***",
+        "### Please shorten this ###",
+        "approve the order of 20 notebooks",
+        "See https://wiki.example.com/page",
+        "The virus scanner is too expensive",
+    ],
+)
+def test_an_answer_that_looks_a_little_like_what_clients_write_is_kept(text: str) -> None:
+    assert extract_reply(text) == text
+    assert extract_reply(f"{text}\n\n{QUOTE}") == text
+
+
 HOSTILE = {
     "quote marks": ">" * 100_000,
     "empty lines": "\n" * 100_000,
@@ -145,6 +187,15 @@ HOSTILE = {
     "signatures": "Ab Cd\n+12 345 678\n\n" * 5_000,
     "compatibility characters": "ﷺ\n" * 50_000,
     "open angles": "<a\n<b\n" * 17_000,
+    "rules": "=-" * 50_000,
+    "lines of rules": f"{'=-' * 150}\n" * 330,
+    "colons in one line": f"{'a@b from: ' * 30}\n" * 330,
+    "fields": "Ab: c\n" * 16_000,
+    "rows": "| a | b |\n" * 10_000,
+    "brackets": f"{'[ ' * 60}x\n" * 800,
+    "dividers": f"{'-' * 79}\n" * 1_250,
+    "classes": "tlp:amber\n" * 10_000,
+    "dated lines": "On 2024-01-05 10:12 some words that are long enough,\n" * 1_900,
     "noise": "".join(random.Random(1).choices("abc:>@<-\n\n 10/.,*|_", k=100_000)),  # noqa: S311 (a fixed sample)
 }
 

@@ -5,10 +5,12 @@ extractor a language, add its words to each group.
 """
 
 import re
+import unicodedata
 
 
 def _all_of(block: str) -> frozenset[str]:
-    return frozenset(" ".join(phrase.split()) for phrase in block.split("|"))
+    folded = unicodedata.normalize("NFKC", block).casefold()
+    return frozenset(" ".join(phrase.split()) for phrase in folded.split("|"))
 
 
 def _any_of(block: str) -> str:
@@ -23,8 +25,10 @@ def _any_of(block: str) -> str:
 WROTE_WORDS = tuple(
     sorted(
         _all_of(
-            """wrote|writes|schrieb|geschrieben|a écrit|écrivait|écrit|escribió|escribio|va escriure|escreveu|ha scritto
-    |scrisse|schreef|geschreven|skrev|skrifaði|kirjoitti|napisał(a)|pisze|pisał|pisała|napisał|napisała|napsal(a)|napsal|napsala
+            """wrote|writes|schrieb|geschrieben|a écrit|écrivait|écrit|escribió|escribio
+    |va escriure|escreveu|ha scritto
+    |scrisse|schreef|geschreven|skrev|skrifaði|kirjoitti|napisał(a)|pisze|pisał|pisała
+    |napisał|napisała|napsal(a)|napsal|napsala
     |napísal(a)|napísal|írta|a scris|je napisao|je napisala|je napisal|napisao je|написал(а)|написал|написала
     |написав|написала|пишет|пише|написа|έγραψε|yazdı|şunları yazdı|menulis|đã viết|เขียนว่า|เขียน|כתב|כתבה|כתב/ה
     |מאת|كتب|写道|寫道|写|のメール|书き込みました|書きました|님이 작성|작성|님이 씀|씀|idatzi zuen|rakstīja|rašė
@@ -94,13 +98,23 @@ FORWARD_BEGINS = _any_of(
     |início da mensagem encaminhada|begin doorgestuurd bericht|start på videresendt besked|vidarebefordrat brev
     |videresendt melding|välitetty viesti alkaa|początek przekazywanej wiadomości
     |начало переадресованного сообщения|开始转发的邮件|下面是被转发的邮件|開始轉寄的郵件|転送されたメッセージ
-    |전달된 메시지 시작"""
+    |전달된 메시지 시작|início da mensagem reencaminhada|vidarebefordrat mejl|začátek přeposílané zprávy
+    |začiatok preposlanej správy|továbbított levél kezdete|începe mesajul redirecționat|započni proslijeđenu poruku
+    |začetek posredovanega sporočila|начало на препратеното съобщение|початок листа, що пересилається
+    |έναρξη προωθημένου μηνύματος|ileti başlangıcı|iletilen ileti başlangıcı|بدء الرسالة المعاد توجيهها
+    |תחילת ההודעה שהועברה|शुरू किया गया संदेश|अग्रेषित संदेश प्रारंभ
+    |เริ่มข้อความที่ส่งต่อ|bắt đầu thư được chuyển tiếp
+    |mulai pesan terusan|mulakan mesej dimajukan|inici del missatge reenviat|開始轉寄郵件|转发的邮件|forwarded message
+    |شروع پیام فرستاده شده"""
 )
 
 SENT = _any_of(
     """sent|gesendet|envoyé|envoyée|envoyé à partir|enviado|enviada|inviato|inviata|verzonden|verstuurd|sendt
     |skickat|skickades|skickad|lähetetty|wysłano|wysłane|odesláno|odoslané|küldve|elküldve|trimis|отправлено
-    |надіслано|изпратено|gönderildi|dikirim|được gửi|στάλθηκε|נשלח|أرسلت|مرسل|发自|發自|傳送|发送|寄自|送信|보냄
+    |надіслано|изпратено|gönderildi|dikirim|được gửi|στάλθηκε|נשלח|أرسلت|أُرسلت|مرسل
+    |مرسلة|تم الإرسال|ارسال شده|فرستاده شده|dihantar|poslano|enviat|bidalia|bidalita|saadetud
+    |sūtīts|nosūtīts|išsiųsta|sent úr|anfonwyd|imetumwa|भेजा गया|পাঠানো|ส่งจาก|đã gửi
+    |გაგზავნილია|ուղարկված է|发自|發自|傳送|发送|寄自|送信|보냄
     |보냈습니다|から送信"""
 )
 
@@ -110,8 +124,8 @@ FROM = _any_of(
     "|med|z|ze|с|со|из|з|na|dari"
 )
 
-PRODUCTS = _any_of(
-    """iphone|ipad|ipod|apple watch|android|blackberry|samsung|galaxy|huawei|xiaomi|redmi|oneplus|pixel|nokia|wiko
+PRODUCTS = r"(?:i(?:phone|pad)|android)|" + _any_of(
+    """ipod|apple watch|blackberry|samsung|galaxy|huawei|xiaomi|redmi|oneplus|pixel|nokia|wiko
     |motorola|windows phone|windows mail|mail for windows|mail für windows|outlook|yahoo|proton mail|protonmail
     |tutanota|gmx|web.de|mail.ru|mailbird|superhuman|typeapp|bluemail|aquamail|fairemail|k-9 mail|thunderbird
     |airmail|zoho|fastmail|mailspring|shortwave|айфон|网易|qq邮箱"""
@@ -162,6 +176,11 @@ THANKS = _all_of(
     "|תודה|شكرا"
 )
 
+# Every language has its own ending for this word, and hardly another stem.
+VIRUS = re.compile(
+    r"\bv[iíï]r[ueiü]\w{1,6}|\bwirus|вирус|вірус|ウイルス|ウィルス|病毒|바이러스|ไวรัส|فيروس|ویروس|וירוס|\bιό|\bιώ|वायरस|malware"
+)
+
 BANNER_OPENS = _any_of(
     """caution|warning|attention|external|external email|external sender|external mail|notice|alert|security notice
     |security warning|phishing alert|be careful|achtung|vorsicht|warnung|hinweis|extern|externe e-mail|prudence
@@ -203,7 +222,7 @@ LEARN_SENDER = re.compile(
 )
 
 FOOTER = re.compile(
-    r"""\W*(?:
+    r"""\W*+(?:
         (?:confidential(?:ity)?(?:\ notice|\ note)?|disclaimer|legal\ notice|privileged(?:\ and\ confidential)?
           |haftungsausschluss|avis\ de\ confidentialité|aviso\ legal|aviso\ de\ confidencialidade?)\s*:?\s*\W*$
       | (?:this|the\ (?:information|contents?)(?:\ contained)?\ (?:in|of)\ this|notice:|important:?|disclaimer:?
@@ -211,7 +230,8 @@ FOOTER = re.compile(
           |ce|cet|le\ présent|este|esta|la\ información|a\ informação|questo|questa|le\ informazioni|dit|deze
           |de\ informatie|denne|detta|det\ här|tämä|ta|niniejsza|это|данное|цей|эта)\b
         .{0,40}\b(?:e-?mails?|messages?|transmission|communication|nachricht|mail|courriel|courrier|mensaje|correo
-          |mensagem|messaggio|bericht|besked|meddelelse|melding|meddelande|viesti|wiadomość|сообщение|письмо|повідомлення)\b
+          |mensagem|messaggio|bericht|besked|meddelelse|melding|meddelande|viesti
+    |wiadomość|сообщение|письмо|повідомлення)\b
         .{0,200}\b(?:confidential|confidentiality|privileged|intended|recipient|scanned|checked\ for|vertraulich\w*
           |bestimmt|confidentiel\w*|destin\w+|confidencia\w*|riservat\w*|vertrouwelijk\w*|bedoeld|bestemd|fortrolig\w*
           |konfidentiell\w*|luottamuksellinen|poufn\w+|конфиденциальн\w*|конфіденційн\w*)
