@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -14,6 +15,7 @@ from infra.local.state import claimed, credentials_path, local_home
 
 HTTP_PORT = "8700"
 SMTP_PORT = "8725"
+ERRORS = "error.log"
 
 
 class _Ended(Exception):
@@ -34,6 +36,11 @@ def main() -> int:
         return 0
     except StackFailed as error:
         return fail(str(error))
+    except Exception as error:
+        (home / ERRORS).write_text(traceback.format_exc())
+        return fail(
+            f"It failed: {type(error).__name__}: {error}. Start it again; the whole error is in {home / ERRORS}."
+        )
 
 
 def _run(home: Path, progress: Progress) -> int:
@@ -52,16 +59,17 @@ def _run(home: Path, progress: Progress) -> int:
     try:
         credentials = stack.start()
         progress.say(f"Ready: the API at {credentials.base_url}, inbound SMTP at 127.0.0.1:{credentials.smtp_port}")
-        progress.say(
-            f"Mailbox: {credentials.base_url}/_local/   credentials: {credentials_path(home)}   end with Ctrl-C"
-        )
+        progress.say(f"Mailbox: {credentials.base_url}/_local/   credentials: {credentials_path(home)}")
+        progress.say("Its requests, mails and keys last until it ends: end it with Ctrl-C, and the next start is empty")
         stack.watch()
-    except (StackFailed, DeploymentError) as error:
+    except StackFailed as error:
         return fail(str(error))
+    except DeploymentError as error:
+        return fail(f"The stack was not created; mend these resources and start it again:\n{error}")
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        progress.say("Ending the local stack")
+        progress.say("Ending the local stack, and with it its requests, mails and keys")
         stack.stop()
     return 0
 

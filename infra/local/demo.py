@@ -16,14 +16,13 @@ from typing import Any, NoReturn
 import requests
 
 from infra.local.failure import StackFailed
+from infra.local.patience import HANG_SECONDS
 from infra.local.progress import Progress, fail
 from infra.local.running import running_stack
 from infra.local.state import ROOT, Credentials, emulator_log
 
 FLOW = ROOT / "examples/plain_http/flow.py"
 ANSWER = "Approved\n\nNice and clear. One thing: say that returns are free.\n"
-MAIL_SECONDS = 30.0
-FLOW_SECONDS = 60.0
 LOG_LINES = 40
 
 
@@ -71,8 +70,8 @@ def _play(credentials: Credentials, progress: Progress) -> None:
         progress.say(f'Mail to {mail["to"][0]}: "{mail["subject"]}"')
         _reply(credentials, mail)
         progress.say(f'{mail["to"][0]} replies by mail: "{ANSWER.splitlines()[0]}"')
-        code = flow.wait(FLOW_SECONDS)
-        printer.join(5)
+        code = flow.wait(HANG_SECONDS)
+        printer.join(HANG_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise StackFailed("The flow did not go on after the reply.") from error
     finally:
@@ -88,7 +87,7 @@ def _play(credentials: Credentials, progress: Progress) -> None:
 
 def _wait_for_mail(credentials: Credentials, flow: "subprocess.Popen[str]", after: int) -> dict[str, Any]:
     """Return the mail that follows the first `after` ones."""
-    deadline = time.monotonic() + MAIL_SECONDS
+    deadline = time.monotonic() + HANG_SECONDS
     while time.monotonic() < deadline:
         mails: list[dict[str, Any]] = _get(f"{credentials.base_url}/_local/mail")["mails"]
         if len(mails) > after:
@@ -96,7 +95,7 @@ def _wait_for_mail(credentials: Credentials, flow: "subprocess.Popen[str]", afte
         if flow.poll() not in (None, 0):
             break
         time.sleep(0.1)
-    raise StackFailed(f"The mail did not arrive within {MAIL_SECONDS:.0f} s.")
+    raise StackFailed(f"The mail did not arrive within {HANG_SECONDS:.0f} s.")
 
 
 def _reply(credentials: Credentials, mail: dict[str, Any]) -> None:
@@ -106,7 +105,7 @@ def _reply(credentials: Credentials, mail: dict[str, Any]) -> None:
     reply["To"] = mail["reply_to"]
     reply["Subject"] = f"Re: {mail['subject']}"
     reply.set_content(f"{ANSWER}\nOn Monday {mail['from']} wrote:\n> Please review this content\n")
-    with smtplib.SMTP("127.0.0.1", credentials.smtp_port, timeout=20) as smtp:
+    with smtplib.SMTP("127.0.0.1", credentials.smtp_port, timeout=HANG_SECONDS) as smtp:
         smtp.send_message(reply)
 
 
@@ -132,7 +131,7 @@ def _detail(event: dict[str, Any]) -> str:
 
 
 def _get(url: str, headers: dict[str, str] | None = None) -> Any:
-    answer = requests.get(url, headers=headers, timeout=30)
+    answer = requests.get(url, headers=headers, timeout=HANG_SECONDS)
     answer.raise_for_status()
     return answer.json()
 

@@ -6,9 +6,10 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import WaiterError
+
+from infra.local.aws_client import patient_client
+from infra.local.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 BOOTSTRAP_VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION = "30"
-TIMEOUT_SECONDS = 120
 
 
 class DeploymentError(Exception):
@@ -28,14 +28,14 @@ def deploy(assembly_dir: Path, stack_name: str, endpoint_url: str) -> dict[str, 
 
     Takes credentials and region from the environment, as boto3 does. Raises DeploymentError.
     """
-    session = boto3.Session()
-    account = session.client("sts", endpoint_url=endpoint_url).get_caller_identity()["Account"]
-    session.client("ssm", endpoint_url=endpoint_url).put_parameter(
+    sts = patient_client("sts", endpoint_url)
+    account = sts.get_caller_identity()["Account"]
+    patient_client("ssm", endpoint_url).put_parameter(
         Name=BOOTSTRAP_VERSION_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
     )
-    s3 = session.client("s3", endpoint_url=endpoint_url, config=Config(s3={"addressing_style": "path"}))
-    uploaded = _upload_assets(s3, assembly_dir, stack_name, account, session.region_name)
-    cloudformation = session.client("cloudformation", endpoint_url=endpoint_url)
+    s3 = patient_client("s3", endpoint_url, s3={"addressing_style": "path"})
+    uploaded = _upload_assets(s3, assembly_dir, stack_name, account, sts.meta.region_name)
+    cloudformation = patient_client("cloudformation", endpoint_url)
     template_name = f"{stack_name}.template.json"
     outputs = _create_stack(cloudformation, stack_name, f"{endpoint_url}/{uploaded[template_name]}")
     _lock_objects(s3, cloudformation, stack_name, json.loads((assembly_dir / template_name).read_text()))
@@ -75,7 +75,7 @@ def _create_stack(cloudformation: "CloudFormationClient", stack_name: str, templ
     cloudformation.create_stack(StackName=stack_name, TemplateURL=template_url, Capabilities=["CAPABILITY_IAM"])
     try:
         cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": TIMEOUT_SECONDS}
+            StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": int(HANG_SECONDS)}
         )
     except WaiterError as error:
         raise DeploymentError("\n".join(_failures(cloudformation, stack_name)) or str(error)) from error

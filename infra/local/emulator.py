@@ -14,11 +14,11 @@ from typing import IO
 import urllib3
 
 from infra.local.failure import StackFailed
+from infra.local.patience import HANG_SECONDS
 from infra.local.state import ROOT, emulator_log
 
 UNPACKED = ROOT / ".build/local-unpacked"
 REGION = "us-east-1"
-READY_SECONDS = 60.0
 STOP_SECONDS = 8.0
 
 
@@ -45,8 +45,8 @@ class Emulator:
         self._port = _free_port()
         with self._log.open("wb") as log:
             self._process = self._spawn(log)
-        deadline = time.monotonic() + READY_SECONDS
-        pool = urllib3.PoolManager(retries=False, timeout=2.0)
+        deadline = time.monotonic() + HANG_SECONDS
+        pool = urllib3.PoolManager(retries=False, timeout=HANG_SECONDS)
         while time.monotonic() < deadline:
             self.check()
             try:
@@ -54,13 +54,16 @@ class Emulator:
                     return
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.1)
-        raise StackFailed(f"The emulator did not answer within {READY_SECONDS:.0f} s; its log is {self._log}.")
+        raise StackFailed(
+            f"The emulator did not answer within {HANG_SECONDS:.0f} s; see the end of its log, {self._log}."
+        )
 
     def check(self) -> None:
         """Raise StackFailed if the process has ended."""
         if self._process is not None and self._process.poll() is not None:
             raise StackFailed(
-                f"The emulator has stopped (exit code {self._process.returncode}); its log is {self._log}."
+                f"The emulator has stopped (exit code {self._process.returncode}). "
+                f"Start it again; if it stops again, see the end of its log, {self._log}."
             )
 
     def stop(self) -> None:
@@ -80,11 +83,8 @@ class Emulator:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        python = ROOT / ".venv-emulator/bin/python"
-        if not python.exists():
-            raise StackFailed("The emulator is not installed; run `make setup` first.")
         return subprocess.Popen(
-            [str(python), str(Path(__file__).with_name("emulator_process.py")), str(UNPACKED)],
+            [str(_python()), str(Path(__file__).with_name("emulator_process.py")), str(UNPACKED)],
             env=self._environment(),
             stdin=subprocess.PIPE,
             stdout=log,
@@ -115,7 +115,9 @@ class Emulator:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent",
-            "LAMBDA_ACCOUNT_CONCURRENCY": "200",
+            "LAMBDA_ACCOUNT_CONCURRENCY": "500",
+            # A minute after a burst its surplus of workers ends.
+            "LAMBDA_WARM_TTL_SECONDS": "60",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL_SESV2": self._ses_endpoint_url,
             "PYTHONUNBUFFERED": "1",
@@ -139,14 +141,22 @@ def use_emulator_credentials() -> None:
 
 
 def function_python() -> str:
-    """Return the version ("3.11") of the emulator's Python, which is the one that runs the functions."""
-    found = subprocess.run(
-        [str(ROOT / ".venv-emulator/bin/python"), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    """Return the version ("3.11") of the emulator's Python, which is the one that runs the functions.
+
+    Raises StackFailed.
+    """
+    command = [str(_python()), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
+    if found.returncode != 0:
+        raise StackFailed("The emulator's Python does not run; run `make clean setup`.")
     return found.stdout.strip()
+
+
+def _python() -> Path:
+    python = ROOT / ".venv-emulator/bin/python"
+    if not python.exists():
+        raise StackFailed("The emulator is not installed; run `make setup` first.")
+    return python
 
 
 def _free_port() -> int:

@@ -1,10 +1,11 @@
-"""What runs inside the emulator's own environment: ministack, with four changes for the local stack.
+"""What runs inside the emulator's own environment: ministack, with six changes for the local stack.
 
 It ends when the program that started it ends. Its functions share one unpacked copy of each archive: ministack writes
 and unpacks the layers, thousands of files, for each process of each function, which takes most of a start. A grant on
 the schedules of a group is honoured: ministack takes every schedule for one of the default group when it checks grants.
-And a function that logs nothing is answered for at once: ministack waits 50 ms for a line, which is most of a warm
-call.
+A function that logs nothing is answered for at once: ministack waits 50 ms for a line, which is most of a warm call.
+Workers are forked from one warm process. And a call waits a moment for a worker that becomes free before it starts
+another one: ministack starts one for each call that finds the others busy, and keeps it.
 """
 
 import hashlib
@@ -17,10 +18,21 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import zipfile
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+# As many workers of a function start at once; more only after such a time in which none of them has become free.
+EAGER_WORKERS = 4
+STUCK_SECONDS = 1.0
+# What the address in front takes at once (`stack.FRONT_THREADS`): a call that waits for an answer keeps its worker.
+MOST_WORKERS = 64
+# On AWS a queue's consumers grow to 1,000 and more; with ministack's five, five slow receivers hold up all others.
+MOST_BATCHES = 32
 
 _unpack = zipfile.ZipFile.extractall
 _unpacking = threading.Lock()
@@ -103,10 +115,78 @@ def _wait_less_for_logs() -> None:
     worker._drain_stderr_bounded.__defaults__ = (first_line / 10, *others)
 
 
+def _fork_workers() -> None:
+    """Start the functions' workers by forks of one process that has imported what they need."""
+    # This runs as a program, so its folder is the path to its neighbor.
+    fork_server: Any = import_module("fork_server")
+    if fork_server.AVAILABLE:
+        runtime: Any = import_module("ministack.core.lambda_runtime")
+        names = vars(runtime.subprocess)
+        runtime.subprocess = SimpleNamespace(**{**names, "Popen": fork_server.ForkServer().popen})
+
+
+class Pool:
+    """Lends workers: one that is free, or else a new one if the function has few, or if all are stuck.
+
+    Calls that only compute are over sooner on few processes than on many. Calls that wait for something, as a long poll
+    does, hold theirs: after a while in which none has become free there may be twice as many.
+    """
+
+    def __init__(self, runtime: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        """Lend the workers of `runtime`, ministack's module of that name; `clock` is in seconds."""
+        self._runtime = runtime
+        self._acquire, self._release = runtime.acquire_worker, runtime.release_worker
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._moved: dict[str, float] = {}
+        self._allowed: dict[str, int] = {}
+
+    def acquire(self, name: str, config: Any, code: bytes, qualifier: str = "$LATEST", **named: Any) -> Any:
+        """Return what ministack's `acquire_worker` returns, when there is a worker or may be one more."""
+        key = self._runtime._worker_key(name, config, qualifier)
+        with self._changed:
+            while (seconds := self._seconds_to_wait(key)) > 0:
+                self._changed.wait(seconds)
+            self._moved[key] = self._clock()
+            worker, how = self._acquire(name, config, code, qualifier=qualifier, **named)
+            worker.lent_as = key
+            return worker, how
+
+    def release(self, worker: Any) -> None:
+        """Take a worker back; None, where it has ended, is nothing to take back."""
+        with self._changed:
+            self._release(worker)
+            if worker is not None:
+                self._moved[worker.lent_as] = self._clock()
+                self._allowed.pop(worker.lent_as, None)
+            self._changed.notify_all()
+
+    def _seconds_to_wait(self, key: str) -> float:
+        with self._runtime._lock:
+            busy = [worker.in_use for worker in self._runtime._workers.get(key, [])]
+        if not all(busy) or len(busy) < max(EAGER_WORKERS, self._allowed.get(key, 0)):
+            return 0.0
+        if len(busy) >= MOST_WORKERS:
+            return STUCK_SECONDS
+        seconds = self._moved.get(key, 0.0) + STUCK_SECONDS - self._clock()
+        if seconds <= 0:
+            self._allowed[key] = min(2 * len(busy), MOST_WORKERS)
+        return seconds
+
+
+def _start_few_workers() -> None:
+    functions: Any = import_module("ministack.services.lambda_svc")
+    pool = Pool(import_module("ministack.core.lambda_runtime"))
+    functions.acquire_worker, functions.release_worker = pool.acquire, pool.release
+    functions._ESM_SQS_DEFAULT_CONCURRENCY = MOST_BATCHES
+
+
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _share_unpacked(Path(sys.argv[1]))
     _know_schedule_groups()
     _wait_less_for_logs()
+    _fork_workers()
+    _start_few_workers()
     sys.argv = ["ministack"]
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)

@@ -9,6 +9,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
+
+from infra.local.progress import signs_of_life
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
@@ -17,6 +20,9 @@ EMULATOR_VENV = ROOT / ".venv-emulator"
 SOURCES = (ROOT, ROOT / "layers/flow_hitl/python", ROOT / "client")
 STAMP = "flow-hitl-stamp"
 LOCK = ROOT / ".build/set-up.lock"
+
+# On a slow machine and a slow network uv's own limits end what would have come.
+PATIENT = {"UV_COMPILE_BYTECODE_TIMEOUT": "3600", "UV_HTTP_TIMEOUT": "600"}
 
 COMMAND = """#!{python}
 import sys
@@ -40,8 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     # Two commands at once (make -j, two terminals) must not build the same environment.
     LOCK.parent.mkdir(exist_ok=True)
     with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         try:
+            _wait_for(lock)
             if profile == "crewai":
                 _set_up_crewai(*rest)
             else:
@@ -49,7 +55,21 @@ def main(arguments: Sequence[str]) -> int:
         except _SetUpFailed as error:
             print(f"set-up: {error}", file=sys.stderr)
             return 1
+        except OSError as error:
+            print(f"set-up: {error}. Run the same command again; what is installed is kept.", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("set-up: interrupted. Run the same command again; what is installed is kept.", file=sys.stderr)
+            return 130
     return 0
+
+
+def _wait_for(lock: IO[str]) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("set-up: waiting for another command that sets up the same environments …", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def _set_up(profile: str) -> None:
@@ -129,8 +149,13 @@ def _write_stamp(venv: Path, fingerprint: str) -> None:
 
 def _run(command: Sequence[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    if subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode != 0:
-        raise _SetUpFailed("this failed: " + " ".join(command))
+    environment = PATIENT | environment
+    with signs_of_life(lambda text: print(f"set-up: {text}", flush=True)):
+        code = subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
+    if code != 0:
+        raise _SetUpFailed(
+            f"this failed, for the reason above: {' '.join(command)}\nset-up: run the same command again."
+        )
 
 
 def _say(started: float, text: str) -> None:

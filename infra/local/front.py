@@ -12,10 +12,10 @@ import jinja2
 import urllib3
 
 from infra.local.mailbox import Mailbox, SentMail
+from infra.local.patience import HANG_SECONDS
 
 # API Gateway's own limit of a request's body.
 LARGEST_BODY = 10 * 1024 * 1024
-LONGEST_ANSWER_SECONDS = 60.0
 
 _PROXIED = re.compile(r"/(v1|review|docs|d|sign-in|sign-out|assets)(/|\Z)")
 _HOP_BY_HOP = frozenset(
@@ -53,9 +53,7 @@ class Front:
         self._mailbox = mailbox
         self._facts = facts
         # One connection per call that waits; retrying is the caller's choice.
-        self._pool = urllib3.PoolManager(
-            maxsize=64, retries=False, timeout=urllib3.Timeout(connect=5.0, read=LONGEST_ANSWER_SECONDS)
-        )
+        self._pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=HANG_SECONDS)
         self._pages = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).with_name("pages")), autoescape=True, trim_blocks=True
         )

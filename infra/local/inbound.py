@@ -14,9 +14,11 @@ from email.parser import BytesHeaderParser
 from email.utils import format_datetime, getaddresses
 from typing import Any
 
-import boto3
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from infra.local.aws_client import patient_client
+from infra.local.patience import HANG_SECONDS
 
 LARGEST_MAIL = 40 * 1024 * 1024
 VERDICTS_HEADER = "X-Local-Verdicts"
@@ -109,8 +111,8 @@ class Receiver:
 
     def __init__(self, endpoint_url: str, bucket: str, topic_arn: str) -> None:
         """Use this bucket and topic of the emulator at `endpoint_url`."""
-        self._s3 = boto3.client("s3", endpoint_url=endpoint_url)
-        self._sns = boto3.client("sns", endpoint_url=endpoint_url)
+        self._s3 = patient_client("s3", endpoint_url)
+        self._sns = patient_client("sns", endpoint_url)
         self._bucket = bucket
         self._topic_arn = topic_arn
 
@@ -148,6 +150,7 @@ class SmtpServer:
             enable_SMTPUTF8=True,
             server_hostname="localhost",
             ident="flow-hitl local stack",
+            ready_timeout=HANG_SECONDS,
         )
 
     def start(self) -> None:

@@ -1,16 +1,21 @@
-"""Progress on the terminal: each step, and the seconds it took."""
+"""Progress on the terminal: each step, the seconds it took, and while it takes long a sign of life."""
 
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from infra.local.patience import TOLD_SECONDS
 
 
 class Progress:
     """Prints one line per step, with the time since this object was made."""
 
-    def __init__(self) -> None:
+    def __init__(self, told_seconds: float = TOLD_SECONDS) -> None:
+        """Say of a step that takes longer than `told_seconds` that it goes on, again and again."""
         self._started = time.monotonic()
+        self._told_seconds = told_seconds
 
     def seconds(self) -> float:
         """Return the seconds since the first step."""
@@ -21,12 +26,33 @@ class Progress:
         print(f"[{self.seconds():5.1f} s] {text}", flush=True)
 
     @contextmanager
-    def step(self, doing: str) -> Iterator[None]:
-        """Print what is being done, and when it is done how long that took."""
+    def step(self, doing: str) -> Iterator[Callable[[str], None]]:
+        """Print what is being done, and when it is done how long that took; takes notes of how far it is."""
         self.say(f"{doing} …")
         started = time.monotonic()
-        yield
+        with signs_of_life(self.say, self._told_seconds) as note:
+            yield note
         self.say(f"  done in {time.monotonic() - started:.1f} s")
+
+
+@contextmanager
+def signs_of_life(say: Callable[[str], None], seconds: float = TOLD_SECONDS) -> Iterator[Callable[[str], None]]:
+    """Say every so many seconds that the block still runs, with the last note of how far it is."""
+    notes = ["still working"]
+    ended = threading.Event()
+    started = time.monotonic()
+
+    def tell() -> None:
+        while not ended.wait(seconds):
+            say(f"  … {notes[-1]} ({time.monotonic() - started:.0f} s)")
+
+    teller = threading.Thread(target=tell, name="progress", daemon=True)
+    teller.start()
+    try:
+        yield notes.append
+    finally:
+        ended.set()
+        teller.join()
 
 
 def fail(message: str) -> int:

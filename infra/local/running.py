@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.failure import StackFailed
+from infra.local.patience import HANG_SECONDS, START_SECONDS
 from infra.local.state import HOME_VARIABLE, ROOT, Credentials, credentials_path, read_credentials
-
-STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class RunningStack:
 
 
 @contextmanager
-def running_stack(home: Path, ready_seconds: float = 180.0, errors: Path | None = None) -> Iterator[RunningStack]:
+def running_stack(home: Path, errors: Path | None = None) -> Iterator[RunningStack]:
     """Start `python -m infra.local` with its files in `home`, wait until it is ready, and end it at last.
 
     Its progress goes to this process's standard output, what goes wrong to the file `errors` or this one's standard
@@ -42,23 +41,23 @@ def running_stack(home: Path, ready_seconds: float = 180.0, errors: Path | None 
             start_new_session=True,
         )
     try:
-        yield RunningStack(home, process, _wait(process, home, ready_seconds, errors))
+        yield RunningStack(home, process, _wait(process, home, errors))
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(HANG_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], home: Path, seconds: float, errors: Path | None) -> Credentials:
-    deadline = time.monotonic() + seconds
+def _wait(process: subprocess.Popen[bytes], home: Path, errors: Path | None) -> Credentials:
+    deadline = time.monotonic() + START_SECONDS
     while not credentials_path(home).exists():
         if process.poll() is not None:
             why = errors.read_text() if errors else "it said why above."
             raise StackFailed(f"The local stack ended with exit code {process.returncode}; {why}")
         if time.monotonic() > deadline:
-            raise StackFailed(f"The local stack was not ready within {seconds:.0f} s.")
+            raise StackFailed(f"The local stack was not ready within {START_SECONDS:.0f} s.")
         time.sleep(0.1)
     return read_credentials(home)

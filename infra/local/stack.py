@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
 from waitress.server import create_server
 
 from infra.local import assembly
@@ -19,10 +21,11 @@ from infra.local.failure import StackFailed
 from infra.local.front import LARGEST_BODY, Front
 from infra.local.inbound import LARGEST_MAIL, Receiver, SmtpServer
 from infra.local.mailbox import Mailbox
+from infra.local.patience import HANG_SECONDS
 from infra.local.progress import Progress
 from infra.local.seed import seed
 from infra.local.ses import ses_app
-from infra.local.state import Credentials, Operator, credentials_path, operator_path, write_state
+from infra.local.state import Credentials, Operator, credentials_path, emulator_log, operator_path, write_state
 from infra.local.warm_up import warm_up
 
 FRONT_THREADS = 64
@@ -57,6 +60,18 @@ class LocalStack:
 
         Raises StackFailed or DeploymentError; call `stop` in any case.
         """
+        try:
+            return self._start()
+        except (BotoCoreError, ClientError, urllib3.exceptions.HTTPError, OSError) as error:
+            # Whatever waits for the emulator fails when that ends, and then its end is the reason.
+            if self._emulator is not None:
+                self._emulator.check()
+            raise StackFailed(
+                f"It could not start: {type(error).__name__}: {error}. "
+                f"Start it again; if that fails too, see the end of {emulator_log(self._home)}."
+            ) from error
+
+    def _start(self) -> Credentials:
         http, smtp = _bind(self._wanted.http, "FLOW_HITL_PORT"), _bind(self._wanted.smtp, "FLOW_HITL_SMTP_PORT")
         base_url = f"http://127.0.0.1:{_port(http)}"
         with self._progress.step("Synthesising the core stack (kept for the next start)"):
@@ -70,8 +85,8 @@ class LocalStack:
         with self._progress.step("Creating a deployment and an API key"):
             seeded = seed(operator)
         api_url = f"{emulator.endpoint_url}/_aws/execute-api/{outputs['ApiId']}/$default"
-        with self._progress.step("Starting the functions"):
-            warm_up(emulator.endpoint_url, api_url)
+        with self._progress.step("Starting the functions") as note:
+            warm_up(emulator.endpoint_url, api_url, note)
         credentials = Credentials(
             base_url=base_url,
             smtp_port=_port(smtp),
@@ -122,7 +137,12 @@ class LocalStack:
     def _serve(self, name: str, app: WsgiApp, bound: socket.socket, threads: int, largest_body: int) -> None:
         """Serve a WSGI application in a thread that ends with this process."""
         server = create_server(
-            app, sockets=[bound], threads=threads, max_request_body_size=largest_body, ident=None, channel_timeout=120
+            app,
+            sockets=[bound],
+            threads=threads,
+            max_request_body_size=largest_body,
+            ident=None,
+            channel_timeout=int(HANG_SECONDS),
         )
         thread = threading.Thread(target=server.run, name=name, daemon=True)
         thread.start()

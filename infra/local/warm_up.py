@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
-import boto3
 import urllib3
-from botocore.config import Config
 
+from infra.local.aws_client import patient_client
 from infra.local.failure import StackFailed
-
-SECONDS = 60.0
+from infra.local.patience import HANG_SECONDS
 
 # One call per function behind the API; each is refused, after the function has started.
 API_CALLS = (
@@ -31,15 +29,17 @@ MESSAGE = {
 }
 
 
-def warm_up(endpoint_url: str, api_url: str) -> None:
-    """Call each function of the stack once, all at the same time; raises StackFailed if one does not start."""
-    config = Config(read_timeout=SECONDS, retries={"max_attempts": 0}, max_pool_connections=20)
-    client = boto3.client("lambda", endpoint_url=endpoint_url, config=config)
+def warm_up(endpoint_url: str, api_url: str, note: Callable[[str], None]) -> None:
+    """Call each function of the stack once, all at the same time, and note how many have answered.
+
+    Raises StackFailed if one does not start.
+    """
+    client = patient_client("lambda", endpoint_url, max_pool_connections=20)
     mappings = client.list_event_source_mappings()["EventSourceMappings"]
     # The function behind a stream takes an empty batch; those behind queues alone would fail on one.
     streams = {mapping["FunctionArn"] for mapping in mappings if ":dynamodb:" in mapping["EventSourceArn"]}
     workers = sorted({mapping["FunctionArn"] for mapping in mappings})
-    pool = urllib3.PoolManager(retries=False, timeout=SECONDS)
+    pool = urllib3.PoolManager(retries=False, timeout=HANG_SECONDS)
 
     def call_api(method: str, path: str) -> str:
         return pool.request(method, api_url + path).data.decode()
@@ -52,8 +52,9 @@ def warm_up(endpoint_url: str, api_url: str) -> None:
     calls: list[Callable[[], str]] = [lambda arn=arn: call_worker(arn) for arn in workers]  # type: ignore[misc]
     calls += [lambda method=method, path=path: call_api(method, path) for method, path in API_CALLS]  # type: ignore[misc]
     with ThreadPoolExecutor(len(calls)) as executor:
-        answers = list(executor.map(lambda call: call(), calls))
-    for answer in answers:
-        # So the emulator reports a function whose import fails.
-        if "Worker init failed" in answer or "Worker process exited" in answer:
-            raise StackFailed(f"A function does not start: {answer}")
+        for count, call in enumerate(as_completed([executor.submit(call) for call in calls]), 1):
+            answer = call.result()
+            # So the emulator reports a function whose import fails.
+            if "Worker init failed" in answer or "Worker process exited" in answer:
+                raise StackFailed(f"A function does not start: {answer}")
+            note(f"{count} of {len(calls)} functions have started")
