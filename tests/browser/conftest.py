@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from infra.local.chromium import MISSING
 from infra.local.chromium import find as find_chromium
 from infra.local.hitl_fixture import Hitl, hitl_on_moto
+from infra.local.patience import HANG_SECONDS
 from tests.browser.served import Served, served
 
 # The CI keeps what is in artifacts/.
@@ -41,8 +42,9 @@ def chromium() -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
         pytest.fail(MISSING, pytrace=False)
+    expect.set_options(timeout=HANG_SECONDS * 1000)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=path, args=_OPTIONS, timeout=HANG_SECONDS * 1000)
         yield browser
         browser.close()
 
@@ -62,7 +64,7 @@ def open_window(chromium: Browser, site: Served) -> Iterator[Callable[..., Page]
 
     def opened(**options: Any) -> Page:
         context = chromium.new_context(**{"viewport": DESK, "base_url": site.url, **options})
-        context.set_default_timeout(5000)
+        context.set_default_timeout(HANG_SECONDS * 1000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.extend([message.text] if message.type == "error" else []))

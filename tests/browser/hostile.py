@@ -11,6 +11,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request
 
+from infra.local.patience import HANG_SECONDS
+
 PAYLOADS = Path(__file__).parents[1] / "data" / "xss_payloads.txt"
 # Nothing resolves it: what asks for it is seen in the browser, and at the proxy that it is sent to.
 OUTSIDE = "outside.test"
@@ -203,7 +205,7 @@ class Watched:
             proxy={"server": f"http://127.0.0.1:{heard.port}", "bypass": "127.0.0.1"},
             **options,
         )
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(HANG_SECONDS * 1000)
         self.context.expose_binding("__ran", lambda _source, number: self.ran.add(number))
         self.context.on("request", self._note)
         self.page: Page = self.context.new_page()

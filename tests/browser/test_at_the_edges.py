@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from infra.local.hitl_fixture import Hitl
+from infra.local.patience import HANG_SECONDS
 from tests.browser.conftest import PHONE, enter
 from tests.browser.served import Served
 from tests.functions.asserts import EMIT
@@ -68,11 +69,12 @@ def test_no_page_of_others_can_put_ours_in_a_frame(chromium: Browser, site: Serv
     hitl.ask("Fit to print?", emit=EMIT)
     address = site.mailed("/review/") if path == "review" else site.url + path
     with chromium.new_page() as page:
+        page.set_default_timeout(HANG_SECONDS * 1000)
         page.route(
             "http://elsewhere.test/",
             lambda route: route.fulfill(body=f'<iframe src="{address}"></iframe>', content_type="text/html"),
         )
-        with page.expect_console_message(lambda message: "frame-ancestors 'none'" in message.text, timeout=5000):
+        with page.expect_console_message(lambda message: "frame-ancestors 'none'" in message.text):
             page.goto("http://elsewhere.test/")
 
 

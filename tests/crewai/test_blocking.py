@@ -17,6 +17,7 @@ from crewai.flow.human_feedback import human_feedback
 
 import flow_hitl_client.crewai as hitl
 from flow_hitl_client import Client
+from infra.local.patience import HANG_SECONDS
 from tests.crewai import flows
 from tests.crewai.flows import heard
 from tests.unit.client_server import HitlServer
@@ -179,7 +180,7 @@ def test_ctrl_c_ends_the_script_and_withdraws_the_question(client: Client, serve
         try:
             server.wait_until(lambda: [path for method, path, _ in server.calls if method == "GET"], "the flow waits")
             flow.send_signal(signal.SIGINT)
-            _, errors = flow.communicate(timeout=20)
+            _, errors = flow.communicate(timeout=HANG_SECONDS)
         finally:
             flow.kill()
     assert "KeyboardInterrupt" in errors or "Stopped" in errors

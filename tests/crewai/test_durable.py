@@ -14,6 +14,7 @@ from crewai.flow.persistence import SQLiteFlowPersistence
 import flow_hitl_client.crewai as hitl
 from flow_hitl_client import Client, ValidationFailed
 from flow_hitl_client.journal import Journal
+from infra.local.patience import HANG_SECONDS
 from tests.crewai import flows
 from tests.crewai.flows import heard
 from tests.unit.client_server import HitlServer
@@ -103,7 +104,7 @@ def test_an_answer_faster_than_kickoff_returns(client: Client, server: HitlServe
     resuming: list[threading.Thread] = []
     server.on_create = answer_at_once
     pause(flows.ReviewFlow, client)
-    resuming[0].join(timeout=30)
+    resuming[0].join(timeout=HANG_SECONDS)
     assert results == ["published"]
     assert len(heard) == 1
 

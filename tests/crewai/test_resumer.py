@@ -24,6 +24,7 @@ from flow_hitl_client import Client, Unauthorized
 from flow_hitl_client.crewai.resumer import Resumer
 from flow_hitl_client.endpoint import wsgi_app
 from flow_hitl_client.journal import Journal
+from infra.local.patience import HANG_SECONDS
 from tests.crewai import flows
 from tests.crewai.flows import heard
 from tests.unit.client_server import HitlServer
@@ -45,7 +46,7 @@ def running(resumer: Resumer, *, feed: bool = True) -> Iterator[Resumer]:
         yield resumer
     finally:
         resumer.stop()
-        thread.join(timeout=30)
+        thread.join(timeout=HANG_SECONDS)
         assert not thread.is_alive()
 
 
@@ -59,7 +60,7 @@ def push(url: str, request: dict[str, Any], secret: str = SECRET) -> int:
     timestamp = str(int(time.time()))
     digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     headers = {"X-Signature": f"sha256={digest}", "X-Timestamp": timestamp, "Idempotency-Key": request["id"]}
-    return requests.post(url, data=body, headers=headers, timeout=10).status_code
+    return requests.post(url, data=body, headers=headers, timeout=HANG_SECONDS).status_code
 
 
 def test_one_worker_serves_many_flows(client: Client, server: HitlServer, store: Path) -> None:
@@ -132,7 +133,7 @@ def test_stopping_waits_for_the_running_flow(client: Client, server: HitlServer,
     class Waiting(list[Exception]):
         def __bool__(self) -> bool:
             entered.set()
-            return not leave.wait(10)
+            return not leave.wait(HANG_SECONDS)
 
     request_id = pause(flows.ReviewFlow, client)
     server.answer(request_id, "rejected", "rejected")
@@ -140,12 +141,12 @@ def test_stopping_waits_for_the_running_flow(client: Client, server: HitlServer,
     try:
         resumer = Resumer(flows.registry, client=client)
         thread = resumer.start()
-        assert entered.wait(10)
+        assert entered.wait(HANG_SECONDS)
         resumer.stop()
         thread.join(timeout=0.2)
         assert thread.is_alive()
         leave.set()
-        thread.join(timeout=10)
+        thread.join(timeout=HANG_SECONDS)
     finally:
         flows.broken = before
     assert server.reports == [{"id": request_id, "status": "resumed"}]
@@ -191,7 +192,7 @@ def test_pushes_are_verified_kept_and_acted_on_once(client: Client, server: Hitl
         threading.Thread(target=web.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{web.server_port}/"
         assert push(url, decided, secret="wrong") == 401
-        assert requests.get(url, timeout=10).status_code == 405
+        assert requests.get(url, timeout=HANG_SECONDS).status_code == 405
         assert push(url, {**decided, "id": "0192f0c1-7e11-7abc-8def-0123456789ab"}) == 404
         assert heard == []
         assert [push(url, decided) for _ in range(3)] == [204, 204, 204]
@@ -226,7 +227,7 @@ def test_the_command(client: Client, server: HitlServer, store: Path) -> None:
         server.answer(ids[0], "approved", "approved")
         assert reported(server, 1) == [(ids[0], "resumed")]
         worker.send_signal(signal.SIGTERM)
-        out, _ = worker.communicate(timeout=30)
+        out, _ = worker.communicate(timeout=HANG_SECONDS)
     finally:
         worker.kill()
     assert worker.returncode == 0

@@ -16,14 +16,13 @@ from unittest.mock import patch
 
 import boto3
 import requests
+from botocore.config import Config
 
 from infra.local.emulator import use_emulator_credentials
+from infra.local.patience import HANG_SECONDS
 from infra.local.seed import seed
 from infra.local.state import Credentials, Operator, read_operator
-
-WAIT_SECONDS = 20.0
-# Longer than the longest poll.
-CALL_SECONDS = 40.0
+from tests.e2e import web
 
 T = TypeVar("T")
 
@@ -33,7 +32,7 @@ def fresh_address(name: str) -> str:
     return f"{name}.{secrets.token_hex(5)}@example.com"
 
 
-def eventually(probe: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS) -> T:
+def eventually(probe: Callable[[], T | None], what: str, seconds: float = HANG_SECONDS) -> T:
     """Return the first answer of `probe` that is true, asking again and again; fails with `what` was missing."""
     deadline = time.monotonic() + seconds
     while not (found := probe()):
@@ -65,7 +64,7 @@ class LocalClient:
         """Call the API with the API key; `options` are those of requests."""
         headers = {"Authorization": f"Bearer {self.credentials.api_key}"} | options.pop("headers", {})
         return requests.request(
-            method, self.credentials.base_url + path, json=json, headers=headers, timeout=CALL_SECONDS, **options
+            method, self.credentials.base_url + path, json=json, headers=headers, timeout=HANG_SECONDS, **options
         )
 
     def ask(self, **fields: object) -> dict[str, Any]:
@@ -90,6 +89,11 @@ class LocalClient:
         request: dict[str, Any] = answer.json()["request"]
         return request
 
+    def response(self, request_id: str) -> dict[str, Any]:
+        """Return the response of a request, when it is there."""
+        answered: dict[str, Any] = eventually(lambda: self.request(request_id, wait=20)["response"], "an answer")
+        return answered
+
     def timeline(self, request_id: str) -> list[dict[str, Any]]:
         """Return the events of a request, in order."""
         answer = self.call("GET", f"/v1/requests/{request_id}/timeline")
@@ -107,9 +111,7 @@ class LocalClient:
 
     def mails(self, to: str | None = None) -> list[dict[str, Any]]:
         """Return the mails sent so far, oldest first, or those to one address."""
-        mails: list[dict[str, Any]] = requests.get(f"{self.credentials.base_url}/_local/mail", timeout=10).json()[
-            "mails"
-        ]
+        mails: list[dict[str, Any]] = web.get(f"{self.credentials.base_url}/_local/mail").json()["mails"]
         return [mail for mail in mails if to is None or to in mail["to"]]
 
     def wait_for_mail(self, to: str, after: int = 0) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class LocalClient:
 
     def mail(self, mail: dict[str, Any]) -> EmailMessage:
         """Return a mail of the list as it was sent."""
-        answer = requests.get(f"{self.credentials.base_url}/_local/mail/{mail['id']}", timeout=10)
+        answer = web.get(f"{self.credentials.base_url}/_local/mail/{mail['id']}")
         assert answer.status_code == 200, answer.text
         message = message_from_bytes(answer.content, policy=policy.default)
         assert isinstance(message, EmailMessage)
@@ -156,7 +158,7 @@ class LocalClient:
 
     def send_mail(self, mail: EmailMessage, envelope_from: str | None = None) -> dict[str, tuple[int, bytes]]:
         """Send a mail as it is by SMTP, to the addresses in its headers. Raises smtplib's errors."""
-        with smtplib.SMTP("127.0.0.1", self.credentials.smtp_port, timeout=20) as smtp:
+        with smtplib.SMTP("127.0.0.1", self.credentials.smtp_port, timeout=HANG_SECONDS) as smtp:
             return smtp.send_message(mail, from_addr=envelope_from)
 
     @cached_property
@@ -172,4 +174,6 @@ class LocalClient:
             region_name=self.operator.region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
+            # Sent once: what is answered late is done.
+            config=Config(read_timeout=HANG_SECONDS, retries={"total_max_attempts": 1}),
         )

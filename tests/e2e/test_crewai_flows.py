@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from infra.local.patience import HANG_SECONDS
 from infra.local.state import ROOT
 from tests.e2e.local_client import LocalClient, eventually
 
@@ -17,7 +18,6 @@ pytestmark = pytest.mark.crewai
 
 PYTHON = ROOT / ".venv-crewai/bin/python"
 EXAMPLES = ROOT / "examples"
-SLOW = 90.0
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def set_rules(local: LocalClient, *examples: str) -> None:
 
 def reply(local: LocalClient, person: str, text: str, after: int = 0) -> None:
     """Answer the mail that comes to a person after so many others."""
-    mail = eventually(lambda: questions(local, person)[after:], f"question {after + 1} to {person}", SLOW)[0]
+    mail = eventually(lambda: questions(local, person)[after:], f"question {after + 1} to {person}")[0]
     local.send(person, mail["reply_to"], text)
 
 
@@ -76,7 +76,7 @@ def test_an_expense_goes_to_whom_its_amount_names(local: LocalClient, tmp_path: 
     set_rules(local, "finance_approval")
     with process(local, tmp_path / "flows.db", "finance_approval/flow.py", "250000") as flow:
         reply(local, "cfo@example.com", "rejected\n\nNot this year.")
-        out, _ = flow.communicate(timeout=SLOW)
+        out, _ = flow.communicate(timeout=HANG_SECONDS)
     assert flow.returncode == 0, out
     assert "Waiting for cfo@example.com (rule Approvals to Finance)" in out
     assert "Not paying for Conference booth. cfo@example.com says: Not this year." in out
@@ -88,7 +88,7 @@ def test_a_stored_flow_is_revised_and_rejected_by_mail(local: LocalClient, tmp_p
     store, manager = tmp_path / "flows.db", local.credentials.manager_email
     earlier = len(questions(local, manager))
     with process(local, store, "content_approval/flow.py", FLOW_HITL_MODE="durable") as flow:
-        out, _ = flow.communicate(timeout=SLOW)
+        out, _ = flow.communicate(timeout=HANG_SECONDS)
     assert flow.returncode == 0, out
     assert f"Waiting for {manager} (deployment creator)" in out
     app = str(EXAMPLES / "content_approval")
@@ -98,14 +98,14 @@ def test_a_stored_flow_is_revised_and_rejected_by_mail(local: LocalClient, tmp_p
     ) as worker:  # fmt: skip
         reply(local, manager, "needs_revision\n\nshorter, please", after=earlier)
         first, second = eventually(
-            lambda: ids if len(ids := requests_of(local, "ContentApprovalFlow")) == 2 else None, "a second round", SLOW
+            lambda: ids if len(ids := requests_of(local, "ContentApprovalFlow")) == 2 else None, "a second round"
         )
         (round_one,) = local.request(second)["history"]
         assert "shorter, please" in round_one["output"]
         reply(local, manager, "rejected\n\nwrong price", after=earlier + 1)
-        eventually(lambda: (local.request(second)["resume"] or {}).get("status") == "resumed", "the flow goes on", SLOW)
+        eventually(lambda: (local.request(second)["resume"] or {}).get("status") == "resumed", "the flow goes on")
         worker.terminate()
-        told, _ = worker.communicate(timeout=SLOW)
+        told, _ = worker.communicate(timeout=HANG_SECONDS)
     assert "Content rejected. Reason: wrong price" in told
     assert worker.returncode == 0
     assert [local.request(one)["resume"]["status"] for one in (first, second)] == ["paused_again", "resumed"]

@@ -18,6 +18,7 @@ import pytest
 from flow_hitl.adapters.metric_store import DynamoMetricStore
 from flow_hitl.domain.metrics import Dimension, Generations, Measurement, Span, measure, merged
 from flow_hitl.domain.request import decide
+from infra.local.patience import HANG_SECONDS
 from infra.local.state import HOME_VARIABLE, ROOT
 from tests.e2e.local_client import LocalClient, eventually
 from tests.unit import examples
@@ -40,7 +41,7 @@ def rebuild(local: LocalClient, *words: str) -> subprocess.CompletedProcess[str]
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG_SECONDS,
         check=False,
     )
 

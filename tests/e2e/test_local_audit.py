@@ -3,15 +3,15 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from botocore.exceptions import ClientError
 
+from infra.local.patience import HANG_SECONDS
 from infra.local.state import HOME_VARIABLE, ROOT
+from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
 
 pytestmark = pytest.mark.e2e
@@ -26,7 +26,7 @@ def command(local: LocalClient, *words: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
 
 
@@ -114,7 +114,7 @@ def test_an_export_is_downloaded_by_its_links_and_verifies_without_us(
     export = eventually(done, "the export is finished")
     assert export["state"] == "done", export
     for file in export["files"]:
-        answer = requests.get(file["url"], timeout=20)
+        answer = web.get(file["url"])
         assert answer.status_code == 200, answer.text
         (tmp_path / file["name"]).write_bytes(answer.content)
     checked = subprocess.run(
@@ -140,12 +140,10 @@ def test_the_commands_export_and_verify(local: LocalClient, tmp_path: Path) -> N
 
 def test_the_log_is_read_page_by_page(local: LocalClient) -> None:
     request_id = answered(local)
-    events, cursor, started = [], "", time.monotonic()
-    while time.monotonic() - started < 20:
-        page = audit(local, f"?limit=40{cursor}")
+    page = audit(local, "?limit=40")
+    events = page["events"]
+    while page["next_cursor"] is not None:
+        page = audit(local, f"?limit=40&cursor={page['next_cursor']}")
         events += page["events"]
-        if page["next_cursor"] is None:
-            break
-        cursor = f"&cursor={page['next_cursor']}"
     own = [event for event in events if event["subject"] == f"request#{request_id}"]
     assert own == local.timeline(request_id)

@@ -7,7 +7,8 @@ from html import unescape
 import pytest
 import requests
 
-from tests.e2e.local_client import CALL_SECONDS, LocalClient, fresh_address
+from infra.local.patience import HANG_SECONDS
+from tests.e2e.local_client import LocalClient, fresh_address
 
 pytestmark = pytest.mark.e2e
 
@@ -43,7 +44,7 @@ class Visitor:
         if form is not None:
             headers |= {"Origin": self._base}
         answer = requests.request(
-            method, self._base + path, data=form, headers=headers, allow_redirects=False, timeout=CALL_SECONDS
+            method, self._base + path, data=form, headers=headers, allow_redirects=False, timeout=HANG_SECONDS
         )
         self.cookies |= answer.cookies.get_dict()
         return answer

@@ -5,9 +5,11 @@ import signal
 
 import pytest
 
+from infra.local.patience import HANG_SECONDS
 from infra.local.running import RunningStack
 from infra.local.state import credentials_path
-from tests.e2e.test_local_stack import group_lives, wait_for_emulator, wait_until
+from tests.e2e.local_client import eventually
+from tests.e2e.test_local_stack import group_lives, wait_for_emulator
 
 pytestmark = pytest.mark.e2e
 
@@ -15,8 +17,8 @@ pytestmark = pytest.mark.e2e
 def test_nothing_is_left_behind_when_the_emulator_dies(stack: RunningStack) -> None:
     emulator = wait_for_emulator(stack.process)
     os.kill(emulator, signal.SIGKILL)
-    assert stack.process.wait(30) == 1
+    assert stack.process.wait(HANG_SECONDS) == 1
     assert "The emulator has stopped" in (stack.home / "errors").read_text()
     assert not credentials_path(stack.home).exists()
     # The emulator leads the group of all that it started.
-    wait_until(lambda: not group_lives(emulator), 10)
+    eventually(lambda: not group_lives(emulator), "the end of all that the emulator started")

@@ -3,28 +3,14 @@
 import hashlib
 import hmac
 import json
-import time
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.local_client import WAIT_SECONDS, LocalClient
+from tests.e2e.local_client import LocalClient, eventually
 from tests.functions.receiver import Received, receiving
 
 pytestmark = pytest.mark.e2e
-
-
-def wait_for(what: Callable[[], Any]) -> Any:
-    """Return what a look gives as soon as it gives anything."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it never came")
 
 
 def is_signed(post: Received, secret: str) -> bool:
@@ -40,7 +26,7 @@ def test_a_webhook_is_told_and_answers_by_its_callback_url(local: LocalClient) -
         assert made.status_code == 201, made.text
         own = f"{webhooks}/{made.json()['webhook']['id']}"
         created = local.ask(output="# Draft")
-        (post,) = wait_for(lambda: app.received)
+        (post,) = eventually(lambda: app.received, "the webhook")
         payload = json.loads(post.body)
         assert (payload["request"]["id"], payload["request"]["output"]) == (created["request"]["id"], "# Draft")
         assert is_signed(post, made.json()["secret"])
@@ -49,10 +35,10 @@ def test_a_webhook_is_told_and_answers_by_its_callback_url(local: LocalClient) -
             deliveries = local.call("GET", f"{own}/deliveries").json()["deliveries"]
             return [one["status"] for one in deliveries] == ["delivered"]
 
-        assert wait_for(logged)
+        assert eventually(logged, "the delivery on record")
         rotated = local.call("POST", f"{own}/rotate-secret").json()["secret"]
         assert local.call("POST", f"{own}/test").status_code == 202
-        ping = wait_for(lambda: app.received[1:])[0]
+        ping = eventually(lambda: app.received[1:], "the test delivery")[0]
         assert json.loads(ping.body)["event"] == "test"
         assert is_signed(ping, rotated)
         callback = urlsplit(payload["callback_url"]).path

@@ -13,13 +13,16 @@ import pytest
 import requests
 
 from flow_hitl_client import signature
+from infra.local.patience import HANG_SECONDS
+from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
 from tests.functions.receiver import Received, Receiver, receiving
 
 pytestmark = pytest.mark.e2e
 
-# The waits are of 20 seconds; what returns in this time has not sat them out, however busy the machine is.
-PROMPT_SECONDS = 8.0
+WAIT_SECONDS = 20
+# A slow machine may take longer for a call now and then than a poll waits; not each time.
+TRIES = 5
 DMARC_FAIL = json.dumps({"dmarcVerdict": {"status": "FAIL"}})
 
 
@@ -156,7 +159,7 @@ def test_words_that_are_no_option_go_to_the_flow_as_feedback(local: LocalClient)
     bob = fresh_address("bob")
     request = local.ask(assigned_to_email=bob)["request"]
     local.send(bob, local.wait_for_mail(bob)["reply_to"], "Shorter, please.\nAnd no exclamation marks.\n")
-    response = local.request(request["id"], wait=20)["response"]
+    response = local.response(request["id"])
     assert response["outcome"] is None
     assert (response["feedback"], response["comment"]) == ("Shorter, please.", "And no exclamation marks.")
 
@@ -220,7 +223,7 @@ def test_the_review_page_shows_the_request_and_takes_one_answer(local: LocalClie
 
     # Mail scanners open links, more than once; that decides nothing.
     for method in ("HEAD", "GET", "GET"):
-        opened = requests.request(method, link, timeout=20)
+        opened = requests.request(method, link, timeout=HANG_SECONDS)
         assert (opened.status_code, opened.headers["Cache-Control"]) == (200, "no-store")
     page = Page(opened.text)
     assert page.buttons == [("outcome", "approved"), ("outcome", "rejected")]
@@ -229,13 +232,16 @@ def test_the_review_page_shows_the_request_and_takes_one_answer(local: LocalClie
     assert local.request(request["id"])["status"] == "pending"
 
     form = {"outcome": "approved", "comment": "Schön!\r\nWirklich."}
-    thanks = requests.post(link, form, headers={"Sec-Fetch-Site": "same-origin"}, timeout=20)
+    thanks = web.post(link, form, headers={"Sec-Fetch-Site": "same-origin"})
     assert "Thank you" in Page(thanks.text).words
     response = json.loads(resumption(flow, request["id"]).body)["request"]["response"]
     assert (response["outcome"], response["comment"]) == ("approved", "Schön!\nWirklich.")
     assert (response["responded_via"], response["responder"]) == ("dashboard", gil)
 
-    for again in (requests.post(link, {"outcome": "rejected"}, timeout=20), requests.get(link, timeout=20)):
+    for again in (
+        web.post(link, {"outcome": "rejected"}),
+        web.get(link),
+    ):
         words = Page(again.text).words
         assert "Already answered" in words
         assert "approved" in words
@@ -248,7 +254,10 @@ def test_an_altered_review_link_shows_nothing(local: LocalClient) -> None:
     request = local.ask(assigned_to_email=hal, message="Secret 4711")["request"]
     link = local.review_link(local.wait_for_mail(hal))
     for wrong in (link[:-1] + ("A" if link[-1] != "A" else "B"), link[:-5], f"{local.credentials.base_url}/review/x"):
-        for answer in (requests.get(wrong, timeout=20), requests.post(wrong, {"outcome": "approved"}, timeout=20)):
+        for answer in (
+            web.get(wrong),
+            web.post(wrong, {"outcome": "approved"}),
+        ):
             assert answer.status_code == 401
             assert "Secret 4711" not in answer.text
     assert local.request(request["id"])["status"] == "pending"
@@ -262,21 +271,21 @@ def test_another_application_answers_by_the_callback_url(local: LocalClient) -> 
     url = created["callback_url"]
     answer = {"feedback": "Rejected!\ntoo long", "source": "slack", "responder": "ida"}
 
-    accepted = requests.post(url, json=answer, timeout=20)
+    accepted = web.post(url, json=answer)
     assert (accepted.status_code, accepted.json()["status"]) == (200, "accepted")
     response = accepted.json()["request"]["response"]
     assert (response["outcome"], response["feedback"], response["comment"]) == ("rejected", "Rejected!", "too long")
     assert (response["responded_via"], response["source"]) == ("api", "slack")
     assert (response["responder"], response["responder_verified"]) == ("ida", False)
 
-    assert requests.post(url, json=answer, timeout=20).status_code == 200, "the same again is no mistake"
-    other = requests.post(url, json={"feedback": "approved"}, timeout=20)
+    assert web.post(url, json=answer).status_code == 200, "the same again is no mistake"
+    other = web.post(url, json={"feedback": "approved"})
     assert (other.status_code, other.headers["Content-Type"]) == (409, "application/problem+json")
     problem = other.json()
     assert problem["type"] == "urn:flow-hitl:problem:already-responded"
     assert (problem["responded_via"], problem["outcome"]) == ("api", "rejected")
     assert problem["responded_at"] == response["responded_at"]
-    altered = requests.post(url[:-1] + ("A" if url[-1] != "A" else "B"), json=answer, timeout=20)
+    altered = web.post(url[:-1] + ("A" if url[-1] != "A" else "B"), json=answer)
     assert (altered.status_code, altered.json()["type"]) == (401, "urn:flow-hitl:problem:unauthorized")
     assert local.kinds(created["request"]["id"]).count("response_submitted") == 1
 
@@ -291,43 +300,61 @@ def test_a_long_poll_returns_the_moment_the_answer_comes(local: LocalClient) -> 
     assert local.request(request_id, wait=1)["status"] == "pending"
     assert time.monotonic() - before >= 1
 
+    assert any(_poll_returns_with_the_answer(local) for _ in range(TRIES))
+
+    web.post(created["callback_url"], json={"feedback": "approved"}).raise_for_status()
+    assert any(_poll(local, request_id) < WAIT_SECONDS for _ in range(TRIES)), "once it is answered nobody waits"
+
+
+def _poll_returns_with_the_answer(local: LocalClient) -> bool:
+    """Tell whether a poll that began before the answer has ended before its wait was over."""
+    created = local.ask(assigned_to_email=fresh_address("jo"))
+    request_id = created["request"]["id"]
     with ThreadPoolExecutor() as executor:
-        poll = executor.submit(lambda: (local.request(request_id, wait=20), time.monotonic()))
+        poll = executor.submit(_poll, local, request_id)
         assert local.request(request_id)["status"] == "pending"
-        assert not poll.done()
-        requests.post(created["callback_url"], json={"feedback": "approved"}, timeout=20).raise_for_status()
-        answered = time.monotonic()
-        request, returned = poll.result(timeout=30)
-    assert request["response"]["outcome"] == "approved"
-    assert returned - answered < PROMPT_SECONDS
-    assert local.request(request_id, wait=20)["status"] == "responded", "once it is answered nobody waits"
-    assert time.monotonic() - returned < PROMPT_SECONDS
+        waited = not poll.done()
+        web.post(created["callback_url"], json={"feedback": "approved"}).raise_for_status()
+        return poll.result() < WAIT_SECONDS and waited
+
+
+def _poll(local: LocalClient, request_id: str) -> float:
+    """Wait for the answer to a request, and return the seconds that it took."""
+    began = time.monotonic()
+    request = local.request(request_id, wait=WAIT_SECONDS)
+    taken = time.monotonic() - began
+    assert request["status"] == "responded" or taken >= WAIT_SECONDS
+    return taken
 
 
 def test_one_worker_serves_many_flows_by_the_decisions_feed(local: LocalClient) -> None:
-    created = [local.ask(assigned_to_email=fresh_address("kim")) for _ in range(3)]
-    first, second, waiting = (each["request"]["id"] for each in created)
+    created = [local.ask(assigned_to_email=fresh_address("kim")) for _ in range(2)]
+    first, second = (each["request"]["id"] for each in created)
     cursor, before = _read_feed(local, None)
-    assert not {first, second, waiting} & {request["id"] for request in before}
-    requests.post(created[1]["callback_url"], json={"feedback": "rejected"}, timeout=20).raise_for_status()
-    requests.post(created[0]["callback_url"], json={"feedback": "approved"}, timeout=20).raise_for_status()
+    assert not {first, second} & {request["id"] for request in before}
+    web.post(created[1]["callback_url"], json={"feedback": "rejected"}).raise_for_status()
+    web.post(created[0]["callback_url"], json={"feedback": "approved"}).raise_for_status()
 
     cursor, decided = _read_feed(local, cursor)
-    mine = [request for request in decided if request["id"] in (first, second, waiting)]
+    mine = [request for request in decided if request["id"] in (first, second)]
     assert [(request["id"], request["response"]["outcome"]) for request in mine] == [
         (second, "rejected"),
         (first, "approved"),
     ]
 
-    # A call that waits returns with the next decision.
+    assert any(_waiting_call_returns_with_the_next_decision(local) for _ in range(TRIES))
+
+
+def _waiting_call_returns_with_the_next_decision(local: LocalClient) -> bool:
+    """Tell whether no call to the feed has waited for its whole time until the decision came."""
+    created = local.ask(assigned_to_email=fresh_address("kim"))
+    cursor, _ = _read_feed(local, None)
     with ThreadPoolExecutor() as executor:
-        poll = executor.submit(_wait_in_feed, local, cursor, waiting)
-        assert local.request(waiting)["status"] == "pending"
-        assert not poll.done()
-        requests.post(created[2]["callback_url"], json={"feedback": "approved"}, timeout=20).raise_for_status()
-        answered = time.monotonic()
-        poll.result(timeout=30)
-    assert time.monotonic() - answered < PROMPT_SECONDS
+        poll = executor.submit(_wait_in_feed, local, cursor, created["request"]["id"])
+        assert local.request(created["request"]["id"])["status"] == "pending"
+        waited = not poll.done()
+        web.post(created["callback_url"], json={"feedback": "approved"}).raise_for_status()
+        return poll.result() < WAIT_SECONDS and waited
 
 
 def _read_feed(local: LocalClient, cursor: str | None) -> tuple[str, list[dict[str, Any]]]:
@@ -343,13 +370,16 @@ def _read_feed(local: LocalClient, cursor: str | None) -> tuple[str, list[dict[s
         decided += page["decisions"]
 
 
-def _wait_in_feed(local: LocalClient, cursor: str, request_id: str) -> None:
-    """Wait for new decisions until that of one request is among them."""
+def _wait_in_feed(local: LocalClient, cursor: str, request_id: str) -> float:
+    """Wait for new decisions until that of one request is among them; return the seconds of the longest wait."""
     seen: list[str] = []
+    longest = 0.0
     while request_id not in seen:
-        page = local.call("GET", f"/v1/decisions?cursor={cursor}&wait=20").json()
+        began = time.monotonic()
+        page = local.call("GET", f"/v1/decisions?cursor={cursor}&wait={WAIT_SECONDS}").json()
+        longest = max(longest, time.monotonic() - began)
         seen, cursor = [request["id"] for request in page["decisions"]], page["cursor"]
-        assert seen, "nothing came within the wait"
+    return longest
 
 
 def test_a_cancelled_request_takes_no_answer_and_resumes_nothing(local: LocalClient, flow: Receiver) -> None:
@@ -361,12 +391,15 @@ def test_a_cancelled_request_takes_no_answer_and_resumes_nothing(local: LocalCli
     for _ in range(2):
         cancelled = local.call("DELETE", f"/v1/requests/{request_id}")
         assert (cancelled.status_code, cancelled.json()["request"]["status"]) == (200, "cancelled")
-    refused = requests.post(created["callback_url"], json={"feedback": "approved"}, timeout=20)
+    refused = web.post(created["callback_url"], json={"feedback": "approved"})
     assert refused.status_code == 409
     assert refused.json()["type"] == "urn:flow-hitl:problem:not-pending"
     assert refused.json()["request_status"] == "cancelled"
     link = local.review_link(mail)
-    for page in (requests.get(link, timeout=20), requests.post(link, {"outcome": "approved"}, timeout=20)):
+    for page in (
+        web.get(link),
+        web.post(link, {"outcome": "approved"}),
+    ):
         assert "cancelled" in Page(page.text).words
     local.send(lea, mail["reply_to"], "approved\n")
     assert "cancelled" in local.wait_for_mail(lea, after=1)["subject"]
@@ -381,7 +414,7 @@ def test_a_cancelled_request_takes_no_answer_and_resumes_nothing(local: LocalCli
 
 def test_an_answered_request_cannot_be_cancelled(local: LocalClient) -> None:
     created = local.ask(assigned_to_email=fresh_address("max"))
-    requests.post(created["callback_url"], json={"feedback": "approved"}, timeout=20).raise_for_status()
+    web.post(created["callback_url"], json={"feedback": "approved"}).raise_for_status()
     refused = local.call("DELETE", f"/v1/requests/{created['request']['id']}")
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:flow-hitl:problem:already-responded")
     assert local.request(created["request"]["id"])["status"] == "responded"
@@ -392,11 +425,11 @@ def test_a_flow_that_is_down_is_called_again(local: LocalClient) -> None:
         flow.status = 503
         created = local.ask(assigned_to_email=fresh_address("nan"), resume_url=flow.url)
         request_id = created["request"]["id"]
-        requests.post(created["callback_url"], json={"feedback": "approved"}, timeout=20).raise_for_status()
+        web.post(created["callback_url"], json={"feedback": "approved"}).raise_for_status()
         # Not when the call has come: the answer to it may still be on its way out.
         local.wait_for_event(request_id, "resume_attempted")
         flow.status = 204
-        eventually(lambda: _resumed(local, request_id, "delivered"), "the second attempt", seconds=15)
+        eventually(lambda: _resumed(local, request_id, "delivered"), "the second attempt")
         first, second = flow.received
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"] == request_id
     assert local.request(request_id)["resume"] == {"status": "delivered", "attempts": 2, "last_status": 204}

@@ -14,11 +14,8 @@ pytestmark = pytest.mark.e2e
 ANN, BOB, CLEO, DAN = map(fresh_address, ("ann", "bob", "cleo", "dan"))
 SLA_MINUTES = 2
 # Seconds after the request: what is due within a minute goes to the queue, what is due later to the scheduler.
-SOON, LATER = 3, 75
+SOON, LATER = 20, 75
 SHARES = [seconds / (SLA_MINUTES * 60) for seconds in (SOON, LATER)]
-# The emulator looks every ten seconds what is due.
-SWEEP_SECONDS = 10.0
-MARGIN_SECONDS = 20.0
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +30,7 @@ def people(local: LocalClient) -> LocalClient:
 
 @dataclass(frozen=True)
 class Reminded:
-    """A request that nobody answers, and when it was opened, by this machine's clock."""
+    """A request that nobody answers, and when it was opened, in Unix seconds."""
 
     id: str
     assignee: str
@@ -42,9 +39,9 @@ class Reminded:
 
 @pytest.fixture(scope="session")
 def reminded(people: LocalClient) -> Reminded:
-    assignee, opened = fresh_address("slow"), time.time()
+    assignee = fresh_address("slow")
     request = people.ask(assigned_to_email=assignee, sla_target_minutes=SLA_MINUTES)["request"]
-    return Reminded(request["id"], assignee, opened)
+    return Reminded(request["id"], assignee, datetime.fromisoformat(request["created_at"]).timestamp())
 
 
 def answer(people: LocalClient, person: str, mail: dict[str, Any], text: str) -> None:
@@ -79,7 +76,7 @@ def test_everybody_of_a_group_is_asked_and_the_first_answer_wins(people: LocalCl
 
     answer(people, BOB, asked[BOB], "approved")
 
-    response = people.request(request["id"], wait=20)["response"]
+    response = people.response(request["id"])
     assert (response["outcome"], response["responder"]) == ("approved", BOB)
     assert people.wait_for_mail(BOB, after=1)["subject"].startswith("Recorded: approved")
     for other in (ANN, CLEO):
@@ -109,7 +106,7 @@ def test_a_reply_passes_the_request_on(people: LocalClient) -> None:
     answer(people, eve, hers, "rejected")
     eventually(lambda: "discarded" in diagnosis(people, request["id"]), "her mail, which no longer counts")
     answer(people, DAN, dans, "approved")
-    response = people.request(request["id"], wait=20)["response"]
+    response = people.response(request["id"])
     assert (response["outcome"], response["responder"]) == ("approved", DAN)
 
 
@@ -123,9 +120,8 @@ def test_a_reminder_comes_in_the_thread_of_the_request(people: LocalClient, remi
 
 @pytest.mark.last
 def test_what_was_scheduled_comes_when_it_is_due(people: LocalClient, reminded: Reminded) -> None:
-    left = reminded.opened + LATER + SWEEP_SECONDS + MARGIN_SECONDS - time.time()
     kinds = ["request_created", "notification_sent", *["reminder_due", "reminder_sent"] * 2]
-    eventually(lambda: people.kinds(reminded.id) == kinds, "the second reminder", seconds=max(left, 1.0))
+    eventually(lambda: people.kinds(reminded.id) == kinds, "the second reminder")
     assert len(people.mails(reminded.assignee)) == 3
     (due,) = [event["at"] for event in people.timeline(reminded.id) if event["kind"] == "reminder_due"][1:]
     assert datetime.fromisoformat(due).timestamp() >= reminded.opened + LATER - 2, "none comes early"

@@ -21,10 +21,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 import pytest
-import requests
 
 from flow_hitl_client import signature
 from infra.local.inbound import VERDICTS, ReceivedMail, receipt_notification
+from infra.local.patience import HANG_SECONDS
+from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
 from tests.functions.receiver import Receiver, receiving
 
@@ -113,8 +114,8 @@ class Races:
         local = self.local
         calls: dict[str, Call] = {
             "email": lambda: local.send(asked.assignee, asked.reply_to, f"{side.outcome}\n"),
-            "dashboard": lambda: requests.post(asked.review_link, {"outcome": side.outcome}, timeout=30),
-            "api": lambda: requests.post(asked.callback_url, json={"feedback": side.outcome}, timeout=30),
+            "dashboard": lambda: web.post(asked.review_link, {"outcome": side.outcome}),
+            "api": lambda: web.post(asked.callback_url, json={"feedback": side.outcome}),
             "auto_response": lambda: self.sqs.send_message(
                 QueueUrl=local.operator.outputs["DeadlineQueueUrl"], MessageBody=json.dumps({"request_id": asked.id})
             ),
@@ -189,7 +190,8 @@ class Races:
         (post,) = posts
         secret = self.local.credentials.resume_signing_secret
         stamp, signed = post.headers["x-timestamp"], post.headers["x-signature"]
-        signature.verify(secret, post.body, signature=signed, timestamp=stamp)
+        # By the clock of the moment in which it came: whoever looks at it here may come late.
+        signature.verify(secret, post.body, signature=signed, timestamp=stamp, now=post.at)
         assert json.loads(post.body)["request"]["response"] == request["response"]
         assert request["resume"] == {"status": "delivered", "attempts": 1, "last_status": 200}
 
@@ -248,7 +250,7 @@ def at_once(calls: Sequence[Call], delays: Sequence[float] | None = None) -> lis
     barrier = threading.Barrier(len(calls))
 
     def run(call: Call, delay: float) -> Any:
-        barrier.wait(30)
+        barrier.wait(HANG_SECONDS)
         time.sleep(delay)
         return call()
 
@@ -458,7 +460,7 @@ def race_the_minute(races: Races, nobody_asks: threading.Event) -> Minute | None
 def test_when_the_minute_is_over_the_clock_answers_unless_somebody_is_faster(
     races: Races, minute: "Future[Minute | None]"
 ) -> None:
-    over = minute.result(90)
+    over = minute.result(HANG_SECONDS)
     assert over is not None
     # Nothing but the stack's own clock was there to answer the last one.
     everyone = [*over.raced, over.left_alone]
@@ -469,4 +471,4 @@ def test_when_the_minute_is_over_the_clock_answers_unless_somebody_is_faster(
             assert request["response"]["responded_at"] >= request["auto_response"]["due_at"], "nobody was too early"
     response = races.local.request(over.left_alone[0].id)["response"]
     assert (response["responder"], response["responder_verified"]) == (None, False)
-    assert 60 <= response["response_seconds"] < 90
+    assert response["response_seconds"] >= 60

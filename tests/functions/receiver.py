@@ -12,11 +12,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Received:
-    """One POST as it came in; header names are in lower case."""
+    """One POST as it came in, at a time in Unix seconds; header names are in lower case."""
 
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float = field(default_factory=time.time)
 
 
 @dataclass

@@ -26,7 +26,7 @@ def measured() -> dict[str, dict[str, Any]]:
         "POWERTOOLS_LOG_LEVEL": "ERROR",
     }
     command = [sys.executable, "-m", "tests.mail.big_mails"]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=300)
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert not result.stderr, result.stderr
     return {line["name"]: line for line in map(json.loads, result.stdout.splitlines())}
 

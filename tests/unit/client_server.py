@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from infra.local.patience import HANG_SECONDS
+
 API_KEY = "hitl_test"
 NOW = "2026-01-14T12:00:00Z"
 
@@ -143,7 +145,7 @@ class HitlServer:
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
         """Return when the condition holds, after a call; fails with `what` did not happen within 60 seconds."""
         with self._changed:
-            assert self._changed.wait_for(condition, timeout=60), f"this did not happen: {what}"
+            assert self._changed.wait_for(condition, timeout=HANG_SECONDS), f"this did not happen: {what}"
 
     def _answer_by_callback(self, request_id: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         response = self._requests[request_id]["response"]
