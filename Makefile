@@ -21,7 +21,7 @@ export OTEL_SDK_DISABLED := true
 
 help:
 	@echo 'make demo    the whole way once, unattended: a flow asks, a person answers by mail, the flow goes on'
-	@echo 'make local   the local stack in the foreground, until Ctrl-C'
+	@echo 'make local   the local stack in the foreground, until Ctrl-C; its data ends with it'
 	@echo 'make test    lint, types and all tests'
 	@echo 'make test-crewai   the client and the examples on real CrewAI; CREWAI=1.8.1 for another version'
 	@echo 'make setup   install what demo and local need (they do it by themselves)'

@@ -86,8 +86,7 @@ def nothing_here(_error: Exception) -> Response[str]:
     """Answer what no route of the whole API matches: people get a page, programs a problem document."""
     nothing = NotFound("There is nothing at this path.")
     is_link = app.current_event.path.startswith("/review/")
-    wants_page = is_link or "text/html" in (app.current_event.headers.get("accept") or "")
-    return refused(nothing) if wants_page else problem(nothing)
+    return refused(nothing) if is_link or web.wants_page(app) else problem(nothing)
 
 
 def failed(error: Exception) -> Response[str]:

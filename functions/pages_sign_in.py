@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.errors import TokenInvalid, ValidationFailed
+from flow_hitl.domain.errors import NotFound, TokenInvalid, ValidationFailed
 from flow_hitl.domain.pages import (
     NOTICES,
     DeploymentsPage,
@@ -16,7 +16,7 @@ from flow_hitl.domain.pages import (
 from flow_hitl.domain.sign_in import SignInRefusal, SignInRefused, known_page
 from flow_hitl.services.sign_in import SignedIn
 from flow_hitl.services.visits import SignedOut
-from functions.http_api import query
+from functions.http_api import problem, query
 from functions.web import (
     page,
     read_form,
@@ -25,6 +25,7 @@ from functions.web import (
     sign_in_cookie,
     sign_in_cookie_of,
     visitor,
+    wants_page,
 )
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -32,6 +33,8 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
 @router.get("/")
 def start() -> Response[str]:
+    if not wants_page(router):
+        return problem(NotFound("The API is below /v1, and /docs describes it."))
     return see_other("/d")
 
 

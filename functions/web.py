@@ -189,6 +189,11 @@ def refused(routes: Routes, error: FlowHitlError) -> Response[str]:
     return answer
 
 
+def wants_page(routes: Routes) -> bool:
+    """Tell whether a person asks, who can read a page, and no program."""
+    return "text/html" in (routes.current_event.headers.get("accept") or "")
+
+
 def written(routes: Routes) -> str:
     """Return what somebody typed into a form of ours that is not taken."""
     try:

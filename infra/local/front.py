@@ -1,11 +1,13 @@
-"""The one address of the local stack: the API and the review page come from the emulator, the mailbox from here."""
+"""The one address of the local stack: the mailbox comes from here, all else from the emulator."""
 
 import json
 import re
-from collections.abc import Iterable
+import smtplib
+from collections.abc import Callable, Iterable
+from email.message import EmailMessage
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import jinja2
@@ -13,11 +15,14 @@ import urllib3
 
 from infra.local.mailbox import Mailbox, SentMail
 from infra.local.patience import HANG_SECONDS
+from infra.local.reply import reply_to
 
 # API Gateway's own limit of a request's body.
 LARGEST_BODY = 10 * 1024 * 1024
 
-_PROXIED = re.compile(r"/(v1|review|docs|d|sign-in|sign-out|assets)(/|\Z)")
+_OWN = re.compile(r"/_local(/|\Z)")
+# A name that leads here from elsewhere must not let a page of others read this mailbox.
+_LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 _HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -36,22 +41,35 @@ _MAIL_POLICY = (
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 
 Headers = list[tuple[str, str]]
 Answer = tuple[HTTPStatus, Headers, bytes]
+Send = Callable[[EmailMessage], object]
+
+
+class _Refused(Exception):
+    """There is no such page, or the call is not allowed: the status and the sentence of the answer."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class Front:
     """The WSGI application of the local stack."""
 
-    def __init__(self, api_url: str, mailbox: Mailbox, facts: dict[str, str]) -> None:
-        """Serve the HTTP API that answers at `api_url`, and `mailbox`; the page shows `facts`."""
+    def __init__(self, api_url: str, mailbox: Mailbox, facts: dict[str, str], send: Send) -> None:
+        """Serve the HTTP API that answers at `api_url`, and `mailbox`, whose page shows `facts`.
+
+        `send` delivers what somebody replies there; it may raise smtplib's errors and OSError.
+        """
         self._api_url = api_url.rstrip("/")
         self._mailbox = mailbox
         self._facts = facts
+        self._send = send
         # One connection per call that waits; retrying is the caller's choice.
         self._pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=HANG_SECONDS)
         self._pages = jinja2.Environment(
@@ -61,12 +79,17 @@ class Front:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path = environ["PATH_INFO"]
-        if _PROXIED.match(path):
-            status_line, headers, body = self._forward(environ)
-        else:
-            status, headers, body = self._local(environ["REQUEST_METHOD"], path)
+        wants_page = "text/html" in environ.get("HTTP_ACCEPT", "")
+        # For people this is where to go; the service itself would ask them to sign in.
+        if _OWN.match(path) or (path == "/" and wants_page):
+            try:
+                status, headers, body = self._local(environ, path)
+            except _Refused as refused:
+                status, headers, body = self._refusal(refused) if wants_page else _problem(refused.status, str(refused))
             status_line = f"{status.value} {status.phrase}"
             headers = [*headers, ("Content-Length", str(len(body)))]
+        else:
+            status_line, headers, body = self._forward(environ)
         start_response(status_line, headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
@@ -89,37 +112,81 @@ class Front:
         headers = [(name, value) for name, value in answer.headers.iteritems() if name.lower() not in _HOP_BY_HOP]
         return f"{answer.status} {_phrase(answer.status)}", headers, answer.data
 
-    def _local(self, method: str, path: str) -> Answer:
+    def _local(self, environ: WSGIEnvironment, path: str) -> Answer:
+        if urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname not in _LOOPBACK:
+            raise _Refused(HTTPStatus.FORBIDDEN, "The mailbox is shown at 127.0.0.1 and localhost alone.")
+        method = environ["REQUEST_METHOD"]
+        match = re.fullmatch(r"/_local/(mail|view|body|reply)/([A-Za-z0-9-]+)", path)
+        if match and match[1] == "reply":
+            if method != "POST":
+                raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "A reply is sent by the form below its mail, by POST.")
+            return self._reply(self._mail(match[2]), environ)
         if method not in ("GET", "HEAD"):
-            return _json(HTTPStatus.METHOD_NOT_ALLOWED, {"message": "Only GET and HEAD."}, [("Allow", "GET, HEAD")])
-        if path == "/":
+            raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET and HEAD are possible here.")
+        if path in ("/", "/_local"):
             return HTTPStatus.FOUND, [("Location", "/_local/")], b""
+        if path == "/_local/":
+            replied = parse_qs(environ.get("QUERY_STRING", "")).get("replied", [""])[0]
+            return self._page(replied=self._mailbox.get(replied))
         if path == "/_local/mail":
             return _json(HTTPStatus.OK, {"mails": [mail.summary() for mail in self._mailbox.mails()]})
-        if path in ("/_local", "/_local/"):
-            return self._page(None)
-        match = re.fullmatch(r"/_local/(mail|view|body)/([A-Za-z0-9-]+)", path)
-        mail = self._mailbox.get(match[2]) if match else None
-        if match is None or mail is None:
-            return _json(HTTPStatus.NOT_FOUND, {"message": "There is no such page or mail."})
-        if match[1] == "mail":
+        mail = self._mail(match[2] if match else "")
+        if match and match[1] == "mail":
             return HTTPStatus.OK, [("Content-Type", "message/rfc822"), ("X-Content-Type-Options", "nosniff")], mail.raw
-        return self._page(mail) if match[1] == "view" else self._body(mail)
+        return self._page(mail) if match and match[1] == "view" else self._body(mail)
 
-    def _page(self, mail: SentMail | None) -> Answer:
-        page = self._pages.get_template("mailbox.html").render(
-            mails=list(reversed(self._mailbox.mails())),
+    def _mail(self, mail_id: str) -> SentMail:
+        mail = self._mailbox.get(mail_id)
+        if mail is None:
+            raise _Refused(
+                HTTPStatus.NOT_FOUND, "There is no such page or mail; mails last until the local stack ends."
+            )
+        return mail
+
+    def _reply(self, mail: SentMail, environ: WSGIEnvironment) -> Answer:
+        """Send what somebody typed below a mail, as a mail program does, and lead back to the list."""
+        if not _is_from_our_page(environ):
+            raise _Refused(HTTPStatus.FORBIDDEN, "Only the form below a mail may send a reply.")
+        if not mail.reply_to:
+            raise _Refused(HTTPStatus.CONFLICT, "This mail wants no reply: it has no Reply-To address.")
+        form = parse_qs(environ["wsgi.input"].read().decode("utf-8", "replace"), keep_blank_values=True)
+        text, sender = form.get("text", [""])[0], form.get("from", [mail.to[0]])[0]
+        if sender not in mail.to:
+            raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "A reply comes from somebody to whom the mail was sent.")
+        try:
+            self._send(reply_to(mail, sender, text))
+        except (smtplib.SMTPException, OSError) as error:
+            return self._page(mail, text=text, failure=f"The reply was not sent: {error}. Send it again.")
+        return HTTPStatus.SEE_OTHER, [("Location", f"/_local/?replied={mail.id}"), ("Cache-Control", "no-store")], b""
+
+    def _page(
+        self, mail: SentMail | None = None, *, replied: SentMail | None = None, text: str = "", failure: str = ""
+    ) -> Answer:
+        return self._written(
+            HTTPStatus.BAD_GATEWAY if failure else HTTPStatus.OK,
             mail=mail,
-            text=mail.body("plain") if mail else None,
-            facts=self._facts,
+            plain=mail.body("plain") if mail else None,
+            replied=replied,
+            text=text,
+            failure=failure,
+        )
+
+    def _refusal(self, refused: _Refused) -> Answer:
+        return self._written(refused.status, failure=str(refused))
+
+    def _written(self, status: HTTPStatus, **content: object) -> Answer:
+        page = self._pages.get_template("mailbox.html").render(
+            mails=list(reversed(self._mailbox.mails())), facts=self._facts, **content
         )
         headers = [
             ("Content-Type", "text/html; charset=utf-8"),
             ("Content-Security-Policy", _PAGE_POLICY),
-            ("Referrer-Policy", "no-referrer"),
+            # The form's own address is what tells its calls from those of other pages.
+            ("Referrer-Policy", "same-origin"),
+            ("X-Content-Type-Options", "nosniff"),
             ("Cache-Control", "no-store"),
         ]
-        return HTTPStatus.OK, headers, page.encode()
+        return status, headers, page.encode()
 
     def _body(self, mail: SentMail) -> Answer:
         """Return the mail's HTML for the frame of the page; links open in a new window."""
@@ -155,11 +222,19 @@ def _request_headers(environ: WSGIEnvironment) -> urllib3.HTTPHeaderDict:
     return headers
 
 
+def _is_from_our_page(environ: WSGIEnvironment) -> bool:
+    """Tell whether a call comes from a page of this address, or from a program, which is no page at all."""
+    site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
+    if site is not None:
+        return str(site) == "same-origin"
+    return origin is None or urlsplit(str(origin)).netloc == environ.get("HTTP_HOST")
+
+
 def _unanswered(error: urllib3.exceptions.HTTPError) -> tuple[str, Headers, bytes]:
     status = (
         HTTPStatus.GATEWAY_TIMEOUT if isinstance(error, urllib3.exceptions.ReadTimeoutError) else HTTPStatus.BAD_GATEWAY
     )
-    _, headers, body = _json(status, {"message": "The emulator gave no answer."})
+    _, headers, body = _problem(status, "The emulator of AWS gave no answer; `make local` says whether it has stopped.")
     return f"{status.value} {status.phrase}", [*headers, ("Content-Length", str(len(body)))], body
 
 
@@ -168,6 +243,12 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"
+
+
+def _problem(status: HTTPStatus, detail: str) -> Answer:
+    slug = status.phrase.lower().replace(" ", "-")
+    document = {"type": f"urn:flow-hitl:problem:{slug}", "title": status.phrase, "status": status, "detail": detail}
+    return status, [("Content-Type", "application/problem+json")], json.dumps(document).encode() + b"\n"
 
 
 def _json(status: HTTPStatus, content: dict[str, object], headers: Headers | None = None) -> Answer:

@@ -4,12 +4,13 @@ import asyncio
 import json
 import re
 import secrets
+import smtplib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email import policy
 from email.header import decode_header, make_header
-from email.message import Message
+from email.message import EmailMessage, Message
 from email.parser import BytesHeaderParser
 from email.utils import format_datetime, getaddresses
 from typing import Any
@@ -152,6 +153,11 @@ class SmtpServer:
             ident="flow-hitl local stack",
             ready_timeout=HANG_SECONDS,
         )
+
+    def deliver(self, mail: EmailMessage) -> None:
+        """Send a mail to this server, to the addresses in its headers; raises smtplib's errors and OSError."""
+        with smtplib.SMTP("127.0.0.1", self._controller.port, timeout=HANG_SECONDS) as smtp:
+            smtp.send_message(mail)
 
     def start(self) -> None:
         """Start listening; raises OSError if the port is taken."""

@@ -102,7 +102,8 @@ class LocalStack:
         smtp_server = SmtpServer(credentials.smtp_port, assembly.INBOUND_DOMAIN, receiver.accept)
         smtp_server.start()
         self._parts.callback(smtp_server.stop)
-        self._serve("front", Front(api_url, mailbox, _facts(credentials)), http, FRONT_THREADS, LARGEST_BODY)
+        front = Front(api_url, mailbox, _facts(credentials, credentials_path(self._home)), smtp_server.deliver)
+        self._serve("front", front, http, FRONT_THREADS, LARGEST_BODY)
         self._write(operator, credentials)
         return credentials
 
@@ -170,10 +171,12 @@ def _port(bound: socket.socket) -> int:
     return port
 
 
-def _facts(credentials: Credentials) -> dict[str, str]:
+def _facts(credentials: Credentials, credentials_file: Path) -> dict[str, str]:
     return {
         "API": credentials.base_url,
         "SMTP in": f"127.0.0.1:{credentials.smtp_port}",
         "takes mail for": f"@{credentials.inbound_domain}",
         "deployment": str(credentials.deployment_id),
+        "sign in as": credentials.manager_email,
+        "key in": str(credentials_file),
     }

@@ -27,7 +27,7 @@ from infra.local.patience import HANG_SECONDS
 from infra.local.ses import ses_app
 from infra.local.state import ROOT, credentials_path, operator_path, read_operator
 from tests.e2e import web
-from tests.e2e.local_client import LocalClient, eventually
+from tests.e2e.local_client import LocalClient, eventually, fresh_address
 
 ALL_FAIL = json.dumps({name: {"status": "FAIL"} for name in ("spfVerdict", "dkimVerdict", "dmarcVerdict")})
 
@@ -48,6 +48,30 @@ def test_credentials_are_as_promised_and_private(local: LocalClient) -> None:
     assert credentials["api_key"].startswith("hitl_")
     for private in (path, operator_path(local.home)):
         assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
+
+@e2e
+def test_a_reply_typed_below_a_mail_decides(local: LocalClient) -> None:
+    address = fresh_address("typist")
+    request = local.ask(assigned_to_email=address)["request"]
+    mail = local.wait_for_mail(address)
+    base = local.credentials.base_url
+    form = {"text": "rejected\r\n\r\nToo long."}
+    sent = web.post(f"{base}/_local/reply/{mail['id']}", form, headers={"Origin": base, "Accept": "text/html"})
+    assert (sent.status_code, "was sent" in sent.text) == (200, True)
+    response = local.response(request["id"])
+    assert (response["outcome"], response["comment"]) == ("rejected", "Too long.")
+    assert (response["responded_via"], response["responder"]) == ("email", address)
+    assert "Recorded: rejected" in local.wait_for_mail(address, after=1)["subject"]
+
+
+@e2e
+@pytest.mark.parametrize("path", ["/elsewhere", "/v1/elsewhere", "/_localhost"])
+def test_an_unknown_address_is_a_page_for_a_person_and_a_problem_for_a_program(local: LocalClient, path: str) -> None:
+    page = web.get(local.credentials.base_url + path, headers={"Accept": "text/html"})
+    assert (page.status_code, 'href="/d"' in page.text) == (404, True)
+    told = web.get(local.credentials.base_url + path, headers={"Accept": "*/*"})
+    assert (told.status_code, told.json()["type"]) == (404, "urn:flow-hitl:problem:not-found")
 
 
 @e2e
