@@ -11,9 +11,9 @@ from flow_hitl.adapters import request_index, request_store
 from flow_hitl.adapters.audit_log import event_from_item
 from flow_hitl.adapters.request_store import DynamoRequestStore
 from flow_hitl.bootstrap import current
+from flow_hitl.domain import decision_feed
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.calls import Call
-from flow_hitl.domain.cursors import encode_cursor
 from flow_hitl.domain.effects import Effect, EffectKind
 from flow_hitl.domain.errors import Conflict, NotFound
 from flow_hitl.domain.request import Channel, Content, Request, ResumeStatus, cancel, decide, note
@@ -243,7 +243,8 @@ def test_a_page_stays_within_what_a_function_may_return(
 def test_a_crowd_of_decisions_is_followed_to_its_end(
     store: DynamoRequestStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_store, "_FEED_REMEMBERS", 5)
+    monkeypatch.setattr(decision_feed, "_MOST_SINGLE", 5)
+    monkeypatch.setattr(decision_feed, "_GROUP", 2)
     requests = [create(store, number, at=NOON) for number in range(20)]
     for number, request in enumerate(requests):
         answer(store, request, NOON + timedelta(milliseconds=number * 7919 % 20))
@@ -260,12 +261,6 @@ def test_a_crowd_of_decisions_is_followed_to_its_end(
             break
     assert sorted(set(seen)) == [request_id(number) for number in range(20)]
     assert store.decisions(456, 3, cursor, now).requests == []
-
-
-def test_a_cursor_of_a_crowd_fits_a_url(store: DynamoRequestStore) -> None:
-    shown = [request_store._short(f"{number}") for number in range(request_store._FEED_REMEMBERS)]
-    key = f"{NOON:%Y-%m-%dT%H:%M:%S.%f}#{REQUEST_ID}"
-    assert len(encode_cursor({"after": key, "shown": shown})) < 8000
 
 
 def test_unprocessed_keys_are_asked_for_again(store: DynamoRequestStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """The requests table: heads, contents and responses, and the transactions that change them."""
 
-import base64
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pydantic import TypeAdapter
 
 from flow_hitl.adapters.audit_log import put_event
 from flow_hitl.adapters.call_log import DynamoCallLog, put_call, record_of
+from flow_hitl.adapters.decision_feed import next_page
 from flow_hitl.adapters.dynamodb import (
     CONTENT,
     HEAD,
@@ -25,7 +25,6 @@ from flow_hitl.adapters.dynamodb import (
 )
 from flow_hitl.adapters.request_index import (
     EVERYTHING,
-    FIRST,
     INDEX_KEY,
     Record,
     RequestIndex,
@@ -41,6 +40,7 @@ from flow_hitl.adapters.request_index import (
 )
 from flow_hitl.domain.calls import Call, CallRecord
 from flow_hitl.domain.cursors import decode_cursor, encode_cursor, foreign_cursor
+from flow_hitl.domain.decision_feed import FeedPlace
 from flow_hitl.domain.effects import Effect
 from flow_hitl.domain.errors import Conflict, NotFound
 from flow_hitl.domain.request import Change, Content, Head, Request, Response
@@ -51,7 +51,6 @@ _INLINE_BYTES = 64 * 1024
 _PAGE_BYTES = 2 * 1024 * 1024
 # Longer than any function lives: none can commit a decision that is older than this.
 _FEED_OVERLAP = timedelta(seconds=90)
-_FEED_REMEMBERS = 500
 _TRANSACTION_ROUNDS = 5
 _ONCE_DAYS = 30
 
@@ -172,7 +171,7 @@ class DynamoRequestStore:
         last = None
         for entry, request in self._in_bytes(entries[:limit]):
             last = entry["created_key"]
-            if _is_still_listed(request.head, wanted):
+            if request is not None and _is_still_listed(request.head, wanted):
                 requests.append(request)
         shown_all = last is None or last == entries[:limit][-1]["created_key"]
         if not shown_all or len(entries) > limit:
@@ -204,33 +203,21 @@ class DynamoRequestStore:
         return [row["pk"] for row in rows[:limit]], encode_cursor(more) if more else None
 
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
-        """Return decided requests, oldest first.
+        """Return decided requests, oldest first; each is shown, however late the index has it and whatever came since.
 
-        Decisions become visible in the index slightly out of order, so the cursor trails by 90 seconds and remembers
-        which of those it has shown: none is skipped, as long as no more than 500 fall into such a window.
+        Decisions become visible in the index slightly out of order, so the cursor trails by 90 seconds.
         """
-        after, shown = _feed_position(cursor) if cursor else (FIRST, set[str]())
-        span = Span(above=after, passed=after, forward=True)
-        rows, _ = self._index.read(places_of_decisions(deployment_id), span, limit + len(shown) + 1, {})
-        fresh = [row for row in rows if _short(row["decision_key"]) not in shown][:limit]
-        requests = [request for _, request in self._in_bytes(fresh)]
-        handed_out = {row["decision_key"] for row in fresh[: len(requests)]}
-        settled = moment_key(now - _FEED_OVERLAP)
-        remembered: list[str] = []
-        for row in rows:
-            key = row["decision_key"]
-            if key not in handed_out and _short(key) not in shown:
-                break
-            if key < settled and not remembered:
-                after = key
-            else:
-                remembered.append(key)
-        while len(remembered) > _FEED_REMEMBERS:
-            after = remembered.pop(0)
-        return Page(requests, encode_cursor({"after": after, "shown": [_short(key) for key in remembered]}))
+        places, settled = places_of_decisions(deployment_id), moment_key(now - _FEED_OVERLAP)
 
-    def _in_bytes(self, rows: Sequence[Record]) -> Iterator[tuple[Record, Request]]:
-        """Load the requests of index rows in order, until a Lambda response would grow too large."""
+        def read(above: str, below: str, most: int) -> tuple[dict[str, Record], bool]:
+            rows, reached = self._index.read(places, Span(above, below, passed=above, forward=True), most, {})
+            return {row["decision_key"]: row for row in rows}, reached is None
+
+        place, requests = next_page(_feed_place(cursor), limit, settled, read, self._in_bytes)
+        return Page(requests, encode_cursor(place.to_document()))
+
+    def _in_bytes(self, rows: Sequence[Record]) -> Iterator[tuple[Record, Request | None]]:
+        """Load the requests of index rows in order, until a Lambda response would grow too large; None is gone."""
         taken = 0
         for start in range(0, len(rows), 33):
             batch = rows[start : start + 33]
@@ -238,6 +225,7 @@ class DynamoRequestStore:
             for row in batch:
                 parts = records.get(row["pk"], {})
                 if HEAD not in parts:
+                    yield row, None
                     continue
                 taken += int(parts[CONTENT]["size"]) + len(parts.get(RESPONSE, {}).get("doc", "").encode())
                 if taken > _PAGE_BYTES and row is not rows[0]:
@@ -341,10 +329,6 @@ def _is_still_listed(head: Head, wanted: RequestFilter) -> bool:
     return is_theirs and (not wanted.statuses or head.status.value in wanted.statuses)
 
 
-def _short(key: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()[:6]).decode()
-
-
 def _list_position(cursor: str) -> str:
     position = decode_cursor(cursor)
     if not isinstance(position, str) or not INDEX_KEY.fullmatch(position):
@@ -352,11 +336,11 @@ def _list_position(cursor: str) -> str:
     return position
 
 
-def _feed_position(cursor: str) -> tuple[str, set[str]]:
-    match decode_cursor(cursor):
-        case {"after": str(after), "shown": [*shown]} if after == FIRST or INDEX_KEY.fullmatch(after):
-            return after, set(map(str, shown[:_FEED_REMEMBERS]))
-    raise foreign_cursor()
+def _feed_place(cursor: str | None) -> FeedPlace:
+    place = FeedPlace.of(decode_cursor(cursor)) if cursor else FeedPlace()
+    if place is None:
+        raise foreign_cursor()
+    return place
 
 
 def _unknown() -> NotFound:
