@@ -42,7 +42,7 @@ app.include_router(pages_checks.router)
 
 @app.get("/review/<token>")
 def show_review(token: str) -> Response[str]:
-    return _page(current().review_page.show(token, query(app, "answer")))
+    return _page(current().review_page.show(token, query(app, "answer"), query(app, "option")))
 
 
 @app.head("/review/<token>")

@@ -1,9 +1,11 @@
 """Every mail and page: what it must say, and that nothing an AI or a stranger wrote comes alive in it."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from html.parser import HTMLParser
 from typing import Any, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -11,6 +13,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from flow_hitl.adapters.assets import asset_url
+from flow_hitl.adapters.mailbox import answer_text, parse_mail
+from flow_hitl.adapters.mime import encoded_body
 from flow_hitl.adapters.rendering import (
     PAGE_SECURITY_POLICY,
     SUBJECT_LIMIT,
@@ -43,6 +47,7 @@ from flow_hitl.domain.request import Channel
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 REPLY_TO = "aeaztyl3pyi7vpcn54asgrlhrgvaaafpm2gwhqxadk4tcmfrgrqw4zdf@in.example.com"
 REVIEW_URL = "https://hitl.example.com/review/eyJyIjoiMSJ9.x-y_z"
+LONG_REVIEW_URL = f"https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/review/{'x' * 180}"
 
 REQUEST = RequestView(
     deployment_name="Marketing",
@@ -211,12 +216,70 @@ def test_notification_says_who_asks_what_why_and_until_when() -> None:
     assert re.search(r"Meet the <strong[^>]*>planner</strong>", mail.html)
 
 
-@pytest.mark.parametrize("context", [NOTIFICATION, *(replace(REJECTED, reason=reason) for reason in RejectionReason)])
-def test_reply_marker_stands_above_everything(context: NotificationContext | ReplyRejectedContext) -> None:
+@pytest.mark.parametrize(
+    "context", [NOTIFICATION, REMINDER, *(replace(REJECTED, reason=reason) for reason in RejectionReason)]
+)
+def test_reply_marker_stands_above_everything_but_the_preview(context: Any) -> None:
     mail = render_email(context)
 
-    assert mail.text.startswith(f"{REPLY_MARKER}\n")
-    assert _Document(mail.html).text[0] == REPLY_MARKER
+    assert mail.text.split("\n")[1] == REPLY_MARKER
+    assert _Document(mail.html).text[1] == REPLY_MARKER
+
+
+def _preview(text: str) -> str:
+    return " ".join(re.sub("[\u034f\u200b\u200c\u2007]", " ", text).split())
+
+
+def test_an_inbox_shows_the_question() -> None:
+    for context, said in ((NOTIFICATION, ""), (REMINDER, "Nobody has answered yet: ")):
+        mail = render_email(context)
+        assert _preview(mail.text).startswith("Please review this content for brand compliance: -- reply above")
+        assert _preview(_Document(mail.html).text[0]) == f"{said}Please review this content for brand compliance:"
+
+
+def _reply(kind: str, mail: Any, own: str) -> bytes:
+    """Return a reply with our whole mail below what somebody wrote, marked as each client does, or not at all."""
+    reply = EmailMessage()
+    reply["From"], reply["Subject"] = "jane@example.com", f"Re: {mail.subject}"
+    page, paragraphs = mail.html, "".join(f"<div>{line}</div>" for line in own.split("\n"))
+    quoted = "\n".join(f"> {line}" for line in mail.text.split("\n"))
+    match kind:
+        case "text, marked":
+            reply.set_content(
+                f"{own}\n\nOn Wed, 14 Jan 2026 at 12:00, Flow HITL <reviews@example.com> wrote:\n\n{quoted}"
+            )
+        case "text, unmarked":
+            reply.set_content(f"{own}\n\n{mail.text}")
+        case "text of the page, in short lines":
+            shown = " ".join(_Document(page).text)
+            reply.set_content(f"{own}\n\n" + "\n".join(textwrap.wrap(shown, 72)))
+        case "html, quoted":
+            reply.set_content(f"{own}\n\n{quoted}")
+            reply.add_alternative(f"{paragraphs}<blockquote>{page}</blockquote>", subtype="html")
+        case "html, unmarked":
+            reply.set_content(f"{own}\n\n{mail.text}")
+            reply.add_alternative(f"{paragraphs}<br>{page}", subtype="html")
+        case "html alone, unmarked":
+            reply.set_content(f"{paragraphs}<br>{page}", subtype="html")
+        case "html alone, without its styles":
+            bare = re.sub(r'<style>.*?</style>| style="[^"]*"', "", page, flags=re.DOTALL)
+            reply.set_content(f"{paragraphs}<br>{bare}", subtype="html")
+    return reply.as_bytes()
+
+
+REPLY_KINDS = ["text, marked", "text, unmarked", "text of the page, in short lines", "html, quoted", "html, unmarked"]
+REPLY_KINDS += ["html alone, unmarked", "html alone, without its styles"]
+
+
+@pytest.mark.parametrize("own", ["approved\nnot the second one", "approved", ""])
+@pytest.mark.parametrize("kind", REPLY_KINDS)
+@pytest.mark.parametrize("context", [NOTIFICATION, REMINDER, REJECTED], ids=lambda context: context.kind)
+def test_nothing_of_our_mail_is_read_as_the_persons_answer(context: Any, kind: str, own: str) -> None:
+    long = "approved: " + "is this the one that we want to print in the summer issue, on its first page? " * 3
+    if isinstance(context, NotificationContext | ReminderContext):
+        context = replace(context, request=replace(REQUEST, message=long))
+
+    assert answer_text(parse_mail(_reply(kind, render_email(context), own))) == own
 
 
 def test_each_option_opens_a_reply_with_the_option_filled_in() -> None:
@@ -272,6 +335,83 @@ def test_where_there_are_no_options_any_text_is_an_answer() -> None:
     written = render_email(replace(NOTIFICATION, request=replace(REQUEST, emit_options=())))
 
     assert "anything else" not in written.text + written.html
+
+
+OPTIONS = {
+    "words": [
+        f"{n}. send it back to the author, and ask for a source of each figure in it, and of its pictures"[:100]
+        for n in range(50)
+    ],
+    "signs": [f"{n:02}" + "&\"<'" * 24 for n in range(50)],
+    "arabic": [f"{n:02} " + "أعد المقال إلى الكاتب واطلب مصدرا لكل رقم " * 2 for n in range(50)],
+    "emoji": [f"{n:02}" + "👩‍👩‍👧‍👦" * 14 for n in range(50)],
+    "few": ["approved", "rejected"],
+    "none": [],
+}
+LONG = {
+    "words": "word " * 22_000,
+    "one word": "x" * 100_000,
+    "lines": "a\n" * 50_000,
+    "signs": "\"&<>'" * 20_000,
+    "table": "|" + "a|" * 300 + "\n|" + "-|" * 300 + "\n" + ("|" + "a|" * 300 + "\n") * 100,
+    "list": "- a\n" * 30_000,
+    "nested": "> " * 60 + "a",
+    "links": "[a](https://a.example/b) " * 5_000,
+    "emphasis": "**a** _b_ `c` " * 5_000,
+    "emoji": "👩‍👩‍👧‍👦" * 10_000,
+    "arabic": "مراجعة الفاتورة قبل الدفع " * 4_000,
+    "code": "```python\nx = 1\n```\n" * 5_000,
+    "footnotes": "".join(f"a[^{n}]\n\n[^{n}]: b\n\n" for n in range(5_000)),
+    "tasks": "- [x] a\n- [ ] b\n" * 9_000,
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("long", LONG)
+@pytest.mark.parametrize("context", [NOTIFICATION, REMINDER, REJECTED], ids=lambda context: context.kind)
+def test_all_buttons_stand_before_the_place_where_gmail_cuts(context: Any, long: str, options: str) -> None:
+    """Gmail hides what comes after 102 KB; we count the part as it is sent, in its transfer encoding."""
+    given = tuple(OPTIONS[options])
+    if isinstance(context, ReplyRejectedContext):
+        context = replace(context, message=LONG[long], emit_options=given, quoted=LONG[long])
+    else:
+        state = {LONG[long][:5_000] + str(n): LONG[long] for n in range(20)}
+        request = replace(REQUEST, message=LONG[long], output=LONG[long], emit_options=given, state=state)
+        context = replace(context, request=request)
+    mail = render_email(replace(context, review_url=LONG_REVIEW_URL))
+
+    assert len(encoded_body(mail.html)[1]) <= 60_000
+    links = [link for link in _Document(mail.html).links() if link.startswith(f"{LONG_REVIEW_URL}?")]
+    assert len(links) == len(set(links)) == len(given)
+    assert len(mail.text.encode()) <= 60_000
+    if len(LONG[long]) > 3_000:
+        assert LONG_REVIEW_URL in _Document(mail.html).links()
+        assert mail.text.count(LONG_REVIEW_URL) > len(given)
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_long_comment_or_free_text_is_cut_too(text: str) -> None:
+    decision = replace(DECISION, outcome=None, feedback=text, comment=text)
+    for context in (replace(CONFIRMATION, message=text, decision=decision), replace(HANDLED, decision=decision)):
+        mail = render_email(context)
+        assert len(encoded_body(mail.html)[1]) <= 60_000
+        assert len(mail.text.encode()) <= 60_000
+
+
+@pytest.mark.parametrize("message", ["word " * 22_000, "Is it right?\n\n" * 2_000])
+def test_a_long_question_is_cut_with_a_link_to_all_of_it(message: str) -> None:
+    for context in (NOTIFICATION, REMINDER):
+        mail = render_email(replace(context, request=replace(REQUEST, message=message)))
+        assert "This is the beginning." in _Document(mail.html).text
+        assert "Read all of it on the review page" in _Document(mail.html).text
+        assert f"[This is the beginning. Read all of it: {REVIEW_URL} ]" in mail.text
+
+
+def test_an_ordinary_mail_shows_all_it_has() -> None:
+    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, message="A word. " * 300)))
+    assert "This is the beginning" not in mail.html + mail.text
+    assert "Or just reply:" in mail.html
+    assert "article_id" in mail.html
 
 
 @pytest.mark.parametrize("output", ["word " * 20_000, [{"item": n, "text": "word " * 20} for n in range(2_000)]])

@@ -60,6 +60,25 @@ def test_a_button_of_the_mail_opens_the_page_to_confirm_it(hitl: Hitl) -> None:
     assert (request.outcome, request.response["comment"]) == ("50% & more?", "as you see")
 
 
+def test_a_button_for_a_long_option_names_it_by_its_place(hitl: Hitl) -> None:
+    long = ["أعد المقال إلى الكاتب واطلب مصدرا لكل رقم" * 2, "👍" * 90, "approved"]
+    request = hitl.ask("Publish this?", emit=long)
+    buttons = re.findall(r'href="(https://hitl\.test/review/[^"]+\?(?:answer|option)=[^"]+)"', hitl.inbox[-1].html)
+    assert [url.partition("?")[2] for url in buttons] == ["option=1", "option=2", "answer=approved"]
+    page = hitl.page("GET", buttons[1])
+    assert "Confirm your answer" in page.text
+    press(hitl, buttons[1], long[1], "as you see")
+    assert request.outcome == long[1]
+
+
+@pytest.mark.parametrize("number", ["", "0", "3", "-1", "01", "１", "1.0", "x" * 500])
+def test_a_button_for_no_place_opens_the_ordinary_page(hitl: Hitl, number: str) -> None:
+    hitl.ask("Publish this?", emit=EMIT)
+    page = hitl.page("GET", f"{hitl.review_url()}?option={quote(number)}")
+    assert "Your answer" in page.text
+    assert "Confirm" not in page.text
+
+
 @pytest.mark.parametrize("answer", ["", "maybe", "APPROVED", "<b>"])
 def test_a_button_for_what_is_no_option_opens_the_ordinary_page(hitl: Hitl, answer: str) -> None:
     hitl.ask("Publish this?", emit=EMIT)

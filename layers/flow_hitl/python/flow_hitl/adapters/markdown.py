@@ -6,6 +6,7 @@ that knows no images, no styles, no relative links and nothing that loads or run
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Literal
@@ -126,6 +127,15 @@ def one_line(value: object) -> str:
         return printable(json.dumps(value, ensure_ascii=False, default=str))
     except RecursionError:
         return "(nested too deeply to show)"
+
+
+def direction(text: str) -> Literal["ltr", "rtl"]:
+    """Return which way a text runs, by its first letter as browsers do for `dir="auto"`: mail clients know no auto."""
+    for character in text:
+        way = unicodedata.bidirectional(character)
+        if way in ("L", "R", "AL"):
+            return "ltr" if way == "L" else "rtl"
+    return "ltr"
 
 
 def excerpt(text: str, limit: int) -> tuple[str, bool]:

@@ -4,8 +4,10 @@ Everything in a context may come from an AI or a stranger. HTML is escaped by de
 name that a template misspells is an error.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -15,6 +17,7 @@ from flow_hitl.adapters.assets import asset_url, templates_folder
 from flow_hitl.adapters.json_tree import render_tree
 from flow_hitl.adapters.markdown import (
     MARKDOWN_LIMIT,
+    direction,
     excerpt,
     one_line,
     outline,
@@ -22,13 +25,36 @@ from flow_hitl.adapters.markdown import (
     printable,
     render_output,
 )
+from flow_hitl.adapters.mime import encoded_body
 from flow_hitl.domain.presentation import AnyMailContext, RenderedEmail
-from flow_hitl.domain.reply import REPLY_MARKER
+from flow_hitl.domain.reply import PREVIEW_SIGN, REPLY_MARKER
 from flow_hitl.domain.times import readable_duration, readable_moment, readable_time, rfc3339, with_readable_times
 
 PRODUCT_NAME = "Flow HITL"
 SUBJECT_LIMIT = 150
 TEST_MARK = "[Test] "
+
+# Gmail hides what comes after 102 KB of a mail, and counts what no reader sees.
+MAIL_HTML_LIMIT = 60_000
+# Fifty options of a hundred characters fit, in any script; a link by its words says more to who reads the address.
+_LONGEST_ANSWER_IN_LINK = 150
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much a mail shows: characters of message and output, how its answers look, and whether it has the rest.
+
+    Large buttons come with a link each that opens a reply; `extras` are output, state and history.
+    """
+
+    chars: int
+    buttons: Literal["large", "small", "plain"]
+    extras: bool = True
+
+
+# The first that keeps a mail within its limit; the last does so with whatever a request may hold.
+_ROOMS = (Room(3000, "large"), Room(3000, "small"), Room(800, "small"), Room(250, "plain", extras=False))
+_MOST_LARGE_BUTTONS = 12
 
 # Our one style sheet, our one script, our own forms and nothing else; no script can make markup out of text.
 PAGE_SECURITY_POLICY = (
@@ -48,11 +74,13 @@ def render_email(context: AnyMailContext) -> RenderedEmail:
     environment, folder = _environment(), f"email/{context.kind}"
     mark = TEST_MARK if context.test else ""
     subject = subject_line(mark + environment.get_template(f"{folder}/subject.txt").render(mail=context))
-    text, html = (
-        environment.get_template(f"{folder}/{body}").render(mail=context, subject=subject)
-        for body in ("body.txt", "body.html")
-    )
-    return RenderedEmail(subject, text, html)
+    html = environment.get_template(f"{folder}/body.html")
+    for room in _ROOMS:
+        shown = html.render(mail=context, subject=subject, room=room)
+        if len(encoded_body(shown)[1]) <= MAIL_HTML_LIMIT:
+            break
+    text = environment.get_template(f"{folder}/body.txt").render(mail=context, subject=subject, room=room)
+    return RenderedEmail(subject, text, shown)
 
 
 def render_page(context: PageContext) -> str:
@@ -66,9 +94,15 @@ def mailto_link(address: str, subject: str, body: str) -> str:
     return f"mailto:{quote(address, safe='@')}?subject={quote(one_line(subject), safe='')}&body={quote(lines, safe='')}"
 
 
-def answer_url(review_url: str, option: str) -> str:
-    """Return the address at which an option can be confirmed by a press; to open it decides nothing."""
-    return f"{review_url}?answer={quote(option, safe='')}"
+def answer_url(review_url: str, options: Sequence[str], option: str) -> str:
+    """Return the address at which one of the options can be confirmed by a press; to open it decides nothing.
+
+    It names the option by its words, or, where these would be long, by its place among the options, from 1.
+    """
+    words = quote(option, safe="")
+    if len(words) <= _LONGEST_ANSWER_IN_LINK:
+        return f"{review_url}?answer={words}"
+    return f"{review_url}?option={options.index(option) + 1}"
 
 
 def subject_line(text: str) -> str:
@@ -97,12 +131,17 @@ def _environment() -> Environment:
     environment.globals.update(
         product=PRODUCT_NAME,
         marker=REPLY_MARKER,
+        most_large_buttons=_MOST_LARGE_BUTTONS,
+        preview_sign=PREVIEW_SIGN,
         answer_url=answer_url,
+        isolated=_isolated,
+        way=_way,
         asset=asset_url,
         mailto=mailto_link,
         markdown_limit=MARKDOWN_LIMIT,
     )
     environment.filters.update(
+        beginning=_beginning,
         excerpt=excerpt,
         lines=_lines,
         method_title=method_title,
@@ -126,3 +165,19 @@ def _printable_value(value: object) -> object:
 
 def _lines(text: str) -> Markup:
     return Markup("<br>").join(escape(line) for line in printable(text).strip().split("\n"))
+
+
+def _beginning(text: str, limit: int) -> str:
+    shown, was_cut = excerpt(text, limit)
+    return shown + "…" if was_cut else shown
+
+
+def _isolated(text: str) -> Markup:
+    """Return a name so that its direction does not turn round the sentence it stands in."""
+    return Markup("<bdi>{}</bdi>").format(printable(text))
+
+
+def _way(text: str | Markup) -> Markup:
+    """Return the attributes of a mail's block that let its text run, and begin, where its script does."""
+    side = {"rtl": "right", "ltr": "left"}[direction(str(text))]
+    return Markup(' dir="{}" align="{}"').format(direction(str(text)), side)

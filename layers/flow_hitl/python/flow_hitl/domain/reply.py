@@ -23,6 +23,9 @@ from flow_hitl.domain.reply_frame import begins_signature, without_banners, with
 REPLY_MARKER = "-- reply above this line --"
 """The line that our outgoing mails show at their top; nothing below it, unless quoted with `>`, is read."""
 
+PREVIEW_SIGN = "\u200b\u200c\u200b\u200c"
+"""What nobody sees at the very beginning of our mails, above the marker, where the inbox's preview is taken from."""
+
 _MARKER_WORDS = "reply above this line"
 # What only our mails say; a client may have lost the marker, or put other words above it.
 _OUR_WORDS = re.compile(
@@ -51,6 +54,8 @@ def extract_reply(body: str, options: Sequence[str] = (), ours: Sequence[str] = 
 
 
 def _lines(body: str) -> list[str]:
+    # Where our mail begins, whatever of it is read first.
+    body = body.replace(PREVIEW_SIGN, f" {_MARKER_WORDS} ")
     # Zero-width characters hide what a line begins with; the joiner stays, because emoji are made with it.
     visible = re.sub("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u1427\x00]", "", body)
     lines = [line.rstrip() for line in re.split("\r\n|[\n\r\u2028\u2029\x0b\x0c\x85]", visible.replace("\xa0", " "))]

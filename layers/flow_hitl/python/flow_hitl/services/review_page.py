@@ -1,5 +1,6 @@
 """The review page behind a signed link: whoever was sent it sees the request, and by POST answers it, once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flow_hitl.domain.access import Action, ProvenAddress, authorize
@@ -32,16 +33,17 @@ class ReviewPage:
     clock: Clock
     ids: Ids
 
-    def show(self, token: str, chosen: str | None = None) -> PageContext:
+    def show(self, token: str, words: str | None = None, number: str | None = None) -> PageContext:
         """Return the page of a link; it changes nothing, also where an option is chosen that a button then confirms.
 
-        Raises TokenInvalid, Forbidden, NotFound and TokenExpired.
+        It is chosen by its words, or by its place among the options, from 1. Raises TokenInvalid, Forbidden, NotFound
+        and TokenExpired.
         """
         request, responder = self._open(token)
         if not _is_open(request):
             return how_it_stands(request)
         page = self._review(token, request, responder)
-        return replace(page, chosen=chosen) if chosen in request.head.emit_options else page
+        return replace(page, chosen=_chosen(request.head.emit_options, words, number))
 
     def news(self, token: str) -> str | None:
         """Return what has become of a request while somebody looks at it, None while it is open; raises as `show`."""
@@ -130,6 +132,12 @@ class ReviewPage:
         if _is_open(request):
             link.require_unexpired(self.clock.now())
         return request, responder
+
+
+def _chosen(options: Sequence[str], words: str | None, number: str | None) -> str | None:
+    if words in options:
+        return words
+    return next((option for place, option in enumerate(options, start=1) if str(place) == number), None)
 
 
 def how_it_stands(request: Request, *, thanks: bool = False, written: str = "") -> MessageContext:
