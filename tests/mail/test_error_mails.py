@@ -25,6 +25,7 @@ class Refusal:
 REFUSALS = {
     RejectionReason.NOT_AN_OPTION: Refusal(True, {"text": "perhaps"}, fields={"free_text": "ask_again"}),
     RejectionReason.NO_ANSWER_FOUND: Refusal(True, {"text": ""}),
+    RejectionReason.EMOJI_REACTION: Refusal(True, {"text": "[like] Jane reacted to your message:"}),
     RejectionReason.UNREADABLE: Refusal(True, {"text": "", "raw": b"From: jane@example.org\0\r\n\r\napproved"}),
     RejectionReason.SENDER_MISMATCH: Refusal(True, {"text": "approved", "sender": "mallory@evil.example"}),
     RejectionReason.SENDER_UNPROVEN: Refusal(False, {"text": "approved", "verdicts": {"dmarc": "FAIL"}}),
@@ -46,7 +47,8 @@ REFUSALS = {
 
 def test_every_refusal_is_tried() -> None:
     # Only the deployment creator can meet the ban on self-approval by mail: tests/functions/test_management.py has it.
-    assert set(REFUSALS) == set(RejectionReason) - {RejectionReason.SELF_APPROVAL}
+    # And whoever is told of a reassignment is not who has the request: tests/functions/test_former_responders.py.
+    assert set(REFUSALS) == set(RejectionReason) - {RejectionReason.SELF_APPROVAL, RejectionReason.REASSIGNED}
 
 
 @pytest.mark.parametrize("reason", REFUSALS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass
@@ -19,6 +20,9 @@ class FixedKeys:
 
     def refresh(self) -> bool:
         return False
+
+    def read_since(self, _moment: datetime) -> bool:
+        return True
 
     def all_keys(self) -> Mapping[str, bytes]:
         return self.keys

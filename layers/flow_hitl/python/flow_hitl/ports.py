@@ -547,6 +547,9 @@ class MailParser(Protocol):
     def answer_text(self, mail: InboundMail, options: Sequence[str] = ()) -> str:
         """Return the reply's own text, or "" if there is none; `options` are those that were asked for."""
 
+    def answer_is_cut(self, mail: InboundMail, answer: str) -> bool:
+        """Tell whether the reply is longer than the text that was read of it."""
+
 
 class MailRenderer(Protocol):
     def render_email(self, context: AnyMailContext) -> RenderedEmail: ...

@@ -1,9 +1,11 @@
 """Raw mails read within fixed limits: the standard library finds the parts, mail-parser decodes the ones we read."""
 
 import base64
+import codecs
 import email
 import email.errors
 import email.policy
+import email.utils
 import hashlib
 import logging
 import re
@@ -17,9 +19,10 @@ from mailparser.utils import decode_header_part  # type: ignore[import-untyped]
 
 from flow_hitl.adapters.html_reply import html_to_text
 from flow_hitl.domain.automatic_mail import automatic_reason
-from flow_hitl.domain.inbound import InboundMail, UnreadableMail
+from flow_hitl.domain.inbound import InboundMail, UnreadableMail, single_mailbox
 from flow_hitl.domain.matching import split_answer
-from flow_hitl.domain.reply import extract_reply
+from flow_hitl.domain.reactions import REACTION_PART, reaction_reason
+from flow_hitl.domain.reply import extract_reply, is_cut
 
 MAX_BYTES = 10_000_000
 MAX_HEADER_BYTES = 128 * 1024
@@ -37,6 +40,7 @@ _FROM_LINE = re.compile(r"(?im)^from[ \t]*:((?:[^\n]|\n[ \t])*)")
 _CONTAINER = re.compile(rb"boundary[ \t\r\n]*[*=]|message/|multipart/digest", re.IGNORECASE)
 _THREAD = ("In-Reply-To", "References")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
+_ENCODED_WORDS = re.compile(r"=\?[^?\s]{1,80}\?[bBqQ]\?[^?]*\?=(?:\s+=\?[^?\s]{1,80}\?[bBqQ]\?[^?]*\?=)*")
 _CONTENT_HEADER = re.compile(rb"^content-[a-z-]{1,30}[ \t]*:(?:[^\r\n]|\r?\n[ \t])*", re.IGNORECASE | re.MULTILINE)
 _LOST_BOUNDARY = re.compile(r"^--(\S{1,70})[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
 # Codecs of Python's own that are no charsets of mail; some of them take quadratic time.
@@ -57,6 +61,20 @@ _WIDER_CHARSETS = {
     "big5": "big5hkscs",
     "windows-874": "cp874",
 }
+# In which octets beyond ASCII stand in headers where they are not UTF-8, the most frequent first.
+_RAW_CHARSETS = (
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "koi8-r",
+    "cp1253",
+    "cp1254",
+    "gb18030",
+    "big5hkscs",
+    "cp932",
+    "euc-jp",
+    "cp949",
+)
 _BODY_TYPES = ("text/plain", "text/html")
 # After any of these, parsers disagree about what is a header and what is said in the mail.
 _BROKEN_HEADERS = (
@@ -101,6 +119,11 @@ def answer_text(mail: InboundMail, options: Sequence[str] = ()) -> str:
     return from_html if first and second.startswith(first) else ""
 
 
+def answer_is_cut(mail: InboundMail, answer: str) -> bool:
+    """Tell whether the sender wrote more than the answer that was read, because there is more than we read."""
+    return is_cut(mail.text, answer) or (mail.html is not None and is_cut(mail.html, answer))
+
+
 def _within_limits(raw: bytes) -> bytes:
     if len(raw) > MAX_BYTES:
         raise UnreadableMail(f"the mail is larger than {MAX_BYTES // 1_000_000} MB")
@@ -127,18 +150,60 @@ def _within_limits(raw: bytes) -> bytes:
 def _read(message: Message, header_bytes: bytes) -> InboundMail:
     if any(isinstance(defect, _BROKEN_HEADERS) for defect in message.defects):
         raise UnreadableMail("a line of the headers is none")
-    headers = [(name, str(value)) for name, value in message.items()]
-    subject = _decoded(message.get("Subject"))
+    headers = [(name, _readings(value, message)) for name, value in message.raw_items()]
+    plain = [(name, readings[0]) for name, readings in headers]
+    subjects = [_decoded(one) for name, readings in headers if name.lower() == "subject" for one in readings] or [""]
+    sender_name = _name_in(next((value for name, value in plain if name.lower() == "from"), ""))
+    content_types = list(_content_types(message))
+    automatic = (automatic_reason(plain, content_types, subject) for subject in subjects)
     bodies = list(_bodies(message, dict.fromkeys(_BODY_TYPES, MAX_TEXT)))
     return InboundMail(
         from_headers=_from_headers(message, header_bytes),
-        subject=subject,
+        subject=subjects[0],
         message_id=_one_line(str(message.get("Message-ID", ""))),
-        automatic=automatic_reason(headers, list(_content_types(message)), subject),
+        automatic=next(filter(None, automatic), None),
         text="\n\n".join(body.text for body in bodies),
         html="\n\n".join(body.html or body.text for body in bodies) if any(body.html for body in bodies) else None,
-        answers=tuple(_MESSAGE_ID.findall(" ".join(_decoded(message.get(name)) for name in _THREAD))),
+        answers=tuple(_MESSAGE_ID.findall(" ".join(_decoded(str(message.get(name, ""))) for name in _THREAD))),
+        sender_name=sender_name,
+        sent_by=_one_line(", ".join(_mailbox(value) for name, value in plain if name.lower() == "sender"))[:320],
+        reaction=reaction_reason(plain, content_types, subjects[0], sender_name),
     )
+
+
+def _readings(raw: str, message: Message) -> Sequence[str]:
+    """Return what a header's value may say, the likeliest first; more than one only for octets that are not UTF-8.
+
+    `raw` is as the standard library keeps it: octets beyond ASCII, which no header should have, as surrogates.
+    """
+    if raw.isascii():
+        return (raw,)
+    octets = raw.encode("ascii", "surrogateescape")
+    try:
+        return (octets.decode("utf-8"),)
+    except UnicodeDecodeError:
+        # Whoever writes such headers mostly writes them as the text below.
+        of_text = [_charset(part) for part in message.walk() if part.get_content_charset()]
+        return [
+            octets.decode(charset, "replace")
+            for charset in dict.fromkeys((*of_text, *_RAW_CHARSETS))
+            if _is_codec(charset)
+        ]
+
+
+def _is_codec(charset: str) -> bool:
+    try:
+        return bool(codecs.lookup(charset))
+    except LookupError:
+        return False
+
+
+def _mailbox(sender_header: str) -> str:
+    return single_mailbox((sender_header,)) or _decoded(sender_header)
+
+
+def _name_in(from_header: str) -> str:
+    return _decoded(email.utils.parseaddr(from_header[:1000])[0])
 
 
 def _from_headers(message: Message, header_bytes: bytes) -> tuple[str, ...]:
@@ -153,6 +218,8 @@ def _content_types(message: Message) -> Iterator[str]:
     kind = message.get_content_type()
     method = str(message.get_param("method", "")).lower() if kind == "text/calendar" else ""
     yield f"{kind};{method}" if method else kind
+    if message.get_content_disposition() == "reaction":
+        yield REACTION_PART
     if message.get_content_maintype() == "multipart":
         for part in _parts(message):
             yield from _content_types(part)
@@ -257,9 +324,12 @@ def _unfolded(text: str, *, delete_space: bool) -> str:
     return "\n".join(lines)
 
 
-def _decoded(header: object) -> str:
-    raw = "" if header is None else _one_line(str(header))
-    return raw if raw.count("=?") > MAX_ENCODED_WORDS else _one_line(decode_header_part(raw))
+def _decoded(header: str) -> str:
+    raw = _one_line(header)
+    if raw.count("=?") > MAX_ENCODED_WORDS:
+        return raw
+    # Only the words: mail-parser takes what stands beside them for octets.
+    return _one_line(_ENCODED_WORDS.sub(lambda words: str(decode_header_part(words[0])), raw))
 
 
 def _one_line(text: str) -> str:

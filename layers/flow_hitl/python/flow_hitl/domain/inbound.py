@@ -93,7 +93,9 @@ class InboundMail:
     `from_headers` holds every From header's value, undecoded; `automatic` is why the mail is no person's answer, or
     None; `text` is the body as plain text ("" if there is none), `html` what the same body's HTML reads as, None if
     it has none; in both, quoted lines begin with `>`. `answers` are the message ids of the mails that it says it
-    answers, `sha256` is the hash of the raw mail.
+    answers, `sha256` is the hash of the raw mail. `sender_name` is the name in From, decoded. `sent_by` is whom
+    Sender names, who then wrote for the person in From, "" without that header; nothing proves it. `reaction` is what
+    marks the mail as an emoji reaction, None if nothing outside of its text does.
     """
 
     from_headers: tuple[str, ...]
@@ -104,6 +106,9 @@ class InboundMail:
     html: str | None
     answers: tuple[str, ...] = ()
     sha256: str = ""
+    sender_name: str = ""
+    sent_by: str = ""
+    reaction: str | None = None
 
 
 @dataclass(frozen=True)

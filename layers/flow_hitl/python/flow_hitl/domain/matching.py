@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from flow_hitl.domain.openings import is_greeting
+
 # Hyphens and the minus sign among them: people type one, and their device sends another.
 _GAP = re.compile(r"[\s_\-\u2010\u2011\u2212]+")
 
@@ -14,8 +16,9 @@ class Reading:
     """What an answer's text says.
 
     `outcome` is the option that its first line names, `feedback` that line, `comment` what comes after it, both
-    stripped; `feedback` is "" where the text is blank. `meant` is the option that exactly one later line names where
-    the first names none: nobody knows then which line is the answer.
+    stripped; `feedback` is "" where the text is blank. A greeting is passed over where the next line names an option.
+    `meant` is the option that exactly one later line names where the first names none: nobody knows then which line is
+    the answer.
     """
 
     outcome: str | None
@@ -29,6 +32,10 @@ def read_answer(text: str, emit_options: Sequence[str]) -> Reading:
     feedback, comment = split_answer(text)
     named_by = _matcher(emit_options)
     outcome = named_by(feedback)
+    if outcome is None and is_greeting(feedback):
+        below, rest = split_answer(comment)
+        if (named := named_by(below)) is not None:
+            return Reading(named, below, rest)
     if outcome is not None or not emit_options:
         return Reading(outcome, feedback, comment)
     later = [option for line in comment.splitlines() if (option := named_by(line)) is not None]

@@ -95,13 +95,14 @@ class ReminderContext:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmationContext:
-    """The mail that says that a mailed answer was recorded."""
+    """The mail that says that a mailed answer was recorded, `is_cut` that it was too long, so that its end was not."""
 
     kind: ClassVar[str] = "confirmation"
     flow_name: str
     method_name: str
     message: str
     decision: Decision
+    is_cut: bool = False
     test: bool = False
 
 
@@ -114,6 +115,7 @@ class HandledContext:
     method_name: str
     message: str
     decision: Decision
+    is_cut: bool = False
     test: bool = False
 
 

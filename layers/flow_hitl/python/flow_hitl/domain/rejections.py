@@ -16,6 +16,7 @@ class RejectionReason(StrEnum):
 
     NOT_AN_OPTION = "not_an_option"
     NO_ANSWER_FOUND = "no_answer_found"
+    EMOJI_REACTION = "emoji_reaction"
     UNREADABLE = "unreadable"
     SENDER_MISMATCH = "sender_mismatch"
     SELF_APPROVAL = "self_approval"
@@ -23,6 +24,7 @@ class RejectionReason(StrEnum):
     DELEGATION_REFUSED = "delegation_refused"
     SENDER_UNPROVEN = "sender_unproven"
     EXPIRED = "expired"
+    REASSIGNED = "reassigned"
     ALREADY_RESPONDED = "already_responded"
     CANCELLED = "cancelled"
 
@@ -36,6 +38,8 @@ class DiscardReason(StrEnum):
     VIRUS = "virus check failed"
     SPAM = "spam check failed"
     AUTOMATIC = "automatic"
+    EMOJI_REACTION = "emoji reaction"
+    NO_LONGER_ASKED = "reply address of somebody who no longer has the request"
     TOO_MANY_ERROR_MAILS = "today's error mails are used up"
 
 
@@ -54,6 +58,7 @@ REPLY_CAN_HELP = frozenset(
     {
         RejectionReason.NOT_AN_OPTION,
         RejectionReason.NO_ANSWER_FOUND,
+        RejectionReason.EMOJI_REACTION,
         RejectionReason.UNREADABLE,
         RejectionReason.EXPIRED,
         RejectionReason.SENDER_MISMATCH,

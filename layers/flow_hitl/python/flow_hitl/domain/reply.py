@@ -53,6 +53,12 @@ def extract_reply(body: str, options: Sequence[str] = (), ours: Sequence[str] = 
     return "\n\n".join("\n".join(segment) for segment in own if segment)
 
 
+def is_cut(body: str, reply: str) -> bool:
+    """Tell whether a body goes on after the most lines of its reply that `extract_reply` reads."""
+    said = sum(1 for line in reply.splitlines() if line.strip())
+    return said >= _MOST_LINES and said < sum(1 for line in _lines(body) if line and not line.lstrip().startswith(">"))
+
+
 def _lines(body: str) -> list[str]:
     # Where our mail begins, whatever of it is read first.
     body = body.replace(PREVIEW_SIGN, f" {_MARKER_WORDS} ")

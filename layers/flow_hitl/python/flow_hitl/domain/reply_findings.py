@@ -35,6 +35,10 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
         "it has no text above the quoted mail",
         "Reply again with the answer at the very top.",
     ),
+    RejectionReason.EMOJI_REACTION: (
+        "it is an emoji reaction, which is not an answer",
+        "Reply in words, with the answer as the first line, or answer on the review page.",
+    ),
     RejectionReason.UNREADABLE: (
         "it could not be read",
         "Reply again with a short plain mail, without attachments.",
@@ -63,6 +67,10 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
         "the address that it went to had expired",
         "Reply to the mail that said so: its address holds.",
     ),
+    RejectionReason.REASSIGNED: (
+        "its sender had the request before and no longer has it",
+        "Whoever has it now can answer. If it should be the sender after all, reassign it.",
+    ),
     RejectionReason.ALREADY_RESPONDED: (
         "the request was answered before",
         "Nothing can be done: the first answer counts.",
@@ -83,6 +91,14 @@ _AFTER_DISCARD: dict[str, str] = {
     DiscardReason.AUTOMATIC: (
         "Mail that a machine sends, such as an out-of-office note, is no answer. If its sender is away, reassign the "
         "request."
+    ),
+    DiscardReason.EMOJI_REACTION: (
+        "A press on an emoji is not an answer, and its sender was told so once: reply in words, with the answer as the "
+        "first line, or answer on the review page."
+    ),
+    DiscardReason.NO_LONGER_ASKED: (
+        "The request was reassigned, and nothing proves that this mail comes from whoever had it before. Whoever has "
+        "it now can answer."
     ),
     DiscardReason.TOO_MANY_ERROR_MAILS: (
         "Answer on the review page: today nobody is told any more of replies to this request that decide nothing."

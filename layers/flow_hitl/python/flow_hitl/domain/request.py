@@ -4,7 +4,7 @@ The states are few: a request is pending until it is responded to or cancelled, 
 Every function here is pure and returns a `Change`: the head after it, and the audit event that says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -210,7 +210,8 @@ class Change:
 class Answer:
     """A decision somebody makes, before it is one: by then sender and outcome are proven.
 
-    `verification` says by what the responder is proven, `shown` what they had before them; both stand in the event.
+    `verification` says by what the responder is proven, `shown` what they had before them, `is_cut` that they wrote
+    more than was taken; all of it stands in the event.
     """
 
     decision_id: str
@@ -223,6 +224,7 @@ class Answer:
     source: str | None = None
     verification: Mapping[str, Any] = field(default_factory=dict)
     shown: Shown | None = None
+    is_cut: bool = False
 
     @property
     def proven_responder(self) -> str | None:
@@ -350,6 +352,7 @@ def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resum
         "push": has_resume_url,
         "others": _others(head, answer),
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
+        **({"is_cut": True} if answer.is_cut else {}),
     }
     actor = answer.proven_responder or answer.via.value
     step = _step(decided, EventKind.RESPONSE_SUBMITTED, event_id, at, actor, data)
@@ -459,6 +462,17 @@ def note(
 ) -> Change:
     """Return a step that adds a fact to the chain without deciding anything; `changes` are members of the head."""
     return replace(_step(replace(head, **changes), kind, event_id, at, actor, data), before=head)
+
+
+def asked_before(events: Iterable[AuditEvent]) -> Sequence[str]:
+    """Return everybody whom a request has ever been put to, by its events: its assignees and the people behind them."""
+    asked: dict[str, None] = {}
+    for event in events:
+        if event.kind in (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED):
+            named = ("assigned_before", "assigned_to_email", "delegated_to", "delegated_by")
+            asked |= dict.fromkeys(event.data[name] for name in named if event.data.get(name))
+            asked |= dict.fromkeys(event.data.get("people") or ())
+    return tuple(asked)
 
 
 def _others(head: Head, answer: Answer) -> list[str]:

@@ -77,7 +77,8 @@ def _told(event: AuditEvent) -> tuple[str, str, Tone]:
         case EventKind.ERROR_MAIL_SENT:
             return f"{to} was told why their reply did not count", "", "neutral"
         case EventKind.REPLY_REJECTED:
-            return "A reply did not count", str(data.get("reason") or "").replace("_", " "), "warn"
+            whose = f"A reply of {data['responder']}" if data.get("responder") else "A reply"
+            return f"{whose} did not count", str(data.get("reason") or "").replace("_", " "), "warn"
         case EventKind.REQUEST_REASSIGNED:
             return _reassigned(event)
         case EventKind.RESPONSE_SUBMITTED:
@@ -106,7 +107,9 @@ def _told(event: AuditEvent) -> tuple[str, str, Tone]:
 def _reassigned(event: AuditEvent) -> tuple[str, str, Tone]:
     data = event.data
     if data.get("delegated_by"):
-        return f"{data['delegated_by']} passed it on to {data.get('delegated_to')}", "", "accent"
+        sent_by = (data.get("verification") or {}).get("sent_by")
+        on_behalf = f"Sent on their behalf by {sent_by}, as the mail says" if sent_by else ""
+        return f"{data['delegated_by']} passed it on to {data.get('delegated_to')}", on_behalf, "accent"
     by = person_of(event.actor)
     reason = str(data.get("reason") or "")
     return f"Given to {data.get('assigned_to_email')}", f"{reason}, by {by}" if by else reason, "accent"
@@ -121,9 +124,14 @@ def _answered(data: Any) -> tuple[str, str, Tone]:
     if data.get("source"):
         # What a program calls itself: anything, also somebody's address.
         how = f'{how}, from "{data["source"]}"'
+    sent_by = (data.get("verification") or {}).get("sent_by")
+    if sent_by:
+        how = f"{how}, sent on their behalf by {sent_by}, as the mail says"
     who = str(responder or "")
     written = data.get("comment") if data.get("outcome") is not None else data.get("feedback")
+    cut = "The reply was too long: its end was left out." if data.get("is_cut") else ""
     detail = " ".join(str(text) for text in (written, data.get("test_result")) if text)
+    detail = f"{cut} {detail}".strip()
     return f"{who} answered {answer} {how}" if who else f"Answered {answer} {how}", detail, "good"
 
 

@@ -7,7 +7,7 @@ a decision, a rejection that its responder is told of, or a discard with its rea
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from flow_hitl.domain.access import Action, ProvenAddress, authorize
 from flow_hitl.domain.address import domain_of, same_address
@@ -38,8 +38,9 @@ from flow_hitl.domain.inbound import (
     single_mailbox,
 )
 from flow_hitl.domain.matching import split_answer
+from flow_hitl.domain.reactions import is_reaction
 from flow_hitl.domain.rejections import Discard, DiscardReason, RejectionReason, counted_rejection
-from flow_hitl.domain.request import Change, Channel, Head, note
+from flow_hitl.domain.request import Change, Channel, Head, Status, asked_before, note
 from flow_hitl.domain.shown import mail_shown, verification
 from flow_hitl.domain.times import ceil_second
 from flow_hitl.ports import (
@@ -57,7 +58,7 @@ from flow_hitl.services.change_request import ChangeRequest
 from flow_hitl.services.delegate import Delegate, Delegation
 from flow_hitl.services.record_response import MAX_ANSWER_CHARS, RecordResponse, Submission
 from flow_hitl.signing import reply_address
-from flow_hitl.signing.keys import KeyRing
+from flow_hitl.signing.keys import KeyRing, KeysTooOld
 from flow_hitl.signing.reply_address import ReplyToken
 
 _MAX_BYTES = 10_000_000
@@ -77,11 +78,14 @@ class Discarded(Exception):
 
 
 class Rejected(Exception):
-    """The mail reached us by a genuine token and decided nothing; the token's address is told why."""
+    """The mail reached us by a genuine token and decided nothing; the token's address is told why.
 
-    def __init__(self, reason: RejectionReason, **data: Any) -> None:
+    What has a `once` is told but once for all mails that have the same.
+    """
+
+    def __init__(self, reason: RejectionReason, *, once: str | None = None, **data: Any) -> None:
         super().__init__(reason.value)
-        self.reason, self.data = reason, data
+        self.reason, self.data, self.once = reason, data, once
 
 
 @dataclass(frozen=True)
@@ -104,14 +108,19 @@ class AcceptReply:
     own_address: str
 
     def __call__(self, receipt: Receipt) -> str:
-        """Return what became of the mail: `decided`, `delegated`, `rejected: …` or `discarded: …`."""
+        """Return what became of the mail: `decided`, `delegated`, `rejected: …` or `discarded: …`.
+
+        Raises KeysTooOld where only later it can be told whether we issued the address.
+        """
         try:
             token = self._token(receipt)
-            head, responder = self._authorized_head(receipt, token)
+            head, responder, is_asked = self._authorized_head(receipt, token)
             if head.decision_id == _decision_id(receipt):
                 return "decided"
             try:
                 mail = self._mail(receipt, head)
+                if not is_asked:
+                    self._turn_away(receipt, mail, head, responder)
                 return self._obey(receipt, mail, token, head, responder)
             except Rejected as rejected:
                 self._reject(receipt, head, responder, rejected)
@@ -133,8 +142,8 @@ class AcceptReply:
     def _is_ours(self, address: str) -> bool:
         return domain_of(address) == self.inbound_domain.lower()
 
-    def _authorized_head(self, receipt: Receipt, token: ReplyToken) -> tuple[Head, str]:
-        """Return the head of the token's request, and to whom of its responders the token was issued.
+    def _authorized_head(self, receipt: Receipt, token: ReplyToken) -> tuple[Head, str, bool]:
+        """Return the head of the token's request, to whom the token was issued, and whether they are asked still.
 
         Expiry is judged later, because a genuine token's owner is told.
         """
@@ -142,15 +151,26 @@ class AcceptReply:
             head = self.requests.head(token.request_id)
         except NotFound:
             raise Discarded(DiscardReason.NOT_ISSUED) from None
-        for responder in head.responders:
+        owner = self._owner(receipt, token, head.responders)
+        if owner is not None:
+            return head, owner, True
+        if self.keys.key(str(token.key_id)) is None:
+            if not self.keys.read_since(receipt.at):
+                raise KeysTooOld
+        elif owner := self._owner(receipt, token, asked_before(self.audit.timeline(head.request_id))):
+            return head, owner, False
+        raise Discarded(DiscardReason.NOT_ISSUED, head.request_id)
+
+    def _owner(self, receipt: Receipt, token: ReplyToken, addresses: Sequence[str]) -> str | None:
+        for address in addresses:
             try:
-                reply_address.verify(self.keys, token, responder, receipt.at)
+                reply_address.verify(self.keys, token, address, receipt.at)
             except TokenInvalid:
                 continue
             except TokenExpired:
                 pass
-            return head, responder
-        raise Discarded(DiscardReason.NOT_ISSUED, head.request_id)
+            return address
+        return None
 
     def _mail(self, receipt: Receipt, head: Head) -> InboundMail:
         for reason, verdict in ((DiscardReason.VIRUS, receipt.virus), (DiscardReason.SPAM, receipt.spam)):
@@ -169,27 +189,46 @@ class AcceptReply:
             raise Discarded(DiscardReason.AUTOMATIC, head.request_id, "our own mail")
         return mail
 
-    def _obey(self, receipt: Receipt, mail: InboundMail, token: ReplyToken, head: Head, responder: str) -> str:
-        """Answer the request, or pass it on, as a mail says whose sender is proven; return which."""
-        claimed = single_mailbox(mail.from_headers)
-        deployment = self.deployments.load(head.deployment_id)
+    def _turn_away(self, receipt: Receipt, mail: InboundMail, head: Head, former: str) -> NoReturn:
+        """Have somebody told who had the request before, if the mail is proven to be theirs."""
+        try:
+            sender = self._sender(receipt, mail, self.deployments.load(head.deployment_id))
+        except Rejected as unproven:
+            raise Discarded(DiscardReason.NO_LONGER_ASKED, head.request_id, unproven.data["why"]) from None
+        if not sender.is_known_as(former):
+            raise Discarded(DiscardReason.NO_LONGER_ASKED, head.request_id, "sent by somebody else")
+        if mail.reaction or is_reaction(self.parser.answer_text(mail), mail.sender_name):
+            raise Discarded(DiscardReason.EMOJI_REACTION, head.request_id)
+        raise Rejected(RejectionReason.REASSIGNED)
+
+    def _sender(self, receipt: Receipt, mail: InboundMail, deployment: Deployment) -> ProvenAddress:
         verdict = judge_sender(receipt, mail, deployment.settings.require_dmarc_pass)
         if isinstance(verdict, Disproven | Unproven):
+            claimed = single_mailbox(mail.from_headers)
             raise Rejected(RejectionReason.SENDER_UNPROVEN, why=verdict.reason, claimed_sender=claimed)
-        sender = ProvenAddress.of(deployment, verdict.address)
+        return ProvenAddress.of(deployment, verdict.address)
+
+    def _obey(self, receipt: Receipt, mail: InboundMail, token: ReplyToken, head: Head, responder: str) -> str:
+        """Answer the request, or pass it on, as a mail says whose sender is proven; return which."""
+        deployment = self.deployments.load(head.deployment_id)
         answer = self.parser.answer_text(mail, head.emit_options)
+        reaction = mail.reaction or ("its text" if is_reaction(answer, mail.sender_name) else None)
         delegate_to = delegated_to(answer, head.emit_options)
         try:
-            authorize(sender, Action.RESPOND if delegate_to is None else Action.DELEGATE, head)
-            if not sender.is_known_as(responder):
-                raise Forbidden("This reply address was issued to somebody else of the group.")
-            reply_address.verify(self.keys, token, responder, receipt.at)
-        except SelfApproval:
-            raise Rejected(RejectionReason.SELF_APPROVAL) from None
-        except Forbidden:
-            raise Rejected(RejectionReason.SENDER_MISMATCH, claimed_sender=verdict.address) from None
-        except TokenExpired:
-            raise Rejected(RejectionReason.EXPIRED, renewed_days=deployment.settings.reply_token_days) from None
+            sender = self._sender(receipt, mail, deployment)
+            action = Action.RESPOND if delegate_to is None else Action.DELEGATE
+            renewed = self._permit(receipt, token, head, responder, sender, action, deployment)
+        except Rejected:
+            if reaction is None:
+                raise
+            raise Discarded(DiscardReason.EMOJI_REACTION, head.request_id, reaction) from None
+        if reaction is not None:
+            if head.status is not Status.PENDING:
+                raise Discarded(DiscardReason.EMOJI_REACTION, head.request_id, reaction)
+            once = f"reaction/{head.request_id}/{responder.lower()}"
+            raise Rejected(RejectionReason.EMOJI_REACTION, once=once, why=reaction, **renewed)
+        if renewed:
+            raise Rejected(RejectionReason.EXPIRED, **renewed)
         if not split_answer(answer)[0]:
             raise Rejected(RejectionReason.NO_ANSWER_FOUND)
         if delegate_to is not None:
@@ -203,6 +242,7 @@ class AcceptReply:
             decision_id=_decision_id(receipt),
             # What is longer stays in the mail bucket; a mail of megabytes must not stop the flow.
             text=answer[:MAX_ANSWER_CHARS],
+            is_cut=len(answer) > MAX_ANSWER_CHARS or self.parser.answer_is_cut(mail, answer),
             responder=responder,
             responder_verified=True,
             verification=_verification(receipt, mail, sender),
@@ -219,6 +259,30 @@ class AcceptReply:
             quoted = refused.first_line[:_QUOTED_CHARS]
             raise Rejected(RejectionReason.NOT_AN_OPTION, quoted=quoted, **meant) from None
         return "decided"
+
+    def _permit(
+        self,
+        receipt: Receipt,
+        token: ReplyToken,
+        head: Head,
+        responder: str,
+        sender: ProvenAddress,
+        action: Action,
+        deployment: Deployment,
+    ) -> dict[str, Any]:
+        """Return for how many days the addresses are to hold anew where this one has expired; raises Rejected."""
+        try:
+            authorize(sender, action, head)
+            if not sender.is_known_as(responder):
+                raise Forbidden("This reply address was issued to somebody else of the group.")
+            reply_address.verify(self.keys, token, responder, receipt.at)
+        except SelfApproval:
+            raise Rejected(RejectionReason.SELF_APPROVAL) from None
+        except Forbidden:
+            raise Rejected(RejectionReason.SENDER_MISMATCH, claimed_sender=sender.email) from None
+        except TokenExpired:
+            return {"renewed_days": deployment.settings.reply_token_days}
+        return {}
 
     def _pass_on(self, receipt: Receipt, deployment: Deployment, head: Head, delegation: Delegation) -> None:
         quoted = f"delegate: {delegation.to}"[:_QUOTED_CHARS]
@@ -252,7 +316,7 @@ class AcceptReply:
             if rejections is None:
                 raise Discarded(DiscardReason.TOO_MANY_ERROR_MAILS, head.request_id, rejected.reason.value)
             expires_at = current.token_expires_at
-            if rejected.reason is RejectionReason.EXPIRED:
+            if "renewed_days" in rejected.data:
                 # The mail that says so carries addresses that hold again.
                 expires_at = ceil_second(now + timedelta(days=rejected.data["renewed_days"]))
             return note(
@@ -266,10 +330,13 @@ class AcceptReply:
                 token_expires_at=expires_at,
             )
 
+        once = rejected.once or f"mail/{receipt.message_id}"
         try:
-            self.change_request(head.request_id, step, once=f"mail/{receipt.message_id}")
+            self.change_request(head.request_id, step, once=once)
         except TakenAlready:
-            return
+            events = self.audit.timeline(head.request_id) if rejected.once else ()
+            if rejected.once and not any(event.data.get("mail") == receipt.message_id for event in events):
+                raise Discarded(DiscardReason.EMOJI_REACTION, head.request_id, rejected.data["why"]) from None
 
 
 def _decision_id(receipt: Receipt) -> str:
@@ -277,9 +344,11 @@ def _decision_id(receipt: Receipt) -> str:
 
 
 def _verification(receipt: Receipt, mail: InboundMail, sender: ProvenAddress) -> Mapping[str, Any]:
+    on_behalf = mail.sent_by and not same_address(mail.sent_by, sender.email)
     return verification(
         "reply_address",
         sender=sender.email,
+        **({"sent_by": mail.sent_by} if on_behalf else {}),
         verdicts=_verdicts(receipt),
         mail=receipt.message_id,
         mail_sha256=mail.sha256,

@@ -21,7 +21,8 @@ MAX_ANSWER_CHARS = 50_000
 class Submission:
     """What somebody says to a request: the text, whose first line is the feedback, or an outcome chosen by button.
 
-    `verification` says by what the responder is proven, `shown` what they had before them.
+    `verification` says by what the responder is proven, `shown` what they had before them, `is_cut` that they wrote
+    more than the text.
     """
 
     request_id: str
@@ -35,6 +36,7 @@ class Submission:
     source: str | None = None
     verification: Mapping[str, Any] = field(default_factory=dict)
     shown: Shown | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def interpret(submission: Submission, head: Head) -> Answer:
         source=submission.source,
         verification=submission.verification,
         shown=submission.shown,
+        is_cut=submission.is_cut,
     )
 
 

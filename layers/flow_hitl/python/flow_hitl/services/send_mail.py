@@ -138,6 +138,7 @@ class SendMail:
                 method_name=head.method_name,
                 message=request.content.message,
                 decision=decision,
+                is_cut=bool(event.data.get("is_cut")),
                 test=head.test,
             )
         if effect.kind is EffectKind.CONFIRM_DELEGATION:
@@ -163,7 +164,8 @@ class SendMail:
             quoted=event.data.get("quoted") or "",
             meant=event.data.get("meant"),
             claimed_sender=event.data.get("claimed_sender"),
-            decision=decision_of(request),
+            # Whoever no longer has the request learns nothing new about it.
+            decision=decision_of(request) if reason is not RejectionReason.REASSIGNED else None,
             test=head.test,
         )
 
@@ -191,8 +193,9 @@ class SendMail:
             text=rendered.text,
             html=rendered.html,
             reply_to=None if isinstance(context, _NEEDS_NO_ANSWER) else context.reply_to,
-            # RFC 3834, and Microsoft's own word for it: nobody's out-of-office may answer us.
-            headers={"Auto-Submitted": automatic, "X-Auto-Response-Suppress": "All"},
+            # RFC 3834, and Microsoft's own word for it: nobody's out-of-office may answer us, and an
+            # emoji that Outlook would offer is no answer.
+            headers={"Auto-Submitted": automatic, "X-Auto-Response-Suppress": "All", "X-MS-Reactions": "disallow"},
             tags={REQUEST_TAG: effect.request_id, KIND_TAG: effect.kind.value},
             follows=follows,
         )
@@ -206,4 +209,6 @@ def _recipient(effect: Effect, event: AuditEvent, head: Head) -> str | None:
     if effect.kind is EffectKind.CONFIRM_DELEGATION:
         return str(event.data["delegated_by"])
     address = effect.target or str(event.data.get("responder") or event.data["assigned_to_email"])
+    if event.data.get("reason") == RejectionReason.REASSIGNED:
+        return address
     return address if any(same_address(address, responder) for responder in head.responders) else None

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol
 
 
@@ -14,9 +15,16 @@ class KeyRing(Protocol):
     def key(self, key_id: str) -> bytes | None: ...
 
     def refresh(self) -> bool:
-        """Look at the source again, unless that was a moment ago; return whether it was done."""
+        """Look at the source again, unless that was done too often lately; return whether it was done."""
+
+    def read_since(self, moment: datetime) -> bool:
+        """Tell whether the source was looked at since a moment: what was signed before it is known then."""
 
     def all_keys(self) -> Mapping[str, bytes]: ...
+
+
+class KeysTooOld(Exception):
+    """The signing keys were read before a token was made, and cannot be read again yet: try again in a few seconds."""
 
 
 def derive(key: bytes, purpose: str) -> bytes:

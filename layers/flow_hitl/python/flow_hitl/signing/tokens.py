@@ -17,17 +17,24 @@ def sign(keys: KeyRing, purpose: str, payload: Any) -> str:
 
 def read(keys: KeyRing, purpose: str, token: str, refusal: str) -> Any:
     """Return what a token carries; raises TokenInvalid, which says `refusal`, if we did not sign it for the purpose."""
-    signature = token.rpartition(".")[2]
     try:
-        # Base64 spells the same octets in several ways: only the one that we gave out is the token.
-        if base64_encode(base64_decode(signature)).decode() != signature:
-            raise TokenInvalid(refusal)
-        return _serializer(keys, purpose).loads(token)
+        return _read(keys, purpose, token, refusal)
     except BadData:
         # These tokens name no key: one made since the keys were rotated looks like an altered one.
-        if keys.refresh():
-            return read(keys, purpose, token, refusal)
+        if not keys.refresh():
+            raise TokenInvalid(refusal) from None
+    try:
+        return _read(keys, purpose, token, refusal)
+    except BadData:
         raise TokenInvalid(refusal) from None
+
+
+def _read(keys: KeyRing, purpose: str, token: str, refusal: str) -> Any:
+    signature = token.rpartition(".")[2]
+    # Base64 spells the same octets in several ways: only the one that we gave out is the token.
+    if base64_encode(base64_decode(signature)).decode() != signature:
+        raise TokenInvalid(refusal)
+    return _serializer(keys, purpose).loads(token)
 
 
 def _serializer(keys: KeyRing, purpose: str) -> URLSafeSerializer:
