@@ -1,10 +1,12 @@
 """Watching the AWS calls that the handlers make, and dying at one of them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from unittest.mock import patch
+
+from botocore.exceptions import ConnectionClosedError
 
 from flow_hitl import bootstrap
 from flow_hitl.adapters import aws
@@ -118,3 +120,30 @@ def new_process() -> None:
     """Forget everything that a warm function remembers."""
     old = bootstrap.current()
     bootstrap.use(bootstrap.Application(old.settings, old.clock, old.ids, old.jitter))
+
+
+@contextmanager
+def losing_answers(*operations: str) -> Iterator[list[str]]:
+    """Lose the answer to each call of these operations (`service.Operation`) once: the SDK makes it again.
+
+    Yields which were lost. AWS knows a transaction again by its token; moto does not look at that.
+    """
+    lost: list[str] = []
+    sent: set[bytes] = set()
+    names = {operation.partition(".")[::2] for operation in operations}
+
+    def lose(request: Any, event_name: str, **_: Any) -> None:
+        if request.body in sent:
+            return
+        sent.add(request.body)
+        lost.append(event_name.removeprefix("before-send."))
+        raise ConnectionClosedError(endpoint_url=request.url)
+
+    with ExitStack() as stack:
+        stack.enter_context(patch("botocore.endpoint.time.sleep"))
+        for service, operation in names:
+            emitter = aws.client(service).meta.events
+            name = f"before-send.{service}.{operation}"
+            emitter.register_last(name, lose)
+            stack.callback(emitter.unregister, name, lose)
+        yield lost

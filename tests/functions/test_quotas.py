@@ -229,6 +229,52 @@ def test_an_event_that_is_relayed_at_the_second_attempt_is_counted_once(hitl: Hi
     assert used(hitl) == (3, 3)
 
 
+def records(hitl: Hitl) -> list[dict[str, Any]]:
+    """Return all audit events of requests as the stream has them."""
+    items = hitl._clients["dynamodb"].scan(TableName="audit")["Items"]
+    wanted = [item for item in items if item["subject"]["S"].startswith("request#")]
+    return [{"eventSource": "aws:dynamodb", "eventName": "INSERT", "dynamodb": {"NewImage": item}} for item in wanted]
+
+
+def test_a_batch_that_comes_again_whole_or_in_part_is_counted_once(hitl: Hitl) -> None:
+    from functions.relay import handler
+
+    for _ in range(70):
+        hitl.ask(emit=EMIT)
+    assert used(hitl) == (70, 70)
+    batch = records(hitl)
+    handler({"Records": batch}, None)
+    handler({"Records": batch[: len(batch) // 2]}, None)
+    assert used(hitl) == (70, 70)
+
+
+def test_what_is_new_in_a_batch_that_comes_again_is_counted(hitl: Hitl) -> None:
+    from functions.relay import handler
+
+    first = hitl.ask(emit=EMIT)
+    with unsettled(hitl):
+        hitl.ask(emit=EMIT)
+        handler({"Records": records(hitl)}, None)
+    assert used(hitl) == (2, 2)
+    hitl.advance(seconds=1)
+    assert used(hitl) == (2, 2)
+    assert first.status == "pending"
+
+
+def test_what_the_count_remembers_does_not_grow_with_the_day(hitl: Hitl) -> None:
+    hitl.configure(settings={"email_notifications": False})
+    sizes = []
+    for _ in range(10):
+        for _ in range(3):
+            hitl.ask(emit=EMIT)
+        hitl.advance(minutes=20)
+        rows = hitl._clients["dynamodb"].scan(TableName="deployments")["Items"]
+        (day,) = [row for row in rows if row["sk"]["S"].startswith("activity#")]
+        sizes.append(sum(len(value["SS"]) for value in day.values() if "SS" in value))
+    assert max(sizes) <= 6
+    assert len(str(day)) < 1024, "one write unit"
+
+
 def test_a_count_that_fails_holds_up_no_mail_and_raises_an_alarm(
     hitl: Hitl, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from flow_hitl.adapters import aws
 from infra.local.hitl_fixture import Hitl
-from tests.aws_calls import Call, When, unsettled, watched
-from tests.functions.asserts import EMIT, callback, sqs_records
+from tests.aws_calls import Call, When, new_process, unsettled, watched
+from tests.functions.asserts import EMIT, NEW, callback, sqs_records
 
 
 def refused(operation: str) -> ClientError:
@@ -164,3 +164,29 @@ def test_transactions_that_collide_are_tried_again(hitl: Hitl) -> None:
         assert callback(hitl, request).status == 200
     assert len(collided) == 3
     assert request.outcome == "approved"
+
+
+@pytest.mark.parametrize("error", [refused("PutItem"), EndpointConnectionError(endpoint_url="https://dynamodb")])
+def test_a_note_that_fails_costs_a_caller_nothing(
+    hitl: Hitl, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When a key was used last, who polls the feed, who waits: nice to know, and no more."""
+    request = hitl.ask(emit=EMIT)
+
+    def refuse(call: Call, when: When) -> None:
+        if call.operation == "dynamodb.PutItem" and when == "before":
+            raise error
+
+    new_process()
+    with watched(hitl, refuse) as calls:
+        answers = [
+            hitl.api("GET", f"/v1/requests/{request.id}?wait=1"),
+            hitl.api("GET", "/v1/decisions"),
+            hitl.api("POST", "/v1/requests", NEW),
+        ]
+    assert [answer.status for answer in answers] == [200, 200, 201]
+    assert calls.operations.count("dynamodb.PutItem") >= 3
+    assert caplog.messages.count("not noted") == calls.operations.count("dynamodb.PutItem")
+    hitl.api("GET", f"/v1/requests/{request.id}")
+    keys = hitl.api("GET", f"/v1/deployments/{hitl.deployment_id}/api-keys").json["api_keys"]
+    assert keys[0]["last_used_at"] is not None

@@ -1,6 +1,6 @@
 """What the services need of the outside world; `adapters/` fulfils it and `bootstrap` joins the two."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -303,8 +303,12 @@ class KeyUses(Protocol):
 
 
 class UsageLog(Protocol):
-    def add(self, deployment_id: int, hour: datetime, used: Usage) -> None:
-        """Add to what a deployment has used in an hour, and in the day (UTC) that it is of."""
+    def add(self, deployment_id: int, moment: datetime, used: Usage, marks: Collection[str] = ()) -> Collection[str]:
+        """Add to what a deployment has used in the hour and the day (UTC) of a moment.
+
+        `marks` name what is added. If some of them were added before, in the same quarter of an hour, nothing is added,
+        and they are returned. They are forgotten when something is added that is half an hour younger.
+        """
 
 
 class Polls(Protocol):

@@ -1,13 +1,16 @@
 """What each deployment has used of its quotas: one small record a day, beside the configuration it is read with."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flow_hitl.adapters.dynamodb import item
-from flow_hitl.domain.quotas import Usage
+from botocore.exceptions import ClientError
+
+from flow_hitl.adapters.dynamodb import error_code, item, old_item
+from flow_hitl.domain.quotas import Usage, full_hour
 
 _KEPT = timedelta(days=7)
+_QUARTER = 15
 
 
 def usage_key(deployment_id: int, moment: datetime) -> dict[str, str]:
@@ -24,16 +27,44 @@ class DynamoUsageLog:
     def __init__(self, client: Any, table: str) -> None:
         self._client, self._table = client, table
 
-    def add(self, deployment_id: int, hour: datetime, used: Usage) -> None:
-        self._client.update_item(
-            TableName=self._table,
-            Key=item(usage_key(deployment_id, hour)),
-            UpdateExpression="ADD mails :mails, #requests :requests SET #ttl = :ttl",
-            ExpressionAttributeNames={"#requests": _requests(hour), "#ttl": "ttl"},
-            ExpressionAttributeValues=item(
-                {":mails": used.mails, ":requests": used.requests, ":ttl": int((hour + _KEPT).timestamp())}
-            ),
-        )
+    def add(self, deployment_id: int, moment: datetime, used: Usage, marks: Collection[str] = ()) -> Collection[str]:
+        # Also against a repetition by the SDK: its marks are there already.
+        counted, *others = _counted(moment)
+        added, removed = "ADD mails :mails, #requests :requests", ", ".join(others)
+        values_by_name: dict[str, Any] = {
+            ":mails": used.mails,
+            ":requests": used.requests,
+            ":ttl": int((full_hour(moment) + _KEPT).timestamp()),
+        }
+        condition = {}
+        if marks:
+            added += f", {counted} :marks"
+            values_by_name |= {":marks": set(marks), **{f":m{place}": mark for place, mark in enumerate(marks)}}
+            new = " AND ".join(f"NOT contains({counted}, :m{place})" for place in range(len(marks)))
+            condition = {"ConditionExpression": new, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=item(usage_key(deployment_id, moment)),
+                UpdateExpression=f"{added} SET #ttl = :ttl" + (f" REMOVE {removed}" if removed else ""),
+                ExpressionAttributeNames={"#requests": _requests(moment), "#ttl": "ttl"},
+                ExpressionAttributeValues=item(values_by_name),
+                **condition,
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            before: set[str] = old_item(error).get(counted, set())
+            return before.intersection(marks)
+        return ()
+
+
+def _counted(moment: datetime) -> list[str]:
+    """Return where the marks of a moment stand, and after that where those stand that are too old to be needed."""
+    minutes = moment.astimezone(UTC).hour * 60 + moment.minute // _QUARTER * _QUARTER
+    # Of the quarter before, a batch may still come again.
+    places = [minutes, *range(0, minutes - _QUARTER, _QUARTER)]
+    return [f"counted_{place // 60:02}{place % 60:02}" for place in places]
 
 
 def _requests(moment: datetime) -> str:

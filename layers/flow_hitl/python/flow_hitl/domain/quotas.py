@@ -75,6 +75,11 @@ def full_hour(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
+def quarter_of_hour(moment: datetime) -> datetime:
+    """Return the beginning of the quarter of an hour (UTC) that a moment falls into."""
+    return full_hour(moment) + timedelta(minutes=moment.minute // 15 * 15)
+
+
 def _windows(quotas: Quotas, used: Usage, wanted: Usage, now: datetime) -> tuple[_Window, _Window]:
     hour = full_hour(now)
     next_hour, midnight = hour + timedelta(hours=1), hour.replace(hour=0) + timedelta(days=1)
