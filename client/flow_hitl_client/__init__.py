@@ -9,6 +9,7 @@ from flow_hitl_client.aio import AsyncClient
 from flow_hitl_client.client import Client
 from flow_hitl_client.errors import (
     AlreadyResponded,
+    AlreadyResumed,
     Expired,
     FlowHitlClientError,
     Forbidden,
@@ -44,6 +45,7 @@ from flow_hitl_client.types import (
 
 __all__ = [
     "AlreadyResponded",
+    "AlreadyResumed",
     "AsyncClient",
     "AutoResponse",
     "AutoResponseOverride",

@@ -99,5 +99,9 @@ class AsyncClient:
         """Tell the timeline how the flow went on: see Client.report_resume_status."""
         return await self._in_thread(partial(self._client.report_resume_status, request_id, status, detail=detail))
 
+    async def claim_resumption(self, request_id: str, claim: str | None = None) -> Request:
+        """Claim that you alone go on with the flow: see Client.claim_resumption."""
+        return await self._in_thread(partial(self._client.claim_resumption, request_id, claim))
+
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -214,18 +214,19 @@ class Client:
         body = {"status": status} if detail is None else {"status": status, "detail": detail}
         return cast("Request", self._call("POST", f"{_path(request_id)}/resume-status", body=body)["request"])
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        query: Mapping[str, Any] | None = None,
-        waiting: int = 0,
-    ) -> dict[str, Any]:
-        return exchange(
-            self._session, method, self.url + path, path, body=body, query=query, timeout=self._timeout, waiting=waiting
-        )
+    def claim_resumption(self, request_id: str, claim: str | None = None) -> Request:
+        """Claim that you alone go on with the request's flow, before you do, and return the request.
+
+        It is `resumed` from then on. Raises AlreadyResumed for everybody but the first. `claim` names the caller (1 to
+        255 visible ASCII characters, by default new ones): keep it where you may have to repeat the claim after a
+        crash. `report_resume_status(…, "resume_failed")` gives the claim back.
+        """
+        body, headers = {"status": "resumed", "once": True}, {"Idempotency-Key": claim or str(uuid.uuid4())}
+        answer = self._call("POST", f"{_path(request_id)}/resume-status", body=body, headers=headers)
+        return cast("Request", answer["request"])
+
+    def _call(self, method: str, path: str, **details: Any) -> dict[str, Any]:
+        return exchange(self._session, method, self.url + path, path, timeout=self._timeout, **details)
 
 
 def retrying_session(retries: int) -> requests.Session:
@@ -253,6 +254,7 @@ def exchange(
     *,
     body: Mapping[str, Any] | None = None,
     query: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
     timeout: float,
     waiting: int = 0,
 ) -> dict[str, Any]:
@@ -266,7 +268,7 @@ def exchange(
             method,
             url,
             data=content,
-            headers={"Content-Type": "application/json"} if content else None,
+            headers={**({"Content-Type": "application/json"} if content else {}), **(headers or {})},
             params=query,
             timeout=(timeout, timeout + waiting),
             allow_redirects=False,

@@ -77,6 +77,12 @@ class NotPending(ProblemError):
     slug = "not-pending"
 
 
+class AlreadyResumed(ProblemError):
+    """Somebody else has claimed the resumption of this request's flow."""
+
+    slug = "already-resumed"
+
+
 class Expired(ProblemError):
     """The link or token is out of date."""
 

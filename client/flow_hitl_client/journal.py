@@ -9,6 +9,7 @@ import json
 import os
 import sqlite3
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ CREATE INDEX IF NOT EXISTS flow_hitl_pauses_group ON flow_hitl_pauses (group_id)
 CREATE INDEX IF NOT EXISTS flow_hitl_pauses_status ON flow_hitl_pauses (status, changed_at);
 CREATE INDEX IF NOT EXISTS flow_hitl_pauses_report ON flow_hitl_pauses (report) WHERE report IS NOT NULL;
 CREATE TABLE IF NOT EXISTS flow_hitl_claims (flow_id TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS flow_hitl_resumptions (request_id TEXT PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS flow_hitl_cursors (feed TEXT PRIMARY KEY, cursor TEXT NOT NULL);
 """
 
@@ -219,6 +221,17 @@ class Journal:
         with self._transaction() as database:
             database.execute("DELETE FROM flow_hitl_claims WHERE flow_id = ? AND owner = ?", (flow_id, owner))
 
+    def resumption(self, request_id: str) -> str:
+        """Return the name under which this file claims the resumption of a request: the same until it failed."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO flow_hitl_resumptions VALUES (?, ?)", (request_id, str(uuid.uuid4()))
+            )
+            row = database.execute(
+                "SELECT name FROM flow_hitl_resumptions WHERE request_id = ?", (request_id,)
+            ).fetchone()
+        return str(row[0])
+
     def finish(self, pauses: Sequence[Pause], status: ResumeStatus, detail: str | None = None) -> None:
         """Note how the flow went on from these pauses; `reports` has it until `reported`."""
         with self._transaction() as database:
@@ -227,6 +240,18 @@ class Journal:
                     "UPDATE flow_hitl_pauses SET status = ?, detail = ?, report = ?, changed_at = ? "
                     "WHERE request_id = ?",
                     (status, detail, status, time.time(), pause.request_id),
+                )
+                # A failure gives the claim back, and what has gone on needs none.
+                database.execute("DELETE FROM flow_hitl_resumptions WHERE request_id = ?", (pause.request_id,))
+
+    def leave_to_others(self, pauses: Sequence[Pause], detail: str) -> None:
+        """Note that this file may not go on from these pauses; `again` lets it try once more."""
+        with self._transaction() as database:
+            for pause in pauses:
+                database.execute(
+                    "UPDATE flow_hitl_pauses SET status = 'resume_failed', detail = ?, changed_at = ? "
+                    "WHERE request_id = ?",
+                    (detail, time.time(), pause.request_id),
                 )
 
     def again(self, request_id: str) -> bool:

@@ -82,7 +82,7 @@ REQUESTS: Document = {"requests": [PENDING], "next_cursor": None}
 DECISIONS: Document = {"decisions": [RESPONDED], "cursor": CURSOR}
 
 REASSIGNMENT: Document = {"assigned_to_email": "bob@example.com"}
-RESUME_REPORT: Document = {"status": "resumed", "detail": None}
+RESUME_REPORT: Document = {"status": "resumed", "detail": None, "once": True}
 
 TIMELINE: Document = {
     "events": [

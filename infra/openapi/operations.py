@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from flow_hitl.domain.access import Action
 from flow_hitl.domain.errors import (
     AlreadyResponded,
+    AlreadyResumed,
     Expired,
     FlowHitlError,
     Forbidden,
@@ -243,9 +244,13 @@ OPERATIONS: dict[str, Operation] = {
         "Report how the flow went on",
         _ok("The request with the reported status.", answers.RequestAnswer, {"request": examples.RESUMED}),
         Action.REPORT_RESUME,
+        "With `once`, `resumed` claims the resumption before it begins: of several readers of the decisions feed, the "
+        "first goes on with the flow, and every other is told `already-resumed`. Send an `Idempotency-Key` with it, a "
+        "new one per claim: whoever repeats a call whose answer was lost is known by it, and by nothing else. A report "
+        "of `resume_failed` gives the claim back.",
         parameters=(ONCE,),
         body=Body(ResumeReport, examples.RESUME_REPORT),
-        errors=(NotPending,),
+        errors=(AlreadyResumed, NotPending),
     ),
     "GET /v1/requests/{request_id}/timeline": Operation(
         REQUESTS,

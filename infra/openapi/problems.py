@@ -72,6 +72,8 @@ _DETAILS = {
     "forbidden": 'The API key "production" may not do this; it needs manage_human_feedback.',
     "not-found": "There is no such request.",
     "already-responded": "This request was answered before; the first answer counts.",
+    "already-resumed": "Somebody else has claimed the resumption of this flow: leave it to them. If they can no longer "
+    "do it, report resume_failed; then claim it again.",
     "not-pending": "This request is cancelled; it takes no answer.",
     "expired": "This link has expired. Ask for a redelivery.",
     "precondition-failed": "This was changed since you read it. Read it again, apply your change, and send that.",

@@ -36,6 +36,7 @@ FIELDS: dict[str, dict[str, str]] = {
     "ResumeReport": {
         "status": "How the flow went on.",
         "detail": "More about it, for the timeline.",
+        "once": "With `resumed`: claims the resumption, before the flow goes on.",
     },
     "NewTestRequest": {"to": "Who gets the test: a mail address, or `group:<name>`."},
     "CallbackAnswer": {

@@ -2,6 +2,7 @@
 """The flows that the tests run. What their listeners hear is in `heard`."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from crewai.flow.flow import Flow, and_, listen, or_, start
@@ -16,6 +17,7 @@ hitl.install(client=Client("http://127.0.0.1:9", "hitl_none"))
 
 heard: list[Any] = []
 broken: list[Exception] = []
+when_published: list[Callable[[], None]] = []
 
 
 class State(BaseModel):
@@ -39,6 +41,8 @@ class ReviewFlow(Flow[State]):
     @listen("approved")
     def publish(self, result: HumanFeedbackResult) -> str:
         heard.append(("publish", result))
+        for happens in when_published:
+            happens()
         return "published"
 
     @listen("rejected")

@@ -12,7 +12,7 @@ from crewai.flow.async_feedback import HumanFeedbackPending
 from crewai.flow.persistence import SQLiteFlowPersistence
 
 import flow_hitl_client.crewai as hitl
-from flow_hitl_client import Client, ValidationFailed
+from flow_hitl_client import Client, ProblemError, ValidationFailed
 from flow_hitl_client.journal import Journal
 from infra.local.patience import HANG_SECONDS
 from tests.crewai import flows
@@ -176,7 +176,7 @@ def test_a_flow_whose_listener_failed_goes_on_again_from_its_pause(
 
 def test_a_lost_report_is_made_good(client: Client, server: HitlServer, store: Path) -> None:
     decided = server.answer(request_of(pause(flows.ReviewFlow, client))["id"], "approved", "approved")
-    server.trouble = [(500, "text/plain", b"down")]
+    flows.when_published.append(lambda: server.trouble.append((500, "text/plain", b"down")))
     assert resume(decided, client) == "published"
     assert server.reports == []
     hitl.resumption.send_reports(Journal(store), client)
@@ -260,6 +260,40 @@ def test_a_cancelled_request_resumes_nothing(client: Client, store: Path) -> Non
     request = client.cancel(request_of(pause(flows.ReviewFlow, client))["id"])
     with pytest.raises(hitl.NotDecided, match="cancelled"):
         resume(request, client)
+
+
+def test_of_two_copies_of_the_store_one_goes_on(
+    client: Client, server: HitlServer, store: Path, tmp_path: Path
+) -> None:
+    request = request_of(pause(flows.ReviewFlow, client))
+    with sqlite3.connect(store) as original, sqlite3.connect(tmp_path / "copy.db") as copy:
+        original.backup(copy)
+    decided = server.answer(request["id"], "approved", "approved")
+    assert resume(decided, client) == "published"
+    for _ in range(2):
+        with pytest.raises(hitl.NotPaused, match="elsewhere"):
+            hitl.resume(flows.registry, decided, client=client, store=tmp_path / "copy.db")
+    assert len(heard) == 1
+    # If the other one came to nothing, somebody says so.
+    client.report_resume_status(request["id"], "resume_failed", detail="that machine is gone")
+    assert hitl.resume(flows.registry, decided, client=client, store=tmp_path / "copy.db") == "published"
+
+
+def test_a_process_that_died_after_its_claim_is_followed_by_the_next_one(
+    client: Client, server: HitlServer, store: Path
+) -> None:
+    decided = server.answer(request_of(pause(flows.ReviewFlow, client))["id"], "approved", "approved")
+    client.claim_resumption(decided["id"], Journal(store).resumption(decided["id"]))
+    assert resume(decided, client) == "published"
+
+
+def test_a_flow_goes_on_only_when_its_claim_is_known(client: Client, server: HitlServer, store: Path) -> None:
+    decided = server.answer(request_of(pause(flows.ReviewFlow, client))["id"], "approved", "approved")
+    server.trouble = [(503, "text/html", b"<h1>down</h1>")]
+    with pytest.raises(ProblemError):
+        resume(decided, client)
+    assert heard == []
+    assert resume(decided, client) == "published"
 
 
 def test_a_flow_of_another_app_is_not_guessed(client: Client, server: HitlServer, store: Path) -> None:

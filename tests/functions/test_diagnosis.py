@@ -402,6 +402,16 @@ def test_what_the_flows_side_reported_counts(hitl: Hitl, status: str, expected: 
     assert answered.says(words)
 
 
+def test_a_claim_that_nothing_followed_is_told_from_a_flow_that_went_on(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT)
+    callback(hitl, request)
+    body = {"status": "resumed", "once": True}
+    hitl.api("POST", f"/v1/requests/{request.id}/resume-status", body)
+    assert Question(hitl, request, FLOW).says("claimed the resumption", "has reported nothing since")
+    hitl.api("POST", f"/v1/requests/{request.id}/resume-status", {"status": "resumed"})
+    assert Question(hitl, request, FLOW).says("reported", "that the flow went on")
+
+
 def test_a_request_that_waits_for_its_answer_says_when_the_clock_gives_one(hitl: Hitl) -> None:
     request = hitl.ask(emit=EMIT, auto_response={"timeout_minutes": 60, "default_outcome": "rejected"})
     assert Question(hitl, request, FLOW).says("has not been answered", '2026-01-14T13:00:00Z: "rejected"')

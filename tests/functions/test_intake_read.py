@@ -195,12 +195,71 @@ def test_what_has_no_answer_cannot_have_resumed(hitl: Hitl) -> None:
         ({}, "/status"),
         ({"status": "resumed", "who": "x"}, "/who"),
         ({"status": "resumed", "detail": "x" * 2001}, "/detail"),
+        ({"status": "resume_failed", "once": True}, "/once"),
+        ({"status": "paused_again", "once": True}, "/once"),
+        ({"status": "resumed", "once": "perhaps"}, "/once"),
     ],
 )
 def test_a_wrong_report_is_refused(hitl: Hitl, body: dict[str, Any], field: str) -> None:
     request = hitl.ask(emit=EMIT)
     callback(hitl, request)
     assert_invalid(hitl.api("POST", f"/v1/requests/{request.id}/resume-status", body), field)
+
+
+def claim(hitl: Hitl, request: AskedRequest, key: str | None = None) -> Any:
+    """Claim the resumption as one of several readers of the decisions feed."""
+    body, headers = {"status": "resumed", "once": True}, {"Idempotency-Key": key} if key else {}
+    return hitl.api("POST", f"/v1/requests/{request.id}/resume-status", body, headers=headers)
+
+
+@pytest.fixture
+def decided(hitl: Hitl) -> AskedRequest:
+    request = hitl.ask(emit=EMIT)
+    callback(hitl, request)
+    return request
+
+
+@pytest.mark.parametrize("keys", [("one", "another"), ("one", None), (None, "another"), (None, None)])
+def test_of_two_readers_of_the_feed_one_resumes_the_flow(
+    hitl: Hitl, decided: AskedRequest, keys: tuple[str | None, str | None]
+) -> None:
+    first, second = (claim(hitl, decided, key) for key in keys)
+    assert (first.status, first.json["request"]["resume"]["status"]) == (200, "resumed")
+    problem = assert_problem(second, 409, "already-resumed")
+    assert "report resume_failed" in problem["detail"]
+    assert decided.kinds.count("resume_reported") == 1
+    assert decided.timeline[-1]["data"]["once"] is True
+
+
+def test_a_reader_whose_claim_got_no_answer_may_repeat_it(hitl: Hitl, decided: AskedRequest) -> None:
+    assert [claim(hitl, decided, "mine").status for _ in range(3)] == [200, 200, 200]
+    assert claim(hitl, decided, "another").status == 409
+    assert decided.kinds.count("resume_reported") == 1
+
+
+def test_a_claim_holds_while_the_flow_goes_on_and_pauses_again(hitl: Hitl, decided: AskedRequest) -> None:
+    claim(hitl, decided, "mine")
+    report(hitl, decided, status="paused_again")
+    assert claim(hitl, decided, "another").status == 409
+    assert claim(hitl, decided, "mine").status == 200
+    assert decided.now()["resume"]["status"] == "paused_again"
+
+
+@pytest.mark.parametrize("status", ["resumed", "paused_again"])
+def test_what_has_resumed_without_a_claim_cannot_be_claimed(hitl: Hitl, decided: AskedRequest, status: str) -> None:
+    report(hitl, decided, status=status)
+    assert claim(hitl, decided, "mine").status == 409
+
+
+def test_a_failure_gives_the_claim_back(hitl: Hitl, decided: AskedRequest) -> None:
+    claim(hitl, decided, "mine")
+    report(hitl, decided, status="resume_failed", detail="the worker died")
+    assert claim(hitl, decided, "another").status == 200
+    assert claim(hitl, decided, "third").status == 409
+
+
+def test_what_has_no_answer_cannot_be_claimed(hitl: Hitl) -> None:
+    assert_problem(claim(hitl, hitl.ask()), 409, "not-pending")
 
 
 # --- the timeline

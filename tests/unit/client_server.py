@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,6 +21,8 @@ class HitlServer:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, Any]] = []
         self.reports: list[dict[str, Any]] = []
+        # By the request, the `Idempotency-Key` of whoever claimed its resumption.
+        self.claims: dict[str, str] = {}
         # Answers that come before the real one, as (status, content type, body, Retry-After), to play a broken gateway.
         self.trouble: list[tuple[int, str, bytes] | tuple[int, str, bytes, int]] = []
         # Called with the id of each new request, before its answer goes out.
@@ -52,7 +54,9 @@ class HitlServer:
             self._changed.notify_all()
             return request
 
-    def dispatch(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, dict[str, Any]]:
+    def dispatch(
+        self, method: str, path: str, query: dict[str, str], body: Any, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, Any]]:
         with self._changed:
             self.calls.append((method, path, body))
             self._changed.notify_all()
@@ -73,8 +77,7 @@ class HitlServer:
                 case "DELETE", ["requests", request_id]:
                     return self._cancel(request_id)
                 case "POST", ["requests", request_id, "resume-status"]:
-                    self.reports.append({"id": request_id, **body})
-                    return 200, {"request": self._requests[request_id]}
+                    return self._report(request_id, body, headers.get("Idempotency-Key"))
                 case "POST", ["callbacks", request_id]:
                     return self._answer_by_callback(request_id, body)
                 case "GET", ["decisions"]:
@@ -138,6 +141,18 @@ class HitlServer:
             self._changed.wait(left)
         return 200, {"decisions": self._decided[cursor:], "cursor": str(len(self._decided))}
 
+    def _report(self, request_id: str, body: dict[str, Any], key: str | None) -> tuple[int, dict[str, Any]]:
+        request, claimed = self._requests[request_id], self.claims.get(request_id)
+        if body.get("once"):
+            if claimed is not None:
+                return (200, {"request": request}) if key == claimed else problem("already-resumed", 409)
+            self.claims[request_id] = key or ""
+            return 200, {"request": request}
+        self.reports.append({"id": request_id, **body})
+        if body["status"] == "resume_failed":
+            self.claims.pop(request_id, None)
+        return 200, {"request": request}
+
     def asked(self) -> list[dict[str, Any]]:
         """Return the bodies of all requests, in the order in which they came."""
         return list(self._bodies.values())
@@ -186,7 +201,8 @@ def serving() -> Iterator[HitlServer]:
             else:
                 url = urlsplit(self.path)
                 query = {name: values[0] for name, values in parse_qs(url.query).items()}
-                status, answer = hitl.dispatch(self.command, url.path, query, json.loads(raw) if raw else None)
+                body = json.loads(raw) if raw else None
+                status, answer = hitl.dispatch(self.command, url.path, query, body, self.headers)
             kind = "application/json" if status < 400 else "application/problem+json"
             self._send(status, kind, json.dumps(answer).encode())
 

@@ -9,6 +9,7 @@ import pytest
 
 from flow_hitl_client import (
     AlreadyResponded,
+    AlreadyResumed,
     AsyncClient,
     Client,
     NotFound,
@@ -103,6 +104,9 @@ def test_awaited_calls_do_what_the_others_do(server: HitlServer) -> None:
             assert [one["id"] async for one in client.iterate_requests(limit=1)] == [request_id]
             server.answer(request_id, "approved", "approved")
             assert (await client.decisions())["decisions"][0]["id"] == request_id
+            assert (await client.claim_resumption(request_id, "mine"))["id"] == request_id
+            with pytest.raises(AlreadyResumed):
+                await client.claim_resumption(request_id)
             await client.report_resume_status(request_id, "resumed")
             with pytest.raises(AlreadyResponded):
                 await client.cancel(request_id)

@@ -13,6 +13,7 @@ import pytest
 
 from flow_hitl_client import (
     AlreadyResponded,
+    AlreadyResumed,
     Client,
     IdempotencyMismatch,
     NotConfigured,
@@ -132,6 +133,18 @@ def test_report_resume_status(client: Client, server: HitlServer) -> None:
         {"id": request_id, "status": "resumed"},
         {"id": request_id, "status": "resume_failed", "detail": "ValueError: no"},
     ]
+
+
+def test_of_two_readers_of_the_decisions_one_claims_the_resumption(client: Client, server: HitlServer) -> None:
+    request_id = ask(client)
+    server.answer(request_id, "approved", "approved")
+    assert client.claim_resumption(request_id, "reader-1")["id"] == request_id
+    client.claim_resumption(request_id, "reader-1")
+    for claim in ("reader-2", None):
+        with pytest.raises(AlreadyResumed):
+            client.claim_resumption(request_id, claim)
+    client.report_resume_status(request_id, "resume_failed")
+    client.claim_resumption(request_id)
 
 
 def test_refusals_are_exceptions_with_the_problem_document(client: Client, server: HitlServer) -> None:

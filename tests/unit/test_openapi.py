@@ -23,6 +23,7 @@ CONTRACTS_SLUGS = {
     "forbidden": 403,
     "not-found": 404,
     "already-responded": 409,
+    "already-resumed": 409,
     "not-pending": 409,
     "expired": 410,
     "precondition-failed": 412,

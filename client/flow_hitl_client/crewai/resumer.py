@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from flow_hitl_client.client import LONGEST_WAIT_SECONDS, Client
 from flow_hitl_client.crewai.providers import DurableProvider
-from flow_hitl_client.crewai.registry import Registry, UnknownFlow, registry_of
+from flow_hitl_client.crewai.registry import Registry, registry_of
 from flow_hitl_client.crewai.resumption import Busy, NotPaused, go_on, run_coroutine, send_reports
 from flow_hitl_client.crewai.store import opened
 from flow_hitl_client.errors import FlowHitlClientError, Forbidden, Unauthorized
@@ -160,10 +160,10 @@ class Resumer:
         flow, request_id = f"{pauses[0].flow_class} {pauses[0].flow_id}", pauses[0].request_id
         try:
             gone_on = run_coroutine(go_on(self._registry.find(pauses[0].flow_class), pauses, self._inner, self._asker))
-        except (Busy, NotPaused):
-            _log.debug("flow %s goes on elsewhere", flow)
-        except UnknownFlow as error:
-            _log.warning("flow %s cannot go on here: %s", flow, error)
+        except (Busy, NotPaused) as error:
+            _log.debug("flow %s goes on elsewhere: %s", flow, error)
+        except FlowHitlClientError as error:
+            _log.warning("flow %s cannot go on yet: %s", flow, error)
         except Exception:
             _log.exception("flow %s: the resumer itself failed", flow)
         else:

@@ -16,7 +16,7 @@ from flow_hitl_client.crewai.answers import Answer, text_of
 from flow_hitl_client.crewai.providers import resuming
 from flow_hitl_client.crewai.registry import Entry
 from flow_hitl_client.crewai.store import Asker, StoreThenAsk, context_of
-from flow_hitl_client.errors import FlowHitlClientError, NotFound, ValidationFailed
+from flow_hitl_client.errors import AlreadyResumed, FlowHitlClientError, NotFound, ValidationFailed
 from flow_hitl_client.journal import Journal, Pause
 from flow_hitl_client.types import ResumeStatus
 
@@ -51,7 +51,8 @@ class GoneOn:
 async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) -> GoneOn:
     """Go on with the flow from the pauses of one moment, all of which are decided, and note in the journal how it went.
 
-    Raises NotPaused if the flow has gone on from here before, and Busy if another process does so now.
+    Raises NotPaused if the flow has gone on from here before, Busy if another process does so now, and what
+    `Client.claim_resumption` raises, except that AlreadyResumed becomes NotPaused.
     """
     journal, flow_id = asker.journal, pauses[0].flow_id
     with _claimed(journal, flow_id):
@@ -59,6 +60,7 @@ async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker)
         pauses = journal.group(pauses[0].group_id)
         if any(pause.status != "decided" for pause in pauses):
             raise NotPaused(f"flow {flow_id} has gone on from request {pauses[0].request_id} before")
+        _claim_resumption(pauses, asker)
         try:
             result, paused_again = await _run(entry, pauses, inner, asker)
         except Exception as error:
@@ -70,6 +72,19 @@ async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker)
         status: ResumeStatus = "paused_again" if paused_again else "resumed"
         journal.finish(pauses, status)
         return GoneOn(status, result)
+
+
+def _claim_resumption(pauses: Sequence[Pause], asker: Asker) -> None:
+    """Be the only one to go on with these requests, whatever other store has the flow: a copy, or a backup."""
+    for pause in pauses:
+        try:
+            asker.client.claim_resumption(pause.request_id, asker.journal.resumption(pause.request_id))
+        except AlreadyResumed as error:
+            asker.journal.leave_to_others(pauses, str(error))
+            raise NotPaused(
+                f"flow {pause.flow_id} has gone on from request {pause.request_id} elsewhere, or does so now. If that "
+                "ended without effect, report resume_failed for the request; then retry."
+            ) from error
 
 
 async def _run(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) -> tuple[Any, bool]:

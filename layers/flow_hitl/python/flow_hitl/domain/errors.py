@@ -95,6 +95,12 @@ class NotPending(FlowHitlError):
         return {"request_status": self.request_status}
 
 
+class AlreadyResumed(FlowHitlError):
+    """Somebody else resumes the flow, or has."""
+
+    slug, status, title = "already-resumed", 409, "Already resumed"
+
+
 class NothingToResume(FlowHitlError):
     """The flow has its answer, or fetches it itself: there is nothing to send again."""
 

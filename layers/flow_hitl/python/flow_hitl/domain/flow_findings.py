@@ -134,5 +134,8 @@ def _reported(event: AuditEvent) -> Finding:
             f"The flow's side reported at {rfc3339(event.at)} that it could not resume the flow{more}.",
             "The answer is kept. Mend what the flow's own log says, and resume the flow with it.",
         )
+    if event.data.get("once"):
+        when = rfc3339(event.at)
+        return ok(f"The flow's side claimed the resumption at {when}, and has reported nothing since{more}.")
     went_on = "went on" if status == ResumeStatus.RESUMED else "went on, and paused again"
     return ok(f"The flow's side reported at {rfc3339(event.at)} that the flow {went_on}{more}.")

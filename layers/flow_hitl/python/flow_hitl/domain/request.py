@@ -4,6 +4,7 @@ The states are few: a request is pending until it is responded to or cancelled, 
 Every function here is pure and returns a `Change`: the head after it, and the audit event that says so.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.domain.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
-from flow_hitl.domain.errors import AlreadyResponded, NothingToResume, NotPending
+from flow_hitl.domain.errors import AlreadyResponded, AlreadyResumed, NothingToResume, NotPending
 from flow_hitl.domain.reminders import reminder_times
 from flow_hitl.domain.routing import AssignedBy, Assignment, Considered
 from flow_hitl.domain.shown import Shown
@@ -57,6 +58,7 @@ _PROVEN_BY = {
 }
 RETRIABLE = (ResumeStatus.WAITING, ResumeStatus.FAILED, ResumeStatus.RESUME_FAILED)
 """Where the flow has no answer yet, or could do nothing with it: sending it again makes sense."""
+_HAS_RESUMED = (ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN)
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,14 @@ class Resume:
     """The state of the flow's resumption; `last_status` is the HTTP status of the last attempt, if one came.
 
     `retried_by` is the place of the event with which somebody had it sent again last: what was on its way before that
-    is void. 0 where nobody did.
+    is void. 0 where nobody did. `claimed_by` is the hash of the key of whoever claimed the resumption, if one came.
     """
 
     status: ResumeStatus
     attempts: int = 0
     last_status: int | None = None
     retried_by: int = 0
+    claimed_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -455,6 +458,39 @@ def retry_resume(head: Head, *, event_id: str, at: datetime, actor: str) -> Chan
     data = {"before": resume.status.value, "attempts": resume.attempts}
     step = _step(replace(head, resume=again), EventKind.RESUME_RETRIED, event_id, at, actor, data)
     return replace(step, before=head)
+
+
+def report_resume(
+    head: Head,
+    status: ResumeStatus,
+    detail: str | None,
+    *,
+    once: bool,
+    key: str | None,
+    event_id: str,
+    at: datetime,
+    actor: str,
+) -> Change | None:
+    """Return the step that takes down what the flow's side says of its resumption, None where that is known.
+
+    With `once` it claims the resumption: for whoever is first, until it is reported as failed. Only by a `key` is a
+    caller known who repeats a claim. Raises AlreadyResumed, and NotPending for a request without an answer.
+    """
+    before = head.resume
+    if before is None:
+        raise NotPending("This request has no answer that a flow could resume with.", request_status=head.status)
+    name = hashlib.sha256(key.encode()).hexdigest() if key else ""
+    if once and before.status in _HAS_RESUMED:
+        if name and name == before.claimed_by:
+            return None
+        raise AlreadyResumed(
+            "Somebody else has claimed the resumption of this flow: leave it to them. "
+            "If they can no longer do it, report resume_failed; then claim it again."
+        )
+    claimed_by = name if once else "" if status is ResumeStatus.RESUME_FAILED else before.claimed_by
+    resume = replace(before, status=status, claimed_by=claimed_by)
+    data = {"status": status.value, "detail": detail, **({"once": True} if once else {})}
+    return note(head, EventKind.RESUME_REPORTED, data, event_id=event_id, at=at, actor=actor, resume=resume)
 
 
 def note(

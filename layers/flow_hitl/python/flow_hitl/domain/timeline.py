@@ -90,6 +90,8 @@ def _told(event: AuditEvent) -> tuple[str, str, Tone]:
             return _resumed(data)
         case EventKind.RESUME_RETRIED:
             return f"{person_of(event.actor)} had the answer sent to the flow again", "", "accent"
+        case EventKind.RESUME_REPORTED if data.get("once"):
+            return "The flow's side claimed the resumption", str(data.get("detail") or ""), "neutral"
         case EventKind.RESUME_REPORTED:
             return (
                 f"The flow says: {str(data.get('status') or '').replace('_', ' ')}",

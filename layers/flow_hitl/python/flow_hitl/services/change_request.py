@@ -1,15 +1,13 @@
 """The steps of a request that decide nothing or end it: read, decide anew on conflict, write."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from flow_hitl.domain.access import Action, KeyHolder, Member, actor_name, authorize
-from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.calls import Call, CallRecord
 from flow_hitl.domain.effects import Effect
-from flow_hitl.domain.errors import Conflict, FieldError, NotPending, ValidationFailed
-from flow_hitl.domain.request import Change, Head, Request, ResumeStatus, Status, cancel, note
+from flow_hitl.domain.errors import Conflict, FieldError, ValidationFailed
+from flow_hitl.domain.request import Change, Head, Request, ResumeStatus, Status, cancel, report_resume
 from flow_hitl.ports import Clock, Ids, RequestStore
 from flow_hitl.services.once import Once, Remember
 
@@ -124,20 +122,31 @@ class ReportResume:
     ids: Ids
 
     def __call__(
-        self, holder: KeyHolder, request_id: str, status: str, detail: str | None, call: Call | None = None
+        self,
+        holder: KeyHolder,
+        request_id: str,
+        status: str,
+        detail: str | None,
+        call: Call | None = None,
+        *,
+        once: bool = False,
     ) -> Request:
-        """Return the request with the reported status; raises NotPending while it is not yet responded to."""
+        """Return the request with the reported status; raises NotPending while it is not yet responded to.
+
+        With `once`, `resumed` claims the resumption: raises AlreadyResumed for everybody but the first. The key of the
+        `call` tells whoever repeats a claim from others.
+        """
         if status not in REPORTABLE:
             raise ValidationFailed([FieldError("/status", f"must be one of: {', '.join(REPORTABLE)}")])
+        if once and status != ResumeStatus.RESUMED:
+            raise ValidationFailed([FieldError("/once", "goes with the status resumed only")])
 
-        def step(head: Head) -> Change:
-            if head.resume is None:
-                raise NotPending(
-                    "This request has no answer that a flow could resume with.", request_status=head.status
-                )
-            resume = replace(head.resume, status=ResumeStatus(status))
-            data: dict[str, Any] = {"status": status, "detail": detail}
+        def step(head: Head) -> Change | None:
             event_id, at, actor = self.ids.event_id(), self.clock.now(), actor_name(holder)
-            return note(head, EventKind.RESUME_REPORTED, data, event_id=event_id, at=at, actor=actor, resume=resume)
+            key = call.key if call else None
+            return report_resume(
+                head, ResumeStatus(status), detail, once=once, key=key, event_id=event_id, at=at, actor=actor
+            )
 
-        return self.change_once(holder, Action.REPORT_RESUME, request_id, step, call)
+        # The head knows whose claim holds; a call that is remembered would hold for whoever has given it back.
+        return self.change_once(holder, Action.REPORT_RESUME, request_id, step, None if once else call)
