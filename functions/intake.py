@@ -94,9 +94,7 @@ def reassign_request(request_id: str) -> Response[str]:
 def report_resume(request_id: str) -> Response[str]:
     holder, report, request_id = _holder(), parse_document(ResumeReport, body_bytes(app)), uuid_in(request_id)
     call = call_of(app, holder.deployment.deployment_id, "resume-status", request_id)
-    return _request(
-        current().report_resume(holder, request_id, report.status, report.detail, call, once=report.once)
-    )
+    return _request(current().report_resume(holder, request_id, report.status, report.detail, call, once=report.once))
 
 
 @app.get("/v1/requests/<request_id>/timeline")

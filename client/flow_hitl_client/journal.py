@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from flow_hitl_client.types import Request, ResumeStatus
+from flow_hitl_client.types import Request, Response, ResumeStatus
 
 PauseStatus = Literal["stored", "asked", "refused", "cancelled", "decided", "resumed", "paused_again", "resume_failed"]
 
@@ -65,6 +65,14 @@ class Pause:
     decision: Request | None = None
     detail: str | None = None
 
+    @property
+    def answered(self) -> tuple[Request, Response]:
+        """Return the decided request and its response; raises ValueError for a pause that is not decided."""
+        response = self.decision["response"] if self.decision else None
+        if self.decision is None or response is None:
+            raise ValueError(f"request {self.request_id} has no response")
+        return self.decision, response
+
 
 @dataclass(frozen=True)
 class Report:
@@ -106,21 +114,7 @@ class Journal:
         now = time.time()
         with self._transaction() as database:
             for pause in pauses:
-                database.execute(
-                    "INSERT INTO flow_hitl_pauses (request_id, group_id, flow_id, flow_class, class_name, body, "
-                    "snapshot, status, stored_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'stored', ?, ?)",
-                    (
-                        pause.request_id,
-                        pause.group_id,
-                        pause.flow_id,
-                        pause.flow_class,
-                        pause.flow_class.rpartition(".")[2],
-                        json.dumps(pause.body),
-                        json.dumps(pause.snapshot),
-                        now,
-                        now,
-                    ),
-                )
+                self._insert(database, pause, now)
 
     def unasked(self) -> list[Pause]:
         """Return up to 100 pauses whose request was not sent yet, oldest first."""
@@ -221,6 +215,19 @@ class Journal:
         with self._transaction() as database:
             database.execute("DELETE FROM flow_hitl_claims WHERE flow_id = ? AND owner = ?", (flow_id, owner))
 
+    def replace(self, old: Pause, new: Pause, detail: str) -> None:
+        """Let a new pause stand in the place of one whose answer is of no use; `detail` is reported of the old one."""
+        now = time.time()
+        with self._transaction() as database:
+            # A group of its own: what has gone by no longer holds up the others of its moment.
+            database.execute(
+                "UPDATE flow_hitl_pauses SET group_id = request_id, status = 'paused_again', report = 'paused_again', "
+                "detail = ?, changed_at = ? WHERE request_id = ?",
+                (detail, now, old.request_id),
+            )
+            database.execute("DELETE FROM flow_hitl_resumptions WHERE request_id = ?", (old.request_id,))
+            self._insert(database, new, now)
+
     def resumption(self, request_id: str) -> str:
         """Return the name under which this file claims the resumption of a request: the same until it failed."""
         with self._transaction() as database:
@@ -294,12 +301,6 @@ class Journal:
         """Return the pauses of one moment, in the order in which the flow came to them."""
         return self._pauses("WHERE group_id = ? ORDER BY rowid", group_id)
 
-    def rounds(self, flow_id: str) -> list[Pause]:
-        """Return the last 100 review points of a flow that somebody decided, oldest first."""
-        return self._pauses("WHERE flow_id = ? AND decision IS NOT NULL ORDER BY stored_at DESC LIMIT 100", flow_id)[
-            ::-1
-        ]
-
     def open(self, flow_id: str | None = None) -> list[Pause]:
         """Return up to 1,000 pauses, of one flow or of all, that wait for a person, oldest first."""
         if flow_id is not None:
@@ -319,6 +320,24 @@ class Journal:
                 "WHERE one.flow_id = old.flow_id AND one.status NOT IN ('resumed', 'paused_again', 'cancelled'))",
                 (before,),
             )
+
+    @staticmethod
+    def _insert(database: sqlite3.Connection, pause: Pause, now: float) -> None:
+        database.execute(
+            "INSERT INTO flow_hitl_pauses (request_id, group_id, flow_id, flow_class, class_name, body, "
+            "snapshot, status, stored_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'stored', ?, ?)",
+            (
+                pause.request_id,
+                pause.group_id,
+                pause.flow_id,
+                pause.flow_class,
+                pause.flow_class.rpartition(".")[2],
+                json.dumps(pause.body),
+                json.dumps(pause.snapshot),
+                now,
+                now,
+            ),
+        )
 
     def _after_asking(self, request_id: str, status: PauseStatus, detail: str | None) -> None:
         with self._transaction() as database:

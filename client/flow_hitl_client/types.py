@@ -13,10 +13,10 @@ FreeText = Literal["accept", "ask_again"]
 
 
 class HistoryEntry(TypedDict):
-    """One earlier step of the flow, shown to the person as context; `at` is an RFC 3339 time."""
+    """One earlier step of the flow, shown to the person as context; `at` is an RFC 3339 time, or None if unknown."""
 
     method: str
-    at: str
+    at: str | None
     output: Any
 
 

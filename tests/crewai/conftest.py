@@ -36,6 +36,7 @@ def _nothing_heard() -> None:
 
     flows.heard.clear()
     flows.broken.clear()
+    flows.model_says.clear()
     flows.when_published.clear()
 
 

@@ -2,11 +2,12 @@
 """The flows that the tests run. What their listeners hear is in `heard`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from crewai.flow.flow import Flow, and_, listen, or_, start
+from crewai.flow.flow import Flow, and_, listen, or_, router, start
 from crewai.flow.human_feedback import HumanFeedbackResult, human_feedback
+from crewai.llms.base_llm import BaseLLM
 from pydantic import BaseModel
 
 import flow_hitl_client.crewai as hitl
@@ -17,6 +18,7 @@ hitl.install(client=Client("http://127.0.0.1:9", "hitl_none"))
 
 heard: list[Any] = []
 broken: list[Exception] = []
+model_says: list[str | Exception] = []
 when_published: list[Callable[[], None]] = []
 
 
@@ -152,4 +154,105 @@ class AsyncFlow(Flow):
         return "archived"
 
 
-registry = hitl.Registry(ReviewFlow, OpinionFlow, RevisionFlow, ParallelFlow, ParallelChoices, AsyncFlow)
+class PreparedFlow(Flow):
+    """It works before it asks, in methods of both kinds, some of them more than once."""
+
+    @start()
+    def fetch(self) -> Any:
+        return Article(title="Raw")
+
+    @listen(or_(fetch, "once_more"))
+    async def enrich(self, _before: Any) -> dict[str, Any]:
+        self.state["times"] = self.state.get("times", 0) + 1
+        return {"words": 120 * self.state["times"], "by": {"crew"}}
+
+    @router(enrich)
+    def enough(self, _before: Any) -> str:
+        return "once_more" if self.state["times"] < 2 else "ready"
+
+    @human_feedback(message="Good?", emit=["approved", "rejected"])
+    @listen("ready")
+    def review(self) -> str:
+        return "Draft"
+
+    @listen("approved")
+    def polish(self, _before: Any) -> Iterator[str]:
+        return iter(["one", "two"])
+
+    @human_feedback(message="And now?")
+    @listen(polish)
+    def last_look(self, parts: Iterator[str]) -> str:
+        return " ".join(parts)
+
+
+class LoudFlow(Flow):
+    """Its outputs are too much for a person."""
+
+    @start()
+    def write(self) -> str:
+        return "ä" * 53_211
+
+    @listen(or_(write, "again"))
+    def count(self, _before: Any) -> Any:
+        self.state["n"] = self.state.get("n", 0) + 1
+        return [{"row": number} for number in range(5_000)] if self.state["n"] < 3 else Unwilling()
+
+    @router(count)
+    def on(self, _before: Any) -> str:
+        return "again" if self.state["n"] < 60 else "done"
+
+    @human_feedback(message="Good?")
+    @listen("done")
+    def review(self) -> str:
+        return "Draft"
+
+
+class Unwilling:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+class Model(BaseLLM):
+    """An LLM that says what it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(model="stub")
+
+    def call(self, *_arguments: Any, **_options: Any) -> str:
+        said = model_says.pop(0)
+        if isinstance(said, Exception):
+            model_says.insert(0, said)
+            raise said
+        return said
+
+
+class ModelFlow(Flow):
+    """Its author has named an LLM."""
+
+    @start()
+    @human_feedback(message="Good?", emit=["approved", "rejected"], llm=Model())
+    def review(self) -> str:
+        return "Draft"
+
+    @listen("approved")
+    def publish(self, result: HumanFeedbackResult) -> str:
+        heard.append(("publish", result))
+        return "published"
+
+    @listen("rejected")
+    def archive(self, result: HumanFeedbackResult) -> str:
+        heard.append(("archive", result))
+        return "archived"
+
+
+registry = hitl.Registry(
+    ReviewFlow,
+    OpinionFlow,
+    RevisionFlow,
+    ParallelFlow,
+    ParallelChoices,
+    AsyncFlow,
+    PreparedFlow,
+    LoudFlow,
+    ModelFlow,
+)

@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -17,11 +18,13 @@ from crewai.flow.human_feedback import human_feedback
 
 import flow_hitl_client.crewai as hitl
 from flow_hitl_client import Client
+from flow_hitl_client.crewai.steps import Steps, shortened, step
 from infra.local.patience import HANG_SECONDS
 from tests.crewai import flows
 from tests.crewai.flows import heard
 from tests.unit.client_server import HitlServer
 
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,6 +36,11 @@ def install(client: Client, **options: Any) -> list[str]:
 
 def kickoff(flow_class: Any) -> Any:
     return flow_class(suppress_flow_events=True).kickoff()
+
+
+def told(body: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return what a request tells of what has run before."""
+    return [(entry["method"], entry["output"]) for entry in body.get("history", [])]
 
 
 def answering(server: HitlServer, **answers: tuple[str | None, str, str]) -> None:
@@ -90,11 +98,61 @@ def test_earlier_rounds_travel_along(client: Client, server: HitlServer) -> None
     server.on_create = lambda request_id: threading.Timer(0.05, server.answer, (request_id, *next(answers))).start()
     assert kickoff(flows.RevisionFlow) == "published after 2 rounds"
     first, second = server.asked()
-    assert "history" not in first
-    [round_one] = second["history"]
-    assert (round_one["method"], round_one["output"]) == ("review", "Draft 1\n\n**needs_revision**: shorter")
+    assert told(first) == [("write", "Draft 0")]
+    assert told(second) == [("write", "Draft 0"), ("review", "Draft 1\n\n**needs_revision**: shorter")]
     assert second["output"] == "Draft 2"
     assert second["state"]["rounds"] == 2
+
+
+def test_everything_that_has_run_is_told(client: Client, server: HitlServer) -> None:
+    install(client)
+    answering(server, review=("approved", "approved", "fine"), last_look=(None, "Good.", ""))
+    kickoff(flows.PreparedFlow)
+    first, second = server.asked()
+    prepared = [
+        ("fetch", {"title": "Raw"}),
+        ("enrich", {"words": 120, "by": ["crew"]}),
+        ("enough", "once_more"),
+        ("enrich", {"words": 240, "by": ["crew"]}),
+        ("enough", "ready"),
+    ]
+    assert told(first) == prepared
+    assert all(RFC_3339.fullmatch(entry["at"]) for entry in first["history"])
+    reviewed = ("review", "Draft\n\n**approved**: fine")
+    # What can be read but once is the flow's to read.
+    assert told(second) == [*prepared, reviewed, ("polish", "[list_iterator]")]
+    assert second["output"] == "one two"
+
+
+def test_each_run_of_a_flow_has_a_history_of_its_own(client: Client, server: HitlServer) -> None:
+    install(client)
+    server.on_create = lambda request_id: threading.Timer(0.05, server.answer, (request_id, "approved", "yes")).start()
+    flow = flows.RevisionFlow(suppress_flow_events=True)
+    for _ in range(2):
+        flow.kickoff()
+    assert [told(body) for body in server.asked()] == [[("write", "Draft 0")]] * 2
+
+
+def test_long_outputs_are_cut_and_many_are_left_out(client: Client, server: HitlServer) -> None:
+    install(client)
+    answering(server, review=(None, "Good.", ""))
+    kickoff(flows.LoudFlow)
+    [body] = server.asked()
+    history = told(body)
+    assert len(history) == 100
+    assert history[0] == ("earlier_steps", "[22 earlier steps are left out.]")
+    assert history[-2:] == [("count", "[Unwilling, which cannot be shown.]"), ("on", "done")]
+    assert len(json.dumps(body)) < 200_000
+    assert shortened("ä" * 53_211) == "ä" * 10_000 + "\n\n[The first 10,000 of 53,211 characters.]"
+    assert "of 73,890 characters.]" in shortened([{"row": number} for number in range(5_000)])
+
+
+def test_a_history_that_is_too_long_altogether_keeps_what_is_newest() -> None:
+    steps = Steps(step("write", f"{number} " + "x" * 9_000) for number in range(20))
+    outputs = [str(entry["output"]) for entry in steps.shown()]
+    assert outputs[0].startswith("[9,004 characters, left out")
+    assert outputs[-1].startswith("19 xxx")
+    assert len(json.dumps(steps.shown())) < 160_000
 
 
 def test_parallel_reviews_each_get_their_own_answer(client: Client, server: HitlServer) -> None:
@@ -145,12 +203,63 @@ def test_free_text_never_becomes_the_first_option(
 ) -> None:
     if model is not None:
         monkeypatch.setenv("MODEL", model)
-    install(client, free_text="accept")
-    answering(server, review=(None, "hm, I am not so sure", ""))
-    with pytest.raises(Exception, match=r"none of|classify|API|resolve"):
-        kickoff(flows.ReviewFlow)
-    assert server.asked()[0]["free_text"] == "accept"
-    assert heard == []
+    said = install(client, free_text="accept")
+    answers = iter([(None, "hm, I am not so sure", "Ask Bob."), ("rejected", "rejected", "")])
+    server.on_create = lambda request_id: threading.Timer(0.05, server.answer, (request_id, *next(answers))).start()
+    assert kickoff(flows.ReviewFlow) == "archived"
+    first, second = server.asked()
+    assert (first["free_text"], second["free_text"]) == ("accept", "ask_again")
+    assert second["message"].startswith("alice@example.com has answered this, but it is not clear which")
+    assert "hm, I am not so sure" in second["message"]
+    assert second["message"].endswith("\n\nGood?")
+    assert second["metadata"] == {"team": "brand", "flow_hitl": {"follows": first["id"]}}
+    assert told(second)[-1][0] == "review"
+    [(_, result)] = heard
+    assert (result.feedback, result.outcome) == ("hm, I am not so sure\nAsk Bob.", "rejected")
+    assert [report["status"] for report in server.reports] == ["paused_again", "resumed"]
+    assert second["id"] in server.reports[0]["detail"]
+    assert len(said) == 4
+
+
+@pytest.mark.parametrize("installed", [None, "accept", "ask_again"])
+@pytest.mark.parametrize("key", [None, "sk-nobodys"])
+def test_free_text_is_asked_again_only_where_nothing_could_interpret_it(
+    client: Client, server: HitlServer, monkeypatch: pytest.MonkeyPatch, key: str | None, installed: Any
+) -> None:
+    if key:
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+    install(client, free_text=installed)
+    answering(server, review=("approved", "approved", ""))
+    kickoff(flows.ReviewFlow)
+    # Nothing is sent where the deployment's setting is to hold.
+    assert server.asked()[0].get("free_text") == (installed or (None if key else "ask_again"))
+
+
+def test_a_named_llm_interprets_free_text(client: Client, server: HitlServer) -> None:
+    install(client)
+    flows.model_says[:] = ['{"outcome": "rejected"}']
+    answering(server, review=(None, "No, do not publish this.", "The price is wrong."))
+    assert kickoff(flows.ModelFlow) == "archived"
+    [body] = server.asked()
+    assert "free_text" not in body
+    [(_, result)] = heard
+    assert (result.outcome, result.feedback) == ("rejected", "No, do not publish this.\nThe price is wrong.")
+    assert result.feedback.outcome == "rejected"
+
+
+@pytest.mark.parametrize("says", [RuntimeError("the quota is used up"), "perhaps", '{"outcome": "cannot_tell"}'])
+def test_the_person_is_asked_again_where_the_llm_could_not_tell(
+    client: Client, server: HitlServer, says: str | Exception
+) -> None:
+    install(client)
+    flows.model_says[:] = [says, says]
+    answers = iter([(None, "hm", ""), ("approved", "approved", "after all")])
+    server.on_create = lambda request_id: threading.Timer(0.05, server.answer, (request_id, *next(answers))).start()
+    assert kickoff(flows.ModelFlow) == "published"
+    assert [body.get("free_text") for body in server.asked()] == [None, "ask_again"]
+    assert heard[0][1].feedback == "hm\nafter all"
+    # What a library says may hold part of a key: it is for the flow's own log.
+    assert "quota" not in json.dumps([server.asked(), server.reports])
 
 
 def test_a_model_that_nobody_knows_stops_no_flow(

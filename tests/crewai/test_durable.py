@@ -13,6 +13,8 @@ from crewai.flow.persistence import SQLiteFlowPersistence
 
 import flow_hitl_client.crewai as hitl
 from flow_hitl_client import Client, ProblemError, ValidationFailed
+from flow_hitl_client.crewai.resumer import Resumer
+from flow_hitl_client.crewai.steps import restore, step
 from flow_hitl_client.journal import Journal
 from infra.local.patience import HANG_SECONDS
 from tests.crewai import flows
@@ -193,6 +195,7 @@ def test_rounds_of_revision_carry_their_history(client: Client, server: HitlServ
     third = server.asked()[2]
     assert third["output"] == "Draft 3"
     assert [(entry["method"], entry["output"]) for entry in third["history"]] == [
+        ("write", "Draft 0"),
         ("review", "Draft 1\n\n**needs_revision**: shorter"),
         ("review", "Draft 2\n\n**needs_revision**: still shorter"),
     ]
@@ -229,11 +232,91 @@ def test_parallel_choices_each_reach_their_listener(client: Client, server: Hitl
 
 
 def test_free_text_never_becomes_the_first_option(client: Client, server: HitlServer, store: Path) -> None:
-    decided = server.answer(request_of(pause(flows.ReviewFlow, client, free_text="accept"))["id"], None, "hm, not sure")
-    with pytest.raises(Exception, match=r"none of|classify|API"):
-        resume(decided, client)
+    first = request_of(pause(flows.ReviewFlow, client, free_text="accept"))
+    asked_again = resume(server.answer(first["id"], None, "hm, not sure", "Ask Bob."), client)
+    assert isinstance(asked_again, HumanFeedbackPending)
+    second = request_of(asked_again)
     assert heard == []
-    assert server.reports[0]["status"] == "resume_failed"
+    assert [body["free_text"] for body in server.asked()] == ["accept", "ask_again"]
+    assert "hm, not sure" in second["message"]
+    assert hitl.pending_request_id(first["flow_id"]) == second["id"]
+    assert server.reports[0]["status"] == "paused_again"
+    assert second["id"] in server.reports[0]["detail"]
+    # The first answer is of no more use, and the second one ends it.
+    with pytest.raises(hitl.NotPaused):
+        resume(client.get_request(first["id"]), client)
+    assert resume(server.answer(second["id"], "rejected", "rejected"), client) == "archived"
+    [(_, result)] = heard
+    assert (result.outcome, result.feedback) == ("rejected", "hm, not sure\nAsk Bob.")
+    assert result.metadata == {"team": "brand", "flow_hitl": {"request_id": second["id"]}}
+
+
+def test_a_named_llm_interprets_free_text_when_the_flow_goes_on(
+    client: Client, server: HitlServer, store: Path
+) -> None:
+    request = request_of(pause(flows.ModelFlow, client))
+    assert "free_text" not in server.asked()[0]
+    flows.model_says[:] = ['{"outcome": "rejected"}']
+    assert resume(server.answer(request["id"], None, "No."), client) == "archived"
+    assert heard[0][1].outcome == "rejected"
+
+
+def test_the_person_is_asked_again_by_the_worker_where_the_llm_could_not_tell(
+    client: Client, server: HitlServer, store: Path
+) -> None:
+    first = request_of(pause(flows.ModelFlow, client))
+    client.reassign(first["id"], "bob@example.com")
+    server.answer(first["id"], None, "hm")
+    flows.model_says[:] = [RuntimeError("the quota is used up")]
+    worker = Resumer(flows.registry, client=client)
+    assert worker.run_once() == 1
+    second = server.asked()[1]
+    assert (second["assigned_to_email"], second["free_text"]) == ("bob@example.com", "ask_again")
+    server.answer(second["id"], "approved", "approved", "after all")
+    assert worker.run_once() == 1
+    assert heard[0][1].feedback == "hm\nafter all"
+    assert [report["status"] for report in server.reports] == ["paused_again", "resumed"]
+
+
+def test_of_parallel_answers_only_the_unclear_one_is_asked_again(
+    client: Client, server: HitlServer, store: Path
+) -> None:
+    pause(flows.ParallelChoices, client, free_text="accept")
+    legal, brand = sorted(server.asked(), key=lambda body: str(body["method_name"]), reverse=True)
+    server.answer(legal["id"], "legal_ok", "legal_ok", "fine by law")
+    worker = Resumer(flows.registry, client=client)
+    server.answer(brand["id"], None, "hm")
+    assert worker.run_once() == 1
+    assert heard == []
+    [again] = server.asked()[2:]
+    assert again["method_name"] == "brand"
+    server.answer(again["id"], "brand_bad", "brand_bad")
+    assert worker.run_once() == 1
+    heard_of = {listener: (result.outcome, str(result.feedback)) for listener, result in heard}
+    assert heard_of == {"after_legal": ("legal_ok", "fine by law"), "after_brand": ("brand_bad", "hm")}
+
+
+def test_what_had_run_before_the_pause_is_told_after_it(client: Client, server: HitlServer, store: Path) -> None:
+    request = request_of(pause(flows.PreparedFlow, client))
+    before = server.asked()[0]["history"]
+    assert [entry["method"] for entry in before] == ["fetch", "enrich", "enough", "enrich", "enough"]
+    assert before[0]["output"] == {"title": "Raw"}
+    resume(server.answer(request["id"], "approved", "approved", "fine"), client)
+    after = server.asked()[1]["history"]
+    assert after[:5] == before
+    assert [(entry["method"], entry["output"]) for entry in after[5:]] == [
+        ("review", "Draft\n\n**approved**: fine"),
+        ("polish", "[list_iterator]"),
+    ]
+
+
+def test_what_is_left_out_stays_counted_after_a_pause(client: Client, server: HitlServer, store: Path) -> None:
+    pause(flows.LoudFlow, client)
+    [body] = server.asked()
+    [stored] = Journal(store).open()
+    steps = restore(flows.LoudFlow(), body["history"], stored.snapshot["steps_left_out"])
+    steps.add(step("next", "x"))
+    assert (steps.left_out, len(steps.shown())) == (23, 100)
 
 
 def test_a_flow_goes_on_where_an_event_loop_runs(client: Client, server: HitlServer, store: Path) -> None:

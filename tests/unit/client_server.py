@@ -3,8 +3,9 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -55,7 +56,7 @@ class HitlServer:
             return request
 
     def dispatch(
-        self, method: str, path: str, query: dict[str, str], body: Any, headers: Mapping[str, str]
+        self, method: str, path: str, query: dict[str, str], body: Any, headers: Message
     ) -> tuple[int, dict[str, Any]]:
         with self._changed:
             self.calls.append((method, path, body))

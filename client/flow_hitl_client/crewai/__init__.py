@@ -60,7 +60,7 @@ def install(
     durable: bool | None = None,
     client: Client | None = None,
     resume_url: str | None = None,
-    free_text: FreeText = "ask_again",
+    free_text: FreeText | None = None,
     store: str | os.PathLike[str] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> None:
@@ -94,8 +94,9 @@ def resume(flow: Any, request: Request, *, client: Client | None = None, store: 
 
     `flow` is its class, or a Registry. The decided outcome picks the listener, without an LLM. `result.feedback` is the
     person's comment, or the first line where there is no comment; of a free text it is all of it. An answer that is
-    none of the options (possible with `free_text="accept"`) follows crewai's own rules. If the flow pauses once more,
-    the new HumanFeedbackPending is returned. A flow whose listener failed can be resumed again.
+    none of the options is interpreted by crewai's LLM; where it cannot, the person is asked again. If the flow pauses
+    once more, for that or by itself, the new HumanFeedbackPending is returned. A flow whose listener failed can be
+    resumed again.
 
     How it went (`resumed`, `paused_again`, `resume_failed` with the exception's text) is reported to the request's
     timeline by `client` (default: from the environment). It may be called where an event loop is running.

@@ -13,6 +13,8 @@ _JUDGES: Final = frozenset({"resume_async", "_finalize_human_feedback"})
 class Answer(str):
     """The person's text; `outcome` is the option that they chose, `request` the whole request object.
 
+    Of a free text, `outcome` is what crewai's LLM took it for.
+
     `result.feedback` of a listener is one, so that `result.feedback.request["response"]["responder"]` says who decided.
     """
 
@@ -20,10 +22,12 @@ class Answer(str):
     outcome: str | None
     looks_blank: bool
 
-    def __new__(cls, text: str, request: Request | None = None, *, looks_blank: bool = False) -> "Answer":
+    def __new__(
+        cls, text: str, request: Request | None = None, outcome: str | None = None, *, looks_blank: bool = False
+    ) -> "Answer":
         self = super().__new__(cls, text)
         self.request = request
-        self.outcome = request["response"]["outcome"] if request and request["response"] else None
+        self.outcome = outcome or (request["response"]["outcome"] if request and request["response"] else None)
         self.looks_blank = looks_blank
         return self
 
@@ -44,19 +48,18 @@ class Answer(str):
         return super().strip(chars)
 
     def __reduce__(self) -> tuple[Callable[..., "Answer"], tuple[Any, ...]]:
-        return _restored, (str.__str__(self), self.request)
+        return Answer, (str.__str__(self), self.request, self.outcome)
 
 
-def _restored(text: str, request: Request | None) -> Answer:
-    return Answer(text, request)
-
-
-def text_of(response: Response) -> str:
+def text_of(response: Response, earlier: str = "") -> str:
     """Return what the flow gets to read: of a chosen option the comment where there is one, else the first line.
 
-    Without an outcome it is everything that the person said: the first line and the lines after it.
+    Without an outcome it is everything that the person said: the first line and the lines after it. `earlier` is what
+    was said before, where the person was asked again: the flow gets it too.
     """
     feedback, comment = response["feedback"], response["comment"]
-    if response["outcome"] is not None:
-        return comment or feedback
-    return f"{feedback}\n{comment}" if comment else feedback
+    if response["outcome"] is None:
+        said = f"{feedback}\n{comment}" if comment else feedback
+    else:
+        said = comment or ("" if earlier else feedback)
+    return f"{earlier}\n{said}" if earlier and said else earlier or said

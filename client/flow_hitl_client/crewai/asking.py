@@ -1,28 +1,40 @@
 """What a review point asks the server."""
 
-from collections.abc import Iterable
+import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
 from flow_hitl_client.client import Client
+from flow_hitl_client.crewai import versions
 from flow_hitl_client.crewai.answers import text_of
-from flow_hitl_client.crewai.plain import plain_json, rfc3339, state_of
-from flow_hitl_client.journal import Pause
-from flow_hitl_client.types import CreatedRequest, FreeText, HistoryEntry, Request
+from flow_hitl_client.crewai.plain import plain_json, state_of
+from flow_hitl_client.crewai.steps import round_of_body
+from flow_hitl_client.types import CreatedRequest, FreeText, HistoryEntry, Request, Response
 
-_LONGEST_HISTORY: Final = 100
+# Under this key a request's metadata, the stored pause and later `result.metadata` name requests.
+METADATA_KEY: Final = "flow_hitl"
+
+_LONGEST_QUOTE: Final = 300
+_MOST_HISTORY: Final = 100
 
 
 @dataclass(frozen=True)
 class Wishes:
     """What an author may say about all requests of a process."""
 
-    free_text: FreeText = "ask_again"
+    free_text: FreeText | None = None
     resume_url: str | None = None
 
 
 def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry], wishes: Wishes) -> dict[str, Any]:
-    """Return the arguments of `create_request` for one review point."""
+    """Return the arguments of `create_request` for one review point.
+
+    Who answers in words of their own is asked again only where nothing could interpret them; else the deployment's
+    setting holds.
+    """
+    free_text = wishes.free_text
+    if context.emit and free_text is None and versions.cannot_interpret(flow, context):
+        free_text = "ask_again"
     fields = {
         "request_id": request_id,
         "flow_id": context.flow_id,
@@ -33,9 +45,9 @@ def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry
         "emit_options": context.emit,
         "state": plain_json(state_of(flow)),
         "metadata": plain_json(context.metadata),
-        "history": history[-_LONGEST_HISTORY:] or None,
+        "history": history or None,
         "resume_url": wishes.resume_url,
-        "free_text": wishes.free_text if context.emit else None,
+        "free_text": free_text if context.emit else None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -55,35 +67,30 @@ def waiting(created: CreatedRequest, flow: str) -> str:
     return f"{text}\n  {page}" if page else text
 
 
-def history_of_results(results: Iterable[Any]) -> list[HistoryEntry]:
-    """Return the earlier rounds that crewai's own `human_feedback_history` has."""
-    return [
-        {
-            "method": str(result.method_name),
-            "at": rfc3339(result.timestamp),
-            "output": _round(plain_json(result.output), result.outcome, str(result.feedback)),
-        }
-        for result in results
-    ]
+def again(body: dict[str, Any], message: str, request: Request, response: Response) -> dict[str, Any]:
+    """Return what asks once more, for one of the options, after an answer that nothing could interpret.
+
+    `message` is that of the review point. Whoever has it now is asked.
+    """
+    said = text_of(response)
+    quote = said if len(said) <= _LONGEST_QUOTE else said[:_LONGEST_QUOTE] + "…"
+    who = response["responder"] or "Somebody"
+    told = f"{who} has answered this, but it is not clear which of the options is meant: “{quote}” Please choose one."
+    reassigned = request["assigned_by"] == "reassignment"
+    return {
+        **body,
+        "request_id": str(uuid.uuid4()),
+        "message": f"{told}\n\n{message}",
+        "metadata": {**body.get("metadata", {}), METADATA_KEY: {"follows": request["id"]}},
+        "history": [*body.get("history", []), round_of_body(body, response)][-_MOST_HISTORY:],
+        "free_text": "ask_again",
+        **({"assigned_to_email": request["assigned_to_email"]} if reassigned else {}),
+    }
 
 
-def history_of_pauses(pauses: Iterable[Pause]) -> list[HistoryEntry]:
-    """Return the earlier rounds that the journal has."""
-    history: list[HistoryEntry] = []
-    for pause in pauses:
-        response = pause.decision["response"] if pause.decision else None
-        if response is not None:
-            output = _round(pause.body.get("output"), response["outcome"], text_of(response))
-            history.append({"method": pause.body["method_name"], "at": response["responded_at"], "output": output})
-    return history
-
-
-def _round(output: Any, outcome: str | None, said: str) -> Any:
-    """Return what was shown together with what was answered: as text where it was text."""
-    answer = outcome or said
-    if isinstance(output, str):
-        return f"{output}\n\n**{answer}**" + ("" if said == answer else f": {said}")
-    return {"output": output, "answer": answer, "comment": "" if said == answer else said}
+def asked_again(body: dict[str, Any]) -> str:
+    """Return, for the timeline, what became of an answer that nothing could interpret."""
+    return f"It was not clear which option the answer means, so it was asked again: request {body['request_id']}"
 
 
 def whom(request: Request) -> str:

@@ -19,9 +19,10 @@ from flow_hitl_client.client import LONGEST_WAIT_SECONDS, Client
 from flow_hitl_client.crewai import asking, versions
 from flow_hitl_client.crewai.answers import Answer, text_of
 from flow_hitl_client.crewai.plain import plain_json
+from flow_hitl_client.crewai.steps import steps_of
 from flow_hitl_client.crewai.store import Asker, StoreThenAsk, opened
 from flow_hitl_client.errors import FlowHitlClientError, ProblemError, ServerUnreachable
-from flow_hitl_client.types import FreeText, Request
+from flow_hitl_client.types import FreeText, Request, ResumeStatus
 
 _log = logging.getLogger("flow_hitl_client")
 
@@ -60,13 +61,14 @@ class BlockingProvider:
         self,
         client: Client | None = None,
         *,
-        free_text: FreeText = "ask_again",
+        free_text: FreeText | None = None,
         say: Callable[[str], None] = _say,
     ) -> None:
         """Ask through `client` (default: from the environment); `say` tells for whom the flow waits.
 
         `free_text`: what happens to an answer that is none of the `emit` options. `ask_again` asks the person to choose
-        one, so that no LLM is needed; with `accept` crewai lets the LLM of the decorator choose.
+        one; with `accept` crewai's LLM chooses, and where it cannot, the person is asked again. By default the
+        deployment's setting holds, but where crewai has no usable LLM the person is asked again.
         """
         versions.prepare()
         self._client = client or Client()
@@ -78,18 +80,34 @@ class BlockingProvider:
         store = resuming.get()
         if store is not None:
             return pause(context, flow, store)
-        history = asking.history_of_results(flow.human_feedback_history)
-        body = asking.body_of(context, flow, str(uuid.uuid4()), history, self._wishes)
+        body, text = asking.body_of(context, flow, str(uuid.uuid4()), steps_of(flow).shown(), self._wishes), ""
+        while True:
+            request = self._answered(body)
+            response = request["response"]
+            if response is None:
+                raise ReviewCancelled(request)
+            text, outcome = text_of(response, text), response["outcome"]
+            try:
+                if context.emit and outcome is None:
+                    outcome = versions.interpret(flow, context, text)
+            except versions.NotUnderstood as error:
+                body = asking.again(body, context.message, request, response)
+                _log.warning("request %s: %s; asking again by request %s", request["id"], error, body["request_id"])
+                self._report(request, "paused_again", asking.asked_again(body))
+                continue
+            self._report(request, "resumed")
+            return Answer(text, request, outcome)
+
+    def _answered(self, body: dict[str, Any]) -> Request:
+        """Ask, and return the request once it is closed."""
         created = asking.create(self._client, body)
         self._say(asking.waiting(created, body["flow_name"]))
         request = self._wait(created["request"])
         response = request["response"]
-        if response is None:
-            raise ReviewCancelled(request)
-        nobody = "The clock" if response["responded_via"] == "auto_response" else "Somebody"
-        self._say(f"{response['responder'] or nobody} answered: {response['outcome'] or response['feedback']}")
-        self._report(request)
-        return Answer(text_of(response), request)
+        if response is not None:
+            nobody = "The clock" if response["responded_via"] == "auto_response" else "Somebody"
+            self._say(f"{response['responder'] or nobody} answered: {response['outcome'] or response['feedback']}")
+        return request
 
     def _wait(self, request: Request) -> Request:
         """Return the request once it is closed, through any outage of the server."""
@@ -127,9 +145,9 @@ class BlockingProvider:
         except Exception as error:
             poll.set_exception(error)
 
-    def _report(self, request: Request) -> None:
+    def _report(self, request: Request, status: ResumeStatus, detail: str | None = None) -> None:
         try:
-            self._client.report_resume_status(request["id"], "resumed")
+            self._client.report_resume_status(request["id"], status, detail=detail)
         except FlowHitlClientError as error:
             # The flow has its answer; a lost report must not take it away.
             _log.warning("could not report that request %s has its flow going on: %s", request["id"], error)
@@ -147,7 +165,7 @@ class DurableProvider:
         client: Client | None = None,
         *,
         resume_url: str | None = None,
-        free_text: FreeText = "ask_again",
+        free_text: FreeText | None = None,
         store: str | os.PathLike[str] | None = None,
         say: Callable[[str], None] = _say,
     ) -> None:

@@ -53,7 +53,7 @@ class Resumer:
         client: Client | None = None,
         store: str | os.PathLike[str] | None = None,
         resume_url: str | None = None,
-        free_text: FreeText = "ask_again",
+        free_text: FreeText | None = None,
         concurrency: int = 4,
         say: Callable[[str], None] = _log.info,
     ) -> None:

@@ -15,6 +15,7 @@ from flow_hitl_client.crewai import versions
 from flow_hitl_client.crewai.answers import Answer, text_of
 from flow_hitl_client.crewai.providers import resuming
 from flow_hitl_client.crewai.registry import Entry
+from flow_hitl_client.crewai.steps import restore, rounds_of_pauses
 from flow_hitl_client.crewai.store import Asker, StoreThenAsk, context_of
 from flow_hitl_client.errors import AlreadyResumed, FlowHitlClientError, NotFound, ValidationFailed
 from flow_hitl_client.journal import Journal, Pause
@@ -37,6 +38,14 @@ class NotDecided(FlowHitlClientError):
 
 class Busy(FlowHitlClientError):
     """Another process goes on with this flow right now."""
+
+
+class _Unclear(Exception):
+    """Nothing could tell which options the answers to these pauses mean."""
+
+    def __init__(self, pauses: Sequence[Pause]) -> None:
+        super().__init__()
+        self.pauses = pauses
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,8 @@ async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker)
         _claim_resumption(pauses, asker)
         try:
             result, paused_again = await _run(entry, pauses, inner, asker)
+        except _Unclear as unclear:
+            return GoneOn("paused_again", asker.ask_again(unclear.pauses)[0])
         except Exception as error:
             if not threading.main_thread().is_alive():
                 raise  # the interpreter ends under the flow; it goes on again in the next resumer
@@ -95,11 +106,14 @@ async def _run(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) 
     try:
         flow = entry.flow_class.from_pending(pauses[0].flow_id, store, **entry.arguments)
         versions.restore_joins(flow, pauses[0].snapshot["joins"])
+        steps = restore(flow, pauses[0].body.get("history", ()), pauses[0].snapshot.get("steps_left_out", 0))
+        steps.add(*rounds_of_pauses(pauses))
+        answers = await _answers(flow, pauses, contexts)
         result: Any = None
         # One flow object for all answers, so that what joins the branches sees each of them.
-        for pause, context in zip(pauses, contexts, strict=True):
+        for answer, context in zip(answers, contexts, strict=True):
             flow._pending_feedback_context = context
-            result = await flow.resume_async(_decide(pause, context))
+            result = await flow.resume_async(answer)
         paused = store.commit()
     finally:
         resuming.reset(token)
@@ -109,21 +123,33 @@ async def _run(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) 
     return (result if versions.STRICT or not flow.method_outputs else flow.method_outputs[-1]), False
 
 
-def _decide(pause: Pause, context: Any) -> str:
-    """Return the text to resume with, after fixing the outcome in the pause if the person chose one."""
-    request = pause.decision
-    response = request["response"] if request else None
-    if request is None or response is None:
-        raise NotDecided(f"request {pause.request_id} has no response")
-    text, outcome = text_of(response), response["outcome"]
-    if not context.emit or outcome is None:
-        if context.emit and not versions.STRICT and context.llm is None:
-            raise versions.NotUnderstood(f"{text!r} is none of {context.emit}, and the stored flow names no LLM to ask")
-        return text
-    context.default_outcome = outcome
-    if not versions.STRICT:
-        context.llm = None  # these versions build it even where they do not ask it
-    return Answer(text, request, looks_blank=True)
+async def _answers(flow: Any, pauses: Sequence[Pause], contexts: Sequence[Any]) -> list[Answer]:
+    """Return the texts to resume with, after fixing the outcomes in their pauses.
+
+    Raises _Unclear, before anything has run, if a free text is none of the options to crewai's LLM either.
+    """
+    answers, unclear = list[Answer](), list[Pause]()
+    for pause, context in zip(pauses, contexts, strict=True):
+        request = pause.decision
+        response = request["response"] if request else None
+        if request is None or response is None:
+            raise NotDecided(f"request {pause.request_id} has no response")
+        text, outcome = text_of(response, pause.snapshot.get("said", "")), response["outcome"]
+        if context.emit and outcome is None:
+            try:
+                outcome = await asyncio.to_thread(versions.interpret, flow, context, text)
+            except versions.NotUnderstood as error:
+                _log.warning("request %s is asked again: %s", pause.request_id, error)
+                unclear.append(pause)
+                continue
+        if context.emit:
+            context.default_outcome = outcome
+            if not versions.STRICT:
+                context.llm = None  # these versions build it even where they do not ask it
+        answers.append(Answer(text, request, outcome, looks_blank=bool(context.emit)))
+    if unclear:
+        raise _Unclear(unclear)
+    return answers
 
 
 @contextmanager

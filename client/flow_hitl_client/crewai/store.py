@@ -3,26 +3,25 @@
 import logging
 import os
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from crewai.flow.async_feedback import PendingFeedbackContext  # type: ignore[import-not-found]
+from crewai.flow.async_feedback import HumanFeedbackPending, PendingFeedbackContext  # type: ignore[import-not-found]
 from crewai.flow.persistence import FlowPersistence, SQLiteFlowPersistence  # type: ignore[import-not-found]
 from pydantic import PrivateAttr
 
 from flow_hitl_client.client import Client
 from flow_hitl_client.crewai import asking, versions
+from flow_hitl_client.crewai.answers import text_of
 from flow_hitl_client.crewai.plain import plain_json, stored_state_of
+from flow_hitl_client.crewai.steps import steps_of
 from flow_hitl_client.errors import Forbidden, ProblemError, ServerUnreachable, Unauthorized
 from flow_hitl_client.journal import Journal, Pause, default_path, make_file
 from flow_hitl_client.types import Request
 
 _log = logging.getLogger("flow_hitl_client")
-
-# Under this key the stored pause, and later the listener's `result.metadata`, name the request.
-METADATA_KEY: Final = "flow_hitl"
 
 
 class FlowStore(SQLiteFlowPersistence):  # type: ignore[misc] # the base class is unknown where crewai is not installed
@@ -68,6 +67,30 @@ class Asker:
         self.journal.asked(pause.request_id)
         self.say(asking.waiting(created, pause.flow_class.rpartition(".")[2]))
         return created["request"]
+
+    def ask_again(self, pauses: Sequence[Pause]) -> list[HumanFeedbackPending]:
+        """Ask again by new requests, in the place of these, of which nothing could tell what their answers mean."""
+        follow_ups = []
+        for pause in pauses:
+            (request, response), context = pause.answered, pause.snapshot["context"]
+            body = asking.again(pause.body, context["message"], request, response)
+            request_id = body["request_id"]
+            metadata = {**context["metadata"], asking.METADATA_KEY: {"request_id": request_id}}
+            said = text_of(response, pause.snapshot.get("said", ""))
+            snapshot = {**pause.snapshot, "context": {**context, "metadata": metadata}, "said": said}
+            follow_up = replace(pause, request_id=request_id, body=body, snapshot=snapshot, status="stored")
+            self.journal.replace(pause, follow_up, asking.asked_again(body))
+            follow_ups.append(follow_up)
+        pendings = []
+        for follow_up in follow_ups:
+            pending = HumanFeedbackPending(
+                context=context_of(follow_up.snapshot), callback_info={"request_id": follow_up.request_id}
+            )
+            asked = self.ask(follow_up)
+            if asked is not None:
+                pending.callback_info["request"] = asked
+            pendings.append(pending)
+        return pendings
 
 
 class StoreThenAsk(FlowPersistence):  # type: ignore[misc] # see FlowStore
@@ -125,16 +148,21 @@ class StoreThenAsk(FlowPersistence):  # type: ignore[misc] # see FlowStore
         flow = pendings[0].flow_hitl_flow
         journal: Journal = self._asker.journal
         state = stored_state_of(flow)
-        history = _earlier(flow, journal, pendings[0].context.flow_id)
+        steps = steps_of(flow)
         group_id = str(uuid.uuid4())
         pauses = []
         for pending in pendings:
             context = pending.context
             request_id = pending.callback_info["request_id"]
-            body = asking.body_of(context, flow, request_id, history, self._asker.wishes)
+            body = asking.body_of(context, flow, request_id, steps.shown(), self._asker.wishes)
             # A new dictionary, because the old one belongs to the decorator and so to every instance of the flow.
-            context.metadata = {**context.metadata, METADATA_KEY: {"request_id": request_id}}
-            snapshot = {"context": context.to_dict(), "state": state, "joins": versions.joins_of(flow)}
+            context.metadata = {**context.metadata, asking.METADATA_KEY: {"request_id": request_id}}
+            snapshot = {
+                "context": context.to_dict(),
+                "state": state,
+                "joins": versions.joins_of(flow),
+                "steps_left_out": steps.left_out,
+            }
             pauses.append(
                 Pause(
                     request_id=request_id,
@@ -155,14 +183,6 @@ class StoreThenAsk(FlowPersistence):  # type: ignore[misc] # see FlowStore
             elif self._resuming is None:
                 self._asker.say(f"Flow {pause.flow_id} is stored; `flow-hitl-client resume` asks as soon as it can.")
         return pendings
-
-
-def _earlier(flow: Any, journal: Journal, flow_id: str) -> list[Any]:
-    """Return the flow's earlier rounds: those that were paused are in the journal, in whatever process they were."""
-    rounds = journal.rounds(flow_id)
-    if rounds:
-        return asking.history_of_pauses(rounds)
-    return asking.history_of_results(flow.human_feedback_history)
 
 
 def context_of(snapshot: Mapping[str, Any]) -> Any:

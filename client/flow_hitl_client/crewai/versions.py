@@ -9,12 +9,14 @@ import contextlib
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from inspect import signature
 from typing import Any, Final
 
 from crewai.flow.async_feedback import HumanFeedbackPending  # type: ignore[import-not-found]
 from crewai.flow.flow import Flow  # type: ignore[import-not-found]
+from crewai.llm import LLM  # type: ignore[import-not-found]
 
-from flow_hitl_client.crewai import branches
+from flow_hitl_client.crewai import branches, steps
 from flow_hitl_client.crewai.answers import Answer
 from flow_hitl_client.errors import FlowHitlClientError
 
@@ -24,6 +26,7 @@ _NEEDED: Final = ("_execute_start_method", "_execute_single_listener", "_execute
 # What crewai 1.10 to 1.14 take when a decorator names no LLM.
 _DEFAULT_LLM: Final = "gpt-4o-mini"
 _CANNOT_TELL: Final = "cannot_tell"
+_resolve_llm: Final[Any] = getattr(_feedback_module, "_resolve_llm_instance", None)
 # From 1.15 on, crewai raises where it cannot interpret a text. Before, it takes the first option.
 STRICT: Final = hasattr(_feedback_module, "HumanFeedbackCollapseError")
 
@@ -46,6 +49,51 @@ class _NoLlm:
         raise NotUnderstood(self.reason)
 
 
+def cannot_interpret(flow: Any, context: Any) -> str | None:
+    """Return why crewai could not tell which option a free text at this review point means; None if it may."""
+    try:
+        llm = _llm_of(flow, context)
+        # From 1.14 on, what needs the credentials is made with the first call.
+        for make in filter(None, (getattr(llm, name, None) for name in ("_get_sync_client",))):
+            make()
+        if type(llm) is LLM and not (llm.api_key or llm.base_url or llm.api_base):
+            missing = import_module("litellm").validate_environment(llm.model)["missing_keys"]
+            return f"{', '.join(missing)} is missing" if missing else None
+    except Exception as error:  # whatever a provider's library raises about keys and names
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def interpret(flow: Any, context: Any, text: str) -> str:
+    """Return the option that crewai's LLM takes a free text for; raises NotUnderstood, whatever went wrong."""
+    try:
+        outcome = flow._collapse_to_outcome(feedback=text, outcomes=context.emit, llm=_llm_of(flow, context))
+    except NotUnderstood:
+        raise
+    except Exception as error:
+        raise NotUnderstood(
+            f"nothing could tell which of {context.emit} is meant: {type(error).__name__}: {error}"
+        ) from error
+    return str(outcome)
+
+
+def _llm_of(flow: Any, context: Any) -> Any:
+    """Return the LLM that crewai asks at this review point: the decorator's own, as stored, or its default."""
+    config = getattr(getattr(type(flow), context.method_name, None), "__human_feedback_config__", None)
+    named = context.llm if config is None or config.llm is None else config.llm
+    if STRICT:
+        llm = _resolve_llm(named)
+    elif isinstance(named, str):
+        llm = LLM(model=named)
+    elif isinstance(named, dict):
+        llm = _feedback_module._deserialize_llm_from_context(named)
+    else:
+        llm = named
+    if llm is None:
+        raise NotUnderstood("the review point names no LLM")
+    return llm
+
+
 def prepare() -> None:
     """Make this process's crewai ready for our providers; a second call does nothing. Raises CrewAINotSupported."""
     if getattr(Flow, "_flow_hitl_prepared", False):
@@ -61,6 +109,7 @@ def prepare() -> None:
     Flow._collapse_to_outcome = _deciding(Flow._collapse_to_outcome)
     for name in ("_execute_start_method", "_execute_single_listener"):
         setattr(Flow, name, _as_branch(getattr(Flow, name)))
+    Flow._execute_method = _noted(Flow._execute_method)
     for name in ("_execute_method", "_execute_single_listener"):
         setattr(Flow, name, _with_its_own_feedback(getattr(Flow, name)))
     Flow._flow_hitl_prepared = True
@@ -108,9 +157,7 @@ def _deciding(original: Callable[..., str]) -> Callable[..., str]:
             return str(feedback.outcome)
         if isinstance(llm, _NoLlm):
             raise NotUnderstood(f"{feedback!r} is none of {list(outcomes)}, and there is no LLM to ask: {llm.reason}")
-        if STRICT:
-            return original(self, feedback=feedback, outcomes=outcomes, llm=llm)
-        # These versions fall back to the first outcome. It is one that nobody listens to, and that an LLM may choose.
+        # Up to 1.14, crewai falls back to the first outcome. It is one that nobody listens to; an LLM may choose it.
         chosen = original(self, feedback=str(feedback), outcomes=[_CANNOT_TELL, *outcomes], llm=llm)
         if chosen not in outcomes:
             raise NotUnderstood(f"{feedback!r} is none of {list(outcomes)}, and the LLM {llm!r} could not tell")
@@ -145,6 +192,27 @@ def _with_its_own_feedback(original: Callable[..., Any]) -> Callable[..., Any]:
         mine = [one for one in self.human_feedback_history[earlier:] if one.method_name == str(name)]
         if mine:
             self.last_human_feedback = mine[-1]
+        return result
+
+    return run
+
+
+def _noted(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `_execute_method` that notes what has run, for the person who reviews what comes next."""
+    # From 1.10 on it returns the id of an event as well.
+    with_event = "tuple" in str(signature(original).return_annotation)
+
+    async def run(self: Any, name: Any, *arguments: Any, **options: Any) -> Any:
+        steps.begin(self)
+        earlier = len(self.human_feedback_history)
+        result = await original(self, name, *arguments, **options)
+        reviews = [one for one in self.human_feedback_history[earlier:] if one.method_name == str(name)]
+        noted = steps.steps_of(self)
+        noted.had_outputs = True
+        if reviews:
+            noted.add(steps.round_of_result(reviews[-1]))
+        else:
+            noted.add(steps.step(str(name), result[0] if with_event else result))
         return result
 
     return run
