@@ -35,13 +35,18 @@ LONGEST_PAUSE_SECONDS: Final = 60
 
 
 class _BearerAuth(AuthBase):
-    """Sends the key as `auth`, because a bare header would lose against a .netrc entry for the same host."""
+    """Sends the key as `auth`, because a bare header would lose against a .netrc entry for the same host.
+
+    Each POST gets a name of its own, under which the server knows it again when it is tried again.
+    """
 
     def __init__(self, api_key: str) -> None:
         self._api_key = api_key
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
+        if request.method == "POST":
+            request.headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
         return request
 
 
@@ -59,8 +64,8 @@ class Client:
     """A connection to one deployment.
 
     Lost connections, 429 and 5xx are tried again, with growing pauses or after the time that the server names, up to a
-    minute. That is safe for every call: a request has an id of ours, so that asking twice asks once. Errors:
-    `ProblemError` when the server refuses, `ServerUnreachable` when no answer came.
+    minute. That is safe for every call: a request has an id of ours, and every other POST an `Idempotency-Key`, so that
+    asking twice asks once. Errors: `ProblemError` when the server refuses, `ServerUnreachable` when no answer came.
     """
 
     def __init__(
