@@ -116,8 +116,8 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent",
             "LAMBDA_ACCOUNT_CONCURRENCY": "500",
-            # A minute after a burst its surplus of workers ends.
-            "LAMBDA_WARM_TTL_SECONDS": "60",
+            # Soon after a burst its surplus of workers ends.
+            "LAMBDA_WARM_TTL_SECONDS": "15",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL_SESV2": self._ses_endpoint_url,
             "PYTHONUNBUFFERED": "1",

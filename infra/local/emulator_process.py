@@ -28,7 +28,7 @@ from typing import Any
 
 # As many workers of a function start at once; more only after such a time in which none of them has become free.
 EAGER_WORKERS = 4
-STUCK_SECONDS = 1.0
+STUCK_SECONDS = 2.0
 # What the address in front takes at once (`stack.FRONT_THREADS`): a call that waits for an answer keeps its worker.
 MOST_WORKERS = 64
 # On AWS a queue's consumers grow to 1,000 and more; with ministack's five, five slow receivers hold up all others.
