@@ -106,7 +106,7 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {line}".rstrip() for line in text.split("\n"))
 
 
-def _attributions(language: Language) -> Iterator[tuple[str, str]]:
+def attributions(language: Language) -> Iterator[tuple[str, str]]:
     for number, pattern in enumerate(language.attributions):
         for time in ("10:12", "10.12") if number == 0 else ("10:12",):
             line = pattern.replace("{t}", time).replace("{n}", NAME)
@@ -118,13 +118,13 @@ def _attributions(language: Language) -> Iterator[tuple[str, str]]:
         )
 
 
-def _headers(language: Language) -> list[tuple[str, str]]:
+def headers(language: Language) -> list[tuple[str, str]]:
     values = (f"{NAME} <{ADDRESS}>", "Thursday, 15 January 2026 10:12", "Jane Doe <jane@example.com>", SUBJECT)
     return list(zip(language.labels, values, strict=True))
 
 
-def _header_blocks(language: Language) -> Iterator[tuple[str, str]]:
-    fields = _headers(language)
+def header_blocks(language: Language) -> Iterator[tuple[str, str]]:
+    fields = headers(language)
     yield "headers", "\n".join(f"{label}: {value}" for label, value in fields)
     yield "bold headers", "\n".join(f"*{label}:* {value}" for label, value in fields)
     yield "markdown headers", "\n".join(f"**{label}**: {value}" for label, value in fields)
@@ -149,7 +149,7 @@ def _header_blocks(language: Language) -> Iterator[tuple[str, str]]:
     )
 
 
-def _dividers(words: str) -> Iterator[tuple[str, str]]:
+def dividers(words: str) -> Iterator[tuple[str, str]]:
     for left, right in (
         ("-----", "-----"),
         ("-------- ", " --------"),
@@ -168,19 +168,19 @@ def _dividers(words: str) -> Iterator[tuple[str, str]]:
 
 def foreign_parts(language: Language, content: str) -> Iterator[tuple[str, str, bool]]:
     """Yield how clients put our mail under a reply or into a forward: a name, the text, whether `>` marks all of it."""
-    for name, line in _attributions(language):
+    for name, line in attributions(language):
         yield f"{name}, marked", f"{line}\n\n{_quoted(content)}", True
         yield f"{name}, marked at once", f"{line}\n{_quoted(content)}", True
         yield f"{name}, plain", f"{line}\n\n{content}", False
         yield f"{name}, indented", f"{line}\n\n{_indented(content)}", False
-    blocks = list(_header_blocks(language))
+    blocks = list(header_blocks(language))
     for name, block in blocks:
         yield name, f"{block}\n\n{content}", False
         yield f"{name}, rule above", f"{'_' * 32}\n{block}\n\n{content}", False
         yield f"{name}, marked", f"{block}\n\n{_quoted(content)}", False
     for words, (kind, divider) in itertools.chain(
-        (("original", pair) for pair in _dividers(language.original)),
-        (("forwarded", pair) for pair in _dividers(language.forwarded)),
+        (("original", pair) for pair in dividers(language.original)),
+        (("forwarded", pair) for pair in dividers(language.forwarded)),
     ):
         yield f"{words} {kind}", f"{divider}\n{blocks[0][1]}\n\n\n{content}", False
     for name, block in (blocks[6], blocks[7], blocks[1]):

@@ -41,7 +41,7 @@ def test_where_headers_end_must_be_certain(head: bytes) -> None:
         ("approved, but\nonly on Monday", "<p>approved, but only on Monday</p>", "approved, but only on Monday"),
         ("approved, but only on Monday", "<p>approved</p>", ""),
         ("approved", "<p>rejected</p>", ""),
-        ("approved", "<blockquote>approved</blockquote>", ""),
+        ("approved", "<blockquote type=cite>approved</blockquote>", ""),
         ("> approved", "<p>approved</p>", ""),
     ],
 )

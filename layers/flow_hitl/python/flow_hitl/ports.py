@@ -548,8 +548,11 @@ class MailParser(Protocol):
     def parse_mail(self, raw: bytes) -> InboundMail:
         """Return what a raw mail holds; raises UnreadableMail."""
 
-    def answer_text(self, mail: InboundMail, options: Sequence[str] = ()) -> str:
-        """Return the reply's own text, or "" if there is none; `options` are those that were asked for."""
+    def answer_text(self, mail: InboundMail, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
+        """Return the reply's own text, or "" if there is none.
+
+        `options` are those that were asked for, `ours` the names and addresses under which our mails go out.
+        """
 
     def answer_is_cut(self, mail: InboundMail, answer: str) -> bool:
         """Tell whether the reply is longer than the text that was read of it."""

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import nh3
 
+from flow_hitl.domain.foreign_text import after_attribution, is_divider
 from flow_hitl.domain.inbound import UnreadableMail
 
 _BLOCKS = frozenset(
@@ -53,36 +54,43 @@ _KEPT = frozenset(
     | _BLOCKS
     | _CELLS
 )
-_MARKS = frozenset(("class", "id", "type", "name", "data-smartmail"))
+_MARKS = frozenset(("class", "id", "type", "name", "cite", "itemtype", "data-smartmail", "data-marker"))
 
 _CLOSE_THEMSELVES = _VOID | {"p", "li", "td", "th", "tr", "tbody", "thead", "dd", "dt", "meta", "link", "input", "base"}
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:]{0,20})")
 MAX_DEPTH = 400
+_LONGEST_STYLE = 1000
+_ABOVE_A_QUOTE = 8
 
-# Each by the client that writes it. Outlook prefixes what it quotes again with `x_`.
+# Whatever a client calls it, a person who writes a reply gives nothing a name. (Word has styles for own quotations.)
 _QUOTE = re.compile(
-    r"(?:^|\s)(?:x_)*(?:"
+    r"(?:^|\s)(?!mso|gmail_quote)(?:[\w:/.-]*(?:quote(?!s?-?(?:end|button))|cite|citation|zitat)[\w-]*|"
     r"gmail_attr|"  # Gmail: the attribution; the quote itself is a blockquote
-    r"moz-cite-prefix|reply-intro|"  # Thunderbird, Roundcube
-    r"yahoo_quoted\w*|\w*yahoo_quoted|"  # Yahoo
-    r"protonmail_quote|tutanota_quote|zmail_extra\w*|messageReplySection|"  # Proton, Tuta, Zoho, Spark
-    r"quote|quoted|QuotedText\w*"  # GMX and web.de name the quote `quote`
-    r")(?=\s|$)"
+    r"(?:x_|ecx)*(?:"
+    r"reply-intro|zmail_extra\w*|messagereplysection|bloop_original_html|"  # Roundcube, Zoho, Spark, Airmail
+    r"history_container|isreplycontent|isforwardcontent|mailmasterblock\w*|"  # Mailbird, NetEase
+    r"outlookmessageheader"  # Outlook 2003
+    r"))(?=\s|$)"
 )
+# Outlook prefixes what it quotes again with `x_`, Hotmail did with `ecx`.
 _REST_IS_QUOTE = re.compile(
-    r"(?:^|\s)(?:x_)*(?:"
-    r"divRplyFwdMsg|appendonsend|stopSpelling|"  # Outlook on the web, outlook.com
-    r"ms-outlook-mobile-reference-message|mail-editor-reference-message-container|"  # Outlook for iOS, Android, Mac
-    r"moz-forward-container|OLK_SRC_BODY_SECTION"  # Thunderbird, Outlook 2011
+    r"(?:^|\s)(?:x_|ecx)*(?:"
+    r"divrplyfwdmsg|appendonsend|stopspelling|"  # Outlook on the web, outlook.com
+    r"ms-outlook-mobile-reference-message|ms-outlook-mobile-body-separator-line|"  # Outlook for iOS and Android
+    r"mail-editor-reference-message-container|"  # Outlook for Mac and the new Outlook
+    r"moz-forward-container|olk_src_body_section|zwchr"  # Thunderbird, Outlook 2011, Zimbra
     r")(?=\s|$)"
 )
+# The line that Outlook, Foxmail and others draw above the headers of the mail that they quote.
+_HEADERS_BELOW = re.compile(r"border\s*:\s*none\s*;\s*border-top\s*:\s*solid\b", re.IGNORECASE)
+_HIDDEN = re.compile(r"(?:display\s*:\s*none|mso-hide\s*:\s*all)", re.IGNORECASE)
+_BAR = re.compile(r"border(?:-left)?\s*:[^;]*\b(?:solid|double|dashed|dotted)\b", re.IGNORECASE)
 _SIGNATURE = re.compile(
-    r"(?:^|\s)(?:x_)*(?:"
-    r"gmail_signature\w*|moz-signature|Signature|signature|AppleMailSignature|ms-outlook-mobile-signature|"
-    r"ydp\w{0,12}signature|protonmail_signature_block\S*|messageSignatureSection|composer_signature|tutanota_signature"
+    r"(?:^|\s)(?:x_|ecx)*(?:"
+    r"gmail_signature\w*|moz-signature|signature|applemailsignature|ms-outlook-mobile-signature|ntes-\w+-signature|"
+    r"ydp\w{0,12}signature|protonmail_signature_block\S*|messagesignaturesection|composer_signature|tutanota_signature"
     r")(?=\s|$)"
 )
-_FORWARD = re.compile(r"\s*-{5,}")
 
 
 def html_to_text(markup: str) -> str:
@@ -97,7 +105,7 @@ def html_to_text(markup: str) -> str:
         markup,
         tags=set(_KEPT),
         clean_content_tags=set(_DROPPED),
-        attributes={tag: set(_MARKS) for tag in _KEPT},
+        attributes={tag: {*_MARKS, "style"} for tag in _KEPT},
         strip_comments=True,
         link_rel=None,
     )
@@ -155,8 +163,9 @@ class _Writer(HTMLParser):
             self._blank_line()
         if tag == "br":
             self._end_line(even_if_empty=True)
-        marks = " ".join(value for name, value in attrs if value and name in _MARKS)
-        if _REST_IS_QUOTE.search(marks):
+        marks = " ".join(value for name, value in attrs if value and name in _MARKS).lower()
+        style = next((value for name, value in attrs if name == "style" and value), "")[:_LONGEST_STYLE]
+        if _REST_IS_QUOTE.search(marks) or (tag in ("div", "td") and _HEADERS_BELOW.search(style)):
             self._least = 1
             self._depth = max(self._depth, 1)
         if tag == "hr":
@@ -165,16 +174,16 @@ class _Writer(HTMLParser):
         if tag in _VOID:
             return
         self._open.append(_Open(tag, self._depth, self._silent, "gmail_attr" in marks))
-        if tag == "blockquote" or _QUOTE.search(marks):
+        if _QUOTE.search(marks) or (tag == "blockquote" and self._is_quote(marks, style)):
             self._depth += 1
-        if _SIGNATURE.search(marks):
+        if _SIGNATURE.search(marks) or _HIDDEN.search(style):
             self._silent = True
         if tag == "pre":
             self._pre += 1
         elif tag == "li":
             self._line.parts.append("- ")
         elif tag in _CELLS and self._line.parts:
-            self._line.parts.append(" ")
+            self._line.parts.append(" | ")
         if not self._line.parts or tag == "li":
             self._line.depth = self._depth
 
@@ -196,7 +205,7 @@ class _Writer(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._silent:
             return
-        if self._open and self._open[-1].is_attribution and _FORWARD.match(data):
+        if self._open and self._open[-1].is_attribution and is_divider([data.strip()], 0):
             # Above a forwarded mail Gmail puts no blockquote: it is the line itself that ends the reply.
             self._depth = self._open[-1].depth
         if self._pre:
@@ -208,6 +217,16 @@ class _Writer(HTMLParser):
         else:
             text = re.sub(r"[ \t\r\n\f]+", " ", data)
             self._write(text.lstrip(" ") if not self._line.parts else text)
+
+    def _is_quote(self, marks: str, style: str) -> bool:
+        """Tell whether a blockquote that begins here quotes a mail; else it is the person's own, indented."""
+        shown = [line for line in self._lines[-_ABOVE_A_QUOTE:] if line]
+        if marks.strip() or not shown:
+            return bool(marks.strip()) or bool(_BAR.search(style))
+        if shown[-1].startswith(">"):
+            return True
+        below = [*shown, "> "]
+        return any(after_attribution(below, at) == len(shown) for at in range(len(shown)))
 
     def text(self) -> str:
         """Return what was written so far."""

@@ -102,16 +102,18 @@ def parse_mail(raw: bytes) -> InboundMail:
         raise UnreadableMail(f"the mail cannot be parsed ({type(error).__name__})") from error
 
 
-def answer_text(mail: InboundMail, options: Sequence[str] = ()) -> str:
-    """Return what the sender wrote, or "" if that is not certain; `options` are those that were asked for.
+def answer_text(mail: InboundMail, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
+    """Return what the sender wrote, or "" if that is not certain.
+
+    `options` are those that were asked for, `ours` the names and addresses under which our mails go out.
 
     Where a mail says it twice, as text and as HTML, both must yield the same beginning: they differ when one of them
     lacks the marks that tell own text from quoted, and then nobody knows which.
     """
-    from_text = extract_reply(mail.text, options)
+    from_text = extract_reply(mail.text, options, ours)
     if mail.html is None:
         return from_text
-    from_html = extract_reply(mail.html, options)
+    from_html = extract_reply(mail.html, options, ours)
     first, second = _essence(_first_line(from_text)), _essence(_first_line(from_html))
     if first == second:
         return from_text

@@ -27,10 +27,10 @@ from flow_hitl.adapters.markdown import (
 )
 from flow_hitl.adapters.mime import encoded_body
 from flow_hitl.domain.presentation import AnyMailContext, RenderedEmail
+from flow_hitl.domain.product import PRODUCT_NAME
 from flow_hitl.domain.reply import PREVIEW_SIGN, REPLY_MARKER
 from flow_hitl.domain.times import readable_duration, readable_moment, readable_time, rfc3339, with_readable_times
 
-PRODUCT_NAME = "Flow HITL"
 SUBJECT_LIMIT = 150
 TEST_MARK = "[Test] "
 
@@ -179,5 +179,5 @@ def _isolated(text: str) -> Markup:
 
 def _way(text: str | Markup) -> Markup:
     """Return the attributes of a mail's block that let its text run, and begin, where its script does."""
-    way = direction(str(text)) or "ltr"
-    return Markup(' dir="{}" align="{}"').format(way, {"rtl": "right", "ltr": "left"}[way])
+    side = {"rtl": "right", "ltr": "left"}[direction(str(text))]
+    return Markup(' dir="{}" align="{}"').format(direction(str(text)), side)

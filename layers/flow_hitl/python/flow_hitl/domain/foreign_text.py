@@ -257,7 +257,7 @@ def _unknown_headers(lines: Sequence[str], at: int, at_top: bool) -> bool:
     dated = any(_DATE.search(value) and len(_NUMBER.findall(value)) >= 2 for value in values)
     named = any(_NAMED_ADDRESS.search(value) for value in values)
     addressed = named or any(_ADDRESS.search(value) for value in values)
-    if lines[at].lstrip().startswith("|"):
+    if _is_row(lines[at].lstrip()):
         return addressed and (dated or len(fields) >= 3)
     # The fields of a person's answer are identifiers; labels of clients begin with a capital, where there are any.
     if any(label.isascii() and label[0].islower() for label, _ in fields):
@@ -304,9 +304,14 @@ def _is_above_known_headers(lines: Sequence[str], at: int) -> bool:
     return at + 1 < below < len(lines) and _header_kind(lines[at]) is None and _known_headers(lines, below)
 
 
+def is_field(line: str) -> bool:
+    """Tell whether a line is a label and its value, as in a header block."""
+    return _field(line[:CLIP]) is not None
+
+
 def _field(line: str) -> tuple[str, str] | None:
     text = unicodedata.normalize("NFKC", line).strip()
-    if text.startswith("|"):
+    if _is_row(text):
         cells = [cell.strip(" *:") for cell in text.strip("|").split("|")]
         cells = [cell for cell in cells if cell]
         return (cells[0], cells[1]) if len(cells) == 2 and _LABEL.fullmatch(cells[0]) else None
@@ -315,6 +320,10 @@ def _field(line: str) -> tuple[str, str] | None:
     if not colon or not _LABEL.fullmatch(label) or len(label.split()) > 4:
         return None
     return label, value.strip(" *_")
+
+
+def _is_row(text: str) -> bool:
+    return text.startswith("|") or " | " in text[:40]
 
 
 def _headers_in_one_line(line: str) -> bool:

@@ -14,6 +14,7 @@ from flow_hitl.domain.foreign_text import (
     begins_header_block,
     folded,
     is_divider,
+    is_field,
     is_quoted,
     next_shown,
 )
@@ -36,6 +37,7 @@ _OUR_WORDS = re.compile(
 _WRAPPED = 65
 # Nobody's answer has more lines than this; what comes after them is not read, which bounds the time it takes.
 _MOST_LINES = 500
+_HEADERS_ABOVE = 12
 
 
 def extract_reply(body: str, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
@@ -84,6 +86,8 @@ def _segments(lines: Sequence[str], options: Sequence[str], ours: Sequence[str])
             at += 1
         elif is_quoted(line):
             at = _after_quote(lines, at, is_quoted)
+            if _belongs_to_what_is_quoted(lines, at):
+                break
             segments.append([])
         elif after := after_attribution(lines, at, ours):
             start = next_shown(lines, after)
@@ -111,6 +115,26 @@ def _ends_the_reply(lines: Sequence[str], at: int, *, at_top: bool) -> bool:
         or is_divider(lines, at)
         or begins_header_block(lines, at, at_top=at_top)
         or bool(_OUR_WORDS.search(folded(line[:CLIP])))
+    )
+
+
+def _belongs_to_what_is_quoted(lines: Sequence[str], at: int) -> bool:
+    """Tell whether the unquoted line after a quote is what the quote's last lines introduce.
+
+    Some clients mark only the headers as quoted, and not the mail to which they belong.
+    """
+    start = next_shown(lines, at)
+    if start == len(lines) or is_quoted(lines[start]):
+        return False
+    quoted = (line.lstrip("> ") for line in lines[max(0, at - _HEADERS_ABOVE) : at] if is_quoted(line))
+    above = [line for line in quoted if line]
+    last = len(above) - 1
+    if not above or not (is_divider(above, last) or ":" in above[last] or "：" in above[last] or "@" in above[last]):
+        return False
+    return is_divider(above, last) or any(
+        after_attribution([*above, ">"], number) == last + 1
+        or (is_field(above[last]) and begins_header_block(above, number, at_top=True))
+        for number in range(last + 1)
     )
 
 

@@ -38,6 +38,7 @@ from flow_hitl.domain.inbound import (
     single_mailbox,
 )
 from flow_hitl.domain.matching import split_answer
+from flow_hitl.domain.product import PRODUCT_NAME
 from flow_hitl.domain.reactions import is_reaction
 from flow_hitl.domain.rejections import Discard, DiscardReason, RejectionReason, counted_rejection
 from flow_hitl.domain.request import Change, Channel, Head, Status, asked_before, note
@@ -211,7 +212,7 @@ class AcceptReply:
     def _obey(self, receipt: Receipt, mail: InboundMail, token: ReplyToken, head: Head, responder: str) -> str:
         """Answer the request, or pass it on, as a mail says whose sender is proven; return which."""
         deployment = self.deployments.load(head.deployment_id)
-        answer = self.parser.answer_text(mail, head.emit_options)
+        answer = self.parser.answer_text(mail, head.emit_options, (PRODUCT_NAME, self.own_address, self.inbound_domain))
         reaction = mail.reaction or ("its text" if is_reaction(answer, mail.sender_name) else None)
         delegate_to = delegated_to(answer, head.emit_options)
         try:

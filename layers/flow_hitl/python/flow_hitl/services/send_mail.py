@@ -16,6 +16,7 @@ from flow_hitl.domain.presentation import (
     ReminderContext,
     ReplyRejectedContext,
 )
+from flow_hitl.domain.product import PRODUCT_NAME
 from flow_hitl.domain.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
 from flow_hitl.domain.request import Change, Head, Request, Status, note
 from flow_hitl.domain.shown import mail_digest
@@ -187,7 +188,7 @@ class SendMail:
         automatic = "auto-generated" if effect.kind in _UNASKED else "auto-replied"
         mail = OutgoingMail(
             to=recipient,
-            from_name="Flow HITL",
+            from_name=PRODUCT_NAME,
             # The reminder's subject is the notification's.
             subject=f"Re: {rendered.subject}" if effect.kind is EffectKind.REMIND else rendered.subject,
             text=rendered.text,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flow_hitl.domain.mail_feedback import KIND_TAG
 from flow_hitl.domain.presentation import SignInContext
+from flow_hitl.domain.product import PRODUCT_NAME
 from flow_hitl.domain.sign_in import shown_code
 from flow_hitl.ports import (
     Clock,
@@ -49,7 +50,7 @@ class SendSignInMail:
         rendered = self.renderer.render_email(context)
         mail = OutgoingMail(
             to=found.email,
-            from_name="Flow HITL",
+            from_name=PRODUCT_NAME,
             subject=rendered.subject,
             text=rendered.text,
             html=rendered.html,
