@@ -150,6 +150,32 @@ def test_what_clients_put_above_a_quote_is_known_by_its_structure(answer: str, a
     assert extract_reply(f"{answer}\n\n{above}") == answer
 
 
+@pytest.mark.parametrize("quoted", ["Please approve.\n\napproved\n", "> Please approve.\n>\n> approved\n"])
+@pytest.mark.parametrize(
+    "above",
+    [
+        "15 Jan 2026, 10:12 by reviews@example.com:",
+        "---- On Thu, 15 Jan 2026 10:12:11 +0100 Flow HITL <a@b.example> wrote ----",
+        "Flow HITL ---15.01.2026 10:12:11---Review: your answer is needed",
+        "Von:        Flow/ACME\nAn:         Jane\nDatum:        15.01.2026 10:12\nBetreff:        Review",
+        "Flow HITL <reviews@example.com>\n15.01.2026 10:12\n\nAn\nJane Doe <jane@example.com>\nKopie",
+        "Flow HITL\nreviews@example.com\n15 Jan 2026 at 10:12",
+        "Flow HITL reviews@example.com\nwrote:",
+        '"Flow HITL" <a@b.example> 2026-01-15 10:12',
+        "2026-01-15 10:12, Flow HITL:",
+        '------ Original Message ------\nFrom "Flow" <a@b.example>\nTo j@b.example\nDate 1/15/2026 10:12:11 AM',
+        "Originalnachricht\nVon: Flow\nGesendet: Do",
+        "Fwd: Review\n\nFrom: Flow <a@b.example>\nDate: Thu",
+        "Message du 15/01/26 10:12\n> De : Flow <a@b.example>\n> A : j@b.example\n> Objet : Review\n>",
+        'From: "Flow" <a@b.example>; To: <j@b.example>; Subject: Review; Sent: Thu, Jan 15, 2026',
+        "Kutoka kwa: Flow <a@b.example>\nTarehe: 15/1/2026 10:12",
+    ],
+)
+def test_odd_clients_put_other_things_above_a_quote(above: str, quoted: str) -> None:
+    for answer in ("", "approved", "Please change this:"):
+        assert extract_reply(f"{answer}\n\n{above}\n\n{quoted}") == answer
+
+
 def test_a_line_above_a_quote_that_names_our_sender_is_not_the_persons() -> None:
     body = "Flow HITL dixit:\n\n> approved\n"
     assert extract_reply(body, ours=("Flow HITL", "reviews@example.com")) == ""

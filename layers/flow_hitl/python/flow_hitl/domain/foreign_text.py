@@ -95,7 +95,9 @@ def _spans(lines: Sequence[str], at: int) -> Iterator[tuple[str, int]]:
         # Whatever comes later, a beginning without any of these is no attribution's.
         if len(parts) == 1 and not _may_begin_attribution(lines, number, text):
             return
-        if len(parts) == 2 and not _OPENS.match(folded(parts[0])) and not _is_wrapped(parts[0]):
+        if len(parts) == 2 and not (
+            _OPENS.match(folded(parts[0])) or _is_wrapped(parts[0]) or _ADDRESS.search(parts[0])
+        ):
             return
         yield text, number
 
@@ -144,11 +146,11 @@ def _is_bare_attribution(text: str, ours: Sequence[str]) -> bool:
             or bool(_DATE.search(text))
             or any(name in text for name in ours)
         )
-    return (
-        len(text) <= 300
-        and text.count("<") == text.count(">")
-        and bool(_ADDRESS.search(text) and _DATE.search(text) and _TIME.search(text))
-    )
+    if len(text) > 300 or text.count("<") != text.count(">") or not _TIME.search(text):
+        return False
+    if _ADDRESS.search(text) and _DATE.search(text):
+        return True
+    return len(text.split()) <= 10 and len(_NUMBER.findall(text)) >= 4 and not text.endswith(_SENTENCE_ENDS)
 
 
 def _opens_attribution(lines: Sequence[str], at: int) -> bool:
@@ -184,6 +186,10 @@ _DIVIDER = re.compile(
     rf"\s*(?P<left>[{_RULE_CHARACTERS}]{{3,80}})(?P<gap>\s*)(?P<words>[^\W_].{{0,100}}?)(?P<end>\s*)"
     rf"(?P<right>[{_RULE_CHARACTERS}]{{3,80}})\s*$"
 )
+_DATE_BETWEEN_RULES = re.compile(r"-{3}[^-]{0,40}\d[:.]\d\d[^-]{0,20}-{3}")
+_ORIGINAL_ALONE = re.compile(
+    rf"(?:{phrases.ORIGINAL}|(?:re|aw|fw|fwd|wg|tr|rv|sv|vs|vl|enc|odp|pd|ynt|ilt)\s?:.*)\W*+$"
+)
 _ORIGINAL = re.compile(rf"\W{{2,}}+{phrases.ORIGINAL}|\W*+{phrases.FORWARD_BEGINS}\W*+$")
 
 
@@ -191,8 +197,11 @@ def is_divider(lines: Sequence[str], at: int) -> bool:
     """Tell whether a line divides the mail from one that it quotes: words between rules, or words known for that."""
     line = lines[at]
     text = folded(line[:CLIP])
-    if _ORIGINAL.match(text.replace("_", "-")):
+    if _ORIGINAL.match(text.replace("_", "-")) or (len(text) <= CLIP and _DATE_BETWEEN_RULES.search(text)):
         return True
+    if _ORIGINAL_ALONE.match(text):
+        below = next_shown(lines, at + 1)
+        return below < len(lines) and _known_headers(lines, below)
     match = _DIVIDER.match(line[:CLIP]) if len(line) < CLIP else None
     if match is None or len(match["words"].split()) > 10:
         return False
@@ -215,8 +224,13 @@ def begins_header_block(lines: Sequence[str], at: int, *, at_top: bool) -> bool:
     """Tell whether the quoted headers of a mail begin here; `at_top` says that nothing of the person stands above."""
     line = lines[at]
     if "@" not in line and ":" not in line[:40] and "：" not in line[:40] and "|" not in line:
-        return False
-    return _known_headers(lines, at) or _unknown_headers(lines, at, at_top) or _headers_in_one_line(line)
+        return _sender_and_date(lines, at)
+    return (
+        _known_headers(lines, at)
+        or _unknown_headers(lines, at, at_top)
+        or _headers_in_one_line(line)
+        or _sender_and_date(lines, at)
+    )
 
 
 def _known_headers(lines: Sequence[str], at: int) -> bool:
@@ -265,7 +279,7 @@ def _unknown_headers(lines: Sequence[str], at: int, at_top: bool) -> bool:
     set_apart = at_top or not lines[at - 1] or not any(character.isalnum() for character in lines[at - 1])
     if not set_apart:
         return False
-    return (named and timed and len(fields) >= 3) or (at_top and addressed and dated)
+    return (named and timed) or (at_top and addressed and dated)
 
 
 def _fields(lines: Sequence[str], at: int) -> list[tuple[str, str]]:
@@ -320,6 +334,42 @@ def _field(line: str) -> tuple[str, str] | None:
     if not colon or not _LABEL.fullmatch(label) or len(label.split()) > 4:
         return None
     return label, value.strip(" *_")
+
+
+_SENDER = re.compile(r"[^\d:;!?<>@]{0,60}[<(]?[^\s<>@()]{1,64}@[^\s<>@()]{1,255}[>)]?(?P<rest>[^@]{0,60})")
+_SENDER_LINES = 3
+
+
+def _sender_and_date(lines: Sequence[str], at: int) -> bool:
+    """Tell whether a line is a sender and the same or one of the next a moment: headers without labels."""
+    if _is_name_above_sender(lines, at):
+        at += 1
+    line = lines[at]
+    if "@" not in line or len(line) > 120:
+        return False
+    match = _SENDER.fullmatch(line)
+    if match is None or len(line.split()) > 10:
+        return False
+    if len(match["rest"].split()) > 1:
+        return _is_moment(match["rest"]) and any(character in "<(" for character in line)
+    return any(_is_moment(below) for below in lines[at + 1 : at + 1 + _SENDER_LINES] if below)
+
+
+def _is_name_above_sender(lines: Sequence[str], at: int) -> bool:
+    if "@" in lines[at] or at + 1 == len(lines) or len(lines[at].split()) > 4 or lines[at].endswith(_SENTENCE_ENDS):
+        return False
+    return bool(_ADDRESS.match(lines[at + 1].lstrip("<(")))
+
+
+def _is_moment(text: str) -> bool:
+    shown = folded(text[:80])
+    return (
+        len(text) <= 80
+        and len(shown.split()) <= 8
+        and bool(_TIME.search(shown))
+        and len(_NUMBER.findall(shown)) >= 4
+        and ":" not in shown.partition(" ")[0].rstrip("0123456789")
+    )
 
 
 def _is_row(text: str) -> bool:

@@ -95,6 +95,8 @@ def _segments(lines: Sequence[str], options: Sequence[str], ours: Sequence[str])
             if start == len(lines) or not marked(lines[start]):
                 break
             at = _after_quote(lines, start, marked)
+            if _belongs_to_what_is_quoted(lines, at):
+                break
             segments.append([])
         elif (shown or match_outcome(line, options) is None) and _ends_the_reply(lines, at, at_top=not shown):
             start = next_shown(lines, at + 1)
