@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.access import KeyHolder
 from flow_hitl.domain.deployment import Deployment
-from flow_hitl.domain.errors import PreconditionFailed
+from flow_hitl.domain.errors import PreconditionRequired
 from flow_hitl.services.access_documents import NewApiKey, member_to_dict, parse_member, used_key_to_dict
 from flow_hitl.services.configuration import parse_rules, parse_settings, rules_to_dict, settings_to_dict
 from flow_hitl.services.documents import parse_document
@@ -137,7 +137,7 @@ def _if_match() -> str:
     """Return the `If-Match` header, which a change needs so that it cannot undo one that its author has not seen."""
     if_match = app.current_event.headers.get("if-match")
     if if_match is None:
-        raise PreconditionFailed(
+        raise PreconditionRequired(
             "Send the ETag of what you have read as `If-Match`, or `If-Match: *` to replace whatever is there."
         )
     return if_match

@@ -89,6 +89,18 @@ class Expired(ProblemError):
     slug = "expired"
 
 
+class PreconditionFailed(ProblemError):
+    """What is to be changed was changed since it was read."""
+
+    slug = "precondition-failed"
+
+
+class PreconditionRequired(ProblemError):
+    """The change does not say by `If-Match` which state it is of."""
+
+    slug = "precondition-required"
+
+
 class TooLarge(ProblemError):
     """The body is over 1 MiB."""
 

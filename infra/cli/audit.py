@@ -11,7 +11,7 @@ import click
 
 from flow_hitl.domain.times import parse_rfc3339, rfc3339
 from flow_hitl.services.export_audit import ExportWish
-from flow_hitl.verify_audit import Export, Finding, Unusable, read_public_key, verify_export
+from flow_hitl.verify_audit import Export, Finding, Unusable, read_public_key, untouched, verify_export
 from infra.cli.errors import OperatorError
 from infra.cli.output import facts, show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
@@ -91,7 +91,7 @@ def verify(
     findings = document["findings"]
     lines = [f"{found['kind'].upper()}: {found['record']} {found['detail']}" for found in findings]
     counted = _facts(document, "events", "digests", "sealed_until")
-    text = "\n".join([counted, "", *(lines or ["Nothing was changed."])])
+    text = "\n".join([counted, "", *(lines or [untouched(sealed=document["digests"] > 0)])])
     keep = "keep a copy: " + target.command(f"audit export {deployment_id or 'ID'} --to-file audit.zip")
     show(target, document, text, "find out who could write to the tables, and keep a copy" if findings else keep)
     context.exit(1 if findings else 0)

@@ -669,7 +669,7 @@ class Verification(Answer):
     to: Time
     """Its end, which is not part of it."""
     verified: bool
-    """Whether there are no findings."""
+    """Whether there are no findings; without a signed digest (`sealed_until`) that says little."""
     findings: list[AuditFinding]
     """What is wrong."""
     events: int
@@ -682,6 +682,8 @@ class Verification(Answer):
     """When the last digest that this call looked at ends; null for none."""
     next_cursor: str | None
     """Send it as `cursor` to verify the next part; null when all is done."""
+    conclusion: str
+    """What this shows, a sentence for people: without a digest only the chain could be checked."""
 
 
 class AuditExportFile(Answer):

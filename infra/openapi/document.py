@@ -62,9 +62,10 @@ _STATUS_SAYS = {
     404: "There is no such thing, or it belongs to another deployment.",
     409: "The request is closed already.",
     410: "The link has expired.",
-    412: "It was changed since you read it, or `If-Match` is missing.",
+    412: "It was changed since you read it.",
     413: "The body is larger than 1 MiB.",
     422: "Something in the call is not as it must be.",
+    428: "`If-Match` is missing.",
     429: "The deployment's quota is used up.",
     500: "Something went wrong on our side.",
 }

@@ -216,6 +216,11 @@ DRY_RUN_RESULT: Document = {
             "matched": True,
             "reason": 'rule "Articles to their owner" matches review_article by review_*',
         },
+        {
+            "name": "The rest to the editors",
+            "matched": False,
+            "reason": 'not reached: the rule "Articles to their owner" before it matches',
+        },
     ],
     "sla_target_minutes": 45,
     "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected"},
@@ -286,6 +291,7 @@ VERIFICATION: Document = {
     "digests": 1,
     "sealed_until": "2026-01-15T00:00:00Z",
     "next_cursor": None,
+    "conclusion": "These records are not as they were written.",
 }
 NEW_EXPORT: Document = {"from": "2026-01-14T00:00:00Z", "to": "2026-01-15T00:00:00Z", "format": "csv"}
 _EXPORT: Document = {

@@ -20,6 +20,7 @@ from flow_hitl.domain.errors import (
     NotFound,
     NotPending,
     PreconditionFailed,
+    PreconditionRequired,
     RateLimited,
     TooLarge,
     Unauthorized,
@@ -310,7 +311,7 @@ OPERATIONS: dict[str, Operation] = {
         "A field that you leave out has its default.",
         parameters=(IF_MATCH,),
         body=Body(SettingsDocument, examples.SETTINGS),
-        errors=(PreconditionFailed,),
+        errors=(PreconditionFailed, PreconditionRequired),
     ),
     f"GET {DEPLOYMENT}/routing-rules": Operation(
         RULES,
@@ -325,7 +326,7 @@ OPERATIONS: dict[str, Operation] = {
         Action.CONFIGURE,
         parameters=(IF_MATCH,),
         body=Body(RulesDocument, examples.RULES),
-        errors=(PreconditionFailed,),
+        errors=(PreconditionFailed, PreconditionRequired),
     ),
     f"POST {DEPLOYMENT}/routing-rules/dry-run": Operation(
         RULES,

@@ -80,6 +80,8 @@ _DETAILS = {
     "too-large": "A body may have 1 MiB (1,048,576 bytes) at most; put what is larger elsewhere and link to it.",
     "validation": "/emit_options/0: must not be blank",
     "idempotency-mismatch": "This id or Idempotency-Key stands for a request with another body.",
+    "precondition-required": "Send the ETag of what you have read as `If-Match`, or `If-Match: *` to replace "
+    "whatever is there.",
     "rate-limited": "This deployment may use 1,000 requests per hour, and has. Try again after 2026-01-14T13:00:00Z, "
     "or ask your operator to raise the quota (flow-hitl deployment quota).",
     "internal": "Nothing half-done was kept. Send the same request again; an id or Idempotency-Key makes that safe.",

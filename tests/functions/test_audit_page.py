@@ -84,6 +84,14 @@ def test_an_untouched_log_is_said_to_be_one(hitl: Hitl, manager: Browser) -> Non
     assert "Sealed until 15 Jan 2026, 00:00 UTC" in text
 
 
+def test_before_anything_is_sealed_nothing_is_said_to_be_proven(hitl: Hitl, manager: Browser) -> None:
+    hitl.ask(emit=EMIT)
+    page = manager.get(address(hitl, "/verify")).text
+    assert "Nothing of this has been sealed yet, so only the chain could be checked" in words(page)
+    assert "Nothing was changed" not in page
+    assert "notice good" not in page
+
+
 @pytest.mark.parametrize("kind", ["edit", "forge", "delete"])
 def test_what_was_changed_is_named(hitl: Hitl, manager: Browser, kind: str) -> None:
     request, _ = two_days(hitl)

@@ -226,6 +226,26 @@ def test_an_untouched_log_is_verified_to_its_last_event(hitl: Hitl, chains_per_c
     assert (verified["digests"] > 0, verified["sealed_until"]) == (True, "2026-01-15T00:00:00Z")
 
 
+def test_the_conclusion_rests_on_what_is_sealed(hitl: Hitl) -> None:
+    hitl.ask(emit=EMIT)
+    path = audit_path(hitl, "/verify")
+    fresh = hitl.api("GET", path).json
+    assert (fresh["verified"], fresh["digests"]) == (True, 0)
+    assert "only the chain could be checked" in fresh["conclusion"]
+    two_days(hitl)
+    sealed = hitl.api("GET", path).json
+    assert (sealed["digests"] > 0, sealed["conclusion"]) == (True, "Nothing was changed.")
+
+
+def test_later_parts_conclude_from_the_digests_of_the_parts_before(hitl: Hitl) -> None:
+    a_log(hitl)
+    with patch("flow_hitl.services.verify_audit_log._CHAINS", 1):
+        answer = hitl.api("GET", audit_path(hitl, "/verify")).json
+        while answer["next_cursor"]:
+            answer = hitl.api("GET", audit_path(hitl, f"/verify?cursor={answer['next_cursor']}")).json
+    assert (answer["digests"], answer["conclusion"]) == (0, "Nothing was changed.")
+
+
 def test_a_log_that_was_never_sealed_is_verified_by_its_chains(hitl: Hitl) -> None:
     hitl.ask(emit=EMIT)
     hitl.reply("approved")

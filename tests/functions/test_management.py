@@ -97,7 +97,7 @@ def test_an_edit_of_what_has_changed_since_is_refused_and_loses_nothing(hitl: Hi
 @pytest.mark.parametrize("rest", ["settings", "routing-rules"])
 def test_whoever_does_not_say_what_they_have_seen_changes_nothing(hitl: Hitl, rest: str) -> None:
     document = get(hitl, rest).json
-    problem = assert_problem(put(hitl, rest, document, None), 412, "precondition-failed")
+    problem = assert_problem(put(hitl, rest, document, None), 428, "precondition-required")
     assert "If-Match" in problem["detail"]
 
 

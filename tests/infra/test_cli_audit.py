@@ -64,6 +64,14 @@ def test_an_untouched_log_is_said_to_be_one(hitl: Hitl, run: Run) -> None:
     assert json.loads(run("verify", "1", "--json").stdout)["verified"] is True
 
 
+def test_before_anything_is_sealed_nothing_is_said_to_be_proven(hitl: Hitl, run: Run) -> None:
+    hitl.ask(emit=EMIT)
+    result = run("verify", "1")
+    assert result.exit_code == 0, result.output
+    assert "Nothing of this has been sealed yet, so only the chain could be checked" in result.stdout
+    assert "Nothing was changed" not in result.stdout
+
+
 def test_what_was_changed_is_named_and_the_exit_code_is_1(hitl: Hitl, run: Run) -> None:
     request = hitl.ask(emit=EMIT)
     hitl.reply("approved")

@@ -30,6 +30,7 @@ CONTRACTS_SLUGS = {
     "too-large": 413,
     "validation": 422,
     "idempotency-mismatch": 422,
+    "precondition-required": 428,
     "rate-limited": 429,
 }
 

@@ -11,7 +11,7 @@ from flow_hitl.domain.audit_export import AuditExport, ExportState
 from flow_hitl.domain.configuration_changes import lines_of
 from flow_hitl.domain.pages import Shell
 from flow_hitl.domain.timeline import Tone, person_of, timeline_of
-from flow_hitl.verify_audit import Finding, is_intact
+from flow_hitl.verify_audit import Finding, is_intact, untouched
 
 _KINDS = {
     "edited": "Edited",
@@ -84,6 +84,13 @@ class VerificationView:
     digests: int
     sealed_until: datetime | None
     onward: str | None
+
+    @property
+    def untouched(self) -> str:
+        """What it means that there are no findings, a sentence."""
+        if not self.digests:
+            return untouched(sealed=False)
+        return "Nothing was changed so far." if self.onward else "Nothing was changed in these days."
 
 
 @dataclass(frozen=True, kw_only=True)

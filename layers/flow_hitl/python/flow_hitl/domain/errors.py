@@ -82,6 +82,10 @@ class AlreadyResponded(FlowHitlError):
         return {"responded_via": self.responded_via, "responded_at": self.responded_at, "outcome": self.outcome}
 
 
+class AnsweredAlike(AlreadyResponded):
+    """The same person has given the same answer before, in another way or with another comment: it counts."""
+
+
 class NotPending(FlowHitlError):
     """The request is closed without an answer; carries its status."""
 
@@ -117,6 +121,12 @@ class DelegationOff(Forbidden):
 
 class PreconditionFailed(FlowHitlError):
     slug, status, title = "precondition-failed", 412, "Changed in the meantime"
+
+
+class PreconditionRequired(FlowHitlError):
+    """A change does not say which state it is of, so nobody can tell what it would undo."""
+
+    slug, status, title = "precondition-required", 428, "If-Match is missing"
 
 
 class TooLarge(FlowHitlError):

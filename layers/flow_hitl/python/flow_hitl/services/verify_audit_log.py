@@ -13,7 +13,7 @@ from flow_hitl.domain.cursors import decode_cursor, encode_cursor, foreign_curso
 from flow_hitl.domain.times import parse_rfc3339, rfc3339
 from flow_hitl.ports import AuditArchive, Clock, DeploymentStore, RequestStore, SealKey, SealStore
 from flow_hitl.services.read_audit import Range, event_place
-from flow_hitl.verify_audit import OVERDUE, SEALED_WITHIN, Finding, Verifier, fingerprint
+from flow_hitl.verify_audit import CHANGED, OVERDUE, SEALED_WITHIN, Finding, Verifier, fingerprint, untouched
 
 # One call does as much as fits well into the time that API Gateway waits.
 _CHAINS = 200
@@ -26,7 +26,8 @@ _ONE_DAY = timedelta(days=1)
 class Verified:
     """What one call has looked at: how many events, chains and digests, what is wrong, and the cursor to go on at.
 
-    `sealed_until` is when the last digest that was looked at ends.
+    `sealed_until` is when the last digest that was looked at ends; `sealed` tells whether this call or one before it
+    has looked at any.
     """
 
     findings: Sequence[Finding]
@@ -35,6 +36,7 @@ class Verified:
     digests: int
     sealed_until: str | None
     next_cursor: str | None
+    sealed: bool
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the API shows it."""
@@ -46,6 +48,7 @@ class Verified:
             "digests": self.digests,
             "sealed_until": self.sealed_until,
             "next_cursor": self.next_cursor,
+            "conclusion": CHANGED if self.findings else untouched(sealed=self.sealed),
         }
 
 
@@ -104,7 +107,10 @@ class _Run:
             if left is not None and left.stage == stage and not self._is_full:
                 left = work(left)
         next_cursor = _cursor(left) if left is not None else None
-        return Verified(self.findings, self.events, self.chains, self.digests, self.sealed_until, next_cursor)
+        sealed = self.digests > 0 or bool(place.until)
+        return Verified(
+            self.findings, self.events, self.chains, self.digests, self.sealed_until, next_cursor, sealed=sealed
+        )
 
     @property
     def _is_full(self) -> bool:
