@@ -79,5 +79,5 @@ def pass_on(deployment_id: str, request_id: str) -> Response[str]:
 
 
 def _page(place: Place, sheet: RequestSheet) -> Response[str]:
-    status = 409 if sheet.beaten else 422 if sheet.problem else 200
+    status = 409 if sheet.beaten and not sheet.repeated else 422 if sheet.problem else 200
     return page(RequestPage(shell=place.shell("requests", query(router, "notice")), sheet=sheet), status)

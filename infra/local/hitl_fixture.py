@@ -315,11 +315,11 @@ class Hitl:
         headers: Mapping[str, str] | None = None,
         raw: bytes | None = None,
     ) -> None:
-        """Answer a mail (the last one) as its recipient, from a plain mail client.
+        """Answer a mail (the last one that takes an answer) as its recipient, from a plain mail client.
 
         `verdicts` are SES's, such as `{"dmarc": "FAIL"}`, all PASS otherwise; `raw` is a whole mail in place of ours.
         """
-        asked = self.inbox[-1] if to is None else to
+        asked = next((mail for mail in reversed(self.inbox) if mail.reply_to), self.inbox[-1]) if to is None else to
         recipient = asked if isinstance(asked, str) else asked.reply_to
         assert recipient, "this mail cannot be replied to"
         sender = sender or (asked.to if isinstance(asked, Mail) else None)

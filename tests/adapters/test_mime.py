@@ -26,7 +26,16 @@ from flow_hitl.adapters.rendering import render_email
 from flow_hitl.domain.presentation import AnyMailContext, SignInContext
 from flow_hitl.domain.shown import mail_digest
 from flow_hitl.ports import OutgoingMail
-from tests.adapters.test_rendering import CONFIRMATION, HANDLED, NOTIFICATION, NOW, PASSED_ON, REJECTED, REMINDER
+from tests.adapters.test_rendering import (
+    CONFIRMATION,
+    DECISION,
+    HANDLED,
+    NOTIFICATION,
+    NOW,
+    PASSED_ON,
+    REJECTED,
+    REMINDER,
+)
 
 LAYER = Path(__file__).parents[2] / "layers/flow_hitl/python"
 TOKEN = "aeaztyl3pyi7vpcn54asgrlhrgvaaafpm2gwhqxadk4tcmfrgrqw4zdf@hitl.a-rather-long-name.example.com"
@@ -173,9 +182,7 @@ CONTEXTS: dict[str, Any] = {
         CONFIRMATION, flow_name=text, method_name=text, decision=replace(CONFIRMATION.decision, outcome=text)
     ),
     "reply_rejected": lambda text: replace(REJECTED, flow_name=text, method_name=text, quoted=text),
-    "handled": lambda text: replace(
-        HANDLED, flow_name=text, method_name=text, decision=replace(HANDLED.decision, by=text)
-    ),
+    "handled": lambda text: replace(HANDLED, flow_name=text, method_name=text, decision=replace(DECISION, by=text)),
     "passed_on": lambda text: replace(PASSED_ON, flow_name=text, method_name=text, passed_on_to=text),
     "sign_in": lambda text: SignInContext(code="1234 5678", link=f"https://a.example/{text}", until=NOW),
 }

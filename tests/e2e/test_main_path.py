@@ -391,6 +391,7 @@ def test_a_cancelled_request_takes_no_answer_and_resumes_nothing(local: LocalCli
     for _ in range(2):
         cancelled = local.call("DELETE", f"/v1/requests/{request_id}")
         assert (cancelled.status_code, cancelled.json()["request"]["status"]) == (200, "cancelled")
+    assert local.wait_for_mail(lea, after=1)["subject"].startswith("Cancelled: ")
     refused = web.post(created["callback_url"], json={"feedback": "approved"})
     assert refused.status_code == 409
     assert refused.json()["type"] == "urn:flow-hitl:problem:not-pending"
@@ -402,12 +403,13 @@ def test_a_cancelled_request_takes_no_answer_and_resumes_nothing(local: LocalCli
     ):
         assert "cancelled" in Page(page.text).words
     local.send(lea, mail["reply_to"], "approved\n")
-    assert "cancelled" in local.wait_for_mail(lea, after=1)["subject"]
+    assert "cancelled" in local.wait_for_mail(lea, after=2)["subject"]
 
     assert local.request(request_id, wait=20)["response"] is None
     local.wait_for_event(request_id, "error_mail_sent")
     assert local.kinds(request_id) == [
-        "request_created", "notification_sent", "request_cancelled", "reply_rejected", "error_mail_sent",
+        "request_created", "notification_sent", "request_cancelled", "handled_mail_sent", "reply_rejected",
+        "error_mail_sent",
     ]  # fmt: skip
     assert request_id not in [post.headers["idempotency-key"] for post in flow.received]
 

@@ -129,12 +129,13 @@ def test_an_answer_by_api_is_told_to_everybody(hitl: Hitl) -> None:
     assert written_to(hitl, asked) == [ANN, BOB, CLEO]
 
 
-def test_when_the_clock_answers_nobody_is_told(hitl: Hitl) -> None:
+def test_when_the_clock_answers_everybody_is_told(hitl: Hitl) -> None:
     request = ask(hitl, auto_response={"timeout_minutes": 60, "default_outcome": "rejected"})
     asked = len(hitl.inbox)
     hitl.advance(minutes=60)
     assert request.outcome == "rejected"
-    assert written_to(hitl, asked) == []
+    assert written_to(hitl, asked) == [ANN, BOB, CLEO]
+    assert mail_to(hitl, ANN).subject.startswith("Answered automatically: ")
 
 
 def test_with_notifications_off_nobody_is_written_to(hitl: Hitl) -> None:
@@ -161,7 +162,7 @@ def test_a_request_is_reassigned_to_a_group_and_from_it(hitl: Hitl) -> None:
     path, asked = f"/v1/requests/{request.id}/reassign", len(hitl.inbox)
 
     assert hitl.api("POST", path, {"assigned_to_email": "group:finance"}).status == 200
-    assert written_to(hitl, asked) == [ANN, BOB, CLEO]
+    assert written_to(hitl, asked) == [ANN, BOB, CLEO, "dan@example.com"]
     anns = mail_to(hitl, ANN)
 
     assert hitl.api("POST", path, {"assigned_to_email": BOB}).status == 200

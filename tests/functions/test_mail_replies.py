@@ -268,6 +268,15 @@ def test_changing_ones_mind_by_mail_is_too_late(hitl: Hitl, asked: AskedRequest)
     assert rejection(asked)["reason"] == "already_responded"
 
 
+def test_the_same_answer_by_mail_after_the_page_is_said_to_count(hitl: Hitl, asked: AskedRequest) -> None:
+    hitl.page("POST", hitl.review_url(hitl.inbox[0]), {"outcome": "approved"})
+    hitl.reply("approved", to=hitl.inbox[0])
+    assert rejection(asked)["own"] is True
+    assert hitl.inbox[-1].subject.startswith("Your answer counts: ")
+    assert "already answered" not in hitl.inbox[-1].text
+    assert "Your answer counts" in hitl.inbox[-1].text
+
+
 # --- the same mail again
 
 

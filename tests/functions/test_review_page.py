@@ -141,6 +141,52 @@ def test_the_second_press_decides_nothing_more(hitl: Hitl) -> None:
     assert everything_written(hitl) == before
 
 
+def test_pressing_again_says_that_ones_own_answer_counts(hitl: Hitl) -> None:
+    hitl.ask(emit=EMIT)
+    url = hitl.review_url()
+    press(hitl, url, "approved", "fine")
+    for again in (press(hitl, url, "approved", "fine"), hitl.page("GET", f"{url}?answer=approved")):
+        assert "Your answer counts" in again.text
+        assert "Already answered" not in again.text
+        assert "What you wrote" not in again.text
+    more = press(hitl, url, "approved", "and one thing more").text
+    assert "Your answer counts" in more
+    assert "What you wrote this time was not added to it." in more
+    other = press(hitl, url, "rejected").text
+    assert "You answered this request before. The first answer counts." in other
+    assert "Your answer counts" not in other
+
+
+def test_pressing_after_an_answer_by_mail_says_the_same(hitl: Hitl) -> None:
+    hitl.ask(emit=EMIT)
+    url = hitl.review_url()
+    hitl.reply("approved")
+    assert "Your answer counts" in press(hitl, url, "approved").text
+
+
+def test_sending_the_same_feedback_again_says_that_it_counts(hitl: Hitl) -> None:
+    hitl.ask("How is it?")
+    url = hitl.review_url()
+    press(hitl, url, None, "Shorter, please\nand less purple")
+    assert "Your answer counts" in press(hitl, url, None, "Shorter, please\r\nand less purple").text
+    assert "Your answer counts" not in press(hitl, url, None, "Longer, please").text
+
+
+def test_somebody_elses_answer_is_nobodys_own(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT)
+    url = hitl.review_url()
+    callback(hitl, request, "approved", responder="creator@example.com")
+    assert "Your answer counts" not in press(hitl, url, "approved").text
+
+
+def test_what_follows_is_said_only_as_far_as_it_is_known(hitl: Hitl) -> None:
+    hitl.ask(emit=EMIT)
+    assert "Your answer was recorded, and the flow fetches it." in press(hitl, hitl.review_url(), "approved").text
+    hitl.ask(emit=EMIT, resume_url="https://flows.example.com/")
+    page = press(hitl, hitl.review_url(), "approved").text
+    assert "the flow goes on with it as soon as it arrives there" in page
+
+
 def test_a_decided_request_shows_how_it_stands_and_no_buttons(hitl: Hitl) -> None:
     request = hitl.ask(emit=EMIT)
     url = hitl.review_url()

@@ -52,10 +52,10 @@ _TO_EACH_PERSON = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
 
 
 def effects_of(event: AuditEvent) -> tuple[Effect, ...]:
-    """Return what must happen because of an event, in no particular order."""
+    """Return what must happen because of an event; the order is only how people would like their mails to come."""
     people = event.data.get("people") or ("",)
     wanted = [(kind, target) for kind in _kinds(event) for target in (people if kind in _TO_EACH_PERSON else ("",))]
-    return tuple(Effect(kind, event.request_id, event.seq, target) for kind, target in (*wanted, *_targets(event)))
+    return tuple(Effect(kind, event.request_id, event.seq, target) for kind, target in (*_targets(event), *wanted))
 
 
 def _kinds(event: AuditEvent) -> tuple[EffectKind, ...]:
@@ -97,6 +97,4 @@ def _targets(event: AuditEvent) -> tuple[tuple[EffectKind, str], ...]:
     """Return the effects that one event has several of, each with its target."""
     if event.kind is EventKind.REQUEST_CREATED:
         return tuple((EffectKind.SCHEDULE_REMINDER, moment) for moment in event.data.get("reminders", ()))
-    if event.kind is EventKind.RESPONSE_SUBMITTED:
-        return tuple((EffectKind.TELL_HANDLED, person) for person in event.data.get("others", ()))
-    return ()
+    return tuple((EffectKind.TELL_HANDLED, person) for person in event.data.get("others", ()))

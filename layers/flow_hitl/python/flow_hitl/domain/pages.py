@@ -18,7 +18,7 @@ Section = Literal["requests", "analytics", "audit", "settings"]
 NOTICES: Mapping[str, str] = {
     "signed_out": "You are signed out in this browser.",
     "signed_out_everywhere": "You are signed out in every browser.",
-    "answered": "Your answer was recorded, and the flow goes on with it.",
+    "answered": "Your answer was recorded.",
     "passed_on": "The request is with somebody else now.",
     "saved": "Saved.",
     "added": "Added.",
@@ -188,7 +188,7 @@ class RequestSheet:
 
     `may_answer`: it is open, and they are asked. `decision` is the answer that counts. `actions` are there for
     those who manage. After a refused form there are what was written and the `problem`, a sentence; `beaten`: another
-    answer came first, which with `answered_before` was their own.
+    answer came first, which with `answered_before` was their own, and with `repeated` the same as now.
     """
 
     request_id: str
@@ -211,6 +211,7 @@ class RequestSheet:
     problem: str | None = None
     beaten: bool = False
     answered_before: bool = False
+    repeated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from flow_hitl.domain.deployment import FreeText
 from flow_hitl.domain.rejections import RejectionReason
 from flow_hitl.domain.request import Channel
 
-MessageKind = Literal["thanks", "already_decided", "expired", "invalid", "too_large", "cancelled", "passed_on"]
+MessageKind = Literal["thanks", "yours", "already_decided", "expired", "invalid", "too_large", "cancelled", "passed_on"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,10 @@ class ReminderContext:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmationContext:
-    """The mail that says that a mailed answer was recorded, `is_cut` that it was too long, so that its end was not."""
+    """The mail that says that a mailed answer was recorded, `is_cut` that it was too long, so that its end was not.
+
+    `then` is what follows from the answer, a clause.
+    """
 
     kind: ClassVar[str] = "confirmation"
     flow_name: str
@@ -104,19 +107,49 @@ class ConfirmationContext:
     decision: Decision
     is_cut: bool = False
     test: bool = False
+    then: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class HandledContext:
-    """The short mail to the others of a group, once one of them (or an application) has answered."""
+    """The short mail to somebody who was asked and whose answer is no longer needed.
+
+    With a `decision` the request was answered (by a person, an application or the clock), with `reassigned_to` it has
+    gone to somebody else, else it was cancelled. `by` is who reassigned or cancelled it, if that may be said.
+    """
 
     kind: ClassVar[str] = "handled"
     flow_name: str
     method_name: str
     message: str
-    decision: Decision
-    is_cut: bool = False
+    decision: Decision | None = None
     test: bool = False
+    reassigned_to: str | None = None
+    by: str | None = None
+
+    @property
+    def headline(self) -> str:
+        """What happened, in a few words."""
+        if self.decision is not None:
+            if self.decision.via is Channel.AUTO_RESPONSE:
+                return "Answered automatically"
+            return f"Answered by {self.decision.by}" if self.decision.by else "Already answered"
+        return f"Reassigned to {self.reassigned_to}" if self.reassigned_to else "Cancelled"
+
+    @property
+    def happened(self) -> str:
+        """Why no answer is needed, a clause."""
+        if self.decision is not None:
+            if self.decision.via is Channel.AUTO_RESPONSE:
+                return "nobody had answered in time, so it was answered automatically"
+            return f"{self.decision.by or 'somebody else'} was first to answer, and the first answer counts"
+        if self.reassigned_to:
+            return (
+                f"{self.by} reassigned it to {self.reassigned_to}"
+                if self.by
+                else f"{self.reassigned_to} is asked instead"
+            )
+        return f"{self.by} cancelled it" if self.by else "it was cancelled"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +170,8 @@ class ReplyRejectedContext:
 
     `reply_to` and `review_url` stand where answering again can help. `quoted` is the reply's first line (not an
     option), `meant` the option that a later line names, `claimed_sender` whom the reply says it is from (sender
-    mismatch), `decision` what counted instead (already responded). `emit_options` are offered again as buttons when
-    `reply_to` is given.
+    mismatch), `decision` what counted instead (already responded); `own`: that is the same person's same answer.
+    `emit_options` are offered again as buttons when `reply_to` is given.
     """
 
     kind: ClassVar[str] = "reply_rejected"
@@ -152,6 +185,7 @@ class ReplyRejectedContext:
     review_url: str | None = None
     quoted: str = ""
     meant: str | None = None
+    own: bool = False
     claimed_sender: str | None = None
     decision: Decision | None = None
     test: bool = False
@@ -191,7 +225,8 @@ class ReviewContext:
 class MessageContext:
     """The page that says how things stand: names and decision where they are known and may be told.
 
-    `written` is what somebody wrote whose answer came too late.
+    `written` is what somebody wrote whose answer came too late; `own`: the answer that counts is their own. `then` is
+    what follows from an answer that was just given, a clause.
     """
 
     template: ClassVar[str] = "pages/message.html"
@@ -202,6 +237,8 @@ class MessageContext:
     passed_on_to: str | None = None
     test: bool = False
     written: str = ""
+    own: bool = False
+    then: str | None = None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ class ResumeStatus(StrEnum):
     PAUSED_AGAIN = "paused_again"
 
 
+SERVICE = "flow-hitl"
+"""The actor of what we do by ourselves."""
 _SUMMARY_CHARS = 120
 
 # What the answer to a test request shows, for the timeline.
@@ -87,7 +89,10 @@ class Resume:
 
 @dataclass(frozen=True)
 class Content:
-    """What the reviewer is shown and the flow gets back; written once."""
+    """What the reviewer is shown and the flow gets back; written once.
+
+    `shortfall` says why the routing rule that matched could not assign it as it should have, a clause, or None.
+    """
 
     message: str
     output: Any
@@ -97,6 +102,7 @@ class Content:
     resume_url: str | None
     warnings: tuple[str, ...]
     deployment_name: str
+    shortfall: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,9 @@ class Head:
     """The small part of a request that changes, and that every decision is conditional on.
 
     `group_members` are the people behind `assigned_to_email` where that is a group, as they were when it was assigned.
-    `passed_on_by` is the responder who passed it on last, if one did.
+    `passed_on_by` is the responder who passed it on last, if one did; `reassigned_by` is the actor of the event by
+    which it was reassigned last, and `assigned_before` who had it until then.
+    `mailed` tells whether its responders get mail, by the deployment's settings of when it was assigned.
     `not_to_be_answered_by` are the addresses of whoever asked for it, where the deployment forbids self-approval.
     `summary` is the beginning of the message, for lists.
     `last_event_at` keeps the events of its chain in the order of time, whosever clock is slow.
@@ -153,6 +161,9 @@ class Head:
     rejections: tuple[str, int] = ("", 0)
     group_members: tuple[str, ...] = ()
     passed_on_by: str | None = None
+    reassigned_by: str | None = None
+    assigned_before: str | None = None
+    mailed: bool = True
     not_to_be_answered_by: tuple[str, ...] = ()
     summary: str = ""
     last_event_at: datetime | None = None
@@ -288,6 +299,7 @@ def opened(
         body_sha256=body_sha256,
         not_to_be_answered_by=not_to_be_answered_by,
         group_members=settings.people_of(assignment.email),
+        mailed=settings.email_notifications,
         summary=" ".join(content.message.split())[:_SUMMARY_CHARS],
     )
     due_at = head.auto_response.due_at if head.auto_response else None
@@ -353,7 +365,7 @@ def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resum
         "shown": answer.shown.to_dict() if answer.shown else None,
         "decision_id": answer.decision_id,
         "push": has_resume_url,
-        "others": _others(head, answer),
+        "others": _others(head, _answered_by(head, answer)),
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
         **({"is_cut": True} if answer.is_cut else {}),
     }
@@ -366,7 +378,8 @@ def cancel(head: Head, *, event_id: str, at: datetime, actor: str) -> Change:
     """Return the step that cancels a pending request; raises AlreadyResponded for an answered one."""
     require_pending(head)
     cancelled = replace(head, status=Status.CANCELLED, decided_at=at)
-    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, _about(head)), before=head)
+    data = {**_about(head), "others": _others(head, actor.removeprefix("member/"))}
+    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, data), before=head)
 
 
 def reassign(
@@ -382,13 +395,19 @@ def reassign(
         assigned_to_email=email,
         group_members=settings.people_of(email),
         passed_on_by=None,
+        reassigned_by=actor,
+        assigned_before=head.assigned_to_email,
+        mailed=settings.email_notifications,
         assigned_by=AssignedBy.REASSIGNMENT,
         token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
     )
+    is_lost = actor == SERVICE
     data = {
-        "assigned_to_email": email,
+        **_about(head),
+        **_moved(head, given),
         "people": list(given.group_members),
-        "assigned_before": head.assigned_to_email,
+        # A mail that says that they need not answer would not arrive either.
+        "others": [] if is_lost else _others(head, actor.removeprefix("member/"), staying=given.responders),
         "reason": reason,
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
@@ -424,13 +443,16 @@ def delegate(
         assigned_to_email=assignee,
         group_members=members,
         passed_on_by=by,
+        reassigned_by=None,
+        assigned_before=head.assigned_to_email,
+        mailed=settings.email_notifications,
         assigned_by=AssignedBy.REASSIGNMENT,
         token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
     )
     data = {
-        "assigned_to_email": assignee,
+        **_about(head),
+        **_moved(head, given),
         "people": list(newcomers),
-        "assigned_before": head.assigned_to_email,
         "reason": f"{by} passed it on to {to}",
         "delegated_by": by,
         "delegated_to": to,
@@ -511,11 +533,31 @@ def asked_before(events: Iterable[AuditEvent]) -> Sequence[str]:
     return tuple(asked)
 
 
-def _others(head: Head, answer: Answer) -> list[str]:
-    """Return the group's people whom somebody was faster than; when the clock answers, nobody was."""
-    if answer.via is Channel.AUTO_RESPONSE:
+def _others(head: Head, doer: str, staying: Sequence[str] = ()) -> list[str]:
+    """Return whose answer a step makes needless: who was mailed, but `doer`, who knows, and who is asked on."""
+    if not head.mailed:
         return []
-    return [person for person in head.group_members if not same_address(person, answer.proven_responder or "")]
+    return [person for person in head.responders if not any(same_address(person, one) for one in (doer, *staying))]
+
+
+def _answered_by(head: Head, answer: Answer) -> str:
+    """Return who need not be told that it is answered.
+
+    An application that says nobody's name, or the assignee's, gives the answer of the one person who is asked: a mail
+    would tell them of what they did there themselves. In a group that leaves open who it was.
+    """
+    if answer.via is Channel.API and not head.group_members:
+        return (answer.responder or head.assigned_to_email).strip()
+    return answer.proven_responder or ""
+
+
+def _moved(before: Head, after: Head) -> dict[str, Any]:
+    """Return whose a request is and was; by `created_at` the figures know on which day it was opened."""
+    return {
+        "assigned_to_email": after.assigned_to_email,
+        "assigned_before": before.assigned_to_email,
+        "created_at": rfc3339(before.created_at),
+    }
 
 
 def require_pending(head: Head) -> None:

@@ -71,12 +71,14 @@ def _told(event: AuditEvent) -> tuple[str, str, Tone]:
         case EventKind.MAIL_REFUSED:
             return f"A mail to {to} could not be sent", str(data.get("reason") or ""), "bad"
         case EventKind.HANDLED_MAIL_SENT:
-            return f"{to} was told that it is answered", "", "neutral"
+            return f"{to} was told that it no longer needs their answer", "", "neutral"
         case EventKind.CONFIRMATION_SENT:
             return f"Confirmation sent to {to}", "", "neutral"
         case EventKind.ERROR_MAIL_SENT:
             return f"{to} was told why their reply did not count", "", "neutral"
         case EventKind.REPLY_REJECTED:
+            if data.get("own"):
+                return "The same answer came once more", "", "neutral"
             whose = f"A reply of {data['responder']}" if data.get("responder") else "A reply"
             return f"{whose} did not count", str(data.get("reason") or "").replace("_", " "), "warn"
         case EventKind.REQUEST_REASSIGNED:

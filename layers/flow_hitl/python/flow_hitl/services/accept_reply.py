@@ -16,6 +16,7 @@ from flow_hitl.domain.delegation import delegated_to
 from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.errors import (
     AlreadyResponded,
+    AnsweredAlike,
     DelegationOff,
     Forbidden,
     NotAnOption,
@@ -251,6 +252,8 @@ class AcceptReply:
         )
         try:
             self.record_response(submission)
+        except AnsweredAlike:
+            raise Rejected(RejectionReason.ALREADY_RESPONDED, own=True) from None
         except AlreadyResponded:
             raise Rejected(RejectionReason.ALREADY_RESPONDED) from None
         except NotPending:

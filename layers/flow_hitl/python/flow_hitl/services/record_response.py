@@ -6,7 +6,7 @@ from typing import Any
 
 from flow_hitl.domain.access import Action, Actor, authorize
 from flow_hitl.domain.deployment import FreeText
-from flow_hitl.domain.errors import Conflict, FieldError, NotAnOption, ValidationFailed
+from flow_hitl.domain.errors import AlreadyResponded, AnsweredAlike, Conflict, FieldError, NotAnOption, ValidationFailed
 from flow_hitl.domain.matching import none_of, read_answer
 from flow_hitl.domain.request import Answer, Channel, Head, Request, Response, Status, decide
 from flow_hitl.domain.shown import Shown, ShownKind, digest
@@ -51,7 +51,8 @@ class RecordResponse:
     def __call__(self, submission: Submission) -> Request:
         """Return the decided request; saying the same again returns it too.
 
-        Raises Forbidden, AlreadyResponded, NotPending, NotAnOption, ValidationFailed, NotFound.
+        Raises Forbidden, AlreadyResponded (AnsweredAlike where it is the person's own answer), NotPending, NotAnOption,
+        ValidationFailed, NotFound.
         """
         for round_number in range(_ROUNDS):
             request = self.requests.load(submission.request_id)
@@ -62,13 +63,18 @@ class RecordResponse:
                 answer = replace(answer, shown=Shown(ShownKind.CONTENT, digest(request_shown(request))))
             if request.response is not None and _is_repeated(answer, request.response):
                 return request
-            change = decide(
-                head,
-                answer,
-                event_id=self.ids.event_id(),
-                at=self.clock.now(),
-                has_resume_url=request.content.resume_url is not None,
-            )
+            try:
+                change = decide(
+                    head,
+                    answer,
+                    event_id=self.ids.event_id(),
+                    at=self.clock.now(),
+                    has_resume_url=request.content.resume_url is not None,
+                )
+            except AlreadyResponded as late:
+                if request.response is not None and _is_alike(answer, request.response):
+                    raise AnsweredAlike(late.detail, **late.extra()) from None
+                raise
             try:
                 self.requests.commit(change)
             except Conflict:
@@ -114,6 +120,14 @@ def interpret(submission: Submission, head: Head) -> Answer:
         shown=submission.shown,
         is_cut=submission.is_cut,
     )
+
+
+def _is_alike(answer: Answer, response: Response) -> bool:
+    """Tell whether a person says once more what they have said, whose answer counts."""
+    if not (answer.responder_verified and response.responder_verified and answer.responder == response.responder):
+        return False
+    same_text = answer.outcome is not None or (answer.feedback, answer.comment) == (response.feedback, response.comment)
+    return answer.outcome == response.outcome and same_text
 
 
 def _is_repeated(answer: Answer, response: Response) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flow_hitl.domain.access import Action, Member, authorize
 from flow_hitl.domain.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.domain.pages import ListFilters, ListLink, ListRow, RequestSheet, SlaState
-from flow_hitl.domain.request import Channel, Request, Status
+from flow_hitl.domain.request import Channel, Request, ResumeStatus, Status
 from flow_hitl.domain.request_actions import actions_of
 from flow_hitl.domain.rows import Count, Order, Row
 from flow_hitl.domain.shown import verification
@@ -18,7 +18,7 @@ from flow_hitl.domain.times import rfc3339
 from flow_hitl.ports import AuditLog, Clock, Ids, RequestFilter, RequestStore
 from flow_hitl.services.delegate import Delegate, Delegation
 from flow_hitl.services.list_requests import ListRequests
-from flow_hitl.services.present import decision_of, is_said, news_of, request_view
+from flow_hitl.services.present import decision_of, is_said, news_of, repeats, request_view
 from flow_hitl.services.record_response import RecordResponse, Submission
 from flow_hitl.services.shown_pages import page_shown, sign_page
 from flow_hitl.signing.keys import KeyRing
@@ -135,7 +135,7 @@ class RequestPages:
         request = self._open(member, request_id)
         responder = member.responder_of(request.head)
         if request.head.status is not Status.PENDING:
-            return self._beaten(member, request, comment)
+            return self._beaten(member, request, outcome, comment)
         if responder is None:
             raise Forbidden("Only those whom the request is assigned to can answer it.")
         submission = Submission(
@@ -154,7 +154,7 @@ class RequestPages:
             self.record_response(submission)
         except (AlreadyResponded, NotPending):
             # Somebody was faster since we looked.
-            return self._beaten(member, self.requests.load(request_id), comment)
+            return self._beaten(member, self.requests.load(request_id), outcome, comment)
         except SelfApproval as forbidden:
             return replace(self._sheet(member, request), comment=comment, problem=forbidden.detail)
         except ValidationFailed as refused:
@@ -176,7 +176,7 @@ class RequestPages:
         try:
             self.delegate(member.deployment, request_id, delegation)
         except (AlreadyResponded, NotPending):
-            return self._beaten(member, self.requests.load(request_id), "")
+            return self._beaten(member, self.requests.load(request_id), None, "")
         except SelfApproval as forbidden:
             return replace(self._sheet(member, request), delegate_to=to, problem=forbidden.detail)
         except ValidationFailed as refused:
@@ -189,14 +189,16 @@ class RequestPages:
         authorize(member, Action.VIEW, request.head)
         return request
 
-    def _beaten(self, member: Member, request: Request, comment: str) -> RequestSheet:
+    def _beaten(self, member: Member, request: Request, outcome: str | None, comment: str) -> RequestSheet:
         response = request.response
         by = response.responder if response and response.responder_verified else None
+        own = by is not None and member.proven.is_known_as(by)
         return replace(
             self._sheet(member, request),
             comment="" if response and is_said(comment, response) else comment,
             beaten=True,
-            answered_before=by is not None and member.proven.is_known_as(by),
+            answered_before=own,
+            repeated=own and response is not None and repeats(response, outcome, comment),
         )
 
     def _sheet(self, member: Member, request: Request) -> RequestSheet:
@@ -215,13 +217,21 @@ class RequestPages:
             decided_at=head.decided_at,
             sla_due_at=head.sla_due_at,
             decision=decision_of(request),
-            resume=_RESUMED[head.resume.status.value] if head.resume else None,
+            resume=_resumed(request),
             timeline=timeline_of(events),
             may_answer=head.status is Status.PENDING and responder is not None,
             shown=sign_page(self.keys, head.request_id, view),
             warnings=request.content.warnings,
             actions=actions_of(request, events) if member.manages else None,
         )
+
+
+def _resumed(request: Request) -> str | None:
+    """Return how far the flow is with the answer, a sentence."""
+    resume = request.head.resume
+    if resume is not None and resume.status is ResumeStatus.WAITING and request.content.resume_url is None:
+        return "The flow fetches the answer."
+    return _RESUMED[resume.status.value] if resume else None
 
 
 def _by_session(member: Member, session: Session) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flow_hitl.domain.access import Action, ProvenAddress, authorize
 from flow_hitl.domain.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
@@ -10,7 +11,7 @@ from flow_hitl.domain.request import Channel, Request, Status
 from flow_hitl.domain.shown import verification
 from flow_hitl.ports import Clock, DeploymentStore, Ids, RequestStore
 from flow_hitl.services.delegate import Delegate, Delegation
-from flow_hitl.services.present import decision_of, is_said, news_of, request_view
+from flow_hitl.services.present import decision_of, is_said, news_of, repeats, request_view, what_follows
 from flow_hitl.services.record_response import RecordResponse, Submission
 from flow_hitl.services.shown_pages import page_shown, sign_page
 from flow_hitl.signing import web_tokens
@@ -40,10 +41,10 @@ class ReviewPage:
         and TokenExpired.
         """
         request, responder = self._open(token)
+        chosen = _chosen(request.head.emit_options, words, number)
         if not _is_open(request):
-            return how_it_stands(request)
-        page = self._review(token, request, responder)
-        return replace(page, chosen=_chosen(request.head.emit_options, words, number))
+            return _closed(request, responder, chosen)
+        return replace(self._review(token, request, responder), chosen=chosen)
 
     def news(self, token: str) -> str | None:
         """Return what has become of a request while somebody looks at it, None while it is open; raises as `show`."""
@@ -60,13 +61,13 @@ class ReviewPage:
         """
         request, responder = self._open(token)
         if not _is_open(request):
-            return how_it_stands(request)
+            return _closed(request, responder)
         deployment = self.deployments.load(request.head.deployment_id)
         delegation = Delegation(responder, responder.email, to.strip(), Channel.DASHBOARD, _BY_LINK)
         try:
             given = self.delegate(deployment, request.head.request_id, delegation)
         except (AlreadyResponded, NotPending):
-            return how_it_stands(self.requests.load(request.head.request_id))
+            return _closed(self.requests.load(request.head.request_id), responder)
         except SelfApproval as forbidden:
             return replace(self._review(token, request, responder), problem=forbidden.detail, delegate_to=to)
         except ValidationFailed as refused:
@@ -88,7 +89,7 @@ class ReviewPage:
         """
         request, responder = self._open(token)
         if not _is_open(request):
-            return how_it_stands(request, written=comment)
+            return _closed(request, responder, outcome, comment)
         submission = Submission(
             request_id=request.head.request_id,
             actor=responder,
@@ -105,13 +106,13 @@ class ReviewPage:
             decided = self.record_response(submission)
         except (AlreadyResponded, NotPending):
             # Somebody was faster since we looked.
-            return how_it_stands(self.requests.load(request.head.request_id), written=comment)
+            return _closed(self.requests.load(request.head.request_id), responder, outcome, comment)
         except SelfApproval as forbidden:
             return replace(self._review(token, request, responder), comment=comment, problem=forbidden.detail)
         except ValidationFailed as refused:
             problem = f"Your answer {refused.errors[0].message}."
             return replace(self._review(token, request, responder), comment=comment, problem=problem)
-        return how_it_stands(decided, thanks=True)
+        return _message(decided, "thanks", then=what_follows(decided))
 
     def _review(self, token: str, request: Request, responder: ProvenAddress) -> ReviewContext:
         settings = self.deployments.load(request.head.deployment_id).settings
@@ -140,18 +141,29 @@ def _chosen(options: Sequence[str], words: str | None, number: str | None) -> st
     return next((option for place, option in enumerate(options, start=1) if str(place) == number), None)
 
 
-def how_it_stands(request: Request, *, thanks: bool = False, written: str = "") -> MessageContext:
-    """Return the page that says how a closed request was closed, and what somebody wrote whom that came before."""
-    kind: MessageKind = "thanks" if thanks else "already_decided"
-    if request.head.status is Status.CANCELLED:
-        kind = "cancelled"
+def _closed(
+    request: Request, responder: ProvenAddress, outcome: str | None = None, written: str = ""
+) -> MessageContext:
+    """Return the page that says how a closed request was closed, to somebody who looks at it or answers it again.
+
+    Whose own answer counts is told so: perhaps they never saw that it arrived.
+    """
+    response = request.response
+    if response is None:
+        return _message(request, "cancelled", written=written)
+    own = response.responder_verified and responder.is_known_as(response.responder or "")
+    kind: MessageKind = "yours" if own and repeats(response, outcome, written) else "already_decided"
+    return _message(request, kind, own=own, written="" if is_said(written, response) else written)
+
+
+def _message(request: Request, kind: MessageKind, **more: Any) -> MessageContext:
     return MessageContext(
         kind=kind,
         flow_name=request.head.flow_name or request.content.deployment_name,
         method_name=request.head.method_name,
         decision=decision_of(request),
         test=request.head.test,
-        written="" if request.response and is_said(written, request.response) else written,
+        **more,
     )
 
 

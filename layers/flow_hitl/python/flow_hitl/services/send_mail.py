@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import AuditEvent, EventKind
+from flow_hitl.domain.deployment import GROUP_PREFIX
 from flow_hitl.domain.effects import Effect, EffectKind
 from flow_hitl.domain.mail_feedback import KIND_TAG, REQUEST_TAG
 from flow_hitl.domain.presentation import (
@@ -18,7 +19,7 @@ from flow_hitl.domain.presentation import (
 )
 from flow_hitl.domain.product import PRODUCT_NAME
 from flow_hitl.domain.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
-from flow_hitl.domain.request import Change, Head, Request, Status, note
+from flow_hitl.domain.request import SERVICE, Change, Head, Request, Status, note
 from flow_hitl.domain.shown import mail_digest
 from flow_hitl.domain.worker_times import WORKER
 from flow_hitl.ports import (
@@ -35,7 +36,7 @@ from flow_hitl.ports import (
 )
 from flow_hitl.services.answer_addresses import AnswerAddresses
 from flow_hitl.services.change_request import ChangeRequest
-from flow_hitl.services.present import decision_of, request_view
+from flow_hitl.services.present import decision_of, request_view, what_follows, who_did
 from flow_hitl.services.undelivered import Undelivered
 
 _SENT = {
@@ -102,7 +103,7 @@ class SendMail:
     def _note(self, effect: Effect, request: Request, kind: EventKind, data: Mapping[str, str]) -> None:
         def step(head: Head) -> Change:
             event_id, at = self.ids.event_id(), self.clock.now()
-            return note(head, kind, data, event_id=event_id, at=at, actor="flow-hitl")
+            return note(head, kind, data, event_id=event_id, at=at, actor=SERVICE)
 
         self.change_request(effect.request_id, step, completes=effect, known=request)
 
@@ -129,18 +130,29 @@ class SendMail:
                 sla_due_at=head.sla_due_at,
             )
         flow_name = head.flow_name or request.content.deployment_name
-        if effect.kind in (EffectKind.CONFIRM, EffectKind.TELL_HANDLED):
+        if effect.kind is EffectKind.TELL_HANDLED:
+            reassigned = event.kind is EventKind.REQUEST_REASSIGNED
+            return HandledContext(
+                flow_name=flow_name,
+                method_name=head.method_name,
+                message=request.content.message,
+                decision=None if reassigned else decision_of(request),
+                test=head.test,
+                reassigned_to=event.data["assigned_to_email"].removeprefix(GROUP_PREFIX) if reassigned else None,
+                by=who_did(event.actor, request.content),
+            )
+        if effect.kind is EffectKind.CONFIRM:
             decision = decision_of(request)
             if decision is None:
                 return None
-            context = ConfirmationContext if effect.kind is EffectKind.CONFIRM else HandledContext
-            return context(
+            return ConfirmationContext(
                 flow_name=flow_name,
                 method_name=head.method_name,
                 message=request.content.message,
                 decision=decision,
                 is_cut=bool(event.data.get("is_cut")),
                 test=head.test,
+                then=what_follows(request),
             )
         if effect.kind is EffectKind.CONFIRM_DELEGATION:
             return PassedOnContext(
@@ -164,6 +176,7 @@ class SendMail:
             review_url=self.addresses.review_url(head, recipient) if pending and reason in PAGE_CAN_HELP else None,
             quoted=event.data.get("quoted") or "",
             meant=event.data.get("meant"),
+            own=bool(event.data.get("own")),
             claimed_sender=event.data.get("claimed_sender"),
             # Whoever no longer has the request learns nothing new about it.
             decision=decision_of(request) if reason is not RejectionReason.REASSIGNED else None,
@@ -209,6 +222,10 @@ def _recipient(effect: Effect, event: AuditEvent, head: Head) -> str | None:
         return str(event.data["responder"])
     if effect.kind is EffectKind.CONFIRM_DELEGATION:
         return str(event.data["delegated_by"])
+    if effect.kind is EffectKind.TELL_HANDLED:
+        # Somebody may have given it back to them meanwhile.
+        asked = head.responders if head.status is Status.PENDING else ()
+        return None if any(same_address(effect.target, one) for one in asked) else effect.target
     address = effect.target or str(event.data.get("responder") or event.data["assigned_to_email"])
     if event.data.get("reason") == RejectionReason.REASSIGNED:
         return address

@@ -6,7 +6,7 @@ from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.effects import EffectKind
 from flow_hitl.domain.mail_feedback import MailFeedback
-from flow_hitl.domain.request import Change, Head, Status, note, reassign
+from flow_hitl.domain.request import SERVICE, Change, Head, Status, note, reassign
 from flow_hitl.ports import Clock, DeploymentStore, Ids, SuppressionList, TakenAlready
 from flow_hitl.services.change_request import ChangeRequest
 
@@ -36,7 +36,7 @@ class Undelivered:
                 data,
                 event_id=event_id,
                 at=at,
-                actor="flow-hitl",
+                actor=SERVICE,
                 group_members=left if head.status is Status.PENDING and left else head.group_members,
             )
 
@@ -60,7 +60,7 @@ class Undelivered:
                 deployment.settings,
                 event_id=event_id,
                 at=at,
-                actor="flow-hitl",
+                actor=SERVICE,
             )
 
         self.change_request(request_id, to_creator)
