@@ -168,6 +168,13 @@ def test_the_alert_has_a_limit_of_its_own_if_the_manager_sets_one(hitl: Hitl) ->
     assert analytics(hitl)["overdue"] == 0
 
 
+def test_a_reassigned_request_is_of_who_has_it(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, assigned_to_email="ann@example.com")
+    hitl.api("POST", f"/v1/requests/{request.id}/reassign", {"assigned_to_email": "bob@example.com"})
+    (only,) = analytics(hitl)["groups"]
+    assert (only["reviewer"], only["created"]) == ("bob@example.com", 1)
+
+
 def test_cancelled_requests_are_neither_pending_nor_answered(hitl: Hitl) -> None:
     request = hitl.ask(emit=EMIT)
     hitl.api("DELETE", f"/v1/requests/{request.id}")

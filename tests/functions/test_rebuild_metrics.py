@@ -68,6 +68,34 @@ def test_a_rebuild_has_the_same_figures_in_another_set_and_removes_the_old_one(c
     assert differences(counted) == []
 
 
+def test_a_reassigned_request_counts_for_who_has_it_in_the_month_in_which_it_was_opened(hitl: Hitl) -> None:
+    hitl.clock.sleep(17 * 86400)
+    request = hitl.ask(emit=EMIT, assigned_to_email="ann@example.com")
+    hitl.ask(emit=EMIT, assigned_to_email="ann@example.com")
+    hitl.advance(days=3)
+    path = f"/v1/requests/{request.id}/reassign"
+    for to in ("bob@example.com", "ANN@example.com", "Bob@example.com"):
+        assert hitl.api("POST", path, {"assigned_to_email": to}).status == 200
+    records = stream(hitl)
+    deliver(hitl, records)
+    deliver(hitl, records)
+    opened = {
+        (bucket.period, bucket.value): tally["created"]
+        for bucket, tally in stored(hitl).items()
+        if bucket.dimension is Dimension.REVIEWER
+    }
+    whose = {"ann@example.com": 1, "bob@example.com": 1}
+    assert opened == {(period, person): n for period in ("2026-01", "2026-01-31") for person, n in whose.items()}
+    assert stored(hitl)[Bucket(Dimension.TOTAL, ALL_TIME)]["created"] == 2
+    assert stored(hitl) == expected(hitl)
+    assert differences(hitl) == []
+    rebuild(hitl)
+    assert stored(hitl, live(hitl)) == expected(hitl)
+    assert differences(hitl) == []
+    spoil(hitl, Bucket(Dimension.REVIEWER, "2026-01", "ann@example.com"), "created", 1)
+    assert len(differences(hitl)) == 1
+
+
 def test_wrong_figures_are_named_and_mended(counted: Hitl) -> None:
     spoil(counted, DAY, "created", 3)
     spoil(counted, Bucket(Dimension.FLOW, "2026-01", "Nobody's", "approved"), "responded", 1)

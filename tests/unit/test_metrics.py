@@ -32,7 +32,7 @@ from flow_hitl.domain.metrics import (
     volume_by_day,
     volume_by_hour,
 )
-from flow_hitl.domain.request import Channel, cancel, decide
+from flow_hitl.domain.request import Channel, cancel, decide, reassign
 from tests.unit import examples
 
 NOON = examples.NOON
@@ -240,3 +240,31 @@ def days_of(span: Span) -> list[date]:
         first = date.fromisoformat(f"{span.first}-01")
         last = (date.fromisoformat(f"{span.last}-28") + timedelta(days=4)).replace(day=1) - timedelta(days=1)
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+# --- reassigned
+
+
+def reassigned(to: str, by: str = "member/boss@example.com", **changes: Any) -> AuditEvent:
+    head = replace(examples.opening().after, **changes)
+    settings = examples.deployment().settings
+    at = NOON + timedelta(days=40)
+    return reassign(head, to, "because", settings, event_id="e2", at=at, actor=by).event
+
+
+def test_a_reassignment_moves_what_was_opened_to_whom_it_is_with_now() -> None:
+    measured = measure(reassigned("Bob@example.com"))
+    assert measured is not None
+    assert measured.tallies == {
+        Bucket(Dimension.REVIEWER, period, person): {"created": by}
+        for period in ("2026-01-14", "2026-01")
+        for person, by in (("a@example.com", -1), ("bob@example.com", 1))
+    }
+
+
+def test_a_reassignment_of_a_test_or_of_before_moves_nothing() -> None:
+    assert measure(reassigned("bob@example.com", test=True)) is None
+    event = reassigned("bob@example.com")
+    before = {"deployment_id", "assigned_to_email", "people", "assigned_before", "reason", "notify", "may_pass_on"}
+    older = replace(event, data={name: value for name, value in event.data.items() if name in before})
+    assert measure(older) is None

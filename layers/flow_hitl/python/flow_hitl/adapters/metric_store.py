@@ -1,4 +1,4 @@
-"""The figures' buckets in the deployments table: an item for each, whose counters are numbers that only ever grow.
+"""The figures' buckets in the deployments table: an item for each, whose counters are numbers that are added to.
 
 Every write is a transaction that holds only while the deployment's generations are those that the writer knew of. What
 one event adds is written together with a marker of that event, so that the same event adds nothing a second time.

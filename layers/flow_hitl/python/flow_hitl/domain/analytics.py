@@ -99,7 +99,7 @@ def report(
     by_method = _by_value(methods)
     for one in by_method.values():
         everything.outcomes.update(one.outcomes)
-    by_group = _by_value(groups)
+    by_group = {name: one for name, one in _by_value(groups).items() if +one.tally or +one.outcomes}
     listed = _largest(by_group)
     rest = _Sum(Counter(everything.tally), Counter(everything.outcomes))
     for name in listed:

@@ -1,9 +1,10 @@
 """Figures about reviews, kept as sums: what each audit event adds to which counters, and what is read off them.
 
-A bucket holds the counters of one period (a UTC day, a month, or all time) for one value of one dimension. Buckets only
-ever grow and are merged by addition, so it does not matter in which order events come, and a long range is the sum of a
-few months and days. An event counts in the period in which it happened: a request on the day it was opened, its answer
-on the day it was given.
+A bucket holds the counters of one period (a UTC day, a month, or all time) for one value of one dimension. Buckets are
+merged by addition, so it does not matter in which order events come, and a long range is the sum of a few months and
+days. An event counts in the period in which it happened: a request on the day it was opened, its answer on the day it
+was given. A reassignment moves the request from one reviewer to another on the day it was opened; nothing else is ever
+taken away.
 
 Response times are those of people. The clock's answers are counted apart, and as missed where there was an SLA.
 """
@@ -79,8 +80,8 @@ class Measurement:
 def measure(event: AuditEvent) -> Measurement | None:
     """Return what an event adds to the figures of its deployment, or None for one that is not counted.
 
-    Counted are requests opened, answered and cancelled, unless they are tests. Raises KeyError, TypeError or ValueError
-    for an event that lacks what it should have.
+    Counted are requests opened, answered and cancelled, and to whom they have gone, unless they are tests. Raises
+    KeyError, TypeError or ValueError for an event that lacks what it should have.
     """
     match event.kind:
         case EventKind.REQUEST_CREATED:
@@ -89,6 +90,8 @@ def measure(event: AuditEvent) -> Measurement | None:
             adds, reviewer, outcome = _answered(event), _reviewer(event), event.data["outcome"] or ""
         case EventKind.REQUEST_CANCELLED:
             adds, reviewer, outcome = Counter({CANCELLED: 1}), event.data["assigned_to_email"], None
+        case EventKind.REQUEST_REASSIGNED:
+            return _moved(event)
         case _:
             return None
     if event.data["test"]:
@@ -106,6 +109,21 @@ def measure(event: AuditEvent) -> Measurement | None:
             tallies[Bucket(dimension, period, value)] = adds
             if outcome is not None:
                 tallies[Bucket(dimension, period, value, outcome)] = Counter({RESPONDED: 1})
+    return Measurement(event.event_id, event.at, tallies)
+
+
+def _moved(event: AuditEvent) -> Measurement | None:
+    """Return how a reassignment moves an opened request, None where it stays, or the event is of before it said so."""
+    before, after = (str(event.data.get(name)).lower() for name in ("assigned_before", "assigned_to_email"))
+    opened_at = event.data.get("created_at")
+    if opened_at is None or event.data["test"] or before == after:
+        return None
+    opened_on = parse_rfc3339(opened_at).astimezone(UTC).date()
+    tallies = {
+        Bucket(Dimension.REVIEWER, period, reviewer): Counter({CREATED: by})
+        for period in (day_period(opened_on), month_period(opened_on))
+        for reviewer, by in ((before, -1), (after, 1))
+    }
     return Measurement(event.event_id, event.at, tallies)
 
 

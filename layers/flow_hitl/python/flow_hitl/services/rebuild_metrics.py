@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 
 from flow_hitl.domain.audit import AuditEvent
 from flow_hitl.domain.audit_index import Period, midnight, periods
@@ -98,18 +98,23 @@ class RebuildMetrics:
         return Counted(found.counted, found.senseless)
 
     def differences(self, deployment_id: int, progress: Callable[[str], object]) -> Iterator[Difference]:
-        """Yield where the figures that are shown differ from the audit log; changes nothing.
+        """Yield where the figures that are shown differ from the audit log, latest month first; changes nothing.
 
-        Of a figure that grows meanwhile, the log must be between what is shown before and after. Raises NotFound.
+        Of a figure that changes meanwhile, the log must be between what is shown before and after. Raises NotFound.
         """
         beginning = self._beginning(deployment_id)
         number = self.metrics.generations(deployment_id).live.number
         total: Counter[str] = Counter()
         before = self.metrics.all_time(deployment_id, number)
-        for month, days in self._months(beginning):
+        # What an event changes of an earlier month waits until that month comes.
+        earlier: dict[Bucket, Counter[str]] = {}
+        for month, days in reversed(list(self._months(beginning))):
             shown = self._month(deployment_id, number, month)
-            logged = merged(each.tallies for each in self._measured(deployment_id, days, _Found()))
-            total.update(logged.pop(_TOTAL, {}))
+            measured = (each.tallies for each in self._measured(deployment_id, days, _Found()))
+            found = merged(chain([earlier], measured))
+            total.update(found.pop(_TOTAL, {}))
+            logged = {bucket: tally for bucket, tally in found.items() if bucket.period.startswith(month)}
+            earlier = {bucket: tally for bucket, tally in found.items() if bucket not in logged}
             yield from self._compare(shown, logged, partial(self._month, deployment_id, number, month))
             progress(month)
         yield from self._compare(
@@ -198,5 +203,6 @@ def _differing(before: Tallies, logged: Tallies, after: Tallies) -> Iterator[Dif
         low, high = before.get(bucket, nothing), after.get(bucket, nothing)
         log = logged.get(bucket, nothing)
         for counter in sorted({*low, *log, *high}):
-            if not low.get(counter, 0) <= log.get(counter, 0) <= high.get(counter, 0):
-                yield Difference(bucket, counter, high.get(counter, 0), log.get(counter, 0))
+            first, last = low.get(counter, 0), high.get(counter, 0)
+            if not min(first, last) <= log.get(counter, 0) <= max(first, last):
+                yield Difference(bucket, counter, last, log.get(counter, 0))
