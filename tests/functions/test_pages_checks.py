@@ -72,7 +72,7 @@ def test_it_goes_to_all_of_a_group(hitl: Hitl, manager: Browser) -> None:
         ("nobody", "nobody: must be one plain mail address"),
         ("", "This: must be one plain mail address"),
         ("x@elsewhere.org", "elsewhere.org is not among the allowed assignee domains"),
-        ("group:none", "group:none: is no group of this deployment"),
+        ("group:none", "group:none: is no group of this deployment."),
     ],
 )
 def test_a_bad_address_is_told_at_the_field(hitl: Hitl, manager: Browser, to: str, problem: str) -> None:

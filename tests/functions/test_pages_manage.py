@@ -62,7 +62,7 @@ def test_a_request_is_given_to_a_group(hitl: Hitl, manager: Browser) -> None:
     [
         ("nobody", "must be one plain mail address"),
         ("x@elsewhere.org", "is not among the allowed assignee domains"),
-        ("group:none", "is no group of this deployment"),
+        ("group:none", "group:none: is no group of this deployment."),
         ("", "must be one plain mail address"),
     ],
 )

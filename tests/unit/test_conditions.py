@@ -114,7 +114,7 @@ def test_every_rule_says_why_it_is_the_one_or_not() -> None:
         ("other", False, "approve_invoice does not fit review_*"),
         ("big", False, "amount in the state does not pass gt 10000"),
         ("rest", True, 'rule "rest" matches approve_invoice by approve_*'),
-        ("late", False, 'the rule "rest" before it matches'),
+        ("late", False, 'not reached: the rule "rest" before it matches'),
     ]
 
 

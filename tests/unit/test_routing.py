@@ -4,6 +4,7 @@ import fnmatch
 import time
 from typing import Any
 
+import idna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,9 +123,10 @@ def test_the_first_matching_rule_wins_even_if_it_yields_nobody() -> None:
         ({"rep": ""}, "no mail address"),
         ({"rep": 7}, "no mail address"),
         ({"rep": ["rep@example.com"]}, "no mail address"),
-        ({"rep": "Rep <rep@example.com>"}, "no mail address"),
+        ({"rep": "Rep <rep@localhost>"}, "no mail address"),
+        ({"rep": "boss@example.com <rep@example.com>"}, "more than one mail address"),
+        ({"rep": "jürgen@example.com"}, "ASCII letters only"),
         ({"rep": "rep@example.com, b@example.com"}, "no mail address"),
-        ({"rep": " rep@example.com"}, "no mail address"),
         ({"rep": "rep@example.com\nBcc: b@example.com"}, "no mail address"),
         ({"rep": "rep"}, "no mail address"),
     ],
@@ -133,6 +135,76 @@ def test_a_variable_that_names_nobody_falls_through_and_says_why(state: dict[str
     chosen = route(state, RoutingRule("sales", "review_*", "static@example.com", "rep"))
     assert (chosen.email, chosen.by) == ("static@example.com", AssignedBy.ASSIGN_TO_EMAIL)
     assert any(says in reason and "assign_from_input" in reason for reason in chosen.reasons)
+
+
+@pytest.mark.parametrize(
+    ("written", "mailbox"),
+    [
+        ("rep@example.com\n", "rep@example.com"),
+        (" \u00a0rep@example.com\t", "rep@example.com"),
+        ("\ufeffrep@example.com\u200b", "rep@example.com"),
+        ("Rep <rep@example.com>", "rep@example.com"),
+        ('"Rep, Sales" <rep@example.com>', "rep@example.com"),
+        ("Doe, Alice\n <rep@example.com> ", "rep@example.com"),
+        ("rep@example.com <rep@example.com>", "rep@example.com"),
+        ("<rep@example.com>", "rep@example.com"),
+        ("mailto:rep@example.com", "rep@example.com"),
+        ("MAILTO:rep%2Bcrm@example.com?subject=Hi", "rep+crm@example.com"),
+        ("Rep <mailto:rep@example.com>", "rep@example.com"),
+        ("rep@bücher.example", "rep@xn--bcher-kva.example"),
+        ("rep@BÜCHER.example", "rep@xn--bcher-kva.example"),
+        ("rep@straße.example", "rep@xn--strae-oqa.example"),
+        ("rep@例え。テスト", "rep@xn--r8jz45g.xn--zckzah"),
+        ("Rep <rep@münchen.example>", "rep@xn--mnchen-3ya.example"),
+        ("rep@ｅｘａｍｐｌｅ.com", "rep@example.com"),
+    ],
+)
+def test_an_address_is_understood_as_people_and_programs_write_it(written: str, mailbox: str) -> None:
+    chosen = route({"rep": written}, RoutingRule("sales", "review_*", "static@example.com", "rep"))
+    assert (chosen.email, chosen.by, chosen.shortfall) == (mailbox, AssignedBy.ASSIGN_FROM_INPUT, None)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "rep@example.com\nBcc: b@example.com",
+        "mailto:rep@example.com,b@example.com",
+        "mailto:rep@example.com%0ABcc:b@example.com",
+        "Rep <rep@example.com> <b@example.com>",
+        "b@example.com; Rep <rep@example.com>",
+        "rep@☃.example",
+        "rep@bü\u200bcher.example",
+        "rep@\u0301x.example",
+        "rep@" + "ü" * 80 + ".example",
+        "<>",
+        "\ud800@example.com",
+        "rep@exa\ud800mple.com",
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_no_address(written: str) -> None:
+    chosen = route({"rep": written}, RoutingRule("sales", "review_*", "static@example.com", "rep"))
+    assert (chosen.email, chosen.by) == ("static@example.com", AssignedBy.ASSIGN_TO_EMAIL)
+    assert "rep in the state was not a usable address" in str(chosen.shortfall)
+
+
+def test_a_domain_becomes_what_the_register_of_domains_has() -> None:
+    for domain in (
+        "faß.example",
+        "ΟΔΟΣ.example",
+        "οδος.example",
+        "Ünïcödé.example",
+        "пример.example",
+        "ελλάδα.example",
+        "日本語.example",
+        "한국.example",
+    ):
+        chosen = route({"rep": f"rep@{domain}"}, RoutingRule("sales", "*", None, "rep"))
+        assert chosen.email == "rep@" + idna.encode(domain, uts46=True).decode()
+
+
+def test_a_missing_variable_is_ordinary_where_the_rule_has_an_address_of_its_own() -> None:
+    assert route({}, RoutingRule("sales", "*", "static@example.com", "rep")).shortfall is None
+    assert route({}, RoutingRule("sales", "*", None, "rep")).shortfall == "the state has no rep"
 
 
 def test_no_reason_repeats_what_the_state_holds() -> None:

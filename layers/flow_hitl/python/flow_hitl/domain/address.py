@@ -2,12 +2,20 @@
 
 import re
 import unicodedata
+from urllib.parse import unquote
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _IN_BRACKETS = re.compile(r"<(?P<address>[^<>]*)>[^<>]*\Z")
 _GMAIL = ("gmail.com", "googlemail.com")
+
+# As a CRM or an address book writes a person: `Alice <alice@example.com>`.
+_NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
+_INVISIBLE = "\u200b\u2060\ufeff"
+_LONGEST_WRITTEN = 1000
+# The two letters that the older rules for domain names replaced, and the current ones keep.
+_KEPT = "ßς"
 
 
 def is_mail_address(value: object) -> bool:
@@ -23,6 +31,52 @@ def is_mail_address(value: object) -> bool:
     if "=?" in local:
         return False
     return bool(at) and len(local) <= 64 and bool(_LOCAL.fullmatch(local)) and bool(_DOMAIN.fullmatch(domain))
+
+
+def read_mailbox(value: object) -> str:
+    """Return the one mailbox that a text names, as `is_mail_address` has it.
+
+    Understood are white space around it, `Name <a@b>`, `mailto:a@b`, and a domain in any script, which becomes its
+    A-labels. Raises ValueError, whose text completes "the value …".
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_WRITTEN:
+        raise ValueError("is no mail address")
+    address, name = _stripped(value), ""
+    if named := _NAMED.fullmatch(address):
+        address, name = _stripped(named["address"]), named["name"]
+    if address[:7].lower() == "mailto:":
+        address = _stripped(unquote(address[7:].partition("?")[0]))
+    local, _, domain = address.rpartition("@")
+    address = f"{local}@{_ascii_domain(domain)}"
+    # A name that is itself an address would leave open who is meant.
+    if "@" in name and name.strip(" \"'").lower() != address.lower():
+        raise ValueError("names more than one mail address")
+    if not is_mail_address(address):
+        if not local.isascii() and local.isprintable() and is_mail_address(f"x@{_ascii_domain(domain)}"):
+            raise ValueError("is no mail address that can be written to: before the @ there may be ASCII letters only")
+        raise ValueError("is no mail address")
+    return address
+
+
+def _stripped(text: str) -> str:
+    return text.strip().strip(_INVISIBLE).strip()
+
+
+def _ascii_domain(domain: str) -> str:
+    """Return a domain with each label that is not ASCII as its A-label (RFC 5890), or what is no domain at all."""
+    if domain.isascii():
+        return domain
+    labels = unicodedata.normalize("NFKC", domain).replace("\u3002", ".").split(".")
+    return ".".join(label if label.isascii() else _a_label(label) for label in labels)
+
+
+def _a_label(label: str) -> str:
+    folded = "".join(char if char in _KEPT else char.casefold() for char in label)
+    mapped = unicodedata.normalize("NFKC", folded)
+    kinds = [unicodedata.category(char)[0] for char in mapped]
+    if kinds[0] == "M" or any(kind not in "LMN" and char != "-" for kind, char in zip(kinds, mapped, strict=True)):
+        return ""
+    return mapped if mapped.isascii() else "xn--" + mapped.encode("punycode").decode("ascii")
 
 
 def same_address(one: str, other: str) -> bool:

@@ -176,12 +176,13 @@ class Deployment:
     def refusal_of(self, assignee: str, asked_by: Sequence[str] = ()) -> str | None:
         """Return why a request may not be assigned to a mail address or `group:<name>`, or None if it may.
 
-        Refused are a group that there is not, whoever asked for the request (`asked_by`, their addresses), and a
-        person outside of the allowed domains: but the creator may always be asked, also by an alias.
+        The reason does not name the assignee: whoever tells it does. Refused are a group that there is not, whoever
+        asked for the request (`asked_by`, their addresses), and a person outside of the allowed domains: but the
+        creator may always be asked, also by an alias.
         """
         people = self.settings.people_of(assignee)
         if assignee.startswith(GROUP_PREFIX) and not people:
-            return f"is no group of this deployment: {assignee}"
+            return "is no group of this deployment"
         if self.only_askers(assignee, asked_by):
             return "asked for this request, and this deployment forbids self-approval"
         allowed = self.settings.allowed_assignee_domains

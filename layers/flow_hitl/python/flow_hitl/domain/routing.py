@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from flow_hitl.domain.address import is_mail_address
+from flow_hitl.domain.address import read_mailbox
 from flow_hitl.domain.conditions import FlowState, all_met, why_unmet
 from flow_hitl.domain.deployment import RoutingRule
 
@@ -26,7 +26,8 @@ class AssignedBy(StrEnum):
 class Assignment:
     """The chosen responder, the step and rule that chose them, and why each earlier step did not.
 
-    `matched` is the rule itself, for its deadlines.
+    `matched` is the rule itself, for its deadlines. `shortfall` says why the rule's own wish could not be followed, a
+    clause without the rule's name, or None where it was.
     """
 
     email: str
@@ -34,6 +35,7 @@ class Assignment:
     rule: str | None
     reasons: tuple[str, ...]
     matched: RoutingRule | None = None
+    shortfall: str | None = None
 
 
 @lru_cache(maxsize=4096)
@@ -70,18 +72,22 @@ def assign(
     flow_state = FlowState(state)
     rule = next((rule for rule in rules if _is_for(rule, method_name, flow_state)), None)
     reasons: list[str] = []
+    shortfall: str | None = None
     if rule is None:
         reasons.append(f"no routing rule matches {method_name}")
     else:
         reasons.append(_why(rule, method_name))
-        for by, value, reason in _steps(rule, flow_state):
-            against = refusal(value) if value is not None else None
-            reasons.append(f"{reason}: {against}" if against else reason)
-            if value is not None and not against:
-                return Assignment(value, by, rule.name, tuple(reasons), rule)
+        for step in _steps(rule, flow_state):
+            against = refusal(step.email) if step.email is not None else None
+            reasons.append(f"{step.reason}{step.whom}: {against}" if against else step.reason)
+            if step.email is not None and not against:
+                return Assignment(step.email, step.by, rule.name, tuple(reasons), rule, shortfall)
+            if step.is_there or rule.assign_to_email is None:
+                problem = f"{step.named} may not be asked: {against}" if against else step.problem
+                shortfall = shortfall or problem
     reasons.append("assigned to the deployment creator")
     by_creator = AssignedBy.DEPLOYMENT_CREATOR
-    return Assignment(creator_email, by_creator, rule.name if rule else None, tuple(reasons), rule)
+    return Assignment(creator_email, by_creator, rule.name if rule else None, tuple(reasons), rule, shortfall)
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def consider(method_name: str, state: Mapping[str, Any], rules: Sequence[Routing
     flow_state = FlowState(state)
     for rule in rules:
         if winner is not None:
-            reason = f'the rule "{winner}" before it matches'
+            reason = f'not reached: the rule "{winner}" before it matches'
         elif not matches(rule.method_pattern, method_name):
             reason = f"{method_name} does not fit {rule.method_pattern}"
         elif unmet := why_unmet(rule.conditions, flow_state):
@@ -126,15 +132,37 @@ def _why(rule: RoutingRule, method_name: str) -> str:
     return f'rule "{rule.name}" matches {method_name} by {rule.method_pattern}{condition}'
 
 
-def _steps(rule: RoutingRule, state: FlowState) -> Iterator[tuple[AssignedBy, str | None, str]]:
+@dataclass(frozen=True)
+class _Step:
+    """One way in which a rule names a responder: whom, or what the `problem` with it is, a clause.
+
+    `whom` is who stands in the rule, for the reason; what the state holds is not repeated. A state without the value
+    is ordinary where the rule names somebody else for that.
+    """
+
+    by: AssignedBy
+    reason: str
+    named: str
+    email: str | None = None
+    problem: str = ""
+    whom: str = ""
+    is_there: bool = True
+
+
+def _steps(rule: RoutingRule, state: FlowState) -> Iterator[_Step]:
     if rule.assign_from_input:
-        found, value = state.at(rule.assign_from_input)
         by, path = AssignedBy.ASSIGN_FROM_INPUT, rule.assign_from_input
+        named = f"{path} in the state"
+        found, value = state.at(path)
         if not found:
-            yield by, None, f"assign_from_input: the state has no {path}"
-        elif is_mail_address(value):
-            yield by, value, f"assign_from_input: {path} in the state"
+            missing = f"the state has no {path}"
+            yield _Step(by, f"assign_from_input: {missing}", named, problem=missing, is_there=False)
         else:
-            yield by, None, f"assign_from_input: {path} in the state is no mail address"
+            try:
+                yield _Step(by, f"assign_from_input: {named}", named, read_mailbox(value))
+            except ValueError as error:
+                problem = f"{named} was not a usable address: it {error}"
+                yield _Step(by, f"assign_from_input: {named} {error}", named, problem=problem)
     if rule.assign_to_email:
-        yield AssignedBy.ASSIGN_TO_EMAIL, rule.assign_to_email, "assign_to_email of the rule"
+        by, assignee = AssignedBy.ASSIGN_TO_EMAIL, rule.assign_to_email
+        yield _Step(by, "assign_to_email of the rule", assignee, assignee, whom=f", {assignee}")

@@ -165,6 +165,8 @@ class OpenRequest:
             refusal=lambda assignee: deployment.refusal_of(assignee, asked_by),
         )
         auto_response, warnings = _auto_response(wish, assignment.matched, deployment)
+        if assignment.shortfall:
+            doubts = (_passed_over(assignment), *doubts)
         if deployment.only_askers(assignment.email, asked_by):
             doubts = (*doubts, _NOBODY_MAY_ANSWER)
         content = Content(
@@ -176,6 +178,7 @@ class OpenRequest:
             resume_url=wish.resume_url,
             warnings=(*warnings, *doubts, *near_quota(deployment.quotas, used, now)),
             deployment_name=deployment.name,
+            shortfall=assignment.shortfall,
         )
         change = opened(
             request_id=wish.id or self.ids.request_id(now),
@@ -255,6 +258,14 @@ def _auto_response_errors(wish: NewRequest) -> list[FieldError]:
     if own and wish.emit_options and own.default_outcome not in wish.emit_options:
         return [FieldError("/auto_response/default_outcome", none_of(own.default_outcome, wish.emit_options))]
     return []
+
+
+def _passed_over(assignment: Assignment) -> str:
+    """Return the warning that somebody else is asked than the rule that matched would have had it."""
+    return (
+        f'The rule "{assignment.rule}" should have assigned this request, but {assignment.shortfall}. '
+        f"It went to {assignment.email} instead."
+    )
 
 
 def _looked_at(assignment: Assignment, wish: NewRequest, deployment: Deployment) -> Sequence[Considered]:
