@@ -20,8 +20,8 @@ from flow_hitl.adapters.markdown import (
 )
 
 KNOWN_TAGS = {"a", "blockquote", "br", "code", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "strong"}
-KNOWN_TAGS |= {"table", "tbody", "td", "th", "thead", "tr", "ul"}
-KNOWN_ATTRIBUTES = {"href", "title", "rel", "start", "align"}
+KNOWN_TAGS |= {"s", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"}
+KNOWN_ATTRIBUTES = {"href", "title", "rel", "start", "align", "dir"}
 
 
 class _Elements(HTMLParser):
@@ -39,7 +39,8 @@ class _Elements(HTMLParser):
 def _assert_inert(document: str) -> None:
     for tag, attributes in _Elements(document).found:
         assert tag in KNOWN_TAGS
-        assert attributes.keys() <= KNOWN_ATTRIBUTES
+        assert attributes.keys() <= KNOWN_ATTRIBUTES or attributes == {"class": "task"}
+        assert attributes.get("dir") in (None, "ltr", "rtl")
         assert re.match(r"https?://[^/\\]|mailto:", attributes.get("href") or "https://none", re.IGNORECASE)
 
 
@@ -79,6 +80,11 @@ def test_ordinary_markdown_becomes_html() -> None:
         '```"><script>alert(1)</script>\ncode\n```',
         "|<script>|\n|-|\n|<b onclick=x>|\n",
         "[//]: # (<script>alert(1)</script>)",
+        "- [x] <script>alert(1)</script>",
+        "a[^<b>]\n\n[^<b>]: <script>alert(1)</script>",
+        'a[^"onclick=x]\n\n[^"onclick=x]: b',
+        "~~<img src=x onerror=alert(1)>~~",
+        "    <script>alert(1)</script>",
     ],
 )
 def test_hostile_markdown_is_inert(hostile: str) -> None:
@@ -136,13 +142,111 @@ def test_text_cannot_hide_in_deep_nesting(opening: str, levels: int) -> None:
     assert "secret" in _visible(render_markdown(opening * levels + "secret"))
 
 
-def test_very_long_text_is_shown_whole_and_preformatted() -> None:
-    text = "|a<b|\n" * (MARKDOWN_LIMIT // 4)
+@pytest.mark.parametrize("medium", ["page", "mail"])
+def test_of_very_long_text_the_beginning_is_rendered(medium: markdown.Medium) -> None:
+    text = "# Title\n\n" + "Some **bold** words.\n\n" * (MARKDOWN_LIMIT // 10)
 
-    rendered = render_markdown(text)
+    rendered = render_markdown(text, medium)
 
-    assert rendered.startswith("<pre>|a&lt;b|")
-    assert _visible(rendered) == text
+    assert "**" not in rendered
+    assert 0 < MARKDOWN_LIMIT - rendered.count("<strong>") * len("Some **bold** words.\n\n") < 1_000
+
+
+def test_text_that_is_nested_too_deeply_says_why_it_is_not_formatted() -> None:
+    rendered = render_markdown("> " * 200 + "secret")
+
+    assert rendered.startswith("<p><em>This text is nested too deeply to be shown formatted:</em></p>\n<pre>&gt; ")
+
+
+def test_a_task_list_shows_what_is_done() -> None:
+    rendered = render_markdown("- [x] read\n- [ ] signed\n  1. [X] twice\n- [y] other\n- [x]close\n- \\[x] own\n")
+
+    assert [line.strip() for line in _visible(rendered).split("\n") if line.strip()] == [
+        "☑\ufe0e read",
+        "☐\ufe0e signed",
+        "☑\ufe0e twice",
+        "[y] other",
+        "[x]close",
+        "[x] own",
+    ]
+    assert rendered.count('<li class="task">') == 3
+
+
+def test_footnotes_are_raised_and_their_texts_stand_where_they_were_written() -> None:
+    rendered = render_markdown(
+        "Costs 5[^1], or *6[^a b]* [^b].\n\n[^1]: By **Ann**.\n[^b]: see[^1]\n\n- x[^1]\n\nAfter, [^none], `[^1]`."
+    )
+
+    assert "Costs 5<sup>1</sup>, or <em>6[^a b]</em> <sup>b</sup>." in rendered
+    assert "<p><sup>1</sup> By <strong>Ann</strong>.<br>\n<sup>b</sup> see<sup>1</sup></p>" in rendered
+    assert "<li>x<sup>1</sup></li>" in rendered
+    assert "After, [^none], <code>[^1]</code>." in rendered
+
+
+def test_brackets_are_no_footnotes_where_none_has_a_text() -> None:
+    assert "[^1] and [^a-z]" in render_markdown("[^1] and [^a-z]")
+
+
+def test_a_table_without_head_has_none() -> None:
+    assert render_markdown("| | |\n|-|-|\n|a|b|\n").startswith("<table>\n<tbody>\n<tr>\n<td>a</td>")
+    assert "<th>Q1</th>" in render_markdown("| |Q1|\n|-|-|\n|a|b|\n")
+
+
+def test_struck_text_is_struck() -> None:
+    assert "<s>900</s> 800" in render_markdown("~~900~~ 800")
+
+
+ARABIC = "# عنوان\n\n- واحد\n- two\n\nEnglish\n\n> اقتباس\n\n|اسم|x|\n|-|-|\n|1|2|\n\n- [x] نص\n\n[^1]: نص\n"
+
+
+@pytest.mark.parametrize("medium", ["page", "mail"])
+def test_a_block_runs_the_way_of_its_first_letter(medium: markdown.Medium) -> None:
+    found = [(tag, attributes.get("dir")) for tag, attributes in _Elements(render_markdown(ARABIC, medium)).found]
+
+    assert [each for each in found if each[1]] == [
+        ("h3", "rtl"),
+        ("ul", "rtl"),
+        ("li", "ltr"),
+        ("blockquote", "rtl"),
+        ("table", "rtl"),
+        ("th", "ltr"),
+        ("ul", "rtl"),
+        ("p", "rtl"),
+    ]
+
+
+def test_in_a_mail_what_runs_from_the_right_begins_there() -> None:
+    for tag, attributes in _Elements(render_markdown(ARABIC, "mail")).found:
+        if way := attributes.get("dir"):
+            assert f"text-align:{'right' if way == 'rtl' else 'left'}" in (attributes["style"] or "")
+        if tag == "ul":
+            assert "padding-right:24px" in (attributes["style"] or "")
+
+
+@given(
+    st.lists(st.sampled_from([*"> -\n|*#`_~[]^:x1", "ا", "a", "\n\n", "|-|-|\n", "- [ ] ", "[^1]", "1. "]), max_size=60)
+)
+def test_nothing_is_lost_however_blocks_are_mixed(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    for medium in ("page", "mail"):
+        shown = _visible(render_markdown(text, medium))
+        for letter in ("ا", "a"):
+            assert shown.count(letter) >= text.count(letter)
+
+
+def test_words_in_the_cells_of_a_mail_stay_whole() -> None:
+    for tag, attributes in _Elements(render_markdown("|a|b|\n|-|-|\n|1|2|\n", "mail")).found:
+        if tag in ("td", "th"):
+            assert "word-break:normal;overflow-wrap:normal" in (attributes["style"] or "")
+
+
+@pytest.mark.parametrize("text", ["```python\nx = '<b>'\n```", "    x = '<b>'", "```\nx = '<b>'\n```"])
+def test_code_in_a_mail_stands_in_a_block_of_its_own(text: str) -> None:
+    (pre, code) = _Elements(render_markdown(text, "mail")).found
+    assert "border:1px solid" in (pre[1]["style"] or "")
+    assert "background-color" in (pre[1]["style"] or "")
+    assert code == ("code", {"style": "font-family:Menlo,Consolas,monospace"})
+    assert "x = '<b>'" in _visible(render_markdown(text, "mail"))
 
 
 @pytest.mark.parametrize("medium", ["page", "mail"])

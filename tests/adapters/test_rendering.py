@@ -616,6 +616,30 @@ def test_review_page_offers_to_pass_on_only_where_that_is_allowed() -> None:
     assert "open" in next(each for each in document.all("details") if each.get("class") == "source pass-on")
 
 
+def test_review_page_shows_the_beginning_of_very_long_markdown_and_the_way_to_all_of_it() -> None:
+    text = "# Title\n\n" + "Some **bold** words.\n\n" * 20_000 + "the end"
+    page = render_page(ReviewContext(request=replace(REQUEST, output=text)))
+
+    assert "<strong>bold</strong>" in page
+    assert page.count("the end") == 1
+    assert '<a href="#all-of-it">Read all of it as plain text</a>' in page
+    assert page.index('id="all-of-it"') < page.index("the end")
+
+
+def test_names_of_any_script_run_their_own_way() -> None:
+    arabic = replace(
+        REQUEST, flow_name="سير الموافقة", method_name="راجع_الفاتورة", message="هل نوافق؟", emit_options=("موافق",)
+    )
+    mail = _Document(render_email(replace(NOTIFICATION, request=replace(arabic, state={"المورد": "شركة"}))).html)
+
+    assert mail.all("h1")[0]["dir"] == "rtl"
+    assert mail.all("h1")[0]["align"] == "right"
+    assert [cell["dir"] for cell in mail.all("th")] == ["rtl", "ltr"]
+    assert {link.get("dir") for link in mail.all("a") if "answer=" in (link["href"] or "")} == {"auto"}
+    page = _Document(render_page(ReviewContext(request=arabic)))
+    assert page.all("h1")[0]["dir"] == page.all("button")[0]["dir"] == "auto"
+
+
 @pytest.mark.parametrize("kind", get_args(MessageKind))
 def test_every_message_page_stands_without_details(kind: MessageKind) -> None:
     page = _Document(render_page(MessageContext(kind=kind)))

@@ -179,5 +179,5 @@ def _isolated(text: str) -> Markup:
 
 def _way(text: str | Markup) -> Markup:
     """Return the attributes of a mail's block that let its text run, and begin, where its script does."""
-    side = {"rtl": "right", "ltr": "left"}[direction(str(text))]
-    return Markup(' dir="{}" align="{}"').format(direction(str(text)), side)
+    way = direction(str(text)) or "ltr"
+    return Markup(' dir="{}" align="{}"').format(way, {"rtl": "right", "ltr": "left"}[way])
