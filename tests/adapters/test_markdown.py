@@ -240,6 +240,12 @@ def test_words_in_the_cells_of_a_mail_stay_whole() -> None:
             assert "word-break:normal;overflow-wrap:normal" in (attributes["style"] or "")
 
 
+def test_json_in_a_mail_has_no_frame_within_the_frame() -> None:
+    (pre,) = _Elements(render_output({"a": 1}, "mail")).found
+    assert "border" not in (pre[1]["style"] or "")
+    assert "white-space:pre-wrap" in (pre[1]["style"] or "")
+
+
 @pytest.mark.parametrize("text", ["```python\nx = '<b>'\n```", "    x = '<b>'", "```\nx = '<b>'\n```"])
 def test_code_in_a_mail_stands_in_a_block_of_its_own(text: str) -> None:
     (pre, code) = _Elements(render_markdown(text, "mail")).found

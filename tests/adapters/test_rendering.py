@@ -373,7 +373,7 @@ def test_all_buttons_stand_before_the_place_where_gmail_cuts(context: Any, long:
     """Gmail hides what comes after 102 KB; we count the part as it is sent, in its transfer encoding."""
     given = tuple(OPTIONS[options])
     if isinstance(context, ReplyRejectedContext):
-        context = replace(context, message=LONG[long], emit_options=given, quoted=LONG[long])
+        context = replace(context, message=LONG[long], emit_options=given, quoted=LONG[long], claimed_sender=LONG[long])
     else:
         state = {LONG[long][:5_000] + str(n): LONG[long] for n in range(20)}
         request = replace(REQUEST, message=LONG[long], output=LONG[long], emit_options=given, state=state)

@@ -51,6 +51,10 @@ _TASK_CLASS = "task"
 # keeps them readable in dark mode; the only ones named are greys that show on both grounds. Cells break between words
 # alone, and what they stand in is scrolled: to break anywhere would make columns of single letters.
 _CODE = "font-family:Menlo,Consolas,monospace"
+_PLAIN = (
+    "margin:0 0 14px;font:14px/1.5 Menlo,Consolas,monospace;white-space:pre-wrap;word-break:break-word;"
+    "unicode-bidi:plaintext"
+)
 _GROUND = "background-color:rgba(138,148,163,0.16)"
 _MAIL_STYLES = {
     "a": "color:inherit;text-decoration:underline",
@@ -64,9 +68,7 @@ _MAIL_STYLES = {
     "li": "",
     "ol": "margin:0 0 8px;padding-left:24px",
     "p": "margin:0 0 14px",
-    "pre": "margin:0 0 14px;padding:10px 12px;border:1px solid #8a94a3;border-radius:6px;"
-    f"{_GROUND};font:14px/1.5 Menlo,Consolas,monospace;white-space:pre-wrap;word-break:break-word;"
-    "unicode-bidi:plaintext",
+    "pre": f"{_PLAIN};padding:10px 12px;border:1px solid #8a94a3;border-radius:6px;{_GROUND}",
     "table": "border-collapse:collapse;margin:0 0 14px",
     "td": "border:1px solid #8a94a3;padding:6px 10px;word-break:normal;overflow-wrap:normal",
     "th": "border:1px solid #8a94a3;padding:6px 10px;word-break:normal;overflow-wrap:normal",
@@ -121,7 +123,7 @@ def render_output(output: object, medium: Medium = "page") -> Markup:
 
 def preformatted(text: str, medium: Medium = "page") -> Markup:
     """Return plain text as one escaped `<pre>`."""
-    style = Markup(' style="{}"').format(_MAIL_STYLES["pre"]) if medium == "mail" else ""
+    style = Markup(' style="{}"').format(_PLAIN) if medium == "mail" else ""
     return Markup("<pre{}>{}</pre>").format(style, printable(text))
 
 
