@@ -124,5 +124,5 @@ def name_server() -> Iterator[NameServer]:
     finally:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stop:
             stop.sendto(b"", ("127.0.0.1", server.port))
-        thread.join(2)
+        thread.join()
         listening.close()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from flow_hitl.adapters.http_poster import SafeHttpPoster
 from flow_hitl.domain.outgoing_url import Destinations, url_problem
+from infra.local.patience import HANG_SECONDS
 from tests.adapters.name_server import NameServer, name_server
 
 LINES = (Path(__file__).parents[1] / "data" / "hostile_urls.txt").read_text(encoding="ascii").splitlines()
@@ -84,7 +85,7 @@ def test_the_corpus_is_large_and_says_nothing_twice() -> None:
 
 @pytest.mark.parametrize("url", HOSTILE, ids=ascii)
 def test_a_hostile_url_is_never_connected_to(url: str, names: NameServer, connections: Connections) -> None:
-    poster = SafeHttpPoster(Destinations(), total_seconds=2.0, resolver=names.resolver())
+    poster = SafeHttpPoster(Destinations(), total_seconds=HANG_SECONDS, resolver=names.resolver())
     result = poster.post(url, b"{}", {})
     assert connections == []
     assert result.status is None
@@ -100,7 +101,7 @@ def test_all_but_names_are_refused_when_they_are_handed_in() -> None:
 def test_a_host_that_changes_its_address_is_called_at_the_one_that_was_checked(
     names: NameServer, connections: Connections
 ) -> None:
-    poster = SafeHttpPoster(Destinations(), total_seconds=2.0, resolver=names.resolver())
+    poster = SafeHttpPoster(Destinations(), total_seconds=HANG_SECONDS, resolver=names.resolver())
     url = "https://rebind.8-8-8-8.127-0-0-1.dns.test/"
     before = names.asked.copy()
     poster.post(url, b"{}", {})
@@ -113,7 +114,7 @@ def test_a_host_that_changes_its_address_is_called_at_the_one_that_was_checked(
 
 
 def test_a_reason_names_no_address(names: NameServer) -> None:
-    poster = SafeHttpPoster(Destinations(), total_seconds=2.0, resolver=names.resolver())
+    poster = SafeHttpPoster(Destinations(), total_seconds=HANG_SECONDS, resolver=names.resolver())
     result = poster.post("https://alias.alias.10-0-0-1.dns.test/", b"{}", {})
     assert result.reason == "alias.alias.10-0-0-1.dns.test leads to an address that is not public"
 
@@ -160,7 +161,9 @@ def test_no_host_and_no_answer_leads_to_an_address_that_is_not_public(
         ]
 
     connections.clear()
-    result = SafeHttpPoster(Destinations(), total_seconds=2.0, resolver=look_up).post(f"https://{host}{rest}", b"", {})
+    result = SafeHttpPoster(Destinations(), total_seconds=HANG_SECONDS, resolver=look_up).post(
+        f"https://{host}{rest}", b"", {}
+    )
     assert result.status is None
     for text in connections:
         assert not any(ipaddress.ip_address(text) in network for network in NOT_PUBLIC), text

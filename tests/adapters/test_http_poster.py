@@ -23,6 +23,7 @@ from flow_hitl.adapters import http_poster
 from flow_hitl.adapters.http_poster import SafeHttpPoster
 from flow_hitl.domain.outgoing_url import Destinations
 from flow_hitl.ports import PostResult
+from infra.local.patience import HANG_SECONDS
 from tests.adapters.name_server import name_server
 from tests.functions.receiver import receiving
 
@@ -54,7 +55,7 @@ def peer(talk: Callable[[socket.socket], object]) -> Iterator[str]:
         for connection in connections:
             connection.close()
         listening.close()
-        thread.join(2)
+        thread.join(HANG_SECONDS)
 
 
 def read_request(connection: socket.socket) -> None:
@@ -64,7 +65,7 @@ def read_request(connection: socket.socket) -> None:
         read += connection.recv(65536) or b"}"
 
 
-def post(url: str, total_seconds: float = 2.0) -> PostResult:
+def post(url: str, total_seconds: float = HANG_SECONDS) -> PostResult:
     poster = SafeHttpPoster(LOCAL, total_seconds=total_seconds)
     return poster.post(url, b'{"a":1}', {"X-Signature": "sha256=x"})
 
@@ -204,8 +205,8 @@ def test_a_status_counts_though_its_body_never_comes(monkeypatch: pytest.MonkeyP
     with peer(talk) as address:
         result = post(f"http://{address}/")
     assert result.delivered
-    assert 1 <= len(result.body) <= 6
-    assert 150 < result.duration_ms < 1000
+    assert set(result.body) <= {"x"}
+    assert result.duration_ms > 150
 
 
 def test_an_answer_without_end_is_not_read_to_its_end() -> None:
@@ -235,6 +236,12 @@ def drip(pieces: bytes, pause: float) -> Callable[[socket.socket], None]:
     return talk
 
 
+def silent(connection: socket.socket) -> None:
+    """Say nothing until the other side hangs up."""
+    while connection.recv(65536):
+        pass
+
+
 # A TLS handshake record of 16 KB, whose content never comes to its end.
 _ENDLESS_HANDSHAKE = b"\x16\x03\x03\x40\x00" + b"\x02"
 
@@ -245,8 +252,8 @@ _ENDLESS_HANDSHAKE = b"\x16\x03\x03\x40\x00" + b"\x02"
         ("http", drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 100, 0.05)),
         ("http", drip(b"x", 0.05)),
         ("https", drip(_ENDLESS_HANDSHAKE, 0.05)),
-        ("https", lambda _: time.sleep(0.6)),
-        ("http", lambda _: time.sleep(0.6)),
+        ("https", silent),
+        ("http", silent),
     ],
 )
 def test_the_clock_covers_the_whole_exchange(scheme: str, talk: Callable[[socket.socket], object]) -> None:
@@ -256,18 +263,18 @@ def test_the_clock_covers_the_whole_exchange(scheme: str, talk: Callable[[socket
         taken = time.monotonic() - began
     assert result.status is None
     assert result.reason == "no answer within 0.3 seconds"
-    assert 0.25 < taken < 0.6
-    assert result.duration_ms == pytest.approx(taken * 1000, abs=50)
+    assert 250 < result.duration_ms < taken * 1000 + 1
 
 
 def test_the_clock_covers_the_look_up_of_the_name() -> None:
+    given_up = threading.Event()
+
     def look_up(*_: object) -> list[Any]:
-        time.sleep(0.8)
+        given_up.wait(HANG_SECONDS)
         return []
 
-    began = time.monotonic()
     result = SafeHttpPoster(LOCAL, total_seconds=0.2, resolver=look_up).post("https://flow.example.com/", b"", {})
-    assert time.monotonic() - began < 0.5
+    given_up.set()
     assert result.reason == "no answer within 0.2 seconds"
 
 
@@ -358,7 +365,7 @@ def test_a_certificate_for_another_name_is_refused(certificate: Path) -> None:
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Path) -> None:
     with tls_peer(certificate, []) as port:
-        poster = SafeHttpPoster(LOCAL, total_seconds=2.0, resolver=leads_to("127.0.0.1"))
+        poster = SafeHttpPoster(LOCAL, total_seconds=HANG_SECONDS, resolver=leads_to("127.0.0.1"))
         result = poster.post(f"https://flow.example.com:{port}/", b"{}", {})
     assert result.status is None
     assert result.reason == "no answer: the certificate does not hold (self-signed certificate)"
@@ -373,6 +380,6 @@ def test_plain_http_needs_the_operators_leave() -> None:
 
 def test_a_name_that_nobody_knows() -> None:
     with name_server() as names:
-        poster = SafeHttpPoster(Destinations(), total_seconds=2.0, resolver=names.resolver())
+        poster = SafeHttpPoster(Destinations(), total_seconds=HANG_SECONDS, resolver=names.resolver())
         result = poster.post("https://none.dns.test/", b"", {})
     assert (result.status, result.reason) == (None, "no answer: the host's name is not known")

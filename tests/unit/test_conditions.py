@@ -1,6 +1,5 @@
 """The spec's "route based on amount thresholds": a rule's condition on the flow's state, and why it does not hold."""
 
-import time
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from flow_hitl.domain.conditions import Condition, FlowState, all_met, why_unmet
 from flow_hitl.domain.deployment import RoutingRule
 from flow_hitl.domain.routing import assign, consider
+from tests.speed import cpu_seconds
 
 STATE: dict[str, Any] = {
     "amount": 12000,
@@ -121,14 +121,13 @@ def test_every_rule_says_why_it_is_the_one_or_not() -> None:
 def test_a_thousand_conditions_take_less_than_a_millisecond_on_a_quiet_machine() -> None:
     rules = [rule(f"r{number}", Condition("order.amount", {"gt": 10000 + number})) for number in range(1000)]
 
-    def once() -> float:
-        began = time.perf_counter()
+    def once() -> None:
         assign(
             method_name="approve_invoice",
             state={"order": {"amount": 5}},
             rules=rules,
             creator_email="c@example.com",
         )
-        return time.perf_counter() - began
 
-    assert min(once() for _ in range(20)) < 0.005, "five times the promise: other work may share the processor"
+    once()
+    assert cpu_seconds(once, 0.005) < 0.005, "five times the promise: other work may share the processor"

@@ -1,11 +1,11 @@
 """Which words of a plain-text body are the sender's own."""
 
 import random
-import time
 
 import pytest
 
 from flow_hitl.domain.reply import REPLY_MARKER, extract_reply
+from tests.speed import cpu_seconds
 
 QUOTE = "On Wed, Jan 14, 2026 at 11:58 AM Flow <r@x.example> wrote:\n\n> Answer with one of:\n> approved\n> rejected\n"
 HEADERS = "From: Flow <r@x.example>\nSent: Wednesday, January 14, 2026 11:58\nTo: Jane\nSubject: Review\n\napproved\n"
@@ -228,7 +228,5 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_body_takes_no_long_time(name: str) -> None:
-    start = time.process_time()
-    extract_reply(HOSTILE[name])
-    # The goal is 50 ms; a busy machine and a cold cache get some room.
-    assert time.process_time() - start < 0.2
+    # The goal is 50 ms; a cold cache gets some room.
+    assert cpu_seconds(lambda: extract_reply(HOSTILE[name]), 0.2) < 0.2
