@@ -230,3 +230,29 @@ HOSTILE = {
 def test_a_hostile_body_takes_no_long_time(name: str) -> None:
     # The goal is 50 ms; a cold cache gets some room.
     assert cpu_seconds(lambda: extract_reply(HOSTILE[name]), 0.2) < 0.2
+
+
+PERCENT = ["< 10 %", "> 10 %"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reply"),
+    [
+        ("> 10 %", "> 10 %"),
+        ("\n>  10 %\n\nOn Wed, 14 Jan 2026 at 12:00, Flow HITL <x@hitl.test> wrote:\n> 10 %\n", "> 10 %"),
+        ("< 10 %\n\n> 10 %", "< 10 %"),
+        ("> 10 %\n\nNo.", "No."),
+        ("> 10 %\n> 20 %", ""),
+        ("> 10", ""),
+        ("On Wed, 14 Jan 2026 at 12:00, Flow HITL <x@hitl.test> wrote:\n\n> 10 %\n", ""),
+        ("> Hello\n\n> 10 %", ""),
+    ],
+)
+def test_an_option_that_looks_like_a_quote_counts_at_the_top_of_a_mail_that_says_nothing_else(
+    body: str, reply: str
+) -> None:
+    assert extract_reply(body, PERCENT) == reply
+
+
+def test_without_such_an_option_it_is_a_quote() -> None:
+    assert extract_reply("> 10 %", ["approved"]) == ""

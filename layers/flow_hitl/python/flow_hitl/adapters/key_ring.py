@@ -29,12 +29,16 @@ class SecretKeyRing:
         return self._loaded()["active"]
 
     def key(self, key_id: str) -> bytes | None:
-        if key_id not in self._loaded() and not self._missed_lately(key_id) and self.refresh():
+        if key_id not in self._loaded() and not self._missed_lately(key_id) and self._look():
             self._missed[key_id] = self._clock.now()
         found = self._keys.get(key_id) if key_id.isdecimal() else None
         return found.encode() if found else None
 
     def refresh(self) -> bool:
+        age = (self._clock.now() - self._read_at).total_seconds() if self._read_at else _SECONDS_PER_LOOK
+        return age >= _SECONDS_PER_LOOK and self._look()
+
+    def _look(self) -> bool:
         now = self._clock.now()
         if self._looked_at is not None:
             gained = max(0.0, (now - self._looked_at).total_seconds()) / _SECONDS_PER_LOOK

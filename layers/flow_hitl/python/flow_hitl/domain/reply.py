@@ -52,7 +52,19 @@ def extract_reply(body: str, options: Sequence[str] = (), ours: Sequence[str] = 
     lines = without_banners(_lines(body), options)
     segments = _segments(lines, options, [folded(name) for name in ours if name])
     own = (without_signature(segment, options) for segment in segments)
-    return "\n\n".join("\n".join(segment) for segment in own if segment)
+    return "\n\n".join("\n".join(segment) for segment in own if segment) or _option_like_a_quote(lines, options)
+
+
+def _option_like_a_quote(lines: Sequence[str], options: Sequence[str]) -> str:
+    """Return the option at the very top of a mail that says nothing else, where the option itself begins with `>`.
+
+    Our mails begin with other words and clients write a line above a quote, so it is no quote that begins like this.
+    """
+    at = next_shown(lines, 0)
+    if at == len(lines) or (at + 1 < len(lines) and lines[at + 1]):
+        return ""
+    said = " ".join(lines[at].split())
+    return said if is_quoted(said) and said in (" ".join(option.split()) for option in options) else ""
 
 
 def is_cut(body: str, reply: str) -> bool:

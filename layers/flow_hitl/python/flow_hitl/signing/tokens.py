@@ -1,5 +1,6 @@
 """Signed texts: each purpose has keys of its own, so that nothing signed for one is valid for another."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -9,10 +10,12 @@ from itsdangerous.encoding import base64_decode, base64_encode
 from flow_hitl.domain.errors import TokenInvalid
 from flow_hitl.signing.keys import KeyRing, derive
 
+_KEY = "k"
 
-def sign(keys: KeyRing, purpose: str, payload: Any) -> str:
-    """Return the token that carries a JSON value, readable by everybody, safe in URLs and cookies."""
-    return _serializer(keys, purpose).dumps(payload)
+
+def sign(keys: KeyRing, purpose: str, payload: Mapping[str, Any]) -> str:
+    """Return the token that carries a JSON object, readable by everybody, safe in URLs and cookies."""
+    return _serializer(keys, purpose).dumps({**payload, _KEY: keys.active_id()})
 
 
 def read(keys: KeyRing, purpose: str, token: str, refusal: str) -> Any:
@@ -20,13 +23,22 @@ def read(keys: KeyRing, purpose: str, token: str, refusal: str) -> Any:
     try:
         return _read(keys, purpose, token, refusal)
     except BadData:
-        # These tokens name no key: one made since the keys were rotated looks like an altered one.
-        if not keys.refresh():
+        if not _is_newer(keys, purpose, token):
             raise TokenInvalid(refusal) from None
     try:
         return _read(keys, purpose, token, refusal)
     except BadData:
         raise TokenInvalid(refusal) from None
+
+
+def _is_newer(keys: KeyRing, purpose: str, token: str) -> bool:
+    """Tell whether a token may be of a key that was added since the keys were read, and is known now."""
+    _, payload = _serializer(keys, purpose).loads_unsafe(token)
+    named = payload.get(_KEY) if isinstance(payload, Mapping) else None
+    if not isinstance(named, str):
+        # Earlier tokens name no key: one of a newer key looks like an altered one.
+        return keys.refresh()
+    return named not in keys.all_keys() and (keys.key(named) is not None or keys.refresh())
 
 
 def _read(keys: KeyRing, purpose: str, token: str, refusal: str) -> Any:
