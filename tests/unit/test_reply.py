@@ -193,11 +193,21 @@ def test_a_line_above_a_quote_that_names_our_sender_is_not_the_persons() -> None
         "approve the order of 20 notebooks",
         "See https://wiki.example.com/page",
         "The virus scanner is too expensive",
+        "The mail about the virus is wrong",
+        "Public",
+        "Subject: too long",
+        "approved\namount: 100\ndate: 2026-01-05",
     ],
 )
 def test_an_answer_that_looks_a_little_like_what_clients_write_is_kept(text: str) -> None:
     assert extract_reply(text) == text
     assert extract_reply(f"{text}\n\n{QUOTE}") == text
+    assert extract_reply(f"{text}\n\n{'_' * 32}\n{HEADERS}") == text
+
+
+def test_times_above_a_quote_are_no_attribution() -> None:
+    assert extract_reply("change 10:30 to 11:30\n\n> 10:30\n") == "change 10:30 to 11:30"
+    assert extract_reply("invoice 4711 of 15.01.2026 is wrong\n\n> 4711\n") == "invoice 4711 of 15.01.2026 is wrong"
 
 
 HOSTILE = {

@@ -21,7 +21,9 @@ _NAMED_ADDRESS = re.compile(r"[<\[(](?:mailto:)?[^\s<>@\[\]()]{1,64}@[^\s<>@]{1,
 _DATE = re.compile(
     r"(?<!\d)(?:(?:19|20|13|14|25)\d\d(?!\d)|\d{1,2}[:.h]\d\d(?!\d)|\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}|\d{1,2}\s?[月월])"
 )
-_TIME = re.compile(r"(?<!\d)\d{1,2}[:.h]\d\d(?!\d)")
+# "10.12" is a time where no year follows.
+_TIME = re.compile(r"(?<![\d.])\d{1,2}(?:[:h]\d\d(?!\d)|\.\d\d(?![\d.]))")
+_DAY = re.compile(r"(?<!\d)(?:(?:19|20|13|14|25)\d\d(?!\d)|\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4})")
 _NUMBER = re.compile(r"\d+")
 _BEGINS_WITH = re.compile(r"[\d@<:]")
 _ISO_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)")
@@ -150,7 +152,7 @@ def _is_bare_attribution(text: str, ours: Sequence[str]) -> bool:
         return False
     if _ADDRESS.search(text) and _DATE.search(text):
         return True
-    return len(text.split()) <= 10 and len(_NUMBER.findall(text)) >= 4 and not text.endswith(_SENTENCE_ENDS)
+    return len(text.split()) <= 10 and bool(_DAY.search(text)) and not text.endswith(_SENTENCE_ENDS)
 
 
 def _opens_attribution(lines: Sequence[str], at: int) -> bool:
@@ -239,6 +241,8 @@ def _known_headers(lines: Sequence[str], at: int) -> bool:
         return False
     kinds, strangers, number, addressed = {kind}, 0, at + 1, "@" in lines[at]
     while number < len(lines) and strangers <= 2 and number <= at + 12:
+        if lines[number] and not any(character.isalnum() for character in lines[number]):
+            break
         if lines[number]:
             kind = _header_kind(lines[number])
             if kind is None:

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from itertools import islice
 
 from flow_hitl.domain import reply_phrases as phrases
-from flow_hitl.domain.foreign_text import CLIP, folded, is_quoted
+from flow_hitl.domain.foreign_text import (
+    CLIP,
+    after_attribution,
+    begins_header_block,
+    folded,
+    is_divider,
+    is_quoted,
+)
 from flow_hitl.domain.matching import match_outcome
 from flow_hitl.domain.openings import is_classification, may_be_classification
 
@@ -76,11 +83,17 @@ def _without_classification(lines: Sequence[str], options: Sequence[str]) -> Seq
         if at == len(lines) or match_outcome(lines[at], options) is not None:
             break
         below = _next_said(lines, at + 1)
-        alone = lines[at].isupper() if below == len(lines) else below > at + 1
+        alone = below > at + 1 if _says_more(lines, below) else lines[at].isupper()
         if not is_classification(lines[at]) and not (alone and may_be_classification(lines[at])):
             break
         start = below
     return lines[start:]
+
+
+def _says_more(lines: Sequence[str], at: int) -> bool:
+    if at == len(lines) or is_quoted(lines[at]) or is_divider(lines, at):
+        return False
+    return not after_attribution(lines, at) and not begins_header_block(lines, at, at_top=True)
 
 
 # Below a reply ---------------------------------------------------------------------------------------------------
@@ -188,7 +201,9 @@ def _is_advert(paragraph: Sequence[str], *, alone: bool) -> bool:
     length = len(text.split())
     if length > _ADVERT_WORDS:
         return False
-    if phrases.VIRUS.search(text) and (_ANY_LINK.search(text) or _BANNER_ABOUT.search(text)):
+    if phrases.VIRUS.search(text) and (
+        _ANY_LINK.search(text) or (_BANNER_ABOUT.search(text) and phrases.THIS.match(text))
+    ):
         return True
     if len(paragraph) > 1:
         return False

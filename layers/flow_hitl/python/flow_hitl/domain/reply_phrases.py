@@ -181,6 +181,11 @@ VIRUS = re.compile(
     r"\bv[iíï]r[ueiü]\w{1,6}|\bwirus|вирус|вірус|ウイルス|ウィルス|病毒|바이러스|ไวรัส|فيروس|ویروس|וירוס|\bιό|\bιώ|वायरस|malware"
 )
 
+THIS = re.compile(
+    r"\W*(?:(?:this|diese|ce|cet|este|esta|questo|questa|deze|dit|detta|det här|denne|tämä|ta|ten|tato|tento|это|"
+    r"данное|цей|цього|bu|ezt?|acest)\b|이|この|此|本|该)"
+)
+
 BANNER_OPENS = _any_of(
     """caution|warning|attention|external|external email|external sender|external mail|notice|alert|security notice
     |security warning|phishing alert|be careful|achtung|vorsicht|warnung|hinweis|extern|externe e-mail|prudence
