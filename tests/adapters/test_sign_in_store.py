@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from flow_hitl.adapters.sign_in_store import DynamoRateCounters, DynamoSessionStore, DynamoSignInTries
 from flow_hitl.domain.errors import Conflict
-from flow_hitl.domain.sign_in import SESSION_LASTS, TRY_LASTS, Session, Sessions, SignInTry, SignInWay
+from flow_hitl.domain.sign_in import SESSION_LASTS, TRY_LASTS, SentMails, Session, Sessions, SignInTry, SignInWay
 from infra.tables import REQUESTS, create_table_arguments
 from tests.unit.examples import NOON
 
@@ -58,6 +58,26 @@ def test_sessions_are_one_persons_whatever_the_case_of_their_address(dynamodb: A
     assert store.load("a@example.com").find("s1", NOON) is None
 
 
+def test_a_try_is_used_up_together_with_the_session_that_it_makes_or_not_at_all(dynamodb: Any) -> None:
+    tries, store = DynamoSignInTries(dynamodb, "requests"), DynamoSessionStore(dynamodb, "requests")
+    tries.begin(TRY)
+    sent = tries.sent_to("A@example.com").add(TRY, NOON)
+    assert sent is not None
+    tries.note_sent(sent)
+    used, left = replace(TRY, used=True, version=1), sent.without(TRY.try_id)
+    sessions = store.load("a@example.com").begin(SESSION, NOON)
+    for late in ((replace(used, version=5), left, sessions), (used, replace(left, version=9), sessions)):
+        with pytest.raises(Conflict):
+            tries.redeem(*late)
+        assert (tries.load("t1"), tries.sent_to("a@example.com")) == (TRY, sent)
+        assert store.load("a@example.com").sessions == ()
+    tries.redeem(used, left, sessions)
+    assert (tries.load("t1"), tries.sent_to("a@example.com").mails) == (used, ())
+    assert store.load("a@example.com").sessions == (SESSION,)
+    with pytest.raises(Conflict):
+        tries.redeem(used, left, sessions)
+
+
 def test_counters_count_in_windows(dynamodb: Any) -> None:
     counters, hour = DynamoRateCounters(dynamodb, "requests"), timedelta(hours=1)
     assert [counters.count("a", hour, NOON + timedelta(minutes=minute)) for minute in (0, 30, 59)] == [1, 2, 3]
@@ -68,8 +88,11 @@ def test_counters_count_in_windows(dynamodb: Any) -> None:
 def test_all_of_it_is_cleaned_up_some_day(dynamodb: Any) -> None:
     DynamoSignInTries(dynamodb, "requests").begin(TRY)
     DynamoSessionStore(dynamodb, "requests").commit(Sessions("a@example.com").begin(SESSION, NOON))
+    sent = SentMails("a@example.com").add(TRY, NOON)
+    assert sent is not None
+    DynamoSignInTries(dynamodb, "requests").note_sent(sent)
     DynamoRateCounters(dynamodb, "requests").count("a", timedelta(hours=1), NOON)
     rows = dynamodb.scan(TableName="requests")["Items"]
-    assert len(rows) == 3
+    assert len(rows) == 4
     for row in rows:
         assert int(row["ttl"]["N"]) > NOON.timestamp()

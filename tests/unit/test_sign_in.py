@@ -8,10 +8,13 @@ import pytest
 from flow_hitl.domain.deployment import Member, Permission
 from flow_hitl.domain.errors import TokenInvalid
 from flow_hitl.domain.sign_in import (
+    MAIL_PAUSE,
+    MAILS_AT_ONCE,
     MOST_GUESSES,
     MOST_SESSIONS,
     SESSION_LASTS,
     TRY_LASTS,
+    SentMails,
     Session,
     Sessions,
     SignInRefusal,
@@ -20,7 +23,9 @@ from flow_hitl.domain.sign_in import (
     SignInWay,
     browser_digest,
     guessed,
+    is_code,
     known_page,
+    require_guesses,
     require_open,
     shown_code,
 )
@@ -53,20 +58,55 @@ def test_a_try_is_good_for_its_time_in_its_browser_once() -> None:
 
 
 @pytest.mark.parametrize("typed", ["12345678", "1234 5678", " 1234-5678\n", "Code: 1234 5678.", "１２３４５６７８"])
-def test_the_right_code_uses_the_try(typed: str) -> None:
-    after = guessed(TRY, typed, "12345678")
-    assert (after.used, after.version) == (True, TRY.version + 1)
+def test_the_right_code_is_known_however_it_is_typed(typed: str) -> None:
+    assert is_code(typed, "12345678")
 
 
 @pytest.mark.parametrize("typed", ["", "1234567", "123456789", "87654321", "12345678" * 2, "٤٥٦٧٨٩٠١", "é", "\ud800"])
-def test_a_wrong_code_is_a_guess_less(typed: str) -> None:
-    after = guessed(TRY, typed, "12345678")
-    assert (after.used, after.guesses) == (False, 1)
+def test_a_wrong_code_is_none(typed: str) -> None:
+    assert not is_code(typed, "12345678")
 
 
-def test_without_guesses_left_the_right_code_is_refused() -> None:
-    with pytest.raises(SignInRefused):
-        guessed(replace(TRY, guesses=MOST_GUESSES), "12345678", "12345678")
+def test_a_wrong_code_is_a_guess_less() -> None:
+    assert (guessed(TRY).used, guessed(TRY).guesses, guessed(TRY).version) == (False, 1, TRY.version + 1)
+
+
+def test_after_five_guesses_there_are_none_left() -> None:
+    require_guesses(replace(TRY, guesses=MOST_GUESSES - 1))
+    for ask in (require_guesses, guessed):
+        with pytest.raises(SignInRefused):
+            ask(replace(TRY, guesses=MOST_GUESSES))
+
+
+def mailed(minutes: int, sent: SentMails, name: str = "") -> SentMails | None:
+    now = NOON + timedelta(minutes=minutes)
+    return sent.add(replace(TRY, try_id=name or f"t{minutes}", expires_at=now + TRY_LASTS), now)
+
+
+def test_an_address_gets_few_mails_and_has_one_that_is_good_at_every_moment() -> None:
+    """However often it is asked for: for a whole day, each minute."""
+    sent, count = SentMails("a@example.com"), 0
+    for minute in range(24 * 60):
+        more = mailed(minute, sent)
+        count += more is not None
+        sent = more or sent
+        good = sent.open(NOON + timedelta(minutes=minute))
+        assert good
+        assert good[-1].expires_at - (NOON + timedelta(minutes=minute)) >= TRY_LASTS - MAIL_PAUSE
+    assert count <= 24 * 6 + MAILS_AT_ONCE
+    assert len(sent.mails) < 10
+
+
+def test_a_mail_that_signed_somebody_in_is_not_counted_and_not_good() -> None:
+    sent = SentMails("a@example.com")
+    for number in range(20):
+        sent = mailed(0, sent, f"m{number}") or pytest.fail("no mail")
+        sent = sent.without(f"m{number}")
+        assert sent.find(f"m{number}", NOON) is None
+    for number in range(MAILS_AT_ONCE):
+        sent = mailed(0, sent, str(number)) or pytest.fail("no mail")
+    assert mailed(0, sent, "one more") is None
+    assert sent.find("0", NOON + TRY_LASTS) is None
 
 
 def test_a_code_is_shown_in_two_groups() -> None:

@@ -237,6 +237,7 @@ class Application(Edge):
             keys=self._keys,
             clock=self.clock,
             base_url=self.settings.base_url,
+            pause=self.pause,
         )
 
     @cached_property

@@ -19,7 +19,7 @@ from flow_hitl.domain.quotas import Usage
 from flow_hitl.domain.rejections import Discard
 from flow_hitl.domain.request import Change, Content, Head, Request
 from flow_hitl.domain.rows import Count, Counts, Order, Row
-from flow_hitl.domain.sign_in import Sessions, SignInTry
+from flow_hitl.domain.sign_in import SentMails, Sessions, SignInTry
 from flow_hitl.domain.webhook import Delivery, DeliveryResult, Webhook, WebhookChange
 
 
@@ -274,6 +274,15 @@ class SignInTries(Protocol):
 
     def commit(self, changed: SignInTry) -> None:
         """Write a try's next version; raises Conflict if somebody else did."""
+
+    def sent_to(self, email: str) -> SentMails:
+        """Read the mails to an address consistently; one that never got any has none."""
+
+    def note_sent(self, changed: SentMails) -> None:
+        """Write the mails' next version; raises Conflict if somebody else did."""
+
+    def redeem(self, used: SignInTry, left: SentMails, sessions: Sessions) -> None:
+        """Write the next version of each, all or none; raises Conflict if somebody else wrote one of them."""
 
 
 class SessionStore(Protocol):

@@ -3,13 +3,15 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
-from flow_hitl.adapters.dynamodb import item, put_if, values
+from flow_hitl.adapters.dynamodb import cancellation_codes, item, put_if, values
 from flow_hitl.domain.errors import Conflict
-from flow_hitl.domain.sign_in import Sessions, SignInTry
+from flow_hitl.domain.sign_in import MAILS_COUNT, SentMails, Sessions, SignInTry
 
-_tries, _sessions = TypeAdapter(SignInTry), TypeAdapter(Sessions)
+_tries, _sent, _sessions = TypeAdapter(SignInTry), TypeAdapter(SentMails), TypeAdapter(Sessions)
+_NEXT_VERSION = "attribute_not_exists(pk) OR version = :before"
 # TTL only cleans up; what has expired is refused by its time.
 _KEPT_LONGER = timedelta(days=1)
 
@@ -19,14 +21,31 @@ class DynamoSignInTries:
         self._client, self._table = client, table
 
     def begin(self, new: SignInTry) -> None:
-        _put(self._client, self._table, _try_record(new), new.version)
+        _put(self._client, self._table, _try_record(new))
 
     def load(self, try_id: str) -> SignInTry | None:
         doc = _doc(self._client, self._table, _try_key(try_id))
         return _tries.validate_json(doc) if doc is not None else None
 
     def commit(self, changed: SignInTry) -> None:
-        _put(self._client, self._table, _try_record(changed), changed.version)
+        _put(self._client, self._table, _try_record(changed))
+
+    def sent_to(self, email: str) -> SentMails:
+        doc = _doc(self._client, self._table, _sent_key(email))
+        return _sent.validate_json(doc) if doc is not None else SentMails(email)
+
+    def note_sent(self, changed: SentMails) -> None:
+        _put(self._client, self._table, _sent_record(changed))
+
+    def redeem(self, used: SignInTry, left: SentMails, sessions: Sessions) -> None:
+        records = [_try_record(used), _sent_record(left), _sessions_record(sessions)]
+        parts = [{"Put": _versioned(self._table, record)} for record in records]
+        try:
+            self._client.transact_write_items(TransactItems=parts)
+        except ClientError as error:
+            if not _is_race(cancellation_codes(error)):
+                raise
+            raise Conflict("somebody signed in with this before, or at the same time") from None
 
 
 class DynamoSessionStore:
@@ -38,14 +57,7 @@ class DynamoSessionStore:
         return _sessions.validate_json(doc) if doc is not None else Sessions(email)
 
     def commit(self, changed: Sessions) -> None:
-        last = max(one.expires_at for one in changed.sessions)
-        record = {
-            **_sessions_key(changed.email),
-            "doc": _sessions.dump_json(changed).decode(),
-            "version": changed.version,
-            "ttl": int((last + _KEPT_LONGER).timestamp()),
-        }
-        _put(self._client, self._table, record, changed.version)
+        _put(self._client, self._table, _sessions_record(changed))
 
 
 class DynamoRateCounters:
@@ -78,16 +90,49 @@ def _try_record(found: SignInTry) -> dict[str, Any]:
     }
 
 
+def _sent_record(found: SentMails) -> dict[str, Any]:
+    # Where none is left there is none whose time the record could need.
+    last = max((one.sent_at.timestamp() for one in found.mails), default=0)
+    return {
+        **_sent_key(found.email),
+        "doc": _sent.dump_json(found).decode(),
+        "version": found.version,
+        "ttl": int(last + (MAILS_COUNT + _KEPT_LONGER).total_seconds()),
+    }
+
+
+def _sessions_record(found: Sessions) -> dict[str, Any]:
+    last = max(one.expires_at for one in found.sessions)
+    return {
+        **_sessions_key(found.email),
+        "doc": _sessions.dump_json(found).decode(),
+        "version": found.version,
+        "ttl": int((last + _KEPT_LONGER).timestamp()),
+    }
+
+
+def _is_race(codes: list[str]) -> bool:
+    return bool({"ConditionalCheckFailed", "TransactionConflict"} & set(codes))
+
+
 def _doc(client: Any, table: str, key: dict[str, str]) -> str | None:
     found = client.get_item(TableName=table, Key=item(key), ConsistentRead=True).get("Item")
     return str(values(found)["doc"]) if found is not None else None
 
 
-def _put(client: Any, table: str, record: dict[str, Any], version: int) -> None:
+def _put(client: Any, table: str, record: dict[str, Any]) -> None:
     """Write a record's version after the one before it, or as the first; raises Conflict."""
-    condition = "attribute_not_exists(pk) OR version = :before"
-    if not put_if(client, table, record, condition, {":before": version - 1}):
-        raise Conflict(f"version {version} of {record['pk'].partition('#')[0]} was written before")
+    if not put_if(client, table, record, _NEXT_VERSION, {":before": record["version"] - 1}):
+        raise Conflict(f"version {record['version']} of {record['pk'].partition('#')[0]} was written before")
+
+
+def _versioned(table: str, record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "TableName": table,
+        "Item": item(record),
+        "ConditionExpression": _NEXT_VERSION,
+        "ExpressionAttributeValues": item({":before": record["version"] - 1}),
+    }
 
 
 def _try_key(try_id: str) -> dict[str, str]:
@@ -96,3 +141,7 @@ def _try_key(try_id: str) -> dict[str, str]:
 
 def _sessions_key(email: str) -> dict[str, str]:
     return {"pk": f"sessions#{email.lower()}", "sk": "sessions"}
+
+
+def _sent_key(email: str) -> dict[str, str]:
+    return {"pk": f"sign-in-mails#{email.lower()}", "sk": "mails"}

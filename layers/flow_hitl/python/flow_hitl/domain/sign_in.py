@@ -17,6 +17,13 @@ from flow_hitl.domain.errors import Unauthorized
 CODE_DIGITS = 8
 MOST_GUESSES = 5
 TRY_LASTS = timedelta(minutes=15)
+MAILS_AT_ONCE = 3
+"""So many mails go to an address whenever it asks; after that one as soon as the last is `MAIL_PAUSE` old."""
+MAIL_PAUSE = timedelta(minutes=10)
+MAILS_COUNT = timedelta(hours=1)
+"""For how long a mail counts among those."""
+MOST_GUESSES_AT_OTHERS = 50
+"""How many wrong codes an hour an address may see from browsers that the mail was not made for."""
 SESSION_LASTS = timedelta(days=7)
 MOST_SESSIONS = 20
 HOME = "/d"
@@ -68,6 +75,50 @@ class SignInTry:
     guesses: int = 0
     used: bool = False
     version: int = 0
+
+
+@dataclass(frozen=True)
+class SentMail:
+    """One mail with a code and a link: the try that it was made for, with the key that its code follows from."""
+
+    try_id: str
+    key_id: str
+    sent_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class SentMails:
+    """The mails to one address that have signed nobody in yet, oldest first; `version` counts the changes.
+
+    Anybody can ask for mails to an address, so there are few. Whoever asks when there is none left uses the last one:
+    what a mail holds proves the address in each browser that asked to sign in with it.
+    """
+
+    email: str
+    mails: tuple[SentMail, ...] = ()
+    version: int = 0
+
+    def find(self, try_id: str, now: datetime) -> SentMail | None:
+        """Return the mail that was made for a try, while its code and link are good."""
+        return next((one for one in self.open(now) if one.try_id == try_id), None)
+
+    def open(self, now: datetime) -> tuple[SentMail, ...]:
+        """Return the mails whose code and link are good."""
+        return tuple(one for one in self.mails if now < one.expires_at)
+
+    def add(self, made_for: SignInTry, now: datetime) -> "SentMails | None":
+        """Return them with the mail of a try, or None if the address has had too many."""
+        counted = tuple(one for one in self.mails if now < one.sent_at + MAILS_COUNT)
+        if len(counted) >= MAILS_AT_ONCE and now < counted[-1].sent_at + MAIL_PAUSE:
+            return None
+        new = SentMail(made_for.try_id, made_for.key_id, now, made_for.expires_at)
+        return replace(self, mails=(*counted, new), version=self.version + 1)
+
+    def without(self, try_id: str) -> "SentMails":
+        """Return them without one that has signed somebody in: it was wanted, and it is used up."""
+        left = tuple(one for one in self.mails if one.try_id != try_id)
+        return replace(self, mails=left, version=self.version + 1)
 
 
 @dataclass(frozen=True)
@@ -136,16 +187,22 @@ def require_open(found: SignInTry | None, browser: str | None, now: datetime) ->
     return found
 
 
-def guessed(found: SignInTry, typed: str, code: str) -> SignInTry:
-    """Return a try after somebody typed a code: used if it was the right one, else with one guess less.
+def is_code(typed: str, code: str) -> bool:
+    """Tell whether what somebody typed is a code, however they grouped its digits."""
+    digits = re.sub(r"[^0-9]", "", unicodedata.normalize("NFKC", typed))
+    return hmac.compare_digest(digits, code)
 
-    Raises SignInRefused if there are no guesses left.
-    """
+
+def guessed(found: SignInTry) -> SignInTry:
+    """Return a try after somebody typed a wrong code; raises SignInRefused if there are no guesses left."""
+    require_guesses(found)
+    return replace(found, guesses=found.guesses + 1, version=found.version + 1)
+
+
+def require_guesses(found: SignInTry) -> None:
+    """Raise SignInRefused if there are no guesses left."""
     if found.guesses >= MOST_GUESSES:
         raise SignInRefused(SignInRefusal.NO_MORE_GUESSES)
-    digits = re.sub(r"[^0-9]", "", unicodedata.normalize("NFKC", typed))
-    right = hmac.compare_digest(digits, code)
-    return replace(found, guesses=found.guesses + 1, used=right, version=found.version + 1)
 
 
 def shown_code(code: str) -> str:

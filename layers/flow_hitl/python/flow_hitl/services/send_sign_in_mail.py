@@ -1,11 +1,13 @@
 """The mail with which somebody signs in: it goes to people whom a deployment lets in, and to nobody else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from flow_hitl.domain.errors import Conflict
 from flow_hitl.domain.mail_feedback import KIND_TAG
 from flow_hitl.domain.presentation import SignInContext
 from flow_hitl.domain.product import PRODUCT_NAME
-from flow_hitl.domain.sign_in import shown_code
+from flow_hitl.domain.sign_in import SignInTry, shown_code
 from flow_hitl.ports import (
     Clock,
     DeploymentStore,
@@ -19,10 +21,12 @@ from flow_hitl.ports import (
 from flow_hitl.signing.keys import KeyRing
 from flow_hitl.signing.sign_in import code_of, sign_link
 
+_ROUNDS = 8
+
 
 @dataclass(frozen=True)
 class SendSignInMail:
-    """Send the code and the link of a try; done twice it sends the same mail twice, which does no harm."""
+    """Send the code and the link of a try, unless the address had too many; done twice it sends the same mail twice."""
 
     tries: SignInTries
     deployments: DeploymentStore
@@ -32,6 +36,7 @@ class SendSignInMail:
     keys: KeyRing
     clock: Clock
     base_url: str
+    pause: Callable[[int], None]
 
     def __call__(self, try_id: str) -> str:
         """Send it, and return what became of it in a word or two, without the address."""
@@ -42,6 +47,8 @@ class SendSignInMail:
             return "unknown address"
         if self.suppressed.reason(found.email) is not None:
             return "suppressed address"
+        if not self._count(found):
+            return "too many mails"
         context = SignInContext(
             code=shown_code(code_of(self.keys, found.key_id, found.try_id)),
             link=f"{self.base_url}/sign-in/link/{sign_link(self.keys, found.try_id)}",
@@ -64,3 +71,20 @@ class SendSignInMail:
         except MailRefused:
             return "refused"
         return "sent"
+
+    def _count(self, found: SignInTry) -> bool:
+        """Note that this mail is sent, unless that was done before; return False if the address has had too many."""
+        for round_number in range(_ROUNDS):
+            sent, now = self.tries.sent_to(found.email), self.clock.now()
+            if sent.find(found.try_id, now):
+                return True
+            more = sent.add(found, now)
+            if more is None:
+                return False
+            try:
+                self.tries.note_sent(more)
+            except Conflict:
+                self.pause(round_number)
+                continue
+            return True
+        raise Conflict("the mails to this address kept changing")
