@@ -21,7 +21,8 @@ class MailEdgeStack(Stack):
             "ConfigurationSet",
             configuration_set_name=options.stack_name,
             reputation_metrics=True,
-            suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
+            # Complaints are ours to heed: SES would keep the address from every deployment's mail, and from signing in.
+            suppression_reasons=ses.SuppressionReasons.BOUNCES_ONLY,
         )
         # The L2 would write to the core stack's topic policy and so make each stack depend on the other.
         destination = ses.CfnConfigurationSetEventDestination

@@ -206,7 +206,7 @@ def _mx_record(domain: str) -> Finding:
 
 def _deployments(target: Target, deployments: Sequence[Deployment]) -> Iterator[Check]:
     key_ids = _ring(target)[0]
-    suppressed = {entry["address"]: entry["reason"] for entry in target.application.suppressed.entries()}
+    suppressed = target.application.suppressed.entries()
     if not deployments:
         create = command("deployment", "create", "--name", "NAME", "--creator", "EMAIL", "--organization", "NUMBER")
         yield Check("deployments", info("There are no deployments yet.", f"Create one: {create}."))
@@ -228,11 +228,13 @@ def _doubts(target: Target, deployment: Deployment) -> Iterator[Finding]:
         yield problem(warning, f"Correct the settings ({settings}) or the routing rules ({rules}).")
 
 
-def _suppressed_people(deployment: Deployment, suppressed: Mapping[str, str]) -> Iterator[Finding]:
+def _suppressed_people(deployment: Deployment, suppressed: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    here = [entry for entry in suppressed if entry["deployment_id"] in (None, deployment.deployment_id)]
+    reasons = {entry["address"]: entry["reason"] for entry in reversed(here)}
     for address in _people(deployment):
-        if address.lower() in suppressed:
+        if address.lower() in reasons:
             yield problem(
-                f"{address} gets no mail, because earlier mail to this address {suppressed[address.lower()]}.",
+                f"{address} gets no mail, because earlier mail to this address {reasons[address.lower()]}.",
                 f"Ask somebody else, or once it works again: {command('mail', 'allow', address)}.",
             )
 

@@ -39,13 +39,13 @@ def discarded(target: Target, day: str | None) -> None:
 @target_options
 @pass_target
 def suppressed(target: Target) -> None:
-    """List the addresses that get no mail, because it bounced or was reported as spam."""
+    """List the addresses that get no mail because it bounced, or none of a deployment that they reported as spam."""
     found = target.application.suppressed.entries()
-    rows = [(one["address"], one["at"], one["reason"]) for one in found]
+    rows = [(one["address"], one["deployment_id"] or "all", one["at"], one["reason"]) for one in found]
     show(
         target,
         {"suppressed": list(found)},
-        table(("address", "since", "reason"), rows) if rows else "Every address gets its mail.",
+        table(("address", "deployment", "since", "reason"), rows) if rows else "Every address gets its mail.",
         target.command("mail allow ADDRESS") + " lets one have mail again.",
     )
 

@@ -116,8 +116,12 @@ class Access(Construct):
         ]
 
     def mail_feedback(self) -> list[Right]:
-        """Note a bounce, and pass the request on to the deployment creator."""
-        return [*self._decide(), self._read_configuration(), _consume(self.queues.mail_feedback.queue)]
+        """Note a bounce or a complaint, and pass the request on to somebody who can be reached."""
+        return [
+            *self._decide("dynamodb:UpdateItem"),
+            self._read_configuration(),
+            _consume(self.queues.mail_feedback.queue),
+        ]
 
     def deadline(self) -> list[Right]:
         """Record the default answer when the time is up; note what reminder is due; put back what fired early."""

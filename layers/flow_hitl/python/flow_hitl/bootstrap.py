@@ -259,7 +259,7 @@ class Application(Edge):
     def take_mail_feedback(self) -> TakeMailFeedback:
         from flow_hitl.services.undelivered import TakeMailFeedback
 
-        return TakeMailFeedback(self.suppressed, self._undelivered, self.clock)
+        return TakeMailFeedback(self.suppressed, self._undelivered, self._requests, self.clock)
 
     @cached_property
     def accept_reply(self) -> AcceptReply:

@@ -491,20 +491,20 @@ class OutgoingMail:
 
 
 class SuppressionList(Protocol):
-    def add(self, address: str, reason: str, at: datetime) -> None:
-        """Take down that mail to an address does not arrive or is not wanted."""
+    def add(self, address: str, reason: str, at: datetime, deployment_id: int | None = None) -> None:
+        """Take down that mail to an address does not arrive, or, of one deployment, is not wanted."""
 
-    def reason(self, address: str) -> str | None:
-        """Return why an address gets no mail, or None if it does."""
+    def reason(self, address: str, deployment_id: int | None = None) -> str | None:
+        """Return why an address gets no mail of a deployment, or none at all; None if it does."""
 
-    def reasons(self, addresses: Sequence[str]) -> Mapping[str, str]:
-        """Return why, for each of up to a hundred addresses that gets no mail."""
+    def reasons(self, addresses: Sequence[str], deployment_id: int) -> Mapping[str, str]:
+        """Return why, for each of up to a hundred addresses that gets no mail of a deployment."""
 
     def remove(self, address: str) -> bool:
         """Let an address get mail again; return whether it was on the list."""
 
-    def entries(self) -> Sequence[Mapping[str, str]]:
-        """Return `address`, `reason` and `at` of each."""
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """Return `address`, `reason`, `at` and `deployment_id` of each; that is None where it holds for all."""
 
 
 class MailSender(Protocol):

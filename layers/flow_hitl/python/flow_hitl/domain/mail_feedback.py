@@ -7,6 +7,7 @@ from typing import Any, Self
 REQUEST_TAG = "request_id"
 KIND_TAG = "kind"
 
+COMPLAINED = "reported as spam by its recipient"
 _LOST_FOR_NOW = frozenset({"MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected"})
 
 
@@ -14,14 +15,16 @@ _LOST_FOR_NOW = frozenset({"MailboxFull", "MessageTooLarge", "ContentRejected", 
 class MailFeedback:
     """One report about one mail.
 
-    `suppresses`: its addresses shall get no more mail. `lost`: it will not be read; an out-of-office reply also comes
+    `bounces`: nobody is behind its addresses, so they shall get no mail any more. `complains`: they want none from whom
+    this one was. `lost`: it will not be read; an out-of-office reply also comes
     as a bounce, Transient and General, and then it will.
     """
 
     feedback_id: str
     reason: str
     addresses: tuple[str, ...]
-    suppresses: bool
+    bounces: bool
+    complains: bool
     lost: bool
     request_id: str | None
     mail_kind: str | None
@@ -43,7 +46,7 @@ class MailFeedback:
             found, feedback_id = bounce["bouncedRecipients"], bounce["feedbackId"]
         elif kind == "Complaint":
             complaint = event["complaint"]
-            permanent, lost, reason = True, True, "reported as spam by its recipient"
+            permanent, lost, reason = False, True, COMPLAINED
             found, feedback_id = complaint["complainedRecipients"], complaint["feedbackId"]
         elif kind == "Reject":
             permanent, lost, reason = False, True, f"refused by SES: {event['reject'].get('reason', 'no reason given')}"
@@ -52,4 +55,4 @@ class MailFeedback:
         else:
             return None
         addresses = tuple(str(recipient["emailAddress"]) for recipient in found)
-        return cls(str(feedback_id), reason, addresses, permanent, lost, request_id, mail_kind)
+        return cls(str(feedback_id), reason, addresses, permanent, kind == "Complaint", lost, request_id, mail_kind)

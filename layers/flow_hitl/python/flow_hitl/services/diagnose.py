@@ -66,7 +66,7 @@ class DiagnoseRequest:
             timeline=timeline,
             deployment=deployment,
             now=now,
-            suppressed=self.suppressed.reasons(head.responders) if pending else {},
+            suppressed=self.suppressed.reasons(head.responders, head.deployment_id) if pending else {},
             sending=self.mail_account.state() if late else None,
             discards=self.discards.of_request(head.request_id) if head.responded_via is not Channel.EMAIL else (),
             polls=self.polls.last(head.deployment_id, head.request_id) if owed and not pushed else None,

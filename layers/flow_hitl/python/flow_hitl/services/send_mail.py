@@ -83,7 +83,7 @@ class SendMail:
             self.effects.complete(effect)
             return
         try:
-            message_id, sha256 = self._send(effect, recipient, context, follows)
+            message_id, sha256 = self._send(effect, request.head.deployment_id, recipient, context, follows)
         except MailRefused as refused:
             self._refused(effect, request, recipient, str(refused))
             return
@@ -192,9 +192,11 @@ class SendMail:
                 return str(event.data["message_id"])
         return None
 
-    def _send(self, effect: Effect, recipient: str, context: MailContext, follows: str | None) -> tuple[str, str]:
+    def _send(
+        self, effect: Effect, deployment_id: int, recipient: str, context: MailContext, follows: str | None
+    ) -> tuple[str, str]:
         """Send the mail and return its message id and its hash."""
-        suppressed = self.suppressed.reason(recipient)
+        suppressed = self.suppressed.reason(recipient, deployment_id)
         if suppressed is not None:
             raise MailRefused(f"earlier mail to this address {suppressed}")
         rendered = self.renderer.render_email(context)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flow_hitl.domain.errors import Conflict
-from flow_hitl.domain.mail_feedback import KIND_TAG
+from flow_hitl.domain.mail_feedback import COMPLAINED, KIND_TAG
 from flow_hitl.domain.presentation import SignInContext
 from flow_hitl.domain.product import PRODUCT_NAME
 from flow_hitl.domain.sign_in import SignInTry, shown_code
@@ -45,7 +45,8 @@ class SendSignInMail:
             return "too late"
         if not self.deployments.of_person(found.email, limit=1):
             return "unknown address"
-        if self.suppressed.reason(found.email) is not None:
+        # Complaints of before they were kept by deployment stand there for everybody.
+        if self.suppressed.reason(found.email) not in (None, COMPLAINED):
             return "suppressed address"
         if not self._count(found):
             return "too many mails"

@@ -7,7 +7,7 @@ from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.effects import EffectKind
 from flow_hitl.domain.mail_feedback import MailFeedback
 from flow_hitl.domain.request import SERVICE, Change, Head, Status, note, reassign
-from flow_hitl.ports import Clock, DeploymentStore, Ids, SuppressionList, TakenAlready
+from flow_hitl.ports import Clock, DeploymentStore, Ids, RequestStore, SuppressionList, TakenAlready
 from flow_hitl.services.change_request import ChangeRequest
 
 _ASKS = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
@@ -72,12 +72,19 @@ class TakeMailFeedback:
 
     suppressed: SuppressionList
     undelivered: Undelivered
+    requests: RequestStore
     clock: Clock
 
     def __call__(self, feedback: MailFeedback) -> None:
-        for address in feedback.addresses:
-            if feedback.suppresses:
+        if feedback.bounces:
+            for address in feedback.addresses:
                 self.suppressed.add(address, feedback.reason, self.clock.now())
+        elif feedback.complains and feedback.request_id is not None:
+            # Who has enough of one deployment's mail still gets the others', and can sign in.
+            deployment_id = self.requests.head(feedback.request_id).deployment_id
+            for address in feedback.addresses:
+                self.suppressed.add(address, feedback.reason, self.clock.now(), deployment_id)
+        for address in feedback.addresses:
             if feedback.lost and feedback.request_id is not None and feedback.mail_kind in _ASKS:
                 once = f"feedback/{feedback.feedback_id}/{address.lower()}"
                 self.undelivered(feedback.request_id, address, feedback.reason, once=once)
