@@ -9,12 +9,14 @@ from flow_hitl.bootstrap import current
 from flow_hitl.domain.access import KeyHolder
 from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.errors import PreconditionRequired
+from flow_hitl.domain.times import rfc3339
 from flow_hitl.services.access_documents import NewApiKey, member_to_dict, parse_member, used_key_to_dict
 from flow_hitl.services.configuration import parse_rules, parse_settings, rules_to_dict, settings_to_dict
 from flow_hitl.services.documents import parse_document
 from flow_hitl.services.dry_run import DryRun, dry_run
 from flow_hitl.services.etags import etag
 from flow_hitl.services.manage_deployments import key_of, member_of
+from flow_hitl.services.rotation import Rotation
 from functions.analytics_routes import router as analytics_routes
 from functions.audit_routes import router as audit_routes
 from functions.check_routes import router as check_routes
@@ -61,6 +63,16 @@ def put_rules(deployment_id: str) -> Response[str]:
 def try_rules(deployment_id: str) -> Response[str]:
     deployment = _manager(deployment_id).deployment
     return json_response(200, dry_run(deployment, parse_document(DryRun, body_bytes(app))))
+
+
+@app.post("/v1/deployments/<deployment_id>/rotate-resume-secret")
+def rotate_resume_secret(deployment_id: str) -> Response[str]:
+    holder, wish = _manager(deployment_id), parse_document(Rotation, body_bytes(app) or b"{}")
+    own = holder.deployment.deployment_id
+    issued = current().manage_deployments.rotate_resume_secret(
+        own, wish, actor=actor_of(holder), call=call_of(app, own, "rotate-resume-secret")
+    )
+    return json_response(200, {"secret": issued.secret, "signs_from": rfc3339(issued.signs_from)})
 
 
 @app.get("/v1/deployments/<deployment_id>/members")

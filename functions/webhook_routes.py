@@ -10,7 +10,8 @@ from flow_hitl.domain.access import KeyHolder
 from flow_hitl.domain.times import rfc3339
 from flow_hitl.domain.webhook import Delivery
 from flow_hitl.services.documents import parse_document
-from flow_hitl.services.webhooks import NewWebhook, Rotation, WebhookPatch
+from flow_hitl.services.rotation import Rotation
+from flow_hitl.services.webhooks import NewWebhook, WebhookPatch
 from functions.http_api import body_bytes, call_of, json_response, no_content, query, query_integer
 from functions.management_access import actor_of, manager
 

@@ -256,10 +256,18 @@ def _keys(target: Target, deployment: Deployment, key_ids: Sequence[str]) -> Ite
     if not any(Permission.CREATE_REQUESTS in key.permissions for key in usable):
         issue = command("api-key", "issue", deployment_id, "--name", "NAME", "--permission", "create_requests")
         yield info("No API key may open requests, so no flow can ask.", f"Issue one: {issue}.")
-    if key_ids and deployment.resume_key_id not in key_ids:
+    for gone in sorted(deployment.resume_keys(now) - set(key_ids)) if key_ids else ():
         yield problem(
-            f"The signing key {deployment.resume_key_id} is gone, from which the resume signing secret is derived.",
-            "Put the previous version of the secret with the signing keys back, in Secrets Manager.",
+            f"The signing key {gone} is gone, from which the resume signing secret is derived.",
+            "Put the previous version of the secret with the signing keys back, in Secrets Manager; or give the "
+            f"deployment a new secret: {command('rotate-resume-secret', deployment_id)}.",
+        )
+    following = deployment.next_resume_secret(now)
+    if following and following.signs_from:
+        yield info(
+            f"A new resume secret signs from {rfc3339(following.signs_from)} on.",
+            "Until then, have the program behind the flows' resume_url take both: "
+            f"{command('resume-secret', deployment_id)} shows them.",
         )
 
 

@@ -1,4 +1,4 @@
-"""`flow-hitl deployment` and `flow-hitl resume-secret`."""
+"""`flow-hitl deployment`, `flow-hitl resume-secret` and its rotation."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,9 +7,14 @@ import click
 
 from flow_hitl.domain.address import is_mail_address
 from flow_hitl.domain.deployment import Deployment
+from flow_hitl.domain.errors import ValidationFailed
 from flow_hitl.domain.quotas import NO_USAGE, Usage
+from flow_hitl.domain.times import rfc3339
 from flow_hitl.services.access_documents import api_key_to_dict
 from flow_hitl.services.configuration import rules_to_dict, settings_to_dict
+from flow_hitl.services.rotation import Rotation
+from infra.cli.errors import OperatorError
+from infra.cli.moments import future_moment
 from infra.cli.output import facts, show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
 
@@ -128,12 +133,40 @@ def quota(target: Target, deployment_id: int, requests_per_hour: int | None, mai
 @pass_target
 def resume_secret(target: Target, deployment_id: int) -> None:
     """Print the secret that signs resumptions."""
-    secret = target.manage.resume_secret(deployment_id)
+    secret, following = target.manage.resume_secret(deployment_id), target.manage.next_resume_secret(deployment_id)
+    document: dict[str, Any] = {"resume_signing_secret": secret}
+    hint = "give it to the program behind the flows' resume_url, which checks X-Signature with it. Keep it secret."
+    if following:
+        signs_from = rfc3339(following.signs_from)
+        document["next"] = {"secret": following.secret, "signs_from": signs_from}
+        hint = f"have your flows' resume_url take both: from {signs_from} on {following.secret} signs."
+    show(target, document, secret, hint)
+
+
+@click.command("rotate-resume-secret")
+@deployment_argument
+@click.option(
+    "--signs-from", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 1d; 30d at most.  [now]"
+)
+@target_options
+@pass_target
+def rotate_resume_secret(target: Target, deployment_id: int, signs_from: str | None) -> None:
+    """Give a deployment a new resume secret and print it; until it signs, the old one does."""
+    now = target.application.clock.now()
+    moment = rfc3339(future_moment(signs_from, now, "--signs-from")) if signs_from is not None else None
+    try:
+        issued = target.manage.rotate_resume_secret(deployment_id, Rotation(signs_from=moment))
+    except ValidationFailed as refused:
+        raise OperatorError(
+            f"The secret was not rotated: {refused.detail}.", "Leave out --signs-from to rotate at once."
+        ) from None
+    at = rfc3339(issued.signs_from)
     show(
         target,
-        {"resume_signing_secret": secret},
-        secret,
-        "give it to the program behind the flows' resume_url, which checks X-Signature with it. Keep it secret.",
+        {"secret": issued.secret, "signs_from": at},
+        issued.secret,
+        f"have your flows' resume_url take the old one too: this one signs from {at} on. Then retire the "
+        f"key that the old one derived from: {target.command('signing-key retire KEYID')}.",
     )
 
 

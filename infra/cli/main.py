@@ -6,7 +6,7 @@ from infra.cli.analytics import analytics
 from infra.cli.api_keys import api_key
 from infra.cli.audit import audit
 from infra.cli.configuration import rules, settings
-from infra.cli.deployments import deployment, resume_secret
+from infra.cli.deployments import deployment, resume_secret, rotate_resume_secret
 from infra.cli.doctor import doctor
 from infra.cli.errors import OperatorGroup
 from infra.cli.groups import group
@@ -34,6 +34,7 @@ for command in (
     rules,
     webhook,
     resume_secret,
+    rotate_resume_secret,
     signing_key,
     mail,
     redrive,

@@ -11,7 +11,8 @@ from flow_hitl.domain.deployment import WebhookEvent
 from flow_hitl.domain.times import rfc3339
 from flow_hitl.domain.webhook import Delivery
 from flow_hitl.services.documents import parse_document
-from flow_hitl.services.webhooks import IssuedSecret, ManageWebhooks, NewWebhook, Rotation, WebhookPatch
+from flow_hitl.services.rotation import Rotation
+from flow_hitl.services.webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch
 from infra.cli.errors import refusals
 from infra.cli.moments import future_moment
 from infra.cli.output import show, table

@@ -76,6 +76,8 @@ class Access(Construct):
             self._read_lists("by_created", "by_status", "by_due"),
             _allow(("kms:Encrypt",), [data.webhook_key.key_arn]),
             self._repeat_secrets(),
+            # What a deployment's new resume secret derives from.
+            self._read_secret(),
             _send(self.queues.webhook.queue),
             *self._diagnose(),
             *self._examine_audit(),

@@ -787,10 +787,10 @@ class Webhooks(Answer):
 
 
 class RotatedSecret(Answer):
-    """A webhook's new secret."""
+    """A new signing secret."""
 
     secret: str
-    """The signing secret, `whsec_…`. It is shown this once."""
+    """The signing secret, `whsec_…`. A webhook's is shown this once."""
     signs_from: Time
     """From when on it signs; until then the old one does."""
 

@@ -36,8 +36,9 @@ from flow_hitl.services.dry_run import DryRun
 from flow_hitl.services.export_audit import ExportWish
 from flow_hitl.services.open_request import NewRequest
 from flow_hitl.services.reassign_request import Reassignment
+from flow_hitl.services.rotation import Rotation
 from flow_hitl.services.send_test_request import NewTestRequest
-from flow_hitl.services.webhooks import NewWebhook, Rotation, WebhookPatch
+from flow_hitl.services.webhooks import NewWebhook, WebhookPatch
 from functions.intake import ResumeReport
 from infra.openapi import answers, examples
 
@@ -335,6 +336,16 @@ OPERATIONS: dict[str, Operation] = {
         Action.CONFIGURE,
         "Nothing is written and nobody is mailed.",
         body=Body(DryRun, examples.DRY_RUN),
+    ),
+    f"POST {DEPLOYMENT}/rotate-resume-secret": Operation(
+        SETTINGS,
+        "Give a deployment a new resume secret",
+        _ok("The secret that signs resumptions from then on.", answers.RotatedSecret, examples.ROTATED),
+        Action.CONFIGURE,
+        "Name a moment ahead, and have your receiver take both secrets until then: the old one signs up to it, the new "
+        "one after it. A signing key that no resume secret derives from any more can be retired.",
+        parameters=(ONCE,),
+        body=Body(Rotation, examples.ROTATION, required=False),
     ),
     f"GET {DEPLOYMENT}/members": Operation(
         MEMBERS, "List the members", _ok("The members.", answers.Members, examples.MEMBERS), Action.CONFIGURE

@@ -57,6 +57,7 @@ KEYED: dict[str, Keyed] = {
     f"GET {DEPLOYMENT}/routing-rules": keyed(MANAGE),
     f"PUT {DEPLOYMENT}/routing-rules": keyed(MANAGE, body={"rules": []}, headers={"If-Match": "*"}),
     f"POST {DEPLOYMENT}/routing-rules/dry-run": keyed(MANAGE, body={"method_name": "review", "state": {}}),
+    f"POST {DEPLOYMENT}/rotate-resume-secret": keyed(MANAGE, body={}),
     f"GET {DEPLOYMENT}/members": keyed(MANAGE),
     f"GET {DEPLOYMENT}/members/{{email}}": keyed(MANAGE),
     f"PUT {DEPLOYMENT}/members/{{email}}": keyed(MANAGE, body={"permissions": [MANAGE.value]}),

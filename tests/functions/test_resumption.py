@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -12,8 +12,8 @@ import pytest
 from flow_hitl.bootstrap import Application, current, use
 from flow_hitl.domain.retries import RESUME_ATTEMPTS
 from infra.local.hitl_fixture import AskedRequest, Hitl
-from tests.functions.asserts import EMIT, callback, sqs_records
-from tests.functions.receiver import Receiver, receiving
+from tests.functions.asserts import EMIT, assert_invalid, callback, sqs_records
+from tests.functions.receiver import Received, Receiver, receiving
 
 
 @pytest.fixture
@@ -49,6 +49,56 @@ def test_the_answer_is_posted_once_and_signed(hitl: Hitl, flow: Receiver) -> Non
     assert now["resume"] == {"status": "delivered", "attempts": 1, "last_status": 200}
     told = {"attempt": 1, "delivered": True, "result": "HTTP 200", "host": "127.0.0.1"}
     assert request.timeline[-1]["data"] == {"deployment_id": hitl.deployment_id, **told}
+
+
+def test_a_new_secret_signs_from_its_moment_on_and_until_then_the_old_one_does(hitl: Hitl, flow: Receiver) -> None:
+    path = f"/v1/deployments/{hitl.deployment_id}/rotate-resume-secret"
+    old = current().manage_deployments.resume_secret(hitl.deployment_id)
+    answer = hitl.api("POST", path, {"signs_from": "2026-01-15T12:00:00Z"})
+    new = answer.json["secret"]
+    assert answer.json == {"secret": new, "signs_from": "2026-01-15T12:00:00Z"}
+    assert new.startswith("whsec_")
+    assert new != old
+    decided(hitl, flow)
+    hitl.advance(days=1)
+    decided(hitl, flow)
+    assert [signing(flow.received[number], (old, new)) for number in range(2)] == [old, new]
+    newest = hitl.api("POST", path).json["secret"]
+    decided(hitl, flow)
+    assert signing(flow.received[-1], (old, new, newest)) == newest
+
+
+def signing(post: Received, secrets: Sequence[str]) -> str | None:
+    signed = f"{post.headers['x-timestamp']}.{post.body.decode()}".encode()
+    found = {f"sha256={hmac.new(one.encode(), signed, hashlib.sha256).hexdigest()}": one for one in secrets}
+    return found.get(post.headers["x-signature"])
+
+
+def test_a_rotation_that_is_asked_for_twice_happens_once(hitl: Hitl) -> None:
+    path, key = f"/v1/deployments/{hitl.deployment_id}/rotate-resume-secret", {"Idempotency-Key": "rotation-1"}
+    body = {"signs_from": "2026-01-15T12:00:00Z"}
+    first, again = (hitl.api("POST", path, body, headers=key) for _ in range(2))
+    assert (first.status, first.json) == (again.status, again.json)
+    assert hitl.api("POST", path, {}, headers=key).status == 422
+    hitl.advance(days=1)
+    assert current().manage_deployments.resume_secret(hitl.deployment_id) == first.json["secret"]
+
+
+@pytest.mark.parametrize("moment", ["tomorrow", "2026-01-14", "2026-02-14T12:00:00Z", "2026-01-14T11:00:00Z"])
+def test_a_new_secret_signs_within_thirty_days(hitl: Hitl, moment: str) -> None:
+    path = f"/v1/deployments/{hitl.deployment_id}/rotate-resume-secret"
+    before = current().manage_deployments.show(hitl.deployment_id)
+    assert_invalid(hitl.api("POST", path, {"signs_from": moment}), "/signs_from")
+    assert current().manage_deployments.show(hitl.deployment_id) == before
+
+
+def test_that_a_secret_was_rotated_stands_in_the_log_and_the_secret_nowhere(hitl: Hitl) -> None:
+    secret = hitl.api("POST", f"/v1/deployments/{hitl.deployment_id}/rotate-resume-secret").json["secret"]
+    dynamodb = hitl._clients["dynamodb"]
+    tables = dynamodb.list_tables()["TableNames"]
+    everything = json.dumps([dynamodb.scan(TableName=table)["Items"] for table in tables], default=str)
+    assert "resume_secret_rotated" in everything
+    assert secret not in everything
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

@@ -75,6 +75,7 @@ EXPECTED: dict[str, Rights] = {
         *_lists("by_created", "by_status", "by_due"),
         ("kms:Encrypt", "webhook key"),
         ("kms:Decrypt", "webhook key"),
+        *SECRET,
         *_send("webhook"),
         *DIAGNOSE,
         *EXAMINE_AUDIT,
@@ -109,7 +110,7 @@ EXPECTED: dict[str, Rights] = {
         *DIAGNOSE,
         *EXAMINE_AUDIT,
     },
-    "mail_feedback": DECIDE | CONFIGURATION | _consume("mail feedback"),
+    "mail_feedback": DECIDE | EFFECTS | CONFIGURATION | _consume("mail feedback"),
     "inbound_mail": {
         *DECIDE,
         *SECRET,

@@ -107,6 +107,35 @@ def test_a_retired_key_proves_nothing_any_more(hitl: Hitl, run: Run) -> None:
     assert request.status == "pending"
 
 
+def test_the_first_key_is_retired_once_no_resume_secret_derives_from_it(hitl: Hitl, run: Run) -> None:
+    deployment, other = str(hitl.deployment_id), current().manage_deployments
+    other_id = str(other.create(name="Other", creator_email="o@example.com", organization_id=1).deployment_id)
+    old = run("resume-secret", deployment)["resume_signing_secret"]
+    run("signing-key", "rotate")
+    assert run("resume-secret", deployment) == {"resume_signing_secret": old}
+
+    issued = run("rotate-resume-secret", deployment, "--signs-from", "1d")
+    now, later = run("rotate-resume-secret", other_id), run("resume-secret", deployment)
+    assert later == {"resume_signing_secret": old, "next": issued}
+    assert run("resume-secret", other_id) == {"resume_signing_secret": now["secret"]}
+    refused = run("signing-key", "retire", "1", "--yes")
+    assert f"deployment {deployment} (until {issued['signs_from']})" in refused
+    assert f"deployment {other_id}" not in refused
+
+    hitl.advance(days=1)
+    assert run("resume-secret", deployment) == {"resume_signing_secret": issued["secret"]}
+    assert run("signing-key", "retire", "1", "--yes") == {"keys": ["2"], "active": "2"}
+    assert run("resume-secret", deployment) == {"resume_signing_secret": issued["secret"]}
+
+
+def test_a_resume_secret_is_rotated_as_often_as_one_likes(hitl: Hitl, run: Run) -> None:
+    deployment = str(hitl.deployment_id)
+    secrets = [run("resume-secret", deployment)["resume_signing_secret"]]
+    secrets += [run("rotate-resume-secret", deployment)["secret"] for _ in range(3)]
+    assert len(set(secrets)) == 4
+    assert "not rotated" in run("rotate-resume-secret", deployment, "--signs-from", "31d")
+
+
 def test_an_expired_address_of_an_open_request_is_renewed_for_its_own_person(hitl: Hitl) -> None:
     request = hitl.ask(emit=["yes"])
     hitl.advance(days=7, seconds=1)

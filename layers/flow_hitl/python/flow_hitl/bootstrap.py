@@ -537,7 +537,7 @@ class Application(Edge):
     def manage_signing_keys(self) -> ManageSigningKeys:
         from flow_hitl.services.manage_signing_keys import ManageSigningKeys
 
-        return ManageSigningKeys(self._keys, self._deployments)
+        return ManageSigningKeys(self._keys, self._deployments, self.clock)
 
     @cached_property
     def answer_addresses(self) -> AnswerAddresses:

@@ -45,6 +45,7 @@ class EventKind(StrEnum):
     API_KEY_REVOKED = "api_key_revoked"
     WEBHOOK_CREATED = "webhook_created"
     WEBHOOK_CHANGED = "webhook_changed"
+    RESUME_SECRET_ROTATED = "resume_secret_rotated"  # noqa: S105 - no secret, but what was done to one
     WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated"  # noqa: S105 - no secret, but what was done to one
     WEBHOOK_DELETED = "webhook_deleted"
     QUOTAS_CHANGED = "quotas_changed"

@@ -33,6 +33,8 @@ def lines_of(event: AuditEvent, only: Sequence[str] = ()) -> Sequence[str]:
         ):
             names = ("name", "url_host", "events", "active", "secret_signs_from")
             return tuple(_fields(before or {}, after or {}, names, f'webhook "{(after or before)["name"]}"'))
+        case EventKind.RESUME_SECRET_ROTATED:
+            return (f"Resume secret rotated: the new one signs from {after['resume_secret_signs_from']} on",)
         case EventKind.API_KEY_ISSUED:
             return (f'API key "{after["name"]}" issued',)
         case EventKind.API_KEY_REVOKED:

@@ -1,9 +1,10 @@
 """A deployment: whose flows these are, and how their requests are routed and answered."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from flow_hitl.domain.address import domain_of, may_be_same_person, same_address
 from flow_hitl.domain.audit import CHAIN_START
@@ -136,6 +137,18 @@ class Member:
 
 
 @dataclass(frozen=True)
+class ResumeSecret:
+    """Which secret signs resumptions: the signing key that it derives from, and the name of its rotation.
+
+    It signs from `signs_from` on. The first one of a deployment has neither name nor moment.
+    """
+
+    key_id: str
+    rotation: str = ""
+    signs_from: datetime | None = None
+
+
+@dataclass(frozen=True)
 class DeploymentName:
     """A deployment as people choose it from a list."""
 
@@ -147,7 +160,9 @@ class DeploymentName:
 class Deployment:
     """One deployment with all of its configuration; `version` counts the changes.
 
-    `audit_seq` and `audit_hash` are the end of its audit chain, to which each change adds an event.
+    `resume_key_id` is the key of its first resume secret, `resume_secrets` are those that came after it: the one that
+    signs, and the one that is to. `audit_seq` and `audit_hash` are the end of its audit chain, to which each change
+    adds an event.
     """
 
     deployment_id: int
@@ -162,9 +177,34 @@ class Deployment:
     members: tuple[Member, ...] = ()
     webhook_events: tuple[WebhookEvent, ...] = ()
     quotas: Quotas = field(default_factory=Quotas)
+    resume_secrets: tuple[ResumeSecret, ...] = ()
     audit_seq: int = 0
     audit_hash: str = CHAIN_START
     audit_at: datetime | None = None
+
+    def resume_secret_at(self, now: datetime) -> ResumeSecret:
+        """Return the newest resume secret whose moment has come."""
+        secrets = self._resume_secrets
+        return next((one for one in reversed(secrets) if one.signs_from is None or one.signs_from <= now), secrets[0])
+
+    def next_resume_secret(self, now: datetime) -> ResumeSecret | None:
+        """Return the resume secret whose moment is still to come."""
+        newest = self._resume_secrets[-1]
+        return newest if newest.signs_from is not None and newest.signs_from > now else None
+
+    def resume_keys(self, now: datetime) -> frozenset[str]:
+        """Return the ids of the signing keys without which resumptions could not be signed, now or later."""
+        needed = (self.resume_secret_at(now), self.next_resume_secret(now))
+        return frozenset(one.key_id for one in needed if one is not None)
+
+    def with_resume_secret(self, new: ResumeSecret, now: datetime) -> Self:
+        """Return it with a new resume secret beside the one that signs until then; any other is forgotten."""
+        signs_now = new.signs_from is None or new.signs_from <= now
+        return replace(self, resume_secrets=(new,) if signs_now else (self.resume_secret_at(now), new))
+
+    @property
+    def _resume_secrets(self) -> tuple[ResumeSecret, ...]:
+        return self.resume_secrets or (ResumeSecret(self.resume_key_id),)
 
     @property
     def people(self) -> frozenset[str]:

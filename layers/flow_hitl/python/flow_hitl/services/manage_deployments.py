@@ -9,9 +9,18 @@ from typing import Any
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.audit import EventKind
 from flow_hitl.domain.calls import Call, CallRecord
-from flow_hitl.domain.deployment import ApiKey, Deployment, DeploymentSettings, Member, Permission, RoutingRule
+from flow_hitl.domain.deployment import (
+    ApiKey,
+    Deployment,
+    DeploymentSettings,
+    Member,
+    Permission,
+    ResumeSecret,
+    RoutingRule,
+)
 from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
 from flow_hitl.domain.quotas import Usage
+from flow_hitl.domain.times import rfc3339
 from flow_hitl.ports import Clock, DeploymentStore, KeyUses
 from flow_hitl.services.access_documents import api_key_to_dict, api_keys_to_list, member_to_dict
 from flow_hitl.services.authenticate import secret_digest
@@ -19,7 +28,8 @@ from flow_hitl.services.configuration import rules_to_dict, settings_to_dict
 from flow_hitl.services.configure import OPERATOR, ChangeConfiguration, Configured
 from flow_hitl.services.etags import require_match
 from flow_hitl.services.once import Once, Remember
-from flow_hitl.signing.keys import KeyRing, resume_signing_secret
+from flow_hitl.services.rotation import Rotation
+from flow_hitl.signing.keys import KeyRing, resume_secret_of
 
 _MAX_KEYS = 100
 _MAX_MEMBERS = 500
@@ -31,6 +41,14 @@ class IssuedKey:
 
     api_key: ApiKey
     text: str
+
+
+@dataclass(frozen=True)
+class IssuedResumeSecret:
+    """A secret that signs resumptions from a moment on."""
+
+    secret: str
+    signs_from: datetime
 
 
 @dataclass(frozen=True)
@@ -223,12 +241,51 @@ class ManageDeployments:
         return self.uses.last(deployment_id)
 
     def resume_secret(self, deployment_id: int) -> str:
-        """Return the secret with which the deployment's resumptions are signed."""
-        deployment = self.deployments.load(deployment_id)
-        key = self.keys.key(deployment.resume_key_id)
-        if key is None:
-            raise NotFound(f"The signing key {deployment.resume_key_id} is not in the key ring.")
-        return resume_signing_secret(key, deployment_id)
+        """Return the secret with which the deployment's resumptions are signed now."""
+        return self._secret(deployment_id, self.deployments.load(deployment_id).resume_secret_at(self.clock.now()))
+
+    def next_resume_secret(self, deployment_id: int) -> IssuedResumeSecret | None:
+        """Return the secret that is still to sign, and from when on, if there is one."""
+        found = self.deployments.load(deployment_id).next_resume_secret(self.clock.now())
+        if found is None or found.signs_from is None:
+            return None
+        return IssuedResumeSecret(self._secret(deployment_id, found), found.signs_from)
+
+    def rotate_resume_secret(
+        self, deployment_id: int, wish: Rotation, *, actor: str = OPERATOR, call: Call | None = None
+    ) -> IssuedResumeSecret:
+        """Give a deployment a new resume secret, of the active signing key; until it signs, the old one does.
+
+        Raises NotFound and ValidationFailed.
+        """
+
+        def issued(key_id: str, rotation: str, signs_from: datetime) -> IssuedResumeSecret:
+            return IssuedResumeSecret(self._secret(deployment_id, ResumeSecret(key_id, rotation)), signs_from)
+
+        def make(remember: Remember) -> IssuedResumeSecret:
+            now, rotation = self.clock.now(), secrets.token_hex(8)
+            new = ResumeSecret(self.keys.active_id(), rotation, wish.moment(now))
+
+            def step(found: Deployment) -> Configured:
+                changed = found.with_resume_secret(new, now)
+                return Configured(changed, _resume_audited(found), _resume_audited(changed))
+
+            kind, signs_from = EventKind.RESUME_SECRET_ROTATED, wish.moment(now)
+            made = remember(f"{new.key_id}/{rotation}/{signs_from.isoformat()}")
+            self.change_configuration(deployment_id, kind, actor, step, made)
+            return issued(new.key_id, rotation, signs_from)
+
+        def again(record: CallRecord) -> IssuedResumeSecret:
+            key_id, rotation, signs_from = record.made.split("/")
+            return issued(key_id, rotation, datetime.fromisoformat(signs_from))
+
+        return self.once(call, make, again)
+
+    def _secret(self, deployment_id: int, wanted: ResumeSecret) -> str:
+        try:
+            return resume_secret_of(self.keys, deployment_id, wanted)
+        except LookupError as gone:
+            raise NotFound(f"The resume secret cannot be derived: {gone}.") from None
 
 
 def _replacing(
@@ -243,6 +300,13 @@ def _replacing(
         return Configured(changed, before, after) if after != before else None
 
     return step
+
+
+def _resume_audited(found: Deployment) -> Mapping[str, Any]:
+    """Return what the log shows of the resume secrets: which they are, and nothing that they could be derived from."""
+    newest = found.resume_secrets[-1] if found.resume_secrets else ResumeSecret(found.resume_key_id)
+    moment = rfc3339(newest.signs_from) if newest.signs_from else None
+    return {"signing_key": newest.key_id, "rotation": newest.rotation, "resume_secret_signs_from": moment}
 
 
 def member_of(deployment: Deployment, email: str) -> Member:

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from flow_hitl.domain.deployment import Deployment
 from flow_hitl.domain.errors import FieldError, NotFound, ValidationFailed
-from flow_hitl.ports import DeploymentStore
+from flow_hitl.domain.times import rfc3339
+from flow_hitl.ports import Clock, DeploymentStore
 from flow_hitl.signing.keys import KeyRing
 
 _HIGHEST_ID = 255
@@ -20,6 +23,7 @@ class ChangeableKeyRing(KeyRing, Protocol):
 class ManageSigningKeys:
     keys: ChangeableKeyRing
     deployments: DeploymentStore
+    clock: Clock
 
     def ids(self) -> Sequence[str]:
         """Return the ids of all keys, oldest first."""
@@ -39,8 +43,19 @@ class ManageSigningKeys:
             raise NotFound(f"There is no signing key {key_id}.")
         if key_id == self.keys.active_id():
             raise ValidationFailed([FieldError("", f"key {key_id} is the active one; rotate first")])
-        for deployment_id in self.deployments.list_ids():
-            if self.deployments.load(deployment_id).resume_key_id == key_id:
-                reason = f"deployment {deployment_id} derives its resume signing secret from key {key_id}"
-                raise ValidationFailed([FieldError("", reason)])
+        now = self.clock.now()
+        every = map(self.deployments.load, self.deployments.list_ids())
+        needing = [_needing(one, now) for one in every if key_id in one.resume_keys(now)]
+        if needing:
+            reason = (
+                f"key {key_id} is what resume signing secrets derive from, of {'; '.join(needing)}. Rotate them first; "
+                "once the new ones sign, the key can be retired"
+            )
+            raise ValidationFailed([FieldError("", reason)])
         self.keys.write(active=self.keys.active_id(), removed=key_id)
+
+
+def _needing(deployment: Deployment, now: datetime) -> str:
+    following = deployment.next_resume_secret(now)
+    until = f" (until {rfc3339(following.signs_from)})" if following and following.signs_from else ""
+    return f"deployment {deployment.deployment_id}{until}"

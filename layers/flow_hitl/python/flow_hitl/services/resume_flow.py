@@ -11,7 +11,7 @@ from flow_hitl.domain.retries import RESUME_ATTEMPTS, pause_after
 from flow_hitl.domain.worker_times import WORKER
 from flow_hitl.ports import Clock, DeploymentStore, EffectLog, HttpPoster, Ids, PostResult, RequestStore
 from flow_hitl.services.change_request import ChangeRequest
-from flow_hitl.signing.keys import KeyRing, resume_signing_secret
+from flow_hitl.signing.keys import KeyRing, resume_secret_of
 from flow_hitl.signing.webhook_signature import signature_headers
 
 
@@ -73,12 +73,10 @@ class ResumeFlow:
 
     def _post(self, url: str, request: Request) -> PostResult:
         deployment = self.deployments.load(request.head.deployment_id)
-        key = self.keys.key(deployment.resume_key_id)
-        if key is None:
-            raise LookupError(f"the signing key {deployment.resume_key_id} is not in the key ring")
-        secret = resume_signing_secret(key, deployment.deployment_id)
+        now = self.clock.now()
+        secret = resume_secret_of(self.keys, deployment.deployment_id, deployment.resume_secret_at(now))
         body = json.dumps({"event": "response_submitted", "request": request.to_dict()}, ensure_ascii=False).encode()
-        signature = signature_headers(secret, body, self.clock.now())
+        signature = signature_headers(secret, body, now)
         return self.poster.post(url, body, {**signature, "Idempotency-Key": request.head.request_id})
 
 

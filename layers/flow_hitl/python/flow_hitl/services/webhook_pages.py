@@ -15,12 +15,12 @@ from flow_hitl.services.documents import parse_document
 from flow_hitl.services.etags import etag
 from flow_hitl.services.manage_deployments import ManageDeployments
 from flow_hitl.services.others_changes import OthersChanges
+from flow_hitl.services.rotation import Rotation
 from flow_hitl.services.settings_forms import Fields, problems_by_field, sentence, text_in, ticked
 from flow_hitl.services.webhooks import (
     IssuedSecret,
     ManageWebhooks,
     NewWebhook,
-    Rotation,
     WebhookPatch,
     webhooks_to_list,
 )

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -13,7 +13,6 @@ from flow_hitl.domain.calls import Call, CallRecord
 from flow_hitl.domain.deployment import Deployment, WebhookEvent
 from flow_hitl.domain.errors import FieldError, ValidationFailed
 from flow_hitl.domain.outgoing_url import LONGEST_URL, Destinations, url_problem
-from flow_hitl.domain.times import ceil_second, parse_rfc3339
 from flow_hitl.domain.webhook import (
     Delivery,
     SealedSecret,
@@ -29,11 +28,9 @@ from flow_hitl.services.configure import OPERATOR, ChangeConfiguration, Configur
 from flow_hitl.services.documents import Document, Name, is_format, refuse
 from flow_hitl.services.etags import require_match
 from flow_hitl.services.once import Once, Remember
+from flow_hitl.services.rotation import Rotation
 
 _MAX_WEBHOOKS = 50
-_LONGEST_OVERLAP = timedelta(days=30)
-# Whoever says "now" may have a clock that goes behind ours.
-_CLOCK_DIFFERENCE = timedelta(minutes=1)
 
 _Url = Annotated[str, Field(max_length=LONGEST_URL), is_format("uri")]
 _Events = Annotated[list[WebhookEvent], Field(min_length=1, max_length=len(WebhookEvent))]
@@ -55,12 +52,6 @@ class WebhookPatch(Document):
     url: _Url | None = None
     events: _Events | None = None
     active: bool | None = None
-
-
-class Rotation(Document):
-    """The body of `POST webhooks/{wid}/rotate-secret`: when the new secret begins to sign, at once if absent."""
-
-    signs_from: Annotated[str, is_format("date-time")] | None = None
 
 
 @dataclass(frozen=True)
@@ -208,7 +199,7 @@ class ManageWebhooks:
         remember: Remember,
     ) -> IssuedSecret:
         now = self.clock.now()
-        signs_from = _moment(wish.signs_from, now)
+        signs_from = wish.moment(now)
         self.webhooks.load(deployment_id, webhook_id)
         secret, sealed = self._new_secret(webhook_id, signs_from)
         webhook = self._change(
@@ -320,17 +311,3 @@ def _event_errors(events: Sequence[WebhookEvent]) -> list[FieldError]:
 
 def _in_order(events: Sequence[WebhookEvent]) -> tuple[WebhookEvent, ...]:
     return tuple(event for event in WebhookEvent if event in events)
-
-
-def _moment(text: str | None, now: datetime) -> datetime:
-    if text is None:
-        return now
-    try:
-        moment = ceil_second(parse_rfc3339(text))
-    except ValueError:
-        raise ValidationFailed([FieldError("/signs_from", "must be a time such as 2026-01-14T12:00:00Z")]) from None
-    if not now - _CLOCK_DIFFERENCE <= moment <= now + _LONGEST_OVERLAP:
-        raise ValidationFailed(
-            [FieldError("/signs_from", f"must be within the next {_LONGEST_OVERLAP.days} days; leave it out for now")]
-        )
-    return max(moment, now)
