@@ -123,7 +123,7 @@ def issue_key(deployment_id: str) -> Response[str]:
     issued = current().manage_deployments.issue_key(
         holder.deployment.deployment_id,
         name=wish.name,
-        permissions=frozenset(wish.permissions),
+        permissions=wish.allowed,
         expires_at=wish.expiry,
         actor=actor_of(holder),
         call=call_of(app, holder.deployment.deployment_id, "issue-api-key"),

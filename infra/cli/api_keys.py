@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
+from flow_hitl.domain.access import KEYS_MAY
 from flow_hitl.domain.deployment import Permission
-from flow_hitl.services.access_documents import api_key_to_dict, used_key_to_dict
+from flow_hitl.services.access_documents import NO_KEY_RESPONDS, api_key_to_dict, used_key_to_dict
 from infra.cli.moments import future_moment
 from infra.cli.output import show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
@@ -25,7 +26,7 @@ def api_key() -> None:
     required=True,
     multiple=True,
     type=click.Choice([permission.value for permission in Permission]),
-    help="What the key may do; give it once for each.",
+    help="What the key may do; give it once for each. To respond is for people: see `flow-hitl member set`.",
 )
 @click.option("--expires", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 90d.  [never]")
 @target_options
@@ -34,6 +35,8 @@ def issue(target: Target, deployment_id: int, name: str, permissions: tuple[str,
     """Issue an API key and print it, this once."""
     if not name.strip():
         raise click.BadParameter("must not be blank.", param_hint="--name")
+    if not KEYS_MAY.issuperset(permissions):
+        raise click.BadParameter(NO_KEY_RESPONDS, param_hint="--permission")
     now = target.application.clock.now()
     expires_at = future_moment(expires, now, "--expires") if expires is not None else None
     wanted = frozenset(Permission(permission) for permission in permissions)

@@ -15,7 +15,7 @@ import pytest
 from flow_hitl.bootstrap import current
 from flow_hitl.domain.deployment import Member, Permission
 from flow_hitl.signing.web_tokens import WebhookName
-from infra.local.hitl_fixture import Answer, Browser, Hitl
+from infra.local.hitl_fixture import Answer, AskedRequest, Browser, Hitl
 from infra.routes import all_routes
 from tests.functions.asserts import EMIT, NEW, callback
 from tests.functions.webhooks import hook
@@ -252,6 +252,82 @@ def test_a_key_opens_what_one_of_its_permissions_is_for(hitl: Hitl, route: str) 
             unused()
         else:
             assert answer.status == 403, (sorted(permissions), answer.text)
+
+
+@pytest.mark.parametrize("permissions", [[RESPOND], [CREATE, RESPOND], [MANAGE, RESPOND], list(Permission)])
+def test_no_key_is_issued_that_could_not_do_what_it_says(hitl: Hitl, permissions: list[Permission]) -> None:
+    """A key proves no person, so to respond by one would be to respond as nobody."""
+    path = DEPLOYMENT.format(deployment_id=hitl.deployment_id) + "/api-keys"
+    wish = {"name": "k", "permissions": [one.value for one in permissions]}
+    problem = hitl.api("POST", path, wish).json
+    (error,) = problem["errors"]
+    assert error["field"] == f"/permissions/{permissions.index(RESPOND)}"
+    for named in ("create_requests, manage_human_feedback", "only the people who are asked respond", "callback_url"):
+        assert named in error["message"]
+
+
+def test_a_key_from_before_that_may_respond_is_shown_and_revoked_as_ever(hitl: Hitl) -> None:
+    old = current().manage_deployments.issue_key(hitl.deployment_id, name="old", permissions=frozenset({RESPOND}))
+    path = DEPLOYMENT.format(deployment_id=hitl.deployment_id) + f"/api-keys/{old.api_key.key_id}"
+    assert hitl.api("GET", path).json["api_key"]["permissions"] == [RESPOND.value]
+    assert hitl.api("DELETE", path).status == 204
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A way to answer one request: it decides, or is refused with this status."""
+
+    answer: Callable[[Hitl, AskedRequest], object]
+    decides: bool
+
+
+ASKER = "asker@example.com"
+BOSS = "boss@example.com"
+# Every way in which a request is answered or moved, where the asker may not decide: boss@example.com is asked.
+WAYS: dict[str, Answering] = {
+    "callback, nobody named": Answering(lambda hitl, request: callback(hitl, request), False),
+    "callback, somebody else named": Answering(lambda hitl, request: callback(hitl, request, responder=BOSS), False),
+    "callback, the asker named": Answering(lambda hitl, request: callback(hitl, request, responder=ASKER), False),
+    "callback, a display name": Answering(lambda hitl, one: callback(hitl, one, responder=f"A <{ASKER}>"), False),
+    "mail of who is asked": Answering(lambda hitl, _: hitl.reply("approved"), True),
+    "mail of the asker": Answering(lambda hitl, _: hitl.reply("approved", sender=ASKER), False),
+    "review link": Answering(lambda hitl, _: hitl.page("POST", hitl.review_url(), {"outcome": "approved"}), True),
+    "session of who is asked": Answering(lambda hitl, request: by_session(hitl, request, BOSS), True),
+    "session of the asker, who manages": Answering(lambda hitl, request: by_session(hitl, request, ASKER), False),
+    "auto-response": Answering(lambda hitl, _: hitl.advance(minutes=60), True),
+    "delegation to the asker": Answering(lambda hitl, _: hitl.reply(f"delegate: {ASKER}"), False),
+    "delegation to another spelling": Answering(lambda hitl, _: hitl.reply("delegate: asker+2@example.com"), False),
+    "reassignment to the asker by API": Answering(lambda hitl, request: reassign(hitl, request, ASKER), False),
+    "reassignment to their alias": Answering(lambda hitl, request: reassign(hitl, request, "ask@home.example"), False),
+    "reassignment to their group": Answering(lambda hitl, request: reassign(hitl, request, "group:askers"), False),
+}
+
+
+def by_session(hitl: Hitl, request: AskedRequest, who: str) -> Answer:
+    browser = hitl.signed_in(who)
+    path = f"/d/{hitl.deployment_id}/requests/{request.id}"
+    browser.get(path)
+    return browser.post(path, {"outcome": "approved", "comment": ""})
+
+
+def reassign(hitl: Hitl, request: AskedRequest, to: str) -> None:
+    answer = hitl.api("POST", f"/v1/requests/{request.id}/reassign", {"assigned_to_email": to})
+    assert answer.status == 422, answer.text
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_where_the_asker_may_not_decide_only_who_is_proven_to_be_another_does(hitl: Hitl, way: str) -> None:
+    manage = current().manage_deployments
+    manage.set_member(hitl.deployment_id, Member(ASKER, frozenset({MANAGE, RESPOND}), ("ask@home.example",)))
+    manage.set_member(hitl.deployment_id, Member(BOSS, frozenset({RESPOND})))
+    groups = [{"name": "askers", "members": [ASKER, "ask@home.example"]}]
+    hitl.configure(settings={"forbid_self_approval": True, "allow_delegation": True, "groups": groups})
+    auto = {"timeout_minutes": 60, "default_outcome": "approved"}
+    asked: dict[str, Any] = {"metadata": {"requested_by": ASKER}, "assigned_to_email": BOSS, "auto_response": auto}
+    request = hitl.ask(emit=EMIT, **asked)
+    WAYS[way].answer(hitl, request)
+    assert (request.status == "responded") is WAYS[way].decides
+    assert request.now()["assigned_to_email"] == BOSS
 
 
 @pytest.mark.parametrize("route", KEYED)

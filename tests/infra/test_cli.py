@@ -333,6 +333,14 @@ def test_a_key_needs_permissions_that_exist(stack: Stack, words: tuple[str, ...]
     assert "respond_to_human_feedback" in result.stderr
 
 
+def test_no_key_responds(stack: Stack) -> None:
+    deployment_id = stack.create()
+    words = ("--name", "worker", "--permission", "create_requests", "--permission", "respond_to_human_feedback")
+    result = stack.run("api-key", "issue", deployment_id, *words)
+    assert (result.exit_code, "only the people who are asked respond" in result.stderr) == (2, True)
+    assert stack.json("api-key", "list", deployment_id) == {"api_keys": []}
+
+
 # --- settings and rules
 
 

@@ -6,7 +6,18 @@ from itertools import product
 
 import pytest
 
-from flow_hitl.domain.access import Action, Actor, CallbackHolder, Clock, Member, ProvenAddress, actor_name, authorize
+from flow_hitl.domain.access import (
+    KEY_NEEDS,
+    KEYS_MAY,
+    Action,
+    Actor,
+    CallbackHolder,
+    Clock,
+    Member,
+    ProvenAddress,
+    actor_name,
+    authorize,
+)
 from flow_hitl.domain.deployment import Member as Person
 from flow_hitl.domain.deployment import Permission
 from flow_hitl.domain.errors import Forbidden, NotFound, SelfApproval, UnprovenResponder
@@ -217,6 +228,10 @@ def test_who_may_be_the_asker_is_denied_by_every_address_that_may_be_theirs() ->
     # What counts against somebody never counts for them.
     with pytest.raises(Forbidden):
         authorize(ProvenAddress.of(made, "robert@example.com"), Action.RESPOND, head)
+
+
+def test_a_key_can_be_given_exactly_what_some_action_needs() -> None:
+    assert set(KEYS_MAY) == frozenset[Permission]().union(*KEY_NEEDS.values())
 
 
 def test_a_list_is_for_keys_that_may_view_and_for_members() -> None:

@@ -113,6 +113,8 @@ KEY_NEEDS: dict[Action, frozenset[Permission]] = {
     Action.REPORT_RESUME: frozenset({Permission.CREATE_REQUESTS}),
 }
 """What an API key must allow for an action: any one of these. What is not here is for no API key."""
+KEYS_MAY = frozenset({Permission.CREATE_REQUESTS, Permission.MANAGE})
+"""What new API keys may be allowed. To respond is not among it: a key proves a program, and requests ask people."""
 _MANAGERS_MAY = frozenset({Action.CONFIGURE, Action.VIEW, Action.CANCEL, Action.REASSIGN, Action.RETRY_RESUME})
 _RESPONDERS_MAY = frozenset({Action.VIEW, Action.RESPOND, Action.DELEGATE})
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
+from flow_hitl.domain.access import KEYS_MAY
 from flow_hitl.domain.address import same_address
 from flow_hitl.domain.deployment import ApiKey, Member, Permission
 from flow_hitl.domain.errors import FieldError
@@ -15,12 +16,34 @@ from flow_hitl.services.documents import Document, MailAddress, Name, is_format,
 _MAX_ALIASES = 20
 
 
+NO_KEY_RESPONDS = (
+    "An API key proves a program, and only the people who are asked respond: by email, on the review page or signed "
+    "in. A program answers by the request's callback_url."
+)
+
+
+def _key_permission(value: str) -> str:
+    if value in KEYS_MAY:
+        return value
+    why = f". {NO_KEY_RESPONDS}" if value == Permission.RESPOND else ""
+    raise ValueError(f"must be one of: {', '.join(sorted(KEYS_MAY))}{why}")
+
+
+_KeyPermission = Annotated[
+    str, AfterValidator(_key_permission), WithJsonSchema({"type": "string", "enum": sorted(KEYS_MAY)})
+]
+
+
 class NewApiKey(Document):
     """The body of `POST api-keys`."""
 
     name: Name
-    permissions: Annotated[list[Permission], Field(min_length=1)]
+    permissions: Annotated[list[_KeyPermission], Field(min_length=1)]
     expires_at: Annotated[str, AfterValidator(moment_text), is_format("date-time")] | None = None
+
+    @property
+    def allowed(self) -> frozenset[Permission]:
+        return frozenset(map(Permission, self.permissions))
 
     @property
     def expiry(self) -> datetime | None:

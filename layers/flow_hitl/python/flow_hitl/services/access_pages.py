@@ -20,7 +20,6 @@ from flow_hitl.services.others_changes import OthersChanges, of_kinds
 from flow_hitl.services.settings_forms import Fields, lines_in, problems_by_field, quoted, sentence, text_in, ticked
 
 MEMBERS_MAY = (Permission.MANAGE, Permission.RESPOND)
-KEYS_MAY = (Permission.CREATE_REQUESTS, Permission.MANAGE)
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,9 @@ class AccessPages:
         day = text_in(fields, "expires_on")
         document = {
             "name": fields.get("name", "").strip(),
-            "permissions": [permission.value for permission in KEYS_MAY if ticked(fields, permission.value)],
+            "permissions": [
+                permission.value for permission in sorted(access.KEYS_MAY) if ticked(fields, permission.value)
+            ],
             "expires_at": f"{day}T23:59:59Z" if day else None,
         }
         try:
@@ -108,7 +109,7 @@ class AccessPages:
             return self.manage.issue_key(
                 person.deployment.deployment_id,
                 name=wish.name,
-                permissions=frozenset(wish.permissions),
+                permissions=wish.allowed,
                 expires_at=wish.expiry,
                 if_match=typed.etag,
                 actor=access.actor_name(person),
