@@ -6,8 +6,8 @@ from typing import Any
 
 from flow_hitl.adapters.audit_log import event_from_item
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.audit import AuditEvent
-from flow_hitl.telemetry import AUDIT_EVENT_CHANGED, USAGE_NOT_COUNTED, count, logger
+from flow_hitl.domain.audit import AuditEvent, EventKind
+from flow_hitl.telemetry import AUDIT_EVENT_CHANGED, CREATOR_UNREACHABLE, USAGE_NOT_COUNTED, count, logger
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -48,6 +48,8 @@ def _retried(record: dict[str, Any], relayed: list[AuditEvent]) -> list[dict[str
 def _relay(image: dict[str, Any]) -> AuditEvent:
     event = event_from_item(image)
     current().relay_event(event)
+    if event.kind is EventKind.NOTIFICATION_UNDELIVERED and event.data.get("creator"):
+        count(CREATOR_UNREACHABLE, deployment_id=event.data["deployment_id"])
     return event
 
 

@@ -90,6 +90,7 @@ class Monitoring(Construct):
         """Raise an alarm for what must never be, and for what the operator should see to."""
         for what, metric in (
             ("audit event changed", telemetry.AUDIT_EVENT_CHANGED),
+            ("creator unreachable", telemetry.CREATOR_UNREACHABLE),
             ("quota nearly used", telemetry.QUOTA_NEARLY_USED),
             ("usage not counted", telemetry.USAGE_NOT_COUNTED),
         ):

@@ -130,7 +130,88 @@ def test_an_out_of_office_reply_that_comes_as_a_bounce_takes_nothing_away(hitl: 
     assert request.outcome == "yes"
 
 
-def test_a_creator_who_cannot_be_reached_keeps_the_request_and_the_timeline_says_so(hitl: Hitl) -> None:
+CREATOR, ANN, BOB, CLEO = "creator@example.com", "ann@example.com", "bob@example.com", "cleo@example.com"
+
+
+def add_managers(hitl: Hitl, *emails: str) -> None:
+    for email in emails:
+        member = Member(email, frozenset({Permission.MANAGE, Permission.RESPOND}))
+        current().manage_deployments.set_member(hitl.deployment_id, member)
+
+
+def test_where_the_creator_cannot_be_reached_all_others_who_manage_are_asked(hitl: Hitl) -> None:
+    add_managers(hitl, CREATOR, ANN, BOB)
+    current().manage_deployments.set_member(hitl.deployment_id, Member(CLEO, frozenset({Permission.RESPOND})))
+    request = hitl.ask(emit=["yes", "no"])
+    lost = hitl.inbox[-1]
+
+    hitl.bounce(request, CREATOR)
+
+    assert [mail.to for mail in hitl.inbox[1:]] == [ANN, BOB]
+    assert request.now()["assigned_to_email"] == ANN
+    assert request.timeline[-3]["data"]["people"] == [ANN, BOB]
+    hitl.reply("yes", to=lost)
+    assert request.status == "pending"
+    hitl.reply("no", to=hitl.inbox[2])
+    assert (request.outcome, request.response["responder"]) == ("no", BOB)
+
+
+def test_one_other_manager_has_the_request_alone(hitl: Hitl) -> None:
+    add_managers(hitl, ANN)
+    current().suppressed.add(CREATOR, "bounced", hitl.clock.now())
+    request = hitl.ask(emit=["yes"])
+    assert (request.now()["assigned_to_email"], hitl.inbox[-1].to) == (ANN, ANN)
+    hitl.reply("yes")
+    assert request.outcome == "yes"
+
+
+def test_a_lost_notification_goes_on_from_the_creator_to_the_managers_and_there_it_ends(hitl: Hitl) -> None:
+    add_managers(hitl, ANN, BOB)
+    for address in (CREATOR, ANN, BOB, GONE):
+        current().suppressed.add(address, "bounced", hitl.clock.now())
+    request = hitl.ask(emit=["yes"], assigned_to_email=GONE)
+    assert not hitl.inbox
+    assert request.kinds.count("request_reassigned") == 2
+    assert request.kinds.count("notification_undelivered") == 4
+    assert request.status == "pending"
+
+
+def test_a_manager_who_asked_or_may_not_be_asked_is_passed_over(hitl: Hitl) -> None:
+    add_managers(hitl, ANN, BOB, "dan@elsewhere.example")
+    hitl.configure(settings={"forbid_self_approval": True, "allowed_assignee_domains": ["example.com"]})
+    request = hitl.ask(emit=["yes"], metadata={"requested_by": "Ann+x@example.com"})
+    hitl.bounce(request, CREATOR)
+    assert (request.now()["assigned_to_email"], hitl.inbox[-1].to) == (BOB, BOB)
+
+
+def test_that_nobody_is_reached_is_said_on_the_dashboard_in_the_diagnosis_and_by_alarm(
+    hitl: Hitl, capsys: pytest.CaptureFixture[str]
+) -> None:
+    creator = hitl.signed_in()
+    request = hitl.ask(emit=["yes"])
+    page = f"/d/{hitl.deployment_id}/requests/{request.id}"
+    assert "No mail about this request reaches" not in creator.get(page).text
+    capsys.readouterr()
+
+    hitl.bounce(request, CREATOR)
+
+    assert '"CreatorUnreachable":[1.0]' in capsys.readouterr().out
+    assert f"No mail about this request reaches {CREATOR}" in creator.get(page).text
+    diagnosis = hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").text
+    assert f"The request waits for {CREATOR}, whom no mail reaches" in diagnosis
+    hitl.api("POST", f"/v1/requests/{request.id}/reassign", {"assigned_to_email": ANN})
+    assert "No mail about this request reaches" not in creator.get(page).text
+    assert "whom no mail reaches" not in hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").text
+
+
+def test_a_lost_mail_to_somebody_else_raises_no_alarm(hitl: Hitl, capsys: pytest.CaptureFixture[str]) -> None:
+    hitl.bounce(hitl.ask(assigned_to_email=GONE), GONE)
+    assert "CreatorUnreachable" not in capsys.readouterr().out
+
+
+def test_a_creator_who_manages_alone_and_cannot_be_reached_keeps_the_request(
+    hitl: Hitl,
+) -> None:
     request = hitl.ask()
 
     hitl.bounce(request, "creator@example.com")

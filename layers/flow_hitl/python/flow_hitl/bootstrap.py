@@ -557,7 +557,7 @@ class Application(Edge):
     def _undelivered(self) -> Undelivered:
         from flow_hitl.services.undelivered import Undelivered
 
-        return Undelivered(self._deployments, self._change_request, self.clock, self.ids)
+        return Undelivered(self._requests, self._audit, self._deployments, self._change_request, self.clock, self.ids)
 
     @cached_property
     def _others_changes(self) -> OthersChanges:

@@ -8,6 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 SERVICE = "flow-hitl"
 NAMESPACE = "FlowHitl"
 AUDIT_EVENT_CHANGED = "AuditEventChanged"
+CREATOR_UNREACHABLE = "CreatorUnreachable"
 QUOTA_NEARLY_USED = "QuotaNearlyUsed"
 USAGE_NOT_COUNTED = "UsageNotCounted"
 

@@ -26,6 +26,7 @@ from flow_hitl.domain.findings import (
     webhooks_told,
 )
 from flow_hitl.domain.request import Head, Status
+from flow_hitl.domain.request_actions import reaches_nobody
 from flow_hitl.domain.routing import AssignedBy
 from flow_hitl.domain.times import rfc3339
 
@@ -39,6 +40,8 @@ def mail_question(facts: Facts) -> Answered:
     waiting_for = tuple(person for person in head.responders if person not in mailed)
     findings = [_setting(facts), _assignment(facts)]
     findings += map(_undelivered, facts.of_kind(EventKind.NOTIFICATION_UNDELIVERED))
+    if reaches_nobody(head, timeline):
+        findings.append(_nobody_reached(facts))
     if mailed:
         findings.append(ok(f"The mail service took the mail to {names(mailed)}."))
     findings += [_suppressed(person, reason) for person, reason in facts.suppressed.items()]
@@ -145,6 +148,14 @@ def _undelivered(event: AuditEvent) -> Finding:
         f"The mail to {to} did not arrive, as was known at {rfc3339(event.at)}: {reason}.",
         "Correct the address where it comes from: the routing rule, the flow's state or the request. If it is right "
         f"and works again: {command('mail', 'allow', to)}.",
+    )
+
+
+def _nobody_reached(facts: Facts) -> Finding:
+    return problem(
+        f"The request waits for {names(facts.head.responders)}, whom no mail reaches, and nobody else manages this "
+        "deployment to whom it could go.",
+        "Reassign the request. Add a second member with manage_human_feedback: such requests go to them by themselves.",
     )
 
 

@@ -186,9 +186,10 @@ class RequestsPage:
 class RequestSheet:
     """A request as a signed-in person sees it, with all that they may do.
 
-    `may_answer`: it is open, and they are asked. `decision` is the answer that counts. `actions` are there for
-    those who manage. After a refused form there are what was written and the `problem`, a sentence; `beaten`: another
-    answer came first, which with `answered_before` was their own, and with `repeated` the same as now.
+    `may_answer`: it is open, and they are asked. `reaches_nobody`: no mail reaches who is asked. `decision` is the
+    answer that counts. `actions` are there for those who manage. After a refused form there are what was written and
+    the `problem`, a sentence; `beaten`: another answer came first, which with `answered_before` was their own, and with
+    `repeated` the same as now.
     """
 
     request_id: str
@@ -205,6 +206,7 @@ class RequestSheet:
     may_answer: bool
     shown: str
     warnings: Sequence[str] = ()
+    reaches_nobody: bool = False
     actions: RequestActions | None = None
     comment: str = ""
     delegate_to: str = ""

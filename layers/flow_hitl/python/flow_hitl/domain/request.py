@@ -383,17 +383,26 @@ def cancel(head: Head, *, event_id: str, at: datetime, actor: str) -> Change:
 
 
 def reassign(
-    head: Head, email: str, reason: str, settings: DeploymentSettings, *, event_id: str, at: datetime, actor: str
+    head: Head,
+    email: str,
+    reason: str,
+    settings: DeploymentSettings,
+    *,
+    event_id: str,
+    at: datetime,
+    actor: str,
+    people: Sequence[str] = (),
 ) -> Change:
     """Return the step that gives a pending request to another responder; addresses mailed before are dead by it.
 
+    `people` are several who are asked at once though they are no group, `email` among them.
     Raises AlreadyResponded or NotPending.
     """
     require_pending(head)
     given = replace(
         head,
         assigned_to_email=email,
-        group_members=settings.people_of(email),
+        group_members=tuple(people) or settings.people_of(email),
         passed_on_by=None,
         reassigned_by=actor,
         assigned_before=head.assigned_to_email,

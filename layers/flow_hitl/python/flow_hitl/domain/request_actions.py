@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from flow_hitl.domain.address import address_key
 from flow_hitl.domain.audit import AuditEvent, EventKind
-from flow_hitl.domain.request import RETRIABLE, Request, Status
+from flow_hitl.domain.request import RETRIABLE, Head, Request, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,16 @@ def actions_of(request: Request, events: Iterable[AuditEvent]) -> RequestActions
         may_retry=pushed and head.resume is not None and head.resume.status in RETRIABLE,
         told=_told(events),
     )
+
+
+def reaches_nobody(head: Head, events: Sequence[AuditEvent]) -> bool:
+    """Tell whether an open request waits for people none of whom the mail about it has reached."""
+    asked = max(
+        event.seq for event in events if event.kind in (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED)
+    )
+    lost = [one for one in events if one.kind is EventKind.NOTIFICATION_UNDELIVERED and one.seq > asked]
+    failed = {address_key(one.data["to"]) for one in lost}
+    return head.status is Status.PENDING and failed.issuperset(map(address_key, head.responders))
 
 
 def _told(events: Iterable[AuditEvent]) -> Sequence[WebhookTold]:

@@ -9,7 +9,7 @@ from flow_hitl.domain.access import Action, Member, authorize
 from flow_hitl.domain.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.domain.pages import ListFilters, ListLink, ListRow, RequestSheet, SlaState
 from flow_hitl.domain.request import Channel, Request, ResumeStatus, Status
-from flow_hitl.domain.request_actions import actions_of
+from flow_hitl.domain.request_actions import actions_of, reaches_nobody
 from flow_hitl.domain.rows import Count, Order, Row
 from flow_hitl.domain.shown import verification
 from flow_hitl.domain.sign_in import Session
@@ -222,6 +222,7 @@ class RequestPages:
             may_answer=head.status is Status.PENDING and responder is not None,
             shown=sign_page(self.keys, head.request_id, view),
             warnings=request.content.warnings,
+            reaches_nobody=reaches_nobody(head, events),
             actions=actions_of(request, events) if member.manages else None,
         )
 

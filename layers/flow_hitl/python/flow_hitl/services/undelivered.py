@@ -1,13 +1,19 @@
-"""A notification that does not reach its responder: said on the timeline, and the request goes to the creator."""
+"""A notification that does not reach its responder: said on the timeline, and the request goes to who can be reached.
 
+That is the deployment creator, and where they cannot be reached either, everybody else who manages the deployment.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from flow_hitl.domain.address import same_address
+from flow_hitl.domain.address import address_key, same_address
 from flow_hitl.domain.audit import EventKind
+from flow_hitl.domain.deployment import MOST_PEOPLE, Deployment, Permission
 from flow_hitl.domain.effects import EffectKind
 from flow_hitl.domain.mail_feedback import MailFeedback
 from flow_hitl.domain.request import SERVICE, Change, Head, Status, note, reassign
-from flow_hitl.ports import Clock, DeploymentStore, Ids, RequestStore, SuppressionList, TakenAlready
+from flow_hitl.ports import AuditLog, Clock, DeploymentStore, Ids, RequestStore, SuppressionList, TakenAlready
 from flow_hitl.services.change_request import ChangeRequest
 
 _ASKS = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
@@ -15,8 +21,10 @@ _ASKS = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
 
 @dataclass(frozen=True)
 class Undelivered:
-    """Put a request whose notification failed into the hands of the deployment creator, so that it does not hang."""
+    """Put a request whose notification failed into hands that can be reached, so that it does not hang."""
 
+    requests: RequestStore
+    audit: AuditLog
     deployments: DeploymentStore
     change_request: ChangeRequest
     clock: Clock
@@ -24,10 +32,13 @@ class Undelivered:
 
     def __call__(self, request_id: str, address: str, reason: str, *, once: str) -> None:
         """Note the failure, once under the name that it is given, then pass the request on; again does no harm."""
+        deployment = self.deployments.load(self.requests.head(request_id).deployment_id)
+        is_creator = same_address(address, deployment.creator_email)
 
         def undelivered(head: Head) -> Change:
             event_id, at = self.ids.event_id(), self.clock.now()
-            data = {"to": address, "reason": reason}
+            # The relay raises an alarm where it is the creator, to whom requests go that nobody else gets.
+            data = {"to": address, "reason": reason, **({"creator": True} if is_creator else {})}
             # The rest of a group is still asked; the last one of it stays, as the one whose request is lost.
             left = tuple(person for person in head.group_members if not same_address(person, address))
             return note(
@@ -40,30 +51,42 @@ class Undelivered:
                 group_members=left if head.status is Status.PENDING and left else head.group_members,
             )
 
-        try:
-            request = self.change_request(request_id, undelivered, once=once)
-        except TakenAlready:
-            # A redelivery after a crash between the two steps: the second may still be owed.
-            request = self.change_request(request_id, lambda _head: None)
-        deployment = self.deployments.load(request.head.deployment_id)
+        # A redelivery after a crash between the two steps finds the first done; the second may still be owed.
+        with suppress(TakenAlready):
+            self.change_request(request_id, undelivered, once=once)
 
-        def to_creator(head: Head) -> Change | None:
+        def pass_on(head: Head) -> Change | None:
             nobody_else = all(same_address(responder, address) for responder in head.responders)
-            lost = head.status is Status.PENDING and nobody_else
-            if not lost or same_address(address, deployment.creator_email):
+            heirs = self._heirs(head, deployment) if head.status is Status.PENDING and nobody_else else ()
+            if not heirs:
                 return None
             event_id, at = self.ids.event_id(), self.clock.now()
             return reassign(
                 head,
-                deployment.creator_email,
+                heirs[0],
                 f"the notification to {address} was not delivered",
                 deployment.settings,
+                people=heirs if len(heirs) > 1 else (),
                 event_id=event_id,
                 at=at,
                 actor=SERVICE,
             )
 
-        self.change_request(request_id, to_creator)
+        self.change_request(request_id, pass_on)
+
+    def _heirs(self, head: Head, deployment: Deployment) -> Sequence[str]:
+        """Return the creator, else all others who manage and may be asked, of those whom no mail failed to reach."""
+        events = self.audit.timeline(head.request_id)
+        failed = {address_key(one.data["to"]) for one in events if one.kind is EventKind.NOTIFICATION_UNDELIVERED}
+        if address_key(deployment.creator_email) not in failed:
+            return (deployment.creator_email,)
+        return [
+            one.email
+            for one in deployment.members
+            if Permission.MANAGE in one.permissions
+            and address_key(one.email) not in failed
+            and deployment.refusal_of(one.email, head.not_to_be_answered_by) is None
+        ][:MOST_PEOPLE]
 
 
 @dataclass(frozen=True)
