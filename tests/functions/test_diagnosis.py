@@ -249,7 +249,7 @@ def test_a_reply_of_somebody_who_no_longer_has_the_request(hitl: Hitl) -> None:
     hitl.api("POST", f"/v1/requests/{request.id}/reassign", body)
     hitl.reply("approved", to=hitl.inbox[0])
     assert request.status == "pending"
-    assert "newest mail" in Question(hitl, request, REPLY).problem("not issued by us to the assignee")
+    assert "Whoever has it now" in Question(hitl, request, REPLY).problem("had the request before")
 
 
 def test_a_reply_that_came_too_late_explains_and_is_no_problem(hitl: Hitl) -> None:
