@@ -139,8 +139,8 @@ def test_long_outputs_are_cut_and_many_are_left_out(client: Client, server: Hitl
     [body] = server.asked()
     history = told(body)
     assert len(history) == 100
-    assert history[0] == ("earlier_steps", "[22 earlier steps are left out.]")
-    assert history[-2:] == [("on", "again"), ("on", "done")]
+    assert history[0] == ("earlier_steps", "[21 earlier steps are left out.]")
+    assert history[-2:] == [("back", "again"), ("on", "done")]
     assert shortened(flows.Unwilling()) == "[Unwilling, which cannot be shown.]"
     assert shortened("ä" * 53_211) == "ä" * 10_000 + "\n\n[The first 10,000 of 53,211 characters.]"
     assert "of 73,890 characters.]" in shortened([{"row": number} for number in range(5_000)])

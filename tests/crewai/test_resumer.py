@@ -156,13 +156,13 @@ def test_a_flow_whose_process_died_goes_on_after_its_claim(client: Client, serve
     request_id = pause(flows.ReviewFlow, client)
     decided = server.answer(request_id, "approved", "approved")
     journal = Journal(store)
-    assert journal.claim(decided["flow_id"], "a process that died", seconds=60)
+    assert journal.claim(decided["flow_id"], "a process that died", HANG_SECONDS)
     resumer = Resumer(flows.registry, client=client)
     resumer.run_once()
     assert heard == []
     with pytest.raises(hitl.Busy):
         hitl.resume(flows.registry, decided, client=client)
-    assert journal.claim(decided["flow_id"], "a process that died", seconds=-1)  # its minute is over
+    assert journal.claim(decided["flow_id"], "a process that died", seconds=-1)  # its time is over
     assert Resumer(flows.registry, client=client).run_once() == 1
     assert [listener for listener, _result in heard] == ["publish"]
 

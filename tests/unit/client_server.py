@@ -159,7 +159,7 @@ class HitlServer:
         return list(self._bodies.values())
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
-        """Return when the condition holds, after a call; fails with `what` did not happen within 60 seconds."""
+        """Return once the condition holds, checked after each call; a hang fails, saying that `what` did not happen."""
         with self._changed:
             assert self._changed.wait_for(condition, timeout=HANG_SECONDS), f"this did not happen: {what}"
 
