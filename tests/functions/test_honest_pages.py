@@ -60,7 +60,7 @@ def test_who_presses_twice_is_not_told_that_somebody_else_was_faster(hitl: Hitl)
     assert answer(browser, request, "approved", "my reasons").status == 303
     again = browser.post(url(request), {"outcome": "approved", "comment": "my reasons"})
     assert "Somebody else" not in words(again)
-    assert "You have answered this before; your first answer counts." in words(again)
+    assert "Your answer counts" in words(again)
     assert "What you wrote, to copy" not in words(again)
     other = browser.post(url(request), {"outcome": "rejected", "comment": "on second thoughts"})
     assert "You have answered this before; your first answer counts." in words(other)

@@ -227,8 +227,7 @@ def test_a_dry_run_says_who_would_be_asked_and_why_rule_by_rule(hitl: Hitl, mana
     assert "<strong>boss@example.com</strong>" in told
     assert "assign_from_input: manager_email in the state" in told
     assert "SLA target 30 min" in told
-    assert told.count("does not match") == 2
-    assert "not reached: the rule &#34;Approvals to Finance&#34; before it matches" in told
+    assert told.count("not reached: the rule &#34;Approvals to Finance&#34; before it matches") == 2
     assert everything_written(hitl) == before
     assert form_of(page, "state").fields["method_name"] == "approve_payment", "to be tried again"
     page = try_out(manager, "approve_payment", '{"amount": 12}')

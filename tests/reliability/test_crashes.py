@@ -154,8 +154,9 @@ def test_the_answer_of_the_clock(when: When) -> None:
         return ask(hitl, flow, auto_response={"timeout_minutes": 2, "default_outcome": "approved"})
 
     for this in rounds(when, wait, ask_with_deadline):
-        check(this, via="auto_response", mails=1)
-    assert functions(this.calls) == {"deadline", "relay", "resume_flow"}
+        check(this, via="auto_response", mails=2)
+        assert this.request.kinds.count("handled_mail_sent") == 1, this.where
+    assert functions(this.calls) == {"deadline", "relay", "resume_flow", "send_email"}
 
 
 @BOTH
@@ -171,7 +172,7 @@ def test_opening_a_request(when: When) -> None:
                 ask(hitl, flow, id=own_id, auto_response=auto)
             request = ask(hitl, flow, id=own_id, auto_response=auto)
             hitl.advance(minutes=15)
-            check(Round(hitl, flow, request, calls, when), via="auto_response", mails=1)
+            check(Round(hitl, flow, request, calls, when), via="auto_response", mails=2)
             if calls.died_at is None:
                 break
     assert functions(calls) == {"intake", "relay", "send_email"}
