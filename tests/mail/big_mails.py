@@ -2,15 +2,17 @@
 
     python -m tests.mail.big_mails
 
-prints a line of JSON for each: its name, how the handler counted it and why, CPU seconds and the peak memory in MB.
+prints a line of JSON for each: its name, how the handler counted it and why, CPU seconds as they would be on a machine
+of the CI, and the peak memory in MB.
 """
 
 import json
 import os
 import resource
 import sys
-import time
 from collections.abc import Callable
+
+from tests.speed import cpu_seconds
 
 HEAD = b"From: Jane Doe <jane@example.org>\r\nSubject: Re: Review\r\nMIME-Version: 1.0\r\n"
 MIXED = HEAD + b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
@@ -83,14 +85,14 @@ def _measure(name: str) -> dict[str, object]:
     desk = MailDesk()
     recipients = [desk.reply_to(desk.ask())]
     raw = BIG_MAILS[name][1]()
-    started = time.process_time()
-    counted = desk.receive(raw, recipients)
-    seconds = time.process_time() - started
+    counted: list[str] = []
+    # Once, because what was decided cannot be decided again.
+    seconds = cpu_seconds(lambda: counted.append(desk.receive(raw, recipients)), float("inf"))
     ends = [DECIDED for _ in desk.decisions()]
     ends += [f"rejected: {reason}" for reason in desk.rejections()]
     ends += [f"discarded: {discard.reason}" for discard in desk.discards]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return {"name": name, "counted": counted, "ends": ends, "seconds": seconds, "peak_mb": peak}
+    return {"name": name, "counted": counted[0], "ends": ends, "seconds": seconds, "peak_mb": peak}
 
 
 def main() -> None:

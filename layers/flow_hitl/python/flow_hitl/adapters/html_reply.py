@@ -92,6 +92,14 @@ _SIGNATURE = re.compile(
     r")(?=\s|$)"
 )
 
+_CLEANER = nh3.Cleaner(
+    tags=set(_KEPT),
+    clean_content_tags=set(_DROPPED),
+    attributes={tag: {*_MARKS, "style"} for tag in _KEPT},
+    strip_comments=True,
+    link_rel=None,
+)
+
 
 def html_to_text(markup: str) -> str:
     """Return the text of a mail's HTML, line by line, quoted text marked with `>` and marked signatures left out.
@@ -101,16 +109,8 @@ def html_to_text(markup: str) -> str:
     """
     if _depth(markup) > MAX_DEPTH:
         raise UnreadableMail("the HTML is nested too deep")
-    clean = nh3.clean(
-        markup,
-        tags=set(_KEPT),
-        clean_content_tags=set(_DROPPED),
-        attributes={tag: {*_MARKS, "style"} for tag in _KEPT},
-        strip_comments=True,
-        link_rel=None,
-    )
     writer = _Writer()
-    writer.feed(clean)
+    writer.feed(_CLEANER.clean(markup))
     writer.close()
     return writer.text()
 

@@ -9,6 +9,7 @@ only let less of that be enough.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from flow_hitl.domain import reply_phrases as phrases
 
@@ -220,6 +221,8 @@ _HEADER = re.compile(
 )
 _LABEL = re.compile(r"[^\W\d_][^\d:;,!?\"<>@|()\[\]{}]{0,28}")
 _HEADER_LINES = 14
+# Each line is looked at again for every line above it from which a block might begin.
+_LINES_AT_ONCE = 64
 
 
 def begins_header_block(lines: Sequence[str], at: int, *, at_top: bool) -> bool:
@@ -259,14 +262,21 @@ def _known_headers(lines: Sequence[str], at: int) -> bool:
 
 
 def _header_kind(line: str) -> str | None:
-    if ":" not in line[:40] and "：" not in line[:40]:
-        return None
-    match = _HEADER.match(folded(line[:80]))
+    return _kind(line[:80]) if ":" in line[:40] or "：" in line[:40] else None
+
+
+@lru_cache(maxsize=_LINES_AT_ONCE)
+def _kind(line: str) -> str | None:
+    match = _HEADER.match(folded(line))
     return match.lastgroup if match else None
 
 
 def _unknown_headers(lines: Sequence[str], at: int, at_top: bool) -> bool:
     """Tell whether fields begin here that only a mail's headers can be, whatever their labels are called."""
+    is_row = _is_row(lines[at].lstrip())
+    set_apart = at_top or not lines[at - 1] or not any(character.isalnum() for character in lines[at - 1])
+    if not is_row and not set_apart:
+        return False
     fields = _fields(lines, at)
     if len(fields) < 2:
         return False
@@ -275,13 +285,10 @@ def _unknown_headers(lines: Sequence[str], at: int, at_top: bool) -> bool:
     dated = any(_DATE.search(value) and len(_NUMBER.findall(value)) >= 2 for value in values)
     named = any(_NAMED_ADDRESS.search(value) for value in values)
     addressed = named or any(_ADDRESS.search(value) for value in values)
-    if _is_row(lines[at].lstrip()):
+    if is_row:
         return addressed and (dated or len(fields) >= 3)
     # The fields of a person's answer are identifiers; labels of clients begin with a capital, where there are any.
     if any(label.isascii() and label[0].islower() for label, _ in fields):
-        return False
-    set_apart = at_top or not lines[at - 1] or not any(character.isalnum() for character in lines[at - 1])
-    if not set_apart:
         return False
     return (named and timed) or (at_top and addressed and dated)
 
@@ -327,6 +334,7 @@ def is_field(line: str) -> bool:
     return _field(line[:CLIP]) is not None
 
 
+@lru_cache(maxsize=_LINES_AT_ONCE)
 def _field(line: str) -> tuple[str, str] | None:
     text = unicodedata.normalize("NFKC", line).strip()
     if _is_row(text):

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flow_hitl.domain.openings import is_greeting
 
@@ -82,6 +83,8 @@ def split_answer(text: str) -> tuple[str, str]:
 
 
 def _matcher(emit_options: Sequence[str]) -> Callable[[str], str | None]:
+    if not emit_options:
+        return lambda _: None
     # Each option is brought into its two forms once, however many lines are compared with it.
     steps = [(form, _grouped(emit_options, form)) for form in (_plain, _bare)]
 
@@ -111,7 +114,7 @@ def _plain(text: str) -> str:
 
 def _bare(text: str) -> str:
     """Return the form without surrounding punctuation and symbols; "" for what is nothing else."""
-    return _GAP.sub(" ", _trimmed(_folded(text), lambda character: _is_invisible(character) or _is_symbol(character)))
+    return _GAP.sub(" ", _trimmed(_folded(text), _is_no_word))
 
 
 def _folded(text: str) -> str:
@@ -130,6 +133,13 @@ def _trimmed(text: str, unwanted: Callable[[str], bool]) -> str:
     return text[start:end]
 
 
+# A line may be a long run of the same few characters.
+@lru_cache(maxsize=1024)
+def _is_no_word(character: str) -> bool:
+    return _is_invisible(character) or _is_symbol(character)
+
+
+@lru_cache(maxsize=1024)
 def _is_invisible(character: str) -> bool:
     # Variation selectors are marks and yet show nothing; other marks are parts of letters and must stay. Tags are the
     # letters of flags.
