@@ -28,6 +28,7 @@ def nested(depth: int, inside: bytes) -> bytes:
     return HEAD + levels + inside
 
 
+MOST_SECONDS = 1.0
 UNREADABLE, EMPTY, DECIDED = "rejected: unreadable", "rejected: no_answer_found", "decided"
 
 BIG_MAILS: dict[str, tuple[str, Callable[[], bytes]]] = {
@@ -82,12 +83,18 @@ BIG_MAILS: dict[str, tuple[str, Callable[[], bytes]]] = {
 def _measure(name: str) -> dict[str, object]:
     from tests.mail.in_memory import MailDesk
 
-    desk = MailDesk()
-    recipients = [desk.reply_to(desk.ask())]
+    # One for each try, because what was decided cannot be decided again.
+    desks = [MailDesk() for _ in range(3)]
+    addresses = [desk.reply_to(desk.ask()) for desk in desks]
     raw = BIG_MAILS[name][1]()
     counted: list[str] = []
-    # Once, because what was decided cannot be decided again.
-    seconds = cpu_seconds(lambda: counted.append(desk.receive(raw, recipients)), float("inf"))
+
+    def receive() -> None:
+        number = len(counted)
+        counted.append(desks[number].receive(raw, [addresses[number]]))
+
+    seconds = cpu_seconds(receive, MOST_SECONDS)
+    desk = desks[0]
     ends = [DECIDED for _ in desk.decisions()]
     ends += [f"rejected: {reason}" for reason in desk.rejections()]
     ends += [f"discarded: {discard.reason}" for discard in desk.discards]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra.local.hitl_fixture import Hitl
-from tests.mail.big_mails import BIG_MAILS
+from tests.mail.big_mails import BIG_MAILS, MOST_SECONDS
 from tests.mail.receipts import JANE, Watch, asked
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def measured() -> dict[str, dict[str, Any]]:
 def test_a_big_mail_ends_clearly_and_soon(name: str) -> None:
     found = measured()[name]
     assert found["ends"] == [BIG_MAILS[name][0]]
-    assert found["seconds"] < 1
+    assert found["seconds"] < MOST_SECONDS
     assert found["peak_mb"] < 256
 
 

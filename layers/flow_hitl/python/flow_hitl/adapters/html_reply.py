@@ -163,9 +163,13 @@ class _Writer(HTMLParser):
             self._blank_line()
         if tag == "br":
             self._end_line(even_if_empty=True)
-        marks = " ".join(value for name, value in attrs if value and name in _MARKS).lower()
-        style = next((value for name, value in attrs if name == "style" and value), "")[:_LONGEST_STYLE]
-        if _REST_IS_QUOTE.search(marks) or (tag in ("div", "td") and _HEADERS_BELOW.search(style)):
+        marks = style = ""
+        if attrs:
+            marks = " ".join(value for name, value in attrs if value and name in _MARKS).lower()
+            style = next((value for name, value in attrs if name == "style" and value), "")[:_LONGEST_STYLE]
+        if (marks and _REST_IS_QUOTE.search(marks)) or (
+            style and tag in ("div", "td") and _HEADERS_BELOW.search(style)
+        ):
             self._least = 1
             self._depth = max(self._depth, 1)
         if tag == "hr":
@@ -174,9 +178,9 @@ class _Writer(HTMLParser):
         if tag in _VOID:
             return
         self._open.append(_Open(tag, self._depth, self._silent, "gmail_attr" in marks))
-        if _QUOTE.search(marks) or (tag == "blockquote" and self._is_quote(marks, style)):
+        if (marks and _QUOTE.search(marks)) or (tag == "blockquote" and self._is_quote(marks, style)):
             self._depth += 1
-        if _SIGNATURE.search(marks) or _HIDDEN.search(style):
+        if (marks and _SIGNATURE.search(marks)) or (style and _HIDDEN.search(style)):
             self._silent = True
         if tag == "pre":
             self._pre += 1
@@ -188,7 +192,7 @@ class _Writer(HTMLParser):
             self._line.depth = self._depth
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _VOID or not any(element.tag == tag for element in reversed(self._open[-64:])):
+        if tag in _VOID or not self._is_open(tag):
             return
         if tag in _BLOCKS:
             self._end_line()
@@ -201,6 +205,11 @@ class _Writer(HTMLParser):
                 break
         if tag in _SPACED:
             self._blank_line()
+
+    def _is_open(self, tag: str) -> bool:
+        if self._open and self._open[-1].tag == tag:
+            return True
+        return any(element.tag == tag for element in reversed(self._open[-64:]))
 
     def handle_data(self, data: str) -> None:
         if self._silent:
