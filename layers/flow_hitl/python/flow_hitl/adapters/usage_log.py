@@ -11,6 +11,8 @@ from flow_hitl.domain.quotas import Usage, full_hour
 
 _KEPT = timedelta(days=7)
 _QUARTER = 15
+# Four hours of quarters: the fewer there are to clear, the shorter is the expression that each count sends.
+_PLACES = 16
 
 
 def usage_key(deployment_id: int, moment: datetime) -> dict[str, str]:
@@ -60,11 +62,14 @@ class DynamoUsageLog:
 
 
 def _counted(moment: datetime) -> list[str]:
-    """Return where the marks of a moment stand, and after that where those stand that are too old to be needed."""
-    minutes = moment.astimezone(UTC).hour * 60 + moment.minute // _QUARTER * _QUARTER
+    """Return where the marks of a moment stand, and after that where those stand that are too old to be needed.
+
+    After four hours a place is used again. What nobody cleared in between stays in it until the day is over.
+    """
+    local = moment.astimezone(UTC)
+    quarter = (local.hour * 60 + local.minute) // _QUARTER
     # Of the quarter before, a batch may still come again.
-    places = [minutes, *range(0, minutes - _QUARTER, _QUARTER)]
-    return [f"counted_{place // 60:02}{place % 60:02}" for place in places]
+    return [f"counted_{(quarter + ahead) % _PLACES}" for ahead in range(_PLACES - 1)]
 
 
 def _requests(moment: datetime) -> str:
