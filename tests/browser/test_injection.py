@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from markdown_it import MarkdownIt
 from markupsafe import escape
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser, Error, Route
 
 from flow_hitl.adapters.rendering import PAGE_SECURITY_POLICY
 from functions.dashboard import app
@@ -94,9 +94,22 @@ def show_carelessly(watched: Watched, some: Sequence[Payload], headers: dict[str
     watched.context.route(re.compile(rf"{_CARELESS}/page/\d+"), serve)
     for number in range(len(pages)):
         # With all its frames, and then once more around the event loop of each.
-        watched.page.goto(f"{_CARELESS}/page/{number}", wait_until="load")
+        open_carelessly(watched, f"{_CARELESS}/page/{number}")
         watched.page.evaluate(_PRESS)
         watched.page.wait_for_timeout(200)
+
+
+def open_carelessly(watched: Watched, url: str) -> None:
+    """Open a page although the one before may just be leading away by itself."""
+    for _ in range(20):
+        try:
+            watched.page.goto(url, wait_until="load")
+        except Error as error:
+            if "interrupted by another navigation" not in error.message:
+                raise
+        else:
+            return
+    raise AssertionError(f"{url} could not be opened: another page was always in between")
 
 
 def fill_in(watched: Watched, names: str, text: str) -> None:
