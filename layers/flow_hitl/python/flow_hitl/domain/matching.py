@@ -73,6 +73,12 @@ def none_of(value: str, emit_options: Sequence[str]) -> str:
     )
 
 
+def spelling_advice(value: str, emit_options: Sequence[str]) -> str:
+    """Return the sentence, after a space, that says which option a configured value meant; "" where it meant none."""
+    like = match_outcome(value, emit_options)
+    return f' Write it exactly as the option is: "{like}".' if like else ""
+
+
 def split_answer(text: str) -> tuple[str, str]:
     """Return an answer's first line that shows anything, and the text after it, both stripped; ("", "") if blank."""
     lines = text.splitlines()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flow_hitl.domain.deployment import AutoResponseSetting, Deployment
-from flow_hitl.domain.matching import match_outcome
+from flow_hitl.domain.matching import spelling_advice
 from flow_hitl.ports import RequestStore
 
 _RECENT = 20
@@ -58,8 +58,7 @@ class ConfigurationWarnings:
                 methods = ", ".join(sorted({head.method_name for head in without}))
                 whose = f'of the rule "{rule}" ' if rule else ""
                 # One that a person might write is no value of a flow's.
-                like = next(filter(None, (match_outcome(outcome or "", head.emit_options) for head in without)), None)
-                advice = f' Write it exactly as the option is: "{like}".' if like else ""
+                advice = next(filter(None, (spelling_advice(outcome or "", head.emit_options) for head in without)), "")
                 yield (
                     f'The auto-response "{outcome}" {whose}is no emit option of {len(without)} of the last '
                     f"{len(asked)} requests ({methods}): such requests will not be answered automatically.{advice}"

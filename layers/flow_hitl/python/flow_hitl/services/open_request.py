@@ -14,7 +14,7 @@ from flow_hitl.domain.audit import canonical_json
 from flow_hitl.domain.calls import Call
 from flow_hitl.domain.deployment import Deployment, FreeText, RoutingRule
 from flow_hitl.domain.errors import FieldError, IdempotencyMismatch, MalformedJson, ValidationFailed
-from flow_hitl.domain.matching import match_outcome, none_of, options_like
+from flow_hitl.domain.matching import none_of, options_like, spelling_advice
 from flow_hitl.domain.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.domain.quotas import NO_USAGE, Usage, near_quota, over_quota
 from flow_hitl.domain.request import Content, Request, opened
@@ -304,8 +304,7 @@ def _auto_response(
     if inherited and wish.emit_options and inherited[1] not in wish.emit_options:
         whose = f'of the rule "{rule.name}"' if rule and rule.auto_response else "of the deployment"
         named = f'The auto-response "{inherited[1]}" {whose}'
-        like = match_outcome(inherited[1], wish.emit_options)
-        advice = f' Write it exactly as the option is: "{like}".' if like else ""
+        advice = spelling_advice(inherited[1], wish.emit_options)
         return None, (f"{named} is not an emit option of this request; it will not be answered automatically.{advice}",)
     return inherited, ()
 
