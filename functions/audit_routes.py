@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.access import KeyHolder
-from flow_hitl.domain.times import rfc3339
+from flow_hitl.people.access import KeyHolder
+from flow_hitl.platform.times import rfc3339
 from functions.http_api import body_bytes, call_of, json_response, query, query_integer, query_moment
 from functions.management_access import actor_of, manager
 
@@ -34,8 +34,8 @@ def verify(deployment_id: str) -> Response[str]:
 
 @router.post("/v1/deployments/<deployment_id>/audit/export")
 def start_export(deployment_id: str) -> Response[str]:
-    from flow_hitl.services.documents import parse_document
-    from flow_hitl.services.export_audit import ExportWish
+    from flow_hitl.contract.validation import parse_document
+    from flow_hitl.proof.export_audit import ExportWish
 
     holder = _manager(deployment_id)
     wish = parse_document(ExportWish, body_bytes(router) or b"{}")

@@ -4,8 +4,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.services.documents import parse_document
-from flow_hitl.services.send_test_request import NewTestRequest
+from flow_hitl.contract.validation import parse_document
+from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from functions.http_api import body_bytes, call_of, json_response, uuid_in
 from functions.management_access import actor_of, manager
 

@@ -2,8 +2,8 @@
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from flow_hitl.adapters.queues import read_deadline
 from flow_hitl.bootstrap import current
+from flow_hitl.requests.store.deadlines import read_deadline
 from functions.workers import queue_handler
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import aws_lambda_powertools
 from aws_lambda_powertools.event_handler import Response
 
-from flow_hitl.domain.errors import NotFound
+from flow_hitl.platform.errors import NotFound
 from functions.http_api import lambda_entry, make_resolver
 
 app = make_resolver()

@@ -2,9 +2,9 @@
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from flow_hitl.adapters.queues import read_export
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.audit_export import EXPORT_ATTEMPTS
+from flow_hitl.proof.export import EXPORT_ATTEMPTS
+from flow_hitl.proof.export_queue import read_export
 from functions.workers import queue_handler
 
 

@@ -14,9 +14,8 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.audit import canonical_json
-from flow_hitl.domain.calls import Call
-from flow_hitl.domain.errors import (
+from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.errors import (
     FieldError,
     FlowHitlError,
     MalformedJson,
@@ -25,8 +24,9 @@ from flow_hitl.domain.errors import (
     TooLarge,
     ValidationFailed,
 )
-from flow_hitl.domain.times import parse_rfc3339
-from flow_hitl.telemetry import logger
+from flow_hitl.platform.repeated_calls import Call
+from flow_hitl.platform.telemetry import logger
+from flow_hitl.platform.times import parse_rfc3339
 
 MAX_BODY_BYTES = 1024 * 1024
 # Nobody keeps what may hold a secret, nor reads as a page what a stranger may have written.

@@ -5,9 +5,9 @@ import json
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.inbound import Receipt
-from flow_hitl.signing.keys import KeysTooOld
-from flow_hitl.telemetry import count, logger
+from flow_hitl.platform.key_ring import KeysTooOld
+from flow_hitl.platform.telemetry import count, logger
+from flow_hitl.replies.inbound_mail import Receipt
 from functions.workers import Postponed, queue_handler
 
 

@@ -7,17 +7,17 @@ from aws_lambda_powertools.event_handler import Response
 from pydantic import Field
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.access import KeyHolder
-from flow_hitl.domain.calls import Call
-from flow_hitl.domain.errors import FieldError, ValidationFailed
-from flow_hitl.domain.quotas import near_quota
-from flow_hitl.domain.request import Request, Status
-from flow_hitl.ports import RequestFilter
-from flow_hitl.services.change_request import REPORTABLE
-from flow_hitl.services.documents import LONGEST_NAME, Document, parse_document
-from flow_hitl.services.open_request import NewRequest
-from flow_hitl.services.reassign_request import Reassignment
-from flow_hitl.telemetry import QUOTA_NEARLY_USED, count
+from flow_hitl.contract.validation import LONGEST_NAME, Document, parse_document
+from flow_hitl.deployments.quotas import near_quota
+from flow_hitl.people.access import KeyHolder
+from flow_hitl.platform.errors import FieldError, ValidationFailed
+from flow_hitl.platform.repeated_calls import Call
+from flow_hitl.platform.telemetry import QUOTA_NEARLY_USED, count
+from flow_hitl.requests.changing.change_request import REPORTABLE
+from flow_hitl.requests.changing.reassign_request import Reassignment
+from flow_hitl.requests.opening.open_request import NewRequest
+from flow_hitl.requests.ports import RequestFilter
+from flow_hitl.requests.request import Request, Status
 from functions.http_api import (
     body_bytes,
     call_of,

@@ -5,7 +5,7 @@ import json
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.mail_feedback import MailFeedback
+from flow_hitl.mails.mail_feedback import MailFeedback
 from functions.workers import queue_handler
 
 

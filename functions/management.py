@@ -6,17 +6,17 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.access import KeyHolder
-from flow_hitl.domain.deployment import Deployment
-from flow_hitl.domain.errors import PreconditionRequired
-from flow_hitl.domain.times import rfc3339
-from flow_hitl.services.access_documents import NewApiKey, member_to_dict, parse_member, used_key_to_dict
-from flow_hitl.services.configuration import parse_rules, parse_settings, rules_to_dict, settings_to_dict
-from flow_hitl.services.documents import parse_document
-from flow_hitl.services.dry_run import DryRun, dry_run
-from flow_hitl.services.etags import etag
-from flow_hitl.services.manage_deployments import key_of, member_of
-from flow_hitl.services.rotation import Rotation
+from flow_hitl.contract.etags import etag
+from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.validation import parse_document
+from flow_hitl.deployments.access_documents import NewApiKey, member_to_dict, parse_member, used_key_to_dict
+from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.manage_deployments import key_of, member_of
+from flow_hitl.people.access import KeyHolder
+from flow_hitl.platform.errors import PreconditionRequired
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.requests.opening.dry_run import DryRun, dry_run
 from functions.analytics_routes import router as analytics_routes
 from functions.audit_routes import router as audit_routes
 from functions.check_routes import router as check_routes

@@ -3,9 +3,9 @@
 from urllib.parse import unquote
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.access import Action, KeyHolder, actor_name, authorize
-from flow_hitl.domain.address import is_mail_address
-from flow_hitl.domain.errors import NotFound
+from flow_hitl.people.access import Action, KeyHolder, actor_name, authorize
+from flow_hitl.platform.address import is_mail_address
+from flow_hitl.platform.errors import NotFound
 from functions.http_api import Routes
 
 

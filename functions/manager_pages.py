@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.access import Action, authorize
-from flow_hitl.domain.errors import NotFound
-from flow_hitl.domain.pages import RequestSheet, Section
-from flow_hitl.domain.settings_pages import ConfirmPage, FilledForm
+from flow_hitl.pages.contexts import RequestSheet, Section
+from flow_hitl.pages.settings.view import ConfirmPage, FilledForm
+from flow_hitl.people.access import Action, authorize
+from flow_hitl.platform.errors import NotFound
 from functions.http_api import Routes
 from functions.web import Form, Place, enter, page
 

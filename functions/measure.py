@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from flow_hitl.adapters.audit_log import event_from_item
+from flow_hitl.audit.audit_log import event_from_item
 from flow_hitl.bootstrap import current
-from flow_hitl.telemetry import logger
+from flow_hitl.platform.telemetry import logger
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.deployment import Deployment, Permission
-from flow_hitl.domain.errors import NotFound
-from flow_hitl.domain.settings_pages import ApiKeysPage, FilledForm, MemberPage, MembersPage, SecretPage
+from flow_hitl.deployments.deployment import Deployment, Permission
+from flow_hitl.pages.settings.view import ApiKeysPage, FilledForm, MemberPage, MembersPage, SecretPage
+from flow_hitl.platform.errors import NotFound
 from functions.http_api import query
 from functions.manager_pages import confirm, enter_managing, filled
 from functions.web import Place, page, read_form, see_other

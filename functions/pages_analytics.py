@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.errors import ValidationFailed
+from flow_hitl.platform.errors import ValidationFailed
 from functions.http_api import query
 from functions.web import enter, page
 
@@ -15,7 +15,7 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
 @router.get("/d/<deployment_id>/analytics")
 def show_analytics(deployment_id: str) -> Response[str]:
-    from flow_hitl.domain.analytics_page import analytics_page, range_problem
+    from flow_hitl.pages.analytics.view import analytics_page, range_problem
 
     place = enter(router, deployment_id)
     problem, read = None, current().read_analytics

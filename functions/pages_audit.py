@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.errors import ValidationFailed
+from flow_hitl.platform.errors import ValidationFailed
 from functions.http_api import query
 from functions.manager_pages import enter_managing
 from functions.web import page, read_form, see_other
@@ -38,7 +38,7 @@ def lead_back(deployment_id: str) -> Response[str]:
 
 @router.post("/d/<deployment_id>/audit/export")
 def export_audit(deployment_id: str) -> Response[str]:
-    from flow_hitl.domain.audit_page import address_query
+    from flow_hitl.pages.audit.view import address_query
 
     place = enter_managing(router, deployment_id)
     form, view = read_form(router, place.visitor), current().audit_pages

@@ -6,10 +6,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.access import actor_name
-from flow_hitl.domain.errors import ValidationFailed
-from flow_hitl.domain.pages import DiagnosisPage
-from flow_hitl.domain.settings_pages import ChecksPage
+from flow_hitl.pages.contexts import DiagnosisPage
+from flow_hitl.pages.settings.view import ChecksPage
+from flow_hitl.people.access import actor_name
+from flow_hitl.platform.errors import ValidationFailed
 from functions.http_api import uuid_in
 from functions.manager_pages import enter_managing, managed_request
 from functions.web import enter, page, read_form, see_other
@@ -25,8 +25,8 @@ def show_checks(deployment_id: str) -> Response[str]:
 
 @router.post("/d/<deployment_id>/settings/checks")
 def send_test_request(deployment_id: str) -> Response[str]:
-    from flow_hitl.services.documents import parse_document
-    from flow_hitl.services.send_test_request import NewTestRequest
+    from flow_hitl.contract.validation import parse_document
+    from flow_hitl.requests.opening.send_test_request import NewTestRequest
 
     place = enter_managing(router, deployment_id)
     to = read_form(router, place.visitor).text("to").strip()

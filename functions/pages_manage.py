@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.errors import (
+from flow_hitl.pages.contexts import RequestPage, RequestSheet
+from flow_hitl.platform.errors import (
     AlreadyResponded,
     FlowHitlError,
     NotFound,
@@ -15,7 +16,6 @@ from flow_hitl.domain.errors import (
     NotPending,
     ValidationFailed,
 )
-from flow_hitl.domain.pages import RequestPage, RequestSheet
 from functions.http_api import uuid_in
 from functions.manager_pages import confirm, managed_request, name_in
 from functions.web import Form, Place, enter, page, read_form, see_other
@@ -45,8 +45,8 @@ def act(deployment_id: str, request_id: str) -> Response[str]:
 
 
 def _reassign(place: Place, request_id: str, form: Form) -> Response[str]:
-    from flow_hitl.services.documents import parse_document
-    from flow_hitl.services.reassign_request import Reassignment
+    from flow_hitl.contract.validation import parse_document
+    from flow_hitl.requests.changing.reassign_request import Reassignment
 
     to = form.text("assigned_to_email").strip()
     try:

@@ -4,8 +4,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.pages import ListFilters, RequestPage, RequestSheet, RequestsPage
-from flow_hitl.services.request_pages import ListWish
+from flow_hitl.pages.contexts import ListFilters, RequestPage, RequestSheet, RequestsPage
+from flow_hitl.pages.requests.pages import ListWish
 from functions.http_api import query, uuid_in
 from functions.web import Place, enter, page, read_form, see_other, told
 

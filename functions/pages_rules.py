@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.settings_pages import DryRunResult, FilledForm, RulePage, RulesPage
+from flow_hitl.pages.settings.view import DryRunResult, FilledForm, RulePage, RulesPage
 from functions.http_api import query
 from functions.manager_pages import confirm, enter_managing, filled, place_in_list
 from functions.web import Place, page, read_form, see_other
@@ -79,7 +79,7 @@ def _list_page(
 
 
 def _rule_page(place: Place, number: int | None, form: FilledForm) -> Response[str]:
-    from flow_hitl.services.rule_forms import CONDITION_TESTS, condition_rows
+    from flow_hitl.pages.rules.forms import CONDITION_TESTS, condition_rows
 
     context = RulePage(
         shell=place.shell("settings"),

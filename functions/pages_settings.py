@@ -4,8 +4,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.errors import NotFound
-from flow_hitl.domain.settings_pages import AdvancedPage, AutoResponsePage, EmailPage, FilledForm, GroupPage, SlaPage
+from flow_hitl.pages.settings.view import AdvancedPage, AutoResponsePage, EmailPage, FilledForm, GroupPage, SlaPage
+from flow_hitl.platform.errors import NotFound
 from functions.http_api import query
 from functions.manager_pages import confirm, enter_managing, filled, place_in_list
 from functions.web import Place, page, read_form, see_other
@@ -57,7 +57,7 @@ def show_advanced(deployment_id: str) -> Response[str]:
 
 @router.post("/d/<deployment_id>/settings/advanced")
 def save_advanced(deployment_id: str) -> Response[str]:
-    from flow_hitl.services.settings_forms import Part
+    from flow_hitl.pages.settings.forms import Part
 
     place = enter_managing(router, deployment_id)
     form = read_form(router, place.visitor)
@@ -89,7 +89,7 @@ def save_group(deployment_id: str, group: str) -> Response[str]:
 
 
 def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Response[str]:
-    from flow_hitl.services.settings_forms import Part
+    from flow_hitl.pages.settings.forms import Part
 
     pages, warnings = current().settings_pages, current().configuration_warnings
     form = refused or pages.form(place.member, Part(name))
@@ -106,7 +106,7 @@ def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Re
 
 
 def _save_part(place: Place, name: str) -> Response[str]:
-    from flow_hitl.services.settings_forms import Part
+    from flow_hitl.pages.settings.forms import Part
 
     typed = filled(read_form(router, place.visitor))
     refused = current().settings_pages.save(place.member, Part(name), typed)
@@ -114,7 +114,7 @@ def _save_part(place: Place, name: str) -> Response[str]:
 
 
 def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = None) -> Response[str]:
-    from flow_hitl.services.settings_forms import Part, reminder_rows
+    from flow_hitl.pages.settings.forms import Part, reminder_rows
 
     pages = current().settings_pages
     forms = {name: pages.form(place.member, Part(name)) for name in _ADVANCED_PARTS if name != part or not refused}

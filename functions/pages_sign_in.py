@@ -4,8 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.errors import NotFound, TokenInvalid, ValidationFailed
-from flow_hitl.domain.pages import (
+from flow_hitl.pages.contexts import (
     NOTICES,
     DeploymentsPage,
     SignInCodePage,
@@ -13,9 +12,10 @@ from flow_hitl.domain.pages import (
     SignInPage,
     SignInRefusedPage,
 )
-from flow_hitl.domain.sign_in import SignInRefusal, SignInRefused, known_page
-from flow_hitl.services.sign_in import SignedIn
-from flow_hitl.services.visits import SignedOut
+from flow_hitl.people.sign_in import SignedIn
+from flow_hitl.people.sign_in_rules import SignInRefusal, SignInRefused, known_page
+from flow_hitl.people.signed_in import SignedOut
+from flow_hitl.platform.errors import NotFound, TokenInvalid, ValidationFailed
 from functions.http_api import problem, query
 from functions.web import (
     page,

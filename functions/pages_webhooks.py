@@ -6,8 +6,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.settings_pages import FilledForm, SecretPage, WebhookPage, WebhooksPage
-from flow_hitl.domain.times import readable_time
+from flow_hitl.pages.settings.view import FilledForm, SecretPage, WebhookPage, WebhooksPage
+from flow_hitl.platform.times import readable_time
 from functions.http_api import query
 from functions.manager_pages import confirm, enter_managing, filled, name_in
 from functions.web import Form, Place, page, read_form, see_other

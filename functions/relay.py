@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from flow_hitl.adapters.audit_log import event_from_item
+from flow_hitl.audit.audit_log import event_from_item
+from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.audit import AuditEvent, EventKind
-from flow_hitl.telemetry import AUDIT_EVENT_CHANGED, CREATOR_UNREACHABLE, USAGE_NOT_COUNTED, count, logger
+from flow_hitl.platform.telemetry import AUDIT_EVENT_CHANGED, CREATOR_UNREACHABLE, USAGE_NOT_COUNTED, count, logger
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.bootstrap import current
-from flow_hitl.services.answer_by_callback import CallbackAnswer
-from flow_hitl.services.documents import parse_document
+from flow_hitl.contract.validation import parse_document
+from flow_hitl.webhooks.answer_by_callback import CallbackAnswer
 from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver
 
 app = make_resolver()

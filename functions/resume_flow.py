@@ -2,10 +2,10 @@
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from flow_hitl.adapters.queues import read_effect
+from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
-from flow_hitl.ports import EffectBusy
-from flow_hitl.services.resume_flow import NotDelivered
+from flow_hitl.delivery.queues import read_effect
+from flow_hitl.delivery.resume_flow import NotDelivered
 from functions.workers import Postponed, queue_handler
 
 

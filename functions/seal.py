@@ -8,7 +8,7 @@ import json
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.times import parse_rfc3339
+from flow_hitl.platform.times import parse_rfc3339
 from functions.workers import queue_handler
 
 

@@ -2,10 +2,11 @@
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from flow_hitl.adapters.queues import read_effect, read_sign_in
+from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
-from flow_hitl.ports import EffectBusy
-from flow_hitl.telemetry import logger
+from flow_hitl.delivery.queues import read_effect
+from flow_hitl.people.sign_in_queue import read_sign_in
+from flow_hitl.platform.telemetry import logger
 from functions.workers import Postponed, queue_handler
 
 

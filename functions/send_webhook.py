@@ -2,9 +2,10 @@
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from flow_hitl.adapters.queues import read_delivery, read_effect
+from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
-from flow_hitl.ports import EffectBusy
+from flow_hitl.delivery.queues import read_effect
+from flow_hitl.webhooks.delivery_queue import read_delivery
 from functions.workers import Postponed, queue_handler
 
 

@@ -8,11 +8,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
-from flow_hitl.adapters.rendering import PAGE_SECURITY_POLICY, PageContext, render_page
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.access import Member
-from flow_hitl.domain.deployment import DeploymentName
-from flow_hitl.domain.errors import (
+from flow_hitl.deployments.deployment import DeploymentName
+from flow_hitl.pages.contexts import NOTICES, ProblemKind, ProblemPage, Section, Shell
+from flow_hitl.pages.rendering import PAGE_SECURITY_POLICY, PageContext, render_page
+from flow_hitl.people.access import Member
+from flow_hitl.people.sign_in_rules import HOME, SESSION_LASTS, TRY_LASTS, known_page
+from flow_hitl.people.signed_in import SignedOut, Visitor
+from flow_hitl.platform.errors import (
     FieldError,
     FlowHitlError,
     Forbidden,
@@ -21,9 +24,6 @@ from flow_hitl.domain.errors import (
     TooLarge,
     ValidationFailed,
 )
-from flow_hitl.domain.pages import NOTICES, ProblemKind, ProblemPage, Section, Shell
-from flow_hitl.domain.sign_in import HOME, SESSION_LASTS, TRY_LASTS, known_page
-from flow_hitl.services.visits import SignedOut, Visitor
 from functions.http_api import Routes, body_bytes, json_response
 
 # Browsers take `__Host-` only with Secure, for the whole host and from it alone; over plain HTTP from loopback too.

@@ -6,12 +6,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.access import KeyHolder
-from flow_hitl.domain.times import rfc3339
-from flow_hitl.domain.webhook import Delivery
-from flow_hitl.services.documents import parse_document
-from flow_hitl.services.rotation import Rotation
-from flow_hitl.services.webhooks import NewWebhook, WebhookPatch
+from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.validation import parse_document
+from flow_hitl.people.access import KeyHolder
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.webhooks.manage_webhooks import NewWebhook, WebhookPatch
+from flow_hitl.webhooks.webhook import Delivery
 from functions.http_api import body_bytes, call_of, json_response, no_content, query, query_integer
 from functions.management_access import actor_of, manager
 

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from flow_hitl.settings import Settings
+from flow_hitl.platform.environment import Settings
 from functions import dashboard, docs, intake, management, respond
 from infra.constructs.access import Access
 from infra.constructs.data import Data, removal_policy

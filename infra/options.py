@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from flow_hitl.domain.address import domain_of, is_mail_address
-from flow_hitl.domain.outgoing_url import Destinations
+from flow_hitl.platform.address import domain_of, is_mail_address
+from flow_hitl.platform.outgoing_url import Destinations
 
 Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]

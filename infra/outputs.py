@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from flow_hitl.settings import Settings
+from flow_hitl.platform.environment import Settings
 
 
 def output_name(name: str) -> str:

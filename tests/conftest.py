@@ -1,12 +1,15 @@
-"""The `hitl` fixture is the one that flow authors get when they install the project."""
+"""The `hitl` fixture, every answer of which must be one that the API's description promises; and its manager."""
 
 import gc
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
-from infra.local.hitl_fixture import hitl
+from infra.local.hitl_fixture import Answer, Browser, Hitl, made_once
 
-__all__ = ["hitl"]
+pytest_plugins = ["infra.local.hitl_fixture"]
 
 # The same examples in each run, and no deadline: what is green stays green on a busy machine.
 settings.load_profile("ci")
@@ -16,3 +19,45 @@ def pytest_collection_finish() -> None:
     """Look for garbage among what tests make, and seldom: a fifth of the time went into looking for it everywhere."""
     gc.freeze()
     gc.set_threshold(20_000)
+
+
+@pytest.fixture(scope="session")
+def _described_answers() -> Iterator[None]:
+    from tests.support import described
+
+    call = Hitl._http
+
+    def checked(
+        self: Hitl,
+        function: str,
+        method: str,
+        path: str,
+        body: str | bytes | None,
+        headers: Mapping[str, str],
+        **options: Any,
+    ) -> Answer:
+        answer = call(self, function, method, path, body, headers, **options)
+        described.check(method, path, body, answer)
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hitl, "_http", checked)
+        yield
+
+
+@pytest.fixture
+def hitl(hitl: Hitl, _described_answers: None) -> Hitl:
+    return hitl
+
+
+@pytest.fixture
+def manager(hitl: Hitl) -> Browser:
+    """The browser of the deployment's creator, who has been here before."""
+    return been_here_before(hitl)
+
+
+@made_once
+def been_here_before(hitl: Hitl) -> Browser:
+    browser = hitl.signed_in()
+    browser.get("/d/1/requests")
+    return browser

@@ -5,8 +5,8 @@ from itertools import islice
 
 import click
 
-from flow_hitl.domain.metrics import Dimension
-from flow_hitl.services.rebuild_metrics import Difference
+from flow_hitl.metrics.metrics import Dimension
+from flow_hitl.metrics.rebuild_metrics import Difference
 from infra.cli.output import show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
 

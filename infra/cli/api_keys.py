@@ -4,9 +4,8 @@ from typing import Any
 
 import click
 
-from flow_hitl.domain.access import KEYS_MAY
-from flow_hitl.domain.deployment import Permission
-from flow_hitl.services.access_documents import NO_KEY_RESPONDS, api_key_to_dict, used_key_to_dict
+from flow_hitl.deployments.access_documents import NO_KEY_RESPONDS, api_key_to_dict, used_key_to_dict
+from flow_hitl.deployments.deployment import KEYS_MAY, Permission
 from infra.cli.moments import future_moment
 from infra.cli.output import show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from flow_hitl.domain.times import parse_rfc3339, rfc3339
-from flow_hitl.services.export_audit import ExportWish
-from flow_hitl.verify_audit import Export, Finding, Unusable, read_public_key, untouched, verify_export
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
+from flow_hitl.proof.export_audit import ExportWish
+from flow_hitl.proof.verify_audit import Export, Finding, Unusable, read_public_key, untouched, verify_export
 from infra.cli.errors import OperatorError
 from infra.cli.output import facts, show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options

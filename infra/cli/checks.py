@@ -7,16 +7,17 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from flow_hitl.adapters.aws import client
-from flow_hitl.adapters.dead_letters import SqsDeadLetters
-from flow_hitl.adapters.unknown import unknown
-from flow_hitl.domain.address import domain_of
-from flow_hitl.domain.deployment import GROUP_PREFIX, Deployment, Permission
-from flow_hitl.domain.diagnosis import Diagnosis
-from flow_hitl.domain.findings import Finding, Unknown, command, dead_letters_found, info, ok, problem
-from flow_hitl.domain.mail_findings import quota_text, sending_problems
-from flow_hitl.domain.times import rfc3339
-from flow_hitl.domain.webhook import Delivery, DeliveryStatus
+from flow_hitl.deployments.deployment import Deployment, Permission
+from flow_hitl.diagnosis.diagnosis import Diagnosis
+from flow_hitl.diagnosis.findings import Finding, command, dead_letters_found, info, ok, problem
+from flow_hitl.diagnosis.mail_findings import quota_text, sending_problems
+from flow_hitl.platform.address import GROUP_PREFIX, domain_of
+from flow_hitl.platform.aws import client
+from flow_hitl.platform.aws_errors import unknown
+from flow_hitl.platform.dead_letters import SqsDeadLetters
+from flow_hitl.platform.no_answer import Unknown
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.webhooks.webhook import Delivery, DeliveryStatus
 from infra.cli.target import Target
 from infra.names import ALARM_PREFIX, receipt_rule_name
 from infra.outputs import missing_outputs

@@ -5,8 +5,8 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from flow_hitl.domain.deployment import Deployment
-from flow_hitl.services.configuration import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from flow_hitl.deployments.deployment import Deployment
 from infra.cli.output import show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from flow_hitl.domain.address import is_mail_address
-from flow_hitl.domain.deployment import Deployment
-from flow_hitl.domain.errors import ValidationFailed
-from flow_hitl.domain.quotas import NO_USAGE, Usage
-from flow_hitl.domain.times import rfc3339
-from flow_hitl.services.access_documents import api_key_to_dict
-from flow_hitl.services.configuration import rules_to_dict, settings_to_dict
-from flow_hitl.services.rotation import Rotation
+from flow_hitl.contract.rotation import Rotation
+from flow_hitl.deployments.access_documents import api_key_to_dict
+from flow_hitl.deployments.configuration_documents import rules_to_dict, settings_to_dict
+from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.quotas import NO_USAGE, Usage
+from flow_hitl.platform.address import is_mail_address
+from flow_hitl.platform.errors import ValidationFailed
+from flow_hitl.platform.times import rfc3339
 from infra.cli.errors import OperatorError
 from infra.cli.moments import future_moment
 from infra.cli.output import facts, show, table

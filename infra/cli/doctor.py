@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from flow_hitl.domain.findings import FindingStatus
+from flow_hitl.diagnosis.findings import FindingStatus
 from infra.cli.checks import Check, look
 from infra.cli.target import Target, pass_target, target_options
 

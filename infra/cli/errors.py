@@ -7,7 +7,7 @@ from typing import IO, Any
 import click
 from botocore import exceptions as boto
 
-from flow_hitl.domain.errors import Conflict, FlowHitlError, MalformedJson, NotFound, ValidationFailed
+from flow_hitl.platform.errors import Conflict, FlowHitlError, MalformedJson, NotFound, ValidationFailed
 
 _LOCAL_HINT = "add --local if you mean the local stack"
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from flow_hitl.domain.address import is_mail_address
-from flow_hitl.domain.deployment import GROUP_PREFIX, Deployment
-from flow_hitl.domain.errors import PreconditionFailed
-from flow_hitl.services.configuration import parse_settings, settings_to_dict
-from flow_hitl.services.etags import etag
+from flow_hitl.contract.etags import etag
+from flow_hitl.deployments.configuration_documents import parse_settings, settings_to_dict
+from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.platform.address import GROUP_PREFIX, is_mail_address
+from flow_hitl.platform.errors import PreconditionFailed
 from infra.cli.errors import OperatorError, refusals
 from infra.cli.output import show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options

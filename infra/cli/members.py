@@ -2,9 +2,9 @@
 
 import click
 
-from flow_hitl.domain.address import is_mail_address
-from flow_hitl.domain.deployment import Deployment, Member, Permission
-from flow_hitl.services.access_documents import member_to_dict
+from flow_hitl.deployments.access_documents import member_to_dict
+from flow_hitl.deployments.deployment import Deployment, Member, Permission
+from flow_hitl.platform.address import is_mail_address
 from infra.cli.output import show, table
 from infra.cli.target import Target, deployment_argument, pass_target, target_options
 

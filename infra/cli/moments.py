@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from flow_hitl.domain.times import parse_rfc3339
+from flow_hitl.platform.times import parse_rfc3339
 
 _DAYS = re.compile(r"([1-9][0-9]{0,3})d")
 

@@ -39,7 +39,7 @@ def redrive(target: Target, queue: str) -> None:
 
     All messages of the queue's dead-letter queue go back to the queue, whose worker tries them anew.
     """
-    from flow_hitl.adapters.aws import client
+    from flow_hitl.platform.aws import client
 
     dead_letters, work = (_queue_url(target, f"{_QUEUES[queue]}_{kind}_url") for kind in ("dead_letter_queue", "queue"))
     moved = move_back(client("sqs"), dead_letters, work)

@@ -13,7 +13,7 @@ from infra.cli.errors import OperatorError
 
 if TYPE_CHECKING:
     from flow_hitl.bootstrap import Application
-    from flow_hitl.services.manage_deployments import ManageDeployments
+    from flow_hitl.deployments.manage_deployments import ManageDeployments
 
 DEFAULT_STACK = "flow-hitl"
 
@@ -40,8 +40,8 @@ class Target:
         """All services of the stack."""
         from pydantic import ValidationError
 
-        from flow_hitl.adapters.system import RandomIds, SystemClock, jitter
         from flow_hitl.bootstrap import Application
+        from flow_hitl.platform.system_clock import RandomIds, SystemClock, jitter
         from infra.outputs import settings_from_outputs
 
         try:
@@ -131,8 +131,8 @@ def _local_outputs() -> Mapping[str, str]:
 
 
 def _stack_outputs(name: str) -> Mapping[str, str]:
-    from flow_hitl.adapters.aws import client
-    from flow_hitl.adapters.dynamodb import error_code
+    from flow_hitl.platform.aws import client
+    from flow_hitl.platform.dynamodb import error_code
 
     cloudformation = client("cloudformation")
     try:

@@ -5,10 +5,10 @@ from datetime import timedelta
 import click
 from pydantic import ValidationError
 
-from flow_hitl.domain.audit import AuditEvent, EventKind
-from flow_hitl.domain.errors import ValidationFailed
-from flow_hitl.domain.times import rfc3339
-from flow_hitl.services.send_test_request import NewTestRequest
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.platform.errors import ValidationFailed
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from infra.cli.errors import OperatorError
 from infra.cli.output import show
 from infra.cli.target import Target, deployment_argument, pass_target, target_options

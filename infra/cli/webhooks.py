@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from flow_hitl.domain.deployment import WebhookEvent
-from flow_hitl.domain.times import rfc3339
-from flow_hitl.domain.webhook import Delivery
-from flow_hitl.services.documents import parse_document
-from flow_hitl.services.rotation import Rotation
-from flow_hitl.services.webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch
+from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.validation import parse_document
+from flow_hitl.deployments.deployment import WebhookEvent
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.webhooks.manage_webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch
+from flow_hitl.webhooks.webhook import Delivery
 from infra.cli.errors import refusals
 from infra.cli.moments import future_moment
 from infra.cli.output import show, table

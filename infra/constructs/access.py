@@ -10,9 +10,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from flow_hitl.adapters.seal_store import DIGESTS, KEYS, SECTIONS
-from flow_hitl.domain.audit_export import EXPORT_PREFIX
-from flow_hitl.domain.calls import REPEATED_CALL
+from flow_hitl.platform.repeated_calls import REPEATED_CALL
+from flow_hitl.proof.export import EXPORT_PREFIX
+from flow_hitl.proof.seal_store import DIGESTS, KEYS, SECTIONS
 from infra.constructs.data import AUDIT_MUTATIONS, MAIL_PREFIX, Data
 from infra.constructs.queues import Queues
 from infra.constructs.scheduling import Scheduling

@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from flow_hitl.domain.audit_export import EXPORTS_KEPT
+from flow_hitl.proof.export import EXPORTS_KEPT
 from infra.constructs.findings import accept
 from infra.options import Options
 from infra.tables import AUDIT, DEPLOYMENTS, REQUESTS, Key, Table

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from flow_hitl.domain.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
+from flow_hitl.platform.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
 from infra.constructs.access import Access, Right
 from infra.constructs.findings import accept
 from infra.constructs.layers import Code, accept_runtime_findings

@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from constructs import Construct
 
-from flow_hitl import telemetry
+from flow_hitl.platform import telemetry
 from infra.constructs.findings import accept
 from infra.constructs.functions import API_TIMEOUT_SECONDS, HitlFunction
 from infra.routes import routes_of

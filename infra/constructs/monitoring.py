@@ -12,7 +12,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from flow_hitl import telemetry
+from flow_hitl.platform import telemetry
 from infra.constructs.findings import accept
 from infra.constructs.functions import HitlFunction
 from infra.constructs.http_api import HttpApi

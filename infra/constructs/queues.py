@@ -6,9 +6,9 @@ from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from flow_hitl.domain.audit_export import EXPORT_ATTEMPTS
-from flow_hitl.domain.retries import RESUME_ATTEMPTS
-from flow_hitl.domain.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
+from flow_hitl.delivery.retries import RESUME_ATTEMPTS
+from flow_hitl.platform.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
+from flow_hitl.proof.export import EXPORT_ATTEMPTS
 from infra.constructs.findings import accept
 from infra.options import Options
 

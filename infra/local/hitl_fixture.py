@@ -427,7 +427,7 @@ class Hitl:
     ) -> None:
         """Change settings (those named) and replace the routing rules, both in the contract's JSON."""
         from flow_hitl.bootstrap import current
-        from flow_hitl.services.configuration import parse_rules, parse_settings, settings_to_dict
+        from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, settings_to_dict
 
         manage = current().manage_deployments
         if settings is not None:
@@ -438,7 +438,7 @@ class Hitl:
 
     def seal(self) -> None:
         """Seal the audit log as far as it has come, as is done each night with the days that are over."""
-        from flow_hitl.domain.times import rfc3339
+        from flow_hitl.platform.times import rfc3339
 
         # Of the second that has begun, more may still happen.
         self.clock.sleep(1)
@@ -899,7 +899,7 @@ def _made_stack() -> _MadeStack:
     """Make the stack on a moto that is already mocking: once in a process, as it takes longer than most tests."""
     from flow_hitl import bootstrap
     from flow_hitl.bootstrap import Application
-    from flow_hitl.domain.deployment import Permission
+    from flow_hitl.deployments.deployment import Permission
 
     settings, ids = _make_stack(_clients()), CountedIds()
     bootstrap.use(Application(settings, TurnedClock(START), ids, jitter=lambda: 0.0))
@@ -911,14 +911,14 @@ def _made_stack() -> _MadeStack:
 
 def _clients() -> Mapping[str, Any]:
     """Return the clients that the handlers use too."""
-    from flow_hitl.adapters import aws
+    from flow_hitl.platform import aws
 
     names = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager", "kms")
     return {name: aws.client(name) for name in names}
 
 
 def _make_stack(clients: Mapping[str, Any]) -> Any:
-    from flow_hitl.settings import Settings
+    from flow_hitl.platform.environment import Settings
     from infra.tables import AUDIT, DEPLOYMENTS, REQUESTS, create_table_arguments
 
     for table in (REQUESTS, AUDIT, DEPLOYMENTS):

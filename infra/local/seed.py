@@ -3,9 +3,9 @@
 import os
 from dataclasses import dataclass
 
-from flow_hitl.adapters.system import RandomIds, SystemClock, jitter
 from flow_hitl.bootstrap import Application
-from flow_hitl.domain.deployment import Permission
+from flow_hitl.deployments.deployment import Permission
+from flow_hitl.platform.system_clock import RandomIds, SystemClock, jitter
 from infra.local.state import Operator
 from infra.outputs import settings_from_outputs
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from flow_hitl.domain.audit import EventKind
-from flow_hitl.domain.audit_export import ExportState
-from flow_hitl.domain.deployment import FreeText, Permission, WebhookEvent
-from flow_hitl.domain.findings import AnswerStatus, FindingStatus, Question
-from flow_hitl.domain.request import Channel, ResumeStatus, Status
-from flow_hitl.domain.routing import AssignedBy
-from flow_hitl.domain.webhook import DeliveryStatus
+from flow_hitl.audit.chain import EventKind
+from flow_hitl.contract.channel import Channel
+from flow_hitl.deployments.deployment import FreeText, Permission, WebhookEvent
+from flow_hitl.diagnosis.findings import AnswerStatus, FindingStatus, Question
+from flow_hitl.proof.export import ExportState
+from flow_hitl.requests.opening.routing import AssignedBy
+from flow_hitl.requests.request import ResumeStatus, Status
+from flow_hitl.webhooks.webhook import DeliveryStatus
 
 Time = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", json_schema_extra={"format": "date-time"}, max_length=20)

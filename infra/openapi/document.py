@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from flow_hitl.domain.access import KEY_NEEDS
-from flow_hitl.domain.deployment import WebhookEvent
-from flow_hitl.domain.errors import (
+from flow_hitl.deployments.deployment import WebhookEvent
+from flow_hitl.people.access import KEY_NEEDS
+from flow_hitl.platform.errors import (
     FlowHitlError,
     Forbidden,
     IdempotencyMismatch,

@@ -10,8 +10,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flow_hitl.domain.access import Action
-from flow_hitl.domain.errors import (
+from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.validation import LONGEST_NAME
+from flow_hitl.deployments.access_documents import MemberDocument, NewApiKey
+from flow_hitl.deployments.configuration_documents import RulesDocument, SettingsDocument
+from flow_hitl.metrics.metrics import GROUPINGS
+from flow_hitl.people.access import Action
+from flow_hitl.platform.errors import (
     AlreadyResponded,
     AlreadyResumed,
     Expired,
@@ -26,19 +31,14 @@ from flow_hitl.domain.errors import (
     Unauthorized,
     ValidationFailed,
 )
-from flow_hitl.domain.metrics import GROUPINGS
-from flow_hitl.domain.request import Status
-from flow_hitl.services.access_documents import MemberDocument, NewApiKey
-from flow_hitl.services.answer_by_callback import CallbackAnswer
-from flow_hitl.services.configuration import RulesDocument, SettingsDocument
-from flow_hitl.services.documents import LONGEST_NAME
-from flow_hitl.services.dry_run import DryRun
-from flow_hitl.services.export_audit import ExportWish
-from flow_hitl.services.open_request import NewRequest
-from flow_hitl.services.reassign_request import Reassignment
-from flow_hitl.services.rotation import Rotation
-from flow_hitl.services.send_test_request import NewTestRequest
-from flow_hitl.services.webhooks import NewWebhook, WebhookPatch
+from flow_hitl.proof.export_audit import ExportWish
+from flow_hitl.requests.changing.reassign_request import Reassignment
+from flow_hitl.requests.opening.dry_run import DryRun
+from flow_hitl.requests.opening.open_request import NewRequest
+from flow_hitl.requests.opening.send_test_request import NewTestRequest
+from flow_hitl.requests.request import Status
+from flow_hitl.webhooks.answer_by_callback import CallbackAnswer
+from flow_hitl.webhooks.manage_webhooks import NewWebhook, WebhookPatch
 from functions.intake import ResumeReport
 from infra.openapi import answers, examples
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from flow_hitl.domain.errors import (
+from flow_hitl.contract.channel import Channel
+from flow_hitl.platform.errors import (
     AlreadyResponded,
     FlowHitlError,
     NothingToResume,
@@ -11,7 +12,7 @@ from flow_hitl.domain.errors import (
     RateLimited,
     ValidationFailed,
 )
-from flow_hitl.domain.request import Channel, Status
+from flow_hitl.requests.request import Status
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 INTERNAL = "InternalProblem"

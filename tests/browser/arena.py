@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.deployment import Permission
-from flow_hitl.domain.matching import match_outcome
+from flow_hitl.deployments.deployment import Permission
+from flow_hitl.requests.deciding.matching import match_outcome
 from infra.local.hitl_fixture import AskedRequest, Hitl, Mail
 from tests.browser.hostile import Payload, packed
-from tests.functions.asserts import callback
-from tests.functions.receiver import receiving
+from tests.support.asserts import callback
+from tests.support.receiver import receiving
 
 CREATOR = "creator@example.com"
 # An address takes no angle brackets, but quotes and braces: out of a careless attribute it runs as well.

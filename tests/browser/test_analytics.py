@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 from infra.local.hitl_fixture import Hitl
 from tests.browser.conftest import enter, look
 from tests.browser.served import Served
-from tests.functions.asserts import EMIT
-from tests.functions.figures import figures_of, requests_of, store
+from tests.support.asserts import EMIT
+from tests.support.figures import figures_of, requests_of, store
 
 pytestmark = pytest.mark.browser
 

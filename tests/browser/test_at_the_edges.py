@@ -9,7 +9,7 @@ from infra.local.hitl_fixture import Hitl
 from infra.local.patience import HANG_SECONDS
 from tests.browser.conftest import PHONE, enter
 from tests.browser.served import Served
-from tests.functions.asserts import EMIT
+from tests.support.asserts import EMIT
 
 pytestmark = pytest.mark.browser
 Window = Callable[..., Page]

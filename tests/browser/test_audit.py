@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from infra.local.hitl_fixture import Hitl
 from tests.browser.conftest import enter, look
 from tests.browser.served import Served
-from tests.functions.test_audit_seal import chain_of, tampered, two_days
+from tests.proof.test_audit_seal import chain_of, tampered, two_days
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.browser.conftest import enter, look
 from tests.browser.served import Served
-from tests.functions.asserts import callback
+from tests.support.asserts import callback
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 from infra.local.hitl_fixture import Hitl
 from tests.browser.conftest import PHONE, enter, look
 from tests.browser.served import Served
-from tests.functions.asserts import EMIT, callback
-from tests.functions.receiver import Receiver, receiving
-from tests.functions.webhooks import hook
+from tests.support.asserts import EMIT, callback
+from tests.support.receiver import Receiver, receiving
+from tests.support.webhooks import hook
 
 pytestmark = pytest.mark.browser
 Window = Callable[..., Page]

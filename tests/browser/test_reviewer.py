@@ -8,7 +8,7 @@ from playwright.sync_api import Dialog, Page, expect
 from infra.local.hitl_fixture import Hitl
 from tests.browser.conftest import PHONE, enter
 from tests.browser.served import Served
-from tests.functions.asserts import EMIT, callback
+from tests.support.asserts import EMIT, callback
 
 pytestmark = pytest.mark.browser
 Window = Callable[..., Page]

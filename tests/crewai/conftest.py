@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flow_hitl_client import Client
-from tests.unit.client_server import API_KEY, HitlServer, serving
+from tests.support.client_server import API_KEY, HitlServer, serving
 
 if find_spec("crewai") is None:
     collect_ignore_glob = ["*"]

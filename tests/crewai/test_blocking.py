@@ -22,7 +22,7 @@ from flow_hitl_client.crewai.steps import Steps, shortened, step
 from infra.local.patience import HANG_SECONDS
 from tests.crewai import flows
 from tests.crewai.flows import heard
-from tests.unit.client_server import HitlServer
+from tests.support.client_server import HitlServer
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ROOT = Path(__file__).parents[2]

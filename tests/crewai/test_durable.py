@@ -19,7 +19,7 @@ from flow_hitl_client.journal import Journal
 from infra.local.patience import HANG_SECONDS
 from tests.crewai import flows
 from tests.crewai.flows import heard
-from tests.unit.client_server import HitlServer
+from tests.support.client_server import HitlServer
 
 
 def pause(flow_class: Any, client: Client, **options: Any) -> HumanFeedbackPending:

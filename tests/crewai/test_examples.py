@@ -11,7 +11,7 @@ import pytest
 
 from flow_hitl_client import Client
 from flow_hitl_client.crewai.resumer import Resumer
-from tests.unit.client_server import HitlServer
+from tests.support.client_server import HitlServer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Answers = list[tuple[str, str]]

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flow_hitl.adapters.metric_store import DynamoMetricStore
-from flow_hitl.domain.metrics import Dimension, Generations, Measurement, Span, measure, merged
-from flow_hitl.domain.request import decide
+from flow_hitl.metrics.metric_store import DynamoMetricStore
+from flow_hitl.metrics.metrics import Dimension, Generations, Measurement, Span, measure, merged
+from flow_hitl.requests.request import decide
 from infra.local.patience import HANG_SECONDS
 from infra.local.state import HOME_VARIABLE, ROOT
 from tests.e2e.local_client import LocalClient, eventually
-from tests.unit import examples
+from tests.support import examples
 
 pytestmark = pytest.mark.e2e
 

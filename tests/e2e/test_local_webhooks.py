@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.local_client import LocalClient, eventually
-from tests.functions.receiver import Received, receiving
+from tests.support.receiver import Received, receiving
 
 pytestmark = pytest.mark.e2e
 

@@ -16,7 +16,7 @@ from flow_hitl_client import signature
 from infra.local.patience import HANG_SECONDS
 from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
-from tests.functions.receiver import Received, Receiver, receiving
+from tests.support.receiver import Received, Receiver, receiving
 
 pytestmark = pytest.mark.e2e
 

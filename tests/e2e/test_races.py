@@ -27,7 +27,7 @@ from infra.local.inbound import VERDICTS, ReceivedMail, receipt_notification
 from infra.local.patience import HANG_SECONDS
 from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
-from tests.functions.receiver import Receiver, receiving
+from tests.support.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.e2e
 

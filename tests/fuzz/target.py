@@ -1,7 +1,7 @@
 """What the fuzzer and the replay of its corpus do with one input."""
 
-from tests.mail.in_memory import MailDesk
-from tests.mail.oracle import assert_sound
+from tests.support.in_memory import MailDesk
+from tests.support.oracle import assert_sound
 
 
 def take(raw: bytes) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.target import take
-from tests.mail.receipts import MAILS
+from tests.support.receipts import MAILS
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 CHUNK = 50

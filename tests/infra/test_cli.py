@@ -17,12 +17,12 @@ import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
 
-from flow_hitl.adapters import aws
-from flow_hitl.adapters.system import RandomIds, SystemClock, jitter
 from flow_hitl.bootstrap import Application
-from flow_hitl.domain.errors import Conflict, Unauthorized
-from flow_hitl.domain.quotas import Usage, full_hour
-from flow_hitl.domain.times import parse_rfc3339
+from flow_hitl.deployments.quotas import Usage, full_hour
+from flow_hitl.platform import aws
+from flow_hitl.platform.errors import Conflict, Unauthorized
+from flow_hitl.platform.system_clock import RandomIds, SystemClock, jitter
+from flow_hitl.platform.times import parse_rfc3339
 from infra.cli.main import main
 from infra.local.state import Operator, operator_path, write_state
 from infra.outputs import settings_from_outputs
@@ -517,8 +517,8 @@ def test_local_and_a_named_stack_exclude_each_other(stack: Stack) -> None:
 def test_a_deployment_that_others_keep_changing_is_said_and_left_alone(stack: Stack) -> None:
     deployment_id = stack.create()
     before = stack.json("deployment", "show", deployment_id)
-    store = "flow_hitl.adapters.deployment_store.DynamoDeploymentStore.commit"
-    with patch(store, side_effect=Conflict("busy")), patch("flow_hitl.adapters.system.SystemClock.sleep"):
+    store = "flow_hitl.deployments.deployment_store.DynamoDeploymentStore.commit"
+    with patch(store, side_effect=Conflict("busy")), patch("flow_hitl.platform.system_clock.SystemClock.sleep"):
         error, hint = stack.refused("member", "set", deployment_id, "a@example.com").splitlines()
     assert "kept changing" in error
     assert "again" in hint

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.metrics import Bucket, Dimension
+from flow_hitl.metrics.metrics import Bucket, Dimension
 from infra.cli.main import main
 from infra.cli.target import Target
 from infra.local.hitl_fixture import Hitl

@@ -13,8 +13,8 @@ from flow_hitl.bootstrap import current
 from infra.cli.main import main
 from infra.cli.target import Target
 from infra.local.hitl_fixture import Hitl
-from tests.functions.asserts import EMIT
-from tests.functions.test_audit_seal import chain_of, digests, tampered
+from tests.proof.test_audit_seal import chain_of, digests, tampered
+from tests.support.asserts import EMIT
 
 Run = Callable[..., Result]
 
@@ -48,7 +48,7 @@ def test_what_has_happened_until_now_can_be_sealed(hitl: Hitl, run: Run) -> None
 
 def test_a_seal_that_does_not_come_is_said(hitl: Hitl, run: Run) -> None:
     hitl.advance(minutes=5)
-    with patch("flow_hitl.services.seal_audit.SealAudit.__call__", side_effect=OSError("KMS")):
+    with patch("flow_hitl.proof.seal_audit.SealAudit.__call__", side_effect=OSError("KMS")):
         result = run("seal")
     assert result.exit_code == 1
     assert "The seal has not come yet." in result.stderr
@@ -78,7 +78,7 @@ def test_what_was_changed_is_named_and_the_exit_code_is_1(hitl: Hitl, run: Run) 
     hitl.advance(minutes=5)
     run("seal")
     tampered("delete")(hitl, chain_of(hitl, request), 1)
-    with patch("flow_hitl.services.verify_audit_log._CHAINS", 1):
+    with patch("flow_hitl.proof.verify_log._CHAINS", 1):
         result = run("verify", "1")
     assert result.exit_code == 1
     assert f"MISSING: request#{request.id} event 2 " in result.stdout
@@ -113,7 +113,7 @@ def test_an_export_is_begun_and_looked_up_later(hitl: Hitl, run: Run) -> None:
 
 def test_an_export_that_fails_says_what_to_do(hitl: Hitl, run: Run) -> None:
     with (
-        patch("flow_hitl.adapters.export_store.S3ExportFiles.write", side_effect=OSError("disk")),
+        patch("flow_hitl.proof.export_store.S3ExportFiles.write", side_effect=OSError("disk")),
         patch("functions.export_audit.EXPORT_ATTEMPTS", 1),
     ):
         result = run("export", "1", "--wait")

@@ -16,17 +16,17 @@ import dns.rrset
 import pytest
 from click.testing import CliRunner
 
-from flow_hitl.adapters import aws
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.deployment import Permission
+from flow_hitl.deployments.deployment import Permission
+from flow_hitl.platform import aws
 from infra.cli.main import main
 from infra.cli.target import Target
 from infra.local.hitl_fixture import Hitl
 from infra.outputs import output_name
-from tests.functions.asserts import EMIT
-from tests.functions.aws_answers import ACCOUNT, DENIED, IDENTITY, answering, ses_says
-from tests.functions.receiver import receiving
-from tests.functions.webhooks import hook
+from tests.support.asserts import EMIT
+from tests.support.aws_answers import ACCOUNT, DENIED, IDENTITY, answering, ses_says
+from tests.support.receiver import receiving
+from tests.support.webhooks import hook
 
 OURS = "inbound-smtp.us-east-1.amazonaws.com."
 Doctor = Callable[..., Any]
@@ -163,7 +163,7 @@ def test_outputs_of_another_version(doctor: Doctor, outputs: dict[str, str]) -> 
 
 @pytest.mark.parametrize("secret", ['{"active": "2", "1": "key"}', '{"1": "key"}', "none"])
 def test_a_signing_secret_that_is_broken(doctor: Doctor, secret: str) -> None:
-    from tests.aws_calls import new_process
+    from tests.support.aws_calls import new_process
 
     aws.client("secretsmanager").put_secret_value(SecretId="signing", SecretString=secret)
     new_process()
@@ -171,7 +171,7 @@ def test_a_signing_secret_that_is_broken(doctor: Doctor, secret: str) -> None:
 
 
 def test_a_signing_secret_that_may_not_be_read(doctor: Doctor) -> None:
-    from tests.aws_calls import new_process
+    from tests.support.aws_calls import new_process
 
     aws.client("secretsmanager").delete_secret(SecretId="signing", ForceDeleteWithoutRecovery=True)
     new_process()
@@ -337,7 +337,7 @@ def test_webhooks_that_fail_or_were_never_sent(doctor: Doctor, hitl: Hitl, monke
 
     lost = hook(hitl, "https://jira.example.com/")
     with monkeypatch.context() as patched:
-        patched.setattr("flow_hitl.adapters.queues.SqsDeliveryQueue.send", lambda *_: None)
+        patched.setattr("flow_hitl.webhooks.delivery_queue.SqsDeliveryQueue.send", lambda *_: None)
         lost.call("POST", "/test")
     assert doctor().problems == []
     hitl.advance(minutes=61)

@@ -11,8 +11,8 @@ from flow_hitl.bootstrap import current
 from infra.cli.main import main
 from infra.cli.target import Target
 from infra.local.hitl_fixture import Hitl
-from tests.functions.receiver import Receiver, receiving
-from tests.functions.webhooks import spec_verifies, told
+from tests.support.receiver import Receiver, receiving
+from tests.support.webhooks import spec_verifies, told
 
 UNKNOWN = "wh_" + "0" * 32
 NOWHERE = "https://hooks.example.com/hitl"

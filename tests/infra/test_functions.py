@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flow_hitl.settings import Settings
+from flow_hitl.platform.environment import Settings
 from infra.outputs import output_name, settings_from_outputs
 from infra.routes import RESOLVERS
 from tests.infra.conftest import Stack

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from flow_hitl.domain.reply import extract_reply
+from flow_hitl.replies.reply import extract_reply
 from infra.local.front import Front
 from infra.local.mailbox import Mailbox, SentMail
 

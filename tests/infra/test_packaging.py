@@ -39,7 +39,7 @@ def test_the_layer_holds_our_code_and_nothing_else() -> None:
 
 def test_bytecode_is_never_checked_against_the_times_of_the_files() -> None:
     path = Packager(THIS_PYTHON, "arm64").flow_hitl().path
-    compiled = Path(importlib.util.cache_from_source(str(path / "python/flow_hitl/settings.py")))
+    compiled = Path(importlib.util.cache_from_source(str(path / "python/flow_hitl/platform/environment.py")))
     header = compiled.read_bytes()[:8]
     assert header[:4] == importlib.util.MAGIC_NUMBER
     assert int.from_bytes(header[4:], "little") == 0b01  # hash-based, unchecked
@@ -56,7 +56,7 @@ def test_the_same_input_is_built_once_and_other_input_apart() -> None:
     first = packager.flow_hitl()
     marker = first.path / "marker"
     marker.touch()
-    os.utime(packaging.ROOT / "layers/flow_hitl/python/flow_hitl/settings.py")
+    os.utime(packaging.ROOT / "layers/flow_hitl/python/flow_hitl/platform/environment.py")
     assert packager.flow_hitl() == first
     assert marker.exists()
     assert Packager(THIS_PYTHON, "x86_64").flow_hitl().digest != first.digest

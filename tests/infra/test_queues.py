@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flow_hitl.domain.retries import RESUME_ATTEMPTS
+from flow_hitl.delivery.retries import RESUME_ATTEMPTS
 from tests.infra.conftest import Stack
 
 BATCH_SIZES = {

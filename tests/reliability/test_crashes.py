@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from infra.local.hitl_fixture import AskedRequest, Hitl, hitl_on_moto
-from tests.aws_calls import Calls, When, crashing
-from tests.functions.asserts import EMIT, callback
-from tests.functions.receiver import Receiver, receiving
+from tests.support.asserts import EMIT, callback
+from tests.support.aws_calls import Calls, When, crashing
+from tests.support.receiver import Receiver, receiving
 
 
 @dataclass(frozen=True)

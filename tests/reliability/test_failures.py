@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from flow_hitl.adapters import aws
+from flow_hitl.platform import aws
 from infra.local.hitl_fixture import Hitl
-from tests.aws_calls import Call, When, new_process, unsettled, watched
-from tests.functions.asserts import EMIT, NEW, callback, sqs_records
+from tests.support.asserts import EMIT, NEW, callback, sqs_records
+from tests.support.aws_calls import Call, When, new_process, unsettled, watched
 
 
 def refused(operation: str) -> ClientError:

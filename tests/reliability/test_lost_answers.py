@@ -6,17 +6,17 @@ from datetime import timedelta
 
 import pytest
 
+from flow_hitl.audit.effects import Effect, EffectKind
+from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
-from flow_hitl.domain.effects import Effect, EffectKind
-from flow_hitl.domain.errors import Conflict
-from flow_hitl.domain.metrics import Generations
-from flow_hitl.domain.sign_in import SignInTry
-from flow_hitl.ports import EffectBusy
+from flow_hitl.metrics.metrics import Generations
+from flow_hitl.people.sign_in_rules import SignInTry
+from flow_hitl.platform.errors import Conflict
 from infra.local.hitl_fixture import Hitl
-from tests.aws_calls import losing_answers, unsettled
-from tests.functions.asserts import EMIT, callback
-from tests.functions.receiver import Receiver, receiving
-from tests.functions.webhooks import ALL_EVENTS, hook
+from tests.support.asserts import EMIT, callback
+from tests.support.aws_calls import losing_answers, unsettled
+from tests.support.receiver import Receiver, receiving
+from tests.support.webhooks import ALL_EVENTS, hook
 
 WRITES = ("dynamodb.PutItem", "dynamodb.UpdateItem", "s3.PutObject")
 

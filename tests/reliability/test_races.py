@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from infra.local.hitl_fixture import START, Answer, AskedRequest, Hitl
-from tests.aws_calls import Call, When, unsettled, watched
-from tests.functions.asserts import EMIT, callback, sqs_records
-from tests.functions.receiver import receiving
+from tests.support.asserts import EMIT, callback, sqs_records
+from tests.support.aws_calls import Call, When, unsettled, watched
+from tests.support.receiver import receiving
 
 Say = Callable[[Hitl, AskedRequest, str], Answer | None]
 
@@ -30,7 +30,7 @@ def by_mail(hitl: Hitl, _request: AskedRequest, outcome: str) -> Answer | None:
 
 
 def by_clock(hitl: Hitl, request: AskedRequest, _outcome: str) -> Answer | None:
-    from flow_hitl.adapters.queues import deadline_message
+    from flow_hitl.requests.store.deadlines import deadline_message
 
     assert hitl._deliver("deadline", sqs_records(deadline_message(request.id))) == []
     return None

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from infra.local.hitl_fixture import AskedRequest, Hitl, hitl_on_moto
-from tests.aws_calls import Call, Calls, Crash, When, crashing, new_process, watched
-from tests.functions.asserts import EMIT, callback
-from tests.functions.receiver import Receiver, receiving
-from tests.functions.webhooks import Hook, hook
+from tests.support.asserts import EMIT, callback
+from tests.support.aws_calls import Call, Calls, Crash, When, crashing, new_process, watched
+from tests.support.receiver import Receiver, receiving
+from tests.support.webhooks import Hook, hook
 
 OWN_ID = "0192f0c1-7e11-7abc-8def-0123456789ab"
 BOTH = pytest.mark.parametrize("when", ["before", "after"])
@@ -150,8 +150,9 @@ def test_whose_worker_dies_each_time_is_sent_once_more_and_no_oftener(deaths: in
 
 def test_while_one_worker_sends_another_leaves_it_alone() -> None:
     with hitl_on_moto() as hitl, receiving() as app:
+        from flow_hitl.audit.ports import EffectBusy
         from flow_hitl.bootstrap import current
-        from flow_hitl.ports import EffectBusy, PostResult
+        from flow_hitl.platform.ports import PostResult
 
         made = hook(hitl, app.url)
         sender = current().send_webhook
@@ -174,7 +175,7 @@ def test_while_one_worker_sends_another_leaves_it_alone() -> None:
 
 
 def test_what_fails_on_our_side_before_the_post_costs_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flow_hitl.adapters.secret_box import KmsSecretBox
+    from flow_hitl.platform.kms_secret_box import KmsSecretBox
 
     with hitl_on_moto() as hitl, receiving() as app:
         made = hook(hitl, app.url)

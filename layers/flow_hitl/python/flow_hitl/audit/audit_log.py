@@ -1,0 +1,195 @@
+"""The audit table: events are put once and read, never changed."""
+
+import contextlib
+import heapq
+import itertools
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
+
+from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_subject, request_subject
+from flow_hitl.audit.index import IndexedEvent, Period
+from flow_hitl.audit.ports import AuditRecord
+from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.platform.errors import Conflict, NotFound
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
+
+_DAY_SHARDS = 4
+_BATCH = 100
+_BATCH_ROUNDS = 8
+_MEMBERS = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash", "hash")
+
+
+def put_event(table: str, event: AuditEvent, deployment_id: int) -> dict[str, Any]:
+    """Return the transaction's part that adds an event of a deployment at a place of its chain that must be free."""
+    at = rfc3339(event.at)
+    shard = zlib.crc32(event.subject.encode()) % _DAY_SHARDS
+    record = {
+        **event.to_dict(),
+        "data": canonical_json(event.data),
+        "day_shard": f"{at[:10]}#{shard}",
+        "day_key": _day_key(IndexedEvent(deployment_id, event.subject, event.seq, event.at, event.hash)),
+    }
+    return {"Put": {"TableName": table, "Item": item(record), "ConditionExpression": "attribute_not_exists(subject)"}}
+
+
+def _day_key(event: IndexedEvent) -> str:
+    return f"{_deployment_key(event.deployment_id)}{rfc3339(event.at)}#{event.subject}#{event.seq:06d}"
+
+
+def _deployment_key(deployment_id: int) -> str:
+    """Return how the keys of a deployment's events begin: a day's events of one deployment lie side by side."""
+    return f"{deployment_id:015d}#"
+
+
+def event_from_item(wire: Mapping[str, Any]) -> AuditEvent:
+    """Return the event that an item of the table, or of its stream, holds."""
+    record = values(wire)
+    return AuditEvent(
+        subject=record["subject"],
+        seq=int(record["seq"]),
+        event_id=record["event_id"],
+        kind=EventKind(record["kind"]),
+        at=parse_rfc3339(record["at"]),
+        actor=record["actor"],
+        data=json.loads(record["data"]),
+        prev_hash=record["prev_hash"],
+        hash=record["hash"],
+    )
+
+
+def _record(wire: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event as it stands there: whoever verifies it must see what nobody of us wrote, too."""
+    record = values(wire)
+    shown = {name: record.get(name) for name in _MEMBERS}
+    # What is no JSON is shown as the text that it is, which no hash fits.
+    with contextlib.suppress(ValueError):
+        shown["data"] = json.loads(str(record.get("data")))
+    return {**shown, "seq": int(record["seq"])}
+
+
+def _indexed(row: Mapping[str, Any]) -> Iterator[IndexedEvent]:
+    """Yield the event of a row, or nothing for one that we never wrote: its chain tells of it."""
+    with contextlib.suppress(ValueError):
+        deployment_id, at, _ = str(row["day_key"]).split("#", 2)
+        hashed = str(row.get("hash", ""))
+        yield IndexedEvent(int(deployment_id), row["subject"], int(row["seq"]), parse_rfc3339(at), hashed)
+
+
+def _moment(text: object) -> datetime:
+    """Return a moment, or for what is none (somebody has changed it) one before all others."""
+    try:
+        return parse_rfc3339(str(text))
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class DynamoAuditLog:
+    """The events and their index by day; `pause` waits where DynamoDB does not keep up."""
+
+    def __init__(self, client: Any, table: str, pause: Callable[[int], None]) -> None:
+        self._client, self._table, self._pause = client, table, pause
+
+    def timeline(self, request_id: str) -> Sequence[AuditEvent]:
+        """Return all events of a request in order, read consistently."""
+        return [event_from_item(wire) for wire in self._chain(request_subject(request_id))]
+
+    def chain(self, subject: str) -> Sequence[AuditRecord]:
+        """Return all events of a chain as they stand there, read consistently."""
+        return [_record(wire) for wire in self._chain(subject)]
+
+    def indexed(
+        self, period: Period, deployment_id: int | None = None, after: IndexedEvent | None = None, ahead: int = 1000
+    ) -> Iterator[IndexedEvent]:
+        begin = _deployment_key(deployment_id) if deployment_id is not None else ""
+        rows = heapq.merge(
+            *(self._shard(period, shard, begin, after, ahead) for shard in range(_DAY_SHARDS)),
+            key=lambda row: str(row["day_key"]),
+        )
+        found = (event for row in rows for event in _indexed(row))
+        return (event for event in found if period.holds(event.at))
+
+    def records(self, events: Sequence[IndexedEvent]) -> Sequence[AuditRecord]:
+        keys = [{"subject": event.subject, "seq": event.seq} for event in events]
+        found = {(record["subject"], record["seq"]): record for record in self._batch_get(keys)}
+        return [found[key] for key in map(itemgetter("subject", "seq"), keys) if key in found]
+
+    def first_events(self, deployment_ids: Sequence[int]) -> Mapping[int, IndexedEvent]:
+        ids = {deployment_subject(deployment_id): deployment_id for deployment_id in deployment_ids}
+        found = self._batch_get([{"subject": subject, "seq": 1} for subject in ids])
+        return {
+            ids[record["subject"]]: IndexedEvent(
+                ids[record["subject"]], record["subject"], 1, _moment(record["at"]), str(record["hash"])
+            )
+            for record in found
+        }
+
+    def event(self, request_id: str, seq: int) -> AuditEvent:
+        """Return one event, read consistently; raises NotFound."""
+        key = item({"subject": request_subject(request_id), "seq": seq})
+        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        if found is None:
+            raise NotFound(f"Request {request_id} has no event {seq}.")
+        return event_from_item(found)
+
+    def changes(self, deployment_id: int, seq: int, limit: int) -> Sequence[AuditEvent]:
+        found = self._client.query(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="subject = :subject AND seq > :seq",
+            ExpressionAttributeValues=item({":subject": deployment_subject(deployment_id), ":seq": seq}),
+            Limit=limit,
+        )
+        return [event_from_item(wire) for wire in found["Items"]]
+
+    def _chain(self, subject: str) -> Iterator[Mapping[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="subject = :subject",
+            ExpressionAttributeValues=item({":subject": subject}),
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def _shard(
+        self, period: Period, shard: int, begin: str, after: IndexedEvent | None, ahead: int
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield a shard's rows of a deployment (its keys begin with `begin`) in a period, or all of a day's."""
+        names = {":shard": f"{rfc3339(period.since)[:10]}#{shard}"}
+        condition = "day_shard = :shard"
+        low = _day_key(after) if after is not None else f"{begin}{rfc3339(period.since)}"
+        if begin:
+            # A key goes on after its moment, so those of the moment `until` are behind this.
+            names |= {":low": low, ":high": f"{begin}{rfc3339(period.until)}"}
+            condition += " AND day_key BETWEEN :low AND :high"
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="by_day",
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=item(names),
+            PaginationConfig={"PageSize": ahead},
+        )
+        for page in pages:
+            yield from (row for row in map(values, page["Items"]) if after is None or row["day_key"] > low)
+
+    def _batch_get(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(keys), _BATCH):
+            batch = [item(key) for key in keys[start : start + _BATCH]]
+            wanted: Mapping[str, Any] = {self._table: {"Keys": batch, "ConsistentRead": True}}
+            for round_number in itertools.count():
+                if round_number == _BATCH_ROUNDS:
+                    raise Conflict("DynamoDB does not keep up with reading")
+                if round_number:
+                    self._pause(round_number)
+                answer = self._client.batch_get_item(RequestItems=wanted)
+                found += map(_record, answer["Responses"].get(self._table, []))
+                wanted = answer.get("UnprocessedKeys") or {}
+                if not wanted:
+                    break
+        return found

@@ -1,0 +1,124 @@
+"""The audit chain: what happened to a request or a deployment, each event bound to the one before by its hash."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
+
+CHAIN_START = "0" * 64
+
+
+class EventKind(StrEnum):
+    """Every kind of event that a chain can hold: first what happens to requests, then what is done to deployments."""
+
+    REQUEST_CREATED = "request_created"
+    NOTIFICATION_SENT = "notification_sent"
+    NOTIFICATION_UNDELIVERED = "notification_undelivered"
+    REMINDER_DUE = "reminder_due"
+    REMINDER_SENT = "reminder_sent"
+    HANDLED_MAIL_SENT = "handled_mail_sent"
+    REQUEST_REASSIGNED = "request_reassigned"
+    RESPONSE_SUBMITTED = "response_submitted"
+    REPLY_REJECTED = "reply_rejected"
+    CONFIRMATION_SENT = "confirmation_sent"
+    ERROR_MAIL_SENT = "error_mail_sent"
+    MAIL_REFUSED = "mail_refused"
+    REQUEST_CANCELLED = "request_cancelled"
+    RESUME_ATTEMPTED = "resume_attempted"
+    RESUME_REPORTED = "resume_reported"
+    RESUME_RETRIED = "resume_retried"
+    WEBHOOK_DELIVERED = "webhook_delivered"
+    WEBHOOK_FAILED = "webhook_failed"
+    DEPLOYMENT_CREATED = "deployment_created"
+    SETTINGS_CHANGED = "settings_changed"
+    ROUTING_RULES_CHANGED = "routing_rules_changed"
+    MEMBER_SET = "member_set"
+    MEMBER_REMOVED = "member_removed"
+    MEMBER_SIGNED_IN = "member_signed_in"
+    AUDIT_EXPORTED = "audit_exported"
+    API_KEY_ISSUED = "api_key_issued"
+    API_KEY_REVOKED = "api_key_revoked"
+    WEBHOOK_CREATED = "webhook_created"
+    WEBHOOK_CHANGED = "webhook_changed"
+    RESUME_SECRET_ROTATED = "resume_secret_rotated"  # noqa: S105 - no secret, but what was done to one
+    WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated"  # noqa: S105 - no secret, but what was done to one
+    WEBHOOK_DELETED = "webhook_deleted"
+    QUOTAS_CHANGED = "quotas_changed"
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """One fact about one subject; `hash` covers every other member."""
+
+    subject: str
+    seq: int
+    event_id: str
+    kind: EventKind
+    at: datetime
+    actor: str
+    data: Mapping[str, Any]
+    prev_hash: str
+    hash: str
+
+    @property
+    def request_id(self) -> str:
+        return self.subject.removeprefix("request#")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the event as the timeline, the table and an export show it."""
+        return {**_hashed_members(self), "hash": self.hash}
+
+    @classmethod
+    def from_dict(cls, members: Mapping[str, Any]) -> Self:
+        """Return the event that `to_dict` has shown; raises KeyError, TypeError or ValueError for what is none."""
+        kind, at = EventKind(members["kind"]), parse_rfc3339(members["at"])
+        return cls(**{**members, "kind": kind, "at": at})
+
+
+def request_subject(request_id: str) -> str:
+    """Return the name of a request's chain."""
+    return f"request#{request_id}"
+
+
+def deployment_subject(deployment_id: int) -> str:
+    """Return the name of a deployment's chain, which holds every change of its configuration."""
+    return f"deployment#{deployment_id}"
+
+
+def next_event(
+    *,
+    subject: str,
+    seq: int,
+    prev_hash: str,
+    event_id: str,
+    kind: EventKind,
+    at: datetime,
+    actor: str,
+    data: Mapping[str, Any],
+) -> AuditEvent:
+    """Return the event that follows `prev_hash` at position `seq` of the subject's chain."""
+    unsealed = AuditEvent(subject, seq, event_id, kind, at, actor, data, prev_hash, "")
+    return AuditEvent(subject, seq, event_id, kind, at, actor, data, prev_hash, event_hash(unsealed))
+
+
+def event_hash(event: AuditEvent) -> str:
+    """Return the hex SHA-256 over the canonical JSON of every member but `hash` itself."""
+    return hashlib.sha256(canonical_json(_hashed_members(event)).encode()).hexdigest()
+
+
+def _hashed_members(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "subject": event.subject,
+        "seq": event.seq,
+        "event_id": event.event_id,
+        "kind": event.kind.value,
+        "at": rfc3339(event.at),
+        "actor": event.actor,
+        "data": dict(event.data),
+        "prev_hash": event.prev_hash,
+    }

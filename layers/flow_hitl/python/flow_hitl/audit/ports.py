@@ -1,0 +1,59 @@
+"""What reads and writes the audit log and the records of its effects."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.audit.effects import Effect
+from flow_hitl.audit.index import IndexedEvent, Period
+
+
+class AuditLog(Protocol):
+    def timeline(self, request_id: str) -> Sequence[AuditEvent]: ...
+
+    def event(self, request_id: str, seq: int) -> AuditEvent: ...
+
+    def changes(self, deployment_id: int, seq: int, limit: int) -> Sequence[AuditEvent]:
+        """Return events of a deployment's own chain that come after a place of it, in order, read consistently."""
+
+
+AuditRecord = Mapping[str, Any]
+"""An event as it stands in the log, be it one that nobody of us wrote: the members of `AuditEvent.to_dict`."""
+
+
+class AuditArchive(Protocol):
+    """The whole log, for those who read much of it: all of it by day, and each chain."""
+
+    def indexed(
+        self, period: Period, deployment_id: int | None = None, after: IndexedEvent | None = None, ahead: int = 1000
+    ) -> Iterator[IndexedEvent]:
+        """Yield what the index holds of a period, or of what comes after one event of it, in order.
+
+        The order is that of deployments, then moments, then chains and places in them. `ahead` is how much is read at
+        a time.
+        """
+
+    def records(self, events: Sequence[IndexedEvent]) -> Sequence[AuditRecord]:
+        """Return events in the same order, read consistently; those that are gone are left out."""
+
+    def chain(self, subject: str) -> Sequence[AuditRecord]:
+        """Return all events of a chain in order, read consistently."""
+
+    def first_events(self, deployment_ids: Sequence[int]) -> Mapping[int, IndexedEvent]:
+        """Return the first events of deployments' own chains, of those (a hundred at most) that there are."""
+
+
+class EffectLog(Protocol):
+    def claim(self, effect: Effect, now: datetime, lease: timedelta) -> bool:
+        """Take an effect for as long as the lease; return False if it is done. Raises EffectBusy if it is taken."""
+
+    def release(self, effect: Effect) -> None:
+        """Give an effect back so that it can be tried again at once."""
+
+    def complete(self, effect: Effect) -> None:
+        """Mark an effect done that left no event."""
+
+
+class EffectBusy(Exception):
+    """Another worker holds the effect: leave the message to be delivered again."""

@@ -1,0 +1,50 @@
+"""Messages to the workers, and the one place that says how they are spelled."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flow_hitl.audit.effects import Effect, EffectKind
+
+
+def effect_message(effect: Effect) -> str:
+    message: dict[str, Any] = {
+        "kind": effect.kind.value,
+        "request_id": effect.request_id,
+        "event_seq": effect.event_seq,
+    }
+    return json.dumps({**message, "target": effect.target} if effect.target else message)
+
+
+def read_effect(body: str) -> Effect:
+    """Return the effect that a message names; raises KeyError or ValueError for a message that is none of ours."""
+    message = json.loads(body)
+    return Effect(
+        EffectKind(message["kind"]), str(message["request_id"]), int(message["event_seq"]), message.get("target", "")
+    )
+
+
+class SqsEffectQueue:
+    """Sends each effect to the queue of its kind."""
+
+    def __init__(self, client: Any, queue_urls: Mapping[EffectKind, str]) -> None:
+        self._client, self._queue_urls = client, queue_urls
+
+    def send(self, effect: Effect) -> None:
+        self._client.send_message(QueueUrl=self._queue_urls[effect.kind], MessageBody=effect_message(effect))
+
+
+class SqsMessages:
+    """One queue, for the function that feeds or empties it."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client, self._queue_url = client, queue_url
+
+    def send(self, body: str) -> None:
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+
+    def postpone(self, receipt_handle: str, seconds: int) -> None:
+        """Hide a message that is in our hands for so long, after which it is delivered again."""
+        self._client.change_message_visibility(
+            QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )

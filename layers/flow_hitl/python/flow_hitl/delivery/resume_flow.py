@@ -1,0 +1,99 @@
+"""The flow goes on: the answer is POSTed, signed, to the request's `resume_url`, until it is taken or a day is over."""
+
+import json
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from flow_hitl.audit.chain import EventKind
+from flow_hitl.audit.effects import Effect
+from flow_hitl.audit.ports import EffectLog
+from flow_hitl.delivery.retries import RESUME_ATTEMPTS, pause_after
+from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.deployments.resume_secret import resume_secret_of
+from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.platform.ports import Clock, HttpPoster, Ids, PostResult
+from flow_hitl.platform.webhook_signature import signature_headers
+from flow_hitl.platform.worker_times import WORKER
+from flow_hitl.requests.changing.change_request import ChangeRequest
+from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.request import Change, Head, Request, Resume, ResumeStatus, note
+
+
+class NotDelivered(Exception):
+    """The attempt failed; try again after `pause_seconds`, or never if that is None."""
+
+    def __init__(self, pause_seconds: int | None) -> None:
+        super().__init__(f"try again in {pause_seconds} s" if pause_seconds is not None else "given up")
+        self.pause_seconds = pause_seconds
+
+
+@dataclass(frozen=True)
+class ResumeFlow:
+    """Deliver one decision to its flow: at least once, each attempt on the timeline."""
+
+    requests: RequestStore
+    deployments: DeploymentStore
+    effects: EffectLog
+    poster: HttpPoster
+    change_request: ChangeRequest
+    keys: KeyRing
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, effect: Effect, attempt: int) -> None:
+        """Make one attempt, whose number from 1 sets the next pause; raises NotDelivered and EffectBusy."""
+        if attempt > RESUME_ATTEMPTS:
+            # The queue allows a few deliveries more, for those that another worker was busy with.
+            raise NotDelivered(None)
+        if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
+            return
+        request = self.requests.load(effect.request_id)
+        url = request.content.resume_url
+        if url is None or _is_void(request.head, effect):
+            self.effects.complete(effect)
+            return
+        result = self._post(url, request)
+        pause = None if result.delivered else pause_after(attempt)
+
+        def step(head: Head) -> Change:
+            resume = _after_attempt(head, result, gave_up=pause is None)
+            data = {
+                "attempt": resume.attempts,
+                "delivered": result.delivered,
+                "result": result.reason,
+                # The whole address may hold a secret.
+                "host": urlsplit(url).hostname,
+            }
+            event_id, at = self.ids.event_id(), self.clock.now()
+            return note(
+                head, EventKind.RESUME_ATTEMPTED, data, event_id=event_id, at=at, actor="flow-hitl", resume=resume
+            )
+
+        completes = effect if result.delivered else None
+        self.change_request(effect.request_id, step, completes=completes, known=request)
+        if not result.delivered:
+            self.effects.release(effect)
+            raise NotDelivered(pause)
+
+    def _post(self, url: str, request: Request) -> PostResult:
+        deployment = self.deployments.load(request.head.deployment_id)
+        now = self.clock.now()
+        secret = resume_secret_of(self.keys, deployment.deployment_id, deployment.resume_secret_at(now))
+        body = json.dumps({"event": "response_submitted", "request": request.to_dict()}, ensure_ascii=False).encode()
+        signature = signature_headers(secret, body, now)
+        return self.poster.post(url, body, {**signature, "Idempotency-Key": request.head.request_id})
+
+
+def _is_void(head: Head, effect: Effect) -> bool:
+    """Tell whether somebody has had the answer sent again since, by another effect, or that one has delivered it."""
+    resume = head.resume
+    return resume is not None and (effect.event_seq < resume.retried_by or resume.status is ResumeStatus.DELIVERED)
+
+
+def _after_attempt(head: Head, result: PostResult, *, gave_up: bool) -> Resume:
+    before = head.resume or Resume(ResumeStatus.WAITING)
+    status = ResumeStatus.DELIVERED if result.delivered else ResumeStatus.FAILED if gave_up else ResumeStatus.WAITING
+    # What the flow itself reported knows more than our delivery: it stands.
+    if before.status not in (ResumeStatus.WAITING, ResumeStatus.FAILED):
+        status = before.status
+    return replace(before, status=status, attempts=before.attempts + 1, last_status=result.status)

@@ -1,0 +1,6 @@
+"""A deployment: its settings, rules, keys, members and quotas, and how they change.
+
+rules: access_documents, conditions, configuration_documents, deployment, quotas, resume_secret
+use cases: change_configuration, count_usage, manage_deployments, manage_signing_keys
+edges: deployment_store, usage_log
+"""

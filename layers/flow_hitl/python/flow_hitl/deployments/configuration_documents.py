@@ -1,0 +1,317 @@
+"""Settings and routing rules as JSON documents, by the contract's names: read whole, or refused field by field."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, JsonValue
+
+from flow_hitl.contract.validation import (
+    Assignee,
+    Document,
+    MailAddress,
+    Minutes,
+    Name,
+    is_format,
+    parse_document,
+    pointer,
+    refuse,
+)
+from flow_hitl.deployments.conditions import Condition
+from flow_hitl.deployments.deployment import (
+    MOST_PEOPLE,
+    AutoResponseSetting,
+    DeploymentSettings,
+    FreeText,
+    Group,
+    Reminder,
+    RoutingRule,
+)
+from flow_hitl.platform.address import GROUP_PREFIX, is_mail_address
+from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.errors import FieldError
+
+_DEFAULTS = DeploymentSettings()
+_MAX_RULES = 1000
+_MAX_REMINDERS = 10
+_MAX_DOMAINS = 100
+_MAX_CONDITIONS = 10
+_MAX_OPERANDS = 100
+_MAX_OPERAND_CHARS = 256
+# An audit event holds the document before and after a change, and DynamoDB 400 KB in an item.
+_MAX_BYTES = 180_000
+_STATE_PREFIX = "state."
+_MAX_GROUPS = 100
+
+
+def _scalar(value: JsonValue) -> JsonValue:
+    if value is None or isinstance(value, bool):
+        return value
+    return _ordered(value)
+
+
+def _ordered(value: JsonValue) -> JsonValue:
+    """Return a number or text; NaN and the infinities are no JSON, whatever the parser takes for it."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    if isinstance(value, str) and len(value) <= _MAX_OPERAND_CHARS:
+        return value
+    raise ValueError(f"must be a number or a text of up to {_MAX_OPERAND_CHARS} characters")
+
+
+def _domain(value: str) -> str:
+    if not is_mail_address(f"anybody@{value}"):
+        raise ValueError("must be a domain, for example company.com")
+    return value.lower()
+
+
+_Domain = Annotated[str, AfterValidator(_domain), is_format("hostname")]
+_Scalar = Annotated[JsonValue, AfterValidator(_scalar)]
+_Ordered = Annotated[JsonValue, AfterValidator(_ordered)]
+
+
+class _AutoResponse(Document):
+    enabled: bool = _DEFAULTS.auto_response.enabled
+    timeout_minutes: Minutes | None = _DEFAULTS.auto_response.timeout_minutes
+    default_outcome: Name | None = _DEFAULTS.auto_response.default_outcome
+
+
+class _Reminder(Document):
+    minutes_before_timeout: Minutes | None = None
+    share_of_sla: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+class _Group(Document):
+    name: Name | None = None
+    address: MailAddress | None = None
+    members: Annotated[list[MailAddress], Field(min_length=1, max_length=MOST_PEOPLE)]
+
+
+class SettingsDocument(Document):
+    """The body of `PUT settings`: what it leaves out has its default."""
+
+    email_notifications: bool = _DEFAULTS.email_notifications
+    sla_target_minutes: Minutes | None = _DEFAULTS.sla_target_minutes
+    auto_response: _AutoResponse = _AutoResponse()
+    reply_token_days: Annotated[int, Field(ge=1, le=365)] = _DEFAULTS.reply_token_days
+    free_text: FreeText = _DEFAULTS.free_text
+    reminders: Annotated[list[_Reminder], Field(max_length=_MAX_REMINDERS)] = []
+    require_dmarc_pass: bool = _DEFAULTS.require_dmarc_pass
+    forbid_self_approval: bool = _DEFAULTS.forbid_self_approval
+    allowed_assignee_domains: Annotated[list[_Domain], Field(max_length=_MAX_DOMAINS)] = []
+    groups: Annotated[list[_Group], Field(max_length=_MAX_GROUPS)] = []
+    allow_delegation: bool = _DEFAULTS.allow_delegation
+    waiting_alert_minutes: Minutes | None = _DEFAULTS.waiting_alert_minutes
+    # What an answer to PUT says beside the document; whoever sends it back means nothing by it.
+    warnings: list[str] = []
+
+
+class _Tests(Document):
+    eq: _Scalar = None
+    ne: _Scalar = None
+    gt: _Ordered = 0
+    gte: _Ordered = 0
+    lt: _Ordered = 0
+    lte: _Ordered = 0
+    among: Annotated[list[_Scalar], Field(min_length=1, max_length=_MAX_OPERANDS, alias="in")] = []
+    exists: bool = True
+
+
+class _Match(Document):
+    method_name: Name
+    condition: Annotated[dict[Name, _Tests], Field(max_length=_MAX_CONDITIONS)] = {}
+
+
+class _Rule(Document):
+    name: Name
+    match: _Match
+    assign_to_email: Assignee | None = None
+    assign_from_input: Name | None = None
+    sla_target_minutes: Minutes | None = None
+    auto_response: _AutoResponse | None = None
+
+
+class RulesDocument(Document):
+    """The body of `PUT routing-rules`: all rules, in their order."""
+
+    rules: Annotated[list[_Rule], Field(max_length=_MAX_RULES)]
+    warnings: list[str] = []
+
+
+def parse_settings(text: str | bytes) -> DeploymentSettings:
+    """Return the settings that a JSON text holds; a field that it leaves out has the contract's default.
+
+    Raises MalformedJson, or ValidationFailed that names each wrong field.
+    """
+    document = parse_document(SettingsDocument, text)
+    refuse(
+        [
+            *_auto_response_errors(document.auto_response, ""),
+            *_reminder_errors(document.reminders),
+            *_group_errors(document.groups),
+        ]
+    )
+    settings = DeploymentSettings(
+        email_notifications=document.email_notifications,
+        sla_target_minutes=document.sla_target_minutes,
+        auto_response=_auto_response(document.auto_response),
+        reply_token_days=document.reply_token_days,
+        free_text=document.free_text,
+        reminders=tuple(Reminder(one.minutes_before_timeout, one.share_of_sla) for one in document.reminders),
+        require_dmarc_pass=document.require_dmarc_pass,
+        forbid_self_approval=document.forbid_self_approval,
+        allowed_assignee_domains=tuple(dict.fromkeys(document.allowed_assignee_domains)),
+        groups=tuple(Group(tuple(one.members), one.name, one.address) for one in document.groups),
+        allow_delegation=document.allow_delegation,
+        waiting_alert_minutes=document.waiting_alert_minutes,
+    )
+    _require_room("", settings_to_dict(settings))
+    return settings
+
+
+def settings_to_dict(settings: DeploymentSettings) -> dict[str, Any]:
+    """Return the contract's whole settings document, which `parse_settings` reads back."""
+    return {
+        "email_notifications": settings.email_notifications,
+        "sla_target_minutes": settings.sla_target_minutes,
+        "auto_response": _auto_response_dict(settings.auto_response),
+        "reply_token_days": settings.reply_token_days,
+        "free_text": settings.free_text.value,
+        "reminders": [_reminder_dict(reminder) for reminder in settings.reminders],
+        "require_dmarc_pass": settings.require_dmarc_pass,
+        "forbid_self_approval": settings.forbid_self_approval,
+        "allowed_assignee_domains": list(settings.allowed_assignee_domains),
+        "groups": [_group_dict(group) for group in settings.groups],
+        "allow_delegation": settings.allow_delegation,
+        "waiting_alert_minutes": settings.waiting_alert_minutes,
+    }
+
+
+def parse_rules(text: str | bytes) -> tuple[RoutingRule, ...]:
+    """Return the routing rules that a JSON text holds, in their order; the first match wins.
+
+    Raises MalformedJson, or ValidationFailed that names each wrong field.
+    """
+    documents = parse_document(RulesDocument, text).rules
+    refuse(_rule_errors(documents))
+    rules = tuple(
+        RoutingRule(
+            name=one.name,
+            method_pattern=one.match.method_name,
+            assign_to_email=one.assign_to_email,
+            assign_from_input=one.assign_from_input,
+            conditions=tuple(
+                Condition(path.removeprefix(_STATE_PREFIX), tests.model_dump(by_alias=True, exclude_unset=True))
+                for path, tests in one.match.condition.items()
+            ),
+            sla_target_minutes=one.sla_target_minutes,
+            auto_response=_auto_response(one.auto_response) if one.auto_response else None,
+        )
+        for one in documents
+    )
+    _require_room("/rules", rules_to_dict(rules))
+    return rules
+
+
+def rules_to_dict(rules: Sequence[RoutingRule]) -> dict[str, Any]:
+    """Return the contract's document of routing rules, which `parse_rules` reads back.
+
+    What goes beyond the spec's rule, its condition and deadlines, is there where it is set.
+    """
+    return {"rules": [_rule_dict(rule) for rule in rules]}
+
+
+def _rule_dict(rule: RoutingRule) -> dict[str, Any]:
+    match: dict[str, Any] = {"method_name": rule.method_pattern}
+    if rule.conditions:
+        match["condition"] = {f"{_STATE_PREFIX}{one.path}": dict(one.tests) for one in rule.conditions}
+    document: dict[str, Any] = {
+        "name": rule.name,
+        "match": match,
+        "assign_to_email": rule.assign_to_email,
+        "assign_from_input": rule.assign_from_input,
+    }
+    if rule.sla_target_minutes is not None:
+        document["sla_target_minutes"] = rule.sla_target_minutes
+    if rule.auto_response is not None:
+        document["auto_response"] = _auto_response_dict(rule.auto_response)
+    return document
+
+
+def _auto_response(document: _AutoResponse) -> AutoResponseSetting:
+    return AutoResponseSetting(document.enabled, document.timeout_minutes, document.default_outcome)
+
+
+def _auto_response_dict(setting: AutoResponseSetting) -> dict[str, Any]:
+    return {
+        "enabled": setting.enabled,
+        "timeout_minutes": setting.timeout_minutes,
+        "default_outcome": setting.default_outcome,
+    }
+
+
+def _require_room(field: str, document: Any) -> None:
+    """Refuse a document that its audit event could not hold twice, as it was and as it is."""
+    size = len(canonical_json(document).encode())
+    if size > _MAX_BYTES:
+        refuse([FieldError(field, f"takes {size:,} bytes as JSON, and {_MAX_BYTES:,} can be kept; make it shorter")])
+
+
+def _auto_response_errors(document: _AutoResponse, within: str) -> Iterator[FieldError]:
+    for name in ("timeout_minutes", "default_outcome"):
+        if document.enabled and getattr(document, name) is None:
+            yield FieldError(f"{within}/auto_response/{name}", "must be set when auto_response is enabled")
+
+
+def _reminder_dict(reminder: Reminder) -> dict[str, Any]:
+    if reminder.share_of_sla is not None:
+        return {"share_of_sla": reminder.share_of_sla}
+    return {"minutes_before_timeout": reminder.minutes_before_timeout}
+
+
+def _group_dict(group: Group) -> dict[str, Any]:
+    named = {"name": group.name, "address": group.address}
+    return {**{name: value for name, value in named.items() if value is not None}, "members": list(group.members)}
+
+
+def _reminder_errors(reminders: Sequence[_Reminder]) -> Iterator[FieldError]:
+    for number, one in enumerate(reminders):
+        if (one.minutes_before_timeout is None) == (one.share_of_sla is None):
+            yield FieldError(f"/reminders/{number}", "must have one of minutes_before_timeout and share_of_sla")
+
+
+def _group_errors(groups: Sequence[_Group]) -> Iterator[FieldError]:
+    first_with: dict[str, int] = {}
+    for number, group in enumerate(groups):
+        if group.name is None and group.address is None:
+            yield FieldError(f"/groups/{number}", "must have a name, the address of a shared mailbox, or both")
+        for field, named in (("name", group.name), ("address", group.address and group.address.lower())):
+            first = first_with.setdefault(f"{field} {named}", number) if named else number
+            if first != number:
+                yield FieldError(f"/groups/{number}/{field}", f"stands in /groups/{first} already")
+        if group.name is not None and group.name.startswith(GROUP_PREFIX):
+            yield FieldError(f"/groups/{number}/name", f"must be the name alone, without {GROUP_PREFIX}")
+        people = [member.lower() for member in group.members]
+        for place, member in enumerate(people):
+            if member in people[:place]:
+                yield FieldError(f"/groups/{number}/members/{place}", "stands in the group already")
+            if group.address is not None and member == group.address.lower():
+                yield FieldError(f"/groups/{number}/members/{place}", "is the shared mailbox; list its people")
+
+
+def _rule_errors(rules: Sequence[_Rule]) -> Iterator[FieldError]:
+    first_with: dict[str, int] = {}
+    for number, rule in enumerate(rules):
+        if rule.assign_to_email is None and rule.assign_from_input is None:
+            yield FieldError(f"/rules/{number}", "must have assign_to_email or assign_from_input, or both")
+        first = first_with.setdefault(rule.name, number)
+        if first != number:
+            yield FieldError(f"/rules/{number}/name", f"is the name of /rules/{first} already")
+        if rule.auto_response is not None:
+            yield from _auto_response_errors(rule.auto_response, f"/rules/{number}")
+        for path, tests in rule.match.condition.items():
+            where = pointer(("rules", number, "match", "condition", path))
+            if not path.removeprefix(_STATE_PREFIX).strip() or not path.startswith(_STATE_PREFIX):
+                yield FieldError(where, f"must be a path of the state, for example {_STATE_PREFIX}amount")
+            if not tests.model_fields_set:
+                yield FieldError(where, 'must have an operator, for example {"gt": 10000}')

@@ -1,0 +1,286 @@
+"""A deployment: whose flows these are, and how their requests are routed and answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from flow_hitl.audit.chain import CHAIN_START
+from flow_hitl.deployments.conditions import Condition
+from flow_hitl.deployments.quotas import Quotas
+from flow_hitl.platform.address import GROUP_PREFIX, domain_of, may_be_same_person, same_address
+
+# The people whom a request asks stand in its head, which is to stay small.
+MOST_PEOPLE = 50
+
+
+class Permission(StrEnum):
+    """What an API key or a member may be allowed to do; the last two are the members'."""
+
+    CREATE_REQUESTS = "create_requests"
+    MANAGE = "manage_human_feedback"
+    RESPOND = "respond_to_human_feedback"
+
+
+class WebhookEvent(StrEnum):
+    """What a webhook may be told of: the spec's `new_request`, and two that it has to ask for."""
+
+    NEW_REQUEST = "new_request"
+    RESPONSE_SUBMITTED = "response_submitted"
+    REQUEST_CANCELLED = "request_cancelled"
+
+
+class FreeText(StrEnum):
+    """What happens to an answer that matches no emit option."""
+
+    ACCEPT = "accept"
+    ASK_AGAIN = "ask_again"
+
+
+@dataclass(frozen=True)
+class AutoResponseSetting:
+    """The answer that the clock gives to requests that say nothing of their own; minutes are at least 1."""
+
+    enabled: bool = False
+    timeout_minutes: int | None = None
+    default_outcome: str | None = None
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """When a responder is reminded: so many minutes before the auto-response, or after so much of the SLA (0 to 1)."""
+
+    minutes_before_timeout: int | None = None
+    share_of_sla: float | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """People of whom any one may answer; a rule names them as `group:<name>`, or by their shared mailbox."""
+
+    members: tuple[str, ...]
+    name: str | None = None
+    address: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a request may name this group by."""
+        return tuple(name for name in (self.name and GROUP_PREFIX + self.name, self.address) if name)
+
+    def is_meant_by(self, assignee: str) -> bool:
+        """Tell whether an assignee, a mail address or `group:<name>`, is this group."""
+        if assignee.startswith(GROUP_PREFIX):
+            return self.name is not None and assignee.removeprefix(GROUP_PREFIX) == self.name
+        return self.address is not None and same_address(self.address, assignee)
+
+
+@dataclass(frozen=True)
+class DeploymentSettings:
+    """The deployment's settings, by the contract's names and defaults."""
+
+    email_notifications: bool = True
+    sla_target_minutes: int | None = None
+    auto_response: AutoResponseSetting = field(default_factory=AutoResponseSetting)
+    reply_token_days: int = 7
+    free_text: FreeText = FreeText.ACCEPT
+    reminders: tuple[Reminder, ...] = ()
+    require_dmarc_pass: bool = False
+    forbid_self_approval: bool = False
+    allowed_assignee_domains: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    allow_delegation: bool = False
+    waiting_alert_minutes: int | None = None
+
+    def people_of(self, assignee: str) -> tuple[str, ...]:
+        """Return the members of the group that an assignee is, or () for a single person."""
+        return next((group.members for group in self.groups if group.is_meant_by(assignee)), ())
+
+
+@dataclass(frozen=True)
+class RoutingRule:
+    """One routing rule of the spec: which requests it is for, to whom they go, and its own deadlines.
+
+    It is for the method names that fit the pattern, where the state meets every condition. An SLA or auto-response
+    that is None is the deployment's.
+    """
+
+    name: str
+    method_pattern: str
+    assign_to_email: str | None = None
+    assign_from_input: str | None = None
+    conditions: tuple[Condition, ...] = ()
+    sla_target_minutes: int | None = None
+    auto_response: AutoResponseSetting | None = None
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key as it is kept: the hash of its secret, never the secret."""
+
+    key_id: str
+    name: str
+    secret_sha256: str
+    permissions: frozenset[Permission]
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A person of the deployment; from their aliases they may answer what is assigned to their address."""
+
+    email: str
+    permissions: frozenset[Permission] = frozenset()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ResumeSecret:
+    """Which secret signs resumptions: the signing key that it derives from, and the name of its rotation.
+
+    It signs from `signs_from` on. The first one of a deployment has neither name nor moment.
+    """
+
+    key_id: str
+    rotation: str = ""
+    signs_from: datetime | None = None
+
+
+@dataclass(frozen=True)
+class DeploymentName:
+    """A deployment as people choose it from a list."""
+
+    deployment_id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment with all of its configuration; `version` counts the changes.
+
+    `resume_key_id` is the key of its first resume secret, `resume_secrets` are those that came after it: the one that
+    signs, and the one that is to. `audit_seq` and `audit_hash` are the end of its audit chain, to which each change
+    adds an event.
+    """
+
+    deployment_id: int
+    name: str
+    organization_id: int
+    creator_email: str
+    settings: DeploymentSettings
+    rules: tuple[RoutingRule, ...]
+    api_keys: Mapping[str, ApiKey]
+    resume_key_id: str
+    version: int
+    members: tuple[Member, ...] = ()
+    webhook_events: tuple[WebhookEvent, ...] = ()
+    quotas: Quotas = field(default_factory=Quotas)
+    resume_secrets: tuple[ResumeSecret, ...] = ()
+    audit_seq: int = 0
+    audit_hash: str = CHAIN_START
+    audit_at: datetime | None = None
+
+    def resume_secret_at(self, now: datetime) -> ResumeSecret:
+        """Return the newest resume secret whose moment has come."""
+        secrets = self._resume_secrets
+        return next((one for one in reversed(secrets) if one.signs_from is None or one.signs_from <= now), secrets[0])
+
+    def next_resume_secret(self, now: datetime) -> ResumeSecret | None:
+        """Return the resume secret whose moment is still to come."""
+        newest = self._resume_secrets[-1]
+        return newest if newest.signs_from is not None and newest.signs_from > now else None
+
+    def resume_keys(self, now: datetime) -> frozenset[str]:
+        """Return the ids of the signing keys without which resumptions could not be signed, now or later."""
+        needed = (self.resume_secret_at(now), self.next_resume_secret(now))
+        return frozenset(one.key_id for one in needed if one is not None)
+
+    def with_resume_secret(self, new: ResumeSecret, now: datetime) -> Self:
+        """Return it with a new resume secret beside the one that signs until then; any other is forgotten."""
+        signs_now = new.signs_from is None or new.signs_from <= now
+        return replace(self, resume_secrets=(new,) if signs_now else (self.resume_secret_at(now), new))
+
+    @property
+    def _resume_secrets(self) -> tuple[ResumeSecret, ...]:
+        return self.resume_secrets or (ResumeSecret(self.resume_key_id),)
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The lower-case addresses, aliases among them, for which `permissions_of` says that they have any."""
+        allowed = [one for one in self.members if one.permissions or same_address(one.email, self.creator_email)]
+        addresses = {self.creator_email, *(name for one in allowed for name in (one.email, *one.aliases))}
+        return frozenset(address.lower() for address in addresses)
+
+    def refusal_of(self, assignee: str, asked_by: Sequence[str] = ()) -> str | None:
+        """Return why a request may not be assigned to a mail address or `group:<name>`, or None if it may.
+
+        The reason does not name the assignee: whoever tells it does. Refused are a group that there is not, whoever
+        asked for the request (`asked_by`, their addresses), and a person outside of the allowed domains: but the
+        creator may always be asked, also by an alias.
+        """
+        people = self.settings.people_of(assignee)
+        if assignee.startswith(GROUP_PREFIX) and not people:
+            return "is no group of this deployment"
+        if self.only_askers(assignee, asked_by):
+            return "asked for this request, and this deployment forbids self-approval"
+        allowed = self.settings.allowed_assignee_domains
+        for address in people or (assignee,):
+            is_creator = any(same_address(one, self.creator_email) for one in (address, *self.known_as(address)))
+            if allowed and not is_creator and domain_of(address) not in allowed:
+                return f"{domain_of(address)} is not among the allowed assignee domains"
+        return None
+
+    def only_askers(self, assignee: str, asked_by: Sequence[str]) -> bool:
+        """Tell whether nobody is behind an assignee but those who asked."""
+        return self.are_askers(self.settings.people_of(assignee) or (assignee,), asked_by)
+
+    def are_askers(self, people: Sequence[str], asked_by: Sequence[str]) -> bool:
+        """Tell whether each of these people may be one of those who asked."""
+        return all(
+            any(may_be_same_person(own, asker) for own in self.may_be_addresses_of(person) for asker in asked_by)
+            for person in people
+        )
+
+    def names_of(self, *assignees: str) -> tuple[str, ...]:
+        """Return every name under which requests go to any of these mail addresses and `group:<name>`s."""
+        groups = [group for group in self.settings.groups if any(map(group.is_meant_by, assignees))]
+        addresses = [address for assignee in assignees for address in self.addresses_of(assignee)]
+        return tuple(dict.fromkeys([*addresses, *(name for group in groups for name in group.names)]))
+
+    def addresses_of(self, address: str) -> tuple[str, ...]:
+        """Return an address with every other that is known to be the same person's."""
+        people = [one for one in self.members if any(same_address(address, own) for own in (one.email, *one.aliases))]
+        return tuple(dict.fromkeys([address, *(own for one in people for own in (one.email, *one.aliases))]))
+
+    def may_be_addresses_of(self, address: str) -> tuple[str, ...]:
+        """Return an address with every other that may be the same person's: to deny by, never to grant by."""
+        found = [address]
+        people = list(self.members)
+        while of_them := [one for one in people if _may_be_of(one, found)]:
+            people = [one for one in people if one not in of_them]
+            found += [own for one in of_them for own in (one.email, *one.aliases)]
+        return tuple(dict.fromkeys(found))
+
+    def permissions_of(self, address: str) -> frozenset[Permission]:
+        """Return what the person behind an address may do here, also by an alias; the creator manages and responds."""
+        own = (address, *self.known_as(address))
+        granted = [one.permissions for one in self.members if any(same_address(one.email, name) for name in own)]
+        if any(same_address(self.creator_email, name) for name in own):
+            granted.append(frozenset({Permission.MANAGE, Permission.RESPOND}))
+        return frozenset[Permission]().union(*granted)
+
+    def known_as(self, address: str) -> tuple[str, ...]:
+        """Return the addresses of the members who named this one as an alias of theirs."""
+        return tuple(
+            member.email for member in self.members if any(same_address(alias, address) for alias in member.aliases)
+        )
+
+
+def _may_be_of(member: Member, addresses: Sequence[str]) -> bool:
+    own = (member.email, *member.aliases)
+    return any(may_be_same_person(one, address) for one in own for address in addresses)
+
+
+KEYS_MAY = frozenset({Permission.CREATE_REQUESTS, Permission.MANAGE})
+"""What new API keys may be allowed. To respond is not among it: a key proves a program, and requests ask people."""

@@ -1,0 +1,70 @@
+"""What is known about a request is gathered, as little as can matter, to answer the troubleshooting questions."""
+
+from dataclasses import dataclass
+
+from flow_hitl.audit.ports import AuditLog
+from flow_hitl.contract.channel import Channel
+from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.diagnosis.diagnosis import Diagnosis, diagnose
+from flow_hitl.diagnosis.findings import Facts
+from flow_hitl.diagnosis.flow_findings import flow_is_owed
+from flow_hitl.diagnosis.mail_findings import late_mails
+from flow_hitl.mails.ports import MailAccount, SuppressionList
+from flow_hitl.people.access import Action, KeyHolder, Member, authorize
+from flow_hitl.platform.ports import Clock, DeadLetters
+from flow_hitl.replies.ports import DiscardLog
+from flow_hitl.requests.ports import Polls, RequestStore
+from flow_hitl.requests.request import Head, Status
+
+# Where the effects of an event rest that never happened, whatever effects they are.
+_EVERY_EFFECT = ("relay_retry", "stream")
+
+
+@dataclass(frozen=True)
+class DiagnoseRequest:
+    """Diagnose one request, for a program or a person who may view it, or for the operator."""
+
+    requests: RequestStore
+    audit: AuditLog
+    deployments: DeploymentStore
+    discards: DiscardLog
+    suppressed: SuppressionList
+    polls: Polls
+    mail_account: MailAccount
+    dead_letters: DeadLetters
+    clock: Clock
+
+    def __call__(self, actor: KeyHolder | Member, request_id: str) -> Diagnosis:
+        """Raises NotFound and Forbidden."""
+        head = self.requests.head(request_id)
+        authorize(actor, Action.VIEW, head)
+        return diagnose(self._facts(head, actor.deployment))
+
+    def for_operator(self, request_id: str) -> Diagnosis:
+        """Do it for the operator, who may view everything; raises NotFound."""
+        head = self.requests.head(request_id)
+        return diagnose(self._facts(head, self.deployments.load(head.deployment_id)))
+
+    def _facts(self, head: Head, deployment: Deployment) -> Facts:
+        timeline, now = self.audit.timeline(head.request_id), self.clock.now()
+        pending, pushed = head.status is Status.PENDING, any(event.data.get("push") for event in timeline)
+        late, owed = late_mails(head, timeline, now), flow_is_owed(head)
+        queues = dict.fromkeys(
+            [
+                *(("email", *_EVERY_EFFECT) if late else ()),
+                *(("inbound_mail",) if pending else ()),
+                *(("resume", *_EVERY_EFFECT) if owed and pushed else ()),
+            ]
+        )
+        return Facts(
+            head=head,
+            timeline=timeline,
+            deployment=deployment,
+            now=now,
+            suppressed=self.suppressed.reasons(head.responders, head.deployment_id) if pending else {},
+            sending=self.mail_account.state() if late else None,
+            discards=self.discards.of_request(head.request_id) if head.responded_via is not Channel.EMAIL else (),
+            polls=self.polls.last(head.deployment_id, head.request_id) if owed and not pushed else None,
+            dead_letters={queue: self.dead_letters.number(queue) for queue in queues},
+        )

@@ -1,0 +1,159 @@
+"""What a diagnosis is made of: facts about one request go in, and findings, each with its next step, come out."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.deployments.deployment import Deployment, WebhookEvent
+from flow_hitl.mails.sending import SendingState
+from flow_hitl.platform.no_answer import Unknown
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.replies.rejections import Discard
+from flow_hitl.requests.reading.polling import LastPolls
+from flow_hitl.requests.request import Head
+
+SOON = timedelta(minutes=2)
+"""What follows from an event has happened by then, unless something is wrong."""
+
+SHOWN = 5
+"""How many of the same kind a diagnosis names, the newest."""
+
+
+class FindingStatus(StrEnum):
+    OK = "ok"
+    PROBLEM = "problem"
+    INFO = "info"
+
+
+class AnswerStatus(StrEnum):
+    """The answer to a question; `waiting`: nothing is wrong, and somebody's move is awaited."""
+
+    OK = "ok"
+    PROBLEM = "problem"
+    WAITING = "waiting"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Question(StrEnum):
+    """The spec's "Troubleshooting"."""
+
+    MAIL_NOT_SENT = "mail_not_sent"
+    REPLY_NOT_PROCESSED = "reply_not_processed"
+    FLOW_NOT_RESUMED = "flow_not_resumed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fact in a sentence, and what to do next, in another, where something is to be done."""
+
+    fact: str
+    status: FindingStatus
+    next_step: str | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question with its findings; one problem among them is the answer."""
+
+    question: Question
+    status: AnswerStatus
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that is known about one request; what is None or missing was not asked, because it could not matter.
+
+    `suppressed` has the reason for each responder who gets no mail, `dead_letters` the number of messages by queue.
+    """
+
+    head: Head
+    timeline: Sequence[AuditEvent]
+    deployment: Deployment
+    now: datetime
+    suppressed: Mapping[str, str] = field(default_factory=dict)
+    sending: SendingState | Unknown | None = None
+    discards: Sequence[Discard] = ()
+    polls: LastPolls | None = None
+    dead_letters: Mapping[str, int | Unknown] = field(default_factory=dict)
+
+    def of_kind(self, *kinds: EventKind) -> list[AuditEvent]:
+        return [event for event in self.timeline if event.kind in kinds]
+
+
+def answered(question: Question, findings: Iterable[Finding], otherwise: AnswerStatus) -> Answered:
+    """Return the answer that findings give: a problem if one of them is, else what the caller says."""
+    found = tuple(findings)
+    wrong = any(finding.status is FindingStatus.PROBLEM for finding in found)
+    return Answered(question, AnswerStatus.PROBLEM if wrong else otherwise, found)
+
+
+def ok(fact: str) -> Finding:
+    return Finding(fact, FindingStatus.OK)
+
+
+def info(fact: str, next_step: str | None = None) -> Finding:
+    return Finding(fact, FindingStatus.INFO, next_step)
+
+
+def problem(fact: str, next_step: str) -> Finding:
+    return Finding(fact, FindingStatus.PROBLEM, next_step)
+
+
+def command(*words: str) -> str:
+    """Return an operator's command to copy; words that a stranger chose cannot become commands of their own."""
+    return f"`flow-hitl {shlex.join(words)}`"
+
+
+def names(people: Iterable[str]) -> str:
+    """Return a few addresses in a row, and how many more there are."""
+    named = list(people)
+    more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+    return ", ".join(named[:SHOWN]) + more
+
+
+def dead_letters(facts: Facts, *queues: str) -> Iterator[Finding]:
+    """Yield what rests in dead-letter queues, by their queues' names in the stack's outputs."""
+    for queue in queues:
+        found = facts.dead_letters.get(queue, 0)
+        if isinstance(found, Unknown):
+            yield info(f"The dead-letter queue of {queue} could not be asked ({found.why}).", command("doctor"))
+        elif found:
+            yield dead_letters_found(queue, found)
+
+
+def dead_letters_found(queue: str, number: int) -> Finding:
+    """Return what messages in a dead-letter queue mean."""
+    fact = f"{number} message{' rests' if number == 1 else 's rest'} in the dead-letter queue of {queue}"
+    if queue == "stream":
+        return problem(
+            f"{fact}: audit events of which nothing has followed.",
+            "Read what the log of the function relay says of that time; the events are in the audit log.",
+        )
+    again = command("redrive", "relay" if queue == "relay_retry" else queue.replace("_", "-"))
+    return problem(
+        f"{fact}; they may be of any request.",
+        f"Mend what the log of the function behind it says, then send them again: {again}.",
+    )
+
+
+def webhooks_told(facts: Facts, name: WebhookEvent) -> Iterator[Finding]:
+    """Yield what came of telling webhooks of an event, by the last delivery to each."""
+    last: dict[str, AuditEvent] = {}
+    for event in facts.of_kind(EventKind.WEBHOOK_DELIVERED, EventKind.WEBHOOK_FAILED):
+        if event.data["event"] == name:
+            last[event.data["webhook_id"]] = event
+    for webhook_id, event in last.items():
+        webhook, at = event.data["webhook"], rfc3339(event.at)
+        if event.kind is EventKind.WEBHOOK_DELIVERED:
+            yield info(f'The webhook "{webhook}" was told at {at}.')
+            continue
+        delivery = f"webhooks/{webhook_id}/deliveries/{event.data['delivery_id']}"
+        yield info(
+            f'The webhook "{webhook}" could not be told at {at}: {event.data["result"]}.',
+            "Mend its receiver, then send it again, on the webhook's page under Settings or by "
+            f"POST /v1/deployments/{facts.head.deployment_id}/{delivery}/redeliver.",
+        )

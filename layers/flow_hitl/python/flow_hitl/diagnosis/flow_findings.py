@@ -1,0 +1,140 @@
+"""The third question: why did the flow not go on? Attempts and their status, dead letters, who last fetched answers."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.delivery.retries import RESUME_ATTEMPTS, pause_after
+from flow_hitl.deployments.deployment import WebhookEvent
+from flow_hitl.diagnosis.findings import (
+    SHOWN,
+    SOON,
+    Answered,
+    AnswerStatus,
+    Facts,
+    Finding,
+    FindingStatus,
+    Question,
+    answered,
+    command,
+    dead_letters,
+    info,
+    ok,
+    problem,
+    webhooks_told,
+)
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.requests.reading.polling import POLL_NOTED_EVERY, LastPolls
+from flow_hitl.requests.request import Head, ResumeStatus, Status
+
+# A poll goes on for up to 20 seconds after it was noted, and the next one is noted a minute later.
+_UNTOLD = POLL_NOTED_EVERY + timedelta(seconds=20)
+
+
+def flow_question(facts: Facts) -> Answered:
+    """Say how far the answer has come on its way to the flow."""
+    head = facts.head
+    if head.test or head.status is Status.CANCELLED:
+        nobody = "This is a test: no flow waits for it." if head.test else "The request was cancelled before an answer."
+        return answered(Question.FLOW_NOT_RESUMED, [info(nobody)], AnswerStatus.NOT_APPLICABLE)
+    if head.resume is None:
+        return answered(Question.FLOW_NOT_RESUMED, [_not_answered(head)], AnswerStatus.WAITING)
+    answer = facts.of_kind(EventKind.RESPONSE_SUBMITTED)[-1]
+    push, reported = bool(answer.data["push"]), facts.of_kind(EventKind.RESUME_REPORTED)
+    findings, queues = [ok(f"The request was answered at {rfc3339(answer.at)}.")], ["relay_retry", "stream"]
+    if push:
+        findings += [*_attempts(facts), *_pushed(facts, answer)]
+        queues.insert(0, "resume")
+    elif not reported:
+        findings.append(_fetched(facts, answer))
+    findings += map(_reported, reported[-1:])
+    findings += dead_letters(facts, *queues)
+    findings += webhooks_told(facts, WebhookEvent.RESPONSE_SUBMITTED)
+    return answered(Question.FLOW_NOT_RESUMED, findings, _unless_wrong(findings))
+
+
+def flow_is_owed(head: Head) -> bool:
+    """Tell whether there is an answer of which it is not known that the flow has it."""
+    has_it = (ResumeStatus.DELIVERED, ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN)
+    return head.resume is not None and head.resume.status not in has_it
+
+
+def _unless_wrong(findings: list[Finding]) -> AnswerStatus:
+    """Return `ok` if something after the answer itself went well, else `waiting`."""
+    went_on = any(finding.status is FindingStatus.OK for finding in findings[1:])
+    return AnswerStatus.OK if went_on else AnswerStatus.WAITING
+
+
+def _not_answered(head: Head) -> Finding:
+    due = head.auto_response
+    clock = f' If nobody answers, the clock does at {rfc3339(due.due_at)}: "{due.default_outcome}".' if due else ""
+    return info(f"The request has not been answered, so there is nothing to resume the flow with.{clock}")
+
+
+def _attempts(facts: Facts) -> Iterator[Finding]:
+    for event in facts.of_kind(EventKind.RESUME_ATTEMPTED)[-SHOWN:]:
+        data = event.data
+        fact = f"Attempt {data['attempt']} to deliver the answer, at {rfc3339(event.at)}: {data['result']}."
+        yield Finding(fact, FindingStatus.OK if data["delivered"] else FindingStatus.INFO)
+
+
+def _pushed(facts: Facts, answer: AuditEvent) -> Iterator[Finding]:
+    resume, attempts = facts.head.resume, facts.of_kind(EventKind.RESUME_ATTEMPTED)
+    if resume is None or not flow_is_owed(facts.head) or resume.status is ResumeStatus.RESUME_FAILED:
+        return
+    mend = "Let the resume_url be reachable from here and answer with a 2xx status"
+    if resume.status is ResumeStatus.FAILED:
+        yield problem(
+            f"All {RESUME_ATTEMPTS} attempts failed; the answer rests in the dead-letter queue of resume.",
+            f"{mend}, then send the answer again: {command('redrive', 'resume')}.",
+        )
+    elif attempts:
+        pause = pause_after(min(len(attempts), RESUME_ATTEMPTS - 1)) or 0
+        again = rfc3339(attempts[-1].at + timedelta(seconds=pause))
+        yield problem(
+            f"The resume_url has not taken the answer; it is tried again at about {again}, for 24 hours in all.",
+            f"{mend}.",
+        )
+    elif facts.now - answer.at > SOON:
+        yield problem(
+            "The answer has not been sent to the resume_url.",
+            f"If nothing here says why, {command('doctor')} may; then the logs of the functions relay and resume_flow.",
+        )
+    else:
+        yield info("The answer is on its way to the resume_url.")
+
+
+def _fetched(facts: Facts, answer: AuditEvent) -> Finding:
+    """Return whether somebody can have fetched the answer, where nobody has reported what came of it."""
+    polls, keys = facts.polls or LastPolls(), facts.deployment.api_keys
+    seen = [f"the request was waited on at {rfc3339(polls.request)}"] if polls.request else []
+    for key_id, at in sorted(polls.decisions_feed.items(), key=lambda poll: poll[1])[-SHOWN:]:
+        name = keys[key_id].name if key_id in keys else key_id
+        seen.append(f'the decisions feed was polled with the API key "{name}" at {rfc3339(at)}')
+    last = "; ".join(seen) or "nobody has waited on the request or polled the decisions feed"
+    fact = f"The request has no resume_url: the flow's side fetches its answer. To the minute, {last}."
+    moments = [*polls.decisions_feed.values(), *([polls.request] if polls.request else [])]
+    if any(at >= answer.at - _UNTOLD for at in moments):
+        return ok(f"{fact} What came of it has not been reported.")
+    if facts.now - answer.at <= SOON:
+        return info(fact)
+    return problem(
+        fact,
+        "Start the worker that resumes the flows (GET /v1/decisions?wait=20), or let the flow wait on its own request "
+        "(GET /v1/requests/{id}?wait=20).",
+    )
+
+
+def _reported(event: AuditEvent) -> Finding:
+    status, detail = event.data["status"], event.data.get("detail")
+    more = f": {detail}" if detail else ""
+    if status == ResumeStatus.RESUME_FAILED:
+        return problem(
+            f"The flow's side reported at {rfc3339(event.at)} that it could not resume the flow{more}.",
+            "The answer is kept. Mend what the flow's own log says, and resume the flow with it.",
+        )
+    if event.data.get("once"):
+        when = rfc3339(event.at)
+        return ok(f"The flow's side claimed the resumption at {when}, and has reported nothing since{more}.")
+    went_on = "went on" if status == ResumeStatus.RESUMED else "went on, and paused again"
+    return ok(f"The flow's side reported at {rfc3339(event.at)} that the flow {went_on}{more}.")

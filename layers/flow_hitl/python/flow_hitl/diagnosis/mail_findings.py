@@ -1,0 +1,216 @@
+"""The first question: why was the mail not sent? The setting, the rule, the address, suppression, the mail service."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.deployments.deployment import WebhookEvent
+from flow_hitl.diagnosis.findings import (
+    SOON,
+    Answered,
+    AnswerStatus,
+    Facts,
+    Finding,
+    FindingStatus,
+    Question,
+    answered,
+    command,
+    dead_letters,
+    info,
+    names,
+    ok,
+    problem,
+    webhooks_told,
+)
+from flow_hitl.mails.mail_feedback import reaches_nobody
+from flow_hitl.mails.sending import SendingState
+from flow_hitl.platform.address import same_address
+from flow_hitl.platform.no_answer import Unknown
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.requests.opening.routing import AssignedBy
+from flow_hitl.requests.request import Head, Status
+
+_ASKING = (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED)
+
+
+def mail_question(facts: Facts) -> Answered:
+    """Say whether the responders were mailed, and if not, why not."""
+    head, timeline = facts.head, facts.timeline
+    mailed = tuple(person for person in head.responders if was_mailed(person, timeline))
+    waiting_for = tuple(person for person in head.responders if person not in mailed)
+    findings = [_setting(facts), _assignment(facts)]
+    findings += map(_undelivered, facts.of_kind(EventKind.NOTIFICATION_UNDELIVERED))
+    if reaches_nobody(head, timeline):
+        findings.append(_nobody_reached(facts))
+    if mailed:
+        findings.append(ok(f"The mail service took the mail to {names(mailed)}."))
+    findings += [_suppressed(person, reason) for person, reason in facts.suppressed.items()]
+    otherwise = AnswerStatus.OK
+    if is_mailed(timeline) and waiting_for and head.status is not Status.PENDING:
+        findings.append(info(f"No mail to {names(waiting_for)} was needed any more once the request was closed."))
+        otherwise = AnswerStatus.OK if mailed else AnswerStatus.NOT_APPLICABLE
+    elif is_mailed(timeline) and waiting_for:
+        late = late_mails(head, timeline, facts.now)
+        findings += _unsent([person for person in late if person not in facts.suppressed], timeline)
+        findings += _sending(facts.sending, late)
+        findings += dead_letters(facts, "email", "relay_retry", "stream")
+        if not late:
+            findings.append(info(f"The mail to {names(waiting_for)} is on its way."))
+            otherwise = AnswerStatus.WAITING
+    findings += map(_refused, facts.of_kind(EventKind.MAIL_REFUSED))
+    findings += webhooks_told(facts, WebhookEvent.NEW_REQUEST)
+    return answered(Question.MAIL_NOT_SENT, findings, otherwise)
+
+
+def late_mails(head: Head, timeline: Sequence[AuditEvent], now: datetime) -> tuple[str, ...]:
+    """Return the responders of an open request whose mail should have been sent by now, and was not even refused."""
+    if head.status is not Status.PENDING or not is_mailed(timeline):
+        return ()
+    return tuple(
+        person
+        for person in head.responders
+        if not was_mailed(person, timeline)
+        and not _happened_to(person, timeline, EventKind.NOTIFICATION_UNDELIVERED)
+        and now - _asked(person, timeline).at > SOON
+    )
+
+
+def was_mailed(person: str, timeline: Sequence[AuditEvent]) -> bool:
+    """Tell whether a notification has gone to a responder since they were asked last."""
+    return _happened_to(person, timeline, EventKind.NOTIFICATION_SENT)
+
+
+def is_mailed(timeline: Sequence[AuditEvent]) -> bool:
+    """Tell whether email notifications were on when somebody was asked last."""
+    return bool(_asking(timeline)[-1].data["notify"])
+
+
+def sending_problems(sending: SendingState, to: Sequence[str] = ()) -> Iterator[Finding]:
+    """Yield what keeps the mail service from sending, to these addresses if any are given."""
+    if not sending.identity_verified:
+        yield problem(
+            f"SES has not verified {sending.identity}, where mail is sent from.",
+            "Set the DNS records that the outputs of the mail edge stack name, and wait until SES has seen them.",
+        )
+    if not sending.sending_enabled:
+        yield problem(
+            "SES has paused sending for this account.", "The SES console says why, and how to have it resumed."
+        )
+    if not sending.production:
+        yield problem(
+            "The SES account is in the sandbox: mail goes to verified addresses only.",
+            f"Ask AWS for production access in the SES console, or verify {names(to) or 'each responder'} there.",
+        )
+    if 0 <= sending.quota <= sending.sent:
+        yield problem(
+            f"The SES account has used up its quota: {quota_text(sending)}.",
+            "Wait until the oldest of them are a day old, or ask AWS for a larger quota.",
+        )
+
+
+def quota_text(sending: SendingState) -> str:
+    """Return how much of its quota the account has used, in words."""
+    quota = f"{sending.quota:.0f}" if sending.quota >= 0 else "any number of"
+    return f"{sending.sent:.0f} of {quota} mails in 24 hours"
+
+
+def _setting(facts: Facts) -> Finding:
+    if is_mailed(facts.timeline):
+        return ok("Email notifications were on when the responder was asked.")
+    at = rfc3339(_asking(facts.timeline)[-1].at)
+    on_by_now = facts.deployment.settings.email_notifications
+    first = "They are on by now." if on_by_now else "Switch on email_notifications in the deployment's settings."
+    return problem(
+        f"Email notifications were off when the responder was asked at {at}, so no mail was sent.",
+        f"{first} This request is mailed to whom it is reassigned while they are on; it can be answered without.",
+    )
+
+
+def _assignment(facts: Facts) -> Finding:
+    head = facts.head
+    reassigned = facts.of_kind(EventKind.REQUEST_REASSIGNED)
+    if reassigned:
+        last = reassigned[-1].data
+        return info(f"{head.assigned_to_email} was asked in place of {last['assigned_before']}: {last['reason']}.")
+    reasons = "; ".join(facts.timeline[0].data["routing"])
+    next_step = None
+    if head.assigned_by is AssignedBy.DEPLOYMENT_CREATOR:
+        next_step = (
+            "If somebody else should have been asked, correct the routing rules. A dry run says why none matches, on "
+            f"their page under Settings or by POST /v1/deployments/{head.deployment_id}/routing-rules/dry-run."
+        )
+    return info(f"{head.assigned_to_email} was asked: {reasons}.", next_step)
+
+
+def _undelivered(event: AuditEvent) -> Finding:
+    to, reason = event.data["to"], event.data["reason"]
+    return problem(
+        f"The mail to {to} did not arrive, as was known at {rfc3339(event.at)}: {reason}.",
+        "Correct the address where it comes from: the routing rule, the flow's state or the request. If it is right "
+        f"and works again: {command('mail', 'allow', to)}.",
+    )
+
+
+def _nobody_reached(facts: Facts) -> Finding:
+    return problem(
+        f"The request waits for {names(facts.head.responders)}, whom no mail reaches, and nobody else manages this "
+        "deployment to whom it could go.",
+        "Reassign the request. Add a second member with manage_human_feedback: such requests go to them by themselves.",
+    )
+
+
+def _suppressed(person: str, reason: str) -> Finding:
+    return problem(
+        f"{person} gets no mail any more: earlier mail to this address {reason}.",
+        f"Reassign the request. Once the address works again: {command('mail', 'allow', person)}.",
+    )
+
+
+def _unsent(people: Sequence[str], timeline: Sequence[AuditEvent]) -> Iterator[Finding]:
+    if people:
+        since = rfc3339(min(_asked(person, timeline).at for person in people))
+        yield problem(
+            f"No mail has gone to {names(people)} since {since}.",
+            f"If nothing here says why, {command('doctor')} may; then the logs of the functions relay and send_email.",
+        )
+
+
+def _sending(sending: SendingState | Unknown | None, to: Sequence[str]) -> Iterator[Finding]:
+    if isinstance(sending, Unknown):
+        yield info(f"SES could not be asked about the account ({sending.why}).", f"See {command('doctor')}.")
+    elif sending is not None:
+        found = tuple(sending_problems(sending, to))
+        yield from found or (ok(f"SES sends mail from {sending.identity}: {quota_text(sending)}."),)
+
+
+def _refused(event: AuditEvent) -> Finding:
+    data = event.data
+    return Finding(
+        f"A mail ({data['mail']}) to {data['to']} was refused at {rfc3339(event.at)}: {data['reason']}.",
+        FindingStatus.PROBLEM,
+        f"The request goes on without it. Who gets no mail is listed by {command('mail', 'suppressed')}.",
+    )
+
+
+def _asking(timeline: Sequence[AuditEvent]) -> list[AuditEvent]:
+    return [event for event in timeline if event.kind in _ASKING]
+
+
+def _asked(person: str, timeline: Sequence[AuditEvent]) -> AuditEvent:
+    """Return the event by which a person was asked last."""
+    events = _asking(timeline)
+    return next((event for event in reversed(events) if _is_among(person, _asked_by(event))), events[0])
+
+
+def _asked_by(event: AuditEvent) -> Sequence[str]:
+    people: Sequence[str] = event.data.get("people") or [event.data["assigned_to_email"]]
+    return people
+
+
+def _happened_to(person: str, timeline: Sequence[AuditEvent], kind: EventKind) -> bool:
+    since = _asked(person, timeline).seq
+    return any(e.kind is kind and e.seq > since and same_address(e.data["to"], person) for e in timeline)
+
+
+def _is_among(person: str, people: Iterable[str]) -> bool:
+    return any(same_address(person, one) for one in people)

@@ -1,0 +1,202 @@
+"""The second question: why was the reply not processed? Token, sender, verdicts, status, and the discarded mails."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.diagnosis.findings import (
+    SHOWN,
+    Answered,
+    AnswerStatus,
+    Facts,
+    Finding,
+    Question,
+    answered,
+    command,
+    dead_letters,
+    info,
+    names,
+    ok,
+    problem,
+)
+from flow_hitl.diagnosis.mail_findings import was_mailed
+from flow_hitl.people.names import claimed
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.replies.rejections import Discard, DiscardReason, RejectionReason
+from flow_hitl.requests.request import Head, Status
+
+# Why, and what to do about it.
+_REJECTED: dict[RejectionReason, tuple[str, str]] = {
+    RejectionReason.NOT_AN_OPTION: (
+        "its first line is none of the emit options",
+        "Reply again with one of them as the first line. To take any text, set free_text to accept.",
+    ),
+    RejectionReason.NO_ANSWER_FOUND: (
+        "it has no text above the quoted mail",
+        "Reply again with the answer at the very top.",
+    ),
+    RejectionReason.EMOJI_REACTION: (
+        "it is an emoji reaction, which is not an answer",
+        "Reply in words, with the answer as the first line, or answer on the review page.",
+    ),
+    RejectionReason.UNREADABLE: (
+        "it could not be read",
+        "Reply again with a short plain mail, without attachments.",
+    ),
+    RejectionReason.SENDER_MISMATCH: (
+        "its sender is not who was asked",
+        "Reply from the address that was asked, or reassign the request.",
+    ),
+    RejectionReason.SELF_APPROVAL: (
+        "its sender asked for the request, and this deployment forbids self-approval",
+        "Reassign the request to somebody who did not ask for it.",
+    ),
+    RejectionReason.DELEGATION_OFF: (
+        "it asks to pass the request on, which this deployment does not allow",
+        "Answer it, reassign it, or switch on allow_delegation in the deployment's settings.",
+    ),
+    RejectionReason.DELEGATION_REFUSED: (
+        "it asks to pass the request on to somebody who cannot be asked",
+        "Pass it on to another address, or answer it.",
+    ),
+    RejectionReason.SENDER_UNPROVEN: (
+        "nothing proves that it comes from its sender",
+        "Answer on the review page, whose link was mailed. If the sender's domain publishes DMARC, replies are proven.",
+    ),
+    RejectionReason.EXPIRED: (
+        "the address that it went to had expired",
+        "Reply to the mail that said so: its address holds.",
+    ),
+    RejectionReason.REASSIGNED: (
+        "its sender had the request before and no longer has it",
+        "Whoever has it now can answer. If it should be the sender after all, reassign it.",
+    ),
+    RejectionReason.ALREADY_RESPONDED: (
+        "the request was answered before",
+        "Nothing can be done: the first answer counts.",
+    ),
+    RejectionReason.CANCELLED: (
+        "the request had been cancelled",
+        "Nothing can be done: the flow withdrew it.",
+    ),
+}
+
+_AFTER_DISCARD: dict[str, str] = {
+    DiscardReason.NOT_ISSUED: (
+        "The address was altered on the way, or belongs to somebody who no longer has the request: reply to the newest "
+        "mail of it."
+    ),
+    DiscardReason.VIRUS: "Send a plain reply without attachments, or answer on the review page.",
+    DiscardReason.SPAM: "SES took it for spam: send a short plain reply, or answer on the review page.",
+    DiscardReason.AUTOMATIC: (
+        "Mail that a machine sends, such as an out-of-office note, is no answer. If its sender is away, reassign the "
+        "request."
+    ),
+    DiscardReason.EMOJI_REACTION: (
+        "A press on an emoji is not an answer, and its sender was told so once: reply in words, with the answer as the "
+        "first line, or answer on the review page."
+    ),
+    DiscardReason.NO_LONGER_ASKED: (
+        "The request was reassigned, and nothing proves that this mail comes from whoever had it before. Whoever has "
+        "it now can answer."
+    ),
+    DiscardReason.TOO_MANY_ERROR_MAILS: (
+        "Answer on the review page: today nobody is told any more of replies to this request that decide nothing."
+    ),
+}
+
+
+def reply_question(facts: Facts) -> Answered:
+    """Say what became of the answer, and of every reply that was none."""
+    head = facts.head
+    failed = [_rejected(event, head) for event in facts.of_kind(EventKind.REPLY_REJECTED)[-SHOWN:]]
+    failed += map(_discarded, facts.discards[:SHOWN])
+    if head.status is not Status.PENDING:
+        # Now they explain, and nothing is wrong or to be done any more.
+        explained = [info(finding.fact) for finding in failed]
+        closed = AnswerStatus.NOT_APPLICABLE if head.status is Status.CANCELLED else AnswerStatus.OK
+        return answered(Question.REPLY_NOT_PROCESSED, [_how_it_ended(facts), *explained], closed)
+    findings = [*_who_may_answer(facts), _token(facts), *failed, *dead_letters(facts, "inbound_mail")]
+    if not failed:
+        findings.append(_nothing_came(facts))
+    return answered(Question.REPLY_NOT_PROCESSED, findings, AnswerStatus.WAITING)
+
+
+def _how_it_ended(facts: Facts) -> Finding:
+    head = facts.head
+    at = rfc3339(head.decided_at or facts.now)
+    if head.status is Status.CANCELLED:
+        return info(f"The request was cancelled at {at}; a reply after that changes nothing.")
+    answer = facts.of_kind(EventKind.RESPONSE_SUBMITTED)[-1].data
+    by = ""
+    if answer["responder"]:
+        by = f" by {answer['responder']}" if answer["responder_verified"] else f" {claimed(answer['responder'])}"
+    said = f'"{answer["outcome"]}"' if answer["outcome"] is not None else "with free text"
+    result = f" {answer['test_result']}" if answer.get("test_result") else ""
+    return ok(f"The request was answered {said} at {at}{by}, by way of {answer['responded_via']}.{result}")
+
+
+def _who_may_answer(facts: Facts) -> Iterator[Finding]:
+    head = facts.head
+    if facts.deployment.are_askers(head.responders, head.not_to_be_answered_by):
+        yield problem(
+            f"{names(head.responders)} asked for the request, and this deployment forbids self-approval.",
+            "Reassign the request to somebody who did not ask for it.",
+        )
+    proof = ", and DMARC must prove it" if facts.deployment.settings.require_dmarc_pass else ""
+    yield info(
+        f"Only {names(head.responders)} may answer: a reply must come from there, or from an alias set for that member"
+        f"{proof}."
+    )
+
+
+def _token(facts: Facts) -> Finding:
+    expires_at = facts.head.token_expires_at
+    if facts.now < expires_at:
+        return ok(f"The reply addresses and review links that were mailed hold until {rfc3339(expires_at)}.")
+    return problem(
+        f"The reply addresses and review links that were mailed expired at {rfc3339(expires_at)}.",
+        "Let the responder reply once more: the mail that says that it came too late has an address that holds. Or "
+        "reassign the request. The setting reply_token_days says how long they hold.",
+    )
+
+
+def _rejected(event: AuditEvent, head: Head) -> Finding:
+    data = event.data
+    reason = RejectionReason(data["reason"])
+    why, next_step = _REJECTED[reason]
+    sender = data.get("claimed_sender")
+    if reason is RejectionReason.SENDER_MISMATCH and sender:
+        member = data.get("responder") or head.assigned_to_email
+        alias = command("member", "set", str(head.deployment_id), member, "--alias", sender)
+        next_step = f"{next_step} If both addresses are one person's, set the other as an alias, as in {alias}."
+    details = f" ({data['why']})" if data.get("why") else ""
+    told = f"A reply{f' from {sender}' if sender else ''} decided nothing at {rfc3339(event.at)}: {why}{details}."
+    return problem(f"{told}{_verdicts(data)}", next_step)
+
+
+def _discarded(discard: Discard) -> Finding:
+    reason = discard.reason.partition(": ")[0]
+    told = f"A mail to this request was discarded at {rfc3339(discard.at)}: {discard.reason}."
+    next_step = _AFTER_DISCARD.get(reason, "Reply to the newest mail of the request.")
+    return problem(f"{told}{_verdicts(discard.details)}", next_step)
+
+
+def _verdicts(data: Mapping[str, Any]) -> str:
+    verdicts: Mapping[str, Any] | None = data.get("verdicts")
+    if not verdicts:
+        return ""
+    found = ", ".join(f"{name.upper()} {verdicts[name]}" for name in ("spf", "dkim", "dmarc") if name in verdicts)
+    return f" SES found {found}."
+
+
+def _nothing_came(facts: Facts) -> Finding:
+    if not any(was_mailed(person, facts.timeline) for person in facts.head.responders):
+        return info(
+            "No mail has gone out that somebody could reply to.", "See the question before this one: was the mail sent?"
+        )
+    return info(
+        "No reply to this request has reached us.",
+        "If somebody says that they replied: it must go to the reply address of the mail itself. Whether mail reaches "
+        f"us at all (MX record, receipt rule), see {command('doctor')}.",
+    )

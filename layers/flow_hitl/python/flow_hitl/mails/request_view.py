@@ -1,0 +1,192 @@
+"""A request in the words that its responder reads, for mails and pages alike."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flow_hitl.contract.channel import Channel
+from flow_hitl.mails.contexts import Decision, HistoryRound, RequestView
+from flow_hitl.platform.address import GROUP_PREFIX
+from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.times import readable_time
+from flow_hitl.requests.opening.routing import AssignedBy
+from flow_hitl.requests.request import Content, Head, Request, Response, ResumeStatus, Status
+
+_STATE_CHARS = 200_000
+_HAS_GONE_ON = frozenset({ResumeStatus.DELIVERED, ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN})
+_NOT_TAKEN = frozenset({ResumeStatus.FAILED, ResumeStatus.RESUME_FAILED})
+
+
+def request_view(request: Request, responder: str, *, may_pass_on: bool = False) -> RequestView:
+    """Return what the notification mail and the review page show of a request to one of its responders."""
+    head, content = request.head, request.content
+    return RequestView(
+        deployment_name=content.deployment_name,
+        flow_name=head.flow_name or content.deployment_name,
+        method_name=head.method_name,
+        message=content.message,
+        output=content.output,
+        emit_options=head.emit_options,
+        free_text=head.free_text,
+        state=_shown(content.state),
+        history=tuple(
+            HistoryRound(str(entry["method"]), str(entry.get("at") or ""), entry.get("output"))
+            for entry in _recent(content.history)
+        ),
+        assigned_to=responder,
+        assigned_why=_assigned_why(head, content),
+        deadline_text=_deadline_text(head),
+        answer_until=head.token_expires_at,
+        may_pass_on=may_pass_on,
+        test=head.test,
+        metadata=_shown(content.metadata),
+    )
+
+
+def _shown(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the state as far as a mail or page can hold it."""
+    if len(canonical_json(state)) <= _STATE_CHARS:
+        return state
+    return {"(state)": f"is larger than the {_STATE_CHARS:,} characters that can be shown here"}
+
+
+def _recent(history: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the latest rounds, as many as fit."""
+    room, first = _STATE_CHARS, len(history)
+    for entry in reversed(history):
+        room -= len(canonical_json(entry))
+        if room < 0:
+            break
+        first -= 1
+    return history[first:]
+
+
+def decision_of(request: Request) -> Decision | None:
+    """Return the answer that counts, if there is one."""
+    response = request.response
+    if response is None:
+        return None
+    return Decision(
+        outcome=response.outcome,
+        via=Channel(response.responded_via),
+        at=response.responded_at,
+        feedback=response.feedback,
+        comment=response.comment,
+        by=response.responder if request.head.group_members and response.responder_verified else None,
+    )
+
+
+def what_follows(request: Request) -> str:
+    """Return what becomes of the answer that counts, as far as that is known: a clause."""
+    resume = request.head.resume
+    if resume and resume.status in _HAS_GONE_ON:
+        return "the flow goes on with it"
+    if request.content.resume_url is None:
+        return "the flow fetches it"
+    if resume and resume.status in _NOT_TAKEN:
+        return "it waits for the flow, which could not go on with it yet"
+    return "the flow goes on with it as soon as it arrives there"
+
+
+def repeats(response: Response, outcome: str | None, written: str) -> bool:
+    """Tell whether an answer, an outcome or free text, is the one that counts; a comment beside an outcome is not."""
+    if response.outcome is None or outcome is None:
+        return outcome is None and is_said(written, response)
+    return outcome == response.outcome
+
+
+def is_said(written: str, response: Response) -> bool:
+    """Tell whether what somebody wrote is in the answer that counts."""
+    # Browsers end lines with CRLF.
+    return written.replace("\r\n", "\n").strip() in (
+        response.comment,
+        f"{response.feedback}\n{response.comment}".strip(),
+    )
+
+
+def news_of(request: Request) -> str | None:
+    """Return how a request was closed, in sentences for somebody who still looks at it as open; None if it is."""
+    decision = decision_of(request)
+    if request.head.status is Status.PENDING:
+        return None
+    if decision is None:
+        return "The request was cancelled, so no answer is needed any more."
+    answer = f'"{decision.outcome}"' if decision.outcome is not None else "with feedback"
+    if decision.via is Channel.AUTO_RESPONSE:
+        told = f"Nobody had answered in time, so the answer is {answer}"
+    else:
+        told = f"{_who_answered(request)} answered {answer}"
+    return f"{told}, {readable_time(decision.at)}. The first answer counts."
+
+
+def _who_answered(request: Request) -> str:
+    response = request.response
+    return (response.responder if response and response.responder_verified else None) or "Somebody else"
+
+
+def _assigned_why(head: Head, content: Content) -> str:
+    if head.group_members:
+        return _group_asked(head, content)
+    deployment_name = content.deployment_name
+    match head.assigned_by:
+        case AssignedBy.REQUEST if head.test:
+            return f'somebody who manages the deployment "{deployment_name}" sent this test to you'
+        case AssignedBy.REQUEST:
+            return "the flow asked for you by address"
+        case AssignedBy.ASSIGN_FROM_INPUT:
+            return f'the routing rule "{head.routing_rule}" takes your address from the flow\'s state'
+        case AssignedBy.ASSIGN_TO_EMAIL if content.shortfall:
+            return f"{_passed_over(head, content)}; the rule names you for that case"
+        case AssignedBy.ASSIGN_TO_EMAIL:
+            return f'the routing rule "{head.routing_rule}" sends {head.method_name} to you'
+        case AssignedBy.REASSIGNMENT if head.passed_on_by:
+            return f"{head.passed_on_by} passed the request on to you"
+        case AssignedBy.REASSIGNMENT if by := reassigned_by(head, content):
+            return f"{by} reassigned this to you"
+        case AssignedBy.REASSIGNMENT if head.assigned_before:
+            before = head.assigned_before.removeprefix(GROUP_PREFIX)
+            return f"no mail to {before} arrived, so the request was passed on to you"
+        case AssignedBy.REASSIGNMENT:
+            return "the request was passed on to you"
+        case AssignedBy.DEPLOYMENT_CREATOR if content.shortfall:
+            return f'{_passed_over(head, content)}; you created the deployment "{deployment_name}"'
+        case AssignedBy.DEPLOYMENT_CREATOR:
+            return f'you created the deployment "{deployment_name}" and no routing rule chose anybody else'
+
+
+def _group_asked(head: Head, content: Content) -> str:
+    """Return why the people of a group are asked; one who was put in another's place is one of them."""
+    asked, others = head.assigned_to_email.removeprefix(GROUP_PREFIX), len(head.group_members) - 1
+    each = f"you and {others} more, of whom the first to answer decides"
+    if head.passed_on_by:
+        return f"the request went to {asked}, and {head.passed_on_by} passed it on: {each}"
+    if head.assigned_by is AssignedBy.REASSIGNMENT:
+        by = reassigned_by(head, content)
+        return f"{by} reassigned this to {asked}: {each}" if by else f"the request was passed on to {asked}: {each}"
+    if content.shortfall and head.assigned_by is AssignedBy.ASSIGN_TO_EMAIL:
+        return f"{_passed_over(head, content)}; the rule names {asked} for that case: {each}"
+    rule = f' by the routing rule "{head.routing_rule}"' if head.routing_rule else ""
+    return f"the request went to {asked}{rule}: {each}"
+
+
+def _passed_over(head: Head, content: Content) -> str:
+    return f'the routing rule "{head.routing_rule}" should have assigned the request, but {content.shortfall}'
+
+
+def reassigned_by(head: Head, content: Content) -> str | None:
+    """Return who reassigned a request last, in words, None where we did ourselves or that is not known."""
+    return who_did(head.reassigned_by, content)
+
+
+def who_did(actor: str | None, content: Content) -> str | None:
+    """Return who is behind the actor of an audit event, as the people who are asked may know them."""
+    kind, _, name = (actor or "").partition("/")
+    if kind == "member":
+        return name
+    return f'a program of the deployment "{content.deployment_name}"' if kind == "api_key" else None
+
+
+def _deadline_text(head: Head) -> str | None:
+    due = head.auto_response
+    if due is None:
+        return None
+    return f'If nobody answers by {readable_time(due.due_at)}, the answer will be "{due.default_outcome}".'

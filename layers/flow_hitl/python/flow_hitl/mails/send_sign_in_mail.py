@@ -1,0 +1,85 @@
+"""The mail with which somebody signs in: it goes to people whom a deployment lets in, and to nobody else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.mails.contexts import SignInContext
+from flow_hitl.mails.mail_feedback import COMPLAINED, KIND_TAG
+from flow_hitl.mails.ports import MailRefused, MailRenderer, MailSender, OutgoingMail, SuppressionList
+from flow_hitl.people.ports import SignInTries
+from flow_hitl.people.sign_in_rules import SignInTry, shown_code
+from flow_hitl.people.sign_in_tokens import code_of, sign_link
+from flow_hitl.platform.errors import Conflict
+from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.product import PRODUCT_NAME
+
+_ROUNDS = 8
+
+
+@dataclass(frozen=True)
+class SendSignInMail:
+    """Send the code and the link of a try, unless the address had too many; done twice it sends the same mail twice."""
+
+    tries: SignInTries
+    deployments: DeploymentStore
+    suppressed: SuppressionList
+    renderer: MailRenderer
+    sender: MailSender
+    keys: KeyRing
+    clock: Clock
+    base_url: str
+    pause: Callable[[int], None]
+
+    def __call__(self, try_id: str) -> str:
+        """Send it, and return what became of it in a word or two, without the address."""
+        found = self.tries.load(try_id)
+        if found is None or found.used or self.clock.now() >= found.expires_at:
+            return "too late"
+        if not self.deployments.of_person(found.email, limit=1):
+            return "unknown address"
+        # Complaints of before they were kept by deployment stand there for everybody.
+        if self.suppressed.reason(found.email) not in (None, COMPLAINED):
+            return "suppressed address"
+        if not self._count(found):
+            return "too many mails"
+        context = SignInContext(
+            code=shown_code(code_of(self.keys, found.key_id, found.try_id)),
+            link=f"{self.base_url}/sign-in/link/{sign_link(self.keys, found.try_id)}",
+            until=found.expires_at,
+        )
+        rendered = self.renderer.render_email(context)
+        mail = OutgoingMail(
+            to=found.email,
+            from_name=PRODUCT_NAME,
+            subject=rendered.subject,
+            text=rendered.text,
+            html=rendered.html,
+            reply_to=None,
+            # RFC 3834, and Microsoft's own word for it: nobody's out-of-office may answer us.
+            headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
+            tags={KIND_TAG: SignInContext.kind},
+        )
+        try:
+            self.sender.send(mail)
+        except MailRefused:
+            return "refused"
+        return "sent"
+
+    def _count(self, found: SignInTry) -> bool:
+        """Note that this mail is sent, unless that was done before; return False if the address has had too many."""
+        for round_number in range(_ROUNDS):
+            sent, now = self.tries.sent_to(found.email), self.clock.now()
+            if sent.find(found.try_id, now):
+                return True
+            more = sent.add(found, now)
+            if more is None:
+                return False
+            try:
+                self.tries.note_sent(more)
+            except Conflict:
+                self.pause(round_number)
+                continue
+            return True
+        raise Conflict("the mails to this address kept changing")

@@ -1,0 +1,75 @@
+"""Addresses that get no mail, because it bounced or was called spam; an operator can let them have it again.
+
+One item per address. `reason` and `at` stand there for everybody; what holds for one deployment stands in an attribute
+of its own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.platform.times import rfc3339
+
+_PK = "suppressed"
+_DEPLOYMENT = "deployment#"
+
+
+class DynamoSuppressionList:
+    def __init__(self, client: Any, table: str) -> None:
+        self._client, self._table = client, table
+
+    def add(self, address: str, reason: str, at: datetime, deployment_id: int | None = None) -> None:
+        found = {"reason": reason, "at": rfc3339(at)}
+        record = found if deployment_id is None else {f"{_DEPLOYMENT}{deployment_id}": found}
+        self._client.update_item(
+            TableName=self._table,
+            Key=item(_key(address)),
+            UpdateExpression="SET " + ", ".join(f"#{number} = :{number}" for number in range(len(record))),
+            ExpressionAttributeNames={f"#{number}": name for number, name in enumerate(record)},
+            ExpressionAttributeValues=item({f":{number}": value for number, value in enumerate(record.values())}),
+        )
+
+    def reason(self, address: str, deployment_id: int | None = None) -> str | None:
+        found = self._client.get_item(TableName=self._table, Key=item(_key(address))).get("Item")
+        return _reason(values(found), deployment_id) if found else None
+
+    def reasons(self, addresses: Sequence[str], deployment_id: int) -> Mapping[str, str]:
+        keys = {address.lower(): item(_key(address)) for address in addresses}
+        wanted: Mapping[str, Any] = {self._table: {"Keys": list(keys.values())}} if keys else {}
+        found: dict[str, str] = {}
+        while wanted:
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            rows = map(values, answer["Responses"].get(self._table, []))
+            found |= {row["sk"]: reason for row in rows if (reason := _reason(row, deployment_id))}
+            wanted = answer.get("UnprocessedKeys") or {}
+        return {address: found[address.lower()] for address in addresses if address.lower() in found}
+
+    def remove(self, address: str) -> bool:
+        answer = self._client.delete_item(TableName=self._table, Key=item(_key(address)), ReturnValues="ALL_OLD")
+        return "Attributes" in answer
+
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=item({":pk": _PK}),
+        )
+        return [entry for page in pages for row in page["Items"] for entry in _entries(values(row))]
+
+
+def _reason(row: Mapping[str, Any], deployment_id: int | None) -> str | None:
+    found = row if "reason" in row else row.get(f"{_DEPLOYMENT}{deployment_id}")
+    return str(found["reason"]) if found else None
+
+
+def _entries(row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if "reason" in row:
+        yield {"address": row["sk"], "reason": row["reason"], "at": row["at"], "deployment_id": None}
+    for name in sorted(name for name in row if name.startswith(_DEPLOYMENT)):
+        deployment_id = int(name.removeprefix(_DEPLOYMENT))
+        yield {"address": row["sk"], **row[name], "deployment_id": deployment_id}
+
+
+def _key(address: str) -> dict[str, str]:
+    return {"pk": _PK, "sk": address.lower()}

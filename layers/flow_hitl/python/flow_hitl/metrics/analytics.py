@@ -1,0 +1,151 @@
+"""What the figures of a range say together: totals, groups, volumes, what waits, and what somebody should look at."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from flow_hitl.metrics.metrics import (
+    CREATED,
+    RESPONDED,
+    Bucket,
+    DayVolume,
+    Dimension,
+    Figures,
+    Tallies,
+    Tally,
+    figures,
+    pending,
+    volume_by_day,
+    volume_by_hour,
+)
+from flow_hitl.requests.reading.list_rows import Count
+
+MOST_GROUPS = 100
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What somebody wants to know: of which days (UTC, both included), and by what the figures are told apart."""
+
+    first: date
+    last: date
+    group_by: Dimension
+
+
+@dataclass(frozen=True)
+class WaitingAlert:
+    """So many pending requests wait for longer than these minutes."""
+
+    waiting: Count
+    minutes: int
+
+    def __str__(self) -> str:
+        noun = "request" if self.waiting == Count(1) else "requests"
+        return f"{self.waiting} {noun} waiting > {self.minutes} min"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The figures of one reviewer, flow ("" without a name) or method."""
+
+    name: str
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer to an inquiry.
+
+    `others` sums up the groups that are not listed, if there are any; where `complete` is False, their outcomes are not
+    known. `methods` are the review types with their outcomes. `hours` are the requests opened in each hour of the
+    week, Monday first. `pending_now` and `overdue` are of now, whatever the range is.
+    """
+
+    inquiry: Inquiry
+    totals: Figures
+    groups: tuple[Group, ...]
+    others: Figures | None
+    methods: tuple[Group, ...]
+    complete: bool
+    volume: tuple[DayVolume, ...]
+    hours: tuple[tuple[int, ...], ...]
+    pending_now: int
+    overdue: Count
+    alerts: tuple[WaitingAlert, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing happened in the range."""
+        return not (self.totals.created or self.totals.responded or self.totals.cancelled)
+
+
+def report(
+    inquiry: Inquiry,
+    *,
+    total: Tallies,
+    groups: Tallies,
+    methods: Tallies,
+    complete: bool,
+    all_time: Tally,
+    overdue: Count,
+    alerts: Iterable[WaitingAlert],
+) -> Report:
+    """Put together what was read: the buckets of the total, of the groups and of the methods in the range."""
+    periods = {bucket.period: tally for bucket, tally in total.items()}
+    everything = _Sum()
+    for tally in periods.values():
+        everything.tally.update(tally)
+    by_method = _by_value(methods)
+    for one in by_method.values():
+        everything.outcomes.update(one.outcomes)
+    by_group = {name: one for name, one in _by_value(groups).items() if +one.tally or +one.outcomes}
+    listed = _largest(by_group)
+    rest = _Sum(Counter(everything.tally), Counter(everything.outcomes))
+    for name in listed:
+        rest.tally.subtract(by_group[name].tally)
+        rest.outcomes.subtract(by_group[name].outcomes)
+    return Report(
+        inquiry=inquiry,
+        totals=everything.figures,
+        groups=tuple(Group(name, by_group[name].figures) for name in listed),
+        others=rest.figures if not complete or len(listed) < len(by_group) else None,
+        methods=tuple(Group(name, by_method[name].figures) for name in _largest(by_method)),
+        complete=complete,
+        volume=volume_by_day(periods, inquiry.first, inquiry.last),
+        hours=volume_by_hour(everything.tally),
+        pending_now=max(0, pending(all_time)),
+        overdue=overdue,
+        alerts=tuple(alerts),
+    )
+
+
+@dataclass
+class _Sum:
+    tally: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def figures(self) -> Figures:
+        return figures(+self.tally, +self.outcomes)
+
+
+def _by_value(tallies: Mapping[Bucket, Tally]) -> dict[str, _Sum]:
+    sums: dict[str, _Sum] = {}
+    for bucket, tally in tallies.items():
+        one = sums.setdefault(bucket.value, _Sum())
+        if bucket.outcome is None:
+            one.tally.update(tally)
+        else:
+            one.outcomes[bucket.outcome] += sum(tally.values())
+    return sums
+
+
+def _largest(sums: Mapping[str, _Sum]) -> list[str]:
+    """Return the names of those with the most requests and answers."""
+
+    def size(name: str) -> tuple[int, str]:
+        tally = sums[name].tally
+        return -tally[CREATED] - tally[RESPONDED], name
+
+    return sorted(sums, key=size)[:MOST_GROUPS]

@@ -1,0 +1,49 @@
+"""What happened becomes figures: audit events are added to the buckets of their deployments, each once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.metrics.metrics import Measurement, measure
+from flow_hitl.metrics.ports import MetricStore
+from flow_hitl.platform.errors import Conflict
+from flow_hitl.platform.ports import Clock
+
+# With the rounds of each write this stays well below the time that a function has.
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class MeasureEvents:
+    """Add events to the figures; one that was added before, in whatever batch, adds nothing again."""
+
+    metrics: MetricStore
+    clock: Clock
+    pause: Callable[[int], None]
+
+    def __call__(self, events: Sequence[AuditEvent]) -> None:
+        """Add events of any deployments, in any order.
+
+        Raises what `measure` raises for an event that makes no sense, before any of them is added, and Conflict.
+        """
+        by_deployment: dict[int, list[Measurement]] = {}
+        for event in events:
+            measured = measure(event)
+            if measured is not None:
+                by_deployment.setdefault(int(event.data["deployment_id"]), []).append(measured)
+        for deployment_id, all_measured in by_deployment.items():
+            self._record(deployment_id, all_measured)
+
+    def _record(self, deployment_id: int, measured: Sequence[Measurement]) -> None:
+        for round_number in range(_ROUNDS):
+            generations = self.metrics.generations(deployment_id)
+            try:
+                for generation in generations.growing:
+                    taken = [each for each in measured if generation.takes(each.at)]
+                    self.metrics.record(deployment_id, generations, generation.number, taken, self.clock.now())
+            except Conflict:
+                # Others write too, or a rebuild has begun or ended: what was added already has its markers.
+                self.pause(round_number)
+                continue
+            return
+        raise Conflict(f"the figures of deployment {deployment_id} kept changing")

@@ -1,0 +1,367 @@
+"""Figures about reviews, kept as sums: what each audit event adds to which counters, and what is read off them.
+
+A bucket holds the counters of one period (a UTC day, a month, or all time) for one value of one dimension. Buckets are
+merged by addition, so it does not matter in which order events come, and a long range is the sum of a few months and
+days. An event counts in the period in which it happened: a request on the day it was opened, its answer on the day it
+was given. A reassignment moves the request from one reviewer to another on the day it was opened; nothing else is ever
+taken away.
+
+Response times are those of people. The clock's answers are counted apart, and as missed where there was an SLA.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.contract.channel import Channel
+from flow_hitl.platform.times import parse_rfc3339
+
+BIN_RATIO = 1.05
+"""Each bin of response times reaches this much further than the one before it."""
+MEDIAN_ERROR = (BIN_RATIO - 1) / (BIN_RATIO + 1)
+"""By how much, as a share of the true median, the one read off the bins may be wrong: 2.44 %."""
+ALL_TIME = "all"
+
+CREATED, RESPONDED, CANCELLED = "created", "responded", "cancelled"
+_AUTO, _SECONDS, _MET, _MISSED = "auto", "seconds", "met", "missed"
+_BIN, _HOUR = "bin:", "hour:"
+HOURS_OF_WEEK = 7 * 24
+
+Tally = Mapping[str, int]
+"""Counters by their names; one that is missing is 0."""
+
+
+class Dimension(StrEnum):
+    """By what figures are told apart, besides the total over all requests.
+
+    The reviewer of an answer is the person who is proven to have given it, else whom the request was assigned to. A
+    flow without a name is "".
+    """
+
+    TOTAL = "total"
+    REVIEWER = "reviewer"
+    FLOW = "flow"
+    METHOD = "method"
+
+
+GROUPINGS = (Dimension.REVIEWER, Dimension.FLOW, Dimension.METHOD)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The name of one set of counters.
+
+    `period` is `2026-01-14`, `2026-01` or `ALL_TIME`. With an outcome ("" for free text) it counts the answers that had
+    this outcome; None is the bucket of everything else.
+    """
+
+    dimension: Dimension
+    period: str
+    value: str = ""
+    outcome: str | None = None
+
+
+Tallies = Mapping[Bucket, Tally]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one event adds; its id tells it from another, so that it is added once."""
+
+    event_id: str
+    at: datetime
+    tallies: Tallies
+
+
+def measure(event: AuditEvent) -> Measurement | None:
+    """Return what an event adds to the figures of its deployment, or None for one that is not counted.
+
+    Counted are requests opened, answered and cancelled, and to whom they have gone, unless they are tests. Raises
+    KeyError, TypeError or ValueError for an event that lacks what it should have.
+    """
+    match event.kind:
+        case EventKind.REQUEST_CREATED:
+            adds, reviewer, outcome = Counter({CREATED: 1}), event.data["assigned_to_email"], None
+        case EventKind.RESPONSE_SUBMITTED:
+            adds, reviewer, outcome = _answered(event), _reviewer(event), event.data["outcome"] or ""
+        case EventKind.REQUEST_CANCELLED:
+            adds, reviewer, outcome = Counter({CANCELLED: 1}), event.data["assigned_to_email"], None
+        case EventKind.REQUEST_REASSIGNED:
+            return _moved(event)
+        case _:
+            return None
+    if event.data["test"]:
+        return None
+    values = {
+        Dimension.REVIEWER: str(reviewer).lower(),
+        Dimension.FLOW: event.data["flow_name"] or "",
+        Dimension.METHOD: event.data["method_name"],
+    }
+    tallies = {Bucket(Dimension.TOTAL, ALL_TIME): _only_states(adds)}
+    at = event.at.astimezone(UTC)
+    for period in (day_period(at.date()), month_period(at.date())):
+        tallies[Bucket(Dimension.TOTAL, period)] = adds + _when(event.kind, at, period)
+        for dimension, value in values.items():
+            tallies[Bucket(dimension, period, value)] = adds
+            if outcome is not None:
+                tallies[Bucket(dimension, period, value, outcome)] = Counter({RESPONDED: 1})
+    return Measurement(event.event_id, event.at, tallies)
+
+
+def _moved(event: AuditEvent) -> Measurement | None:
+    """Return how a reassignment moves an opened request, None where it stays, or the event is of before it said so."""
+    before, after = (str(event.data.get(name)).lower() for name in ("assigned_before", "assigned_to_email"))
+    opened_at = event.data.get("created_at")
+    if opened_at is None or event.data["test"] or before == after:
+        return None
+    opened_on = parse_rfc3339(opened_at).astimezone(UTC).date()
+    tallies = {
+        Bucket(Dimension.REVIEWER, period, reviewer): Counter({CREATED: by})
+        for period in (day_period(opened_on), month_period(opened_on))
+        for reviewer, by in ((before, -1), (after, 1))
+    }
+    return Measurement(event.event_id, event.at, tallies)
+
+
+def merged(tallies: Iterable[Tallies]) -> dict[Bucket, Counter[str]]:
+    """Return the sum of several sets of buckets."""
+    total: dict[Bucket, Counter[str]] = {}
+    for each in tallies:
+        for bucket, tally in each.items():
+            total.setdefault(bucket, Counter()).update(tally)
+    return total
+
+
+def day_period(day: date) -> str:
+    """Return the period of one UTC day."""
+    return day.isoformat()
+
+
+def month_period(day: date) -> str:
+    """Return the period of the month in which a day lies."""
+    return f"{day:%Y-%m}"
+
+
+def is_month(period: str) -> bool:
+    """Tell whether a period is a month."""
+    return len(period) == len("2026-01")
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One whole set of buckets; all events before `since` were added to it together, by the rebuild that made it."""
+
+    number: int
+    since: datetime | None = None
+
+    def takes(self, at: datetime) -> bool:
+        """Tell whether an event of this moment is one to be added by itself."""
+        return self.since is None or at >= self.since
+
+
+@dataclass(frozen=True)
+class Generations:
+    """Which sets of buckets a deployment has: the one that is shown, one that is being built, and those to be removed.
+
+    `version` counts the changes; no number is ever used twice.
+    """
+
+    live: Generation = Generation(0)
+    building: Generation | None = None
+    discarded: tuple[int, ...] = ()
+    version: int = 0
+
+    @property
+    def growing(self) -> tuple[Generation, ...]:
+        """The sets that new events are added to."""
+        return (self.live, self.building) if self.building else (self.live,)
+
+    def begun(self, since: datetime) -> "Generations":
+        """Return what is so when another set begins to be built, in place of one whose building was not finished."""
+        abandoned = (self.building.number,) if self.building else ()
+        number = self.version + 1
+        return Generations(self.live, Generation(number, since), (*self.discarded, *abandoned), number)
+
+    def switched(self) -> "Generations":
+        """Return what is so when the set that was built is shown; raises ValueError where there is none."""
+        if self.building is None:
+            raise ValueError("nothing is being built")
+        return Generations(self.building, None, (*self.discarded, self.live.number), self.version + 1)
+
+    def cleared(self) -> "Generations":
+        """Return what is so when all that was discarded is removed."""
+        return Generations(self.live, self.building, (), self.version + 1)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Periods of one kind, days or months, from the first to the last, both included."""
+
+    first: str
+    last: str
+
+
+def spans(first: date, last: date) -> tuple[Span, ...]:
+    """Return the fewest periods that make up a range of days, both ends included: at most days, months and days."""
+    begin = first if first.day == 1 else _next_month(first)
+    end = last if (last + timedelta(days=1)).day == 1 else last.replace(day=1) - timedelta(days=1)
+    if begin > end:
+        return (Span(day_period(first), day_period(last)),)
+    months = Span(month_period(begin), month_period(end))
+    before = (Span(day_period(first), day_period(begin - timedelta(days=1))),) if first < begin else ()
+    after = (Span(day_period(end + timedelta(days=1)), day_period(last)),) if end < last else ()
+    return (*before, months, *after)
+
+
+def bin_of(seconds: int) -> int:
+    """Return the bin of a response time: 0 for less than a second, then one for each step of `BIN_RATIO`."""
+    return 0 if seconds < 1 else 1 + math.floor(math.log(seconds) / math.log(BIN_RATIO))
+
+
+def middle_of(number: int) -> float:
+    """Return the seconds that stand for all of a bin; none in it is further away than `MEDIAN_ERROR` of itself."""
+    if number == 0:
+        return 0.0
+    low = BIN_RATIO ** (number - 1)
+    return 2 * low * BIN_RATIO / (1 + BIN_RATIO)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a tally says. Times are in seconds; None where nobody answered, or nothing had an SLA."""
+
+    created: int
+    responded: int
+    cancelled: int
+    auto_responded: int
+    average_seconds: float | None
+    median_seconds: float | None
+    sla_met: int
+    sla_missed: int
+    outcomes: tuple[tuple[str | None, int], ...] = ()
+
+    @property
+    def sla_compliance(self) -> float | None:
+        """The share of answers within their SLA, among those that had one."""
+        return share(self.sla_met, self.sla_met + self.sla_missed)
+
+    @property
+    def auto_response_share(self) -> float | None:
+        """The share of answers that the clock gave."""
+        return share(self.auto_responded, self.responded)
+
+
+def figures(tally: Tally, outcomes: Mapping[str, int] | None = None) -> Figures:
+    """Read the figures off a tally and the numbers of answers by outcome ("" for free text), most frequent first."""
+    by_people = tally.get(RESPONDED, 0) - tally.get(_AUTO, 0)
+    ranked = sorted((outcomes or {}).items(), key=lambda each: (-each[1], each[0]))
+    return Figures(
+        created=tally.get(CREATED, 0),
+        responded=tally.get(RESPONDED, 0),
+        cancelled=tally.get(CANCELLED, 0),
+        auto_responded=tally.get(_AUTO, 0),
+        average_seconds=tally.get(_SECONDS, 0) / by_people if by_people else None,
+        median_seconds=_median(tally),
+        sla_met=tally.get(_MET, 0),
+        sla_missed=tally.get(_MISSED, 0),
+        outcomes=tuple((outcome or None, count) for outcome, count in ranked),
+    )
+
+
+def pending(all_time: Tally) -> int:
+    """Return how many requests are open, by the tally of all time."""
+    return all_time.get(CREATED, 0) - all_time.get(RESPONDED, 0) - all_time.get(CANCELLED, 0)
+
+
+def share(part: int, whole: int) -> float | None:
+    """Return a part of a whole, from 0 to 1, or None of nothing."""
+    return part / whole if whole else None
+
+
+@dataclass(frozen=True)
+class DayVolume:
+    """How many requests were opened and answered on a day."""
+
+    day: date
+    created: int
+    responded: int
+
+
+def volume_by_day(total: Mapping[str, Tally], first: date, last: date) -> tuple[DayVolume, ...]:
+    """Return the volume of each day of a range, by the total's tallies of the periods that make it up."""
+    return tuple(_volume(total, first + timedelta(days=number)) for number in range((last - first).days + 1))
+
+
+def volume_by_hour(tally: Tally) -> tuple[tuple[int, ...], ...]:
+    """Return how many requests were opened in each hour (UTC) of each day of the week, Monday first."""
+    return tuple(tuple(tally.get(f"{_HOUR}{day * 24 + hour}", 0) for hour in range(24)) for day in range(7))
+
+
+def _volume(total: Mapping[str, Tally], day: date) -> DayVolume:
+    own = total.get(day_period(day))
+    if own is not None:
+        return DayVolume(day, own.get(CREATED, 0), own.get(RESPONDED, 0))
+    month = total.get(month_period(day), {})
+    return DayVolume(day, month.get(f"{CREATED}:{day.day}", 0), month.get(f"{RESPONDED}:{day.day}", 0))
+
+
+def _answered(event: AuditEvent) -> Counter[str]:
+    data = event.data
+    adds = Counter({RESPONDED: 1})
+    by_clock = data["responded_via"] == Channel.AUTO_RESPONSE.value
+    if by_clock:
+        adds[_AUTO] = 1
+    else:
+        seconds = int(data["response_seconds"])
+        adds[_SECONDS] = seconds
+        adds[f"{_BIN}{bin_of(seconds)}"] = 1
+    if data["sla_due_at"] is not None:
+        in_time = not by_clock and event.at <= parse_rfc3339(data["sla_due_at"])
+        adds[_MET if in_time else _MISSED] = 1
+    return adds
+
+
+def _reviewer(event: AuditEvent) -> str:
+    proven = event.data["responder"] if event.data["responder_verified"] else None
+    return str(proven or event.data["assigned_to_email"])
+
+
+def _only_states(adds: Tally) -> Counter[str]:
+    return Counter({name: adds[name] for name in (CREATED, RESPONDED, CANCELLED) if name in adds})
+
+
+def _when(kind: EventKind, at: datetime, period: str) -> Counter[str]:
+    """Return the counters by day of the month and hour of the week, which the total has for volumes."""
+    adds: Counter[str] = Counter()
+    if kind is EventKind.REQUEST_CREATED:
+        adds[f"{_HOUR}{at.weekday() * 24 + at.hour}"] = 1
+        if is_month(period):
+            adds[f"{CREATED}:{at.day}"] = 1
+    elif kind is EventKind.RESPONSE_SUBMITTED and is_month(period):
+        adds[f"{RESPONDED}:{at.day}"] = 1
+    return adds
+
+
+def _median(tally: Tally) -> float | None:
+    bins = sorted((int(name.removeprefix(_BIN)), count) for name, count in tally.items() if name.startswith(_BIN))
+    total = sum(count for _, count in bins)
+    if not total:
+        return None
+    return (_ranked(bins, (total - 1) // 2) + _ranked(bins, total // 2)) / 2
+
+
+def _ranked(bins: Iterable[tuple[int, int]], rank: int) -> float:
+    """Return what stands for the value of a rank, from 0, among all of the bins' values."""
+    for number, count in bins:
+        if rank < count:
+            return middle_of(number)
+        rank -= count
+    raise ValueError("the rank is beyond the last value")
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)

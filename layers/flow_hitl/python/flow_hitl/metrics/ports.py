@@ -1,0 +1,46 @@
+"""What keeps the figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from flow_hitl.metrics.metrics import Bucket, Dimension, Generations, Measurement, Span, Tallies, Tally
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The buckets of a range; `complete` is False where there are more than are read at a time."""
+
+    tallies: Mapping[Bucket, Tally]
+    complete: bool
+
+
+class MetricStore(Protocol):
+    """The figures' buckets, a set of them per deployment and generation."""
+
+    def generations(self, deployment_id: int) -> Generations:
+        """Read which sets there are, consistently."""
+
+    def save(self, deployment_id: int, generations: Generations) -> None:
+        """Write the next version of that; raises Conflict if it is not the next."""
+
+    def record(
+        self, deployment_id: int, generations: Generations, number: int, measured: Sequence[Measurement], now: datetime
+    ) -> None:
+        """Add each event to a set, once for ever; raises Conflict if the generations are others by now."""
+
+    def add(self, deployment_id: int, generations: Generations, number: int, tallies: Tallies, name: str) -> None:
+        """Add sums to a set; `name` tells those of one set apart. Raises Conflict if the generations are others."""
+
+    def contents(self, deployment_id: int, number: int, span: Span) -> Tallies:
+        """Return all buckets of all dimensions in a span, however many they are."""
+
+    def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> Reading:
+        """Return a dimension's buckets in these spans, with the same few calls however many requests they count."""
+
+    def all_time(self, deployment_id: int, number: int) -> Tally:
+        """Return the total of all time."""
+
+    def remove(self, deployment_id: int, number: int) -> None:
+        """Delete a whole set."""

@@ -1,0 +1,163 @@
+"""Analytics: what a manager wants to know is checked, read with few calls however much happened, and put together."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.metrics.analytics import Group, Inquiry, Report, WaitingAlert, report
+from flow_hitl.metrics.metrics import GROUPINGS, MEDIAN_ERROR, Dimension, Figures, share, spans
+from flow_hitl.metrics.ports import MetricStore
+from flow_hitl.people.access import Action, KeyHolder, Member, authorize
+from flow_hitl.platform.errors import FieldError, ValidationFailed
+from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.times import parse_rfc3339
+from flow_hitl.requests.ports import Backlog
+
+DEFAULT_DAYS = 30
+MOST_DAYS = 5 * 366
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_FIRST_YEAR, _LAST_YEAR = 2000, 2099
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class ReadAnalytics:
+    """The figures of a deployment's range, for those who manage it."""
+
+    metrics: MetricStore
+    backlog: Backlog
+    clock: Clock
+
+    def __call__(
+        self, reader: KeyHolder | Member, *, begin: str | None, end: str | None, group_by: str | None
+    ) -> Report:
+        """Return the report that a query of the API or of the page asks for; parts that are None are left to us.
+
+        Raises Forbidden, and ValidationFailed for what is no range or no grouping.
+        """
+        authorize(reader, Action.CONFIGURE)
+        now = self.clock.now()
+        inquiry = read_inquiry(begin=begin, end=end, group_by=group_by, today=now.astimezone(UTC).date())
+        deployment = reader.deployment
+        deployment_id = deployment.deployment_id
+        number = self.metrics.generations(deployment_id).live.number
+        periods = spans(inquiry.first, inquiry.last)
+        total, methods = (
+            self.metrics.read(deployment_id, number, dimension, periods)
+            for dimension in (Dimension.TOTAL, Dimension.METHOD)
+        )
+        groups = methods
+        if inquiry.group_by is not Dimension.METHOD:
+            groups = self.metrics.read(deployment_id, number, inquiry.group_by, periods)
+        return report(
+            inquiry,
+            total=total.tallies,
+            groups=groups.tallies,
+            methods=methods.tallies,
+            complete=groups.complete and methods.complete,
+            all_time=self.metrics.all_time(deployment_id, number),
+            overdue=self.backlog.overdue(deployment_id, now),
+            alerts=self._alerts(deployment, now),
+        )
+
+    def _alerts(self, deployment: Deployment, now: datetime) -> list[WaitingAlert]:
+        """Return the alert that some wait for longer than the limit, which is the SLA target where none is set."""
+        settings = deployment.settings
+        limit = settings.waiting_alert_minutes or settings.sla_target_minutes
+        if limit is None:
+            return []
+        waiting = self.backlog.waiting_since(deployment.deployment_id, now - timedelta(minutes=limit))
+        return [WaitingAlert(waiting, limit)] if waiting.number else []
+
+
+def read_inquiry(*, begin: str | None, end: str | None, group_by: str | None, today: date) -> Inquiry:
+    """Return what a query asks for: by default the last 30 days, by reviewer.
+
+    A day (`2026-01-14`) is meant as a whole; a time (RFC 3339) is widened to the UTC day in which it lies, but a range
+    that ends at midnight ends with the day before. Raises ValidationFailed.
+    """
+    until = _moment("to", end, whole_days=1) if end else _midnight(today + _ONE_DAY)
+    last = (until - timedelta(microseconds=1)).date()
+    since = _moment("from", begin, whole_days=0) if begin else _midnight(last - timedelta(days=DEFAULT_DAYS - 1))
+    if since >= until:
+        raise ValidationFailed([FieldError("/from", "must be before the end of the range")])
+    first = since.date()
+    if (last - first).days >= MOST_DAYS:
+        message = f"must be at most {MOST_DAYS:,} days (5 years) before the end of the range"
+        raise ValidationFailed([FieldError("/from", message)])
+    chosen = group_by or Dimension.REVIEWER.value
+    if chosen not in set(GROUPINGS):
+        raise ValidationFailed([FieldError("/group_by", f"must be one of: {', '.join(GROUPINGS)}")])
+    return Inquiry(first, last, Dimension(chosen))
+
+
+def report_to_dict(found: Report) -> dict[str, Any]:
+    """Return a report as the API shows it; shares are from 0 to 1, times in seconds."""
+    inquiry = found.inquiry
+    return {
+        "from": inquiry.first.isoformat(),
+        "to": inquiry.last.isoformat(),
+        "group_by": inquiry.group_by.value,
+        "totals": _figures_dict(found.totals),
+        "groups": [_group_dict(inquiry.group_by.value, group) for group in found.groups],
+        "others": _figures_dict(found.others) if found.others else None,
+        "review_types": [_group_dict(Dimension.METHOD.value, group) for group in found.methods],
+        "volume_by_day": [
+            {"day": one.day.isoformat(), "created": one.created, "responded": one.responded} for one in found.volume
+        ],
+        "volume_by_hour_of_week": [list(hours) for hours in found.hours],
+        "pending_now": found.pending_now,
+        "overdue": found.overdue.number,
+        "alerts": [
+            {"kind": "waiting", "requests": one.waiting.number, "minutes": one.minutes, "text": str(one)}
+            for one in found.alerts
+        ],
+        "median_error": round(MEDIAN_ERROR, 4),
+    }
+
+
+def _group_dict(kind: str, group: Group) -> dict[str, Any]:
+    return {kind: group.name or None, **_figures_dict(group.figures)}
+
+
+def _figures_dict(figures: Figures) -> dict[str, Any]:
+    answers = sum(count for _, count in figures.outcomes)
+    return {
+        "created": figures.created,
+        "responded": figures.responded,
+        "cancelled": figures.cancelled,
+        "average_response_seconds": _rounded(figures.average_seconds, 1),
+        "median_response_seconds": _rounded(figures.median_seconds, 1),
+        "sla_met": figures.sla_met,
+        "sla_missed": figures.sla_missed,
+        "sla_compliance": _rounded(figures.sla_compliance, 4),
+        "auto_responded": figures.auto_responded,
+        "auto_response_share": _rounded(figures.auto_response_share, 4),
+        "outcomes": [
+            {"outcome": outcome, "count": count, "share": _rounded(share(count, answers), 4)}
+            for outcome, count in figures.outcomes
+        ],
+    }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _moment(name: str, text: str, *, whole_days: int) -> datetime:
+    """Return the moment that a text names; a day is its midnight, or that after so many whole days."""
+    day = _DAY.fullmatch(text)
+    try:
+        moment = _midnight(date.fromisoformat(text)) if day else parse_rfc3339(text)
+    except ValueError:
+        message = "must be a day such as 2026-01-14, or a time such as 2026-01-14T12:00:00Z"
+        raise ValidationFailed([FieldError(f"/{name}", message)]) from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValidationFailed([FieldError(f"/{name}", f"must be in the years {_FIRST_YEAR} to {_LAST_YEAR}")])
+    return moment + whole_days * _ONE_DAY if day else moment
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,185 @@
+"""Members and API keys as managers see and change them on the dashboard."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.contract.etags import etag
+from flow_hitl.contract.validation import parse_document
+from flow_hitl.deployments.access_documents import NewApiKey, api_keys_to_list, member_to_dict, parse_member
+from flow_hitl.deployments.deployment import KEYS_MAY, Deployment, Member, Permission
+from flow_hitl.deployments.manage_deployments import IssuedKey, ManageDeployments, member_of
+from flow_hitl.pages.settings.changes_by_others import OthersChanges, of_kinds
+from flow_hitl.pages.settings.forms import Fields, lines_in, problems_by_field, quoted, sentence, text_in, ticked
+from flow_hitl.pages.settings.view import ApiKeyRow, FilledForm, MemberRow
+from flow_hitl.people import access
+from flow_hitl.platform.address import is_mail_address, same_address
+from flow_hitl.platform.errors import FieldError, PreconditionFailed, ValidationFailed
+from flow_hitl.platform.ports import Clock
+
+MEMBERS_MAY = (Permission.MANAGE, Permission.RESPOND)
+
+
+@dataclass(frozen=True)
+class AccessPages:
+    """Whoever calls this has seen to it that the person manages the deployment."""
+
+    manage: ManageDeployments
+    others_changes: OthersChanges
+    clock: Clock
+
+    def members(self, person: access.Member) -> Sequence[MemberRow]:
+        """Return the members by their addresses; the deployment's creator is none unless somebody made them one."""
+        members = sorted(person.deployment.members, key=lambda one: one.email.lower())
+        return [MemberRow(email=one.email, permissions=one.permissions, aliases=one.aliases) for one in members]
+
+    def new_member_form(self, person: access.Member) -> FilledForm:
+        """Return the form that adds a member, who is to respond."""
+        return _member_form(person.deployment, None, {Permission.RESPOND.value: "on"})
+
+    def member_form(self, person: access.Member, email: str) -> FilledForm:
+        """Return the form of a member; raises NotFound."""
+        member = member_of(person.deployment, email)
+        allowed = {permission.value: "on" for permission in member.permissions}
+        return _member_form(person.deployment, member, {**allowed, "aliases": "\n".join(member.aliases)})
+
+    def add_member(self, person: access.Member, typed: FilledForm) -> FilledForm | Deployment:
+        """Add a member; returns the deployment with them, else the form with what is wrong or has changed meanwhile."""
+        email = text_in(typed.fields, "email") or ""
+        if not is_mail_address(email):
+            problem = "Type one plain mail address, for example alice@example.com."
+            return replace(typed, problems={"email": problem})
+        if any(same_address(one.email, email) for one in person.deployment.members):
+            problem = "This person is a member already; choose them in the list to change what they may."
+            return replace(typed, problems={"email": problem})
+        return self._set_member(person, email, typed)
+
+    def save_member(self, person: access.Member, email: str, typed: FilledForm) -> FilledForm | Deployment:
+        """Change a member; returns the deployment, else the form with what is wrong or has changed meanwhile."""
+        return self._set_member(person, email, typed)
+
+    def remove_member(self, person: access.Member, email: str, typed: FilledForm) -> FilledForm | Deployment:
+        """Remove a member; returns the deployment, else the form with what has changed meanwhile; raises NotFound."""
+        try:
+            return self.manage.remove_member(
+                person.deployment.deployment_id, email, if_match=typed.etag, actor=access.actor_name(person)
+            )
+        except PreconditionFailed:
+            return self._member_conflict(person, email, typed)
+
+    def keys(self, person: access.Member) -> Sequence[ApiKeyRow]:
+        """Return the API keys, oldest first."""
+        deployment, now = person.deployment, self.clock.now()
+        uses = self.manage.last_uses(deployment.deployment_id)
+        return [
+            ApiKeyRow(
+                key_id=key.key_id,
+                name=key.name,
+                permissions=sorted(permission.value for permission in key.permissions),
+                created_at=key.created_at,
+                expires_at=key.expires_at,
+                expired=key.expires_at is not None and key.expires_at <= now,
+                last_used_at=uses.get(key.key_id),
+            )
+            for key in sorted(deployment.api_keys.values(), key=lambda key: (key.created_at, key.key_id))
+        ]
+
+    def key_form(self, person: access.Member) -> FilledForm:
+        """Return the form that issues a key, which is for a flow."""
+        return _key_form(person.deployment, {Permission.CREATE_REQUESTS.value: "on"})
+
+    def issue_key(self, person: access.Member, typed: FilledForm) -> FilledForm | IssuedKey:
+        """Issue a key and return it with its secret, else the form with what is wrong or has changed meanwhile.
+
+        A form that is sent twice issues one key: with it, the keys have changed.
+        """
+        fields = typed.fields
+        day = text_in(fields, "expires_on")
+        document = {
+            "name": fields.get("name", "").strip(),
+            "permissions": [permission.value for permission in sorted(KEYS_MAY) if ticked(fields, permission.value)],
+            "expires_at": f"{day}T23:59:59Z" if day else None,
+        }
+        try:
+            wish = parse_document(NewApiKey, json.dumps(document))
+            return self.manage.issue_key(
+                person.deployment.deployment_id,
+                name=wish.name,
+                permissions=wish.allowed,
+                expires_at=wish.expiry,
+                if_match=typed.etag,
+                actor=access.actor_name(person),
+            )
+        except ValidationFailed as refused:
+            return replace(typed, problems=problems_by_field(refused.errors, _key_problem))
+        except PreconditionFailed:
+            deployment = self.manage.show(person.deployment.deployment_id)
+            about = of_kinds(EventKind.API_KEY_ISSUED, EventKind.API_KEY_REVOKED)
+            others = self.others_changes(deployment.deployment_id, typed.seen, about)
+            return replace(_key_form(deployment, fields), conflict=True, others=others)
+
+    def revoke_key(self, person: access.Member, key_id: str) -> None:
+        """Revoke a key from now on; raises NotFound."""
+        self.manage.revoke_key(person.deployment.deployment_id, key_id, actor=access.actor_name(person))
+
+    def _set_member(self, person: access.Member, email: str, typed: FilledForm) -> FilledForm | Deployment:
+        fields = typed.fields
+        document = {
+            "email": email,
+            "permissions": [permission.value for permission in MEMBERS_MAY if ticked(fields, permission.value)],
+            "aliases": lines_in(fields, "aliases"),
+        }
+        try:
+            member = parse_member(email, json.dumps(document))
+            return self.manage.set_member(
+                person.deployment.deployment_id, member, if_match=typed.etag, actor=access.actor_name(person)
+            )
+        except ValidationFailed as refused:
+            return replace(typed, problems=problems_by_field(refused.errors, _member_blame(fields)))
+        except PreconditionFailed:
+            return self._member_conflict(person, email, typed)
+
+    def _member_conflict(self, person: access.Member, email: str, typed: FilledForm) -> FilledForm:
+        deployment = self.manage.show(person.deployment.deployment_id)
+        now = next((one for one in deployment.members if same_address(one.email, email)), None)
+
+        def about(event: AuditEvent) -> bool:
+            member: dict[str, Any] = event.data.get("after") or event.data.get("before") or {}
+            kinds = (EventKind.MEMBER_SET, EventKind.MEMBER_REMOVED)
+            return event.kind in kinds and same_address(str(member.get("email")), email)
+
+        others = self.others_changes(deployment.deployment_id, typed.seen, about)
+        return replace(_member_form(deployment, now, typed.fields), conflict=True, others=others)
+
+
+def _member_form(deployment: Deployment, member: Member | None, fields: Fields) -> FilledForm:
+    tag = etag(member_to_dict(member) if member else None)
+    return FilledForm(fields=fields, etag=tag, seen=deployment.audit_seq)
+
+
+def _key_form(deployment: Deployment, fields: Fields) -> FilledForm:
+    return FilledForm(fields=fields, etag=etag(api_keys_to_list(deployment.api_keys)), seen=deployment.audit_seq)
+
+
+def _member_blame(fields: Fields) -> Callable[[FieldError], tuple[str, str]]:
+    def blame(error: FieldError) -> tuple[str, str]:
+        first, *rest = error.field.lstrip("/").split("/")
+        if first == "aliases" and rest:
+            return first, quoted(lines_in(fields, "aliases"), rest[0], error)
+        return first, sentence(error)
+
+    return blame
+
+
+def _key_problem(error: FieldError) -> tuple[str, str]:
+    match error.field.lstrip("/").split("/")[0]:
+        case "name":
+            return "name", "Type a name of up to 256 characters, so that the key can be told from others."
+        case "permissions":
+            return "permissions", "Choose at least one."
+        case "expires_at":
+            return "expires_on", "Choose a day that is not over yet, such as 2027-01-31, or leave it empty."
+        case _:
+            return "", sentence(error)

@@ -1,0 +1,183 @@
+"""The audit page: a deployment's log in people's words, what verifying it has found, and its exports."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlencode
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.pages.contexts import Shell
+from flow_hitl.pages.requests.timeline import Tone, timeline_of
+from flow_hitl.pages.settings.change_lines import lines_of
+from flow_hitl.people.names import person_of
+from flow_hitl.proof.export import AuditExport, ExportState
+from flow_hitl.proof.verify_audit import Finding, is_intact, untouched
+
+_KINDS = {
+    "edited": "Edited",
+    "replaced": "Replaced",
+    "missing": "Missing",
+    "inserted": "Inserted",
+    "out_of_order": "Out of order",
+    "digest_missing": "Digest missing",
+    "digest_invalid": "Digest not valid",
+}
+_STATES: Mapping[ExportState, tuple[str, Tone]] = {
+    ExportState.PENDING: ("waiting", "neutral"),
+    ExportState.RUNNING: ("being written", "accent"),
+    ExportState.DONE: ("finished", "good"),
+    ExportState.FAILED: ("failed", "bad"),
+}
+_TITLES = {
+    EventKind.DEPLOYMENT_CREATED: "Deployment created",
+    EventKind.MEMBER_SIGNED_IN: "Signed in",
+    EventKind.AUDIT_EXPORTED: "Audit log exported",
+    EventKind.API_KEY_ISSUED: "API key issued",
+    EventKind.API_KEY_REVOKED: "API key revoked",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRow:
+    """One event; `request` is the id of the request that it is about, if it is about one."""
+
+    at: datetime | None
+    title: str
+    detail: str
+    tone: Tone
+    by: str
+    request: str | None
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where something leads."""
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRow:
+    """One export: of which days, by whom, how far, and where its files are to be had."""
+
+    requested_at: datetime
+    since: datetime
+    to: datetime
+    format: Literal["csv", "jsonl"]
+    state: str
+    tone: Tone
+    events: int
+    by: str
+    reason: str
+    files: Sequence[Link]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerificationView:
+    """What verifying has found so far: kind and text of each finding; `onward` leads to the rest, if there is more."""
+
+    findings: Sequence[tuple[str, str]]
+    events: int
+    digests: int
+    sealed_until: datetime | None
+    onward: str | None
+
+    @property
+    def untouched(self) -> str:
+        """What it means that there are no findings, a sentence."""
+        if not self.digests:
+            return untouched(sealed=False)
+        return "Nothing was changed so far." if self.onward else "Nothing was changed in these days."
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditPage:
+    """What a manager sees of some days; `problem` says what was wrong with those that were asked for, a sentence."""
+
+    template: ClassVar[str] = "pages/audit.html"
+    shell: Shell
+    first: date
+    last: date
+    rows: Sequence[AuditRow]
+    onward: str | None
+    is_first: bool
+    exports: Sequence[ExportRow]
+    verification: VerificationView | None = None
+    problem: str | None = None
+
+
+def audit_rows(records: Sequence[Mapping[str, Any]]) -> Sequence[AuditRow]:
+    """Return events as rows; one that its own hash does not fit is shown as changed, and nothing of it is believed."""
+    return tuple(map(_row, records))
+
+
+def export_row(export: AuditExport, links: Mapping[str, str]) -> ExportRow:
+    """Return an export as a row; `links` are by the names of its files."""
+    state, tone = _STATES[export.state]
+    return ExportRow(
+        requested_at=export.requested_at,
+        since=export.since,
+        to=export.to,
+        format=export.format,
+        state=state,
+        tone=tone,
+        events=export.events,
+        by=person_of(export.requested_by),
+        reason=export.reason or "",
+        files=tuple(Link(file.name, links[file.name]) for file in export.files if file.name in links),
+    )
+
+
+def findings_view(findings: Sequence[Finding]) -> Sequence[tuple[str, str]]:
+    """Return kind and text of each finding."""
+    return tuple((_KINDS.get(one.kind, one.kind), f"{one.record} {one.detail}.") for one in findings)
+
+
+def address_query(first: date, last: date, **more: str | int) -> str:
+    """Return what stands behind the `?` of a page of these days."""
+    return urlencode({"from": first.isoformat(), "to": last.isoformat(), **more})
+
+
+def _row(record: Mapping[str, Any]) -> AuditRow:
+    subject, seq = str(record["subject"]), int(record["seq"])
+    request = subject.removeprefix("request#") if subject.startswith("request#") else None
+    event = _event(record)
+    if event is None:
+        title = f"Event {seq} of {subject} is not as it was written"
+        detail = "Verify the log to see what else was changed."
+        return AuditRow(
+            at=None, title=title, detail=detail, tone="bad", by="", request=request, seq=seq, hash=str(record["hash"])
+        )
+    told = next(iter(timeline_of([event])))
+    title = told.title if request else _TITLES.get(event.kind, told.title)
+    detail = told.detail if request else "; ".join(_changes(event))
+    return AuditRow(
+        at=event.at,
+        title=title,
+        detail=detail,
+        tone=told.tone,
+        by=person_of(event.actor) or person_of(str(event.data.get("created_by") or "")),
+        request=request,
+        seq=seq,
+        hash=event.hash,
+    )
+
+
+def _changes(event: AuditEvent) -> Iterator[str]:
+    if event.kind is EventKind.AUDIT_EXPORTED:
+        wish = event.data["after"]
+        yield f"{wish['from']} to {wish['to']}, {wish['format']}"
+    else:
+        yield from lines_of(event)
+
+
+def _event(record: Mapping[str, Any]) -> AuditEvent | None:
+    """Return an event, None for one that its hash does not fit, or that is none of ours although its hash does."""
+    try:
+        return AuditEvent.from_dict(record) if is_intact(record) else None
+    except ValueError:
+        return None

@@ -1,0 +1,183 @@
+"""Mails and pages from `templates/`: what each of them needs is one frozen dataclass, checked by mypy.
+
+Everything in a context may come from an AI or a stranger. HTML is escaped by default, markdown is sanitised, and a
+name that a template misspells is an error.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar, Literal, Protocol
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
+
+from flow_hitl.mails.contexts import AnyMailContext, RenderedEmail
+from flow_hitl.mails.mime import encoded_body
+from flow_hitl.pages.assets import asset_url, templates_folder
+from flow_hitl.pages.json_tree import render_tree
+from flow_hitl.pages.markdown import (
+    MARKDOWN_LIMIT,
+    direction,
+    excerpt,
+    one_line,
+    outline,
+    preformatted,
+    printable,
+    render_output,
+)
+from flow_hitl.platform.product import PRODUCT_NAME
+from flow_hitl.platform.times import readable_duration, readable_moment, readable_time, rfc3339, with_readable_times
+from flow_hitl.replies.reply import PREVIEW_SIGN, REPLY_MARKER
+
+SUBJECT_LIMIT = 150
+TEST_MARK = "[Test] "
+
+# Gmail hides what comes after 102 KB of a mail, and counts what no reader sees.
+MAIL_HTML_LIMIT = 60_000
+# Fifty options of a hundred characters fit, in any script; a link by its words says more to who reads the address.
+_LONGEST_ANSWER_IN_LINK = 150
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much a mail shows: characters of message and output, how its answers look, and whether it has the rest.
+
+    Large buttons come with a link each that opens a reply; `extras` are output, state and history.
+    """
+
+    chars: int
+    buttons: Literal["large", "small", "plain"]
+    extras: bool = True
+
+
+# The first that keeps a mail within its limit; the last does so with whatever a request may hold.
+_ROOMS = (Room(3000, "large"), Room(3000, "small"), Room(800, "small"), Room(250, "plain", extras=False))
+_MOST_LARGE_BUTTONS = 12
+
+# Our one style sheet, our one script, our own forms and nothing else; no script can make markup out of text.
+PAGE_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+class PageContext(Protocol):
+    """What a page shows; `template` is the file that shows it."""
+
+    template: ClassVar[str]
+
+
+def render_email(context: AnyMailContext) -> RenderedEmail:
+    """Return the mail that `templates/email/<kind>/` makes of a context."""
+    environment, folder = _environment(), f"email/{context.kind}"
+    mark = TEST_MARK if context.test else ""
+    subject = subject_line(mark + environment.get_template(f"{folder}/subject.txt").render(mail=context))
+    html = environment.get_template(f"{folder}/body.html")
+    for room in _ROOMS:
+        shown = html.render(mail=context, subject=subject, room=room)
+        if len(encoded_body(shown)[1]) <= MAIL_HTML_LIMIT:
+            break
+    text = environment.get_template(f"{folder}/body.txt").render(mail=context, subject=subject, room=room)
+    return RenderedEmail(subject, text, shown)
+
+
+def render_page(context: PageContext) -> str:
+    """Return the page of a context; send it with PAGE_SECURITY_POLICY."""
+    return _environment().get_template(context.template).render(page=context)
+
+
+def mailto_link(address: str, subject: str, body: str) -> str:
+    """Return a `mailto:` URL (RFC 6068) that opens a mail with subject and body filled in; line ends become CRLF."""
+    lines = "\r\n".join(printable(body).split("\n"))
+    return f"mailto:{quote(address, safe='@')}?subject={quote(one_line(subject), safe='')}&body={quote(lines, safe='')}"
+
+
+def answer_url(review_url: str, options: Sequence[str], option: str) -> str:
+    """Return the address at which one of the options can be confirmed by a press; to open it decides nothing.
+
+    It names the option by its words, or, where these would be long, by its place among the options, from 1.
+    """
+    words = quote(option, safe="")
+    if len(words) <= _LONGEST_ANSWER_IN_LINK:
+        return f"{review_url}?answer={words}"
+    return f"{review_url}?option={options.index(option) + 1}"
+
+
+def subject_line(text: str) -> str:
+    """Return the text as a mail subject: one line, no control characters, at most `SUBJECT_LIMIT` characters."""
+    subject, was_cut = excerpt(one_line(text), SUBJECT_LIMIT - 1)
+    return subject + "…" if was_cut else subject
+
+
+def method_title(method_name: str) -> str:
+    """Return a method's name as people write: `approve_payment` is "Approve payment"."""
+    words = " ".join(method_name.replace("_", " ").split())
+    return words[:1].upper() + words[1:] if words else method_name
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates_folder()),
+        autoescape=select_autoescape(enabled_extensions=("html",), default=False),
+        undefined=StrictUndefined,
+        finalize=_printable_value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals.update(
+        product=PRODUCT_NAME,
+        marker=REPLY_MARKER,
+        most_large_buttons=_MOST_LARGE_BUTTONS,
+        preview_sign=PREVIEW_SIGN,
+        answer_url=answer_url,
+        isolated=_isolated,
+        way=_way,
+        asset=asset_url,
+        mailto=mailto_link,
+        markdown_limit=MARKDOWN_LIMIT,
+    )
+    environment.filters.update(
+        beginning=_beginning,
+        excerpt=excerpt,
+        lines=_lines,
+        method_title=method_title,
+        one_line=one_line,
+        outline=outline,
+        output_html=render_output,
+        preformatted=preformatted,
+        readable_time=readable_time,
+        readable_duration=readable_duration,
+        readable_moment=readable_moment,
+        with_readable_times=with_readable_times,
+        rfc3339=rfc3339,
+        tree=render_tree,
+    )
+    return environment
+
+
+def _printable_value(value: object) -> object:
+    return printable(value) if type(value) is str else value
+
+
+def _lines(text: str) -> Markup:
+    return Markup("<br>").join(escape(line) for line in printable(text).strip().split("\n"))
+
+
+def _beginning(text: str, limit: int) -> str:
+    shown, was_cut = excerpt(text, limit)
+    return shown + "…" if was_cut else shown
+
+
+def _isolated(text: str) -> Markup:
+    """Return a name so that its direction does not turn round the sentence it stands in."""
+    return Markup("<bdi>{}</bdi>").format(printable(text))
+
+
+def _way(text: str | Markup) -> Markup:
+    """Return the attributes of a mail's block that let its text run, and begin, where its script does."""
+    way = direction(str(text)) or "ltr"
+    return Markup(' dir="{}" align="{}"').format(way, {"rtl": "right", "ltr": "left"}[way])

@@ -1,0 +1,174 @@
+"""The review page behind a signed link: whoever was sent it sees the request, and by POST answers it, once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flow_hitl.contract.channel import Channel
+from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.mails.contexts import MessageContext, MessageKind, ReviewContext
+from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view, what_follows
+from flow_hitl.pages.evidence import page_shown, sign_page
+from flow_hitl.people.access import Action, ProvenAddress, authorize
+from flow_hitl.platform.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
+from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.requests.changing.delegate import Delegate, Delegation
+from flow_hitl.requests.deciding import web_tokens
+from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
+from flow_hitl.requests.evidence import verification
+from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.request import Request, Status
+
+PageContext = ReviewContext | MessageContext
+
+_BY_LINK = verification("review_link")
+
+
+@dataclass(frozen=True)
+class ReviewPage:
+    """Read and answer a request by its review link; what is shown comes back as a page context."""
+
+    requests: RequestStore
+    deployments: DeploymentStore
+    record_response: RecordResponse
+    delegate: Delegate
+    keys: KeyRing
+    clock: Clock
+    ids: Ids
+
+    def show(self, token: str, words: str | None = None, number: str | None = None) -> PageContext:
+        """Return the page of a link; it changes nothing, also where an option is chosen that a button then confirms.
+
+        It is chosen by its words, or by its place among the options, from 1. Raises TokenInvalid, Forbidden, NotFound
+        and TokenExpired.
+        """
+        request, responder = self._open(token)
+        chosen = _chosen(request.head.emit_options, words, number)
+        if not _is_open(request):
+            return _closed(request, responder, chosen)
+        return replace(self._review(token, request, responder), chosen=chosen)
+
+    def news(self, token: str) -> str | None:
+        """Return what has become of a request while somebody looks at it, None while it is open; raises as `show`."""
+        try:
+            request, _ = self._open(token)
+        except Forbidden:
+            return "The request is with somebody else now."
+        return news_of(request)
+
+    def pass_on(self, token: str, to: str) -> PageContext:
+        """Put another person in the place of the link's; returns the page that says so, or what is wrong.
+
+        Raises what `show` raises, and DelegationOff.
+        """
+        request, responder = self._open(token)
+        if not _is_open(request):
+            return _closed(request, responder)
+        deployment = self.deployments.load(request.head.deployment_id)
+        delegation = Delegation(responder, responder.email, to.strip(), Channel.DASHBOARD, _BY_LINK)
+        try:
+            given = self.delegate(deployment, request.head.request_id, delegation)
+        except (AlreadyResponded, NotPending):
+            return _closed(self.requests.load(request.head.request_id), responder)
+        except SelfApproval as forbidden:
+            return replace(self._review(token, request, responder), problem=forbidden.detail, delegate_to=to)
+        except ValidationFailed as refused:
+            problem = f"The address {refused.errors[0].message}."
+            return replace(self._review(token, request, responder), problem=problem, delegate_to=to)
+        return MessageContext(
+            kind="passed_on",
+            flow_name=given.head.flow_name or given.content.deployment_name,
+            method_name=given.head.method_name,
+            passed_on_to=delegation.to,
+            test=given.head.test,
+        )
+
+    def submit(self, token: str, outcome: str | None, comment: str, shown: str | None = None) -> PageContext:
+        """Answer with the button's outcome and the comment, or with the comment alone where there are no buttons.
+
+        `shown` is the form's hidden field. Returns the page that thanks, asks for what is missing, or says who was
+        faster, with what was written. Raises what `show` raises.
+        """
+        request, responder = self._open(token)
+        if not _is_open(request):
+            return _closed(request, responder, outcome, comment)
+        submission = Submission(
+            request_id=request.head.request_id,
+            actor=responder,
+            via=Channel.DASHBOARD,
+            decision_id=f"page/{self.ids.event_id()}",
+            text=f"{outcome}\n{comment}" if outcome else comment,
+            outcome=outcome,
+            responder=responder.email,
+            responder_verified=True,
+            verification=_BY_LINK,
+            shown=page_shown(self.keys, request.head.request_id, responder.email, shown),
+        )
+        try:
+            decided = self.record_response(submission)
+        except (AlreadyResponded, NotPending):
+            # Somebody was faster since we looked.
+            return _closed(self.requests.load(request.head.request_id), responder, outcome, comment)
+        except SelfApproval as forbidden:
+            return replace(self._review(token, request, responder), comment=comment, problem=forbidden.detail)
+        except ValidationFailed as refused:
+            problem = f"Your answer {refused.errors[0].message}."
+            return replace(self._review(token, request, responder), comment=comment, problem=problem)
+        return _message(decided, "thanks", then=what_follows(decided))
+
+    def _review(self, token: str, request: Request, responder: ProvenAddress) -> ReviewContext:
+        settings = self.deployments.load(request.head.deployment_id).settings
+        view = request_view(request, responder.email, may_pass_on=settings.allow_delegation)
+        shown = sign_page(self.keys, request.head.request_id, view)
+        return ReviewContext(request=view, shown=shown, news_address=f"/review/{token}/news")
+
+    def _open(self, token: str) -> tuple[Request, ProvenAddress]:
+        link = web_tokens.read_review_link(self.keys, token)
+        request = self.requests.load(link.request_id)
+        address = next(filter(link.issued_to, request.head.responders), None)
+        if address is None:
+            raise Forbidden("This request has been passed on to somebody else.")
+        responder = ProvenAddress(address)
+        if request.head.not_to_be_answered_by:
+            responder = ProvenAddress.of(self.deployments.load(request.head.deployment_id), address)
+        authorize(responder, Action.VIEW, request.head)
+        if _is_open(request):
+            link.require_unexpired(self.clock.now())
+        return request, responder
+
+
+def _chosen(options: Sequence[str], words: str | None, number: str | None) -> str | None:
+    if words in options:
+        return words
+    return next((option for place, option in enumerate(options, start=1) if str(place) == number), None)
+
+
+def _closed(
+    request: Request, responder: ProvenAddress, outcome: str | None = None, written: str = ""
+) -> MessageContext:
+    """Return the page that says how a closed request was closed, to somebody who looks at it or answers it again.
+
+    Whose own answer counts is told so: perhaps they never saw that it arrived.
+    """
+    response = request.response
+    if response is None:
+        return _message(request, "cancelled", written=written)
+    own = response.responder_verified and responder.is_known_as(response.responder or "")
+    kind: MessageKind = "yours" if own and repeats(response, outcome, written) else "already_decided"
+    return _message(request, kind, own=own, written="" if is_said(written, response) else written)
+
+
+def _message(request: Request, kind: MessageKind, **more: Any) -> MessageContext:
+    return MessageContext(
+        kind=kind,
+        flow_name=request.head.flow_name or request.content.deployment_name,
+        method_name=request.head.method_name,
+        decision=decision_of(request),
+        test=request.head.test,
+        **more,
+    )
+
+
+def _is_open(request: Request) -> bool:
+    return request.head.status is Status.PENDING

@@ -1,0 +1,117 @@
+"""A request's audit events in the words of whoever looks at its page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.people.names import _BY, claimed, person_of
+
+Tone = Literal["neutral", "good", "warn", "bad", "accent"]
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """One thing that happened: a short sentence, what else is known of it, and whether it is good or bad news."""
+
+    at: datetime
+    title: str
+    detail: str = ""
+    tone: Tone = "neutral"
+
+
+def timeline_of(events: Iterable[AuditEvent]) -> Sequence[TimelineEntry]:
+    """Return the events as entries, oldest first; each event is one entry, so that none is left out."""
+    return tuple(TimelineEntry(event.at, *_told(event)) for event in events)
+
+
+def _told(event: AuditEvent) -> tuple[str, str, Tone]:
+    data, to = event.data, str(event.data.get("to") or "")
+    match event.kind:
+        case EventKind.REQUEST_CREATED:
+            routing = "; ".join(map(str, data.get("routing") or ()))
+            return f"Asked {data.get('assigned_to_email')}", routing, "accent"
+        case EventKind.NOTIFICATION_SENT:
+            return f"Mail sent to {to}", "", "neutral"
+        case EventKind.REMINDER_DUE:
+            return "A reminder was due", "", "neutral"
+        case EventKind.REMINDER_SENT:
+            return f"Reminder sent to {to}", "", "neutral"
+        case EventKind.NOTIFICATION_UNDELIVERED:
+            return f"The mail to {to} did not arrive", str(data.get("reason") or ""), "bad"
+        case EventKind.MAIL_REFUSED:
+            return f"A mail to {to} could not be sent", str(data.get("reason") or ""), "bad"
+        case EventKind.HANDLED_MAIL_SENT:
+            return f"{to} was told that it no longer needs their answer", "", "neutral"
+        case EventKind.CONFIRMATION_SENT:
+            return f"Confirmation sent to {to}", "", "neutral"
+        case EventKind.ERROR_MAIL_SENT:
+            return f"{to} was told why their reply did not count", "", "neutral"
+        case EventKind.REPLY_REJECTED:
+            if data.get("own"):
+                return "The same answer came once more", "", "neutral"
+            whose = f"A reply of {data['responder']}" if data.get("responder") else "A reply"
+            return f"{whose} did not count", str(data.get("reason") or "").replace("_", " "), "warn"
+        case EventKind.REQUEST_REASSIGNED:
+            return _reassigned(event)
+        case EventKind.RESPONSE_SUBMITTED:
+            return _answered(data)
+        case EventKind.REQUEST_CANCELLED:
+            by = person_of(event.actor)
+            return f"Cancelled by {by}" if by else "Cancelled", "", "warn"
+        case EventKind.RESUME_ATTEMPTED:
+            return _resumed(data)
+        case EventKind.RESUME_RETRIED:
+            return f"{person_of(event.actor)} had the answer sent to the flow again", "", "accent"
+        case EventKind.RESUME_REPORTED if data.get("once"):
+            return "The flow's side claimed the resumption", str(data.get("detail") or ""), "neutral"
+        case EventKind.RESUME_REPORTED:
+            return (
+                f"The flow says: {str(data.get('status') or '').replace('_', ' ')}",
+                str(data.get("detail") or ""),
+                ("bad" if data.get("status") == "resume_failed" else "neutral"),
+            )
+        case EventKind.WEBHOOK_DELIVERED:
+            return f'Webhook "{data.get("webhook")}" delivered', str(data.get("event") or ""), "neutral"
+        case EventKind.WEBHOOK_FAILED:
+            return f'Webhook "{data.get("webhook")}" failed', str(data.get("result") or ""), "bad"
+        case _:
+            return event.kind.value.replace("_", " ").capitalize(), "", "neutral"
+
+
+def _reassigned(event: AuditEvent) -> tuple[str, str, Tone]:
+    data = event.data
+    if data.get("delegated_by"):
+        sent_by = (data.get("verification") or {}).get("sent_by")
+        on_behalf = f"Sent on their behalf by {sent_by}, as the mail says" if sent_by else ""
+        return f"{data['delegated_by']} passed it on to {data.get('delegated_to')}", on_behalf, "accent"
+    by = person_of(event.actor)
+    reason = str(data.get("reason") or "")
+    return f"Given to {data.get('assigned_to_email')}", f"{reason}, by {by}" if by else reason, "accent"
+
+
+def _answered(data: Any) -> tuple[str, str, Tone]:
+    answer = f'"{data["outcome"]}"' if data.get("outcome") is not None else "with feedback"
+    how = _BY.get(data.get("responded_via"), "")
+    responder = data.get("responder")
+    if responder and not data.get("responder_verified"):
+        how, responder = f"{how}, {claimed(responder)}", None
+    if data.get("source"):
+        # What a program calls itself: anything, also somebody's address.
+        how = f'{how}, from "{data["source"]}"'
+    sent_by = (data.get("verification") or {}).get("sent_by")
+    if sent_by:
+        how = f"{how}, sent on their behalf by {sent_by}, as the mail says"
+    who = str(responder or "")
+    written = data.get("comment") if data.get("outcome") is not None else data.get("feedback")
+    cut = "The reply was too long: its end was left out." if data.get("is_cut") else ""
+    detail = " ".join(str(text) for text in (written, data.get("test_result")) if text)
+    detail = f"{cut} {detail}".strip()
+    return f"{who} answered {answer} {how}" if who else f"Answered {answer} {how}", detail, "good"
+
+
+def _resumed(data: Any) -> tuple[str, str, Tone]:
+    if data.get("delivered"):
+        return "The flow has the answer", "", "good"
+    return f"The flow could not be reached (try {data.get('attempt')})", str(data.get("result") or ""), "bad"

@@ -1,0 +1,164 @@
+"""The routing rules as managers see, order, change and try them on the dashboard."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flow_hitl.audit.chain import EventKind
+from flow_hitl.contract.etags import etag
+from flow_hitl.contract.validation import parse_document
+from flow_hitl.deployments.configuration_documents import parse_rules, rules_to_dict
+from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.manage_deployments import ManageDeployments
+from flow_hitl.pages.rules.forms import (
+    RepeatedTest,
+    conditions_in_words,
+    deadlines_in_words,
+    rule_fields,
+    rule_of,
+    rule_problem,
+)
+from flow_hitl.pages.settings.changes_by_others import OthersChanges, of_kinds
+from flow_hitl.pages.settings.forms import Fields, problems_by_field
+from flow_hitl.pages.settings.pages import item_at, with_item, without_item
+from flow_hitl.pages.settings.view import DryRunResult, FilledForm, RuleRow
+from flow_hitl.people.access import Member, actor_name
+from flow_hitl.platform.address import GROUP_PREFIX
+from flow_hitl.platform.errors import MalformedJson, PreconditionFailed, ValidationFailed
+from flow_hitl.requests.opening.dry_run import DryRun, dry_run
+
+Rules = list[Any]
+
+_NO_OBJECT = "This must be a JSON object, such as the state of a request."
+
+
+@dataclass(frozen=True)
+class RulePages:
+    """Whoever calls this has seen to it that the member manages the deployment.
+
+    Each form says by an ETag which rules, in which order, it was made from; their places count from 1.
+    """
+
+    manage: ManageDeployments
+    others_changes: OthersChanges
+
+    def rows(self, member: Member) -> Sequence[RuleRow]:
+        """Return the rules in their order."""
+        return [
+            RuleRow(
+                number=number,
+                name=rule["name"],
+                pattern=rule["match"]["method_name"],
+                conditions=conditions_in_words(rule),
+                from_input=rule["assign_from_input"],
+                to_email=rule["assign_to_email"],
+                more=deadlines_in_words(rule),
+            )
+            for number, rule in enumerate(_rules(member.deployment), start=1)
+        ]
+
+    def list_form(self, member: Member) -> FilledForm:
+        """Return the form by which rules are moved; it has nothing to fill in."""
+        return _form(member.deployment, {})
+
+    def form(self, member: Member, number: int | None) -> FilledForm:
+        """Return the form of the rule at a place, None for a new one; raises NotFound."""
+        rule = {} if number is None else item_at(_rules(member.deployment), number)
+        return _form(member.deployment, rule_fields(rule))
+
+    def groups(self, member: Member) -> Sequence[str]:
+        """Return how a rule names the deployment's groups."""
+        groups = member.deployment.settings.groups
+        return [f"{GROUP_PREFIX}{group.name}" if group.name else group.address or "" for group in groups]
+
+    def save(self, member: Member, number: int | None, typed: FilledForm) -> FilledForm | None:
+        """Save the rule at a place, or add one at the end.
+
+        Returns None once it is done, else the form with what is wrong, or has changed meanwhile; raises NotFound.
+        """
+        try:
+            rule = rule_of(typed.fields)
+        except RepeatedTest as repeated:
+            problem = "This stands in a row above already."
+            return replace(typed, problems={f"condition_{repeated.row}_path": problem})
+        return self._change(member, typed, lambda rules: with_item(rules, number, rule))
+
+    def remove(self, member: Member, number: int, typed: FilledForm) -> FilledForm | None:
+        """Remove the rule at a place; returns None once it is done, else as `save` does."""
+        return self._change(member, typed, lambda rules: without_item(rules, number))
+
+    def move(self, member: Member, number: int, by: int, typed: FilledForm) -> FilledForm | None:
+        """Move the rule at a place up (`by` -1) or down (1); returns None once it is done, else as `save` does."""
+
+        def change(rules: Rules) -> Rules:
+            rule, others = item_at(rules, number), without_item(rules, number)
+            place = min(max(number - 1 + by, 0), len(others))
+            return [*others[:place], rule, *others[place:]]
+
+        return self._change(member, typed, change)
+
+    def try_out(self, member: Member, fields: Fields) -> tuple[FilledForm, DryRunResult | None]:
+        """Return the form of a dry run as it was filled in, and what would happen, unless something is wrong with it.
+
+        Nothing is written and nobody is mailed.
+        """
+        typed = replace(self.trial(), fields=fields)
+        try:
+            state = json.loads(fields.get("state", "").strip() or "{}")
+        except (ValueError, RecursionError) as wrong:
+            where = f" {wrong.msg}, in line {wrong.lineno}." if isinstance(wrong, json.JSONDecodeError) else ""
+            return replace(typed, problems={"state": f"{_NO_OBJECT}{where}"}), None
+        if not isinstance(state, dict):
+            return replace(typed, problems={"state": _NO_OBJECT}), None
+        asked = {"method_name": fields.get("method_name", "").strip(), "state": state}
+        try:
+            found = dry_run(member.deployment, parse_document(DryRun, json.dumps(asked)))
+        except MalformedJson as wrong:
+            return replace(typed, problems={"state": wrong.detail}), None
+        except ValidationFailed as refused:
+            name = refused.errors[0].field.split("/")[1]
+            return replace(typed, problems={name: f"This {refused.errors[0].message}."}), None
+        return typed, _result(found)
+
+    def trial(self) -> FilledForm:
+        """Return the empty form of a dry run; it changes nothing, so it is made from no state."""
+        return FilledForm(fields={}, etag="", seen=0)
+
+    def _change(self, member: Member, typed: FilledForm, change: Callable[[Rules], Rules]) -> FilledForm | None:
+        deployment = member.deployment
+        if etag(rules_to_dict(deployment.rules)) != typed.etag:
+            return self._conflict(deployment, typed)
+        try:
+            rules = parse_rules(json.dumps({"rules": change(_rules(deployment))}))
+            self.manage.set_rules(deployment.deployment_id, rules, if_match=typed.etag, actor=actor_name(member))
+        except ValidationFailed as refused:
+            blame = problems_by_field(refused.errors, lambda error: rule_problem(typed.fields, error))
+            return replace(typed, problems=blame)
+        except PreconditionFailed:
+            return self._conflict(self.manage.show(deployment.deployment_id), typed)
+        return None
+
+    def _conflict(self, deployment: Deployment, typed: FilledForm) -> FilledForm:
+        about = of_kinds(EventKind.ROUTING_RULES_CHANGED)
+        others = self.others_changes(deployment.deployment_id, typed.seen, about)
+        return replace(_form(deployment, typed.fields), conflict=True, others=others)
+
+
+def _rules(deployment: Deployment) -> Rules:
+    rules: Rules = rules_to_dict(deployment.rules)["rules"]
+    return rules
+
+
+def _form(deployment: Deployment, fields: Mapping[str, str]) -> FilledForm:
+    tag = etag(rules_to_dict(deployment.rules))
+    return FilledForm(fields=fields, etag=tag, seen=deployment.audit_seq)
+
+
+def _result(found: Mapping[str, Any]) -> DryRunResult:
+    return DryRunResult(
+        assigned_to=found["assigned_to_email"],
+        reasons=found["reasons"],
+        considered=[(one["name"], one["matched"], one["reason"]) for one in found["considered"]],
+        deadlines=deadlines_in_words(found),
+    )

@@ -1,0 +1,238 @@
+"""The settings as forms: what the fields of each part show of the document, and what document they make of it.
+
+A form is filled in with texts; what is no number stays the text that it is, so that the one check of settings refuses
+it and says which field is wrong.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from flow_hitl.contract.etags import etag
+from flow_hitl.platform.errors import FieldError
+
+Fields = Mapping[str, str]
+Document = Mapping[str, Any]
+
+MOST_REMINDERS = 10
+_MAX_DIGITS = 9
+
+
+class Part(StrEnum):
+    """A part of the settings that one form changes, and nothing beside it."""
+
+    EMAIL = "email"
+    SLA = "sla"
+    AUTO_RESPONSE = "auto-response"
+    ANSWERS = "answers"
+    PEOPLE = "people"
+    REMINDERS = "reminders"
+    GROUPS = "groups"
+
+
+KEYS: Mapping[Part, Sequence[str]] = {
+    Part.EMAIL: ("email_notifications",),
+    Part.SLA: ("sla_target_minutes", "waiting_alert_minutes"),
+    Part.AUTO_RESPONSE: ("auto_response",),
+    Part.ANSWERS: ("reply_token_days", "free_text", "require_dmarc_pass"),
+    Part.PEOPLE: ("allow_delegation", "forbid_self_approval", "allowed_assignee_domains"),
+    Part.REMINDERS: ("reminders",),
+    Part.GROUPS: ("groups",),
+}
+"""The members of the settings document that each part has."""
+
+
+def part_etag(part: Part, document: Document) -> str:
+    """Return the ETag of a part: who changes another part does not touch it."""
+    return etag({key: document[key] for key in KEYS[part]})
+
+
+def fields_of(part: Part, document: Document) -> Fields:
+    """Return what the form of a part, any but the groups, shows of the settings."""
+    match part:
+        case Part.AUTO_RESPONSE:
+            return auto_response_fields(document["auto_response"])
+        case Part.REMINDERS:
+            return _reminder_fields(document["reminders"])
+        case _:
+            return {key: text_of(document[key]) for key in KEYS[part]}
+
+
+def document_of(part: Part, fields: Fields) -> Document:
+    """Return the members of the settings document that the form of a part, any but the groups, makes."""
+    match part:
+        case Part.EMAIL:
+            return {"email_notifications": ticked(fields, "email_notifications")}
+        case Part.SLA:
+            return {key: number_in(fields, key) for key in KEYS[part]}
+        case Part.AUTO_RESPONSE:
+            return {"auto_response": auto_response_in(fields, enabled=ticked(fields, "enabled"))}
+        case Part.ANSWERS:
+            return {
+                "reply_token_days": number_in(fields, "reply_token_days"),
+                "free_text": fields.get("free_text", ""),
+                "require_dmarc_pass": ticked(fields, "require_dmarc_pass"),
+            }
+        case Part.PEOPLE:
+            return {
+                "allow_delegation": ticked(fields, "allow_delegation"),
+                "forbid_self_approval": ticked(fields, "forbid_self_approval"),
+                "allowed_assignee_domains": lines_in(fields, "allowed_assignee_domains"),
+            }
+        case Part.REMINDERS:
+            return {"reminders": [_reminder(fields, row) for row in _reminder_rows(fields)]}
+        case Part.GROUPS:
+            raise ValueError("groups have a form each")
+
+
+def problem_of(part: Part, fields: Fields, error: FieldError) -> tuple[str, str]:
+    """Return which field of a part's form an error is about, and the sentence that says so there."""
+    first, *rest = error.field.lstrip("/").split("/")
+    match part:
+        case Part.AUTO_RESPONSE:
+            return (rest[-1] if rest else ""), sentence(error)
+        case Part.PEOPLE if rest:
+            return first, quoted(lines_in(fields, first), rest[0], error)
+        case Part.REMINDERS if rest:
+            row = _reminder_rows(fields)[int(rest[0])]
+            return f"reminder_{row}_number", "Type whole minutes, or a percentage from 1 to 100."
+        case _:
+            return first, sentence(error)
+
+
+def group_fields(group: Document) -> Fields:
+    """Return what the form of a group shows of it."""
+    return {
+        "name": group.get("name") or "",
+        "address": group.get("address") or "",
+        "members": "\n".join(group.get("members", ())),
+    }
+
+
+def group_of(fields: Fields) -> Document:
+    """Return the group that its form makes."""
+    named = {key: text_in(fields, key) for key in ("name", "address")}
+    return {**{key: value for key, value in named.items() if value is not None}, "members": lines_in(fields, "members")}
+
+
+def group_problem(fields: Fields, error: FieldError) -> tuple[str, str]:
+    """Return which field of a group's form an error is about, and the sentence that says so there."""
+    _, _, *rest = [*error.field.lstrip("/").split("/"), ""]
+    match [one for one in rest if one]:
+        case []:
+            return "name", "Give the group a name, the address of a shared mailbox, or both."
+        case ["name"]:
+            return "name", "Type a name of up to 256 characters that no other group has, without group: in front."
+        case ["address"]:
+            return "address", "Type one plain mail address that no other group has, for example finance@example.com."
+        case ["members", place]:
+            return "members", quoted(lines_in(fields, "members"), place, error)
+        case _:
+            return "members", "Name 1 to 50 people, one mail address per line."
+
+
+def auto_response_fields(document: Document | None) -> dict[str, str]:
+    """Return what the fields of an auto-response show of it."""
+    found = document or {}
+    return {key: text_of(found.get(key)) for key in ("enabled", "timeout_minutes", "default_outcome")}
+
+
+def auto_response_in(fields: Fields, *, enabled: bool) -> Document:
+    """Return the auto-response that its fields make."""
+    return {
+        "enabled": enabled,
+        "timeout_minutes": number_in(fields, "timeout_minutes"),
+        "default_outcome": text_in(fields, "default_outcome"),
+    }
+
+
+def text_of(value: Any) -> str:
+    """Return how a form's field holds a value: nothing for None and what is off, a line for each of a list."""
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    if isinstance(value, bool):
+        return "on" if value else ""
+    return "" if value is None else str(value)
+
+
+def ticked(fields: Fields, name: str) -> bool:
+    """Tell whether a box is ticked; browsers leave out those that are not."""
+    return bool(fields.get(name))
+
+
+def text_in(fields: Fields, name: str) -> str | None:
+    """Return a field's text, None for an empty one."""
+    return fields.get(name, "").strip() or None
+
+
+def number_in(fields: Fields, name: str) -> int | str | None:
+    """Return a field's whole number, None for an empty one, and any other text as it is."""
+    text = text_in(fields, name)
+    whole = text is not None and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    return int(text) if text is not None and whole else text
+
+
+def lines_in(fields: Fields, name: str) -> list[str]:
+    """Return the lines of a field that hold anything; a comma or semicolon parts as well as a line's end."""
+    text = fields.get(name, "").replace(",", "\n").replace(";", "\n")
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def quoted(values: Sequence[str], place: str, error: FieldError) -> str:
+    """Return the sentence about one of several values, which it names."""
+    value = values[int(place)] if place.isdigit() and int(place) < len(values) else ""
+    return f'"{value}" {error.message}.'
+
+
+def sentence(error: FieldError) -> str:
+    """Return what is wrong with a field, or with the whole, as a sentence."""
+    if error.field:
+        return f"This {error.message}."
+    return f"{error.message[:1].upper()}{error.message[1:]}."
+
+
+def problems_by_field(
+    errors: Sequence[FieldError], blame: Callable[[FieldError], tuple[str, str]]
+) -> Mapping[str, str]:
+    """Return the first sentence about each field, "" for the form as a whole."""
+    problems: dict[str, str] = {}
+    for error in errors:
+        name, sentence = blame(error)
+        problems.setdefault(name, sentence)
+    return problems
+
+
+def _reminder_fields(reminders: Sequence[Document]) -> Fields:
+    """Return the rows of the reminders, and an empty one for one more."""
+    fields: dict[str, str] = {}
+    for row, reminder in enumerate([*reminders, {}][:MOST_REMINDERS]):
+        share, minutes = reminder.get("share_of_sla"), reminder.get("minutes_before_timeout")
+        fields[f"reminder_{row}_kind"] = "minutes_before_timeout" if minutes is not None else "share_of_sla"
+        fields[f"reminder_{row}_number"] = text_of(minutes if share is None else _percent(share))
+    return fields
+
+
+def reminder_rows(fields: Fields) -> int:
+    """Return how many rows of reminders a form has."""
+    return sum(f"reminder_{row}_number" in fields for row in range(MOST_REMINDERS))
+
+
+def _reminder_rows(fields: Fields) -> list[int]:
+    """Return the rows that are filled in."""
+    return [row for row in range(MOST_REMINDERS) if text_in(fields, f"reminder_{row}_number")]
+
+
+def _reminder(fields: Fields, row: int) -> Document:
+    name = f"reminder_{row}_number"
+    if fields.get(f"reminder_{row}_kind") == "minutes_before_timeout":
+        return {"minutes_before_timeout": number_in(fields, name)}
+    text = fields[name].strip().removesuffix("%").strip()
+    try:
+        return {"share_of_sla": float(Decimal(text) / 100)}
+    except ArithmeticError:
+        return {"share_of_sla": text}
+
+
+def _percent(share: float) -> str:
+    return f"{(Decimal(str(share)) * 100).normalize():f}"

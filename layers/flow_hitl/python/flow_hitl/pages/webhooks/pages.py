@@ -1,0 +1,188 @@
+"""Webhooks and their deliveries as managers see and change them on the dashboard."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.contract.etags import etag
+from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.validation import parse_document
+from flow_hitl.deployments.deployment import Deployment, WebhookEvent
+from flow_hitl.deployments.manage_deployments import ManageDeployments
+from flow_hitl.pages.settings.changes_by_others import OthersChanges
+from flow_hitl.pages.settings.forms import Fields, problems_by_field, sentence, text_in, ticked
+from flow_hitl.pages.settings.view import FilledForm, WebhookRow
+from flow_hitl.people.access import Member, actor_name
+from flow_hitl.platform.errors import FieldError, NotFound, PreconditionFailed, ValidationFailed
+from flow_hitl.platform.ports import Clock
+from flow_hitl.webhooks.manage_webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch, webhooks_to_list
+from flow_hitl.webhooks.ports import DeliveryPage
+from flow_hitl.webhooks.webhook import Delivery, Webhook
+
+_DELIVERIES = 10
+_KINDS = (
+    EventKind.WEBHOOK_CREATED,
+    EventKind.WEBHOOK_CHANGED,
+    EventKind.WEBHOOK_SECRET_ROTATED,
+    EventKind.WEBHOOK_DELETED,
+)
+
+
+@dataclass(frozen=True)
+class WebhookSheet:
+    """One webhook with its forms and some of its deliveries."""
+
+    webhook: Webhook
+    form: FilledForm
+    rotation: FilledForm
+    rotates: bool
+    page: DeliveryPage
+
+
+@dataclass(frozen=True)
+class WebhookPages:
+    """Whoever calls this has seen to it that the member manages the deployment."""
+
+    webhooks: ManageWebhooks
+    manage: ManageDeployments
+    others_changes: OthersChanges
+    clock: Clock
+
+    def rows(self, member: Member) -> Sequence[WebhookRow]:
+        """Return the webhooks, oldest first."""
+        return [
+            WebhookRow(webhook_id=one.webhook_id, name=one.name, url=one.url, active=one.active, events=one.events)
+            for one in self.webhooks.list(member.deployment.deployment_id)
+        ]
+
+    def new_form(self, member: Member) -> FilledForm:
+        """Return the form that adds a webhook, which is told of new requests."""
+        fields = {"active": "on", WebhookEvent.NEW_REQUEST.value: "on"}
+        return self._new_form(member.deployment, fields)
+
+    def create(self, member: Member, typed: FilledForm) -> FilledForm | IssuedSecret:
+        """Add a webhook and return it with its secret, else the form with what is wrong or has changed meanwhile.
+
+        A form that is sent twice adds one webhook: with it, the webhooks have changed.
+        """
+        deployment_id = member.deployment.deployment_id
+        try:
+            wish = parse_document(NewWebhook, json.dumps(_document(typed.fields)))
+            return self.webhooks.create(deployment_id, wish, if_match=typed.etag, actor=actor_name(member))
+        except ValidationFailed as refused:
+            return replace(typed, problems=problems_by_field(refused.errors, _problem))
+        except PreconditionFailed:
+            deployment = self.manage.show(deployment_id)
+            others = self.others_changes(deployment_id, typed.seen, lambda event: event.kind in _KINDS)
+            return replace(self._new_form(deployment, typed.fields), conflict=True, others=others)
+
+    def sheet(self, member: Member, webhook_id: str, cursor: str | None = None) -> WebhookSheet:
+        """Return a webhook; raises NotFound, and ValidationFailed for a cursor that is not ours."""
+        deployment = member.deployment
+        webhook = self.webhooks.show(deployment.deployment_id, webhook_id)
+        page = self.webhooks.list_deliveries(deployment.deployment_id, webhook_id, _DELIVERIES, cursor)
+        return WebhookSheet(
+            webhook=webhook,
+            form=_form(deployment, webhook, _fields(webhook)),
+            rotation=_form(deployment, webhook, {}),
+            rotates=webhook.secrets[-1].signs_from > self.clock.now(),
+            page=page,
+        )
+
+    def save(self, member: Member, webhook_id: str, typed: FilledForm) -> FilledForm | None:
+        """Save a webhook; returns None once it is done, else the form with what is wrong or has changed meanwhile.
+
+        Raises NotFound.
+        """
+        deployment_id = member.deployment.deployment_id
+        try:
+            wish = parse_document(WebhookPatch, json.dumps(_document(typed.fields)))
+            self.webhooks.change(deployment_id, webhook_id, wish, if_match=typed.etag, actor=actor_name(member))
+        except ValidationFailed as refused:
+            return replace(typed, problems=problems_by_field(refused.errors, _problem))
+        except PreconditionFailed:
+            return self._conflict(member, webhook_id, typed)
+        return None
+
+    def rotate(self, member: Member, webhook_id: str, typed: FilledForm) -> FilledForm | IssuedSecret:
+        """Return a new secret, else the form with what is wrong or has changed meanwhile; raises NotFound.
+
+        A form that is sent twice rotates once: with it, the secret's moment has changed.
+        """
+        deployment_id = member.deployment.deployment_id
+        moment = text_in(typed.fields, "signs_from")
+        # What browsers send of a moment has no seconds unless somebody typed some.
+        text = f"{moment}:00Z" if moment and moment.count(":") == 1 else moment and f"{moment}Z"
+        try:
+            wish = parse_document(Rotation, json.dumps({"signs_from": text}))
+            return self.webhooks.rotate_secret(
+                deployment_id, webhook_id, wish, if_match=typed.etag, actor=actor_name(member)
+            )
+        except ValidationFailed:
+            problem = "Choose a moment within the next 30 days, in UTC, or leave it empty for now."
+            return replace(typed, problems={"signs_from": problem})
+        except PreconditionFailed:
+            return self._conflict(member, webhook_id, typed)
+
+    def delete(self, member: Member, webhook_id: str) -> None:
+        """Delete a webhook; raises NotFound."""
+        self.webhooks.delete(member.deployment.deployment_id, webhook_id, actor=actor_name(member))
+
+    def ping(self, member: Member, webhook_id: str) -> None:
+        """Send a test ping; raises NotFound."""
+        self.webhooks.test(member.deployment.deployment_id, webhook_id)
+
+    def redeliver(self, member: Member, webhook_id: str, delivery_id: str, request_id: str | None = None) -> Delivery:
+        """Send a delivery again, which must be of the request if one is named; raises NotFound."""
+        deployment_id = member.deployment.deployment_id
+        if request_id is not None:
+            earlier = self.webhooks.show_delivery(deployment_id, webhook_id, delivery_id)
+            if earlier.request_id != request_id:
+                raise NotFound("There is no such delivery of this request.")
+        return self.webhooks.redeliver(deployment_id, webhook_id, delivery_id)
+
+    def _new_form(self, deployment: Deployment, fields: Fields) -> FilledForm:
+        tag = etag(webhooks_to_list(self.webhooks.list(deployment.deployment_id)))
+        return FilledForm(fields=fields, etag=tag, seen=deployment.audit_seq)
+
+    def _conflict(self, member: Member, webhook_id: str, typed: FilledForm) -> FilledForm:
+        deployment = self.manage.show(member.deployment.deployment_id)
+        webhook = self.webhooks.show(deployment.deployment_id, webhook_id)
+
+        def about(event: AuditEvent) -> bool:
+            changed = event.data.get("after") or event.data.get("before") or {}
+            return event.kind in _KINDS and changed["id"] == webhook_id
+
+        others = self.others_changes(deployment.deployment_id, typed.seen, about)
+        return replace(_form(deployment, webhook, typed.fields), conflict=True, others=others)
+
+
+def _form(deployment: Deployment, webhook: Webhook, fields: Fields) -> FilledForm:
+    return FilledForm(fields=fields, etag=etag(webhook.to_dict()), seen=deployment.audit_seq)
+
+
+def _fields(webhook: Webhook) -> Fields:
+    events = {event.value: "on" for event in webhook.events}
+    return {"name": webhook.name, "url": webhook.url, **({"active": "on"} if webhook.active else {}), **events}
+
+
+def _document(fields: Fields) -> dict[str, object]:
+    return {
+        "name": fields.get("name", "").strip(),
+        "url": fields.get("url", "").strip(),
+        "events": [event.value for event in WebhookEvent if ticked(fields, event.value)],
+        "active": ticked(fields, "active"),
+    }
+
+
+def _problem(error: FieldError) -> tuple[str, str]:
+    match error.field.lstrip("/").split("/")[0]:
+        case "name":
+            return "name", "Type a name of up to 256 characters."
+        case "url":
+            return "url", sentence(error)
+        case "events":
+            return "events", "Choose at least one event."
+        case _:
+            return "", sentence(error)

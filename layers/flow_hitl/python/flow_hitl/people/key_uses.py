@@ -1,0 +1,30 @@
+"""When each API key was used last: small records in the requests table, outside of the configuration they are about."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
+
+
+class DynamoKeyUses:
+    def __init__(self, client: Any, table: str) -> None:
+        self._client, self._table = client, table
+
+    def record(self, deployment_id: int, key_id: str, at: datetime) -> None:
+        record = {"pk": _pk(deployment_id), "sk": key_id, "at": rfc3339(at)}
+        self._client.put_item(TableName=self._table, Item=item(record))
+
+    def last(self, deployment_id: int) -> Mapping[str, datetime]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=item({":pk": _pk(deployment_id)}),
+        )
+        rows = [values(wire) for page in pages for wire in page["Items"]]
+        return {row["sk"]: parse_rfc3339(row["at"]) for row in rows}
+
+
+def _pk(deployment_id: int) -> str:
+    return f"key-use#{deployment_id}"

@@ -1,0 +1,147 @@
+"""Tries to sign in, sessions and counters: short-lived records in the requests table."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import TypeAdapter
+
+from flow_hitl.people.sign_in_rules import MAILS_COUNT, SentMails, Sessions, SignInTry
+from flow_hitl.platform.dynamodb import cancellation_codes, item, put_if, values
+from flow_hitl.platform.errors import Conflict
+
+_tries, _sent, _sessions = TypeAdapter(SignInTry), TypeAdapter(SentMails), TypeAdapter(Sessions)
+_NEXT_VERSION = "attribute_not_exists(pk) OR version = :before"
+# TTL only cleans up; what has expired is refused by its time.
+_KEPT_LONGER = timedelta(days=1)
+
+
+class DynamoSignInTries:
+    def __init__(self, client: Any, table: str) -> None:
+        self._client, self._table = client, table
+
+    def begin(self, new: SignInTry) -> None:
+        _put(self._client, self._table, _try_record(new))
+
+    def load(self, try_id: str) -> SignInTry | None:
+        doc = _doc(self._client, self._table, _try_key(try_id))
+        return _tries.validate_json(doc) if doc is not None else None
+
+    def commit(self, changed: SignInTry) -> None:
+        _put(self._client, self._table, _try_record(changed))
+
+    def sent_to(self, email: str) -> SentMails:
+        doc = _doc(self._client, self._table, _sent_key(email))
+        return _sent.validate_json(doc) if doc is not None else SentMails(email)
+
+    def note_sent(self, changed: SentMails) -> None:
+        _put(self._client, self._table, _sent_record(changed))
+
+    def redeem(self, used: SignInTry, left: SentMails, sessions: Sessions) -> None:
+        records = [_try_record(used), _sent_record(left), _sessions_record(sessions)]
+        parts = [{"Put": _versioned(self._table, record)} for record in records]
+        try:
+            self._client.transact_write_items(TransactItems=parts)
+        except ClientError as error:
+            if not _is_race(cancellation_codes(error)):
+                raise
+            raise Conflict("somebody signed in with this before, or at the same time") from None
+
+
+class DynamoSessionStore:
+    def __init__(self, client: Any, table: str) -> None:
+        self._client, self._table = client, table
+
+    def load(self, email: str) -> Sessions:
+        doc = _doc(self._client, self._table, _sessions_key(email))
+        return _sessions.validate_json(doc) if doc is not None else Sessions(email)
+
+    def commit(self, changed: Sessions) -> None:
+        _put(self._client, self._table, _sessions_record(changed))
+
+
+class DynamoRateCounters:
+    """Counts in fixed windows: one atomic update each, however many there are at once."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client, self._table = client, table
+
+    def count(self, name: str, window: timedelta, now: datetime) -> int:
+        seconds = int(window.total_seconds())
+        number = int(now.timestamp()) // seconds
+        answer = self._client.update_item(
+            TableName=self._table,
+            Key=item({"pk": f"rate#{name}", "sk": str(number)}),
+            UpdateExpression="SET #ttl = :ttl ADD seen :one",
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues=item({":ttl": (number + 2) * seconds, ":one": 1}),
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(values(answer["Attributes"])["seen"])
+
+
+def _try_record(found: SignInTry) -> dict[str, Any]:
+    ttl = int((found.expires_at + _KEPT_LONGER).timestamp())
+    return {
+        **_try_key(found.try_id),
+        "doc": _tries.dump_json(found).decode(),
+        "version": found.version,
+        "ttl": ttl,
+    }
+
+
+def _sent_record(found: SentMails) -> dict[str, Any]:
+    # Where none is left there is none whose time the record could need.
+    last = max((one.sent_at.timestamp() for one in found.mails), default=0)
+    return {
+        **_sent_key(found.email),
+        "doc": _sent.dump_json(found).decode(),
+        "version": found.version,
+        "ttl": int(last + (MAILS_COUNT + _KEPT_LONGER).total_seconds()),
+    }
+
+
+def _sessions_record(found: Sessions) -> dict[str, Any]:
+    last = max(one.expires_at for one in found.sessions)
+    return {
+        **_sessions_key(found.email),
+        "doc": _sessions.dump_json(found).decode(),
+        "version": found.version,
+        "ttl": int((last + _KEPT_LONGER).timestamp()),
+    }
+
+
+def _is_race(codes: list[str]) -> bool:
+    return bool({"ConditionalCheckFailed", "TransactionConflict"} & set(codes))
+
+
+def _doc(client: Any, table: str, key: dict[str, str]) -> str | None:
+    found = client.get_item(TableName=table, Key=item(key), ConsistentRead=True).get("Item")
+    return str(values(found)["doc"]) if found is not None else None
+
+
+def _put(client: Any, table: str, record: dict[str, Any]) -> None:
+    """Write a record's version after the one before it, or as the first; raises Conflict."""
+    if not put_if(client, table, record, _NEXT_VERSION, {":before": record["version"] - 1}):
+        raise Conflict(f"version {record['version']} of {record['pk'].partition('#')[0]} was written before")
+
+
+def _versioned(table: str, record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "TableName": table,
+        "Item": item(record),
+        "ConditionExpression": _NEXT_VERSION,
+        "ExpressionAttributeValues": item({":before": record["version"] - 1}),
+    }
+
+
+def _try_key(try_id: str) -> dict[str, str]:
+    return {"pk": f"sign-in#{try_id}", "sk": "sign-in"}
+
+
+def _sessions_key(email: str) -> dict[str, str]:
+    return {"pk": f"sessions#{email.lower()}", "sk": "sessions"}
+
+
+def _sent_key(email: str) -> dict[str, str]:
+    return {"pk": f"sign-in-mails#{email.lower()}", "sk": "mails"}

@@ -1,0 +1,25 @@
+"""How much rests in the dead-letter queues."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from flow_hitl.platform.aws_errors import unknown
+from flow_hitl.platform.no_answer import Unknown
+
+
+class SqsDeadLetters:
+    """The dead-letter queues, each by the name of the queue that fills it."""
+
+    def __init__(self, client: Any, urls: Mapping[str, str]) -> None:
+        self._client, self._urls = client, urls
+
+    def number(self, queue: str) -> int | Unknown:
+        try:
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._urls[queue], AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        except (BotoCoreError, ClientError) as error:
+            return unknown(error)
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])

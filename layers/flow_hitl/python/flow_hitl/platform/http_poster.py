@@ -1,0 +1,235 @@
+"""POST to an address that somebody else chose, without becoming their way into this network.
+
+The URL is read again, its name is resolved once, every address that the name has must be allowed, and the connection
+goes to an address that was checked. Two judge each step, `ssrfguard` and our own `domain.outgoing_url`: what one lets
+through by mistake the other stops. No redirects, no proxies, no decompression, a bounded answer, and a clock of its own
+over the whole exchange, the look-up of the name included.
+"""
+
+import io
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+from ssrfguard import Address, Policy, SSRFGuardError, connect, resolve
+
+from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, ForbiddenUrl, Target, read_url
+from flow_hitl.platform.ports import PostResult
+
+Resolver = Callable[..., Iterable[tuple[int, int, int, str, tuple[Any, ...]]]]
+"""What has the signature of `socket.getaddrinfo`."""
+
+_CONNECT_SECONDS = 5.0
+_MOST_ATTEMPTS = 4
+_BODY_SECONDS = 2.0
+_BODY_BYTES = 1024
+_ANSWER_BYTES = 64 * 1024
+
+_Result = TypeVar("_Result")
+
+
+class ForbiddenAddress(Exception):
+    """The URL's name leads to an address that is not allowed."""
+
+
+class SafeHttpPoster:
+    """POSTs under the operator's rules, each within `total_seconds`, and never raises for what the peer does.
+
+    `resolver` is asked once for each POST; `tls` stands in for the system's trust where a test has its own.
+    """
+
+    def __init__(
+        self,
+        destinations: Destinations,
+        *,
+        total_seconds: float,
+        resolver: Resolver = socket.getaddrinfo,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._destinations, self._total_seconds, self._resolver = destinations, total_seconds, resolver
+        self._given_tls = tls
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> PostResult:
+        """POST once; the result's reason names no address, because whoever chose the URL may read it."""
+        began = time.monotonic()
+        status, reason, text = None, "", ""
+        try:
+            target = read_url(url, self._destinations)
+            with self._line(target, url, _Clock(began + self._total_seconds)) as line:
+                status, text = _exchange(line, target, body, headers)
+                reason = f"HTTP {status}"
+        except ForbiddenUrl as error:
+            reason = f"the URL {error}"
+        except (ForbiddenAddress, SSRFGuardError):
+            reason = f"{target.host} leads to an address that is not public"
+        except (HTTPException, OSError, UnicodeError) as error:
+            reason = f"no answer: {_cause(error)}"
+        taken = time.monotonic() - began
+        if status is None and taken >= self._total_seconds:
+            reason = f"no answer within {self._total_seconds:g} seconds"
+        return PostResult(status, reason, text, round(taken * 1000))
+
+    @contextmanager
+    def _line(self, target: Target, url: str, clock: "_Clock") -> Iterator[socket.socket]:
+        """Connect, and cut the line when the time is over.
+
+        A peer that drips one octet at a time, be it of its handshake, outlives every socket time-out.
+        """
+        policy = self._policy(target)
+        addresses = clock.run(lambda: self._addresses(target, url, policy))
+        attempts = min(len(addresses), _MOST_ATTEMPTS)
+        pause = min(_CONNECT_SECONDS, clock.left() / attempts)
+        with connect(addresses, policy=policy, timeout=pause) as line, line.dup() as twin:
+            self._check(target, [line.getpeername()[0]])
+            line.settimeout(clock.left())
+            cut = threading.Timer(clock.left(), _shut_down, [twin])
+            cut.daemon = True
+            cut.start()
+            try:
+                if target.secure:
+                    with self._tls.wrap_socket(line, server_hostname=target.host) as secured:
+                        yield secured
+                else:
+                    yield line
+            finally:
+                cut.cancel()
+                cut.join()
+
+    def _addresses(self, target: Target, url: str, policy: Policy) -> Sequence[Address]:
+        theirs = policy.check_url(url)
+        if (theirs.host, theirs.port) != (target.host, target.port):
+            raise ForbiddenAddress("the URL can be read in two ways")
+        addresses = resolve(theirs, policy=policy, resolver=self._resolver)
+        self._check(target, [address.sockaddr[0] for address in addresses])
+        return addresses
+
+    def _check(self, target: Target, addresses: Iterable[str]) -> None:
+        for text in addresses:
+            if not self._destinations.allow_address(target.host, ip_address(text)):
+                raise ForbiddenAddress(f"{target.host} leads to {text}")
+
+    def _policy(self, target: Target) -> Policy:
+        return Policy(
+            allowed_schemes=frozenset({"https", "http"} if self._destinations.insecure else {"https"}),
+            allowed_ports=frozenset({target.port}),
+            allowed_networks=self._destinations.networks_for(target.host),
+            max_connection_attempts=_MOST_ATTEMPTS,
+            max_redirects=0,
+            max_url_length=LONGEST_URL,
+        )
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # To read the system's certificates takes longer than most answers do.
+        return self._given_tls or ssl.create_default_context()
+
+
+class _Clock:
+    """The time that one POST has, on the monotonic clock."""
+
+    def __init__(self, end: float) -> None:
+        self._end = end
+
+    def left(self) -> float:
+        """Return the seconds that are left; raises TimeoutError if there are none."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def run(self, call: Callable[[], _Result]) -> _Result:
+        """Return what a call returns or raise what it raises, or TimeoutError, and then leave it to itself.
+
+        `getaddrinfo` takes no time-out, and whoever owns a name decides how long its look-up lasts.
+        """
+        outcome = Future[_Result]()
+
+        def work() -> None:
+            try:
+                outcome.set_result(call())
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        return outcome.result(timeout=self.left())
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "the host's name is not known"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate does not hold ({error.verify_message})"
+    return type(error).__name__
+
+
+def _shut_down(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def _exchange(line: socket.socket, target: Target, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+    # The connection is made: http.client only speaks over it, and would not know where else to go.
+    connection = HTTPConnection("")
+    connection.sock = _Line(line)
+    fixed = {
+        "Host": target.authority,
+        "Content-Type": "application/json",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+    }
+    connection.request("POST", target.path, body=body, headers={**headers, **fixed})
+    response = connection.getresponse()
+    return response.status, _text(response, line)
+
+
+def _text(response: HTTPResponse, line: socket.socket) -> str:
+    """Return the text of the first KB, or what of it comes within two seconds: the status is the answer."""
+    read = bytearray()
+    end = time.monotonic() + _BODY_SECONDS
+    with suppress(OSError, HTTPException, ValueError):
+        while len(read) < _BODY_BYTES and (left := end - time.monotonic()) > 0:
+            line.settimeout(left)
+            piece = response.read1(_BODY_BYTES - len(read))
+            if not piece:
+                break
+            read += piece
+    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        # Asked for as it is and packed all the same: it is not unpacked here.
+        return ""
+    return read.decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+class _Line:
+    """A connected socket as http.client knows it, out of which comes no more than a budget of octets."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self.sendall, self._line = line.sendall, line
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Budget(self._line, _ANSWER_BYTES))
+
+    def close(self) -> None:
+        """Leave the closing to whoever connected."""
+
+
+class _Budget(io.RawIOBase):
+    def __init__(self, line: socket.socket, octets: int) -> None:
+        self._line, self._left = line, octets
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._left <= 0:
+            raise ConnectionAbortedError("the answer is longer than anybody reads")
+        count = self._line.recv_into(memoryview(buffer)[: self._left])
+        self._left -= count
+        return count

@@ -1,0 +1,134 @@
+"""An export of a deployment's audit log: what was asked for, and how far the work on it has come."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from flow_hitl.platform.times import rfc3339
+
+EXPORTS_KEPT = timedelta(days=7)
+"""How long the files are kept, and the record of them."""
+
+EXPORT_PREFIX = "exports/"
+"""What the names of all exports' files in the bucket begin with."""
+
+EXPORT_ATTEMPTS = 4
+"""How often the queue delivers a message about an export, before it is given up."""
+
+
+class ExportState(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+FileKind = Literal["events", "heads", "seals", "script", "manifest"]
+
+
+@dataclass(frozen=True)
+class ExportFile:
+    """One finished file, with how many events it holds, if it holds events."""
+
+    name: str
+    kind: FileKind
+    size: int
+    sha256: str
+    events: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as manifest and API show it."""
+        shown = {"name": self.name, "kind": self.kind, "bytes": self.size, "sha256": self.sha256}
+        return {**shown, "events": self.events} if self.kind == "events" else shown
+
+
+@dataclass(frozen=True)
+class EventName:
+    """An event by its place: enough to go on behind it, and to say which one it was."""
+
+    at: datetime
+    subject: str
+    seq: int
+    hash: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"at": rfc3339(self.at), "subject": self.subject, "seq": self.seq, "hash": self.hash}
+
+
+@dataclass(frozen=True)
+class AuditExport:
+    """One export; `version` counts the steps, of which each finishes one file or more.
+
+    Behind `sealed_until` (the end of a digest) and `last` the work goes on; `seals_done` and `events_done` say that
+    there is no more of either.
+    """
+
+    export_id: str
+    deployment_id: int
+    format: Literal["csv", "jsonl"]
+    since: datetime
+    to: datetime
+    requested_by: str
+    requested_at: datetime
+    state: ExportState = ExportState.PENDING
+    version: int = 1
+    files: tuple[ExportFile, ...] = ()
+    events: int = 0
+    digests: int = 0
+    sealed_until: str | None = None
+    first: EventName | None = None
+    last: EventName | None = None
+    seals_done: bool = False
+    events_done: bool = False
+    reason: str | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its files in the bucket begin with."""
+        return f"{EXPORT_PREFIX}{self.deployment_id}/{self.export_id}/"
+
+    def of_kind(self, kind: FileKind) -> Sequence[ExportFile]:
+        return [file for file in self.files if file.kind == kind]
+
+    def to_dict(self, links: Mapping[str, str]) -> dict[str, Any]:
+        """Return the export as the API shows it; `links` are by the files' names, and those of a finished one only."""
+        manifest = next(iter(self.of_kind("manifest")), None)
+        return {
+            "id": self.export_id,
+            "state": self.state.value,
+            "format": self.format,
+            "from": rfc3339(self.since),
+            "to": rfc3339(self.to),
+            "requested_by": self.requested_by,
+            "requested_at": rfc3339(self.requested_at),
+            "events": self.events,
+            "digests": self.digests,
+            "reason": self.reason,
+            "finished_at": rfc3339(self.finished_at) if self.finished_at else None,
+            "kept_until": rfc3339(self.requested_at + EXPORTS_KEPT),
+            "manifest_sha256": manifest.sha256 if manifest else None,
+            "files": [{**file.to_dict(), "url": links[file.name]} for file in self.files if file.name in links],
+        }
+
+    def manifest(self, name: str, public_key: str) -> dict[str, Any]:
+        """Return the manifest; `name` is the deployment's in digests, `public_key` PEM."""
+        return {
+            "export_id": self.export_id,
+            "deployment_id": self.deployment_id,
+            "deployment": name,
+            "from": rfc3339(self.since),
+            "to": rfc3339(self.to),
+            "event_format": self.format,
+            "requested_by": self.requested_by,
+            "requested_at": rfc3339(self.requested_at),
+            "events": self.events,
+            "first": self.first.to_dict() if self.first else None,
+            "last": self.last.to_dict() if self.last else None,
+            "digests": self.digests,
+            "sealed_until": self.sealed_until,
+            "public_key": public_key,
+            "files": [file.to_dict() for file in self.files],
+        }

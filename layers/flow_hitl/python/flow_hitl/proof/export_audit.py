@@ -1,0 +1,275 @@
+"""A deployment's audit log is written out for a time: events, the digests that cover them, and a manifest of all."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from flow_hitl.audit.chain import EventKind
+from flow_hitl.audit.index import IndexedEvent, periods
+from flow_hitl.audit.ports import AuditArchive, AuditRecord
+from flow_hitl.audit.read_audit import ReadAudit
+from flow_hitl.contract.validation import Document, moment_text
+from flow_hitl.deployments.change_configuration import ChangeConfiguration, Configured
+from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.errors import Conflict
+from flow_hitl.platform.once import Once, Remember
+from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.repeated_calls import Call
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
+from flow_hitl.proof.export import AuditExport, EventName, ExportFile, ExportState, FileKind
+from flow_hitl.proof.ports import ExportFiles, ExportQueue, ExportStore, SealKey, SealStore
+from flow_hitl.proof.verify_audit import COLUMNS, EXPORT_FORMAT, pem, row_of
+
+# So much is written before the next file begins: one is finished within one run, and its hash with it.
+_EVENTS_PER_FILE = 50_000
+_DIGESTS_PER_FILE = 100
+_BATCH = 100
+_WORK_FOR = timedelta(minutes=8)
+_SCRIPT = "verify_audit.py"
+# By this, spreadsheets see that a CSV file is in UTF-8.
+_BYTE_ORDER_MARK = "\ufeff"
+
+Moment = Annotated[str, AfterValidator(moment_text)]
+
+
+class ExportWish(Document):
+    """The body of `POST audit/export`; a time that is not given is the log's first day, or now."""
+
+    since: Annotated[Moment | None, Field(alias="from")] = None
+    to: Moment | None = None
+    format: Literal["csv", "jsonl"] = "jsonl"
+
+
+@dataclass(frozen=True)
+class ManageExports:
+    """Ask for an export, and see how far it is."""
+
+    exports: ExportStore
+    files: ExportFiles
+    queue: ExportQueue
+    read_audit: ReadAudit
+    change_configuration: ChangeConfiguration
+    once: Once
+    clock: Clock
+    ids: Ids
+
+    def start(self, deployment_id: int, wish: ExportWish, *, actor: str, call: Call | None = None) -> AuditExport:
+        """Take down who exports what, in the deployment's own chain, and begin; raises ValidationFailed."""
+        export = self.once(
+            call,
+            lambda remember: self._add(deployment_id, wish, actor, remember),
+            lambda record: self.exports.load(deployment_id, record.made),
+        )
+        if export.state is ExportState.PENDING:
+            # Also for a call that comes again: the one before may have ended here. Whoever gets both works once.
+            self.queue.send(deployment_id, export.export_id)
+        return export
+
+    def _add(self, deployment_id: int, wish: ExportWish, actor: str, remember: Remember) -> AuditExport:
+        since, to = (parse_rfc3339(text) if text else None for text in (wish.since, wish.to))
+        wanted, now = self.read_audit.range_of(deployment_id, since, to), self.clock.now()
+        export_id = f"exp_{int(now.timestamp()):010x}{self.ids.event_id()}"
+        export = AuditExport(export_id, deployment_id, wish.format, wanted.since, wanted.to, actor, now)
+        facts = {"export": export_id, "from": rfc3339(wanted.since), "to": rfc3339(wanted.to), "format": wish.format}
+
+        def step(found: Deployment) -> Configured:
+            return Configured(found, None, facts, self.exports.adding(export))
+
+        self.change_configuration(deployment_id, EventKind.AUDIT_EXPORTED, actor, step, remember(export_id))
+        return export
+
+    def show(self, deployment_id: int, export_id: str) -> dict[str, Any]:
+        """Return an export as the API shows it, with links that hold for an hour; raises NotFound."""
+        return self.document(self.exports.load(deployment_id, export_id))
+
+    def document(self, export: AuditExport) -> dict[str, Any]:
+        """Return an export as the API shows it."""
+        return export.to_dict(self.links(export))
+
+    def links(self, export: AuditExport) -> Mapping[str, str]:
+        """Return where the files of a finished export are to be had for an hour, by their names."""
+        if export.state is not ExportState.DONE:
+            return {}
+        return {file.name: self.files.link(export.prefix + file.name) for file in export.files}
+
+    def recent(self, deployment_id: int, limit: int) -> Sequence[AuditExport]:
+        """Return a deployment's latest exports, newest first."""
+        return self.exports.recent(deployment_id, limit)
+
+
+@dataclass
+class _Written:
+    """What went into a file of events."""
+
+    events: int = 0
+    first: EventName | None = None
+    last: EventName | None = None
+    heads: dict[str, AuditRecord] = field(default_factory=dict)
+
+    def add(self, record: AuditRecord, name: EventName) -> None:
+        self.events += 1
+        self.first, self.last = self.first or name, name
+        self.heads[record["subject"]] = record
+
+
+@dataclass(frozen=True)
+class RunExport:
+    """Do the work of an export, file by file; what is finished is kept, and the next run goes on behind it."""
+
+    exports: ExportStore
+    files: ExportFiles
+    audit: AuditArchive
+    seals: SealStore
+    key: SealKey
+    script: bytes
+    clock: Clock
+
+    def __call__(self, deployment_id: int, export_id: str) -> bool:
+        """Return True when there is nothing more to do, False if time ran out and it must be called again."""
+        export, stop_at = self.exports.load(deployment_id, export_id), self.clock.now() + _WORK_FOR
+        while export.state in (ExportState.PENDING, ExportState.RUNNING):
+            if self.clock.now() >= stop_at:
+                return False
+            try:
+                export = self._commit(replace(self._step(export), version=export.version + 1))
+            except Conflict:
+                # Another worker is at it.
+                return True
+        return True
+
+    def give_up(self, deployment_id: int, export_id: str) -> None:
+        """Say of an export that it has failed, after the last try."""
+        export = self.exports.load(deployment_id, export_id)
+        if export.state in (ExportState.PENDING, ExportState.RUNNING):
+            reason = "It could not be finished, although it was tried several times. Please ask for it again."
+            failed = replace(export, state=ExportState.FAILED, reason=reason, finished_at=self.clock.now())
+            self._commit(replace(failed, version=export.version + 1))
+
+    def _commit(self, export: AuditExport) -> AuditExport:
+        self.exports.commit(export)
+        return export
+
+    def _step(self, export: AuditExport) -> AuditExport:
+        export = replace(export, state=ExportState.RUNNING)
+        if not export.seals_done:
+            return self._seals(export)
+        return self._finish(export) if export.events_done else self._events(export)
+
+    # --- digests
+
+    def _seals(self, export: AuditExport) -> AuditExport:
+        """Write digests that cover the time, each followed by the deployment's section of it."""
+        ends = self._covering(export)
+        wanted = list(islice(ends, _DIGESTS_PER_FILE + 1))
+        taken = wanted[:_DIGESTS_PER_FILE]
+        done = len(wanted) == len(taken)
+        if not taken:
+            return replace(export, seals_done=True)
+        name = self.audit.first_events([export.deployment_id])[export.deployment_id].hash
+        file = self._write(export, "seals", "jsonl", self._seal_lines(taken, name))
+        return replace(
+            export,
+            files=(*export.files, file),
+            digests=export.digests + len(taken),
+            sealed_until=taken[-1],
+            seals_done=done,
+        )
+
+    def _covering(self, export: AuditExport) -> Iterator[str]:
+        for until in self.seals.ends(after=export.sealed_until or rfc3339(export.since)):
+            yield until
+            if until >= rfc3339(export.to):
+                return
+
+    def _seal_lines(self, ends: Iterable[str], name: str) -> Iterator[bytes]:
+        for until in ends:
+            signed = self.seals.digest(until)
+            yield f"{canonical_json(signed)}\n".encode()
+            yield self.seals.section(name, until) or b""
+
+    # --- events
+
+    def _events(self, export: AuditExport) -> AuditExport:
+        """Write the next file of events, and beside it how far each chain has come by its end."""
+        written = _Written()
+        records = self._records(export, written)
+        lines = _csv_lines(records) if export.format == "csv" else (f"{canonical_json(one)}\n" for one in records)
+        events = self._write(export, "events", export.format, (line.encode() for line in lines))
+        heads = self._write(export, "heads", "jsonl", _head_lines(written))
+        return replace(
+            export,
+            files=(*export.files, replace(events, events=written.events), heads),
+            events=export.events + written.events,
+            first=export.first or written.first,
+            last=written.last or export.last,
+            events_done=written.events < _EVENTS_PER_FILE,
+        )
+
+    def _records(self, export: AuditExport, written: _Written) -> Iterator[AuditRecord]:
+        indexed = self._indexed(export)
+        while written.events < _EVENTS_PER_FILE:
+            batch = list(islice(indexed, min(_BATCH, _EVENTS_PER_FILE - written.events)))
+            if not batch:
+                return
+            names = {(one.subject, one.seq): EventName(one.at, one.subject, one.seq, one.hash) for one in batch}
+            for record in self.audit.records(batch):
+                written.add(record, names[record["subject"], record["seq"]])
+                yield record
+
+    def _indexed(self, export: AuditExport) -> Iterator[IndexedEvent]:
+        since, after, last = export.since, None, export.last
+        if last is not None:
+            since, after = last.at, IndexedEvent(export.deployment_id, last.subject, last.seq, last.at, last.hash)
+        for period in periods(since, export.to):
+            yield from self.audit.indexed(period, export.deployment_id, after)
+            after = None
+
+    # --- the rest
+
+    def _finish(self, export: AuditExport) -> AuditExport:
+        script = self._write_named(export, _SCRIPT, "script", [self.script])
+        export = replace(export, files=(*export.files, script))
+        name = self.audit.first_events([export.deployment_id])[export.deployment_id].hash
+        document = {"format": EXPORT_FORMAT, **export.manifest(name, pem(self.key.public_key()))}
+        content = json.dumps(document, indent=1, ensure_ascii=False).encode()
+        manifest = self._write_named(export, "manifest.json", "manifest", [content])
+        now: datetime = self.clock.now()
+        return replace(export, files=(*export.files, manifest), state=ExportState.DONE, finished_at=now)
+
+    def _write(self, export: AuditExport, kind: FileKind, ending: str, content: Iterable[bytes]) -> ExportFile:
+        return self._write_named(export, f"{kind}-{len(export.of_kind(kind)) + 1:05d}.{ending}", kind, content)
+
+    def _write_named(self, export: AuditExport, name: str, kind: FileKind, content: Iterable[bytes]) -> ExportFile:
+        size, sha256 = self.files.write(export.prefix + name, content)
+        return ExportFile(name, kind, size, sha256)
+
+
+def _csv_lines(records: Iterable[AuditRecord]) -> Iterator[str]:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    buffer.write(_BYTE_ORDER_MARK)
+    writer.writerow(COLUMNS)
+    for record in records:
+        yield _taken(buffer)
+        writer.writerow(row_of(record))
+    yield _taken(buffer)
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text
+
+
+def _head_lines(written: _Written) -> Iterator[bytes]:
+    for subject, record in sorted(written.heads.items()):
+        yield f"{canonical_json({'subject': subject, 'seq': record['seq'], 'hash': record['hash']})}\n".encode()

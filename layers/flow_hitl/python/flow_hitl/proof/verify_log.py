@@ -1,0 +1,325 @@
+"""A deployment's audit log is held against its own hashes, its digests, and what its requests say of themselves."""
+
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from flow_hitl.audit.chain import deployment_subject, request_subject
+from flow_hitl.audit.index import IndexedEvent, midnight, periods
+from flow_hitl.audit.ports import AuditArchive
+from flow_hitl.audit.read_audit import Range, event_place
+from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
+from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
+from flow_hitl.proof.ports import SealKey, SealStore
+from flow_hitl.proof.verify_audit import CHANGED, OVERDUE, SEALED_WITHIN, Finding, Verifier, fingerprint, untouched
+from flow_hitl.requests.ports import RequestStore
+
+# One call does as much as fits well into the time that API Gateway waits.
+_CHAINS = 200
+_DIGESTS = 40
+_DAYS = 100
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What one call has looked at: how many events, chains and digests, what is wrong, and the cursor to go on at.
+
+    `sealed_until` is when the last digest that was looked at ends; `sealed` tells whether this call or one before it
+    has looked at any.
+    """
+
+    findings: Sequence[Finding]
+    events: int
+    chains: int
+    digests: int
+    sealed_until: str | None
+    next_cursor: str | None
+    sealed: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the API shows it."""
+        return {
+            "verified": not self.findings,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "events": self.events,
+            "chains": self.chains,
+            "digests": self.digests,
+            "sealed_until": self.sealed_until,
+            "next_cursor": self.next_cursor,
+            "conclusion": CHANGED if self.findings else untouched(sealed=self.sealed),
+        }
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a call goes on.
+
+    Among the digests: at the one of this end, of whose claims so many are done. Behind them `until` is where what is
+    sealed ends, and it goes on behind the event `after` of the index, then among the requests at the cursor `opened`.
+    """
+
+    stage: str = "digests"
+    until: str = ""
+    done: int = 0
+    after: tuple[str, str, int] | None = None
+    opened: str | None = None
+
+
+@dataclass(frozen=True)
+class VerifyAuditLog:
+    """Verify whole chains: those of which a digest or the index says that they grew in the time asked for.
+
+    What is sealed is found by the digests, so that nothing can hide by being gone; what is not sealed yet, by the index
+    and by the requests that were opened since.
+    """
+
+    audit: AuditArchive
+    seals: SealStore
+    key: SealKey
+    requests: RequestStore
+    deployments: DeploymentStore
+    clock: Clock
+
+    def __call__(self, deployment_id: int, wanted: Range, cursor: str | None) -> Verified:
+        """Verify the next part; raises ValidationFailed for a cursor that is none of ours."""
+        run = _Run(self, deployment_id, wanted)
+        return run.go_on(_place(cursor))
+
+
+class _Run:
+    """One call's work."""
+
+    def __init__(self, parts: VerifyAuditLog, deployment_id: int, wanted: Range) -> None:
+        self.parts, self.deployment_id, self.wanted = parts, deployment_id, wanted
+        public_key = parts.key.public_key()
+        self.keys = {fingerprint(public_key): public_key}
+        self.first = parts.audit.first_events([deployment_id])[deployment_id]
+        self.name = self.first.hash
+        self.findings: list[Finding] = []
+        self.events = self.chains = self.digests = 0
+        self.sealed_until: str | None = None
+
+    def go_on(self, place: _Place) -> Verified:
+        left: _Place | None = place
+        for stage, work in (("digests", self._digests), ("events", self._events), ("requests", self._requests)):
+            if left is not None and left.stage == stage and not self._is_full:
+                left = work(left)
+        next_cursor = _cursor(left) if left is not None else None
+        sealed = self.digests > 0 or bool(place.until)
+        return Verified(
+            self.findings, self.events, self.chains, self.digests, self.sealed_until, next_cursor, sealed=sealed
+        )
+
+    @property
+    def _is_full(self) -> bool:
+        return self.chains >= _CHAINS or self.digests >= _DIGESTS
+
+    # --- what is sealed
+
+    def _digests(self, place: _Place) -> _Place:
+        """Verify the digests of the time, and the chains that each of them names."""
+        seals, since, to = self.parts.seals, rfc3339(self.wanted.since), rfc3339(self.wanted.to)
+        sealed = place.until
+        for until in seals.ends(after=_just_before(place.until) if place.until else since):
+            done = place.done if until == place.until else 0
+            if self._is_full:
+                return _Place(until=until, done=done)
+            signed = seals.digest(until) or {}
+            verifier = self._digest(signed, quiet=done > 0)
+            if not verifier.is_sealed(str(signed.get("digest", {}).get("from"))):
+                # It is none, or was changed beyond use.
+                self.findings += verifier.finish()
+                continue
+            if signed["digest"]["from"] >= to:
+                break
+            left = self._section(verifier, signed["digest"], done)
+            self.findings += verifier.finish()
+            if left is not None:
+                return _Place(until=until, done=left)
+            self.sealed_until = sealed = until
+        self._miss_the_next(sealed)
+        return _Place("events", sealed)
+
+    def _miss_the_next(self, sealed: str) -> None:
+        """Note if no digest goes on where the last one ended: there is one of each day, whatever happened on it."""
+        begin = max(self.wanted.since, midnight(self.first.at))
+        last = midnight(parse_rfc3339(sealed) if sealed else begin)
+        if min(self.wanted.to, self.parts.clock.now() - SEALED_WITHIN) - last >= _ONE_DAY:
+            self._miss(rfc3339(last + _ONE_DAY))
+
+    def _miss(self, until: str) -> None:
+        if until not in {finding.digest for finding in self.findings}:
+            self.findings.append(Finding("digest_missing", OVERDUE, digest=until))
+
+    def _digest(self, signed: Mapping[str, Any], *, quiet: bool) -> Verifier:
+        """Return a verifier that has checked a digest; `quiet`: an earlier call has said what is wrong with it."""
+        verifier = Verifier(self.keys, whole=True)
+        digest = signed.get("digest")
+        if isinstance(digest, Mapping) and digest.get("previous") is not None:
+            begin = str(digest.get("from"))
+            before = self.parts.seals.digest(begin)
+            if before is None:
+                verifier.miss(begin, f"comes before the digest until {digest.get('until')}, and is not there")
+            else:
+                verifier.follow(before)
+        verifier.digest(signed)
+        if quiet:
+            verifier.findings.clear()
+        return verifier
+
+    def _section(self, verifier: Verifier, digest: Mapping[str, Any], done: int) -> int | None:
+        """Verify what a digest claims, as far as one call goes; return how many claims are done, None for all."""
+        until = str(digest["until"])
+        self.digests += 1
+        claims = verifier.section(digest, self.name, self.parts.seals.section(self.name, until))
+        part = claims[done : done + _CHAINS - self.chains]
+        verifier.seal(part)
+        self._read_chains(verifier, [claim.subject for claim in part])
+        self.events += sum(claim.seq - claim.first + 1 for claim in part)
+        if done + len(part) < len(claims):
+            return done + len(part)
+        # Of a section that is none, nothing can be told.
+        if verifier.is_sealed(digest["from"]):
+            self._uncovered(verifier, digest, {claim.subject for claim in claims})
+        return None
+
+    def _uncovered(self, verifier: Verifier, digest: Mapping[str, Any], known: Set[str]) -> None:
+        """Note what the index holds of chains that a digest should know and does not."""
+        for period in periods(parse_rfc3339(digest["from"]), parse_rfc3339(digest["until"])):
+            for event in self.parts.audit.indexed(period, self.deployment_id):
+                if event.subject not in known:
+                    detail = f"is dated {rfc3339(event.at)}, and the digest until {digest['until']} does not know it"
+                    verifier.strange(event.subject, event.seq, detail)
+
+    # --- what is not sealed yet
+
+    def _events(self, place: _Place) -> _Place:
+        """Verify the chains that grew since the last digest."""
+        begin = self._unsealed_from(place)
+        since, after = begin, None
+        if place.after is not None:
+            at, subject, seq = place.after
+            since = max(begin, parse_rfc3339(at))
+            after = IndexedEvent(self.deployment_id, subject, seq, parse_rfc3339(at), "")
+        for number, period in enumerate(periods(since, self.wanted.to)):
+            if number == _DAYS:
+                return _Place("events", place.until, after=(rfc3339(period.since), "", 0))
+            indexed = self.parts.audit.indexed(period, self.deployment_id, after, ahead=_CHAINS)
+            while rows := list(islice(indexed, _CHAINS)):
+                self._grown(rows, begin)
+                if self._is_full:
+                    last = rows[-1]
+                    return _Place("events", place.until, after=(rfc3339(last.at), last.subject, last.seq))
+            after = None
+        return _Place("requests", place.until)
+
+    def _unsealed_from(self, place: _Place) -> datetime:
+        return max(self.wanted.since, parse_rfc3339(place.until)) if place.until else self.wanted.since
+
+    def _grown(self, rows: Sequence[IndexedEvent], begin: datetime) -> None:
+        """Verify the chains of these rows, each where its first event since the last digest stands."""
+        overdue = next((row for row in rows if row.at < self.parts.clock.now() - SEALED_WITHIN), None)
+        if overdue:
+            self._miss(rfc3339(midnight(overdue.at) + _ONE_DAY))
+        firsts: dict[str, int] = {}
+        for row in rows:
+            firsts[row.subject] = min(row.seq, firsts.get(row.subject, row.seq))
+        verifier = Verifier(self.keys, whole=True)
+        self._read_chains(verifier, list(firsts), firsts, rfc3339(begin))
+        self.events += len(rows)
+        self.findings += verifier.finish()
+
+    def _requests(self, place: _Place) -> _Place | None:
+        """See to it that each request that was opened since the last digest has a chain at all."""
+        begin, room = self._unsealed_from(place), _CHAINS
+        opened, cursor = self.parts.requests.opened_between(
+            self.deployment_id, begin, self.wanted.to, room, place.opened
+        )
+        heads = self.parts.requests.heads(opened)
+        firsts = self.parts.audit.records(
+            [IndexedEvent(self.deployment_id, request_subject(one), 1, begin, "") for one in heads]
+        )
+        there = {first["subject"] for first in firsts}
+        verifier = Verifier(self.keys, whole=True)
+        for request_id, head in heads.items():
+            if request_subject(request_id) not in there:
+                verifier.head(request_subject(request_id), head.seq, head.last_hash)
+        self.findings += verifier.finish()
+        return _Place("requests", place.until, opened=cursor) if cursor is not None else None
+
+    # --- chains
+
+    def _read_chains(
+        self,
+        verifier: Verifier,
+        subjects: Sequence[str],
+        firsts: Mapping[str, int] | None = None,
+        since: str = "",
+    ) -> None:
+        """Verify whole chains, and that they end as their requests or the deployment say.
+
+        With `firsts`, a chain that has an earlier event since the moment `since` was verified when that was met.
+        """
+        heads = self._heads(subjects)
+        for subject in subjects:
+            chain = self.parts.audit.chain(subject)
+            if firsts and any(since <= str(one["at"]) and one["seq"] < firsts[subject] for one in chain):
+                continue
+            self.chains += 1
+            for record in chain:
+                verifier.event(record)
+            head = heads.get(subject)
+            if head is None:
+                if chain:
+                    verifier.strange(subject, int(chain[0]["seq"]), "is of a request that there is not")
+                continue
+            if chain and chain[-1]["seq"] > head[0]:
+                # Something may have happened since the heads were read.
+                head = self._heads([subject])[subject]
+            verifier.head(subject, *head)
+
+    def _heads(self, subjects: Sequence[str]) -> Mapping[str, tuple[int, str]]:
+        """Return how many events each chain has had, and the hash of the last, as is said where they are not."""
+        own = deployment_subject(self.deployment_id)
+        ids = [subject.removeprefix("request#") for subject in subjects if re.fullmatch("request#.+", subject)]
+        heads = {
+            request_subject(request_id): (head.seq, head.last_hash)
+            for request_id, head in self.parts.requests.heads(ids).items()
+            if head.deployment_id == self.deployment_id
+        }
+        if own in subjects:
+            deployment = self.parts.deployments.load(self.deployment_id)
+            heads[own] = deployment.audit_seq, deployment.audit_hash
+        return heads
+
+
+def _just_before(until: str) -> str:
+    """Return what `until` comes right behind among the ends of digests."""
+    return rfc3339(parse_rfc3339(until) - timedelta(seconds=1))
+
+
+def _cursor(place: _Place) -> str:
+    return encode_cursor([place.stage, place.until, place.done, place.after, place.opened])
+
+
+def _place(cursor: str | None) -> _Place:
+    if cursor is None:
+        return _Place()
+    try:
+        match decode_cursor(cursor):
+            case ["digests" | "events" | "requests" as stage, str(until), int(done), after, opened]:
+                if until:
+                    _just_before(until)
+                place = (str(after[0]), *event_place(after[1], after[2])) if after is not None else None
+                if place is not None:
+                    parse_rfc3339(place[0])
+                return _Place(stage, until, done, place, str(opened) if opened is not None else None)
+    except (ValueError, OverflowError, TypeError, IndexError, KeyError):
+        pass
+    raise foreign_cursor()

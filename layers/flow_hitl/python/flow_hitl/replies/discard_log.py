@@ -1,0 +1,78 @@
+"""Mails that decided nothing and were answered by nothing: kept apart from the audit chain, for three months.
+
+Anybody in the world can cause these, so they must not be able to fill a chain.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, timedelta
+from typing import Any
+
+from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
+from flow_hitl.replies.rejections import Discard
+
+_KEPT = timedelta(days=90)
+_SHOWN = 500
+_SHOWN_OF_REQUEST = 20
+
+
+class DynamoDiscardLog:
+    def __init__(self, client: Any, table: str) -> None:
+        self._client, self._table = client, table
+
+    def record(self, discard: Discard) -> None:
+        record = {
+            "sk": f"{rfc3339(discard.at)}#{discard.message_id}",
+            "reason": discard.reason,
+            "request_id": discard.request_id,
+            "details": canonical_json(dict(discard.details)),
+            "ttl": int((discard.at + _KEPT).timestamp()),
+        }
+        keys = [_of_day(discard.at.astimezone(UTC).date())]
+        if discard.request_id is not None:
+            # A diagnosis looks for it there.
+            keys.append(_of_request(discard.request_id))
+        self._client.transact_write_items(
+            TransactItems=[{"Put": {"TableName": self._table, "Item": item({**record, "pk": pk})}} for pk in keys]
+        )
+
+    def on_day(self, day: date) -> Sequence[Mapping[str, Any]]:
+        """Return the day's newest discards (UTC): `at`, `mail`, `reason`, `request_id` and `details` of each."""
+        return [_shown(record) for record in self._newest(_of_day(day), _SHOWN)]
+
+    def of_request(self, request_id: str) -> Sequence[Discard]:
+        return [
+            Discard(shown["mail"], shown["reason"], parse_rfc3339(shown["at"]), request_id, shown["details"])
+            for shown in map(_shown, self._newest(_of_request(request_id), _SHOWN_OF_REQUEST))
+        ]
+
+    def _newest(self, pk: str, limit: int) -> list[dict[str, Any]]:
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=item({":pk": pk}),
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        return [values(row) for row in answer["Items"]]
+
+
+def _of_day(day: date) -> str:
+    return f"discards#{day.isoformat()}"
+
+
+def _of_request(request_id: str) -> str:
+    return f"discards-of#{request_id}"
+
+
+def _shown(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    at, _, mail = str(record["sk"]).partition("#")
+    return {
+        "at": at,
+        "mail": mail,
+        "reason": record["reason"],
+        "request_id": record.get("request_id"),
+        "details": json.loads(record["details"]),
+    }

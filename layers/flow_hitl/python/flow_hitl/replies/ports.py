@@ -1,0 +1,33 @@
+"""What fetches and reads incoming mails."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from flow_hitl.replies.inbound_mail import InboundMail
+from flow_hitl.replies.rejections import Discard
+
+
+class MailBucket(Protocol):
+    def read(self, key: str, limit: int) -> bytes:
+        """Return a raw mail; raises TooLarge above `limit` bytes without reading it."""
+
+
+class DiscardLog(Protocol):
+    def record(self, discard: Discard) -> None: ...
+
+    def of_request(self, request_id: str) -> Sequence[Discard]:
+        """Return the newest discarded mails whose reply address names a request, newest first."""
+
+
+class MailParser(Protocol):
+    def parse_mail(self, raw: bytes) -> InboundMail:
+        """Return what a raw mail holds; raises UnreadableMail."""
+
+    def answer_text(self, mail: InboundMail, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
+        """Return the reply's own text, or "" if there is none.
+
+        `options` are those that were asked for, `ours` the names and addresses under which our mails go out.
+        """
+
+    def answer_is_cut(self, mail: InboundMail, answer: str) -> bool:
+        """Tell whether the reply is longer than the text that was read of it."""

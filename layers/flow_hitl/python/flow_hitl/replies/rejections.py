@@ -1,0 +1,81 @@
+"""Why a mail decided nothing, and how often a request's responder is told so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from flow_hitl.requests.request import Head
+
+DAILY_LIMIT = 10
+
+
+class RejectionReason(StrEnum):
+    """Every reason of which the responder is told by mail."""
+
+    NOT_AN_OPTION = "not_an_option"
+    NO_ANSWER_FOUND = "no_answer_found"
+    EMOJI_REACTION = "emoji_reaction"
+    UNREADABLE = "unreadable"
+    SENDER_MISMATCH = "sender_mismatch"
+    SELF_APPROVAL = "self_approval"
+    DELEGATION_OFF = "delegation_off"
+    DELEGATION_REFUSED = "delegation_refused"
+    SENDER_UNPROVEN = "sender_unproven"
+    EXPIRED = "expired"
+    REASSIGNED = "reassigned"
+    ALREADY_RESPONDED = "already_responded"
+    CANCELLED = "cancelled"
+
+
+class DiscardReason(StrEnum):
+    """Every reason for which a mail decides nothing and nobody is told; some are followed by ": " and details."""
+
+    NO_REPLY_ADDRESS = "no reply address"
+    SEVERAL_REPLY_ADDRESSES = "several reply addresses"
+    NOT_ISSUED = "reply address not issued by us to the assignee"
+    VIRUS = "virus check failed"
+    SPAM = "spam check failed"
+    AUTOMATIC = "automatic"
+    EMOJI_REACTION = "emoji reaction"
+    NO_LONGER_ASKED = "reply address of somebody who no longer has the request"
+    TOO_MANY_ERROR_MAILS = "today's error mails are used up"
+
+
+@dataclass(frozen=True)
+class Discard:
+    """A mail that decided nothing and that nobody is told of: why (see `DiscardReason`), and what is known of it."""
+
+    message_id: str
+    reason: str
+    at: datetime
+    request_id: str | None
+    details: Mapping[str, Any]
+
+
+REPLY_CAN_HELP = frozenset(
+    {
+        RejectionReason.NOT_AN_OPTION,
+        RejectionReason.NO_ANSWER_FOUND,
+        RejectionReason.EMOJI_REACTION,
+        RejectionReason.UNREADABLE,
+        RejectionReason.EXPIRED,
+        RejectionReason.SENDER_MISMATCH,
+        RejectionReason.DELEGATION_OFF,
+        RejectionReason.DELEGATION_REFUSED,
+    }
+)
+"""The reasons after which another reply can succeed, so that the mail carries the reply address again."""
+
+PAGE_CAN_HELP = REPLY_CAN_HELP | {RejectionReason.SENDER_UNPROVEN}
+"""The reasons after which the review page can: another mail from the same place would be just as unproven."""
+
+
+def counted_rejection(head: Head, at: datetime) -> tuple[str, int] | None:
+    """Return the head's new count of today's rejections, or None when today's are used up."""
+    day, count = head.rejections
+    today = at.strftime("%Y-%m-%d")
+    if day != today:
+        return today, 1
+    return (today, count + 1) if count < DAILY_LIMIT else None

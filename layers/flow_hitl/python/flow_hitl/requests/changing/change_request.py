@@ -1,0 +1,153 @@
+"""The steps of a request that decide nothing or end it: read, decide anew on conflict, write."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flow_hitl.audit.effects import Effect
+from flow_hitl.people.access import Action, KeyHolder, Member, actor_name, authorize
+from flow_hitl.platform.errors import Conflict, FieldError, ValidationFailed
+from flow_hitl.platform.once import Once, Remember
+from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.repeated_calls import Call, CallRecord
+from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Status, cancel, report_resume
+
+_ROUNDS = 8
+
+REPORTABLE = (ResumeStatus.RESUMED, ResumeStatus.RESUME_FAILED, ResumeStatus.PAUSED_AGAIN)
+
+
+@dataclass(frozen=True)
+class ChangeRequest:
+    """Apply a step to a request's head until no other writer is in between."""
+
+    requests: RequestStore
+    pause: Callable[[int], None]
+
+    def __call__(
+        self,
+        request_id: str,
+        step: Callable[[Head], Change | None],
+        completes: Effect | None = None,
+        once: str | CallRecord | None = None,
+        known: Request | None = None,
+    ) -> Request:
+        """Return the request after `step`, which is given the head and returns None to leave it as it is.
+
+        `once` is a name or a call's key that a change takes. `known` is the request as the caller has read it: the
+        first round goes by it, and reads nothing. Raises what `step` raises, NotFound, TakenAlready, CalledBefore, and
+        Conflict after eight rounds.
+        """
+        for round_number in range(_ROUNDS):
+            request = known if known and round_number == 0 else self.requests.load(request_id)
+            change = step(request.head)
+            if change is None:
+                return request
+            try:
+                self.requests.commit(change, completes, once)
+            except Conflict:
+                self.pause(round_number)
+                continue
+            return Request(change.after, request.content, change.response or request.response)
+        raise Conflict(f"request {request_id} kept changing")
+
+
+@dataclass(frozen=True)
+class ChangeOnce:
+    """Apply what a caller asks for who may ask again: under the same key it is done once."""
+
+    change_request: ChangeRequest
+    once: Once
+
+    def __call__(
+        self,
+        holder: KeyHolder | Member,
+        action: Action,
+        request_id: str,
+        step: Callable[[Head], Change | None],
+        call: Call | None,
+    ) -> Request:
+        """Return the request after `step`, or as it is now if the call was made before.
+
+        Raises what `authorize` raises for the action, what `ChangeRequest` raises, and IdempotencyMismatch.
+        """
+
+        def make(remember: Remember) -> Request:
+            called, changes = remember(), list[Change | None]()
+
+            def allowed(head: Head) -> Change | None:
+                authorize(holder, action, head)
+                changes.append(step(head))
+                return changes[-1]
+
+            request = self.change_request(request_id, allowed, once=called)
+            if called is not None and changes[-1] is None:
+                # Whoever changes it after this call is not undone by its repetition.
+                self.once.calls.add(called)
+            return request
+
+        def as_it_is(_: CallRecord) -> Request:
+            request = self.change_request.requests.load(request_id)
+            authorize(holder, action, request.head)
+            return request
+
+        return self.once(call, make, as_it_is)
+
+
+@dataclass(frozen=True)
+class CancelRequest:
+    """Cancel a pending request for its flow, or by hand."""
+
+    change_request: ChangeRequest
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, holder: KeyHolder | Member, request_id: str) -> Request:
+        """Return the cancelled request, also when it was so before; raises AlreadyResponded, NotFound, Forbidden."""
+
+        def step(head: Head) -> Change | None:
+            authorize(holder, Action.CANCEL, head)
+            if head.status is Status.CANCELLED:
+                return None
+            return cancel(head, event_id=self.ids.event_id(), at=self.clock.now(), actor=actor_name(holder))
+
+        return self.change_request(request_id, step)
+
+
+@dataclass(frozen=True)
+class ReportResume:
+    """Take down what the flow's side says of its resumption."""
+
+    change_once: ChangeOnce
+    clock: Clock
+    ids: Ids
+
+    def __call__(
+        self,
+        holder: KeyHolder,
+        request_id: str,
+        status: str,
+        detail: str | None,
+        call: Call | None = None,
+        *,
+        once: bool = False,
+    ) -> Request:
+        """Return the request with the reported status; raises NotPending while it is not yet responded to.
+
+        With `once`, `resumed` claims the resumption: raises AlreadyResumed for everybody but the first. The key of the
+        `call` tells whoever repeats a claim from others.
+        """
+        if status not in REPORTABLE:
+            raise ValidationFailed([FieldError("/status", f"must be one of: {', '.join(REPORTABLE)}")])
+        if once and status != ResumeStatus.RESUMED:
+            raise ValidationFailed([FieldError("/once", "goes with the status resumed only")])
+
+        def step(head: Head) -> Change | None:
+            event_id, at, actor = self.ids.event_id(), self.clock.now(), actor_name(holder)
+            key = call.key if call else None
+            return report_resume(
+                head, ResumeStatus(status), detail, once=once, key=key, event_id=event_id, at=at, actor=actor
+            )
+
+        # The head knows whose claim holds; a call that is remembered would hold for whoever has given it back.
+        return self.change_once(holder, Action.REPORT_RESUME, request_id, step, None if once else call)

@@ -1,0 +1,76 @@
+"""A responder passes a request on to somebody else, by mail or on the page, where the deployment allows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flow_hitl.contract.channel import Channel
+from flow_hitl.deployments.deployment import MOST_PEOPLE, Deployment
+from flow_hitl.people.access import Action, Member, ProvenAddress, authorize
+from flow_hitl.platform.address import address_key, is_mail_address, same_address
+from flow_hitl.platform.errors import DelegationOff, FieldError, ValidationFailed
+from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.requests.changing.change_request import ChangeRequest
+from flow_hitl.requests.request import Change, Head, Request, delegate, require_pending
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """Who passes a request on (as one of its responders), to which address, how they said so, and by what proven."""
+
+    person: ProvenAddress | Member
+    responder: str
+    to: str
+    via: Channel
+    verification: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Delegate:
+    """Put the place of one responder into the hands of another; their own addresses are dead by it."""
+
+    change_request: ChangeRequest
+    clock: Clock
+    ids: Ids
+
+    def __call__(
+        self, deployment: Deployment, request_id: str, delegation: Delegation, once: str | None = None
+    ) -> Request:
+        """Return the request with its new responder.
+
+        Raises DelegationOff, ValidationFailed for an address that may not be asked, Forbidden, AlreadyResponded,
+        NotPending, and TakenAlready if the name `once` was taken before.
+        """
+
+        def step(head: Head) -> Change:
+            authorize(delegation.person, Action.DELEGATE, head)
+            require_pending(head)
+            if not deployment.settings.allow_delegation:
+                raise DelegationOff("In this deployment nobody passes a request on themselves.")
+            refusal = _refusal(deployment, head, delegation)
+            if refusal:
+                raise ValidationFailed([FieldError("/delegate_to", refusal)])
+            return delegate(
+                head,
+                delegation.responder,
+                delegation.to,
+                delegation.via,
+                deployment.settings,
+                event_id=self.ids.event_id(),
+                at=self.clock.now(),
+                verification=delegation.verification,
+            )
+
+        return self.change_request(request_id, step, once=once)
+
+
+def _refusal(deployment: Deployment, head: Head, delegation: Delegation) -> str | None:
+    to = delegation.to
+    if not is_mail_address(to):
+        return "must be one plain mail address, for example bob@example.com"
+    if any(same_address(to, responder) for responder in head.responders):
+        return "is asked already"
+    people = {address_key(one) for one in (*head.responders, *(deployment.settings.people_of(to) or (to,)))}
+    if len(people - {address_key(delegation.responder)}) > MOST_PEOPLE:
+        return f"would make more than the {MOST_PEOPLE} people who can be asked at once"
+    return deployment.refusal_of(to, head.not_to_be_answered_by)

@@ -1,0 +1,62 @@
+"""A manager gives an open request to somebody else: who had it before can no longer answer it."""
+
+from dataclasses import dataclass
+
+from flow_hitl.contract.validation import Assignee, Document, refuse
+from flow_hitl.deployments.quotas import Usage, over_quota
+from flow_hitl.people.access import Action, KeyHolder, Member, actor_name
+from flow_hitl.platform.address import same_address
+from flow_hitl.platform.errors import FieldError
+from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.repeated_calls import Call
+from flow_hitl.requests.changing.change_request import ChangeOnce
+from flow_hitl.requests.request import Change, Head, Request, reassign, require_pending
+
+
+class Reassignment(Document):
+    """The body of `POST /v1/requests/{id}/reassign`."""
+
+    assigned_to_email: Assignee
+
+
+@dataclass(frozen=True)
+class ReassignRequest:
+    """Reassign a pending request for a program or a person that may manage."""
+
+    change_once: ChangeOnce
+    clock: Clock
+    ids: Ids
+
+    def __call__(
+        self, holder: KeyHolder | Member, request_id: str, wish: Reassignment, call: Call | None = None
+    ) -> Request:
+        """Return the request with its new responder; one who has it already keeps it, and nothing is written.
+
+        Raises AlreadyResponded, NotPending, NotFound, Forbidden, ValidationFailed, and RateLimited if the mail to them
+        would be one too many.
+        """
+        assignee, deployment = wish.assigned_to_email, holder.deployment
+
+        def step(head: Head) -> Change | None:
+            require_pending(head)
+            if same_address(assignee, head.assigned_to_email):
+                return None
+            refusal = deployment.refusal_of(assignee, head.not_to_be_answered_by)
+            if refusal:
+                refuse([FieldError("/assigned_to_email", refusal)])
+            now, wanted = self.clock.now(), Usage(mails=int(deployment.settings.email_notifications))
+            # The quotas are there against programs that run away, and no person does.
+            full = over_quota(deployment.quotas, holder.usage, wanted, now) if isinstance(holder, KeyHolder) else None
+            if full:
+                raise full
+            return reassign(
+                head,
+                assignee,
+                "reassigned by API" if isinstance(holder, KeyHolder) else "reassigned on the dashboard",
+                deployment.settings,
+                event_id=self.ids.event_id(),
+                at=now,
+                actor=actor_name(holder),
+            )
+
+        return self.change_once(holder, Action.REASSIGN, request_id, step, call)

@@ -1,0 +1,57 @@
+"""A reminder comes due, early, late or twice: whoever has the open request by then is reminded once."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flow_hitl.audit.chain import EventKind
+from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.times import ceil_second, rfc3339
+from flow_hitl.requests.changing.change_request import ChangeRequest
+from flow_hitl.requests.ports import Deadlines, RequestStore, TakenAlready
+from flow_hitl.requests.request import Change, Head, Status, note
+
+
+@dataclass(frozen=True)
+class Remind:
+    """Note that a reminder is due, from which its mail follows; one that is early is put back."""
+
+    requests: RequestStore
+    deployments: DeploymentStore
+    deadlines: Deadlines
+    change_request: ChangeRequest
+    clock: Clock
+    ids: Ids
+
+    def __call__(self, request_id: str, due_at: datetime) -> None:
+        head, now = self.requests.head(request_id), self.clock.now()
+        if head.status is not Status.PENDING:
+            return
+        if now < due_at:
+            self.deadlines.postpone(request_id, due_at, now, reminder=True)
+            return
+        deployment = self.deployments.load(head.deployment_id)
+        renewed = ceil_second(now + timedelta(days=deployment.settings.reply_token_days))
+
+        def step(current: Head) -> Change | None:
+            if current.status is not Status.PENDING:
+                return None
+            return note(
+                current,
+                EventKind.REMINDER_DUE,
+                {
+                    "assigned_to_email": current.assigned_to_email,
+                    "people": list(current.group_members),
+                    "due_at": rfc3339(due_at),
+                },
+                event_id=self.ids.event_id(),
+                at=now,
+                actor="flow-hitl",
+                # The mail that reminds must carry addresses that hold.
+                token_expires_at=renewed if current.token_expires_at <= now else current.token_expires_at,
+            )
+
+        try:
+            self.change_request(request_id, step, once=f"reminder/{request_id}/{rfc3339(due_at)}")
+        except TakenAlready:
+            return

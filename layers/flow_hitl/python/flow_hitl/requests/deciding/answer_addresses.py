@@ -1,0 +1,38 @@
+"""The addresses at which one request takes answers: the reply address, the review link, the callback URL."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.requests.deciding import reply_address, web_tokens
+from flow_hitl.requests.deciding.web_tokens import WebhookName
+from flow_hitl.requests.request import Head
+
+
+@dataclass(frozen=True)
+class AnswerAddresses:
+    """Makes the signed addresses; those for a person hold until the head's `token_expires_at`."""
+
+    keys: KeyRing
+    base_url: str
+    inbound_domain: str
+
+    def reply_to(self, head: Head, responder: str) -> str:
+        token = reply_address.sign(self.keys, head.request_id, responder, head.token_expires_at)
+        return f"{token}@{self.inbound_domain}"
+
+    def review_url(self, head: Head, responder: str) -> str:
+        token = web_tokens.sign_review_link(self.keys, head.request_id, responder, head.token_expires_at)
+        return f"{self.base_url}/review/{token}"
+
+    def dashboard_url(self, head: Head) -> str:
+        """Return the address of the page of signed-in people: no secret, as it opens for nobody else."""
+        return f"{self.base_url}/d/{head.deployment_id}/requests/{head.request_id}"
+
+    def callback_url(self, request_id: str, webhook: WebhookName | None = None) -> str:
+        """Return the URL at which a program answers: the flow's own, or one that lives as long as the webhook."""
+        return f"{self.base_url}/v1/callbacks/{web_tokens.sign_callback(self.keys, request_id, webhook)}"
+
+    def content_url(self, request_id: str, webhook: WebhookName, until: datetime) -> str:
+        """Return the URL at which a webhook's receiver reads what was too large to send."""
+        return f"{self.base_url}/v1/contents/{web_tokens.sign_content_link(self.keys, request_id, webhook, until)}"

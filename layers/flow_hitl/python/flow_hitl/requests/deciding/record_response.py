@@ -1,0 +1,150 @@
+"""The one door: every answer, by mail, page, API or clock, becomes a decision here and nowhere else."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flow_hitl.contract.channel import Channel
+from flow_hitl.deployments.deployment import FreeText
+from flow_hitl.people.access import Action, Actor, authorize
+from flow_hitl.platform.digests import digest
+from flow_hitl.platform.errors import (
+    AlreadyResponded,
+    AnsweredAlike,
+    Conflict,
+    FieldError,
+    NotAnOption,
+    ValidationFailed,
+)
+from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.requests.deciding.matching import none_of, read_answer
+from flow_hitl.requests.evidence import Shown, ShownKind
+from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.request import Answer, Head, Request, Response, Status, decide, request_shown
+
+_ROUNDS = 8
+MAX_ANSWER_CHARS = 50_000
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What somebody says to a request: the text, whose first line is the feedback, or an outcome chosen by button.
+
+    `verification` says by what the responder is proven, `shown` what they had before them, `is_cut` that they wrote
+    more than the text.
+    """
+
+    request_id: str
+    actor: Actor
+    via: Channel
+    decision_id: str
+    text: str
+    outcome: str | None = None
+    responder: str | None = None
+    responder_verified: bool = False
+    source: str | None = None
+    verification: Mapping[str, Any] = field(default_factory=dict)
+    shown: Shown | None = None
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
+class RecordResponse:
+    """Decide a request by one read and one conditional transaction; the first decision is final."""
+
+    requests: RequestStore
+    clock: Clock
+    ids: Ids
+    pause: Callable[[int], None]
+
+    def __call__(self, submission: Submission) -> Request:
+        """Return the decided request; saying the same again returns it too.
+
+        Raises Forbidden, AlreadyResponded (AnsweredAlike where it is the person's own answer), NotPending, NotAnOption,
+        ValidationFailed, NotFound.
+        """
+        for round_number in range(_ROUNDS):
+            request = self.requests.load(submission.request_id)
+            head = request.head
+            authorize(submission.actor, Action.RESPOND, head)
+            answer = interpret(submission, head)
+            if submission.via is Channel.API:
+                answer = replace(answer, shown=Shown(ShownKind.CONTENT, digest(request_shown(request))))
+            if request.response is not None and _is_repeated(answer, request.response):
+                return request
+            try:
+                change = decide(
+                    head,
+                    answer,
+                    event_id=self.ids.event_id(),
+                    at=self.clock.now(),
+                    has_resume_url=request.content.resume_url is not None,
+                )
+            except AlreadyResponded as late:
+                if request.response is not None and _is_alike(answer, request.response):
+                    raise AnsweredAlike(late.detail, **late.extra()) from None
+                raise
+            try:
+                self.requests.commit(change)
+            except Conflict:
+                # Also the case after a lost answer: the next round finds our own decision id.
+                self.pause(round_number)
+                continue
+            return Request(change.after, request.content, change.response)
+        raise Conflict(f"request {submission.request_id} kept changing")
+
+
+def interpret(submission: Submission, head: Head) -> Answer:
+    """Return the answer that a submission gives, by the contract's matching rule.
+
+    Raises ValidationFailed for blank or overlong text or an unknown outcome, and NotAnOption where the person is to be
+    asked again: the first line names no option, and a later one does or the request takes no free text.
+    """
+    if len(submission.text) > MAX_ANSWER_CHARS:
+        raise ValidationFailed([FieldError("/feedback", f"must not be longer than {MAX_ANSWER_CHARS} characters")])
+    reading = read_answer(submission.text, head.emit_options if submission.outcome is None else ())
+    if not reading.feedback:
+        raise ValidationFailed([FieldError("/feedback", "must not be blank")])
+    outcome = submission.outcome
+    is_open = head.status is Status.PENDING
+    if outcome is None:
+        outcome = reading.outcome
+        asks_again = reading.meant is not None or (head.free_text is FreeText.ASK_AGAIN and head.emit_options)
+        if outcome is None and asks_again and is_open:
+            raise NotAnOption(head.emit_options, reading.feedback, reading.meant)
+    elif outcome not in head.emit_options and is_open:
+        absent = "must be absent: this request has no emit options"
+        problem = none_of(outcome, head.emit_options) if head.emit_options else absent
+        raise ValidationFailed([FieldError("/outcome", problem)])
+    return Answer(
+        decision_id=submission.decision_id,
+        outcome=outcome,
+        feedback=reading.feedback,
+        comment=reading.comment,
+        via=submission.via,
+        responder=submission.responder,
+        responder_verified=submission.responder_verified,
+        source=submission.source,
+        verification=submission.verification,
+        shown=submission.shown,
+        is_cut=submission.is_cut,
+    )
+
+
+def _is_alike(answer: Answer, response: Response) -> bool:
+    """Tell whether a person says once more what they have said, whose answer counts."""
+    if not (answer.responder_verified and response.responder_verified and answer.responder == response.responder):
+        return False
+    same_text = answer.outcome is not None or (answer.feedback, answer.comment) == (response.feedback, response.comment)
+    return answer.outcome == response.outcome and same_text
+
+
+def _is_repeated(answer: Answer, response: Response) -> bool:
+    if answer.decision_id == response.decision_id:
+        return True
+    said = (answer.outcome, answer.feedback, answer.comment)
+    same = said == (response.outcome, response.feedback, response.comment)
+    # A person who says what somebody else said first is told so; a program that repeats itself needs no error.
+    return same and (
+        answer.via is Channel.API or (answer.via, answer.responder) == (response.responded_via, response.responder)
+    )

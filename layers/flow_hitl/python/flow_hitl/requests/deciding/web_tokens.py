@@ -1,0 +1,120 @@
+"""Signed tokens in URLs: the review link and the callback URL."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from flow_hitl.platform import tokens
+from flow_hitl.platform.errors import TokenExpired, TokenInvalid
+from flow_hitl.platform.key_ring import KeyRing
+
+_REVIEW = "review-link/v1"
+_CALLBACK = "callback-url/v1"
+_CONTENT = "webhook-content/v1"
+_SHOWN = "shown-page/v1"
+_CHANGED = "This link was altered or is incomplete. Open it again from the mail."
+
+
+@dataclass(frozen=True)
+class ReviewLink:
+    """What a genuine review link says: the request, the digest of whom it was sent to, until when it holds."""
+
+    request_id: str
+    address_digest: str
+    expires_at: datetime
+
+    def issued_to(self, address: str) -> bool:
+        return self.address_digest == _digest(address)
+
+    def require_unexpired(self, now: datetime) -> None:
+        """Raise TokenExpired once the link's time is over."""
+        if now > self.expires_at:
+            raise TokenExpired("This link has expired.", request_id=self.request_id)
+
+
+def sign_review_link(keys: KeyRing, request_id: str, address: str, expires_at: datetime) -> str:
+    """Return the token of the review link that is sent to `address`."""
+    payload = {"r": request_id, "a": _digest(address), "x": int(expires_at.timestamp())}
+    return tokens.sign(keys, _REVIEW, payload)
+
+
+def read_review_link(keys: KeyRing, token: str) -> ReviewLink:
+    """Return what a review link says; raises TokenInvalid if we did not sign it."""
+    payload = tokens.read(keys, _REVIEW, token, _CHANGED)
+    return ReviewLink(payload["r"], payload["a"], datetime.fromtimestamp(payload["x"], UTC))
+
+
+@dataclass(frozen=True)
+class WebhookName:
+    """A webhook that a token was issued to, and dies with."""
+
+    deployment_id: int
+    webhook_id: str
+
+
+@dataclass(frozen=True)
+class CallbackLink:
+    """What a genuine callback URL says: the request, and the webhook it was issued to, if not to the flow itself."""
+
+    request_id: str
+    webhook: WebhookName | None
+
+
+@dataclass(frozen=True)
+class ContentLink:
+    """What a genuine content link says: the request, the webhook it was issued to, until when it holds."""
+
+    request_id: str
+    webhook: WebhookName
+    expires_at: datetime
+
+    def require_unexpired(self, now: datetime) -> None:
+        """Raise TokenExpired once the link's time is over."""
+        if now > self.expires_at:
+            raise TokenExpired("This link has expired. Ask for a redelivery.", request_id=self.request_id)
+
+
+def sign_callback(keys: KeyRing, request_id: str, webhook: WebhookName | None = None) -> str:
+    """Return the token of a callback URL; it holds for as long as the request is open and the webhook exists."""
+    return tokens.sign(keys, _CALLBACK, {"r": request_id, **(_named(webhook) if webhook else {})})
+
+
+def read_callback(keys: KeyRing, token: str) -> CallbackLink:
+    """Return what a callback URL says; raises TokenInvalid if we did not sign it."""
+    payload = tokens.read(keys, _CALLBACK, token, _CHANGED)
+    return CallbackLink(payload["r"], WebhookName(payload["d"], payload["w"]) if "w" in payload else None)
+
+
+def sign_content_link(keys: KeyRing, request_id: str, webhook: WebhookName, expires_at: datetime) -> str:
+    """Return the token of the link to what a webhook's payload is too small for."""
+    payload = {"r": request_id, **_named(webhook), "x": int(expires_at.timestamp())}
+    return tokens.sign(keys, _CONTENT, payload)
+
+
+def read_content_link(keys: KeyRing, token: str) -> ContentLink:
+    """Return what a content link says; raises TokenInvalid if we did not sign it."""
+    payload = tokens.read(keys, _CONTENT, token, _CHANGED)
+    webhook = WebhookName(payload["d"], payload["w"])
+    return ContentLink(payload["r"], webhook, datetime.fromtimestamp(payload["x"], UTC))
+
+
+def sign_shown(keys: KeyRing, request_id: str, address: str, sha256: str) -> str:
+    """Return the token that a page carries in its form: what it showed of a request, by its hash, and to whom."""
+    return tokens.sign(keys, _SHOWN, {"r": request_id, "a": _digest(address), "h": sha256})
+
+
+def read_shown(keys: KeyRing, token: str, request_id: str, address: str) -> str:
+    """Return the hash of what a page showed; raises TokenInvalid if it was another request's or somebody else's."""
+    payload = tokens.read(keys, _SHOWN, token, _CHANGED)
+    if (payload["r"], payload["a"]) != (request_id, _digest(address)):
+        raise TokenInvalid(_CHANGED)
+    return str(payload["h"])
+
+
+def _named(webhook: WebhookName) -> dict[str, Any]:
+    return {"d": webhook.deployment_id, "w": webhook.webhook_id}
+
+
+def _digest(address: str) -> str:
+    return sha256(address.lower().encode()).hexdigest()[:32]

@@ -1,0 +1,327 @@
+"""A flow reaches a review point: its request is checked, routed and written with its first audit event."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, JsonValue
+
+from flow_hitl.contract.validation import Assignee, Document, Minutes, Name, NotBlank, is_format, refuse
+from flow_hitl.deployments.deployment import Deployment, FreeText, RoutingRule
+from flow_hitl.deployments.quotas import NO_USAGE, Usage, near_quota, over_quota
+from flow_hitl.people.access import Action, KeyHolder, actor_name, authorize
+from flow_hitl.platform.address import is_mail_address
+from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.errors import FieldError, IdempotencyMismatch, MalformedJson, ValidationFailed
+from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, url_problem
+from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.repeated_calls import Call
+from flow_hitl.requests.deciding.matching import none_of, options_like, spelling_advice
+from flow_hitl.requests.opening.routing import Assignment, Considered, assign, consider
+from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.request import Content, Request, opened
+
+# Of a thousand rules the event need not tell; which ones there were is in the deployment's own chain.
+_MOST_CONSIDERED = 10
+_ASKED_BY_NOBODY = (
+    "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anybody may answer."
+)
+_NOTHING_IS_MAILED = (
+    "Email notifications are off in this deployment, so this test is not mailed: switch them on, then test again."
+)
+_NOBODY_MAY_ANSWER = (
+    "The request went to whoever asked for it, who may not answer it: reassign it, or add a routing rule for it."
+)
+
+
+def _uuid_text(value: str) -> str:
+    try:
+        parsed = str(uuid.UUID(value))
+    except ValueError:
+        parsed = ""
+    if parsed != value.lower():
+        raise ValueError("must be a UUID, for example 0192f0c1-7e11-7abc-8def-0123456789ab")
+    return parsed
+
+
+class AutoResponseWish(Document):
+    """The auto-response that a request asks for itself."""
+
+    timeout_minutes: Minutes
+    default_outcome: Name
+
+
+class HistoryEntry(Document):
+    """One earlier round of the flow."""
+
+    method: str
+    at: str | None = None
+    output: JsonValue = None
+
+
+class NewRequest(Document):
+    """The body of `POST /v1/requests`; the contract's names, everything else is refused."""
+
+    flow_id: Name
+    method_name: Name
+    message: Annotated[str, NotBlank]
+    id: Annotated[str, AfterValidator(_uuid_text), is_format("uuid")] | None = None
+    flow_name: Name | None = None
+    output: JsonValue = None
+    emit_options: Annotated[list[Annotated[str, Field(max_length=100), NotBlank]], Field(max_length=50)] = []
+    state: dict[str, JsonValue] = {}
+    metadata: dict[str, JsonValue] = {}
+    history: Annotated[list[HistoryEntry], Field(max_length=100)] = []
+    resume_url: Annotated[str, Field(max_length=LONGEST_URL), is_format("uri")] | None = None
+    assigned_to_email: Assignee | None = None
+    auto_response: AutoResponseWish | None = None
+    sla_target_minutes: Minutes | None = None
+    free_text: FreeText | None = None
+
+    @property
+    def says_auto_response(self) -> bool:
+        """Tell whether the body names `auto_response` at all: null means never, absence means inherit."""
+        return "auto_response" in self.model_fields_set
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The request, and whether this call made it (else it stood there from an earlier one)."""
+
+    request: Request
+    created: bool
+
+
+@dataclass(frozen=True)
+class OpenRequest:
+    """Open a request: one transaction, or none if the same call was made before."""
+
+    requests: RequestStore
+    clock: Clock
+    ids: Ids
+    destinations: Destinations
+
+    def __call__(self, holder: KeyHolder, wish: NewRequest, call: Call | None = None) -> Opened:
+        """Return the request; the caller's `id`, or else the key of its call, makes a repeated call harmless.
+
+        Raises Forbidden, ValidationFailed, RateLimited for a new request when a quota is used up, and
+        IdempotencyMismatch if the key stands for another body.
+        """
+        authorize(holder, Action.CREATE)
+        return self.open(holder.deployment, wish, call, opened_by=actor_name(holder), used=holder.usage)
+
+    def open(
+        self,
+        deployment: Deployment,
+        wish: NewRequest,
+        call: Call | None = None,
+        *,
+        opened_by: str,
+        used: Usage = NO_USAGE,
+        test: Document | None = None,
+    ) -> Opened:
+        """Do it for a caller who may, whom the audit log calls `opened_by`; for a `test` no flow waits.
+
+        `used` is what the deployment has used of its quotas, `test` what was asked for in place of `wish`.
+        """
+        call, digest = (call if wish.id is None else None), _digest(deployment.deployment_id, test or wish)
+        try:
+            return self._open(deployment, wish, call, digest, opened_by=opened_by, used=used, test=test is not None)
+        except ValidationFailed:
+            # What was opened before stands, whatever has been configured since.
+            existing = self.requests.find(wish.id, call) if wish.id or call else None
+            if existing is None or existing.head.body_sha256 != digest:
+                raise
+            return Opened(existing, created=False)
+
+    def _open(
+        self,
+        deployment: Deployment,
+        wish: NewRequest,
+        call: Call | None,
+        digest: str,
+        *,
+        opened_by: str,
+        used: Usage,
+        test: bool,
+    ) -> Opened:
+        now = self.clock.now()
+        refuse(
+            [
+                *_emit_option_errors(wish.emit_options),
+                *_resume_url_errors(wish.resume_url, self.destinations),
+                *_auto_response_errors(wish),
+            ]
+        )
+        asked_by, doubts = _asked_by(wish, deployment) if not test else ((), _doubts_about_a_test(deployment))
+        refuse(_assignee_errors(wish.assigned_to_email, deployment, asked_by))
+        assignment = assign(
+            method_name=wish.method_name,
+            state=wish.state,
+            rules=deployment.rules,
+            creator_email=deployment.creator_email,
+            requested_email=wish.assigned_to_email,
+            refusal=lambda assignee: deployment.refusal_of(assignee, asked_by),
+        )
+        auto_response, warnings = _auto_response(wish, assignment.matched, deployment)
+        if assignment.shortfall:
+            doubts = (_passed_over(assignment), *doubts)
+        if deployment.only_askers(assignment.email, asked_by):
+            doubts = (*doubts, _NOBODY_MAY_ANSWER)
+        content = Content(
+            message=wish.message,
+            output=wish.output,
+            state=wish.state,
+            metadata=wish.metadata,
+            history=tuple(entry.model_dump() for entry in wish.history),
+            resume_url=wish.resume_url,
+            warnings=(*warnings, *doubts, *near_quota(deployment.quotas, used, now)),
+            deployment_name=deployment.name,
+            shortfall=assignment.shortfall,
+        )
+        change = opened(
+            request_id=wish.id or self.ids.request_id(now),
+            event_id=self.ids.event_id(),
+            deployment=deployment,
+            content=content,
+            assignment=assignment,
+            flow_id=wish.flow_id,
+            flow_name=wish.flow_name,
+            method_name=wish.method_name,
+            emit_options=tuple(wish.emit_options),
+            free_text=wish.free_text or deployment.settings.free_text,
+            auto_response=auto_response,
+            sla_target_minutes=wish.sla_target_minutes
+            or (inherited_sla(assignment.matched, deployment) if not test else None),
+            body_sha256=digest,
+            at=now,
+            not_to_be_answered_by=asked_by,
+            test=test,
+            created_by=opened_by,
+            considered=_looked_at(assignment, wish, deployment),
+        )
+        wanted = Usage(requests=1, mails=int(deployment.settings.email_notifications))
+        full = over_quota(deployment.quotas, used, wanted, now)
+        existing = self.requests.find(wish.id, call) if full else self.requests.create(change, content, call)
+        if existing is None:
+            if full:
+                raise full
+            return Opened(Request(change.after, content), created=True)
+        # The digest covers the deployment, so a request of another tenant is never shown.
+        if existing.head.body_sha256 != change.after.body_sha256:
+            raise IdempotencyMismatch("This id or Idempotency-Key stands for a request with another body.")
+        return Opened(existing, created=False)
+
+
+def _digest(deployment_id: int, wish: Document) -> str:
+    body: dict[str, Any] = wish.model_dump(mode="json", exclude_unset=True)
+    try:
+        text = canonical_json([deployment_id, body])
+    except ValueError:
+        # pydantic reads them; a flow whose JSON parser does not could never read its request again.
+        raise MalformedJson("NaN, Infinity and numbers beyond a double's range are not JSON.") from None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _emit_option_errors(options: Sequence[str]) -> list[FieldError]:
+    problems = {
+        number: f'must differ from "{like}" in more than case, spaces, "_" and "-", which answers are matched without'
+        for number, like in enumerate(options_like(options))
+        if like is not None
+    }
+    problems |= {
+        number: "must be one line of printable characters"
+        for number, option in enumerate(options)
+        if not _is_printable(option)
+    }
+    return [FieldError(f"/emit_options/{number}", problem) for number, problem in sorted(problems.items())]
+
+
+def _is_printable(option: str) -> bool:
+    """Tell whether an option shows as what it is: emoji may be joined, but nothing turns the direction of text."""
+    return all(char.isprintable() or char == "\u200d" for char in option)
+
+
+def _resume_url_errors(url: str | None, destinations: Destinations) -> list[FieldError]:
+    problem = url_problem(url, destinations) if url is not None else None
+    return [FieldError("/resume_url", problem)] if problem else []
+
+
+def _assignee_errors(assignee: str | None, deployment: Deployment, asked_by: Sequence[str]) -> list[FieldError]:
+    refusal = deployment.refusal_of(assignee, asked_by) if assignee is not None else None
+    return [FieldError("/assigned_to_email", refusal)] if refusal else []
+
+
+def _auto_response_errors(wish: NewRequest) -> list[FieldError]:
+    own = wish.auto_response
+    if own and wish.emit_options and own.default_outcome not in wish.emit_options:
+        return [FieldError("/auto_response/default_outcome", none_of(own.default_outcome, wish.emit_options))]
+    return []
+
+
+def _passed_over(assignment: Assignment) -> str:
+    """Return the warning that somebody else is asked than the rule that matched would have had it."""
+    return (
+        f'The rule "{assignment.rule}" should have assigned this request, but {assignment.shortfall}. '
+        f"It went to {assignment.email} instead."
+    )
+
+
+def _looked_at(assignment: Assignment, wish: NewRequest, deployment: Deployment) -> Sequence[Considered]:
+    """Return the first of the rules that were looked at, up to the one that matched, and why each was or was not it."""
+    if wish.assigned_to_email is not None:
+        return ()
+    rules = deployment.rules
+    if assignment.matched is not None:
+        rules = rules[: rules.index(assignment.matched) + 1]
+    return consider(wish.method_name, wish.state, rules[:_MOST_CONSIDERED])
+
+
+def inherited_sla(rule: RoutingRule | None, deployment: Deployment) -> int | None:
+    """Return the SLA in minutes of a request that says nothing of its own: the rule's, else the deployment's."""
+    return (rule.sla_target_minutes if rule else None) or deployment.settings.sla_target_minutes
+
+
+def inherited_auto_response(rule: RoutingRule | None, deployment: Deployment) -> tuple[int, str] | None:
+    """Return timeout in minutes and outcome for a request that says nothing of its own; None for never.
+
+    A rule that has an auto-response of its own, be it a disabled one, overrides the deployment's.
+    """
+    setting = rule.auto_response if rule and rule.auto_response else deployment.settings.auto_response
+    if not setting.enabled or setting.timeout_minutes is None or setting.default_outcome is None:
+        return None
+    return setting.timeout_minutes, setting.default_outcome
+
+
+def _auto_response(
+    wish: NewRequest, rule: RoutingRule | None, deployment: Deployment
+) -> tuple[tuple[int, str] | None, tuple[str, ...]]:
+    if wish.says_auto_response:
+        own = wish.auto_response
+        return ((own.timeout_minutes, own.default_outcome) if own else None), ()
+    inherited = inherited_auto_response(rule, deployment)
+    if inherited and wish.emit_options and inherited[1] not in wish.emit_options:
+        whose = f'of the rule "{rule.name}"' if rule and rule.auto_response else "of the deployment"
+        named = f'The auto-response "{inherited[1]}" {whose}'
+        advice = spelling_advice(inherited[1], wish.emit_options)
+        return None, (f"{named} is not an emit option of this request; it will not be answered automatically.{advice}",)
+    return inherited, ()
+
+
+def _asked_by(wish: NewRequest, deployment: Deployment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the addresses of whoever asked, where they must not answer, and a warning if that is not known."""
+    if not deployment.settings.forbid_self_approval:
+        return (), ()
+    if "requested_by" not in wish.metadata:
+        return (), (_ASKED_BY_NOBODY,)
+    asked_by = wish.metadata["requested_by"]
+    if not isinstance(asked_by, str) or not is_mail_address(asked_by):
+        message = "must be one plain mail address, because this deployment forbids self-approval"
+        raise ValidationFailed([FieldError("/metadata/requested_by", message)])
+    return deployment.may_be_addresses_of(asked_by), ()
+
+
+def _doubts_about_a_test(deployment: Deployment) -> tuple[str, ...]:
+    return () if deployment.settings.email_notifications else (_NOTHING_IS_MAILED,)

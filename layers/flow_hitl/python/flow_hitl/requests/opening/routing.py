@@ -1,0 +1,168 @@
+"""Who is asked: the spec's "Routing Rules"."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from flow_hitl.deployments.conditions import FlowState, all_met, why_unmet
+from flow_hitl.deployments.deployment import RoutingRule
+from flow_hitl.platform.address import read_mailbox
+
+
+class AssignedBy(StrEnum):
+    """The step that chose the responder, by the contract's names."""
+
+    REQUEST = "request"
+    ASSIGN_FROM_INPUT = "assign_from_input"
+    ASSIGN_TO_EMAIL = "assign_to_email"
+    DEPLOYMENT_CREATOR = "deployment_creator"
+    REASSIGNMENT = "reassignment"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The chosen responder, the step and rule that chose them, and why each earlier step did not.
+
+    `matched` is the rule itself, for its deadlines. `shortfall` says why the rule's own wish could not be followed, a
+    clause without the rule's name, or None where it was.
+    """
+
+    email: str
+    by: AssignedBy
+    rule: str | None
+    reasons: tuple[str, ...]
+    matched: RoutingRule | None = None
+    shortfall: str | None = None
+
+
+@lru_cache(maxsize=4096)
+def _pattern(glob: str) -> re.Pattern[str]:
+    first, *rest = ("".join("." if char == "?" else re.escape(char) for char in part) for part in glob.split("*"))
+    # Atomic groups keep a pattern with many stars linear: each part is found once and never given back.
+    middle = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    last = f".*{rest[-1]}" if rest else ""
+    return re.compile(first + middle + last, re.DOTALL)
+
+
+def matches(glob: str, method_name: str) -> bool:
+    """Tell whether a method name fits a rule's pattern: `*` any characters, `?` one, all else itself, by case."""
+    return _pattern(glob).fullmatch(method_name) is not None
+
+
+def assign(
+    *,
+    method_name: str,
+    state: Mapping[str, Any],
+    rules: Sequence[RoutingRule],
+    creator_email: str,
+    requested_email: str | None = None,
+    refusal: Callable[[str], str | None] = lambda _assignee: None,
+) -> Assignment:
+    """Choose the responder: the request's own wish, else the first matching rule, else the deployment creator.
+
+    Within the rule the spec's "Assignment Priority" holds: `assign_from_input`, then `assign_to_email`. A step that
+    yields no mail address, or one that `refusal` gives a reason against, falls through to the next and leaves its
+    reason. What the request itself names is for the caller to check.
+    """
+    if requested_email is not None:
+        return Assignment(requested_email, AssignedBy.REQUEST, None, ("the request names the responder",))
+    flow_state = FlowState(state)
+    rule = next((rule for rule in rules if _is_for(rule, method_name, flow_state)), None)
+    reasons: list[str] = []
+    shortfall: str | None = None
+    if rule is None:
+        reasons.append(f"no routing rule matches {method_name}")
+    else:
+        reasons.append(_why(rule, method_name))
+        for step in _steps(rule, flow_state):
+            against = refusal(step.email) if step.email is not None else None
+            reasons.append(f"{step.reason}{step.whom}: {against}" if against else step.reason)
+            if step.email is not None and not against:
+                return Assignment(step.email, step.by, rule.name, tuple(reasons), rule, shortfall)
+            if step.is_there or rule.assign_to_email is None:
+                problem = f"{step.named} may not be asked: {against}" if against else step.problem
+                shortfall = shortfall or problem
+    reasons.append("assigned to the deployment creator")
+    by_creator = AssignedBy.DEPLOYMENT_CREATOR
+    return Assignment(creator_email, by_creator, rule.name if rule else None, tuple(reasons), rule, shortfall)
+
+
+@dataclass(frozen=True)
+class Considered:
+    """What became of one rule when a request was routed."""
+
+    name: str
+    matched: bool
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a dry run and a request's first event show it."""
+        return {"name": self.name, "matched": self.matched, "reason": self.reason}
+
+
+def consider(method_name: str, state: Mapping[str, Any], rules: Sequence[RoutingRule]) -> tuple[Considered, ...]:
+    """Return for each rule, in order, whether it is the one for a request, and why or why not."""
+    considered: list[Considered] = []
+    winner: str | None = None
+    flow_state = FlowState(state)
+    for rule in rules:
+        if winner is not None:
+            reason = f'not reached: the rule "{winner}" before it matches'
+        elif not matches(rule.method_pattern, method_name):
+            reason = f"{method_name} does not fit {rule.method_pattern}"
+        elif unmet := why_unmet(rule.conditions, flow_state):
+            reason = unmet
+        else:
+            winner, reason = rule.name, _why(rule, method_name)
+            considered.append(Considered(rule.name, True, reason))
+            continue
+        considered.append(Considered(rule.name, False, reason))
+    return tuple(considered)
+
+
+def _is_for(rule: RoutingRule, method_name: str, state: FlowState) -> bool:
+    return matches(rule.method_pattern, method_name) and (not rule.conditions or all_met(rule.conditions, state))
+
+
+def _why(rule: RoutingRule, method_name: str) -> str:
+    condition = " and its condition on the state" if rule.conditions else ""
+    return f'rule "{rule.name}" matches {method_name} by {rule.method_pattern}{condition}'
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One way in which a rule names a responder: whom, or what the `problem` with it is, a clause.
+
+    `whom` is who stands in the rule, for the reason; what the state holds is not repeated. A state without the value
+    is ordinary where the rule names somebody else for that.
+    """
+
+    by: AssignedBy
+    reason: str
+    named: str
+    email: str | None = None
+    problem: str = ""
+    whom: str = ""
+    is_there: bool = True
+
+
+def _steps(rule: RoutingRule, state: FlowState) -> Iterator[_Step]:
+    if rule.assign_from_input:
+        by, path = AssignedBy.ASSIGN_FROM_INPUT, rule.assign_from_input
+        named = f"{path} in the state"
+        found, value = state.at(path)
+        if not found:
+            missing = f"the state has no {path}"
+            yield _Step(by, f"assign_from_input: {missing}", named, problem=missing, is_there=False)
+        else:
+            try:
+                yield _Step(by, f"assign_from_input: {named}", named, read_mailbox(value))
+            except ValueError as error:
+                problem = f"{named} was not a usable address: it {error}"
+                yield _Step(by, f"assign_from_input: {named} {error}", named, problem=problem)
+    if rule.assign_to_email:
+        by, assignee = AssignedBy.ASSIGN_TO_EMAIL, rule.assign_to_email
+        yield _Step(by, "assign_to_email of the rule", assignee, assignee, whom=f", {assignee}")

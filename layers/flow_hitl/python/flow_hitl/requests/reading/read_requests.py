@@ -1,0 +1,73 @@
+"""Reading: one request (waiting for its answer if asked), lists, the decisions feed, the timeline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.audit.ports import AuditLog
+from flow_hitl.people.access import Action, KeyHolder, Member, authorize
+from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.throttle import Seldom
+from flow_hitl.requests.ports import Page, Polls, RequestFilter, RequestStore
+from flow_hitl.requests.reading.polling import POLL_NOTED_EVERY
+from flow_hitl.requests.request import Request, Status
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class ReadRequests:
+    """The reads that a program or a signed-in person may make of their own deployment.
+
+    That somebody polls is written down once a minute by each process, for a diagnosis.
+    """
+
+    requests: RequestStore
+    audit: AuditLog
+    polls: Polls
+    clock: Clock
+    noted: Seldom = field(default_factory=lambda: Seldom(POLL_NOTED_EVERY))
+
+    def get(self, holder: KeyHolder | Member, request_id: str, wait_seconds: int) -> Request:
+        """Return a request as soon as it is no longer pending, or as it is after `wait_seconds`."""
+        head = self.requests.head(request_id) if wait_seconds else None
+        if head is not None:
+            authorize(holder, Action.VIEW, head)
+            now = self.clock.now()
+            self.noted(f"request/{request_id}", now, lambda: self.polls.waited(request_id, now))
+            until = now + timedelta(seconds=wait_seconds)
+            while head.status is Status.PENDING and self.clock.now() < until:
+                self.clock.sleep(_POLL_SECONDS)
+                head = self.requests.head(request_id)
+        request = self.requests.load(request_id)
+        authorize(holder, Action.VIEW, request.head)
+        return request
+
+    def list_requests(self, holder: KeyHolder | Member, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
+        """Return the deployment's requests, newest first; raises ValidationFailed for a cursor that is not ours.
+
+        Those of an assignee are what they may answer: under each of their addresses, and as one of a group.
+        """
+        authorize(holder, Action.VIEW)
+        deployment = holder.deployment
+        wanted = replace(wanted, assigned_to=deployment.names_of(*wanted.assigned_to))
+        return self.requests.list_requests(deployment.deployment_id, wanted, limit, cursor)
+
+    def decisions(self, holder: KeyHolder, limit: int, cursor: str | None, wait_seconds: int) -> Page:
+        """Return decided requests after the cursor, oldest first, waiting up to `wait_seconds` for the first."""
+        authorize(holder, Action.VIEW)
+        deployment_id, key_id, now = holder.deployment.deployment_id, holder.key.key_id, self.clock.now()
+        poll = f"decisions/{deployment_id}/{key_id}"
+        self.noted(poll, now, lambda: self.polls.decisions_fed(deployment_id, key_id, now))
+        until = now + timedelta(seconds=wait_seconds)
+        page = self.requests.decisions(deployment_id, limit, cursor, now)
+        while not page.requests and self.clock.now() < until:
+            self.clock.sleep(_POLL_SECONDS)
+            page = self.requests.decisions(deployment_id, limit, page.next_cursor, self.clock.now())
+        return page
+
+    def timeline(self, holder: KeyHolder | Member, request_id: str) -> Sequence[AuditEvent]:
+        """Return everything that happened to a request, in order."""
+        authorize(holder, Action.VIEW, self.requests.head(request_id))
+        return self.audit.timeline(request_id)

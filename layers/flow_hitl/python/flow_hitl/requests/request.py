@@ -1,0 +1,641 @@
+"""A review request: what is asked, of whom, and the rules by which its state changes.
+
+The states are few: a request is pending until it is responded to or cancelled, and nothing leads out of those two.
+Every function here is pure and returns a `Change`: the head after it, and the audit event that says so.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
+from flow_hitl.contract.channel import Channel
+from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
+from flow_hitl.platform.address import same_address
+from flow_hitl.platform.errors import AlreadyResponded, AlreadyResumed, NothingToResume, NotPending
+from flow_hitl.platform.times import ceil_second, rfc3339
+from flow_hitl.requests.changing.reminders import reminder_times
+from flow_hitl.requests.evidence import Shown
+from flow_hitl.requests.opening.routing import AssignedBy, Assignment, Considered
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    RESPONDED = "responded"
+    CANCELLED = "cancelled"
+
+
+class ResumeStatus(StrEnum):
+    """How far the flow is on its way back; the last three are what the flow's side reports."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RESUMED = "resumed"
+    RESUME_FAILED = "resume_failed"
+    PAUSED_AGAIN = "paused_again"
+
+
+SERVICE = "flow-hitl"
+"""The actor of what we do by ourselves."""
+_SUMMARY_CHARS = 120
+
+# What the answer to a test request shows, for the timeline.
+_PROVEN_BY = {
+    Channel.EMAIL: "The test worked: the mail arrived, and the reply to it came back.",
+    Channel.DASHBOARD: "The test worked: the mail arrived, and the answer on the review page came back.",
+    Channel.API: "The test was answered by API; whether its mail arrived is not shown by that.",
+    Channel.AUTO_RESPONSE: "Nobody answered the test in time.",
+}
+RETRIABLE = (ResumeStatus.WAITING, ResumeStatus.FAILED, ResumeStatus.RESUME_FAILED)
+"""Where the flow has no answer yet, or could do nothing with it: sending it again makes sense."""
+_HAS_RESUMED = (ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN)
+
+
+@dataclass(frozen=True)
+class AutoResponse:
+    """The answer that the clock gives at `due_at`."""
+
+    timeout_minutes: int
+    default_outcome: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Resume:
+    """The state of the flow's resumption; `last_status` is the HTTP status of the last attempt, if one came.
+
+    `retried_by` is the place of the event with which somebody had it sent again last: what was on its way before that
+    is void. 0 where nobody did. `claimed_by` is the hash of the key of whoever claimed the resumption, if one came.
+    """
+
+    status: ResumeStatus
+    attempts: int = 0
+    last_status: int | None = None
+    retried_by: int = 0
+    claimed_by: str = ""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the reviewer is shown and the flow gets back; written once.
+
+    `shortfall` says why the routing rule that matched could not assign it as it should have, a clause, or None.
+    """
+
+    message: str
+    output: Any
+    state: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    resume_url: str | None
+    warnings: tuple[str, ...]
+    deployment_name: str
+    shortfall: str | None = None
+
+
+@dataclass(frozen=True)
+class Response:
+    """The one answer to a request; `decision_id` tells our own write from another's."""
+
+    decision_id: str
+    outcome: str | None
+    feedback: str
+    comment: str
+    responded_via: Channel
+    responder: str | None
+    responder_verified: bool
+    source: str | None
+    responded_at: datetime
+    response_seconds: int
+
+
+@dataclass(frozen=True)
+class Head:
+    """The small part of a request that changes, and that every decision is conditional on.
+
+    `group_members` are the people behind `assigned_to_email` where that is a group, as they were when it was assigned.
+    `passed_on_by` is the responder who passed it on last, if one did; `reassigned_by` is the actor of the event by
+    which it was reassigned last, and `assigned_before` who had it until then.
+    `mailed` tells whether its responders get mail, by the deployment's settings of when it was assigned.
+    `not_to_be_answered_by` are the addresses of whoever asked for it, where the deployment forbids self-approval.
+    `summary` is the beginning of the message, for lists.
+    `last_event_at` keeps the events of its chain in the order of time, whosever clock is slow.
+    """
+
+    request_id: str
+    deployment_id: int
+    status: Status
+    seq: int
+    last_hash: str
+    created_at: datetime
+    flow_id: str
+    flow_name: str | None
+    method_name: str
+    emit_options: tuple[str, ...]
+    free_text: FreeText
+    assigned_to_email: str
+    assigned_by: AssignedBy
+    routing_rule: str | None
+    auto_response: AutoResponse | None
+    sla_due_at: datetime | None
+    token_expires_at: datetime
+    test: bool
+    body_sha256: str
+    resume: Resume | None = None
+    outcome: str | None = None
+    responded_via: Channel | None = None
+    decided_at: datetime | None = None
+    decision_id: str | None = None
+    rejections: tuple[str, int] = ("", 0)
+    group_members: tuple[str, ...] = ()
+    passed_on_by: str | None = None
+    reassigned_by: str | None = None
+    assigned_before: str | None = None
+    mailed: bool = True
+    not_to_be_answered_by: tuple[str, ...] = ()
+    summary: str = ""
+    last_event_at: datetime | None = None
+
+    @property
+    def responders(self) -> tuple[str, ...]:
+        """Everybody of whom one may answer: the assignee, or the people of the group that it is."""
+        return self.group_members or (self.assigned_to_email,)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as a whole: its head, its content and, once decided, its response."""
+
+    head: Head
+    content: Content
+    response: Response | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contract's request object."""
+        head, content = self.head, self.content
+        return {
+            "id": head.request_id,
+            "status": head.status.value,
+            "flow_id": head.flow_id,
+            "flow_name": head.flow_name,
+            "method_name": head.method_name,
+            "message": content.message,
+            "output": content.output,
+            "emit_options": list(head.emit_options),
+            "state": content.state,
+            "metadata": content.metadata,
+            "history": list(content.history),
+            "created_at": rfc3339(head.created_at),
+            "assigned_to_email": head.assigned_to_email,
+            "assigned_by": head.assigned_by.value,
+            "routing_rule": head.routing_rule,
+            "auto_response": _auto_response_dict(head.auto_response),
+            "sla_due_at": rfc3339(head.sla_due_at) if head.sla_due_at else None,
+            "warnings": list(content.warnings),
+            "test": head.test,
+            "response": _response_dict(self.response),
+            "resume": _resume_dict(head.resume),
+        }
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step of a request: its head before and after, the event that says so, and the answer if this is it."""
+
+    before: Head | None
+    after: Head
+    event: AuditEvent
+    response: Response | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A decision somebody makes, before it is one: by then sender and outcome are proven.
+
+    `verification` says by what the responder is proven, `shown` what they had before them, `is_cut` that they wrote
+    more than was taken; all of it stands in the event.
+    """
+
+    decision_id: str
+    outcome: str | None
+    feedback: str
+    comment: str
+    via: Channel
+    responder: str | None
+    responder_verified: bool
+    source: str | None = None
+    verification: Mapping[str, Any] = field(default_factory=dict)
+    shown: Shown | None = None
+    is_cut: bool = False
+
+    @property
+    def proven_responder(self) -> str | None:
+        """Who has answered, None where that is nobody or only said so."""
+        return self.responder if self.responder_verified else None
+
+
+def opened(
+    *,
+    request_id: str,
+    event_id: str,
+    deployment: Deployment,
+    content: Content,
+    assignment: Assignment,
+    flow_id: str,
+    flow_name: str | None,
+    method_name: str,
+    emit_options: tuple[str, ...],
+    free_text: FreeText,
+    auto_response: tuple[int, str] | None,
+    sla_target_minutes: int | None,
+    body_sha256: str,
+    at: datetime,
+    not_to_be_answered_by: tuple[str, ...] = (),
+    created_by: str | None = None,
+    test: bool = False,
+    considered: Sequence[Considered] = (),
+) -> Change:
+    """Return the first step of a request; `auto_response` is (timeout in minutes, default outcome).
+
+    Webhooks are not told of a `test`. `created_by` is who opened it; `considered` are routing rules that were looked
+    at, for the event.
+    """
+    settings = deployment.settings
+    head = Head(
+        request_id=request_id,
+        deployment_id=deployment.deployment_id,
+        status=Status.PENDING,
+        seq=0,
+        last_hash=CHAIN_START,
+        created_at=at,
+        flow_id=flow_id,
+        flow_name=flow_name,
+        method_name=method_name,
+        emit_options=emit_options,
+        free_text=free_text,
+        assigned_to_email=assignment.email,
+        assigned_by=assignment.by,
+        routing_rule=assignment.rule,
+        auto_response=AutoResponse(
+            auto_response[0], auto_response[1], ceil_second(at + timedelta(minutes=auto_response[0]))
+        )
+        if auto_response
+        else None,
+        sla_due_at=ceil_second(at + timedelta(minutes=sla_target_minutes)) if sla_target_minutes else None,
+        token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
+        test=test,
+        body_sha256=body_sha256,
+        not_to_be_answered_by=not_to_be_answered_by,
+        group_members=settings.people_of(assignment.email),
+        mailed=settings.email_notifications,
+        summary=" ".join(content.message.split())[:_SUMMARY_CHARS],
+    )
+    due_at = head.auto_response.due_at if head.auto_response else None
+    reminders = reminder_times(settings.reminders, created_at=at, timeout_at=due_at, sla_minutes=sla_target_minutes)
+    data = {
+        **_about(head),
+        "flow_id": flow_id,
+        "emit_options": list(emit_options),
+        "content_sha256": body_sha256,
+        "assigned_by": assignment.by.value,
+        "people": list(head.group_members),
+        "routing_rule": assignment.rule,
+        "routing": list(assignment.reasons),
+        "considered": [one.to_dict() for one in considered],
+        # By the deployment's own chain it can be told which rules and settings held.
+        "configuration": {"seq": deployment.audit_seq, "hash": deployment.audit_hash},
+        "created_by": created_by,
+        "notify": settings.email_notifications,
+        "may_pass_on": settings.allow_delegation,
+        "auto_response": _auto_response_dict(head.auto_response),
+        # Without a notification there is nothing to remind of.
+        "reminders": [rfc3339(moment) for moment in reminders] if settings.email_notifications else [],
+        "webhooks": WebhookEvent.NEW_REQUEST in deployment.webhook_events and not head.test,
+        "not_to_be_answered_by": list(not_to_be_answered_by),
+        "warnings": list(content.warnings),
+    }
+    actor = created_by if test and created_by else "flow"
+    return replace(_step(head, EventKind.REQUEST_CREATED, event_id, at, actor, data), before=None)
+
+
+def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resume_url: bool) -> Change:
+    """Return the step that answers a pending request: the only way in which a request is decided.
+
+    Raises NotPending for a cancelled request and AlreadyResponded for an answered one.
+    """
+    require_pending(head)
+    response = Response(
+        decision_id=answer.decision_id,
+        outcome=answer.outcome,
+        feedback=answer.feedback,
+        comment=answer.comment,
+        responded_via=answer.via,
+        responder=answer.responder,
+        responder_verified=answer.responder_verified,
+        source=answer.source,
+        responded_at=at,
+        response_seconds=max(0, int((at - head.created_at).total_seconds())),
+    )
+    decided = replace(
+        head,
+        status=Status.RESPONDED,
+        outcome=answer.outcome,
+        responded_via=answer.via,
+        decided_at=at,
+        decision_id=answer.decision_id,
+        # Nobody waits for a test.
+        resume=None if head.test else Resume(ResumeStatus.WAITING),
+    )
+    data = {
+        **_about(head),
+        **(_response_dict(response) or {}),
+        "verification": dict(answer.verification),
+        "shown": answer.shown.to_dict() if answer.shown else None,
+        "decision_id": answer.decision_id,
+        "push": has_resume_url,
+        "others": _others(head, _answered_by(head, answer)),
+        **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
+        **({"is_cut": True} if answer.is_cut else {}),
+    }
+    actor = answer.proven_responder or answer.via.value
+    step = _step(decided, EventKind.RESPONSE_SUBMITTED, event_id, at, actor, data)
+    return replace(step, before=head, response=response)
+
+
+def cancel(head: Head, *, event_id: str, at: datetime, actor: str) -> Change:
+    """Return the step that cancels a pending request; raises AlreadyResponded for an answered one."""
+    require_pending(head)
+    cancelled = replace(head, status=Status.CANCELLED, decided_at=at)
+    data = {**_about(head), "others": _others(head, actor.removeprefix("member/"))}
+    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, data), before=head)
+
+
+def reassign(
+    head: Head,
+    email: str,
+    reason: str,
+    settings: DeploymentSettings,
+    *,
+    event_id: str,
+    at: datetime,
+    actor: str,
+    people: Sequence[str] = (),
+) -> Change:
+    """Return the step that gives a pending request to another responder; addresses mailed before are dead by it.
+
+    `people` are several who are asked at once though they are no group, `email` among them.
+    Raises AlreadyResponded or NotPending.
+    """
+    require_pending(head)
+    given = replace(
+        head,
+        assigned_to_email=email,
+        group_members=tuple(people) or settings.people_of(email),
+        passed_on_by=None,
+        reassigned_by=actor,
+        assigned_before=head.assigned_to_email,
+        mailed=settings.email_notifications,
+        assigned_by=AssignedBy.REASSIGNMENT,
+        token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
+    )
+    is_lost = actor == SERVICE
+    data = {
+        **_about(head),
+        **_moved(head, given),
+        "people": list(given.group_members),
+        # A mail that says that they need not answer would not arrive either.
+        "others": [] if is_lost else _others(head, actor.removeprefix("member/"), staying=given.responders),
+        "reason": reason,
+        "notify": settings.email_notifications,
+        "may_pass_on": settings.allow_delegation,
+    }
+    return replace(_step(given, EventKind.REQUEST_REASSIGNED, event_id, at, actor, data), before=head)
+
+
+def delegate(
+    head: Head,
+    by: str,
+    to: str,
+    via: Channel,
+    settings: DeploymentSettings,
+    *,
+    event_id: str,
+    at: datetime,
+    verification: Mapping[str, Any],
+) -> Change:
+    """Return the step by which one responder puts another in their place; the rest of a group stays as it is.
+
+    `verification` says by what they are proven. Raises AlreadyResponded or NotPending.
+    """
+    require_pending(head)
+    newcomers = settings.people_of(to)
+    if head.group_members:
+        staying = [person for person in head.group_members if not same_address(person, by)]
+        newcomers = tuple(one for one in newcomers or (to,) if not any(same_address(one, person) for person in staying))
+        assignee, members = head.assigned_to_email, (*staying, *newcomers)
+    else:
+        assignee, members = to, newcomers
+    given = replace(
+        head,
+        assigned_to_email=assignee,
+        group_members=members,
+        passed_on_by=by,
+        reassigned_by=None,
+        assigned_before=head.assigned_to_email,
+        mailed=settings.email_notifications,
+        assigned_by=AssignedBy.REASSIGNMENT,
+        token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
+    )
+    data = {
+        **_about(head),
+        **_moved(head, given),
+        "people": list(newcomers),
+        "reason": f"{by} passed it on to {to}",
+        "delegated_by": by,
+        "delegated_to": to,
+        "via": via.value,
+        "verification": dict(verification),
+        "notify": settings.email_notifications,
+        "may_pass_on": settings.allow_delegation,
+    }
+    return replace(_step(given, EventKind.REQUEST_REASSIGNED, event_id, at, by, data), before=head)
+
+
+def retry_resume(head: Head, *, event_id: str, at: datetime, actor: str) -> Change | None:
+    """Return the step that has an answer sent to its flow again at once, None where that is under way.
+
+    Raises NotPending for a request without an answer, and NothingToResume where the flow has it, as far as is known.
+    """
+    resume = head.resume
+    if resume is None:
+        raise NotPending("This request has no answer that a flow could resume with.", request_status=head.status)
+    if resume.status not in RETRIABLE:
+        raise NothingToResume("The flow has the answer.")
+    if resume.retried_by == head.seq:
+        return None
+    again = replace(resume, status=ResumeStatus.WAITING, retried_by=head.seq + 1)
+    data = {"before": resume.status.value, "attempts": resume.attempts}
+    step = _step(replace(head, resume=again), EventKind.RESUME_RETRIED, event_id, at, actor, data)
+    return replace(step, before=head)
+
+
+def report_resume(
+    head: Head,
+    status: ResumeStatus,
+    detail: str | None,
+    *,
+    once: bool,
+    key: str | None,
+    event_id: str,
+    at: datetime,
+    actor: str,
+) -> Change | None:
+    """Return the step that takes down what the flow's side says of its resumption, None where that is known.
+
+    With `once` it claims the resumption: for whoever is first, until it is reported as failed. Only by a `key` is a
+    caller known who repeats a claim. Raises AlreadyResumed, and NotPending for a request without an answer.
+    """
+    before = head.resume
+    if before is None:
+        raise NotPending("This request has no answer that a flow could resume with.", request_status=head.status)
+    name = hashlib.sha256(key.encode()).hexdigest() if key else ""
+    if once and before.status in _HAS_RESUMED:
+        if name and name == before.claimed_by:
+            return None
+        raise AlreadyResumed(
+            "Somebody else has claimed the resumption of this flow: leave it to them. "
+            "If they can no longer do it, report resume_failed; then claim it again."
+        )
+    claimed_by = name if once else "" if status is ResumeStatus.RESUME_FAILED else before.claimed_by
+    resume = replace(before, status=status, claimed_by=claimed_by)
+    data = {"status": status.value, "detail": detail, **({"once": True} if once else {})}
+    return note(head, EventKind.RESUME_REPORTED, data, event_id=event_id, at=at, actor=actor, resume=resume)
+
+
+def note(
+    head: Head, kind: EventKind, data: Mapping[str, Any], *, event_id: str, at: datetime, actor: str, **changes: Any
+) -> Change:
+    """Return a step that adds a fact to the chain without deciding anything; `changes` are members of the head."""
+    return replace(_step(replace(head, **changes), kind, event_id, at, actor, data), before=head)
+
+
+def asked_before(events: Iterable[AuditEvent]) -> Sequence[str]:
+    """Return everybody whom a request has ever been put to, by its events: its assignees and the people behind them."""
+    asked: dict[str, None] = {}
+    for event in events:
+        if event.kind in (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED):
+            named = ("assigned_before", "assigned_to_email", "delegated_to", "delegated_by")
+            asked |= dict.fromkeys(event.data[name] for name in named if event.data.get(name))
+            asked |= dict.fromkeys(event.data.get("people") or ())
+    return tuple(asked)
+
+
+def _others(head: Head, doer: str, staying: Sequence[str] = ()) -> list[str]:
+    """Return whose answer a step makes needless: who was mailed, but `doer`, who knows, and who is asked on."""
+    if not head.mailed:
+        return []
+    return [person for person in head.responders if not any(same_address(person, one) for one in (doer, *staying))]
+
+
+def _answered_by(head: Head, answer: Answer) -> str:
+    """Return who need not be told that it is answered.
+
+    An application that says nobody's name, or the assignee's, gives the answer of the one person who is asked: a mail
+    would tell them of what they did there themselves. In a group that leaves open who it was.
+    """
+    if answer.via is Channel.API and not head.group_members:
+        return (answer.responder or head.assigned_to_email).strip()
+    return answer.proven_responder or ""
+
+
+def _moved(before: Head, after: Head) -> dict[str, Any]:
+    """Return whose a request is and was; by `created_at` the figures know on which day it was opened."""
+    return {
+        "assigned_to_email": after.assigned_to_email,
+        "assigned_before": before.assigned_to_email,
+        "created_at": rfc3339(before.created_at),
+    }
+
+
+def require_pending(head: Head) -> None:
+    """Raise AlreadyResponded or NotPending, whichever fits, unless the request is still open."""
+    if head.status is Status.RESPONDED:
+        raise AlreadyResponded(
+            "This request was answered before; the first answer counts.",
+            responded_via=head.responded_via.value if head.responded_via else "",
+            responded_at=rfc3339(head.decided_at) if head.decided_at else "",
+            outcome=head.outcome,
+        )
+    if head.status is not Status.PENDING:
+        raise NotPending(f"This request is {head.status.value}; it takes no answer.", request_status=head.status.value)
+
+
+def _about(head: Head) -> dict[str, Any]:
+    """Return what the figures tell requests apart by, so that each event that they count says it itself."""
+    return {
+        "flow_name": head.flow_name,
+        "method_name": head.method_name,
+        "assigned_to_email": head.assigned_to_email,
+        "sla_due_at": rfc3339(head.sla_due_at) if head.sla_due_at else None,
+        "test": head.test,
+    }
+
+
+def _step(head: Head, kind: EventKind, event_id: str, at: datetime, actor: str, data: Mapping[str, Any]) -> Change:
+    at = max(at, head.last_event_at or at)
+    event = next_event(
+        subject=request_subject(head.request_id),
+        seq=head.seq + 1,
+        prev_hash=head.last_hash,
+        event_id=event_id,
+        kind=kind,
+        at=at,
+        actor=actor,
+        data={"deployment_id": head.deployment_id, **data},
+    )
+    return Change(None, replace(head, seq=event.seq, last_hash=event.hash, last_event_at=at), event)
+
+
+def _auto_response_dict(auto_response: AutoResponse | None) -> dict[str, Any] | None:
+    if auto_response is None:
+        return None
+    return {
+        "timeout_minutes": auto_response.timeout_minutes,
+        "default_outcome": auto_response.default_outcome,
+        "due_at": rfc3339(auto_response.due_at),
+    }
+
+
+def _response_dict(response: Response | None) -> dict[str, Any] | None:
+    if response is None:
+        return None
+    return {
+        "outcome": response.outcome,
+        "feedback": response.feedback,
+        "comment": response.comment,
+        "responded_via": response.responded_via.value,
+        "responder": response.responder,
+        "responder_verified": response.responder_verified,
+        "source": response.source,
+        "responded_at": rfc3339(response.responded_at),
+        "response_seconds": response.response_seconds,
+    }
+
+
+def _resume_dict(resume: Resume | None) -> dict[str, Any] | None:
+    if resume is None:
+        return None
+    return {"status": resume.status.value, "attempts": resume.attempts, "last_status": resume.last_status}
+
+
+_SHOWN = ("id", "flow_id", "method_name", "message", "emit_options", "state", "metadata", "created_at", "output")
+
+
+def request_shown(request: Request) -> dict[str, Any]:
+    """Return what a webhook's payload says of a request; it stays the same for as long as the request exists."""
+    whole = request.to_dict()
+    return {name: whole[name] for name in _SHOWN}

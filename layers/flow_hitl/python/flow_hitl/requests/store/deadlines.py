@@ -1,0 +1,69 @@
+"""Deadlines and reminders: one-time schedules and messages."""
+
+import json
+import math
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from flow_hitl.platform.dynamodb import error_code
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
+
+_LONGEST_DELAY = 900
+
+
+_SOON_SECONDS = 60
+
+
+def deadline_message(request_id: str, reminder_at: datetime | None = None) -> str:
+    """Return the message that a request's auto-response is due, or the reminder of that moment (whole seconds)."""
+    message = {"request_id": request_id}
+    return json.dumps({**message, "reminder_at": rfc3339(reminder_at)} if reminder_at else message)
+
+
+def read_deadline(body: str) -> tuple[str, datetime | None]:
+    """Return the request that a message names, and the moment if it is about a reminder."""
+    message = json.loads(body)
+    reminder_at = message.get("reminder_at")
+    return str(message["request_id"]), parse_rfc3339(reminder_at) if reminder_at else None
+
+
+class SchedulerDeadlines:
+    """One-time schedules that send to the deadline queue and delete themselves."""
+
+    def __init__(
+        self, *, scheduler: Callable[[], Any], sqs: Any, group: str, role_arn: str, queue_arn: str, queue_url: str
+    ) -> None:
+        self._scheduler, self._sqs = scheduler, sqs
+        self._group, self._role_arn, self._queue_arn, self._queue_url = group, role_arn, queue_arn, queue_url
+
+    def schedule(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
+        """See to it that `deadline` hears of the request at `due_at` (whole seconds); again does no harm.
+
+        What is due within a minute goes to the queue, because Scheduler works by the minute.
+        """
+        if (due_at - now).total_seconds() <= _SOON_SECONDS:
+            self.postpone(request_id, due_at, now, reminder=reminder)
+            return
+        message = deadline_message(request_id, due_at if reminder else None)
+        try:
+            self._scheduler().create_schedule(
+                Name=f"reminder-{request_id}-{int(due_at.timestamp())}" if reminder else f"deadline-{request_id}",
+                GroupName=self._group,
+                ScheduleExpression=f"at({due_at:%Y-%m-%dT%H:%M:%S})",
+                ScheduleExpressionTimezone="UTC",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                ActionAfterCompletion="DELETE",
+                Target={"Arn": self._queue_arn, "RoleArn": self._role_arn, "Input": message},
+            )
+        except ClientError as error:
+            if error_code(error) != "ConflictException":
+                raise
+
+    def postpone(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
+        """Send the message once more, to arrive at `due_at` or in a quarter of an hour, whichever is first."""
+        delay = min(_LONGEST_DELAY, max(0, math.ceil((due_at - now).total_seconds())))
+        message = deadline_message(request_id, due_at if reminder else None)
+        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=message, DelaySeconds=delay)

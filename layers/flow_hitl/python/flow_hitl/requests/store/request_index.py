@@ -1,0 +1,290 @@
+"""The indexes of the requests table: what a request is found by, and reading many places of an index as one list.
+
+A request is spread over shards by its id, and stands once more for its assignee; where that is a group, each of its
+people has a slot, a small record beside the head, so that a request is found by everybody who may answer it.
+"""
+
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flow_hitl.contract.channel import Channel
+from flow_hitl.platform.address import GROUP_PREFIX, address_key
+from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.requests.ports import RequestFilter
+from flow_hitl.requests.reading.list_rows import MOST_COUNTED, Count, Row
+from flow_hitl.requests.request import Head, Status
+
+FIRST, LAST = "0", "~~"
+_SHARDS = 4
+_READ_AHEAD = 1000
+# What is due at no time comes after all that is.
+_NEVER = "~"
+INDEX_KEY = re.compile(r"~?[0-9-]{10}T[0-9:]{8}\.[0-9]{6}#[0-9a-f-]{36}")
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One partition of an index, and the attribute by which it is in order."""
+
+    index: str
+    attribute: str
+    value: str
+    sort_key: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """The stretch of an order that is read, both ends included; `passed` is the key at which a page before ended."""
+
+    above: str = FIRST
+    below: str = LAST
+    passed: str | None = None
+    forward: bool = False
+
+
+EVERYTHING = Span()
+
+
+# --- what is written
+
+
+def head_entries(head: Head) -> Record:
+    """Return what a head's record has for the indexes; a member that is None keeps it out of one."""
+    shard = _shard(head)
+    # The feed is for flows, and none waits for a test.
+    fed_at = head.decided_at if head.decision_id and not head.test else None
+    is_pending = head.status is Status.PENDING
+    return {
+        **_desk_entry(head, head.assigned_to_email),
+        "created_shard": f"{head.deployment_id}#{shard}",
+        "status_shard": f"{head.deployment_id}#{head.status.value}#{shard}",
+        "due_shard": f"{head.deployment_id}#{shard}" if is_pending else None,
+        "due_key": _due_key(head.sla_due_at, _created_key(head)) if is_pending else None,
+        "decision_shard": f"{head.deployment_id}#{shard}" if fed_at else None,
+        "decision_key": f"{moment_key(fed_at)}#{head.request_id}" if fed_at else None,
+    }
+
+
+def slot_changes(before: Head | None, after: Head) -> list[Record]:
+    """Return the slots that a step changes; one that is left empty is in no index."""
+    old, new = _slots(before) if before else [], _slots(after)
+    changed = [slot for number, slot in enumerate(new) if slot not in old[number : number + 1]]
+    return changed + [_slot_key(after, number) for number in range(len(new), len(old))]
+
+
+def _slots(head: Head) -> list[Record]:
+    return [
+        {**_slot_key(head, number), **_desk_entry(head, person)} for number, person in enumerate(head.group_members)
+    ]
+
+
+def _slot_key(head: Head, number: int) -> Record:
+    # By number and not by person: a request that passes from one group to another writes over what was there.
+    return {"pk": head.request_id, "sk": f"slot#{number:02d}"}
+
+
+def _desk_entry(head: Head, assignee: str) -> Record:
+    return {
+        "assignee_status": _desk(head.deployment_id, head.status.value, assignee),
+        "created_key": _created_key(head),
+        "status": head.status.value,
+        "flow_name": head.flow_name,
+        "method_name": head.method_name,
+        "summary": head.summary,
+        "assigned_to_email": head.assigned_to_email,
+        "sla_due_at": moment_key(head.sla_due_at) if head.sla_due_at else None,
+        "outcome": head.outcome,
+        "responded_via": head.responded_via.value if head.responded_via else None,
+        "decided_at": moment_key(head.decided_at) if head.decided_at else None,
+        "test": head.test or None,
+    }
+
+
+def row_of(record: Mapping[str, Any]) -> Row:
+    """Return the row that an index entry is of."""
+    created, _, request_id = str(record["created_key"]).partition("#")
+    via = record.get("responded_via")
+    return Row(
+        request_id=request_id,
+        status=Status(record["status"]),
+        created_at=_moment(created),
+        flow_name=record.get("flow_name"),
+        method_name=record["method_name"],
+        summary=record["summary"],
+        assigned_to_email=record["assigned_to_email"],
+        sla_due_at=_moment(record["sla_due_at"]) if "sla_due_at" in record else None,
+        outcome=record.get("outcome"),
+        responded_via=Channel(via) if via else None,
+        decided_at=_moment(record["decided_at"]) if "decided_at" in record else None,
+        test=bool(record.get("test")),
+    )
+
+
+# --- where it is found
+
+
+def places_of(deployment_id: int, wanted: RequestFilter) -> list[Place]:
+    """Return the places in order of creation that hold all requests of these states and assignees."""
+    statuses = wanted.statuses or tuple(Status)
+    if wanted.assigned_to:
+        desks = dict.fromkeys(_desk(deployment_id, status, name) for name in wanted.assigned_to for status in statuses)
+        return [Place("by_assignee", "assignee_status", desk, "created_key") for desk in desks]
+    if wanted.statuses:
+        shards = [f"{deployment_id}#{status}#{shard}" for status in statuses for shard in range(_SHARDS)]
+        return [Place("by_status", "status_shard", shard, "created_key") for shard in shards]
+    return [Place("by_created", "created_shard", shard, "created_key") for shard in _shards(deployment_id)]
+
+
+def places_by_due(deployment_id: int) -> list[Place]:
+    """Return the places that hold a deployment's pending requests in the order in which they are due."""
+    return [Place("by_due", "due_shard", shard, "due_key") for shard in _shards(deployment_id)]
+
+
+def places_of_decisions(deployment_id: int) -> list[Place]:
+    """Return the places that hold a deployment's decisions in the order in which they were made."""
+    return [Place("by_decision", "decision_shard", shard, "decision_key") for shard in _shards(deployment_id)]
+
+
+def creation_span(wanted: RequestFilter, passed: str | None, *, forward: bool) -> Span | None:
+    """Return the stretch of the order of creation in which what is wanted lies, or None if nothing can.
+
+    DynamoDB takes an empty stretch for an error.
+    """
+    above = moment_key(wanted.created_from) if wanted.created_from else FIRST
+    # Times are shown in whole seconds, so a second includes all of its fractions.
+    below = moment_key(wanted.created_to).partition(".")[0] + "~" if wanted.created_to else LAST
+    if passed is not None:
+        above, below = (passed, below) if forward else (above, passed)
+    return Span(above, below, passed, forward) if above <= below else None
+
+
+def equal_columns(wanted: RequestFilter) -> dict[str, str | None]:
+    """Return what columns have to say, None where it does not matter."""
+    return {"flow_name": wanted.flow_name, "method_name": wanted.method_name, "outcome": wanted.outcome}
+
+
+def due_key_of(record: Mapping[str, Any]) -> str:
+    """Return by what an index entry is in order where that is by SLA."""
+    return _due_key(_moment(record["sla_due_at"]) if "sla_due_at" in record else None, record["created_key"])
+
+
+def desk_name(assignee: str) -> str:
+    """Return what two assignees have in common exactly when they are the same person or group."""
+    return assignee if assignee.startswith(GROUP_PREFIX) else address_key(assignee)
+
+
+def moment_key(moment: datetime) -> str:
+    """Return a moment as text that is in order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _created_key(head: Head) -> str:
+    return f"{moment_key(head.created_at)}#{head.request_id}"
+
+
+def _due_key(due_at: datetime | None, created_key: str) -> str:
+    return f"{moment_key(due_at)}#{created_key.partition('#')[2]}" if due_at else _NEVER + created_key
+
+
+def _shard(head: Head) -> int:
+    return zlib.crc32(head.request_id.encode()) % _SHARDS
+
+
+def _shards(deployment_id: int) -> list[str]:
+    return [f"{deployment_id}#{shard}" for shard in range(_SHARDS)]
+
+
+def _desk(deployment_id: int, status: str, assignee: str) -> str:
+    return f"{deployment_id}#{status}#{desk_name(assignee)}"
+
+
+# --- how it is read
+
+
+class RequestIndex:
+    """Reads places of the requests table's indexes; each call reads so much of a place at most."""
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb, self._table = dynamodb, table
+
+    def read(
+        self,
+        places: Sequence[Place],
+        span: Span,
+        enough: int,
+        equal: Mapping[str, str | None],
+        fits: Callable[[Record], bool] | None = None,
+    ) -> tuple[list[Record], str | None]:
+        """Return the entries of all places in one order, each request once, and the key up to which that is all.
+
+        The key is None where all was read. `equal` are values of columns, None for any; `fits` is asked of the rest.
+        """
+        wanted = {name: value for name, value in equal.items() if value is not None}
+        found: dict[str, Record] = {}
+        ends: list[str] = []
+        for place in places:
+            query = self._query(place, span, wanted)
+            answer = self._dynamodb.query(
+                **query,
+                ScanIndexForward=span.forward,
+                Limit=_READ_AHEAD if wanted or fits else enough,
+            )
+            entries = map(values, answer["Items"])
+            found |= {str(entry[place.sort_key]): entry for entry in entries if fits is None or fits(entry)}
+            last = answer.get("LastEvaluatedKey")
+            ends += [values(last)[place.sort_key]] if last else []
+        reached = (min(ends) if span.forward else max(ends)) if ends else None
+        keys = [key for key in sorted(found, reverse=not span.forward) if key != span.passed]
+        if reached is not None:
+            keys = [key for key in keys if (key <= reached if span.forward else key >= reached)]
+        return [found[key] for key in keys], reached
+
+    def count(
+        self,
+        places: Sequence[Place],
+        span: Span = EVERYTHING,
+        until_due: datetime | None = None,
+        *,
+        tests: bool = True,
+    ) -> Count:
+        """Count the entries of places as far as one look at each goes.
+
+        With `until_due`, those that are due by then; without `tests`, those that are no test requests.
+        """
+        number, more = 0, False
+        for place in places:
+            query = self._query(place, span, {})
+            if until_due is not None:
+                query["FilterExpression"] = "sla_due_at < :due"
+                query["ExpressionAttributeValues"] |= item({":due": moment_key(until_due)})
+            elif not tests:
+                query["FilterExpression"] = "attribute_not_exists(test)"
+            answer = self._dynamodb.query(**query, Select="COUNT", Limit=MOST_COUNTED + 1)
+            number += answer["Count"]
+            more = more or "LastEvaluatedKey" in answer
+            if number > MOST_COUNTED:
+                break
+        return Count(min(number, MOST_COUNTED), more or number > MOST_COUNTED)
+
+    def _query(self, place: Place, span: Span, equal: Mapping[str, str]) -> dict[str, Any]:
+        ends = {":place": place.value, ":above": span.above, ":below": span.below}
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": place.index,
+            "KeyConditionExpression": f"{place.attribute} = :place AND {place.sort_key} BETWEEN :above AND :below",
+            "ExpressionAttributeValues": item({**ends, **{f":{name}": value for name, value in equal.items()}}),
+        }
+        if equal:
+            query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in equal)
+            query["ExpressionAttributeNames"] = {f"#{name}": name for name in equal}
+        return query

@@ -1,0 +1,102 @@
+"""Lists of requests, read from the indexes of the requests table alone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
+from flow_hitl.requests.ports import RequestFilter, RowPage
+from flow_hitl.requests.reading.list_rows import MOST_COUNTED, Count, Counts, Order
+from flow_hitl.requests.request import Status
+from flow_hitl.requests.store.request_index import (
+    EVERYTHING,
+    FIRST,
+    INDEX_KEY,
+    Record,
+    RequestIndex,
+    Span,
+    creation_span,
+    due_key_of,
+    equal_columns,
+    moment_key,
+    places_by_due,
+    places_of,
+    row_of,
+)
+
+
+class DynamoRequestRows:
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._index = RequestIndex(dynamodb, table)
+
+    def page(
+        self, deployment_id: int, wanted: RequestFilter, *, order: Order, text: str, limit: int, cursor: str | None
+    ) -> RowPage:
+        passed = _position(order, cursor) if cursor is not None else None
+        if order is Order.DUE:
+            entries, reached = self._by_due(deployment_id, wanted, text, passed, limit + 1)
+        else:
+            entries, reached = self._by_creation(deployment_id, wanted, text, passed, limit + 1, order is Order.OLDEST)
+        shown = entries[:limit]
+        if len(entries) > limit:
+            reached = due_key_of(shown[-1]) if order is Order.DUE else str(shown[-1]["created_key"])
+        return RowPage([row_of(entry) for entry in shown], encode_cursor([order, reached]) if reached else None)
+
+    def counts(self, deployment_id: int, assigned_to: tuple[str, ...], now: datetime) -> Counts:
+        wanted = {status: RequestFilter(statuses=(status,), assigned_to=assigned_to) for status in Status}
+        places = {status: places_of(deployment_id, one) for status, one in wanted.items()}
+        if assigned_to:
+            overdue = self._index.count(places[Status.PENDING], until_due=now)
+        else:
+            overdue = self._index.count(places_by_due(deployment_id), Span(below=moment_key(now)))
+        return Counts(
+            pending=self._index.count(places[Status.PENDING]),
+            responded=self._index.count(places[Status.RESPONDED]),
+            cancelled=self._index.count(places[Status.CANCELLED]),
+            overdue=overdue,
+        )
+
+    def waiting_since(self, deployment_id: int, moment: datetime) -> Count:
+        places = places_of(deployment_id, RequestFilter(statuses=(Status.PENDING.value,)))
+        return self._index.count(places, Span(below=moment_key(moment)), tests=False)
+
+    def overdue(self, deployment_id: int, now: datetime) -> Count:
+        return self._index.count(places_by_due(deployment_id), Span(below=moment_key(now)), tests=False)
+
+    def _by_creation(
+        self, deployment_id: int, wanted: RequestFilter, text: str, passed: str | None, enough: int, forward: bool
+    ) -> tuple[list[Record], str | None]:
+        span = creation_span(wanted, passed, forward=forward)
+        if span is None:
+            return [], None
+        return self._index.read(places_of(deployment_id, wanted), span, enough, equal_columns(wanted), _fits(text))
+
+    def _by_due(
+        self, deployment_id: int, wanted: RequestFilter, text: str, passed: str | None, enough: int
+    ) -> tuple[list[Record], str | None]:
+        pending, created = Status.PENDING.value, creation_span(wanted, None, forward=False)
+        if created is None or pending not in (wanted.statuses or (pending,)):
+            return [], None
+        equal, fits = equal_columns(wanted), _fits(text, created)
+        if not wanted.assigned_to:
+            span = Span(above=passed or FIRST, passed=passed, forward=True)
+            return self._index.read(places_by_due(deployment_id), span, enough, equal, fits)
+        # No index has a person's requests by SLA; what they have to do is few enough to be put in order here.
+        places = places_of(deployment_id, replace(wanted, statuses=(pending,)))
+        oldest, _ = self._index.read(places, Span(forward=True), MOST_COUNTED, equal, fits)
+        return sorted((one for one in oldest if due_key_of(one) > (passed or "")), key=due_key_of), None
+
+
+def _fits(text: str, created: Span = EVERYTHING) -> Callable[[Record], bool] | None:
+    """Return the test of an entry for its words and its time of creation, or None where every entry passes."""
+    if not text and created == EVERYTHING:
+        return None
+    return lambda entry: created.above <= entry["created_key"] <= created.below and row_of(entry).has(text)
+
+
+def _position(order: Order, cursor: str) -> str:
+    match decode_cursor(cursor):
+        case [str(of), str(position)] if of == order and INDEX_KEY.fullmatch(position):
+            return position
+    raise foreign_cursor()

@@ -1,0 +1,340 @@
+"""The requests table: heads, contents and responses, and the transactions that change them."""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import TypeAdapter
+
+from flow_hitl.audit.audit_log import put_event
+from flow_hitl.audit.effect_log import effect_key
+from flow_hitl.audit.effects import Effect
+from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
+from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
+from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, cancellation_codes, error_code, item, values
+from flow_hitl.platform.errors import Conflict, NotFound
+from flow_hitl.platform.ports import CalledBefore
+from flow_hitl.platform.repeated_calls import Call, CallRecord
+from flow_hitl.requests.ports import Page, RequestFilter, TakenAlready
+from flow_hitl.requests.reading.decision_feed import FeedPlace
+from flow_hitl.requests.request import Change, Content, Head, Request, Response
+from flow_hitl.requests.store.decision_entries import next_page
+from flow_hitl.requests.store.request_index import (
+    EVERYTHING,
+    INDEX_KEY,
+    Record,
+    RequestIndex,
+    Span,
+    creation_span,
+    desk_name,
+    equal_columns,
+    head_entries,
+    moment_key,
+    places_of,
+    places_of_decisions,
+    slot_changes,
+)
+
+_INLINE_BYTES = 64 * 1024
+# Lambda answers with 6 MB at most, and escapes our JSON once more inside of its own.
+_PAGE_BYTES = 2 * 1024 * 1024
+# Longer than any function lives: none can commit a decision that is older than this.
+_FEED_OVERLAP = timedelta(seconds=90)
+_TRANSACTION_ROUNDS = 5
+_ONCE_DAYS = 30
+
+_heads, _contents, _responses = TypeAdapter(Head), TypeAdapter(Content), TypeAdapter(Response)
+
+
+class DynamoRequestStore:
+    """Requests in DynamoDB, contents above 64 KB in S3 under the name of their SHA-256."""
+
+    def __init__(
+        self,
+        dynamodb: Any,
+        s3: Callable[[], Any],
+        requests_table: str,
+        audit_table: str,
+        bucket: str,
+        pause: Callable[[int], None],
+    ) -> None:
+        self._dynamodb, self._s3, self._pause = dynamodb, s3, pause
+        self._index = RequestIndex(dynamodb, requests_table)
+        self._table, self._audit_table, self._bucket = requests_table, audit_table, bucket
+
+    def create(self, change: Change, content: Content, call: Call | None) -> Request | None:
+        head = change.after
+        new = {"ConditionExpression": "attribute_not_exists(pk)"}
+        parts = [
+            self._put(_head_record(head), **new),
+            put_event(self._audit_table, change.event, head.deployment_id),
+            self._put(self._content_record(head, content)),
+        ]
+        if call is not None:
+            parts.append(put_call(self._table, CallRecord(call, head.request_id)))
+        parts += map(self._put, slot_changes(None, head))
+        codes, items = self._transact(parts, change.event.event_id)
+        if not codes:
+            return None
+        if "ConditionalCheckFailed" not in codes:
+            raise Conflict(f"request {head.request_id} could not be written: {codes}")
+        if call is not None and codes[3] == "ConditionalCheckFailed":
+            return self.load(record_of(items[3], call).made)
+        return self.load(head.request_id)
+
+    def find(self, request_id: str | None, call: Call | None) -> Request | None:
+        if call is not None:
+            record = DynamoCallLog(self._dynamodb, self._table, self._pause).find(call)
+            request_id = record.made if record is not None else None
+        try:
+            return self.load(request_id) if request_id is not None else None
+        except NotFound:
+            return None
+
+    def head(self, request_id: str) -> Head:
+        key = item({"pk": request_id, "sk": HEAD})
+        found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        if found is None:
+            raise _unknown()
+        return _heads.validate_json(values(found)["doc"])
+
+    def load(self, request_id: str) -> Request:
+        for _ in range(_TRANSACTION_ROUNDS):
+            found = self._dynamodb.query(
+                TableName=self._table,
+                ConsistentRead=True,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=item({":pk": request_id, ":prefix": "r#"}),
+            )["Items"]
+            records = {record["sk"]: record for record in map(values, found)}
+            if HEAD not in records:
+                raise _unknown()
+            request = self._request(records)
+            # A query may see half of a transaction; a decision without its answer is never handed out.
+            if (request.head.decision_id is None) == (request.response is None):
+                return request
+        raise Conflict(f"request {request_id} is being written")
+
+    def commit(self, change: Change, completes: Effect | None = None, once: str | CallRecord | None = None) -> None:
+        head, before = change.after, change.before
+        if before is None:
+            raise ValueError("a first step is created, not committed")
+        parts = [
+            self._put(
+                _head_record(head),
+                ConditionExpression="seq = :seq",
+                ExpressionAttributeValues=item({":seq": before.seq}),
+            ),
+            put_event(self._audit_table, change.event, head.deployment_id),
+        ]
+        if change.response is not None:
+            doc = _responses.dump_json(change.response).decode()
+            parts.append(self._put({"pk": head.request_id, "sk": RESPONSE, "doc": doc}))
+        if completes is not None:
+            parts.append(self._complete(completes))
+        if isinstance(once, CallRecord):
+            parts.append(put_call(self._table, once))
+        elif once is not None:
+            ttl = int((change.event.at + timedelta(days=_ONCE_DAYS)).timestamp())
+            record = {"pk": f"once#{once}", "sk": "once", "ttl": ttl}
+            parts.append(self._put(record, ConditionExpression="attribute_not_exists(pk)"))
+        last = len(parts) - 1
+        parts += map(self._put, slot_changes(before, head))
+        codes, items = self._transact(parts, change.event.event_id)
+        if not codes:
+            return
+        if once is not None and codes[last] == "ConditionalCheckFailed":
+            if isinstance(once, CallRecord):
+                raise CalledBefore(record_of(items[last], once.call))
+            raise TakenAlready(once)
+        raise Conflict(f"request {head.request_id} has moved on: {codes}")
+
+    def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
+        """Return a page, newest first; at most some thousand index entries are read, so it may be short or empty."""
+        passed = _list_position(cursor) if cursor else None
+        span = creation_span(wanted, passed, forward=False)
+        if span is None:
+            return Page([], None)
+        entries, reached = self._index.read(places_of(deployment_id, wanted), span, limit + 1, equal_columns(wanted))
+        requests: list[Request] = []
+        last = None
+        for entry, request in self._in_bytes(entries[:limit]):
+            last = entry["created_key"]
+            if request is not None and _is_still_listed(request.head, wanted):
+                requests.append(request)
+        shown_all = last is None or last == entries[:limit][-1]["created_key"]
+        if not shown_all or len(entries) > limit:
+            return Page(requests, encode_cursor(last))
+        return Page(requests, encode_cursor(reached) if reached else None)
+
+    def recent_heads(self, deployment_id: int, limit: int) -> Sequence[Head]:
+        entries, _ = self._index.read(places_of(deployment_id, RequestFilter()), EVERYTHING, limit, {})
+        return list(self.heads([entry["pk"] for entry in entries[:limit]]).values())
+
+    def heads(self, request_ids: Sequence[str]) -> Mapping[str, Head]:
+        heads: dict[str, Head] = {}
+        for start in range(0, len(request_ids), 100):
+            ids = request_ids[start : start + 100]
+            records = self._batch_get(ids, (HEAD,))
+            heads |= {one: _heads.validate_json(records[one][HEAD]["doc"]) for one in ids if one in records}
+        return heads
+
+    def opened_between(
+        self, deployment_id: int, since: datetime, until: datetime, limit: int, cursor: str | None
+    ) -> tuple[Sequence[str], str | None]:
+        passed = _list_position(cursor) if cursor else None
+        span = creation_span(RequestFilter(created_from=since), passed, forward=False)
+        if span is None:
+            return [], None
+        span = span if cursor else replace(span, below=moment_key(until))
+        rows, reached = self._index.read(places_of(deployment_id, RequestFilter()), span, limit + 1, {})
+        more = str(rows[limit - 1]["created_key"]) if len(rows) > limit else reached
+        return [row["pk"] for row in rows[:limit]], encode_cursor(more) if more else None
+
+    def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
+        """Return decided requests, oldest first; each is shown, however late the index has it and whatever came since.
+
+        Decisions become visible in the index slightly out of order, so the cursor trails by 90 seconds.
+        """
+        places, settled = places_of_decisions(deployment_id), moment_key(now - _FEED_OVERLAP)
+
+        def read(above: str, below: str, most: int) -> tuple[dict[str, Record], bool]:
+            rows, reached = self._index.read(places, Span(above, below, passed=above, forward=True), most, {})
+            return {row["decision_key"]: row for row in rows}, reached is None
+
+        place, requests = next_page(_feed_place(cursor), limit, settled, read, self._in_bytes)
+        return Page(requests, encode_cursor(place.to_document()))
+
+    def _in_bytes(self, rows: Sequence[Record]) -> Iterator[tuple[Record, Request | None]]:
+        """Load the requests of index rows in order, until a Lambda response would grow too large; None is gone."""
+        taken = 0
+        for start in range(0, len(rows), 33):
+            batch = rows[start : start + 33]
+            records = self._batch_get([row["pk"] for row in batch])
+            for row in batch:
+                parts = records.get(row["pk"], {})
+                if HEAD not in parts:
+                    yield row, None
+                    continue
+                taken += int(parts[CONTENT]["size"]) + len(parts.get(RESPONSE, {}).get("doc", "").encode())
+                if taken > _PAGE_BYTES and row is not rows[0]:
+                    return
+                yield row, self._request(parts)
+
+    def _batch_get(
+        self, request_ids: Iterable[str], parts: Sequence[str] = (HEAD, CONTENT, RESPONSE)
+    ) -> dict[str, dict[str, Any]]:
+        keys = [item({"pk": request_id, "sk": sk}) for request_id in request_ids for sk in parts]
+        wanted: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        records: dict[str, dict[str, Any]] = {}
+        for round_number in itertools.count():
+            if not wanted:
+                break
+            if round_number == _TRANSACTION_ROUNDS:
+                raise Conflict("DynamoDB does not keep up with reading")
+            if round_number:
+                self._pause(round_number)
+            answer = self._dynamodb.batch_get_item(RequestItems=wanted)
+            for record in map(values, answer["Responses"].get(self._table, [])):
+                records.setdefault(record["pk"], {})[record["sk"]] = record
+            wanted = answer.get("UnprocessedKeys") or {}
+        return records
+
+    def _request(self, records: Mapping[str, dict[str, Any]]) -> Request:
+        response = records.get(RESPONSE)
+        return Request(
+            head=_heads.validate_json(records[HEAD]["doc"]),
+            content=_contents.validate_json(self._content_doc(records[CONTENT])),
+            response=_responses.validate_json(response["doc"]) if response else None,
+        )
+
+    def _content_doc(self, record: Mapping[str, Any]) -> bytes:
+        if "doc" in record:
+            return str(record["doc"]).encode()
+        doc: bytes = self._s3().get_object(Bucket=self._bucket, Key=record["s3_key"])["Body"].read()
+        if hashlib.sha256(doc).hexdigest() != record["sha256"]:
+            raise ValueError(f"content {record['s3_key']} is not what was written")
+        return doc
+
+    def _content_record(self, head: Head, content: Content) -> dict[str, Any]:
+        doc = _contents.dump_json(content)
+        record = {"pk": head.request_id, "sk": CONTENT, "size": len(doc)}
+        if len(doc) <= _INLINE_BYTES:
+            return {**record, "doc": doc.decode()}
+        digest = hashlib.sha256(doc).hexdigest()
+        # Named by what it is: a repeated call writes the same object again and leaves no second one.
+        key = f"content/{head.deployment_id}/{digest}"
+        self._s3().put_object(Bucket=self._bucket, Key=key, Body=doc)
+        return {**record, "s3_key": key, "sha256": digest}
+
+    def _put(self, record: Mapping[str, Any], **conditions: Any) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": item(record),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                **conditions,
+            }
+        }
+
+    def _complete(self, effect: Effect) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": item(effect_key(effect)),
+                "UpdateExpression": "SET done = :true",
+                "ExpressionAttributeValues": item({":true": True}),
+            }
+        }
+
+    def _transact(self, parts: list[dict[str, Any]], token: str) -> tuple[list[str], list[dict[str, Any]]]:
+        """Write all or nothing; return the refusal codes and old items, both empty on success."""
+        codes: list[str] = []
+        for round_number in range(_TRANSACTION_ROUNDS):
+            try:
+                self._dynamodb.transact_write_items(TransactItems=parts, ClientRequestToken=token)
+            except ClientError as error:
+                codes = cancellation_codes(error)
+                if "TransactionConflict" in codes or error_code(error) == "TransactionInProgressException":
+                    self._pause(round_number)
+                    continue
+                if not codes:
+                    raise
+                reasons: Any = error.response["CancellationReasons"]
+                return codes, [reason.get("Item", {}) for reason in reasons]
+            return [], []
+        raise Conflict(f"the transaction kept colliding: {codes}")
+
+
+def _head_record(head: Head) -> dict[str, Any]:
+    doc = _heads.dump_json(head).decode()
+    return {"pk": head.request_id, "sk": HEAD, "doc": doc, "seq": head.seq, **head_entries(head)}
+
+
+def _is_still_listed(head: Head, wanted: RequestFilter) -> bool:
+    """Tell whether a request is what the index, which follows a moment later, has found it to be."""
+    desks = {desk_name(name) for name in (head.assigned_to_email, *head.group_members)}
+    is_theirs = not wanted.assigned_to or not desks.isdisjoint(map(desk_name, wanted.assigned_to))
+    return is_theirs and (not wanted.statuses or head.status.value in wanted.statuses)
+
+
+def _list_position(cursor: str) -> str:
+    position = decode_cursor(cursor)
+    if not isinstance(position, str) or not INDEX_KEY.fullmatch(position):
+        raise foreign_cursor()
+    return position
+
+
+def _feed_place(cursor: str | None) -> FeedPlace:
+    place = FeedPlace.of(decode_cursor(cursor)) if cursor else FeedPlace()
+    if place is None:
+        raise foreign_cursor()
+    return place
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such request.")

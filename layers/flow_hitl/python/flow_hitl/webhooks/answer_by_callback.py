@@ -1,0 +1,55 @@
+"""Another application answers, by the callback URL that it was given."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.validation import Document
+from flow_hitl.people.access import CallbackHolder
+from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.platform.ports import Ids
+from flow_hitl.requests.deciding import web_tokens
+from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
+from flow_hitl.requests.evidence import verification
+from flow_hitl.requests.request import Request
+from flow_hitl.webhooks.ports import WebhookStore
+from flow_hitl.webhooks.show_content import require_webhook
+
+
+class CallbackAnswer(Document):
+    """The body of `POST {callback_url}`; `responder` is stored as claimed, never as verified."""
+
+    feedback: str
+    source: Annotated[str, Field(max_length=256)] | None = None
+    outcome: Annotated[str, Field(max_length=100)] | None = None
+    responder: Annotated[str, Field(max_length=320)] | None = None
+
+
+@dataclass(frozen=True)
+class AnswerByCallback:
+    record_response: RecordResponse
+    webhooks: WebhookStore
+    keys: KeyRing
+    ids: Ids
+
+    def __call__(self, token: str, answer: CallbackAnswer) -> Request:
+        """Return the decided request; raises TokenInvalid and what `RecordResponse` raises."""
+        link = web_tokens.read_callback(self.keys, token)
+        if link.webhook is not None:
+            require_webhook(self.webhooks, link.webhook)
+        request_id = link.request_id
+        return self.record_response(
+            Submission(
+                request_id=request_id,
+                actor=CallbackHolder(request_id),
+                via=Channel.API,
+                decision_id=f"callback/{self.ids.event_id()}",
+                text=answer.feedback,
+                outcome=answer.outcome,
+                responder=answer.responder,
+                source=answer.source,
+                verification=verification("callback_url", webhook_id=link.webhook.webhook_id if link.webhook else None),
+            )
+        )

@@ -1,0 +1,23 @@
+"""Deliveries on their way to the webhooks' worker."""
+
+import json
+from typing import Any
+
+from flow_hitl.webhooks.webhook import Delivery
+
+
+class SqsDeliveryQueue:
+    """Sends deliveries to the queue of the webhooks' worker, where the effects come from which they are."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client, self._queue_url = client, queue_url
+
+    def send(self, delivery: Delivery) -> None:
+        body = json.dumps({"webhook_id": delivery.webhook_id, "delivery_id": delivery.delivery_id})
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+
+
+def read_delivery(body: str) -> tuple[str, str] | None:
+    """Return the webhook id and the delivery id that a message names, or None if it names an effect."""
+    message = json.loads(body)
+    return (str(message["webhook_id"]), str(message["delivery_id"])) if "delivery_id" in message else None

@@ -1,0 +1,38 @@
+"""What a webhook's receiver does with the links that it was sent: they die with the webhook."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flow_hitl.platform.errors import NotFound, TokenInvalid
+from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.platform.ports import Clock
+from flow_hitl.requests.deciding import web_tokens
+from flow_hitl.requests.deciding.web_tokens import WebhookName
+from flow_hitl.requests.ports import RequestStore
+from flow_hitl.webhooks.ports import WebhookStore
+from flow_hitl.webhooks.webhook import content_of
+
+
+def require_webhook(webhooks: WebhookStore, issued_to: WebhookName) -> None:
+    """Return if the webhook that a token was issued to still exists; raises TokenInvalid."""
+    try:
+        webhooks.load(issued_to.deployment_id, issued_to.webhook_id)
+    except NotFound:
+        raise TokenInvalid("The webhook that this link was sent to has been deleted.") from None
+
+
+@dataclass(frozen=True)
+class ShowContent:
+    """Show the content of a request that was too large for a webhook's payload."""
+
+    requests: RequestStore
+    webhooks: WebhookStore
+    keys: KeyRing
+    clock: Clock
+
+    def __call__(self, token: str) -> dict[str, Any]:
+        """Return message, output, state and metadata; raises TokenInvalid and TokenExpired."""
+        link = web_tokens.read_content_link(self.keys, token)
+        link.require_unexpired(self.clock.now())
+        require_webhook(self.webhooks, link.webhook)
+        return content_of(self.requests.load(link.request_id))

@@ -1,0 +1,298 @@
+"""Webhooks: which other applications are told of a request, in which words, and what came of it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.deployments.deployment import Deployment, WebhookEvent
+from flow_hitl.platform.times import rfc3339
+from flow_hitl.requests.request import Request, request_shown
+
+TEST_EVENT = "test"
+"""The event of a test ping, which nobody subscribes to."""
+
+NO_REQUEST = "00000000-0000-0000-0000-000000000000"
+"""The request id in a test ping."""
+
+LARGEST_PAYLOAD = 256 * 1024
+# A worker that died is replaced once; what dies twice is not sent a third time.
+MOST_ATTEMPTS = 2
+
+_EVENTS = {
+    EventKind.REQUEST_CREATED: WebhookEvent.NEW_REQUEST,
+    EventKind.RESPONSE_SUBMITTED: WebhookEvent.RESPONSE_SUBMITTED,
+    EventKind.REQUEST_CANCELLED: WebhookEvent.REQUEST_CANCELLED,
+}
+_MESSAGE_SHOWN = 1000
+# By then its message has been delivered so often that it rests in the dead-letter queue, or it never was sent.
+_STALLED_AFTER = timedelta(hours=1)
+_STALLED = "nobody has sent this for an hour: redeliver it, or redrive the dead-letter queue of webhook"
+
+
+@dataclass(frozen=True)
+class SealedSecret:
+    """A signing secret as it is kept: encrypted; it signs from `signs_from` on."""
+
+    ciphertext: str
+    signs_from: datetime
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An application's endpoint; its newest secret whose moment has come signs what is sent there."""
+
+    webhook_id: str
+    deployment_id: int
+    name: str
+    url: str
+    events: tuple[WebhookEvent, ...]
+    active: bool
+    created_at: datetime
+    secrets: tuple[SealedSecret, ...]
+
+    def wants(self, event: str) -> bool:
+        return self.active and event in self.events
+
+    def secret_at(self, now: datetime) -> SealedSecret:
+        """Return the secret that signs now."""
+        due = [secret for secret in self.secrets if secret.signs_from <= now]
+        return due[-1] if due else self.secrets[0]
+
+    def rotated(self, new: SealedSecret, now: datetime) -> "Webhook":
+        """Return the webhook with a new secret beside the one that signs until then; any other is forgotten."""
+        current = self.secret_at(now)
+        return replace(self, secrets=(new,) if new.signs_from <= now else (current, new))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the webhook as the management API shows it, without a secret."""
+        return {
+            "id": self.webhook_id,
+            "name": self.name,
+            "url": self.url,
+            "events": [event.value for event in self.events],
+            "active": self.active,
+            "created_at": rfc3339(self.created_at),
+            "secret_signs_from": rfc3339(self.secrets[-1].signs_from),
+        }
+
+    def audited(self) -> dict[str, Any]:
+        """Return what an audit event shows of it: of the URL, which may hold a key, the host and a digest."""
+        return {
+            "id": self.webhook_id,
+            "name": self.name,
+            "url_host": urlsplit(self.url).netloc,
+            "url_sha256": sha256(self.url.encode()).hexdigest(),
+            "events": [event.value for event in self.events],
+            "active": self.active,
+            "secret_signs_from": rfc3339(self.secrets[-1].signs_from),
+        }
+
+
+class DeliveryStatus(StrEnum):
+    """What came of a delivery; `stalled`: nothing has, and nobody is at it any more."""
+
+    PENDING = "pending"
+    STALLED = "stalled"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class DeliveryResult:
+    """What came of a delivery; once known it is final. `response` is the first KB of the answer as text."""
+
+    http_status: int | None
+    reason: str
+    duration_ms: int
+    response: str
+    finished_at: datetime
+
+    @property
+    def status(self) -> DeliveryStatus:
+        delivered = self.http_status is not None and 200 <= self.http_status < 300
+        return DeliveryStatus.DELIVERED if delivered else DeliveryStatus.FAILED
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One POST of one event to one webhook; `attempts` is above 1 only if a worker died before the answer came.
+
+    `message_id` is the X-Webhook-Id: a redelivery has that of the delivery it repeats, so that the receiver can tell.
+    """
+
+    delivery_id: str
+    webhook_id: str
+    deployment_id: int
+    event: str
+    request_id: str | None
+    message_id: str
+    at: datetime
+    redelivery_of: str | None = None
+    attempts: int = 0
+    result: DeliveryResult | None = None
+
+    @property
+    def times_sent(self) -> int:
+        return min(self.attempts, MOST_ATTEMPTS)
+
+    @property
+    def asked_for(self) -> bool:
+        """Tell whether somebody asked for this delivery itself, by a test ping or a redelivery."""
+        return self.event == TEST_EVENT or self.redelivery_of is not None
+
+    def status_at(self, now: datetime) -> DeliveryStatus:
+        """Return what has come of it by now."""
+        if self.result is not None:
+            return self.result.status
+        return DeliveryStatus.STALLED if now - self.at > _STALLED_AFTER else DeliveryStatus.PENDING
+
+    def to_dict(self, now: datetime) -> dict[str, Any]:
+        """Return the delivery as the management API shows it."""
+        result, status = self.result, self.status_at(now)
+        no_result = _STALLED if status is DeliveryStatus.STALLED else None
+        return {
+            "id": self.delivery_id,
+            "webhook_id": self.webhook_id,
+            "event": self.event,
+            "request_id": self.request_id,
+            "status": status.value,
+            "http_status": result.http_status if result else None,
+            "reason": result.reason if result else no_result,
+            "duration_ms": result.duration_ms if result else None,
+            "response": result.response if result else None,
+            "attempts": self.times_sent,
+            "at": rfc3339(self.at),
+            "finished_at": rfc3339(result.finished_at) if result else None,
+            "redelivery_of": self.redelivery_of,
+        }
+
+    def audited(self, webhook: Webhook, result: DeliveryResult) -> dict[str, Any]:
+        """Return what the request's timeline shows of it."""
+        return {
+            "webhook_id": self.webhook_id,
+            "webhook": webhook.name,
+            "event": self.event,
+            "delivery_id": self.delivery_id,
+            "redelivery_of": self.redelivery_of,
+            "attempts": self.times_sent,
+            "http_status": result.http_status,
+            "result": result.reason,
+            "duration_ms": result.duration_ms,
+        }
+
+
+def event_of(event: AuditEvent) -> WebhookEvent | None:
+    """Return what webhooks call an audit event, or None if they are not told of its kind."""
+    return _EVENTS.get(event.kind)
+
+
+def events_wanted(webhooks: Iterable[Webhook]) -> tuple[WebhookEvent, ...]:
+    """Return the events that any active one of these wants, in their order."""
+    active = [webhook for webhook in webhooks if webhook.active]
+    return tuple(event for event in WebhookEvent if any(event in webhook.events for webhook in active))
+
+
+def first_delivery(webhook: Webhook, event: AuditEvent, name: WebhookEvent) -> Delivery:
+    """Return the delivery of an audit event to a webhook: each time the same one."""
+    made = delivery_id(event.at, f"{event.event_id}/{webhook.webhook_id}")
+    return Delivery(made, webhook.webhook_id, webhook.deployment_id, name.value, event.request_id, made, event.at)
+
+
+def secret_belongs_to(webhook_id: str) -> dict[str, str]:
+    """Return under which names a webhook's secret is sealed."""
+    return {"webhook_id": webhook_id}
+
+
+def ping_delivery(webhook: Webhook, *, seed: str, at: datetime) -> Delivery:
+    """Return a test ping."""
+    made = delivery_id(at, seed)
+    return Delivery(made, webhook.webhook_id, webhook.deployment_id, TEST_EVENT, None, made, at)
+
+
+def redelivery(earlier: Delivery, *, seed: str, at: datetime) -> Delivery:
+    """Return a delivery that repeats an earlier one, whatever came of that."""
+    made = delivery_id(at, seed)
+    return replace(earlier, delivery_id=made, at=at, redelivery_of=earlier.delivery_id, attempts=0, result=None)
+
+
+def delivery_id(at: datetime, seed: str) -> str:
+    """Return an id that sorts by its moment (in seconds) and is the same for the same seed."""
+    return f"dlv_{int(at.timestamp()):010x}{sha256(seed.encode()).hexdigest()[:24]}"
+
+
+def payload(event: str, request: Request, deployment: Deployment, callback_url: str) -> dict[str, Any]:
+    """Return the spec's webhook payload; that of `response_submitted` has the response beside it."""
+    shown = request_shown(request)
+    if event == WebhookEvent.RESPONSE_SUBMITTED:
+        shown["response"] = request.to_dict()["response"]
+    return _payload(event, shown, deployment, callback_url, request.head.assigned_to_email)
+
+
+def ping_payload(deployment: Deployment, callback_url: str, at: datetime) -> dict[str, Any]:
+    """Return a payload of the same shape that stands for no request."""
+    shown: dict[str, Any] = {
+        "id": NO_REQUEST,
+        "flow_id": "test",
+        "method_name": "test",
+        "message": "A test of this webhook. There is nothing to decide.",
+        "emit_options": ["approved", "rejected"],
+        "state": {},
+        "metadata": {},
+        "created_at": rfc3339(at),
+        "output": None,
+    }
+    return _payload(TEST_EVENT, shown, deployment, callback_url, deployment.creator_email)
+
+
+def without_content(whole: Mapping[str, Any], content_url: str, until: datetime) -> dict[str, Any]:
+    """Return a payload that names where its content is to be had, and until when, in place of the content."""
+    request = whole["request"]
+    message = str(request["message"])
+    shown = {
+        **request,
+        "message": message if len(message) <= _MESSAGE_SHOWN else message[:_MESSAGE_SHOWN] + "…",
+        "output": None,
+        "state": {},
+        "metadata": {},
+        "content_url": content_url,
+        "content_url_expires_at": rfc3339(until),
+    }
+    return {**whole, "request": shown}
+
+
+def content_of(request: Request) -> dict[str, Any]:
+    """Return what `without_content` leaves out."""
+    content = request.content
+    return {
+        "message": content.message,
+        "output": content.output,
+        "state": content.state,
+        "metadata": content.metadata,
+    }
+
+
+def body_of(document: Mapping[str, Any]) -> bytes:
+    """Return the JSON that is sent and signed, in UTF-8."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _payload(
+    event: str, request: Mapping[str, Any], deployment: Deployment, callback_url: str, assigned_to_email: str
+) -> dict[str, Any]:
+    return {
+        "event": event,
+        "request": dict(request),
+        "deployment": {
+            "id": deployment.deployment_id,
+            "name": deployment.name,
+            "organization_id": deployment.organization_id,
+        },
+        "callback_url": callback_url,
+        "assigned_to_email": assigned_to_email,
+    }

@@ -1,0 +1,216 @@
+"""The flow goes on: signed POSTs to a real HTTP server, tried again until they are taken or a day is over."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from flow_hitl.bootstrap import Application, current, use
+from flow_hitl.delivery.retries import RESUME_ATTEMPTS
+from infra.local.hitl_fixture import AskedRequest, Hitl
+from tests.support.asserts import EMIT, assert_invalid, callback, sqs_records
+from tests.support.receiver import Received, Receiver, receiving
+
+
+@pytest.fixture
+def flow() -> Iterator[Receiver]:
+    """The flow's HTTP server."""
+    with receiving() as receiver:
+        yield receiver
+
+
+def decided(hitl: Hitl, flow: Receiver) -> AskedRequest:
+    request = hitl.ask(emit=EMIT, resume_url=flow.url, state={"text": "grüße"})
+    callback(hitl, request, "approved\nSchön!")
+    return request
+
+
+def test_the_answer_is_posted_once_and_signed(hitl: Hitl, flow: Receiver) -> None:
+    request = decided(hitl, flow)
+    (post,) = flow.received
+    assert post.path == "/resume?run=7"
+    assert post.headers["content-type"] == "application/json"
+    assert post.headers["idempotency-key"] == request.id
+    assert post.headers["host"] == flow.url.split("/")[2]
+    body = json.loads(post.body)
+    assert body["event"] == "response_submitted"
+    now = request.now()
+    assert {**body["request"], "resume": None} == {**now, "resume": None}
+    secret = current().manage_deployments.resume_secret(hitl.deployment_id)
+    assert secret.startswith("whsec_")
+    signed = f"{post.headers['x-timestamp']}.{post.body.decode()}".encode()
+    expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+    assert post.headers["x-signature"] == f"sha256={expected}"
+    assert int(post.headers["x-timestamp"]) == int(hitl.clock.now().timestamp())
+    assert now["resume"] == {"status": "delivered", "attempts": 1, "last_status": 200}
+    told = {"attempt": 1, "delivered": True, "result": "HTTP 200", "host": "127.0.0.1"}
+    assert request.timeline[-1]["data"] == {"deployment_id": hitl.deployment_id, **told}
+
+
+def test_a_new_secret_signs_from_its_moment_on_and_until_then_the_old_one_does(hitl: Hitl, flow: Receiver) -> None:
+    path = f"/v1/deployments/{hitl.deployment_id}/rotate-resume-secret"
+    old = current().manage_deployments.resume_secret(hitl.deployment_id)
+    answer = hitl.api("POST", path, {"signs_from": "2026-01-15T12:00:00Z"})
+    new = answer.json["secret"]
+    assert answer.json == {"secret": new, "signs_from": "2026-01-15T12:00:00Z"}
+    assert new.startswith("whsec_")
+    assert new != old
+    decided(hitl, flow)
+    hitl.advance(days=1)
+    decided(hitl, flow)
+    assert [signing(flow.received[number], (old, new)) for number in range(2)] == [old, new]
+    newest = hitl.api("POST", path).json["secret"]
+    decided(hitl, flow)
+    assert signing(flow.received[-1], (old, new, newest)) == newest
+
+
+def signing(post: Received, secrets: Sequence[str]) -> str | None:
+    signed = f"{post.headers['x-timestamp']}.{post.body.decode()}".encode()
+    found = {f"sha256={hmac.new(one.encode(), signed, hashlib.sha256).hexdigest()}": one for one in secrets}
+    return found.get(post.headers["x-signature"])
+
+
+def test_a_rotation_that_is_asked_for_twice_happens_once(hitl: Hitl) -> None:
+    path, key = f"/v1/deployments/{hitl.deployment_id}/rotate-resume-secret", {"Idempotency-Key": "rotation-1"}
+    body = {"signs_from": "2026-01-15T12:00:00Z"}
+    first, again = (hitl.api("POST", path, body, headers=key) for _ in range(2))
+    assert (first.status, first.json) == (again.status, again.json)
+    assert hitl.api("POST", path, {}, headers=key).status == 422
+    hitl.advance(days=1)
+    assert current().manage_deployments.resume_secret(hitl.deployment_id) == first.json["secret"]
+
+
+@pytest.mark.parametrize("moment", ["tomorrow", "2026-01-14", "2026-02-14T12:00:00Z", "2026-01-14T11:00:00Z"])
+def test_a_new_secret_signs_within_thirty_days(hitl: Hitl, moment: str) -> None:
+    path = f"/v1/deployments/{hitl.deployment_id}/rotate-resume-secret"
+    before = current().manage_deployments.show(hitl.deployment_id)
+    assert_invalid(hitl.api("POST", path, {"signs_from": moment}), "/signs_from")
+    assert current().manage_deployments.show(hitl.deployment_id) == before
+
+
+def test_that_a_secret_was_rotated_stands_in_the_log_and_the_secret_nowhere(hitl: Hitl) -> None:
+    secret = hitl.api("POST", f"/v1/deployments/{hitl.deployment_id}/rotate-resume-secret").json["secret"]
+    dynamodb = hitl._clients["dynamodb"]
+    tables = dynamodb.list_tables()["TableNames"]
+    everything = json.dumps([dynamodb.scan(TableName=table)["Items"] for table in tables], default=str)
+    assert "resume_secret_rotated" in everything
+    assert secret not in everything
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_2xx_is_delivered(hitl: Hitl, flow: Receiver, status: int) -> None:
+    flow.status = status
+    request = decided(hitl, flow)
+    hitl.advance(days=2)
+    assert len(flow.received) == 1
+    assert request.now()["resume"] == {"status": "delivered", "attempts": 1, "last_status": status}
+
+
+@pytest.mark.parametrize("status", [302, 400, 404, 409, 410, 500, 503])
+def test_anything_else_is_tried_again_within_ten_seconds(hitl: Hitl, flow: Receiver, status: int) -> None:
+    flow.status, flow.location = status, flow.url + "&redirected"
+    request = decided(hitl, flow)
+    assert request.now()["resume"] == {"status": "waiting", "attempts": 1, "last_status": status}
+    flow.status = 200
+    hitl.advance(seconds=10)
+    assert request.now()["resume"] == {"status": "delivered", "attempts": 2, "last_status": 200}
+    assert [post.path for post in flow.received] == ["/resume?run=7"] * 2, "redirects are not followed"
+    assert request.kinds.count("resume_attempted") == 2
+
+
+def test_each_attempt_is_signed_anew_and_says_the_same(hitl: Hitl, flow: Receiver) -> None:
+    flow.status = 500
+    decided(hitl, flow)
+    hitl.advance(minutes=30)
+    timestamps = [post.headers["x-timestamp"] for post in flow.received]
+    assert len(set(timestamps)) == len(timestamps) > 3
+    assert len({post.headers["idempotency-key"] for post in flow.received}) == 1
+
+
+def test_after_a_day_it_rests_in_the_dead_letter_queue(hitl: Hitl, flow: Receiver) -> None:
+    flow.status = 500
+    request = decided(hitl, flow)
+    hitl.advance(days=3)
+    events = [event for event in request.timeline if event["kind"] == "resume_attempted"]
+    at = [datetime.fromisoformat(event["at"]) for event in events]
+    pauses = [later - earlier for earlier, later in pairwise(at)]
+    assert pauses[0] <= timedelta(seconds=10)
+    assert pauses == sorted(pauses)
+    assert timedelta(hours=24) <= at[-1] - at[0] < timedelta(hours=26)
+    assert len(flow.received) == RESUME_ATTEMPTS, "none is wasted at the end, none is missing"
+    assert request.now()["resume"] == {"status": "failed", "attempts": RESUME_ATTEMPTS, "last_status": 500}
+    body = dead_letter(hitl)
+    flow.status = 200
+    hitl._clients["sqs"].send_message(QueueUrl=current().settings.resume_queue_url, MessageBody=body)
+    hitl.advance(seconds=1)
+    assert request.now()["resume"]["status"] == "delivered"
+
+
+def dead_letter(hitl: Hitl) -> str:
+    url = current().settings.resume_queue_url + "-dlq"
+    (message,) = hitl._clients["sqs"].receive_message(QueueUrl=url)["Messages"]
+    return str(message["Body"])
+
+
+def test_nobody_at_home(hitl: Hitl) -> None:
+    with receiving() as gone:
+        url = gone.url
+    request = hitl.ask(emit=EMIT, resume_url=url)
+    callback(hitl, request)
+    resume = request.now()["resume"]
+    assert (resume["status"], resume["attempts"], resume["last_status"]) == ("waiting", 1, None)
+
+
+def test_a_url_is_checked_again_when_it_is_called(hitl: Hitl, flow: Receiver) -> None:
+    request = hitl.ask(emit=EMIT, resume_url=flow.url)
+    before = current()
+    stricter = before.settings.model_copy(update={"allow_insecure_urls": "false"})
+    use(Application(stricter, before.clock, before.ids, before.jitter))
+    callback(hitl, request)
+    assert flow.received == []
+    assert request.now()["resume"]["attempts"] == 1
+    data = request.timeline[-1]["data"]
+    assert (data["delivered"], data["result"]) == (False, "the URL must begin with https://")
+
+
+def test_a_delivered_resumption_that_comes_again_is_not_posted_again(hitl: Hitl, flow: Receiver) -> None:
+    from functions.resume_flow import handler
+
+    request = decided(hitl, flow)
+    message = json.dumps({"kind": "resume", "request_id": request.id, "event_seq": 3})
+    assert handler({"Records": sqs_records(message)}, None) == {"batchItemFailures": []}
+    assert len(flow.received) == 1
+
+
+def test_what_the_flow_reports_stands(hitl: Hitl, flow: Receiver) -> None:
+    flow.status = 500
+    request = decided(hitl, flow)
+    hitl.api("POST", f"/v1/requests/{request.id}/resume-status", {"status": "resumed"})
+    flow.status = 200
+    hitl.advance(minutes=1)
+    assert request.now()["resume"] == {"status": "resumed", "attempts": 2, "last_status": 200}
+
+
+def test_without_a_resume_url_nothing_is_posted(hitl: Hitl, flow: Receiver) -> None:
+    request = hitl.ask(emit=EMIT)
+    callback(hitl, request)
+    hitl.advance(days=1)
+    assert flow.received == []
+    assert request.now()["resume"] == {"status": "waiting", "attempts": 0, "last_status": None}
+
+
+def test_every_channel_resumes(hitl: Hitl, flow: Receiver) -> None:
+    auto = {"timeout_minutes": 1, "default_outcome": "approved"}
+    requests = [hitl.ask(emit=EMIT, resume_url=flow.url, auto_response=auto) for _ in range(4)]
+    callback(hitl, requests[0])
+    hitl.reply("approved", to=hitl.inbox[1])
+    hitl.page("POST", hitl.review_url(hitl.inbox[2]), {"outcome": "approved"})
+    hitl.advance(minutes=1)
+    posted = [json.loads(post.body)["request"] for post in flow.received]
+    assert [request["id"] for request in posted] == [request.id for request in requests]
+    via = [request["response"]["responded_via"] for request in posted]
+    assert via == ["api", "email", "dashboard", "auto_response"]

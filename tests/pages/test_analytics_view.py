@@ -1,0 +1,122 @@
+"""A report in people's words."""
+
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import pytest
+
+from flow_hitl.deployments.deployment import DeploymentName
+from flow_hitl.metrics.analytics import MOST_GROUPS, Inquiry, Report, WaitingAlert, report
+from flow_hitl.metrics.metrics import Bucket, Dimension, Tallies, bin_of
+from flow_hitl.pages.analytics.view import AnalyticsPage, analytics_page
+from flow_hitl.pages.contexts import Shell
+from flow_hitl.requests.reading.list_rows import Count
+
+TODAY = date(2026, 1, 14)
+OWN = DeploymentName(1, "Content Review")
+
+
+def a_report(
+    total: dict[str, int], groups: Tallies | None = None, methods: Tallies | None = None, **more: Any
+) -> Report:
+    inquiry = Inquiry(TODAY, TODAY, Dimension.REVIEWER)
+    arguments: dict[str, Any] = {
+        "total": {Bucket(Dimension.TOTAL, "2026-01-14"): total},
+        "groups": groups or {},
+        "methods": methods or {},
+        "complete": True,
+        "all_time": {},
+        "overdue": Count(0),
+        "alerts": (),
+    }
+    return report(inquiry, **{**arguments, **more})
+
+
+def a_page(found: Report) -> AnalyticsPage:
+    shell = Shell(
+        email="m@example.com", deployment=OWN, deployments=[OWN], section="analytics", manages=True, form_token="t"
+    )
+    return analytics_page(shell, found, today=TODAY)
+
+
+def people(count: int) -> Tallies:
+    return {
+        Bucket(Dimension.REVIEWER, "2026-01-14", f"{number:04}@example.com"): {"created": 1, "responded": 1}
+        for number in range(count)
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (12, "12 s"), (60, "1 min"), (20 * 60, "20 min"), (2 * 3600, "2 h")]
+)
+def test_times_are_said_as_people_say_them(seconds: int, text: str) -> None:
+    tally = {"responded": 1, "seconds": seconds, f"bin:{bin_of(seconds)}": 1}
+    (row,) = a_page(a_report(tally, {Bucket(Dimension.REVIEWER, "2026-01-14", "a@example.com"): tally})).group_rows
+    assert row.average == text
+
+
+@pytest.mark.parametrize(
+    ("met", "missed", "text"),
+    [(0, 5, "0 %"), (5, 0, "100 %"), (1, 2, "33.3 %"), (99_999, 1, "99.9 %"), (1, 99_999, "0.1 %")],
+)
+def test_what_is_not_all_never_looks_like_all(met: int, missed: int, text: str) -> None:
+    tiles = {tile.name: tile.value for tile in a_page(a_report({"met": met, "missed": missed})).tiles}
+    assert tiles["Within the SLA"] == text
+
+
+def test_more_groups_than_are_listed_are_summed_up() -> None:
+    more = 7
+    count = MOST_GROUPS + more
+    found = a_report({"created": count, "responded": count}, people(count))
+    assert (len(found.groups), found.others and found.others.created) == (MOST_GROUPS, more)
+    assert a_page(found).group_rows[-1].name == "All others"
+
+
+def test_groups_that_could_not_all_be_read_are_summed_up_by_what_is_missing_in_the_total() -> None:
+    found = a_report({"created": 10, "responded": 9}, people(4), complete=False)
+    assert found.others is not None
+    assert (found.others.created, found.others.responded) == (6, 5)
+
+
+def test_all_groups_leave_no_others() -> None:
+    assert a_report({"created": 4, "responded": 4}, people(4)).others is None
+
+
+def test_an_answer_that_is_counted_before_its_question_is_no_negative_backlog() -> None:
+    assert a_report({}, all_time=Counter({"responded": 1})).pending_now == 0
+
+
+@pytest.mark.parametrize(
+    ("waiting", "text"),
+    [
+        (Count(6), "6 requests waiting > 120 min"),
+        (Count(1), "1 request waiting > 120 min"),
+        (Count(1000, more=True), "1,000+ requests waiting > 120 min"),
+    ],
+)
+def test_an_alert_is_one_sentence(waiting: Count, text: str) -> None:
+    assert str(WaitingAlert(waiting, 120)) == text
+
+
+def test_outcomes_beyond_the_tones_share_one() -> None:
+    methods = {
+        Bucket(Dimension.METHOD, "2026-01-14", "review", outcome): {"responded": 20 - place}
+        for place, outcome in enumerate(["a", "b", "c", "d", "e", "f", ""])
+    }
+    page = a_page(a_report({"responded": 7}, methods=methods))
+    assert [text for _, text in page.legend] == ["a", "b", "c", "d", "e", "Others"]
+    assert page.outcomes is not None
+    assert [box.tone for box in page.outcomes.boxes[-2:]] == ["rest", "rest"]
+
+
+def test_presets_are_whole_days_up_to_today() -> None:
+    presets = {one.text: one.href for one in a_page(a_report({})).presets}
+    assert presets == {
+        "7 days": "?from=2026-01-08&to=2026-01-14&group_by=reviewer",
+        "30 days": "?from=2025-12-16&to=2026-01-14&group_by=reviewer",
+        "90 days": "?from=2025-10-17&to=2026-01-14&group_by=reviewer",
+        "This month": "?from=2026-01-01&to=2026-01-14&group_by=reviewer",
+        "Last month": "?from=2025-12-01&to=2025-12-31&group_by=reviewer",
+        "12 months": "?from=2025-02-01&to=2026-01-14&group_by=reviewer",
+    }

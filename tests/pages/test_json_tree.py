@@ -1,0 +1,115 @@
+"""JSON as a tree, and code with its parts marked: all of it is there, and none of it comes alive."""
+
+import re
+from html import unescape
+
+import pytest
+from markupsafe import Markup
+
+from flow_hitl.pages.code import CODE_CLASSES, LANGUAGES, LONGEST, highlighted
+from flow_hitl.pages.json_tree import render_tree
+from flow_hitl.pages.markdown import render_markdown
+from tests.speed import cpu_seconds
+
+EVIL = "\"'><script>alert(1)</script>"
+
+
+def text_of(html: str | Markup) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", str(html))).split())
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"a": 1, "b": [True, None, 1.5]}, ["a", "1", "b", "3 items", "true", "null", "1.5"]),
+        ([{"a": {"b": {"c": "deep"}}}], ["1 field", "a", "b", "c", "deep"]),
+        ({"a": {}, "b": []}, ["a {}", "b []"]),
+        ([], ["[]"]),
+        (None, ["null"]),
+        ("plain", ["plain"]),
+        ({"": ""}, []),
+    ],
+)
+def test_a_tree_shows_every_key_and_value(value: object, shown: list[str]) -> None:
+    for one in shown:
+        assert one in text_of(render_tree(value))
+
+
+def test_no_text_is_markup_in_a_tree() -> None:
+    html = str(render_tree({EVIL: [EVIL, {EVIL: EVIL * 50}]}))
+    assert "<script" not in html
+    assert "alert(1)" in html
+
+
+def test_a_long_text_is_all_there_and_folded_up() -> None:
+    html = render_tree({"text": "word " * 200 + "the end"})
+    assert "<details>" in html
+    assert "the end" in html
+
+
+def test_a_huge_tree_is_cut_where_a_page_would_be_too_large() -> None:
+    html = str(render_tree({"rows": list(range(100_000))}))
+    assert len(html) < 500_000
+    assert "which the plain text shows" in html
+
+
+def test_what_is_nested_too_deeply_is_shown_on_one_line() -> None:
+    value: object = "bottom"
+    for _ in range(400):
+        value = [value]
+    html = str(render_tree({"deep": value}))
+    assert "bottom" in html
+    assert html.count("<details") < 20
+
+
+def test_control_characters_are_left_out() -> None:
+    assert "\x00" not in str(render_tree({"a\x00": "b\x1b\ud800"}))
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_code_of_every_language_stays_what_it_was(language: str) -> None:
+    code = f"if x < 1:\n    print('{EVIL}') # & done\n\n+added\n-removed\n"
+    html = highlighted(code, language)
+    assert html is not None
+    assert unescape(re.sub(r"</?span[^>]*>", "", html)) == code
+    assert set(re.findall(r'class="([^"]*)"', html)) <= CODE_CLASSES
+
+
+@pytest.mark.parametrize("language", ["", "brainfuck", "python\n", "x" * 1000, "<b>"])
+def test_code_of_no_known_language_stays_plain(language: str) -> None:
+    assert (highlighted("x = 1", language) is None) == (language.strip() != "python")
+
+
+def test_very_long_code_stays_plain() -> None:
+    assert highlighted("x = 1\n" * 5000, "python") is None
+
+
+def test_a_document_full_of_code_has_its_beginning_marked() -> None:
+    html = render_markdown("```python\nreturn 1\n" + "# more\n" * 500 + "```\n\n" + "```python\nreturn 2\n```\n" * 2)
+    assert html.count('<span class="k">return</span>') == 3
+    full = render_markdown(("```python\nreturn 1\n" + "# more\n" * 500 + "```\n\n") * 20)
+    assert 3 < full.count('<span class="k">return</span>') < 8
+    assert full.count("<pre>") == 20
+
+
+@pytest.mark.parametrize("repeated", ["\n", "  ", "a.", '"'])
+def test_code_that_is_made_to_be_slow_is_not_too_slow(repeated: str) -> None:
+    def mark_all() -> None:
+        for language in LANGUAGES:
+            highlighted(repeated * (LONGEST // len(repeated)), language)
+
+    # Linear work takes a few seconds for all of them.
+    assert cpu_seconds(mark_all, 20.0) < 20
+
+
+def test_code_on_a_page_is_marked_and_in_a_mail_it_is_not() -> None:
+    source = f"```python\ndef f():\n    return '{EVIL}'\n```"
+    page, mail = render_markdown(source), render_markdown(source, "mail")
+    assert '<span class="k">def</span>' in page
+    assert "<span" not in mail
+    for html in (page, mail):
+        assert "<script" not in html
+
+
+def test_a_span_that_the_text_brings_along_is_text() -> None:
+    assert "<span" not in render_markdown('<span class="k">x</span> <b class="bar">y</b>')

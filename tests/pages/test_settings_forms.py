@@ -1,0 +1,130 @@
+"""Forms hold what documents say: whatever is stored, its form says the same when it is sent as it was opened."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from flow_hitl.deployments.deployment import DeploymentSettings
+from flow_hitl.pages.rules.forms import condition_rows, conditions_in_words, rule_fields, rule_of
+from flow_hitl.pages.settings.forms import Part, document_of, fields_of, group_fields, group_of, reminder_rows
+
+# What a form can hold of a text: fields are one line, and white space around it is not kept.
+WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=20).map(str.strip)
+NAMES = WORDS.filter(lambda text: bool(text) and text.isprintable())
+MINUTES = st.integers(1, 527_040)
+TEXTS = st.text(max_size=20)
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXTS)
+ORDERED = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXTS)
+TESTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "eq": SCALARS,
+        "ne": SCALARS,
+        "gt": ORDERED,
+        "gte": ORDERED,
+        "lt": ORDERED,
+        "lte": ORDERED,
+        "in": st.lists(SCALARS, min_size=1, max_size=5),
+        "exists": st.booleans(),
+    },
+).filter(bool)
+PATHS = NAMES.map(lambda name: f"state.{name}")
+AUTO = st.fixed_dictionaries({"enabled": st.booleans(), "timeout_minutes": MINUTES, "default_outcome": NAMES})
+
+
+@st.composite
+def rule(draw: st.DrawFn) -> dict[str, Any]:
+    condition = draw(st.dictionaries(PATHS, TESTS, max_size=4))
+    return {
+        "name": draw(NAMES),
+        "match": {"method_name": draw(NAMES), **({"condition": condition} if condition else {})},
+        "assign_to_email": draw(st.sampled_from([None, "a@example.com", "group:finance"])),
+        "assign_from_input": draw(NAMES),
+        "sla_target_minutes": draw(st.none() | MINUTES),
+        "auto_response": draw(st.none() | AUTO),
+    }
+
+
+@given(rule())
+def test_a_rule_survives_its_form(document: dict[str, Any]) -> None:
+    (stored,) = rules_to_dict(parse_rules(json.dumps({"rules": [document]})))["rules"]
+    fields = rule_fields(stored)
+    (again,) = rules_to_dict(parse_rules(json.dumps({"rules": [rule_of(fields)]})))["rules"]
+    # As JSON, because to Python 1, 1.0 and True are equal.
+    assert json.dumps(again, sort_keys=True) == json.dumps(stored, sort_keys=True)
+    tests = sum(len(tests) for tests in stored["match"].get("condition", {}).values())
+    assert len(conditions_in_words(stored)) == tests
+    assert condition_rows(fields) == tests + (1 if tests else 2), "there is room for more"
+
+
+REMINDERS = st.one_of(
+    st.fixed_dictionaries({"minutes_before_timeout": MINUTES}),
+    st.fixed_dictionaries({"share_of_sla": st.floats(0.0001, 1)}),
+)
+SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "email_notifications": st.booleans(),
+        "sla_target_minutes": st.none() | MINUTES,
+        "waiting_alert_minutes": st.none() | MINUTES,
+        "auto_response": AUTO,
+        "reply_token_days": st.integers(1, 365),
+        "free_text": st.sampled_from(["accept", "ask_again"]),
+        "reminders": st.lists(REMINDERS, max_size=10),
+        "require_dmarc_pass": st.booleans(),
+        "forbid_self_approval": st.booleans(),
+        "allow_delegation": st.booleans(),
+        "allowed_assignee_domains": st.lists(st.sampled_from(["a.com", "b.org", "c.co.uk"]), unique=True),
+    },
+)
+PARTS = [part for part in Part if part is not Part.GROUPS]
+
+
+@given(SETTINGS)
+def test_each_part_of_the_settings_survives_its_form(document: dict[str, Any]) -> None:
+    stored = settings_to_dict(parse_settings(json.dumps(document)))
+    for part in PARTS:
+        fields = fields_of(part, stored)
+        again = settings_to_dict(parse_settings(json.dumps({**stored, **document_of(part, fields)})))
+        assert again == stored, part
+    assert reminder_rows(fields_of(Part.REMINDERS, stored)) == min(len(stored["reminders"]) + 1, 10)
+
+
+def test_the_parts_are_all_of_the_settings_and_each_is_in_one() -> None:
+    from flow_hitl.pages.settings.forms import KEYS
+
+    assert sorted(key for keys in KEYS.values() for key in keys) == sorted(settings_to_dict(DeploymentSettings()))
+
+
+@given(st.none() | NAMES, st.lists(st.sampled_from(["a@x.org", "b@x.org", "c@x.org"]), min_size=1, unique=True))
+def test_a_group_survives_its_form(name: str | None, members: list[str]) -> None:
+    group: dict[str, Any] = {"address": "team@x.org", "members": members} | ({"name": name} if name else {})
+    assert group_of(group_fields(group)) == group
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("12", 12),
+        ("1e3", 1000.0),
+        ("-0.5", -0.5),
+        ("true", True),
+        ("null", None),
+        ('"true"', "true"),
+        ("True", "True"),
+        ("01", "01"),
+        ("EUR", "EUR"),
+        ("[1]", "[1]"),
+        ("NaN", "NaN"),
+        ('"open', '"open'),
+        ("[" * 10_000, "[" * 10_000),
+    ],
+)
+def test_a_value_is_a_number_a_word_of_json_or_the_text_itself(typed: str, meant: object) -> None:
+    fields = {"condition_0_path": "x", "condition_0_test": "eq", "condition_0_value": typed}
+    operand = rule_of(fields)["match"]["condition"]["state.x"]["eq"]
+    assert (type(operand), operand) == (type(meant), meant)

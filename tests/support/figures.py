@@ -1,0 +1,109 @@
+"""What the tests of the figures share: some ordinary requests, the stream in the test's hands, and what is stored."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from flow_hitl.audit.audit_log import event_from_item
+from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.bootstrap import current
+from flow_hitl.contract.channel import Channel
+from flow_hitl.metrics.metric_store import _key
+from flow_hitl.metrics.metrics import Bucket, Dimension, measure, merged
+from flow_hitl.platform.dynamodb import item
+from flow_hitl.requests.request import decide
+from infra.local.hitl_fixture import Hitl
+from tests.support import examples
+from tests.support.asserts import EMIT
+
+
+def make_busy(hitl: Hitl) -> None:
+    """Let some requests go their ordinary ways; nobody has counted them yet."""
+    for number, word in enumerate(("approved", "rejected", "why?")):
+        hitl.ask(emit=EMIT, method_name=f"review_{number % 2}", assigned_to_email=f"{number}@example.com")
+        hitl.advance(minutes=7)
+        hitl.reply(word)
+    hitl.api("DELETE", f"/v1/requests/{hitl.ask().id}")
+    hitl.ask(emit=EMIT)
+
+
+def stream(hitl: Hitl) -> list[dict[str, Any]]:
+    """Take the records that wait to be measured."""
+    records, hitl._unmeasured = hitl._unmeasured, []
+    return records
+
+
+def deliver(hitl: Hitl, records: list[dict[str, Any]]) -> None:
+    """Have records measured as one batch."""
+    hitl._deliver("measure", records)
+    hitl._settle()
+
+
+def stored(hitl: Hitl, number: int = 0) -> dict[Bucket, Counter[str]]:
+    """Return every bucket of a generation, read as they lie in the table."""
+    buckets: dict[Bucket, Counter[str]] = {}
+    table = current().settings.deployments_table
+    for found in hitl._clients["dynamodb"].scan(TableName=table)["Items"]:
+        _, _, rest = found["pk"]["S"].partition(f"metrics#{hitl.deployment_id}#{number}#")
+        if rest in set(Dimension):
+            period = found["sk"]["S"].split("#")[1]
+            bucket = Bucket(Dimension(rest), period, found["value"]["S"], found.get("outcome", {}).get("S"))
+            buckets[bucket] = Counter({name: int(value["N"]) for name, value in found.items() if "N" in value})
+    return buckets
+
+
+def expected(hitl: Hitl) -> dict[Bucket, Counter[str]]:
+    """Return what the whole audit log says, added up without any of the store."""
+    items = hitl._clients["dynamodb"].scan(TableName=current().settings.audit_table)["Items"]
+    measured = (measure(event_from_item(one)) for one in items)
+    return merged(one.tallies for one in measured if one)
+
+
+def requests_of(first: datetime, *, days: int, count: int, clock_every: int = 0) -> Iterator[AuditEvent]:
+    """Yield the events of requests over some days, each answered; every so many-th of them by the clock.
+
+    They come as in an office: mostly by day, hardly ever at a weekend.
+    """
+    chance = random.Random(count)  # noqa: S311 - no secret
+    people = ("anna", "bob", "chiara", "dan")
+    for number in range(count):
+        day = first + timedelta(days=days * number // count)
+        if day.weekday() > 4 and chance.random() < 0.8:
+            day += timedelta(days=2 if day + timedelta(days=2) < first + timedelta(days=days) else -2)
+        at = day + timedelta(hours=min(max(chance.gauss(12.5, 3), 0), 23.9))
+        person = f"{chance.choice(people)}@example.com"
+        opened = examples.opening(
+            at=at,
+            method_name=f"review_{chance.choice(('article', 'payment', 'vendor'))}",
+            flow_name=chance.choice(("ContentFlow", "PaymentFlow")),
+            sla_target_minutes=60,
+            assignment=examples.assigned_to(person),
+        )
+        by_clock = bool(clock_every) and number % clock_every == 0
+        answer = examples.answer(
+            via=Channel.AUTO_RESPONSE if by_clock else Channel.EMAIL,
+            responder=None if by_clock else person,
+            responder_verified=not by_clock,
+            outcome="rejected" if by_clock else chance.choices(("approved", "rejected", None), (70, 22, 8))[0],
+        )
+        seconds = 5400.0 if by_clock else min(chance.lognormvariate(7.2, 1.2), 80_000)
+        answered_at = min(at + timedelta(seconds=seconds), first + timedelta(days=days, hours=23))
+        yield opened.event
+        yield decide(opened.after, answer, event_id="e2", at=answered_at, has_resume_url=False).event
+
+
+def figures_of(events: Iterable[AuditEvent], *, times: int = 1) -> dict[Bucket, Counter[str]]:
+    """Return the buckets that events make, as if each of them had happened so many times."""
+    measured = (measure(event) for event in events)
+    sums = merged(each.tallies for each in measured if each)
+    return {bucket: Counter({name: times * n for name, n in tally.items()}) for bucket, tally in sums.items()}
+
+
+def store(hitl: Hitl, buckets: Mapping[Bucket, Counter[str]]) -> None:
+    """Write buckets as the store writes them, but each by a call of its own: moto is slow in adding."""
+    table = current().settings.deployments_table
+    for bucket, tally in buckets.items():
+        record = {**_key(hitl.deployment_id, 0, bucket), "value": bucket.value, "outcome": bucket.outcome, **tally}
+        hitl._clients["dynamodb"].put_item(TableName=table, Item=item(record))
