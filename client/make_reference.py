@@ -38,11 +38,19 @@ def reference() -> str:
             if isinstance(node, ast.ClassDef) and _is_public(node):
                 lines += ["", f"### class `{node.name}`", "", *_text(node)]
                 for member in node.body:
-                    if isinstance(member, Definition) and (member.name == "__init__" or _is_public(member)):
+                    if isinstance(member, ast.Assign):
+                        lines += [*_same_as(member)]
+                    elif isinstance(member, Definition) and (member.name == "__init__" or _is_public(member)):
                         lines += [*_entry(member, "#### ", node.name)]
             elif isinstance(node, Definition) and _is_public(node):
                 lines += [*_entry(node, "### ")]
     return "\n".join(lines) + "\n"
+
+
+def _same_as(node: ast.Assign) -> Iterator[str]:
+    """Yield the entry of a method that is made from another class's."""
+    if isinstance(node.value, ast.Call) and node.value.args:
+        yield from ["", f"#### async `{ast.unparse(node.targets[0])}`", "", f"As `{ast.unparse(node.value.args[0])}`."]
 
 
 def _entry(node: Definition, heading: str, owner: str = "") -> Iterator[str]:

@@ -1,17 +1,30 @@
 """The plain client for programs with an event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import partial, wraps
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from flow_hitl_client.client import LONGEST_WAIT_SECONDS, Client
-from flow_hitl_client.errors import StillPending
-from flow_hitl_client.types import CreatedRequest, Decisions, Request, RequestPage, ResumeStatus
+from flow_hitl_client.client import Client
+from flow_hitl_client.types import Request
+from flow_hitl_client.waiting import Pause, deadline_after, look
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _awaited(
+    call: Callable[Concatenate[Client, P], T],
+) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, T]]:
+    """Return a method that makes the plain client's call in a thread, with its arguments, types and docstring."""
+
+    @wraps(call)
+    async def awaited(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._in_thread(call, self._client, *args, **kwargs)
+
+    return awaited
 
 
 class AsyncClient:
@@ -46,62 +59,27 @@ class AsyncClient:
         """Give the threads back; calls that are under way come to their end, whose answers nobody gets."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def create_request(self, **question: Any) -> CreatedRequest:
-        """Ask a person: see Client.create_request."""
-        return await self._in_thread(partial(self._client.create_request, **question))
-
-    async def get_request(self, request_id: str, *, wait: int = 0) -> Request:
-        """Return the request: see Client.get_request."""
-        return await self._in_thread(partial(self._client.get_request, request_id, wait=wait))
+    create_request = _awaited(Client.create_request)
+    get_request = _awaited(Client.get_request)
+    cancel = _awaited(Client.cancel)
+    reassign = _awaited(Client.reassign)
+    list_requests = _awaited(Client.list_requests)
+    decisions = _awaited(Client.decisions)
+    report_resume_status = _awaited(Client.report_resume_status)
+    claim_resumption = _awaited(Client.claim_resumption)
 
     async def wait_for(self, request_id: str, *, timeout: float | None = None) -> Request:
         """Return the request once it is no longer pending: see Client.wait_for."""
-        loop = asyncio.get_running_loop()
-        deadline = None if timeout is None else loop.time() + timeout
-        while True:
-            left = LONGEST_WAIT_SECONDS if deadline is None else max(0, round(deadline - loop.time() + 0.5))
-            request = await self.get_request(request_id, wait=min(LONGEST_WAIT_SECONDS, left))
-            if request["status"] != "pending":
-                return request
-            if deadline is not None and loop.time() >= deadline:
-                raise StillPending(request)
-
-    async def cancel(self, request_id: str) -> Request:
-        """Close the request without an answer: see Client.cancel."""
-        return await self._in_thread(partial(self._client.cancel, request_id))
-
-    async def reassign(self, request_id: str, assigned_to_email: str) -> Request:
-        """Pass the request on: see Client.reassign."""
-        return await self._in_thread(partial(self._client.reassign, request_id, assigned_to_email))
-
-    async def list_requests(self, **filters: Any) -> RequestPage:
-        """Return one page of requests: see Client.list_requests."""
-        return await self._in_thread(partial(self._client.list_requests, **filters))
+        deadline = deadline_after(timeout)
+        while isinstance(found := await self._in_thread(look, self._client.get_request, request_id, deadline), Pause):
+            await asyncio.sleep(found.seconds)
+        return found
 
     async def iterate_requests(self, **filters: Any) -> AsyncIterator[Request]:
         """Return every request that `list_requests` finds, page after page."""
-        cursor = filters.pop("cursor", None)
-        while True:
-            page = await self.list_requests(cursor=cursor, **filters)
-            for request in page["requests"]:
-                yield request
-            cursor = page["next_cursor"]
-            if cursor is None:
-                return
+        requests = self._client.iterate_requests(**filters)
+        while (request := await self._in_thread(next, requests, None)) is not None:
+            yield request
 
-    async def decisions(self, cursor: str | None = None, *, limit: int | None = None, wait: int = 0) -> Decisions:
-        """Return what was decided after `cursor`: see Client.decisions."""
-        return await self._in_thread(partial(self._client.decisions, cursor, limit=limit, wait=wait))
-
-    async def report_resume_status(
-        self, request_id: str, status: ResumeStatus, *, detail: str | None = None
-    ) -> Request:
-        """Tell the timeline how the flow went on: see Client.report_resume_status."""
-        return await self._in_thread(partial(self._client.report_resume_status, request_id, status, detail=detail))
-
-    async def claim_resumption(self, request_id: str, claim: str | None = None) -> Request:
-        """Claim that you alone go on with the flow: see Client.claim_resumption."""
-        return await self._in_thread(partial(self._client.claim_resumption, request_id, claim))
-
-    async def _in_thread(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+    async def _in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **kwargs))

@@ -1,7 +1,6 @@
 """The plain client: one method per call of the contract that a flow needs."""
 
 import json
-import math
 import os
 import time
 import uuid
@@ -16,7 +15,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
-from flow_hitl_client.errors import NotConfigured, RateLimited, ServerUnreachable, StillPending, problem_error
+from flow_hitl_client.errors import NotConfigured, ServerUnreachable, problem_error
 from flow_hitl_client.types import (
     AutoResponseOverride,
     CreatedRequest,
@@ -29,8 +28,8 @@ from flow_hitl_client.types import (
     RequestStatus,
     ResumeStatus,
 )
+from flow_hitl_client.waiting import Pause, deadline_after, look
 
-LONGEST_WAIT_SECONDS: Final = 20
 LONGEST_PAUSE_SECONDS: Final = 60
 
 
@@ -141,21 +140,10 @@ class Client:
         Waits for ever, or for `timeout` seconds and then raises StillPending. Where too many flows wait at once, it
         asks less often; RateLimited is raised only if the timeout ends in such a pause.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = LONGEST_WAIT_SECONDS if deadline is None else max(0, math.ceil(deadline - time.monotonic()))
-            try:
-                request = self.get_request(request_id, wait=min(LONGEST_WAIT_SECONDS, left))
-            except RateLimited as refused:
-                pause = refused.retry_after or LONGEST_WAIT_SECONDS
-                if deadline is not None and time.monotonic() + pause >= deadline:
-                    raise
-                time.sleep(pause)
-                continue
-            if request["status"] != "pending":
-                return request
-            if deadline is not None and time.monotonic() >= deadline:
-                raise StillPending(request)
+        deadline = deadline_after(timeout)
+        while isinstance(found := look(self.get_request, request_id, deadline), Pause):
+            time.sleep(found.seconds)
+        return found
 
     def cancel(self, request_id: str) -> Request:
         """Close the request without an answer and return it; raises AlreadyResponded when somebody was faster."""

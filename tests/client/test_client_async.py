@@ -1,7 +1,10 @@
 """Lists, answers by callback URL and the asynchronous client, against a real HTTP server."""
 
 import asyncio
+import inspect
+import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -13,6 +16,7 @@ from flow_hitl_client import (
     AsyncClient,
     Client,
     NotFound,
+    RateLimited,
     ServerUnreachable,
     StillPending,
     webhooks,
@@ -115,3 +119,38 @@ def test_awaited_calls_do_what_the_others_do(server: HitlServer) -> None:
 
     asyncio.run(flow())
     assert server.reports[0]["status"] == "resumed"
+
+
+def test_a_flow_that_waits_outlasts_a_throttle_as_the_plain_client_does(server: HitlServer) -> None:
+    problem = {"type": "urn:flow-hitl:problem:rate-limited", "title": "Too many requests", "status": 429,
+               "detail": "All calls are used up.", "retry_after": 1}  # fmt: skip
+    throttled = (429, "application/problem+json", json.dumps(problem).encode())
+
+    async def flow() -> None:
+        async with AsyncClient(server.url, API_KEY, retries=0, concurrency=1) as client:
+            created = await client.create_request(flow_id="f", method_name="m", message="?", emit_options=["approved"])
+            request_id = created["request"]["id"]
+            server.answer(request_id, "approved", "approved")
+            server.trouble = [throttled]
+            started = time.monotonic()
+            waiting = asyncio.create_task(client.wait_for(request_id))
+            while server.trouble:
+                await asyncio.sleep(0.01)
+            # The pause keeps no thread busy.
+            await client.list_requests()
+            assert time.monotonic() - started < 1
+            assert (await waiting)["status"] == "responded"
+            assert time.monotonic() - started >= 1
+            server.trouble = [throttled]
+            with pytest.raises(RateLimited):
+                await client.wait_for(request_id, timeout=0.5)
+
+    asyncio.run(flow())
+
+
+def test_each_call_of_the_plain_client_can_be_awaited_with_the_same_arguments() -> None:
+    calls = {name: call for name, call in vars(Client).items() if callable(call) and not name.startswith("_")}
+    for name, call in calls.items():
+        awaited = getattr(AsyncClient, name)
+        assert [*inspect.signature(awaited).parameters.values()] == [*inspect.signature(call).parameters.values()]
+        assert inspect.iscoroutinefunction(awaited) or inspect.isasyncgenfunction(awaited), name

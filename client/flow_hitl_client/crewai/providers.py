@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from crewai.flow.async_feedback import HumanFeedbackPending  # type: ignore[import-not-found]
 
-from flow_hitl_client.client import LONGEST_WAIT_SECONDS, Client
+from flow_hitl_client.client import Client
 from flow_hitl_client.crewai import asking, versions
 from flow_hitl_client.crewai.answers import Answer, text_of
 from flow_hitl_client.crewai.plain import plain_json
@@ -23,6 +23,7 @@ from flow_hitl_client.crewai.steps import steps_of
 from flow_hitl_client.crewai.store import Asker, StoreThenAsk, opened
 from flow_hitl_client.errors import FlowHitlClientError, ProblemError, ServerUnreachable
 from flow_hitl_client.types import FreeText, Request, ResumeStatus
+from flow_hitl_client.waiting import LONGEST_WAIT_SECONDS
 
 _log = logging.getLogger("flow_hitl_client")
 

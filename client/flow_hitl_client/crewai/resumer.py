@@ -23,7 +23,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
-from flow_hitl_client.client import LONGEST_WAIT_SECONDS, Client
+from flow_hitl_client.client import Client
 from flow_hitl_client.crewai.providers import DurableProvider
 from flow_hitl_client.crewai.registry import Registry, registry_of
 from flow_hitl_client.crewai.resumption import Busy, NotPaused, go_on, run_coroutine, send_reports
@@ -31,6 +31,7 @@ from flow_hitl_client.crewai.store import opened
 from flow_hitl_client.errors import FlowHitlClientError, Forbidden, Unauthorized
 from flow_hitl_client.journal import Journal, Pause
 from flow_hitl_client.types import FreeText, Request
+from flow_hitl_client.waiting import LONGEST_WAIT_SECONDS
 
 _log = logging.getLogger("flow_hitl_client")
 
