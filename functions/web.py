@@ -11,7 +11,6 @@ from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import DeploymentName
 from flow_hitl.pages.contexts import NOTICES, ProblemKind, ProblemPage, Section, Shell
-from flow_hitl.pages.rendering import PAGE_SECURITY_POLICY, PageContext, render_page
 from flow_hitl.people.access import Member
 from flow_hitl.people.sign_in_rules import HOME, SESSION_LASTS, TRY_LASTS, known_page
 from flow_hitl.people.signed_in import SignedOut, Visitor
@@ -24,6 +23,7 @@ from flow_hitl.platform.errors import (
     TooLarge,
     ValidationFailed,
 )
+from flow_hitl.rendering.rendering import PAGE_SECURITY_POLICY, PageContext, render_page
 from functions.http_api import Routes, body_bytes, json_response
 
 # Browsers take `__Host-` only with Secure, for the whole host and from it alone; over plain HTTP from loopback too.

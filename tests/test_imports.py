@@ -24,6 +24,7 @@ FLOORS = (
     "people",
     "requests",
     "replies",
+    "rendering",
     "mails",
     "webhooks",
     "delivery",
@@ -37,7 +38,10 @@ MAY_IMPORT = {
     "ports": {"rules", "ports"},
     "use cases": {"rules", "ports", "use cases"},
     "edges": {"rules", "ports", "edges"},
+    "wiring": {"rules", "ports", "use cases", "edges", "wiring"},
 }
+# Kinds that a module's own name says.
+BY_NAME = ("ports", "wiring")
 # The packages that a module may use beside the standard library; edges may use any.
 MAY_USE_PACKAGES = {"rules": set[str](), "ports": set[str](), "use cases": {"pydantic"}}
 RULES_WITH_PACKAGES = {
@@ -47,15 +51,15 @@ RULES_WITH_PACKAGES = {
     "platform.tokens": {"itsdangerous"},
 }
 IMPURE = {"time", "random", "secrets", "os", "socket", "subprocess", "logging", "threading", "pathlib"}
-# The two files that join use cases with edges import everything.
-WIRING = {"bootstrap", "edge"}
+# The one file that joins the wiring of all capabilities.
+WIRING = {"bootstrap"}
 FUNCTIONS_MAY_USE = {"aws_lambda_powertools", "pydantic"}
 # How things are spelled at the edge: a message's body, a stream record, a page and what it loads.
 FUNCTIONS_MAY_SPELL = {
     "audit.audit_log",
     "delivery.queues",
-    "pages.assets",
-    "pages.rendering",
+    "rendering.assets",
+    "rendering.rendering",
     "people.sign_in_queue",
     "platform.telemetry",
     "proof.export_queue",
@@ -87,7 +91,9 @@ def module_of(path: Path) -> str:
 @cache
 def kinds() -> dict[str, str]:
     """Return the kind of each module of the layer, as the capabilities' own lists have it."""
-    found = {f"{floor}.ports": "ports" for floor in FLOORS if (PACKAGE / floor / "ports.py").exists()}
+    found = {
+        f"{floor}.{kind}": kind for floor in FLOORS for kind in BY_NAME if (PACKAGE / floor / f"{kind}.py").exists()
+    }
     for floor in FLOORS:
         text = ast.get_docstring(ast.parse((PACKAGE / floor / "__init__.py").read_text(encoding="utf-8"))) or ""
         _, _, lists = text.partition("\n\n")

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markupsafe import escape
 from playwright.sync_api import Browser, Error, Route
 
-from flow_hitl.pages.rendering import PAGE_SECURITY_POLICY
+from flow_hitl.rendering.rendering import PAGE_SECURITY_POLICY
 from functions.dashboard import app
 from infra.local.hitl_fixture import hitl_on_moto
 from infra.routes import routes_of

@@ -30,10 +30,10 @@ from flow_hitl.pages.contexts import (
     SignInRefusedPage,
     SlaState,
 )
-from flow_hitl.pages.rendering import render_page
 from flow_hitl.pages.requests.timeline import TimelineEntry
 from flow_hitl.pages.settings.view import ChecksPage
 from flow_hitl.people.sign_in_rules import SignInRefusal
+from flow_hitl.rendering.rendering import render_page
 from flow_hitl.requests.request import Status
 
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)

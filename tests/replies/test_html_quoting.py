@@ -4,10 +4,10 @@ from itertools import islice
 
 import pytest
 
-from flow_hitl.pages.rendering import render_email
+from flow_hitl.rendering.rendering import render_email
 from flow_hitl.replies.html_reply import html_to_text
 from flow_hitl.replies.reply import REPLY_MARKER, extract_reply
-from tests.pages.test_rendering import NOTIFICATION
+from tests.rendering.test_rendering import NOTIFICATION
 from tests.support.html_quoting import html_cases
 
 # A prime, so that all styles, languages and replies come by; 1 tries every case, which takes minutes.

@@ -2,5 +2,5 @@
 
 rules: access_documents, conditions, configuration_documents, deployment, quotas, resume_secret
 use cases: change_configuration, count_usage, manage_deployments, manage_signing_keys
-edges: deployment_store, usage_log
+edges: deployment_store, key_uses, usage_log
 """

@@ -2,5 +2,5 @@
 
 rules: contexts, mail_feedback, sending
 use cases: request_view, send_mail, send_sign_in_mail, undelivered
-edges: mail_account, mail_sender, mime, suppression_list
+edges: mail_account, mail_sender, suppression_list
 """

@@ -241,15 +241,6 @@ class MessageContext:
     then: str | None = None
 
 
-@dataclass(frozen=True)
-class RenderedEmail:
-    """A mail's subject (one line) and its two bodies."""
-
-    subject: str
-    text: str
-    html: str
-
-
 MailContext = (
     NotificationContext
     | ReminderContext

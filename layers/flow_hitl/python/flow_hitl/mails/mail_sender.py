@@ -4,9 +4,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from flow_hitl.mails.mime import write_mail
 from flow_hitl.mails.ports import MailRefused, OutgoingMail
 from flow_hitl.platform.dynamodb import error_code
+from flow_hitl.platform.mime import write_mail
 
 # What SES will never accept, however often it is asked. `MessageRejected` is not among them: SES says so too while our
 # own identity is not verified or the account is in the sandbox, and then an operator must hear of it.

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from flow_hitl.mails.contexts import AnyMailContext, RenderedEmail
+from flow_hitl.mails.contexts import AnyMailContext
 from flow_hitl.mails.sending import SendingState
 from flow_hitl.platform.no_answer import Unknown
+from flow_hitl.rendering.rendered import RenderedEmail
 
 
 class MailAccount(Protocol):

@@ -4,5 +4,4 @@ rules: analytics.charts, analytics.view, audit.view, contexts, requests.actions,
     settings.change_lines, settings.view
 use cases: access.pages, audit.pages, evidence, requests.pages, requests.review_page, rules.forms, rules.pages,
     settings.changes_by_others, settings.forms, settings.pages, webhooks.pages
-edges: assets, code, json_tree, markdown, rendering
 """

@@ -2,5 +2,5 @@
 
 rules: access, names, sign_in_rules, sign_in_tokens
 use cases: authenticate, sign_in, signed_in
-edges: key_uses, sign_in_queue, sign_in_store
+edges: sign_in_queue, sign_in_store
 """

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flow_hitl.pages import markdown
-from flow_hitl.pages.markdown import (
+from flow_hitl.rendering import markdown
+from flow_hitl.rendering.markdown import (
     MARKDOWN_LIMIT,
     excerpt,
     one_line,

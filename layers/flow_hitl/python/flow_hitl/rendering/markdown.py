@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from flow_hitl.pages.code import CODE_CLASSES, highlighted
+from flow_hitl.rendering.code import CODE_CLASSES, highlighted
 
 Medium = Literal["page", "mail"]
 

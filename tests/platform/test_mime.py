@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 
 from flow_hitl.mails.contexts import AnyMailContext, SignInContext
 from flow_hitl.mails.mail_sender import SesMailSender
-from flow_hitl.mails.mime import encoded_body, write_mail
 from flow_hitl.mails.ports import OutgoingMail
-from flow_hitl.pages.rendering import render_email
+from flow_hitl.platform.mime import encoded_body, write_mail
+from flow_hitl.rendering.rendering import render_email
 from flow_hitl.requests.evidence import mail_digest
-from tests.pages.test_rendering import (
+from tests.rendering.test_rendering import (
     CONFIRMATION,
     DECISION,
     HANDLED,
@@ -281,7 +281,7 @@ def test_a_body_is_encoded_in_the_shorter_way(text: str, encoding: str) -> None:
 _WRITE_AND_READ = """
 import base64, email, email.policy, json, sys
 from email.header import decode_header, make_header
-from flow_hitl.mails.mime import write_mail
+from flow_hitl.platform.mime import write_mail
 told = []
 for text in json.loads(sys.stdin.read()):
     raw = write_mail(sender="reviews@example.com", sender_name=text, to="jane@example.com", subject=text, text=text,

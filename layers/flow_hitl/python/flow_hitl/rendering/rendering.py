@@ -13,11 +13,12 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from flow_hitl.mails.contexts import AnyMailContext, RenderedEmail
-from flow_hitl.mails.mime import encoded_body
-from flow_hitl.pages.assets import asset_url, templates_folder
-from flow_hitl.pages.json_tree import render_tree
-from flow_hitl.pages.markdown import (
+from flow_hitl.platform.mime import encoded_body
+from flow_hitl.platform.product import PRODUCT_NAME
+from flow_hitl.platform.times import readable_duration, readable_moment, readable_time, rfc3339, with_readable_times
+from flow_hitl.rendering.assets import asset_url, templates_folder
+from flow_hitl.rendering.json_tree import render_tree
+from flow_hitl.rendering.markdown import (
     MARKDOWN_LIMIT,
     direction,
     excerpt,
@@ -27,8 +28,7 @@ from flow_hitl.pages.markdown import (
     printable,
     render_output,
 )
-from flow_hitl.platform.product import PRODUCT_NAME
-from flow_hitl.platform.times import readable_duration, readable_moment, readable_time, rfc3339, with_readable_times
+from flow_hitl.rendering.rendered import RenderedEmail
 from flow_hitl.replies.reply import PREVIEW_SIGN, REPLY_MARKER
 
 SUBJECT_LIMIT = 150
@@ -63,13 +63,22 @@ PAGE_SECURITY_POLICY = (
 )
 
 
+class MailContext(Protocol):
+    """What a mail says; its templates stand in the folder of its kind."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def test(self) -> bool: ...
+
+
 class PageContext(Protocol):
     """What a page shows; `template` is the file that shows it."""
 
     template: ClassVar[str]
 
 
-def render_email(context: AnyMailContext) -> RenderedEmail:
+def render_email(context: MailContext) -> RenderedEmail:
     """Return the mail that `templates/email/<kind>/` makes of a context."""
     environment, folder = _environment(), f"email/{context.kind}"
     mark = TEST_MARK if context.test else ""

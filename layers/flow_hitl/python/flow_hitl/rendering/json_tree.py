@@ -5,7 +5,7 @@ from typing import TypeGuard
 
 from markupsafe import Markup
 
-from flow_hitl.pages.markdown import excerpt, one_line, printable
+from flow_hitl.rendering.markdown import excerpt, one_line, printable
 
 # A page that is too large to be sent helps nobody; all of it can still be shown as plain text.
 _MOST_NODES = 3000

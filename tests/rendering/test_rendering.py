@@ -29,9 +29,9 @@ from flow_hitl.mails.contexts import (
     ReviewContext,
     SignInContext,
 )
-from flow_hitl.mails.mime import encoded_body
-from flow_hitl.pages.assets import asset_url
-from flow_hitl.pages.rendering import (
+from flow_hitl.platform.mime import encoded_body
+from flow_hitl.rendering.assets import asset_url
+from flow_hitl.rendering.rendering import (
     PAGE_SECURITY_POLICY,
     SUBJECT_LIMIT,
     mailto_link,

@@ -6,9 +6,9 @@ from html import unescape
 import pytest
 from markupsafe import Markup
 
-from flow_hitl.pages.code import CODE_CLASSES, LANGUAGES, LONGEST, highlighted
-from flow_hitl.pages.json_tree import render_tree
-from flow_hitl.pages.markdown import render_markdown
+from flow_hitl.rendering.code import CODE_CLASSES, LANGUAGES, LONGEST, highlighted
+from flow_hitl.rendering.json_tree import render_tree
+from flow_hitl.rendering.markdown import render_markdown
 from tests.speed import cpu_seconds
 
 EVIL = "\"'><script>alert(1)</script>"

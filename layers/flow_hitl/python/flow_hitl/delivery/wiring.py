@@ -1,0 +1,61 @@
+"""From an audit event to its effects, and back to the flow."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from flow_hitl.requests.wiring import RequestsParts
+
+if TYPE_CHECKING:
+    from flow_hitl.delivery.relay_event import RelayEvent
+    from flow_hitl.delivery.resume_flow import ResumeFlow
+    from flow_hitl.delivery.retry_resume import RetryResume
+    from flow_hitl.platform.messages import SqsMessages
+
+
+class DeliveryParts(RequestsParts):
+    @cached_property
+    def relay_retries(self) -> SqsMessages:
+        return self._messages(self.settings.relay_retry_queue_url)
+
+    @cached_property
+    def resume_messages(self) -> SqsMessages:
+        return self._messages(self.settings.resume_queue_url)
+
+    @cached_property
+    def retry_resume(self) -> RetryResume:
+        from flow_hitl.delivery.retry_resume import RetryResume
+
+        return RetryResume(self._requests, self._change_request, self.clock, self.ids)
+
+    @cached_property
+    def relay_event(self) -> RelayEvent:
+        from flow_hitl.audit.effects import MAILS, EffectKind
+        from flow_hitl.delivery.queues import SqsEffectQueue
+        from flow_hitl.delivery.relay_event import RelayEvent
+
+        queue_urls = {
+            **dict.fromkeys(MAILS, self.settings.email_queue_url),
+            EffectKind.RESUME: self.settings.resume_queue_url,
+            EffectKind.WEBHOOK: self.settings.webhook_queue_url,
+        }
+        queue = SqsEffectQueue(self.client("sqs"), queue_urls)
+        # Most events need no configuration: reading it is not imported for them.
+        return RelayEvent(queue, self._deadlines, lambda: self._deployments, self.clock)
+
+    @cached_property
+    def resume_flow(self) -> ResumeFlow:
+        from flow_hitl.delivery.resume_flow import ResumeFlow
+        from flow_hitl.platform.http_poster import SafeHttpPoster
+
+        return ResumeFlow(
+            requests=self._requests,
+            deployments=self._deployments,
+            effects=self._effects,
+            poster=SafeHttpPoster(self.destinations, total_seconds=20.0),
+            change_request=self._change_request,
+            keys=self._keys,
+            clock=self.clock,
+            ids=self.ids,
+        )

@@ -1,0 +1,86 @@
+"""What people see."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from flow_hitl.proof.wiring import ProofParts
+from flow_hitl.webhooks.wiring import WebhooksParts
+
+if TYPE_CHECKING:
+    from flow_hitl.pages.access.pages import AccessPages
+    from flow_hitl.pages.audit.pages import AuditPages
+    from flow_hitl.pages.requests.pages import RequestPages
+    from flow_hitl.pages.requests.review_page import ReviewPage
+    from flow_hitl.pages.rules.pages import RulePages
+    from flow_hitl.pages.settings.changes_by_others import OthersChanges
+    from flow_hitl.pages.settings.pages import SettingsPages
+    from flow_hitl.pages.webhooks.pages import WebhookPages
+
+
+class PagesParts(ProofParts, WebhooksParts):
+    @cached_property
+    def review_page(self) -> ReviewPage:
+        from flow_hitl.pages.requests.review_page import ReviewPage
+
+        return ReviewPage(
+            requests=self._requests,
+            deployments=self._deployments,
+            record_response=self.record_response,
+            delegate=self.delegate,
+            keys=self._keys,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def request_pages(self) -> RequestPages:
+        from flow_hitl.pages.requests.pages import RequestPages
+
+        return RequestPages(
+            requests=self._requests,
+            lists=self.list_requests,
+            audit=self._audit,
+            record_response=self.record_response,
+            delegate=self.delegate,
+            keys=self._keys,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def settings_pages(self) -> SettingsPages:
+        from flow_hitl.pages.settings.pages import SettingsPages
+
+        return SettingsPages(self.manage_deployments, self._others_changes, self._requests)
+
+    @cached_property
+    def rule_pages(self) -> RulePages:
+        from flow_hitl.pages.rules.pages import RulePages
+
+        return RulePages(self.manage_deployments, self._others_changes)
+
+    @cached_property
+    def access_pages(self) -> AccessPages:
+        from flow_hitl.pages.access.pages import AccessPages
+
+        return AccessPages(self.manage_deployments, self._others_changes, self.clock)
+
+    @cached_property
+    def webhook_pages(self) -> WebhookPages:
+        from flow_hitl.pages.webhooks.pages import WebhookPages
+
+        return WebhookPages(self.manage_webhooks, self.manage_deployments, self._others_changes, self.clock)
+
+    @cached_property
+    def audit_pages(self) -> AuditPages:
+        from flow_hitl.pages.audit.pages import AuditPages
+
+        return AuditPages(self.read_audit, self.verify_audit_log, self.manage_exports, self.clock)
+
+    @cached_property
+    def _others_changes(self) -> OthersChanges:
+        from flow_hitl.pages.settings.changes_by_others import OthersChanges
+
+        return OthersChanges(self._audit)

@@ -1,0 +1,87 @@
+"""What every part of a stack is made of; each is made when it is first asked for, and imports what it needs then."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from flow_hitl.platform.environment import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flow_hitl.platform.call_log import DynamoCallLog
+    from flow_hitl.platform.dead_letters import SqsDeadLetters
+    from flow_hitl.platform.kms_secret_box import KmsSecretBox
+    from flow_hitl.platform.messages import SqsMessages
+    from flow_hitl.platform.once import Once
+    from flow_hitl.platform.outgoing_url import Destinations
+    from flow_hitl.platform.ports import Clock, Ids
+    from flow_hitl.platform.secret_key_ring import SecretKeyRing
+
+
+class PlatformParts:
+    """One stack's settings, clock and ids, and what stands on nothing else."""
+
+    def __init__(self, settings: Settings, clock: Clock, ids: Ids, jitter: Callable[[], float]) -> None:
+        self.settings, self.clock, self.ids, self.jitter = settings, clock, ids, jitter
+
+    def pause(self, round_number: int) -> None:
+        """Wait a random while that grows with each round in which somebody else was in between."""
+        self.clock.sleep(self.jitter() * 0.05 * 2**round_number)
+
+    def client(self, service: str) -> Any:
+        """Return the process's client of an AWS service."""
+        from flow_hitl.platform.aws import client
+
+        return client(service)
+
+    def _messages(self, queue_url: str) -> SqsMessages:
+        from flow_hitl.platform.messages import SqsMessages
+
+        return SqsMessages(self.client("sqs"), queue_url)
+
+    @cached_property
+    def _calls(self) -> DynamoCallLog:
+        from flow_hitl.platform.call_log import DynamoCallLog
+
+        return DynamoCallLog(self.client("dynamodb"), self.settings.requests_table, self.pause)
+
+    @cached_property
+    def _dead_letters(self) -> SqsDeadLetters:
+        from flow_hitl.platform.dead_letters import SqsDeadLetters
+
+        settings = self.settings
+        urls = {
+            "email": settings.email_dead_letter_queue_url,
+            "resume": settings.resume_dead_letter_queue_url,
+            "inbound_mail": settings.inbound_mail_dead_letter_queue_url,
+            "relay_retry": settings.relay_retry_dead_letter_queue_url,
+            "stream": settings.stream_dead_letter_queue_url,
+        }
+        return SqsDeadLetters(self.client("sqs"), urls)
+
+    @cached_property
+    def _secret_box(self) -> KmsSecretBox:
+        from flow_hitl.platform.kms_secret_box import KmsSecretBox
+
+        return KmsSecretBox(lambda: self.client("kms"), self.settings.webhook_key_id)
+
+    @cached_property
+    def _keys(self) -> SecretKeyRing:
+        from flow_hitl.platform.secret_key_ring import SecretKeyRing
+
+        return SecretKeyRing(lambda: self.client("secretsmanager"), self.settings.signing_secret_id, self.clock)
+
+    @cached_property
+    def destinations(self) -> Destinations:
+        """Where the operator lets webhooks and resume URLs lead."""
+        from flow_hitl.platform.outgoing_url import Destinations
+
+        return Destinations.parse(self.settings.allowed_networks, insecure=self.settings.insecure_urls_allowed)
+
+    @cached_property
+    def once(self) -> Once:
+        from flow_hitl.platform.once import Once
+
+        return Once(self._calls, lambda: self._secret_box)

@@ -1,0 +1,5 @@
+"""Mails and pages from templates: markdown, JSON and code, made safe to show.
+
+rules: rendered
+edges: assets, code, json_tree, markdown, rendering
+"""

@@ -1,0 +1,166 @@
+"""Requests, from their opening to their decision."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from flow_hitl.audit.wiring import AuditParts
+from flow_hitl.deployments.wiring import DeploymentsParts
+
+if TYPE_CHECKING:
+    from flow_hitl.requests.changing.change_request import CancelRequest, ChangeOnce, ChangeRequest, ReportResume
+    from flow_hitl.requests.changing.delegate import Delegate
+    from flow_hitl.requests.changing.reassign_request import ReassignRequest
+    from flow_hitl.requests.changing.remind import Remind
+    from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
+    from flow_hitl.requests.deciding.auto_respond import AutoRespond
+    from flow_hitl.requests.deciding.record_response import RecordResponse
+    from flow_hitl.requests.opening.configuration_warnings import ConfigurationWarnings
+    from flow_hitl.requests.opening.open_request import OpenRequest
+    from flow_hitl.requests.opening.send_test_request import SendTestRequest
+    from flow_hitl.requests.reading.list_requests import ListRequests
+    from flow_hitl.requests.reading.read_requests import ReadRequests
+    from flow_hitl.requests.store.deadlines import SchedulerDeadlines
+    from flow_hitl.requests.store.poll_log import DynamoPolls
+    from flow_hitl.requests.store.request_rows import DynamoRequestRows
+    from flow_hitl.requests.store.request_store import DynamoRequestStore
+
+
+class RequestsParts(DeploymentsParts, AuditParts):
+    @cached_property
+    def _requests(self) -> DynamoRequestStore:
+        from flow_hitl.requests.store.request_store import DynamoRequestStore
+
+        settings = self.settings
+        return DynamoRequestStore(
+            self.client("dynamodb"),
+            lambda: self.client("s3"),
+            settings.requests_table,
+            settings.audit_table,
+            settings.content_bucket,
+            self.pause,
+        )
+
+    @cached_property
+    def _rows(self) -> DynamoRequestRows:
+        from flow_hitl.requests.store.request_rows import DynamoRequestRows
+
+        return DynamoRequestRows(self.client("dynamodb"), self.settings.requests_table)
+
+    @cached_property
+    def _polls(self) -> DynamoPolls:
+        from flow_hitl.requests.store.poll_log import DynamoPolls
+
+        return DynamoPolls(self.client("dynamodb"), self.settings.requests_table)
+
+    @cached_property
+    def _deadlines(self) -> SchedulerDeadlines:
+        from flow_hitl.requests.store.deadlines import SchedulerDeadlines
+
+        settings = self.settings
+        return SchedulerDeadlines(
+            scheduler=lambda: self.client("scheduler"),
+            sqs=self.client("sqs"),
+            group=settings.scheduler_group,
+            role_arn=settings.scheduler_role_arn,
+            queue_arn=settings.deadline_queue_arn,
+            queue_url=settings.deadline_queue_url,
+        )
+
+    @cached_property
+    def open_request(self) -> OpenRequest:
+        from flow_hitl.requests.opening.open_request import OpenRequest
+
+        return OpenRequest(self._requests, self.clock, self.ids, self.destinations)
+
+    @cached_property
+    def send_test_request(self) -> SendTestRequest:
+        from flow_hitl.requests.opening.send_test_request import SendTestRequest
+
+        return SendTestRequest(self.open_request, self._audit)
+
+    @cached_property
+    def read_requests(self) -> ReadRequests:
+        from flow_hitl.requests.reading.read_requests import ReadRequests
+
+        return ReadRequests(self._requests, self._audit, self._polls, self.clock)
+
+    @cached_property
+    def list_requests(self) -> ListRequests:
+        from flow_hitl.requests.reading.list_requests import ListRequests
+
+        return ListRequests(self._rows, self.clock)
+
+    @cached_property
+    def cancel_request(self) -> CancelRequest:
+        from flow_hitl.requests.changing.change_request import CancelRequest
+
+        return CancelRequest(self._change_request, self.clock, self.ids)
+
+    @cached_property
+    def reassign_request(self) -> ReassignRequest:
+        from flow_hitl.requests.changing.reassign_request import ReassignRequest
+
+        return ReassignRequest(self._change_once, self.clock, self.ids)
+
+    @cached_property
+    def report_resume(self) -> ReportResume:
+        from flow_hitl.requests.changing.change_request import ReportResume
+
+        return ReportResume(self._change_once, self.clock, self.ids)
+
+    @cached_property
+    def delegate(self) -> Delegate:
+        from flow_hitl.requests.changing.delegate import Delegate
+
+        return Delegate(self._change_request, self.clock, self.ids)
+
+    @cached_property
+    def auto_respond(self) -> AutoRespond:
+        from flow_hitl.requests.deciding.auto_respond import AutoRespond
+
+        return AutoRespond(self._requests, self._deadlines, self.record_response, self.clock)
+
+    @cached_property
+    def remind(self) -> Remind:
+        from flow_hitl.requests.changing.remind import Remind
+
+        return Remind(
+            requests=self._requests,
+            deployments=self._deployments,
+            deadlines=self._deadlines,
+            change_request=self._change_request,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def record_response(self) -> RecordResponse:
+        from flow_hitl.requests.deciding.record_response import RecordResponse
+
+        return RecordResponse(self._requests, self.clock, self.ids, self.pause)
+
+    @cached_property
+    def configuration_warnings(self) -> ConfigurationWarnings:
+        from flow_hitl.requests.opening.configuration_warnings import ConfigurationWarnings
+
+        return ConfigurationWarnings(self._requests)
+
+    @cached_property
+    def answer_addresses(self) -> AnswerAddresses:
+        from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
+
+        return AnswerAddresses(self._keys, self.settings.base_url, self.settings.inbound_domain)
+
+    @cached_property
+    def _change_once(self) -> ChangeOnce:
+        from flow_hitl.requests.changing.change_request import ChangeOnce
+
+        return ChangeOnce(self._change_request, self.once)
+
+    @cached_property
+    def _change_request(self) -> ChangeRequest:
+        from flow_hitl.requests.changing.change_request import ChangeRequest
+
+        return ChangeRequest(self._requests, self.pause)
