@@ -57,14 +57,14 @@ def show_advanced(deployment_id: str) -> Response[str]:
 
 @router.post("/d/<deployment_id>/settings/advanced")
 def save_advanced(deployment_id: str) -> Response[str]:
-    from flow_hitl.pages.settings.forms import Part
+    from flow_hitl.pages.settings.forms import SettingsPart
 
     place = enter_managing(router, deployment_id)
     form = read_form(router, place.visitor)
     part = form.text("part")
     if part not in _ADVANCED_PARTS:
         raise NotFound("There is no such part of the settings.")
-    refused = current().settings_pages.save(place.member, Part(part), filled(form))
+    refused = current().settings_pages.save(place.member, SettingsPart(part), filled(form))
     return _advanced_page(place, part, refused) if refused else see_other(f"{_address(place, 'advanced')}?notice=saved")
 
 
@@ -89,15 +89,15 @@ def save_group(deployment_id: str, group: str) -> Response[str]:
 
 
 def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Response[str]:
-    from flow_hitl.pages.settings.forms import Part
+    from flow_hitl.pages.settings.forms import SettingsPart
 
     pages, warnings = current().settings_pages, current().configuration_warnings
-    form = refused or pages.form(place.member, Part(name))
+    form = refused or pages.form(place.member, SettingsPart(name))
     shell, deployment = place.shell("settings", query(router, "notice")), place.member.deployment
-    match Part(name):
-        case Part.EMAIL:
+    match SettingsPart(name):
+        case SettingsPart.EMAIL:
             return page(EmailPage(shell=shell, form=form, warnings=warnings.of_email(deployment)), form.status)
-        case Part.SLA:
+        case SettingsPart.SLA:
             return page(SlaPage(shell=shell, form=form), form.status)
         case _:
             doubts, outcomes = warnings.of_auto_response(deployment), pages.outcomes(place.member)
@@ -106,18 +106,20 @@ def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Re
 
 
 def _save_part(place: Place, name: str) -> Response[str]:
-    from flow_hitl.pages.settings.forms import Part
+    from flow_hitl.pages.settings.forms import SettingsPart
 
     typed = filled(read_form(router, place.visitor))
-    refused = current().settings_pages.save(place.member, Part(name), typed)
+    refused = current().settings_pages.save(place.member, SettingsPart(name), typed)
     return _part_page(place, name, refused) if refused else see_other(f"{_address(place, name)}?notice=saved")
 
 
 def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = None) -> Response[str]:
-    from flow_hitl.pages.settings.forms import Part, reminder_rows
+    from flow_hitl.pages.settings.forms import SettingsPart, reminder_rows
 
     pages = current().settings_pages
-    forms = {name: pages.form(place.member, Part(name)) for name in _ADVANCED_PARTS if name != part or not refused}
+    forms = {
+        name: pages.form(place.member, SettingsPart(name)) for name in _ADVANCED_PARTS if name != part or not refused
+    }
     if refused:
         forms[part] = refused
     context = AdvancedPage(

@@ -11,7 +11,7 @@ from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import DeploymentName
 from flow_hitl.pages.contexts import NOTICES, ProblemKind, ProblemPage, Section, Shell
-from flow_hitl.people.access import Member
+from flow_hitl.people.access import SignedInMember
 from flow_hitl.people.sign_in_rules import HOME, SESSION_LASTS, TRY_LASTS, known_page
 from flow_hitl.people.signed_in import SignedOut, Visitor
 from flow_hitl.platform.errors import (
@@ -82,7 +82,7 @@ class Place:
     """Who is looking, and at which deployment."""
 
     visitor: Visitor
-    member: Member
+    member: SignedInMember
 
     @property
     def deployment_id(self) -> int:

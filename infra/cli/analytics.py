@@ -8,7 +8,7 @@ import click
 from flow_hitl.metrics.metrics import Dimension
 from flow_hitl.metrics.rebuild_metrics import Difference
 from infra.cli.output import show, table
-from infra.cli.target import Target, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
 
 # Figures that differ in more places than can be listed are to be rebuilt anyway.
 _MOST_LISTED = 1000
@@ -24,7 +24,7 @@ def analytics() -> None:
 @click.option("--check", is_flag=True, help="Only say where the figures differ from the audit log; exits 1 if they do.")
 @target_options
 @pass_target
-def rebuild(target: Target, deployment_id: int, check: bool) -> None:
+def rebuild(target: CommandTarget, deployment_id: int, check: bool) -> None:
     """Recompute the figures from the audit log, and show the new ones once they are whole.
 
     Requests go on meanwhile, and are counted too. A rebuild that was interrupted is begun anew by the next.
@@ -43,7 +43,7 @@ def rebuild(target: Target, deployment_id: int, check: bool) -> None:
     )
 
 
-def _check(target: Target, deployment_id: int) -> None:
+def _check(target: CommandTarget, deployment_id: int) -> None:
     found = target.application.rebuild_metrics.differences(deployment_id, _progress(target))
     differences = list(islice(found, _MOST_LISTED))
     if not differences:
@@ -83,7 +83,7 @@ def _to_dict(one: Difference) -> dict[str, str | int | None]:
     }
 
 
-def _progress(target: Target) -> Callable[[str], None]:
+def _progress(target: CommandTarget) -> Callable[[str], None]:
     """Return what says on standard error which months were read, as a long log takes minutes."""
 
     def say(month: str) -> None:

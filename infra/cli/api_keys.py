@@ -8,7 +8,7 @@ from flow_hitl.deployments.access_documents import NO_KEY_RESPONDS, api_key_to_d
 from flow_hitl.deployments.deployment import KEYS_MAY, Permission
 from infra.cli.moments import future_moment
 from infra.cli.output import show, table
-from infra.cli.target import Target, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
 
 
 @click.group("api-key")
@@ -30,7 +30,9 @@ def api_key() -> None:
 @click.option("--expires", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 90d.  [never]")
 @target_options
 @pass_target
-def issue(target: Target, deployment_id: int, name: str, permissions: tuple[str, ...], expires: str | None) -> None:
+def issue(
+    target: CommandTarget, deployment_id: int, name: str, permissions: tuple[str, ...], expires: str | None
+) -> None:
     """Issue an API key and print it, this once."""
     if not name.strip():
         raise click.BadParameter("must not be blank.", param_hint="--name")
@@ -54,7 +56,7 @@ def issue(target: Target, deployment_id: int, name: str, permissions: tuple[str,
 @deployment_argument
 @target_options
 @pass_target
-def list_keys(target: Target, deployment_id: int) -> None:
+def list_keys(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's API keys, without their secrets; the last use is known to the hour."""
     keys = sorted(target.manage.show(deployment_id).api_keys.values(), key=lambda key: key.created_at)
     uses = target.manage.last_uses(deployment_id)
@@ -74,7 +76,7 @@ def list_keys(target: Target, deployment_id: int) -> None:
 @click.argument("key_id", metavar="KEYID")
 @target_options
 @pass_target
-def revoke(target: Target, deployment_id: int, key_id: str) -> None:
+def revoke(target: CommandTarget, deployment_id: int, key_id: str) -> None:
     """Revoke an API key, from the next call on."""
     revoked = target.manage.revoke_key(deployment_id, key_id)
     show(

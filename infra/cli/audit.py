@@ -11,10 +11,10 @@ import click
 
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.export_audit import ExportWish
-from flow_hitl.proof.verify_audit import Export, Finding, Unusable, read_public_key, untouched, verify_export
+from flow_hitl.proof.verify_audit import Export, LogFinding, Unusable, read_public_key, untouched, verify_export
 from infra.cli.errors import OperatorError
 from infra.cli.output import facts, show, table
-from infra.cli.target import Target, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
 
 _OPERATOR = "operator"
 _LOOK_AGAIN_SECONDS = 1.0
@@ -42,7 +42,7 @@ def audit() -> None:
 @audit.command()
 @target_options
 @pass_target
-def seal(target: Target) -> None:
+def seal(target: CommandTarget) -> None:
     """Seal what has happened until two minutes ago, or on the local stack until now.
 
     Each night does that by itself with the days that are over. What is sealed can no longer be changed unnoticed, not
@@ -77,7 +77,7 @@ def seal(target: Target) -> None:
 @click.pass_context
 def verify(
     context: click.Context,
-    target: Target,
+    target: CommandTarget,
     deployment_id: int | None,
     since: datetime | None,
     to: datetime | None,
@@ -97,11 +97,13 @@ def verify(
     context.exit(1 if findings else 0)
 
 
-def _verify_log(target: Target, deployment_id: int, since: datetime | None, to: datetime | None) -> dict[str, Any]:
+def _verify_log(
+    target: CommandTarget, deployment_id: int, since: datetime | None, to: datetime | None
+) -> dict[str, Any]:
     application = target.application
     application.manage_deployments.show(deployment_id)
     wanted = application.read_audit.range_of(deployment_id, since, to)
-    findings: list[Finding] = []
+    findings: list[LogFinding] = []
     events = digests = 0
     sealed_until = cursor = None
     while True:
@@ -142,7 +144,7 @@ def _document(findings: Any, events: int, digests: int, sealed_until: str | None
 @target_options
 @pass_target
 def export(
-    target: Target,
+    target: CommandTarget,
     deployment_id: int,
     since: datetime | None,
     to: datetime | None,
@@ -173,7 +175,7 @@ def export(
 @deployment_argument
 @target_options
 @pass_target
-def exports(target: Target, deployment_id: int) -> None:
+def exports(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's exports, newest first."""
     manage = target.application.manage_exports
     target.manage.show(deployment_id)

@@ -18,7 +18,7 @@ from flow_hitl.platform.dead_letters import SqsDeadLetters
 from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.webhooks.webhook import Delivery, DeliveryStatus
-from infra.cli.target import Target
+from infra.cli.target import CommandTarget
 from infra.names import ALARM_PREFIX, receipt_rule_name
 from infra.outputs import missing_outputs
 
@@ -28,7 +28,7 @@ _LATEST = 20
 
 
 @dataclass(frozen=True)
-class Check:
+class StackCheck:
     """What was looked at, and what was found."""
 
     name: str
@@ -44,7 +44,9 @@ class Check:
         }
 
 
-def look(target: Target, deployment_id: int | None = None, request_id: str | None = None) -> Iterator[Check]:
+def look(
+    target: CommandTarget, deployment_id: int | None = None, request_id: str | None = None
+) -> Iterator[StackCheck]:
     """Yield every check in turn, of all deployments or of the one that is named or has the request.
 
     Raises NotFound for a deployment or request that there is not.
@@ -52,9 +54,9 @@ def look(target: Target, deployment_id: int | None = None, request_id: str | Non
     missing = missing_outputs(target.outputs)
     if missing:
         step = "Name the core stack with --stack, and deploy it with this version. The rest is looked at then."
-        yield Check("stack", problem(f"The stack's outputs lack {', '.join(missing)}.", step))
+        yield StackCheck("stack", problem(f"The stack's outputs lack {', '.join(missing)}.", step))
         return
-    yield Check("stack", ok(f"The stack has all {len(target.outputs)} outputs."))
+    yield StackCheck("stack", ok(f"The stack has all {len(target.outputs)} outputs."))
     diagnosis = target.application.diagnose_request.for_operator(request_id) if request_id else None
     deployments = [target.manage.show(deployment_id)] if deployment_id else target.manage.list()
     if diagnosis is not None:
@@ -65,7 +67,7 @@ def look(target: Target, deployment_id: int | None = None, request_id: str | Non
         yield from _request(diagnosis)
 
 
-def _installation(target: Target) -> Iterator[Check]:
+def _installation(target: CommandTarget) -> Iterator[StackCheck]:
     yield from _named("signing key", _signing_key(target))
     yield from _named("dead letters", _dead_letters(target))
     if target.local:
@@ -80,7 +82,7 @@ def _installation(target: Target) -> Iterator[Check]:
     yield from _named("MX record", [_mx_record(target.application.settings.inbound_domain)])
 
 
-def _signing_key(target: Target) -> Iterator[Finding]:
+def _signing_key(target: CommandTarget) -> Iterator[Finding]:
     ids, active = _ring(target)
     if isinstance(active, Unknown):
         yield problem(
@@ -96,7 +98,7 @@ def _signing_key(target: Target) -> Iterator[Finding]:
         )
 
 
-def _ring(target: Target) -> tuple[Sequence[str], str | Unknown]:
+def _ring(target: CommandTarget) -> tuple[Sequence[str], str | Unknown]:
     """Return the ids of the signing keys, none if they cannot be read, and that of the active one."""
     ring = target.application.manage_signing_keys
     try:
@@ -107,7 +109,7 @@ def _ring(target: Target) -> tuple[Sequence[str], str | Unknown]:
         return (), ""
 
 
-def _dead_letters(target: Target) -> Iterator[Finding]:
+def _dead_letters(target: CommandTarget) -> Iterator[Finding]:
     found = [_DEAD_LETTERS.fullmatch(name) for name in target.outputs]
     urls = {_snake(match[1]): target.outputs[match[0]] for match in found if match}
     queues = SqsDeadLetters(client("sqs"), urls)
@@ -139,7 +141,7 @@ def _alarms(stack: str) -> Iterator[Finding]:
         yield ok("No alarm is on.")
 
 
-def _mail_out(target: Target) -> Iterator[Finding]:
+def _mail_out(target: CommandTarget) -> Iterator[Finding]:
     application = target.application
     state = application.mail_account.state()
     if isinstance(state, Unknown):
@@ -163,7 +165,7 @@ def _inbound_identity(domain: str) -> Iterator[Finding]:
         )
 
 
-def _receipt_rule(target: Target) -> Iterator[Finding]:
+def _receipt_rule(target: CommandTarget) -> Iterator[Finding]:
     answer = client("ses").describe_active_receipt_rule_set()
     active = answer.get("Metadata", {}).get("Name")
     name, domain = receipt_rule_name(target.stack_name), target.application.settings.inbound_domain
@@ -205,12 +207,12 @@ def _mx_record(domain: str) -> Finding:
     return ok(f"The MX record of {domain} leads to SES.")
 
 
-def _deployments(target: Target, deployments: Sequence[Deployment]) -> Iterator[Check]:
+def _deployments(target: CommandTarget, deployments: Sequence[Deployment]) -> Iterator[StackCheck]:
     key_ids = _ring(target)[0]
     suppressed = target.application.suppressed.entries()
     if not deployments:
         create = command("deployment", "create", "--name", "NAME", "--creator", "EMAIL", "--organization", "NUMBER")
-        yield Check("deployments", info("There are no deployments yet.", f"Create one: {create}."))
+        yield StackCheck("deployments", info("There are no deployments yet.", f"Create one: {create}."))
     for deployment in deployments:
         found = [
             *_doubts(target, deployment),
@@ -222,7 +224,7 @@ def _deployments(target: Target, deployments: Sequence[Deployment]) -> Iterator[
         yield from _named(title, found or [ok(f'Nothing is wrong with "{deployment.name}".')])
 
 
-def _doubts(target: Target, deployment: Deployment) -> Iterator[Finding]:
+def _doubts(target: CommandTarget, deployment: Deployment) -> Iterator[Finding]:
     deployment_id = str(deployment.deployment_id)
     for warning in target.application.configuration_warnings(deployment):
         settings, rules = command("settings", "get", deployment_id), command("rules", "get", deployment_id)
@@ -251,7 +253,7 @@ def _people(deployment: Deployment) -> Sequence[str]:
     return tuple({address.lower(): address for address in named if not address.startswith(GROUP_PREFIX)}.values())
 
 
-def _keys(target: Target, deployment: Deployment, key_ids: Sequence[str]) -> Iterator[Finding]:
+def _keys(target: CommandTarget, deployment: Deployment, key_ids: Sequence[str]) -> Iterator[Finding]:
     now, deployment_id = target.application.clock.now(), str(deployment.deployment_id)
     usable = [key for key in deployment.api_keys.values() if key.expires_at is None or key.expires_at > now]
     if not any(Permission.CREATE_REQUESTS in key.permissions for key in usable):
@@ -272,7 +274,7 @@ def _keys(target: Target, deployment: Deployment, key_ids: Sequence[str]) -> Ite
         )
 
 
-def _webhooks(target: Target, deployment: Deployment) -> Iterator[Finding]:
+def _webhooks(target: CommandTarget, deployment: Deployment) -> Iterator[Finding]:
     manage, now = target.application.manage_webhooks, target.application.clock.now()
     for webhook in manage.list(deployment.deployment_id):
         page = manage.list_deliveries(deployment.deployment_id, webhook.webhook_id, _LATEST, None)
@@ -291,13 +293,13 @@ def _undelivered(webhook: str, delivery: Delivery, why: str) -> Finding:
     )
 
 
-def _request(diagnosis: Diagnosis) -> Iterator[Check]:
+def _request(diagnosis: Diagnosis) -> Iterator[StackCheck]:
     for answered in diagnosis.questions:
         yield from _named(f"{answered.question} ({answered.status})", answered.findings)
 
 
-def _named(name: str, findings: Iterable[Finding]) -> Iterator[Check]:
-    return (Check(name, finding) for finding in findings)
+def _named(name: str, findings: Iterable[Finding]) -> Iterator[StackCheck]:
+    return (StackCheck(name, finding) for finding in findings)
 
 
 def _asked(ask: Callable[[], Iterable[Finding]]) -> list[Finding]:

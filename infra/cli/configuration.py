@@ -8,7 +8,7 @@ import click
 from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
 from flow_hitl.deployments.deployment import Deployment
 from infra.cli.output import show, table
-from infra.cli.target import Target, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -28,7 +28,7 @@ def settings() -> None:
 @deployment_argument
 @target_options
 @pass_target
-def get_settings(target: Target, deployment_id: int) -> None:
+def get_settings(target: CommandTarget, deployment_id: int) -> None:
     """Show the settings; with --json as the document that `set` takes."""
     _show_settings(target, target.manage.show(deployment_id), _how_to_change(target, "settings", deployment_id))
 
@@ -38,7 +38,7 @@ def get_settings(target: Target, deployment_id: int) -> None:
 @_file_option
 @target_options
 @pass_target
-def set_settings(target: Target, deployment_id: int, file: BinaryIO) -> None:
+def set_settings(target: CommandTarget, deployment_id: int, file: BinaryIO) -> None:
     """Replace the settings by those of a file; what it leaves out gets its default."""
     changed = target.manage.set_settings(deployment_id, parse_settings(file.read()))
     _warn(target, changed)
@@ -54,7 +54,7 @@ def rules() -> None:
 @deployment_argument
 @target_options
 @pass_target
-def get_rules(target: Target, deployment_id: int) -> None:
+def get_rules(target: CommandTarget, deployment_id: int) -> None:
     """Show the routing rules; with --json as the document that `set` takes."""
     _show_rules(target, target.manage.show(deployment_id), _how_to_change(target, "rules", deployment_id))
 
@@ -64,26 +64,26 @@ def get_rules(target: Target, deployment_id: int) -> None:
 @_file_option
 @target_options
 @pass_target
-def set_rules(target: Target, deployment_id: int, file: BinaryIO) -> None:
+def set_rules(target: CommandTarget, deployment_id: int, file: BinaryIO) -> None:
     """Replace all routing rules by those of a file; the first that matches decides."""
     changed = target.manage.set_rules(deployment_id, parse_rules(file.read()))
     _warn(target, changed)
     _show_rules(target, changed, f"see how they are asked: {target.command(f'settings get {deployment_id}')}")
 
 
-def _warn(target: Target, changed: Deployment) -> None:
+def _warn(target: CommandTarget, changed: Deployment) -> None:
     """Say what is hardly meant, on standard error: the document on standard output stays one that `set` takes."""
     for warning in target.application.configuration_warnings(changed):
         click.echo(f"Warning: {warning}", err=True)
 
 
-def _how_to_change(target: Target, words: str, deployment_id: int) -> str:
+def _how_to_change(target: CommandTarget, words: str, deployment_id: int) -> str:
     name = f"{words}.json"
     get = target.command(f"{words} get {deployment_id} --json")
     return f"{get} > {name}, edit it, then {target.command(f'{words} set {deployment_id} --file {name}')}"
 
 
-def _show_settings(target: Target, found: Deployment, next_step: str) -> None:
+def _show_settings(target: CommandTarget, found: Deployment, next_step: str) -> None:
     document = settings_to_dict(found.settings)
     show(target, document, table(("setting", "value"), list(_flat(document))), next_step)
 
@@ -96,7 +96,7 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + name, value
 
 
-def _show_rules(target: Target, found: Deployment, next_step: str) -> None:
+def _show_rules(target: CommandTarget, found: Deployment, next_step: str) -> None:
     headings = ("#", "name", "method name", "assign from input", "assign to email", "condition", "sla", "auto-response")
     documents = rules_to_dict(found.rules)["rules"]
     rows = [

@@ -16,7 +16,7 @@ from flow_hitl.platform.times import rfc3339
 from infra.cli.errors import OperatorError
 from infra.cli.moments import future_moment
 from infra.cli.output import facts, show, table
-from infra.cli.target import Target, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
 
 
 def _not_blank(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -53,7 +53,7 @@ def deployment() -> None:
 )
 @target_options
 @pass_target
-def create(target: Target, name: str, creator: str, organization: int) -> None:
+def create(target: CommandTarget, name: str, creator: str, organization: int) -> None:
     """Create a deployment with the default settings, no routing rules and no API keys."""
     created = target.manage.create(name=name, creator_email=creator, organization_id=organization)
     show(
@@ -68,7 +68,7 @@ def create(target: Target, name: str, creator: str, organization: int) -> None:
 @deployment.command("list")
 @target_options
 @pass_target
-def list_deployments(target: Target) -> None:
+def list_deployments(target: CommandTarget) -> None:
     """List all deployments of the stack."""
     found = target.manage.list()
     rows = [
@@ -88,7 +88,7 @@ def list_deployments(target: Target) -> None:
 @deployment_argument
 @target_options
 @pass_target
-def show_deployment(target: Target, deployment_id: int) -> None:
+def show_deployment(target: CommandTarget, deployment_id: int) -> None:
     """Show a deployment; with --json its whole configuration."""
     found, used = target.manage.show(deployment_id), target.manage.usage(deployment_id)
     document = {
@@ -108,7 +108,7 @@ def show_deployment(target: Target, deployment_id: int) -> None:
 @click.option("--mails-per-day", metavar="NUMBER", type=_AT_LEAST_ONE, help="Mails of every kind in each day (UTC).")
 @target_options
 @pass_target
-def quota(target: Target, deployment_id: int, requests_per_hour: int | None, mails_per_day: int | None) -> None:
+def quota(target: CommandTarget, deployment_id: int, requests_per_hour: int | None, mails_per_day: int | None) -> None:
     """Set how much a deployment may use, from the next call on.
 
     What is used up is refused with 429 until the hour or the day is over. Mails of requests that were taken before
@@ -131,7 +131,7 @@ def quota(target: Target, deployment_id: int, requests_per_hour: int | None, mai
 @deployment_argument
 @target_options
 @pass_target
-def resume_secret(target: Target, deployment_id: int) -> None:
+def resume_secret(target: CommandTarget, deployment_id: int) -> None:
     """Print the secret that signs resumptions."""
     secret, following = target.manage.resume_secret(deployment_id), target.manage.next_resume_secret(deployment_id)
     document: dict[str, Any] = {"resume_signing_secret": secret}
@@ -150,7 +150,7 @@ def resume_secret(target: Target, deployment_id: int) -> None:
 )
 @target_options
 @pass_target
-def rotate_resume_secret(target: Target, deployment_id: int, signs_from: str | None) -> None:
+def rotate_resume_secret(target: CommandTarget, deployment_id: int, signs_from: str | None) -> None:
     """Give a deployment a new resume secret and print it; until it signs, the old one does."""
     now = target.application.clock.now()
     moment = rfc3339(future_moment(signs_from, now, "--signs-from")) if signs_from is not None else None

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 
 from flow_hitl.diagnosis.findings import FindingStatus
-from infra.cli.checks import Check, look
-from infra.cli.target import Target, pass_target, target_options
+from infra.cli.checks import StackCheck, look
+from infra.cli.target import CommandTarget, pass_target, target_options
 
 _MARKS = {FindingStatus.OK: "ok", FindingStatus.PROBLEM: "PROBLEM", FindingStatus.INFO: "note"}
 
@@ -18,7 +18,7 @@ _MARKS = {FindingStatus.OK: "ok", FindingStatus.PROBLEM: "PROBLEM", FindingStatu
 @target_options
 @pass_target
 @click.pass_context
-def doctor(context: click.Context, target: Target, subject: str | None) -> None:
+def doctor(context: click.Context, target: CommandTarget, subject: str | None) -> None:
     """Look at the whole installation.
 
     ID is a deployment's number, or a request's id to have that request diagnosed too; without it all deployments are
@@ -51,7 +51,7 @@ def _what(subject: str | None) -> tuple[int | None, str | None]:
         ) from None
 
 
-def _printed(checks: Iterator[Check]) -> Iterator[Check]:
+def _printed(checks: Iterator[StackCheck]) -> Iterator[StackCheck]:
     """Print each check as soon as it is made: some take seconds."""
     for check in checks:
         mark = _MARKS[check.finding.status]

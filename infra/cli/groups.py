@@ -12,7 +12,7 @@ from flow_hitl.platform.address import GROUP_PREFIX, is_mail_address
 from flow_hitl.platform.errors import PreconditionFailed
 from infra.cli.errors import OperatorError, refusals
 from infra.cli.output import show, table
-from infra.cli.target import Target, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
 
 _name_argument = click.argument("name", metavar="NAME")
 
@@ -34,7 +34,9 @@ def group() -> None:
 @click.option("--address", metavar="EMAIL", help="A shared mailbox that stands for the group as well.")
 @target_options
 @pass_target
-def set_group(target: Target, deployment_id: int, name: str, members: tuple[str, ...], address: str | None) -> None:
+def set_group(
+    target: CommandTarget, deployment_id: int, name: str, members: tuple[str, ...], address: str | None
+) -> None:
     """Add a group, or replace the people of the one that there is; for a shared mailbox alone, NAME is its address.
 
     Requests that were assigned before stay with whom they were assigned to.
@@ -57,7 +59,7 @@ def set_group(target: Target, deployment_id: int, name: str, members: tuple[str,
 @deployment_argument
 @target_options
 @pass_target
-def list_groups(target: Target, deployment_id: int) -> None:
+def list_groups(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's groups with their people."""
     _show(target, target.manage.show(deployment_id))
 
@@ -67,7 +69,7 @@ def list_groups(target: Target, deployment_id: int) -> None:
 @_name_argument
 @target_options
 @pass_target
-def remove(target: Target, deployment_id: int, name: str) -> None:
+def remove(target: CommandTarget, deployment_id: int, name: str) -> None:
     """Remove a group; requests that were assigned to it stay with its people."""
     found = target.manage.show(deployment_id)
     groups, place = _documents(found), _place_of(found, name)
@@ -89,7 +91,7 @@ def _documents(found: Deployment) -> list[dict[str, Any]]:
     return documents
 
 
-def _save(target: Target, found: Deployment, groups: list[dict[str, Any]], sentence: str) -> None:
+def _save(target: CommandTarget, found: Deployment, groups: list[dict[str, Any]], sentence: str) -> None:
     """Write the settings with these groups and show them, unless somebody else has written them meanwhile."""
     before = settings_to_dict(found.settings)
     with refusals(sentence, f"{target.command(f'group list {found.deployment_id}')} shows the groups in their order."):
@@ -104,7 +106,7 @@ def _save(target: Target, found: Deployment, groups: list[dict[str, Any]], sente
     _show(target, changed)
 
 
-def _show(target: Target, found: Deployment) -> None:
+def _show(target: CommandTarget, found: Deployment) -> None:
     documents = _documents(found)
     rows = [(one.get("name", "-"), one.get("address", "-"), ", ".join(one["members"])) for one in documents]
     number = found.deployment_id

@@ -7,7 +7,7 @@ import click
 
 from infra.cli.errors import OperatorError
 from infra.cli.output import show, table
-from infra.cli.target import Target, pass_target, target_options
+from infra.cli.target import CommandTarget, pass_target, target_options
 
 
 @click.group()
@@ -19,7 +19,7 @@ def mail() -> None:
 @click.option("--day", metavar="DAY", help="A day in UTC such as 2027-01-31.  [today]")
 @target_options
 @pass_target
-def discarded(target: Target, day: str | None) -> None:
+def discarded(target: CommandTarget, day: str | None) -> None:
     """List the mails of a day that decided nothing and were not answered, newest first, with the reason."""
     try:
         wanted = date.fromisoformat(day) if day else target.application.clock.now().date()
@@ -38,7 +38,7 @@ def discarded(target: Target, day: str | None) -> None:
 @mail.command()
 @target_options
 @pass_target
-def suppressed(target: Target) -> None:
+def suppressed(target: CommandTarget) -> None:
     """List the addresses that get no mail because it bounced, or none of a deployment that they reported as spam."""
     found = target.application.suppressed.entries()
     rows = [(one["address"], one["deployment_id"] or "all", one["at"], one["reason"]) for one in found]
@@ -54,7 +54,7 @@ def suppressed(target: Target) -> None:
 @click.argument("address", metavar="ADDRESS")
 @target_options
 @pass_target
-def allow(target: Target, address: str) -> None:
+def allow(target: CommandTarget, address: str) -> None:
     """Let an address get mail again."""
     if not target.application.suppressed.remove(address):
         raise OperatorError(

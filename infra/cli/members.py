@@ -6,7 +6,7 @@ from flow_hitl.deployments.access_documents import member_to_dict
 from flow_hitl.deployments.deployment import Deployment, Member, Permission
 from flow_hitl.platform.address import is_mail_address
 from infra.cli.output import show, table
-from infra.cli.target import Target, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
 
 
 @click.group()
@@ -28,7 +28,7 @@ def member() -> None:
 @target_options
 @pass_target
 def set_member(
-    target: Target, deployment_id: int, email: str, permissions: tuple[str, ...], aliases: tuple[str, ...]
+    target: CommandTarget, deployment_id: int, email: str, permissions: tuple[str, ...], aliases: tuple[str, ...]
 ) -> None:
     """Add a member, or replace what is set for them."""
     for address in (email, *aliases):
@@ -42,7 +42,7 @@ def set_member(
 @deployment_argument
 @target_options
 @pass_target
-def list_members(target: Target, deployment_id: int) -> None:
+def list_members(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's members."""
     _show(target, target.manage.show(deployment_id))
 
@@ -52,7 +52,7 @@ def list_members(target: Target, deployment_id: int) -> None:
 @click.argument("email", metavar="EMAIL")
 @target_options
 @pass_target
-def remove(target: Target, deployment_id: int, email: str) -> None:
+def remove(target: CommandTarget, deployment_id: int, email: str) -> None:
     """Remove a member."""
     _show(target, target.manage.remove_member(deployment_id, email))
 
@@ -60,7 +60,7 @@ def remove(target: Target, deployment_id: int, email: str) -> None:
 @member.command()
 @target_options
 @pass_target
-def index(target: Target) -> None:
+def index(target: CommandTarget) -> None:
     """Note anew who may sign in to the dashboard, for all deployments; changes of members do it by themselves.
 
     Needed once, where deployments are older than the dashboard.
@@ -70,7 +70,7 @@ def index(target: Target) -> None:
     show(target, {"deployments": number}, text, "nothing; people sign in at /d of the API's address.")
 
 
-def _show(target: Target, deployment: Deployment) -> None:
+def _show(target: CommandTarget, deployment: Deployment) -> None:
     documents = [member_to_dict(one) for one in deployment.members]
     rows = [
         (one.email, ", ".join(sorted(one.permissions)) or "-", ", ".join(one.aliases) or "-")

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from infra.cli.target import Target
+from infra.cli.target import CommandTarget
 
 
-def show(target: Target, document: Any, text: str, next_step: str) -> None:
+def show(target: CommandTarget, document: Any, text: str, next_step: str) -> None:
     """Print the document as JSON if the operator asked for it, else the text and what to do next.
 
     The next step goes to standard error, so that standard output can be kept or piped as it is.

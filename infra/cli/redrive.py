@@ -6,7 +6,7 @@ import click
 
 from infra.cli.errors import OperatorError
 from infra.cli.output import show
-from infra.cli.target import Target, pass_target, target_options
+from infra.cli.target import CommandTarget, pass_target, target_options
 from infra.outputs import output_name
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _BATCH = 10
 @click.argument("queue", type=click.Choice(list(_QUEUES)))
 @target_options
 @pass_target
-def redrive(target: Target, queue: str) -> None:
+def redrive(target: CommandTarget, queue: str) -> None:
     """Send a queue's dead letters again.
 
     All messages of the queue's dead-letter queue go back to the queue, whose worker tries them anew.
@@ -73,7 +73,7 @@ def move_back(sqs: "SQSClient", source_url: str, target_url: str) -> int:
     return moved
 
 
-def _queue_url(target: Target, name: str) -> str:
+def _queue_url(target: CommandTarget, name: str) -> str:
     try:
         return target.outputs[output_name(name)]
     except KeyError:

@@ -3,7 +3,7 @@
 import click
 
 from infra.cli.output import show
-from infra.cli.target import Target, pass_target, target_options
+from infra.cli.target import CommandTarget, pass_target, target_options
 
 
 @click.group("signing-key")
@@ -14,7 +14,7 @@ def signing_key() -> None:
 @signing_key.command("list")
 @target_options
 @pass_target
-def list_keys(target: Target) -> None:
+def list_keys(target: CommandTarget) -> None:
     """List the keys' ids; the keys themselves are never shown."""
     _show(target, "Keys")
 
@@ -22,7 +22,7 @@ def list_keys(target: Target) -> None:
 @signing_key.command()
 @target_options
 @pass_target
-def rotate(target: Target) -> None:
+def rotate(target: CommandTarget) -> None:
     """Sign with a new key from now on; what older keys signed stays good."""
     _show(target, f"Key {target.application.manage_signing_keys.rotate()} signs from now on. Keys")
 
@@ -32,13 +32,13 @@ def rotate(target: Target) -> None:
 @click.confirmation_option(prompt="Every mail, link and callback URL that it signed stops working. Go on?")
 @target_options
 @pass_target
-def retire(target: Target, key_id: str) -> None:
+def retire(target: CommandTarget, key_id: str) -> None:
     """Remove a key and with it all that it signed."""
     target.application.manage_signing_keys.retire(key_id)
     _show(target, f"Key {key_id} is gone. Keys")
 
 
-def _show(target: Target, what: str) -> None:
+def _show(target: CommandTarget, what: str) -> None:
     ids = target.application.manage_signing_keys.ids()
     active = target.application.manage_signing_keys.keys.active_id()
     show(

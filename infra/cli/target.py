@@ -21,7 +21,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @dataclass
-class Target:
+class CommandTarget:
     """The stack that a command was pointed at, wired when it is first needed."""
 
     local: bool = False
@@ -73,7 +73,7 @@ class Target:
         return f"flow-hitl {words}{self.choice}"
 
 
-pass_target = click.make_pass_decorator(Target, ensure=True)
+pass_target = click.make_pass_decorator(CommandTarget, ensure=True)
 
 
 def target_options(command: _Command) -> _Command:
@@ -111,7 +111,7 @@ def deployment_argument(command: _Command) -> _Command:
 def _remember(context: click.Context, parameter: click.Parameter, value: bool | str | None) -> None:
     # The options of an inner command must not undo what stood before its name.
     if value:
-        setattr(context.ensure_object(Target), str(parameter.name), value)
+        setattr(context.ensure_object(CommandTarget), str(parameter.name), value)
 
 
 def _local_outputs() -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from infra.cli.errors import OperatorError
 from infra.cli.output import show
-from infra.cli.target import Target, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
 
 _LOOK_EVERY_SECONDS = 1.0
 _HAPPENED = {
@@ -53,7 +53,7 @@ def _wish(_context: click.Context, _parameter: click.Parameter, value: str) -> N
 )
 @target_options
 @pass_target
-def test_request(target: Target, deployment_id: int, wish: NewTestRequest, minutes: float) -> None:
+def test_request(target: CommandTarget, deployment_id: int, wish: NewTestRequest, minutes: float) -> None:
     """Send a real request to an address, marked as a test.
 
     It goes the way of every request, but no flow waits for it and no figure counts it. Its answer proves the way back.
@@ -79,7 +79,7 @@ def test_request(target: Target, deployment_id: int, wish: NewTestRequest, minut
     show(target, document, result, f"see all that happened: {doctor}")
 
 
-def _answer(target: Target, request_id: str, patience: timedelta) -> AuditEvent | None:
+def _answer(target: CommandTarget, request_id: str, patience: timedelta) -> AuditEvent | None:
     """Tell what happens to a request, and return its answer as soon as there is one, or None when patience is over."""
     clock, send = target.application.clock, target.application.send_test_request
     until, told = clock.now() + patience, 0
@@ -94,6 +94,6 @@ def _answer(target: Target, request_id: str, patience: timedelta) -> AuditEvent 
         clock.sleep(_LOOK_EVERY_SECONDS)
 
 
-def _tell(target: Target, event: AuditEvent) -> None:
+def _tell(target: CommandTarget, event: AuditEvent) -> None:
     if event.kind in _HAPPENED and not target.as_json:
         click.echo(f"{rfc3339(event.at)}  {_HAPPENED[event.kind].format(**event.data)}", err=True)

@@ -16,7 +16,7 @@ from flow_hitl.webhooks.webhook import Delivery
 from infra.cli.errors import refusals
 from infra.cli.moments import future_moment
 from infra.cli.output import show, table
-from infra.cli.target import Target, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
 
 _webhook_argument = click.argument("webhook_id", metavar="WEBHOOK")
 _events_option = click.option(
@@ -41,7 +41,9 @@ def webhook() -> None:
 @click.option("--inactive", is_flag=True, help="Create it switched off.")
 @target_options
 @pass_target
-def create(target: Target, deployment_id: int, name: str, url: str, events: Sequence[str], inactive: bool) -> None:
+def create(
+    target: CommandTarget, deployment_id: int, name: str, url: str, events: Sequence[str], inactive: bool
+) -> None:
     """Create a webhook and print its signing secret, this once; without --event it is told of new requests."""
     wish = {"name": name, "url": url, "active": not inactive, **_some(events=_once(events))}
     with _refusals(target, deployment_id, "The webhook was not created") as manage:
@@ -61,7 +63,7 @@ def create(target: Target, deployment_id: int, name: str, url: str, events: Sequ
 @deployment_argument
 @target_options
 @pass_target
-def list_webhooks(target: Target, deployment_id: int) -> None:
+def list_webhooks(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's webhooks, without their secrets."""
     target.manage.show(deployment_id)
     documents = [one.to_dict() for one in target.application.manage_webhooks.list(deployment_id)]
@@ -85,7 +87,7 @@ def list_webhooks(target: Target, deployment_id: int) -> None:
 @target_options
 @pass_target
 def change(
-    target: Target,
+    target: CommandTarget,
     deployment_id: int,
     webhook_id: str,
     name: str | None,
@@ -109,7 +111,7 @@ def change(
 @_webhook_argument
 @target_options
 @pass_target
-def delete(target: Target, deployment_id: int, webhook_id: str) -> None:
+def delete(target: CommandTarget, deployment_id: int, webhook_id: str) -> None:
     """Delete a webhook; the callback URLs that it was given answer no more requests."""
     with _refusals(target, deployment_id, "The webhook was not deleted") as manage:
         manage.delete(deployment_id, webhook_id)
@@ -129,7 +131,7 @@ def delete(target: Target, deployment_id: int, webhook_id: str) -> None:
 )
 @target_options
 @pass_target
-def rotate_secret(target: Target, deployment_id: int, webhook_id: str, signs_from: str | None) -> None:
+def rotate_secret(target: CommandTarget, deployment_id: int, webhook_id: str, signs_from: str | None) -> None:
     """Give a webhook a new signing secret and print it, this once; until it signs, the old one does."""
     now = target.application.clock.now()
     moment = rfc3339(future_moment(signs_from, now, "--signs-from")) if signs_from is not None else None
@@ -143,7 +145,7 @@ def rotate_secret(target: Target, deployment_id: int, webhook_id: str, signs_fro
 @_webhook_argument
 @target_options
 @pass_target
-def send_test_ping(target: Target, deployment_id: int, webhook_id: str) -> None:
+def send_test_ping(target: CommandTarget, deployment_id: int, webhook_id: str) -> None:
     """Send a test ping the way that events go, also to a webhook that is switched off."""
     with _refusals(target, deployment_id, "The test ping was not sent") as manage:
         delivery = manage.test(deployment_id, webhook_id)
@@ -157,7 +159,7 @@ def send_test_ping(target: Target, deployment_id: int, webhook_id: str) -> None:
 @click.option("--cursor", help="Where to go on: what the list before ended with.")
 @target_options
 @pass_target
-def deliveries(target: Target, deployment_id: int, webhook_id: str, limit: int, cursor: str | None) -> None:
+def deliveries(target: CommandTarget, deployment_id: int, webhook_id: str, limit: int, cursor: str | None) -> None:
     """List what was sent to a webhook in the last 90 days, newest first; with --json what it answered, too."""
     with _refusals(target, deployment_id, "The deliveries were not listed") as manage:
         page = manage.list_deliveries(deployment_id, webhook_id, limit, cursor)
@@ -182,7 +184,7 @@ def deliveries(target: Target, deployment_id: int, webhook_id: str, limit: int, 
 @click.argument("delivery_id", metavar="DELIVERY")
 @target_options
 @pass_target
-def redeliver(target: Target, deployment_id: int, webhook_id: str, delivery_id: str) -> None:
+def redeliver(target: CommandTarget, deployment_id: int, webhook_id: str, delivery_id: str) -> None:
     """Send a delivery again, under the X-Webhook-Id of the first."""
     hint = f"{target.command(f'webhook deliveries {deployment_id} {webhook_id}')} shows what was sent."
     with _refusals(target, deployment_id, "It was not sent again", hint) as manage:
@@ -191,7 +193,9 @@ def redeliver(target: Target, deployment_id: int, webhook_id: str, delivery_id: 
 
 
 @contextmanager
-def _refusals(target: Target, deployment_id: int, sentence: str, hint: str | None = None) -> Iterator[ManageWebhooks]:
+def _refusals(
+    target: CommandTarget, deployment_id: int, sentence: str, hint: str | None = None
+) -> Iterator[ManageWebhooks]:
     """Yield the service, for a deployment that there is, and say of what is refused what was not done."""
     target.manage.show(deployment_id)
     with refusals(sentence, hint or f"{target.command(f'webhook list {deployment_id}')} shows what there is."):
@@ -215,11 +219,11 @@ def _signs_from(issued: IssuedSecret) -> str:
     return rfc3339(issued.signs_from)
 
 
-def _document(target: Target, delivery: Delivery) -> dict[str, Any]:
+def _document(target: CommandTarget, delivery: Delivery) -> dict[str, Any]:
     return delivery.to_dict(target.application.clock.now())
 
 
-def _show_sent(target: Target, delivery: Delivery, sentence: str) -> None:
+def _show_sent(target: CommandTarget, delivery: Delivery, sentence: str) -> None:
     log = target.command(f"webhook deliveries {delivery.deployment_id} {delivery.webhook_id}")
     text = f"{sentence}, as delivery {delivery.delivery_id}."
     show(target, {"delivery": _document(target, delivery)}, text, f"see in a moment what came of it: {log}")

@@ -13,7 +13,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import jinja2
 import urllib3
 
-from infra.local.mailbox import Mailbox, SentMail
+from infra.local.mailbox import DeliveredMail, Mailbox
 from infra.local.patience import HANG_SECONDS
 from infra.local.reply import reply_to
 
@@ -135,7 +135,7 @@ class Front:
             return HTTPStatus.OK, [("Content-Type", "message/rfc822"), ("X-Content-Type-Options", "nosniff")], mail.raw
         return self._page(mail) if match and match[1] == "view" else self._body(mail)
 
-    def _mail(self, mail_id: str) -> SentMail:
+    def _mail(self, mail_id: str) -> DeliveredMail:
         mail = self._mailbox.get(mail_id)
         if mail is None:
             raise _Refused(
@@ -143,7 +143,7 @@ class Front:
             )
         return mail
 
-    def _reply(self, mail: SentMail, environ: WSGIEnvironment) -> Answer:
+    def _reply(self, mail: DeliveredMail, environ: WSGIEnvironment) -> Answer:
         """Send what somebody typed below a mail, as a mail program does, and lead back to the list."""
         if not _is_from_our_page(environ):
             raise _Refused(HTTPStatus.FORBIDDEN, "Only the form below a mail may send a reply.")
@@ -160,7 +160,12 @@ class Front:
         return HTTPStatus.SEE_OTHER, [("Location", f"/_local/?replied={mail.id}"), ("Cache-Control", "no-store")], b""
 
     def _page(
-        self, mail: SentMail | None = None, *, replied: SentMail | None = None, text: str = "", failure: str = ""
+        self,
+        mail: DeliveredMail | None = None,
+        *,
+        replied: DeliveredMail | None = None,
+        text: str = "",
+        failure: str = "",
     ) -> Answer:
         return self._written(
             HTTPStatus.BAD_GATEWAY if failure else HTTPStatus.OK,
@@ -188,7 +193,7 @@ class Front:
         ]
         return status, headers, page.encode()
 
-    def _body(self, mail: SentMail) -> Answer:
+    def _body(self, mail: DeliveredMail) -> Answer:
         """Return the mail's HTML for the frame of the page; links open in a new window."""
         html = mail.body("html")
         if html is None:

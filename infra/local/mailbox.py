@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class SentMail:
+class DeliveredMail:
     """One mail: who gets it by the envelope, and the bytes as sent."""
 
     id: str
@@ -47,12 +47,12 @@ class Mailbox:
         """Keep each mail as `<id>.eml` in `directory`, which must exist."""
         self._directory = directory
         self._lock = threading.Lock()
-        self._mails: dict[str, SentMail] = {}
+        self._mails: dict[str, DeliveredMail] = {}
 
-    def add(self, mail_id: str, recipients: Sequence[str], raw: bytes) -> SentMail:
+    def add(self, mail_id: str, recipients: Sequence[str], raw: bytes) -> DeliveredMail:
         """Keep a mail that was sent just now to these envelope recipients; its headers supply the rest."""
         message = parse(raw)
-        mail = SentMail(
+        mail = DeliveredMail(
             id=mail_id,
             to=tuple(recipients),
             sender=_first_address(message, "from"),
@@ -67,12 +67,12 @@ class Mailbox:
             self._mails[mail_id] = mail
         return mail
 
-    def mails(self) -> list[SentMail]:
+    def mails(self) -> list[DeliveredMail]:
         """Return all mails, oldest first."""
         with self._lock:
             return list(self._mails.values())
 
-    def get(self, mail_id: str) -> SentMail | None:
+    def get(self, mail_id: str) -> DeliveredMail | None:
         """Return the mail of that id, or None."""
         with self._lock:
             return self._mails.get(mail_id)

@@ -3,10 +3,10 @@
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime, make_msgid
 
-from infra.local.mailbox import SentMail, parse
+from infra.local.mailbox import DeliveredMail, parse
 
 
-def reply_to(mail: SentMail, sender: str, text: str) -> EmailMessage:
+def reply_to(mail: DeliveredMail, sender: str, text: str) -> EmailMessage:
     """Return what `sender` answers: to the mail's Reply-To address, in its thread, with the mail quoted below."""
     original = parse(mail.raw)
     reply = EmailMessage()

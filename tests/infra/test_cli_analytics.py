@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from flow_hitl.bootstrap import current
 from flow_hitl.metrics.metrics import Bucket, Dimension
 from infra.cli.main import main
-from infra.cli.target import Target
+from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
 
 Run = Callable[..., Result]
@@ -18,7 +18,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run `analytics rebuild` on the deployment of the `hitl` fixture, where one request was answered."""
-    monkeypatch.setattr(Target, "application", property(lambda _target: current()))
+    monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
     hitl.ask(emit=["approved"], flow_name="Payments")
     hitl.reply("approved")
     hitl.measure()

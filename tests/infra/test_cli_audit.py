@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from flow_hitl.bootstrap import current
 from infra.cli.main import main
-from infra.cli.target import Target
+from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
 from tests.proof.test_audit_seal import chain_of, digests, tampered
 from tests.support.asserts import EMIT
@@ -22,7 +22,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command of `audit` on the `hitl` fixture; while it waits, the workers work."""
-    monkeypatch.setattr(Target, "application", property(lambda _target: current()))
+    monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
     sleep = hitl.clock.sleep
 
     def sleep_and_let_others_work(seconds: float) -> None:

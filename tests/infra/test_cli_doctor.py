@@ -20,7 +20,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Permission
 from flow_hitl.platform import aws
 from infra.cli.main import main
-from infra.cli.target import Target
+from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
 from infra.outputs import output_name
 from tests.support.asserts import EMIT
@@ -113,8 +113,8 @@ def rules(outputs: dict[str, str]) -> Any:
 @pytest.fixture
 def doctor(hitl: Hitl, outputs: dict[str, str], rules: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Doctor]:
     """Run the command on the fixture's stack, of which all is well."""
-    monkeypatch.setattr(Target, "application", property(lambda _target: current()))
-    monkeypatch.setattr(Target, "outputs", outputs)
+    monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
+    monkeypatch.setattr(CommandTarget, "outputs", outputs)
 
     def run(*words: str) -> Report:
         result = CliRunner().invoke(main, ("doctor", *words, "--json"))

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from flow_hitl.bootstrap import current
 from infra.cli.main import main
-from infra.cli.target import Target
+from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
 
 Run = Callable[..., Any]
@@ -18,7 +18,7 @@ Run = Callable[..., Any]
 @pytest.fixture
 def run(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command on the deployment of the `hitl` fixture; returns its JSON, or its error's text."""
-    monkeypatch.setattr(Target, "application", property(lambda _target: current()))
+    monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
 
     def run_command(*words: str) -> Any:
         result = CliRunner().invoke(main, (*words, "--json"))

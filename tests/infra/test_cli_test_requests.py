@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from flow_hitl.bootstrap import current
 from infra.cli.main import main
-from infra.cli.target import Target
+from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
 
 TO = ("--to", "tester@example.com")
@@ -16,7 +16,7 @@ TO = ("--to", "tester@example.com")
 
 @pytest.fixture
 def run(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setattr(Target, "application", property(lambda _target: current()))
+    monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
     return lambda *words: CliRunner().invoke(main, ("test-request", str(hitl.deployment_id), *words))
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from flow_hitl.bootstrap import current
 from infra.cli.main import main
-from infra.cli.target import Target
+from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
 from tests.support.receiver import Receiver, receiving
 from tests.support.webhooks import spec_verifies, told
@@ -23,7 +23,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command on the deployment of the `hitl` fixture; its number is put in where the words have `ID`."""
-    monkeypatch.setattr(Target, "application", property(lambda _target: current()))
+    monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
     own = str(hitl.deployment_id)
     return lambda *words: CliRunner().invoke(main, ("webhook", *(own if word == "ID" else word for word in words)))
 

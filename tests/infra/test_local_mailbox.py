@@ -11,7 +11,7 @@ import pytest
 
 from flow_hitl.replies.reply import extract_reply
 from infra.local.front import Front
-from infra.local.mailbox import Mailbox, SentMail
+from infra.local.mailbox import DeliveredMail, Mailbox
 
 TOKEN = "token-1@hitl.localhost"
 BROWSER: dict[str, Any] = {"HTTP_ACCEPT": "text/html,*/*", "HTTP_HOST": "127.0.0.1:8700"}
@@ -50,7 +50,7 @@ class Site:
         )
         return int(answered[0][:3]), dict(answered[1]), b"".join(parts).decode()
 
-    def mail(self, *to: str, reply_to: str = TOKEN) -> SentMail:
+    def mail(self, *to: str, reply_to: str = TOKEN) -> DeliveredMail:
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = "Reviews <r@example.com>", ", ".join(to), "Größe prüfen?"
         mail["Message-ID"] = "<m1@example.com>"

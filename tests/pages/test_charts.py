@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flow_hitl.pages.analytics.charts import Chart, Part, Row, Slot, columns, rows, week
+from flow_hitl.pages.analytics.charts import Chart, ChartPart, ChartRow, Slot, columns, rows, week
 
 numbers = st.integers(0, 10**9)
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -36,14 +36,14 @@ def test_columns_are_within_and_as_high_as_their_numbers(pairs: list[tuple[int, 
 
 @given(st.lists(st.lists(numbers, min_size=1, max_size=6), max_size=20), st.booleans())
 def test_rows_are_within_their_width(values: list[list[int]], shared: bool) -> None:
-    given_rows = [Row("x" * 300, "1 h", [Part(value, "first", "") for value in one]) for one in values]
+    given_rows = [ChartRow("x" * 300, "1 h", [ChartPart(value, "first", "") for value in one]) for one in values]
     chart = rows(given_rows, whole=max((sum(one) for one in values), default=0) if shared else None)
     assert_within(chart)
     assert all(len(label.text) <= 30 for label in chart.labels)
 
 
 def test_parts_of_a_whole_fill_it_in_their_proportion() -> None:
-    (one, two) = rows([Row("a", "", [Part(30, "good", ""), Part(10, "bad", "")])]).boxes
+    (one, two) = rows([ChartRow("a", "", [ChartPart(30, "good", ""), ChartPart(10, "bad", "")])]).boxes
     assert (one.x, one.width, two.x, two.width) == (0, 75, 75, 25)
 
 

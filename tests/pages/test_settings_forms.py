@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
 from flow_hitl.deployments.deployment import DeploymentSettings
 from flow_hitl.pages.rules.forms import condition_rows, conditions_in_words, rule_fields, rule_of
-from flow_hitl.pages.settings.forms import Part, document_of, fields_of, group_fields, group_of, reminder_rows
+from flow_hitl.pages.settings.forms import SettingsPart, document_of, fields_of, group_fields, group_of, reminder_rows
 
 # What a form can hold of a text: fields are one line, and white space around it is not kept.
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=20).map(str.strip)
@@ -81,7 +81,7 @@ SETTINGS = st.fixed_dictionaries(
         "allowed_assignee_domains": st.lists(st.sampled_from(["a.com", "b.org", "c.co.uk"]), unique=True),
     },
 )
-PARTS = [part for part in Part if part is not Part.GROUPS]
+PARTS = [part for part in SettingsPart if part is not SettingsPart.GROUPS]
 
 
 @given(SETTINGS)
@@ -91,7 +91,7 @@ def test_each_part_of_the_settings_survives_its_form(document: dict[str, Any]) -
         fields = fields_of(part, stored)
         again = settings_to_dict(parse_settings(json.dumps({**stored, **document_of(part, fields)})))
         assert again == stored, part
-    assert reminder_rows(fields_of(Part.REMINDERS, stored)) == min(len(stored["reminders"]) + 1, 10)
+    assert reminder_rows(fields_of(SettingsPart.REMINDERS, stored)) == min(len(stored["reminders"]) + 1, 10)
 
 
 def test_the_parts_are_all_of_the_settings_and_each_is_in_one() -> None:

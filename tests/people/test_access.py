@@ -12,10 +12,10 @@ from flow_hitl.people.access import (
     KEY_NEEDS,
     Action,
     Actor,
+    AutoResponder,
     CallbackHolder,
-    Clock,
-    Member,
     ProvenAddress,
+    SignedInMember,
     actor_name,
     authorize,
 )
@@ -41,9 +41,9 @@ ACTORS: dict[str, Actor] = {
     "alias of who is asked": examples.signed_in("x@example.com", Permission.RESPOND, known_as=(examples.ASSIGNEE,)),
     "callback": CallbackHolder(examples.REQUEST_ID),
     "callback of another request": CallbackHolder("0192f0c1-7e11-7abc-8def-0123456789ac"),
-    "clock when due": Clock(DUE),
-    "clock after": Clock(DUE + timedelta(days=30)),
-    "clock a second early": Clock(DUE - timedelta(seconds=1)),
+    "clock when due": AutoResponder(DUE),
+    "clock after": AutoResponder(DUE + timedelta(days=30)),
+    "clock a second early": AutoResponder(DUE - timedelta(seconds=1)),
 }
 
 MANAGING = (Action.CONFIGURE, Action.VIEW, Action.CANCEL, Action.REASSIGN, Action.RETRY_RESUME)
@@ -127,18 +127,18 @@ def test_who_signs_in_is_whom_the_deployment_knows() -> None:
         ("creator@example.com", both),
         ("creator@private.example.com", both),
     ):
-        assert Member.of(made, address).permissions == permissions, address
+        assert SignedInMember.of(made, address).permissions == permissions, address
     for address in ("nothing@example.com", "stranger@example.com", "\u0430@example.com", ""):
         with pytest.raises(NotFound):
-            Member.of(made, address)
+            SignedInMember.of(made, address)
 
 
 def test_an_alias_is_asked_what_its_member_is_asked() -> None:
     made = examples.deployment(members=(Person(examples.ASSIGNEE, frozenset({Permission.RESPOND}), ("x@a.example",)),))
-    assert Member.of(made, "x@a.example").responder_of(HEAD) == examples.ASSIGNEE
+    assert SignedInMember.of(made, "x@a.example").responder_of(HEAD) == examples.ASSIGNEE
     # But not the other way round: the member's own mailbox proves nothing about the other.
     elsewhere = replace(HEAD, assigned_to_email="x@a.example")
-    assert Member.of(made, examples.ASSIGNEE).responder_of(elsewhere) is None
+    assert SignedInMember.of(made, examples.ASSIGNEE).responder_of(elsewhere) is None
 
 
 def test_the_audit_log_names_programs_and_people() -> None:
@@ -155,7 +155,7 @@ def test_nobody_but_a_key_does_anything_without_a_request(actor: str, action: Ac
 
 def test_a_request_without_auto_response_is_never_due() -> None:
     with pytest.raises(Forbidden):
-        authorize(Clock(NOON + timedelta(days=365)), Action.RESPOND, examples.head())
+        authorize(AutoResponder(NOON + timedelta(days=365)), Action.RESPOND, examples.head())
 
 
 def test_an_address_that_only_looks_the_same_is_another() -> None:
@@ -183,7 +183,7 @@ ASKED_BY = ("asker@example.com", "asker@private.example.com")
         examples.signed_in("other@example.com", Permission.RESPOND, known_as=("asker@example.com",)),
     ],
 )
-def test_nobody_answers_what_they_asked_for_where_that_is_forbidden(actor: ProvenAddress | Member) -> None:
+def test_nobody_answers_what_they_asked_for_where_that_is_forbidden(actor: ProvenAddress | SignedInMember) -> None:
     head = replace(HEAD, assigned_to_email=actor.known_as[0] if actor.known_as else actor.email)
     authorize(actor, Action.RESPOND, head)
     forbidding = replace(head, not_to_be_answered_by=ASKED_BY)
@@ -207,7 +207,7 @@ def test_whoever_asked_does_not_choose_who_decides() -> None:
 
 
 def test_the_clock_is_nobody_who_asked() -> None:
-    authorize(Clock(DUE), Action.RESPOND, replace(HEAD, not_to_be_answered_by=ASKED_BY))
+    authorize(AutoResponder(DUE), Action.RESPOND, replace(HEAD, not_to_be_answered_by=ASKED_BY))
 
 
 def test_who_may_be_the_asker_is_denied_by_every_address_that_may_be_theirs() -> None:
@@ -235,7 +235,7 @@ def test_a_key_can_be_given_exactly_what_some_action_needs() -> None:
 
 def test_a_list_is_for_keys_that_may_view_and_for_members() -> None:
     authorize(examples.key_holder(Permission.MANAGE), Action.VIEW)
-    strangers = ProvenAddress("home@example.com"), CallbackHolder(examples.REQUEST_ID), Clock(DUE)
+    strangers = ProvenAddress("home@example.com"), CallbackHolder(examples.REQUEST_ID), AutoResponder(DUE)
     for other in (examples.key_holder(Permission.RESPOND), *strangers):
         with pytest.raises(Forbidden):
             authorize(other, Action.VIEW)

@@ -9,7 +9,7 @@ import pytest
 from flow_hitl.audit import chain as audit
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.platform import digests
-from flow_hitl.proof.verify_audit import CHAIN_START, Finding, Verifier, canonical_json, event_hash, fingerprint
+from flow_hitl.proof.verify_audit import CHAIN_START, LogFinding, Verifier, canonical_json, event_hash, fingerprint
 from tests.support import examples
 from tests.support.audit_logs import SIGNER, Event, Log, Signer, chain, make_log, rehash
 
@@ -21,7 +21,7 @@ everywhere = pytest.mark.parametrize(("subject", "place"), PLACES)
 in_what_is_sealed = pytest.mark.parametrize(("subject", "place"), SEALED)
 
 
-def named(findings: list[Finding], *kinds: str) -> set[tuple[str | None, int | None]]:
+def named(findings: list[LogFinding], *kinds: str) -> set[tuple[str | None, int | None]]:
     """Return the events that are named, all of them by findings of these kinds."""
     assert findings
     assert {finding.kind for finding in findings} <= set(kinds)
@@ -297,7 +297,7 @@ def test_what_is_no_digest_is_a_finding_and_no_failure() -> None:
 # --- a part of a log
 
 
-def read_part(since: str, to: str, events: list[Event]) -> list[Finding]:
+def read_part(since: str, to: str, events: list[Event]) -> list[LogFinding]:
     verifier = Verifier({fingerprint(SIGNER.public): SIGNER.public}, since=since, to=to)
     for signed in LOG.digests:
         if since < signed["digest"]["until"]:

@@ -8,10 +8,10 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Permission
-from flow_hitl.people.access import Member
+from flow_hitl.people.access import SignedInMember
 from flow_hitl.platform.errors import Forbidden
 from flow_hitl.requests.ports import RequestFilter
-from flow_hitl.requests.reading.list_rows import Order, Row
+from flow_hitl.requests.reading.list_rows import Order, RequestRow
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, api_key, callback, key_of_another_deployment
 
@@ -89,11 +89,11 @@ def test_who_was_in_the_group_when_it_was_asked_counts(hitl: Hitl, asked: list[s
 # --- rows, for pages
 
 
-def member(hitl: Hitl, email: str) -> Member:
-    return Member.of(current().manage_deployments.show(hitl.deployment_id), email)
+def member(hitl: Hitl, email: str) -> SignedInMember:
+    return SignedInMember.of(current().manage_deployments.show(hitl.deployment_id), email)
 
 
-def desk(hitl: Hitl, asked: Sequence[str], person: Member, *assignees: str, **options: Any) -> list[int]:
+def desk(hitl: Hitl, asked: Sequence[str], person: SignedInMember, *assignees: str, **options: Any) -> list[int]:
     page = current().list_requests.page(person, RequestFilter(assigned_to=assignees), **options)
     return [asked.index(row.request_id) for row in page.rows]
 
@@ -142,7 +142,7 @@ def test_how_many_wait_and_how_many_are_late(hitl: Hitl, asked: list[str]) -> No
 
 
 def test_a_programs_rows_are_its_deployments(hitl: Hitl, asked: list[str]) -> None:
-    def rows(key: str) -> Sequence[Row]:
+    def rows(key: str) -> Sequence[RequestRow]:
         return current().list_requests.page(current().authenticate(f"Bearer {key}"), PENDING).rows
 
     assert [row.request_id for row in rows(api_key(hitl, Permission.MANAGE))] == asked[::-1]

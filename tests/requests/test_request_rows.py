@@ -16,7 +16,7 @@ from flow_hitl.deployments.deployment import DeploymentSettings, Group
 from flow_hitl.platform.dynamodb import HEAD, item
 from flow_hitl.platform.errors import ValidationFailed
 from flow_hitl.requests.ports import RequestFilter, RowPage
-from flow_hitl.requests.reading.list_rows import Count, Counts, Order, Row
+from flow_hitl.requests.reading.list_rows import Count, Counts, Order, RequestRow
 from flow_hitl.requests.request import Change, Head, Status, cancel, decide, delegate, reassign
 from flow_hitl.requests.store import request_index
 from flow_hitl.requests.store.request_index import head_entries
@@ -141,7 +141,7 @@ def test_a_row_says_what_a_list_shows(store: DynamoRequestStore, rows: DynamoReq
         created_by="me@example.com",
         test=True,
     )
-    pending = Row(
+    pending = RequestRow(
         request_id=request_id(1),
         status=Status.PENDING,
         created_at=at,

@@ -14,7 +14,7 @@ from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, deployment
 from flow_hitl.audit.index import IndexedEvent, Period
 from flow_hitl.platform.times import parse_rfc3339
 from flow_hitl.proof.seal import make_digest, make_section
-from flow_hitl.proof.verify_audit import Finding, Verifier, digest_message, event_hash, fingerprint, sha256
+from flow_hitl.proof.verify_audit import LogFinding, Verifier, digest_message, event_hash, fingerprint, sha256
 
 DEPLOYMENT = 456
 DAY_ONE = datetime(2026, 1, 14, tzinfo=UTC)
@@ -58,7 +58,7 @@ class Log:
 
     def findings(
         self, *, heads: Mapping[str, tuple[int, str]] | None = None, keys: Sequence[bytes] = (SIGNER.public,)
-    ) -> list[Finding]:
+    ) -> list[LogFinding]:
         """Return what the verifier finds, each chain read whole, and held against `heads` if there are any."""
         verifier = Verifier({fingerprint(key): key for key in keys}, whole=True)
         for signed in self.digests:

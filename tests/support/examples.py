@@ -7,7 +7,7 @@ from typing import Any
 from flow_hitl.audit.chain import AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.contract.channel import Channel
 from flow_hitl.deployments.deployment import ApiKey, Deployment, DeploymentSettings, FreeText, Permission
-from flow_hitl.people.access import KeyHolder, Member
+from flow_hitl.people.access import KeyHolder, SignedInMember
 from flow_hitl.requests.opening.routing import AssignedBy, Assignment
 from flow_hitl.requests.request import Answer, Change, Content, Head, opened
 
@@ -49,9 +49,11 @@ def key_holder(*permissions: Permission, deployment_id: int = 456) -> KeyHolder:
     return KeyHolder(deployment(deployment_id=deployment_id), key)
 
 
-def signed_in(email: str, *permissions: Permission, deployment_id: int = 456, **more: Any) -> Member:
+def signed_in(email: str, *permissions: Permission, deployment_id: int = 456, **more: Any) -> SignedInMember:
     """Return a person who has signed in and has these permissions."""
-    return Member(deployment(deployment_id=deployment_id), email, more.get("known_as", ()), frozenset(permissions))
+    return SignedInMember(
+        deployment(deployment_id=deployment_id), email, more.get("known_as", ()), frozenset(permissions)
+    )
 
 
 def assigned_to(assignee: str) -> Assignment:

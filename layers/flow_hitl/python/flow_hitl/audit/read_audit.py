@@ -33,7 +33,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class AuditPage:
+class EventPage:
     """Some events, and the cursor at which to go on, if there is more."""
 
     events: Sequence[AuditRecord]
@@ -47,7 +47,7 @@ class ReadAudit:
     audit: AuditArchive
     clock: Clock
 
-    def page(self, deployment_id: int, wanted: Range, limit: int, cursor: str | None) -> AuditPage:
+    def page(self, deployment_id: int, wanted: Range, limit: int, cursor: str | None) -> EventPage:
         """Return events in the order of time; a page may be short, or empty where nothing happened for long.
 
         Raises ValidationFailed for a cursor that is none of ours.
@@ -64,16 +64,16 @@ class ReadAudit:
             after = None
         return self._page(found, None)
 
-    def _page(self, found: Sequence[IndexedEvent], next_cursor: str | None) -> AuditPage:
+    def _page(self, found: Sequence[IndexedEvent], next_cursor: str | None) -> EventPage:
         places = {(event.subject, event.seq): event for event in found}
         shown: list[AuditRecord] = []
         taken = 0
         for record in self.audit.records(found):
             taken += len(canonical_json(record).encode())
             if taken > _PAGE_BYTES and shown:
-                return AuditPage(shown, cursor_behind(places[shown[-1]["subject"], shown[-1]["seq"]]))
+                return EventPage(shown, cursor_behind(places[shown[-1]["subject"], shown[-1]["seq"]]))
             shown.append(record)
-        return AuditPage(shown, next_cursor)
+        return EventPage(shown, next_cursor)
 
     def range_of(self, deployment_id: int, since: datetime | None, to: datetime | None) -> Range:
         """Return the range between two moments, where one that is not given is the log's first day, or now.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flow_hitl.people.access import Action, Member, actor_name, authorize
+from flow_hitl.people.access import Action, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import NothingToResume
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.requests.changing.change_request import ChangeRequest
@@ -19,7 +19,7 @@ class RetryResume:
     clock: Clock
     ids: Ids
 
-    def __call__(self, member: Member, request_id: str) -> Request:
+    def __call__(self, member: SignedInMember, request_id: str) -> Request:
         """Return the request; while a retry is under way, a second one adds nothing.
 
         Raises NotFound, Forbidden, NotPending for a request without an answer, and NothingToResume.

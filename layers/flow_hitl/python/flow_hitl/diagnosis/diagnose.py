@@ -11,7 +11,7 @@ from flow_hitl.diagnosis.findings import Facts
 from flow_hitl.diagnosis.flow_findings import flow_is_owed
 from flow_hitl.diagnosis.mail_findings import late_mails
 from flow_hitl.mails.ports import MailAccount, SuppressionList
-from flow_hitl.people.access import Action, KeyHolder, Member, authorize
+from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
 from flow_hitl.platform.ports import Clock, DeadLetters
 from flow_hitl.replies.ports import DiscardLog
 from flow_hitl.requests.ports import Polls, RequestStore
@@ -35,7 +35,7 @@ class DiagnoseRequest:
     dead_letters: DeadLetters
     clock: Clock
 
-    def __call__(self, actor: KeyHolder | Member, request_id: str) -> Diagnosis:
+    def __call__(self, actor: KeyHolder | SignedInMember, request_id: str) -> Diagnosis:
         """Raises NotFound and Forbidden."""
         head = self.requests.head(request_id)
         authorize(actor, Action.VIEW, head)

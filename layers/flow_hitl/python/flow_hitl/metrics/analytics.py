@@ -46,7 +46,7 @@ class WaitingAlert:
 
 
 @dataclass(frozen=True)
-class Group:
+class FigureGroup:
     """The figures of one reviewer, flow ("" without a name) or method."""
 
     name: str
@@ -64,9 +64,9 @@ class Report:
 
     inquiry: Inquiry
     totals: Figures
-    groups: tuple[Group, ...]
+    groups: tuple[FigureGroup, ...]
     others: Figures | None
-    methods: tuple[Group, ...]
+    methods: tuple[FigureGroup, ...]
     complete: bool
     volume: tuple[DayVolume, ...]
     hours: tuple[tuple[int, ...], ...]
@@ -108,9 +108,9 @@ def report(
     return Report(
         inquiry=inquiry,
         totals=everything.figures,
-        groups=tuple(Group(name, by_group[name].figures) for name in listed),
+        groups=tuple(FigureGroup(name, by_group[name].figures) for name in listed),
         others=rest.figures if not complete or len(listed) < len(by_group) else None,
-        methods=tuple(Group(name, by_method[name].figures) for name in _largest(by_method)),
+        methods=tuple(FigureGroup(name, by_method[name].figures) for name in _largest(by_method)),
         complete=complete,
         volume=volume_by_day(periods, inquiry.first, inquiry.last),
         hours=volume_by_hour(everything.tally),

@@ -26,7 +26,7 @@ from flow_hitl.metrics.metrics import (
     is_month,
     merged,
 )
-from flow_hitl.metrics.ports import Reading
+from flow_hitl.metrics.ports import MetricReading
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.dynamodb import cancellation_codes, error_code, item, put_if, values
 from flow_hitl.platform.errors import Conflict
@@ -83,14 +83,14 @@ class DynamoMetricStore:
             # By the token DynamoDB knows it again when its answer was lost.
             self._transact(deployment_id, generations, parts, _digest([deployment_id, number, name, place]))
 
-    def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> Reading:
+    def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> MetricReading:
         tallies: dict[Bucket, Tally] = {}
         complete = True
         for span in spans:
             for page in islice(self._pages(deployment_id, number, dimension, span), _MAX_PAGES):
                 tallies |= {_bucket(dimension, wire): _tally(wire) for wire in page["Items"]}
             complete = complete and "LastEvaluatedKey" not in page
-        return Reading(tallies, complete)
+        return MetricReading(tallies, complete)
 
     def contents(self, deployment_id: int, number: int, span: Span) -> Tallies:
         return {

@@ -9,7 +9,7 @@ from flow_hitl.metrics.metrics import Bucket, Dimension, Generations, Measuremen
 
 
 @dataclass(frozen=True)
-class Reading:
+class MetricReading:
     """The buckets of a range; `complete` is False where there are more than are read at a time."""
 
     tallies: Mapping[Bucket, Tally]
@@ -36,7 +36,7 @@ class MetricStore(Protocol):
     def contents(self, deployment_id: int, number: int, span: Span) -> Tallies:
         """Return all buckets of all dimensions in a span, however many they are."""
 
-    def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> Reading:
+    def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> MetricReading:
         """Return a dimension's buckets in these spans, with the same few calls however many requests they count."""
 
     def all_time(self, deployment_id: int, number: int) -> Tally:

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flow_hitl.deployments.deployment import Deployment
-from flow_hitl.metrics.analytics import Group, Inquiry, Report, WaitingAlert, report
+from flow_hitl.metrics.analytics import FigureGroup, Inquiry, Report, WaitingAlert, report
 from flow_hitl.metrics.metrics import GROUPINGS, MEDIAN_ERROR, Dimension, Figures, share, spans
 from flow_hitl.metrics.ports import MetricStore
-from flow_hitl.people.access import Action, KeyHolder, Member, authorize
+from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import parse_rfc3339
@@ -31,7 +31,7 @@ class ReadAnalytics:
     clock: Clock
 
     def __call__(
-        self, reader: KeyHolder | Member, *, begin: str | None, end: str | None, group_by: str | None
+        self, reader: KeyHolder | SignedInMember, *, begin: str | None, end: str | None, group_by: str | None
     ) -> Report:
         """Return the report that a query of the API or of the page asks for; parts that are None are left to us.
 
@@ -118,7 +118,7 @@ def report_to_dict(found: Report) -> dict[str, Any]:
     }
 
 
-def _group_dict(kind: str, group: Group) -> dict[str, Any]:
+def _group_dict(kind: str, group: FigureGroup) -> dict[str, Any]:
     return {kind: group.name or None, **_figures_dict(group.figures)}
 
 

@@ -76,7 +76,7 @@ class ProvenAddress:
 
 
 @dataclass(frozen=True)
-class Member:
+class SignedInMember:
     """A person who has signed in, in one deployment that lets them: the address they proved, and what they may there.
 
     `known_as` are the members' addresses that this one is an explicit alias of.
@@ -116,13 +116,13 @@ class CallbackHolder:
 
 
 @dataclass(frozen=True)
-class Clock:
+class AutoResponder:
     """The request's own auto-response, once it is due."""
 
     now: datetime
 
 
-Actor = KeyHolder | Member | ProvenAddress | CallbackHolder | Clock
+Actor = KeyHolder | SignedInMember | ProvenAddress | CallbackHolder | AutoResponder
 
 KEY_NEEDS: dict[Action, frozenset[Permission]] = {
     Action.CONFIGURE: frozenset({Permission.MANAGE}),
@@ -137,7 +137,7 @@ _MANAGERS_MAY = frozenset({Action.CONFIGURE, Action.VIEW, Action.CANCEL, Action.
 _RESPONDERS_MAY = frozenset({Action.VIEW, Action.RESPOND, Action.DELEGATE})
 
 
-def actor_name(actor: KeyHolder | Member) -> str:
+def actor_name(actor: KeyHolder | SignedInMember) -> str:
     """Return how the audit log names who does something by the API or on the dashboard."""
     return f"api_key/{actor.key.key_id}" if isinstance(actor, KeyHolder) else f"member/{actor.email}"
 
@@ -155,7 +155,7 @@ def authorize(actor: Actor, action: Action, request: Asked | None = None, *, dep
             if not needed & key.permissions:
                 names = " or ".join(sorted(needed)) or "no API key"
                 raise Forbidden(f'The API key "{key.name}" may not do this; it needs {names}.')
-        case Member(deployment=deployment):
+        case SignedInMember(deployment=deployment):
             _require_same_deployment(deployment, request, deployment_id)
             if actor.manages and action in _MANAGERS_MAY:
                 return
@@ -177,7 +177,7 @@ def authorize(actor: Actor, action: Action, request: Asked | None = None, *, dep
                 raise Forbidden("This callback URL belongs to another request.")
             if request.not_to_be_answered_by:
                 raise UnprovenResponder
-        case Clock(now=now):
+        case AutoResponder(now=now):
             due = request.auto_response.due_at if request and request.auto_response else None
             if action is not Action.RESPOND or due is None or now < due:
                 raise Forbidden("The auto-response is not due.")

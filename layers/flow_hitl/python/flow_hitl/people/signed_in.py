@@ -7,7 +7,7 @@ from flow_hitl.audit.chain import EventKind
 from flow_hitl.deployments.change_configuration import ChangeConfiguration, Configured
 from flow_hitl.deployments.deployment import Deployment, DeploymentName
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.people.access import Member, actor_name
+from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.people.ports import SessionStore
 from flow_hitl.people.sign_in_rules import Session, Sessions
 from flow_hitl.people.sign_in_tokens import form_token, is_form_token, read_session
@@ -59,12 +59,12 @@ class Visits:
         """Tell whether a form with this token was made in the visitor's session."""
         return is_form_token(self.keys, visitor.session.session_id, token)
 
-    def enter(self, visitor: Visitor, deployment_id: int) -> Member:
+    def enter(self, visitor: Visitor, deployment_id: int) -> SignedInMember:
         """Return the visitor as a member of a deployment, whose audit log notes the first time in a session.
 
         Raises NotFound for one that does not exist or does not let them in.
         """
-        member = Member.of(self.deployments.load(deployment_id), visitor.email)
+        member = SignedInMember.of(self.deployments.load(deployment_id), visitor.email)
         if deployment_id not in visitor.session.entered:
             self._note(visitor, member)
         return member
@@ -78,7 +78,7 @@ class Visits:
         ended = None if everywhere else visitor.session.session_id
         self._change(visitor, lambda found: found.end(ended, self.clock.now()))
 
-    def _note(self, visitor: Visitor, member: Member) -> None:
+    def _note(self, visitor: Visitor, member: SignedInMember) -> None:
         session, deployment_id = visitor.session, member.deployment.deployment_id
         facts = {"way": session.way.value, "signed_in_at": rfc3339(session.began_at)}
 

@@ -55,7 +55,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 @dataclass(frozen=True)
-class Finding:
+class LogFinding:
     """Something that is not as it was written: what kind, the record by its name, and what speaks against it.
 
     `kind`: edited, replaced, missing, inserted or out_of_order of an event (`subject` and `seq`), digest_missing or
@@ -141,12 +141,12 @@ class Verifier:
     since: str = ""
     to: str = "~"
     overdue: str = ""
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[LogFinding] = field(default_factory=list)
     digests: int = 0
     events: int = 0
     unsealed: int = 0
     sealed_until: str | None = None
-    _known: set[Finding] = field(default_factory=set)
+    _known: set[LogFinding] = field(default_factory=set)
     _previous: Mapping[str, Any] | None = None
     # Where each period begins, by where it ends; the ends also in order.
     _periods: dict[str, str] = field(default_factory=dict)
@@ -269,7 +269,7 @@ class Verifier:
         """Note an event that nothing else knows of."""
         self._about(("inserted", subject, seq), detail)
 
-    def finish(self) -> list[Finding]:
+    def finish(self) -> list[LogFinding]:
         """Return all findings, those about claims for which no event came among them."""
         for subject, claims in self._claims.items():
             chain = self._chains.get(subject)
@@ -346,13 +346,13 @@ class Verifier:
 
     def _about(self, what: tuple[str, str, Any], detail: str, doubtful_from: int | None = None) -> None:
         kind, subject, seq = what
-        finding = Finding(kind, detail, subject, seq if isinstance(seq, int) else None, doubtful_from)
+        finding = LogFinding(kind, detail, subject, seq if isinstance(seq, int) else None, doubtful_from)
         if finding not in self._known:
             self._known.add(finding)
             self.findings.append(finding)
 
     def _about_digest(self, kind: str, until: str, detail: str) -> None:
-        self.findings.append(Finding(kind, detail, digest=until))
+        self.findings.append(LogFinding(kind, detail, digest=until))
 
 
 def _shape_problem(event: Mapping[str, Any]) -> str | None:
@@ -629,7 +629,7 @@ class Export:
 class Result:
     """What was read of an export, and what was found."""
 
-    findings: Sequence[Finding]
+    findings: Sequence[LogFinding]
     events: int
     chains: int
     digests: int
@@ -656,7 +656,7 @@ def verify_export(export: Export, public_key: bytes | None = None) -> Result:
         raise Unusable(f"The manifest lacks something ({error}).") from None
     if verifier.events != manifest["events"]:
         detail = f"speaks of {manifest['events']} events, and there are {verifier.events}"
-        verifier.findings.append(Finding("file_changed", detail, file="manifest.json"))
+        verifier.findings.append(LogFinding("file_changed", detail, file="manifest.json"))
     findings = verifier.finish()
     used = fingerprint(trusted) if trusted else None
     counts = verifier.events, verifier.chains, verifier.digests, verifier.unsealed
@@ -680,7 +680,7 @@ def _own_key(manifest: Mapping[str, Any]) -> bytes | None:
         raise Unusable(f"The export's own public key is of no use: {error}.") from None
 
 
-def _changed_files(export: Export) -> Iterator[Finding]:
+def _changed_files(export: Export) -> Iterator[LogFinding]:
     for file in export.manifest["files"]:
         digest = hashlib.sha256()
         try:
@@ -692,7 +692,7 @@ def _changed_files(export: Export) -> Iterator[Finding]:
         except zipfile.BadZipFile as error:
             raise Unusable(f"The export's file {file['name']} cannot be read: {error}.") from None
         if digest.hexdigest() != file["sha256"]:
-            yield Finding("file_changed", "does not have the SHA-256 that the manifest says", file=file["name"])
+            yield LogFinding("file_changed", "does not have the SHA-256 that the manifest says", file=file["name"])
 
 
 def _read_seals(export: Export, name: str, deployment: str, verifier: Verifier) -> None:
@@ -716,7 +716,7 @@ def _read_seals(export: Export, name: str, deployment: str, verifier: Verifier) 
                 signed = json.loads(line)
             except (ValueError, RecursionError):
                 signed = None
-                verifier.findings.append(Finding("file_changed", f"has no digest in line {number}", file=name))
+                verifier.findings.append(LogFinding("file_changed", f"has no digest in line {number}", file=name))
             if signed is not None:
                 verifier.digest(signed)
     end()
@@ -729,7 +729,7 @@ def _read_events(export: Export, name: str, order: str, verifier: Verifier) -> s
             place = f"{event['at']}#{event['subject']}#{event['seq']:06d}"
             if place < order:
                 detail = f"stands in line {number} of {name} behind later ones"
-                verifier.findings.append(Finding("out_of_order", detail, event["subject"], event["seq"]))
+                verifier.findings.append(LogFinding("out_of_order", detail, event["subject"], event["seq"]))
             order = max(order, place)
         verifier.event(event)
     return order
@@ -744,7 +744,7 @@ def _read_heads(export: Export, name: str, verifier: Verifier) -> None:
                 verifier.head(str(head["subject"]), int(head["seq"]), str(head["hash"]))
             except (ValueError, TypeError, KeyError):
                 detail = f"does not say in line {number} how far a chain has come"
-                verifier.findings.append(Finding("file_changed", detail, file=name))
+                verifier.findings.append(LogFinding("file_changed", detail, file=name))
 
 
 def _events(export: Export, name: str, verifier: Verifier) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -763,7 +763,7 @@ def _events(export: Export, name: str, verifier: Verifier) -> Iterator[tuple[int
                         verifier.findings.append(_unreadable(row, name, rows.line_num, str(error)))
             except (csv.Error, UnicodeDecodeError) as error:
                 detail = f"cannot be read behind line {rows.line_num}: {error}"
-                verifier.findings.append(Finding("file_changed", detail, file=name))
+                verifier.findings.append(LogFinding("file_changed", detail, file=name))
             return
         for number, line in enumerate(file, 1):
             try:
@@ -773,14 +773,14 @@ def _events(export: Export, name: str, verifier: Verifier) -> Iterator[tuple[int
             if isinstance(event, dict):
                 yield number, event
             else:
-                verifier.findings.append(Finding("file_changed", f"has no event in line {number}", file=name))
+                verifier.findings.append(LogFinding("file_changed", f"has no event in line {number}", file=name))
 
 
-def _unreadable(row: Sequence[str], name: str, line: int, problem: str) -> Finding:
+def _unreadable(row: Sequence[str], name: str, line: int, problem: str) -> LogFinding:
     cells = dict(zip(COLUMNS, row))  # noqa: B905 - Python 3.9
     seq = cells.get("seq", "")
     detail = f"stands in line {line} of {name}, which {problem}"
-    return Finding("edited", detail, cells.get("subject", "?"), int(seq) if seq.isdecimal() else None)
+    return LogFinding("edited", detail, cells.get("subject", "?"), int(seq) if seq.isdecimal() else None)
 
 
 # --- copies of what somebody saw

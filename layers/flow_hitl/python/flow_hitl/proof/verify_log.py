@@ -16,7 +16,7 @@ from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cur
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.ports import SealKey, SealStore
-from flow_hitl.proof.verify_audit import CHANGED, OVERDUE, SEALED_WITHIN, Finding, Verifier, fingerprint, untouched
+from flow_hitl.proof.verify_audit import CHANGED, OVERDUE, SEALED_WITHIN, LogFinding, Verifier, fingerprint, untouched
 from flow_hitl.requests.ports import RequestStore
 
 # One call does as much as fits well into the time that API Gateway waits.
@@ -34,7 +34,7 @@ class Verified:
     has looked at any.
     """
 
-    findings: Sequence[Finding]
+    findings: Sequence[LogFinding]
     events: int
     chains: int
     digests: int
@@ -101,7 +101,7 @@ class _Run:
         self.keys = {fingerprint(public_key): public_key}
         self.first = parts.audit.first_events([deployment_id])[deployment_id]
         self.name = self.first.hash
-        self.findings: list[Finding] = []
+        self.findings: list[LogFinding] = []
         self.events = self.chains = self.digests = 0
         self.sealed_until: str | None = None
 
@@ -155,7 +155,7 @@ class _Run:
 
     def _miss(self, until: str) -> None:
         if until not in {finding.digest for finding in self.findings}:
-            self.findings.append(Finding("digest_missing", OVERDUE, digest=until))
+            self.findings.append(LogFinding("digest_missing", OVERDUE, digest=until))
 
     def _digest(self, signed: Mapping[str, Any], *, quiet: bool) -> Verifier:
         """Return a verifier that has checked a digest; `quiet`: an earlier call has said what is wrong with it."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from flow_hitl.audit.effects import Effect
 from flow_hitl.platform.repeated_calls import Call, CallRecord
-from flow_hitl.requests.reading.list_rows import Count, Counts, Order, Row
+from flow_hitl.requests.reading.list_rows import Count, Counts, Order, RequestRow
 from flow_hitl.requests.reading.polling import LastPolls
 from flow_hitl.requests.request import Change, Content, Head, Request
 
@@ -40,7 +40,7 @@ class Page:
 class RowPage:
     """Some rows, and the cursor at which to go on, if there may be more."""
 
-    rows: Sequence[Row]
+    rows: Sequence[RequestRow]
     next_cursor: str | None
 
 

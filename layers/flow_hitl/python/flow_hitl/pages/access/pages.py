@@ -30,22 +30,22 @@ class AccessPages:
     others_changes: OthersChanges
     clock: Clock
 
-    def members(self, person: access.Member) -> Sequence[MemberRow]:
+    def members(self, person: access.SignedInMember) -> Sequence[MemberRow]:
         """Return the members by their addresses; the deployment's creator is none unless somebody made them one."""
         members = sorted(person.deployment.members, key=lambda one: one.email.lower())
         return [MemberRow(email=one.email, permissions=one.permissions, aliases=one.aliases) for one in members]
 
-    def new_member_form(self, person: access.Member) -> FilledForm:
+    def new_member_form(self, person: access.SignedInMember) -> FilledForm:
         """Return the form that adds a member, who is to respond."""
         return _member_form(person.deployment, None, {Permission.RESPOND.value: "on"})
 
-    def member_form(self, person: access.Member, email: str) -> FilledForm:
+    def member_form(self, person: access.SignedInMember, email: str) -> FilledForm:
         """Return the form of a member; raises NotFound."""
         member = member_of(person.deployment, email)
         allowed = {permission.value: "on" for permission in member.permissions}
         return _member_form(person.deployment, member, {**allowed, "aliases": "\n".join(member.aliases)})
 
-    def add_member(self, person: access.Member, typed: FilledForm) -> FilledForm | Deployment:
+    def add_member(self, person: access.SignedInMember, typed: FilledForm) -> FilledForm | Deployment:
         """Add a member; returns the deployment with them, else the form with what is wrong or has changed meanwhile."""
         email = text_in(typed.fields, "email") or ""
         if not is_mail_address(email):
@@ -56,11 +56,11 @@ class AccessPages:
             return replace(typed, problems={"email": problem})
         return self._set_member(person, email, typed)
 
-    def save_member(self, person: access.Member, email: str, typed: FilledForm) -> FilledForm | Deployment:
+    def save_member(self, person: access.SignedInMember, email: str, typed: FilledForm) -> FilledForm | Deployment:
         """Change a member; returns the deployment, else the form with what is wrong or has changed meanwhile."""
         return self._set_member(person, email, typed)
 
-    def remove_member(self, person: access.Member, email: str, typed: FilledForm) -> FilledForm | Deployment:
+    def remove_member(self, person: access.SignedInMember, email: str, typed: FilledForm) -> FilledForm | Deployment:
         """Remove a member; returns the deployment, else the form with what has changed meanwhile; raises NotFound."""
         try:
             return self.manage.remove_member(
@@ -69,7 +69,7 @@ class AccessPages:
         except PreconditionFailed:
             return self._member_conflict(person, email, typed)
 
-    def keys(self, person: access.Member) -> Sequence[ApiKeyRow]:
+    def keys(self, person: access.SignedInMember) -> Sequence[ApiKeyRow]:
         """Return the API keys, oldest first."""
         deployment, now = person.deployment, self.clock.now()
         uses = self.manage.last_uses(deployment.deployment_id)
@@ -86,11 +86,11 @@ class AccessPages:
             for key in sorted(deployment.api_keys.values(), key=lambda key: (key.created_at, key.key_id))
         ]
 
-    def key_form(self, person: access.Member) -> FilledForm:
+    def key_form(self, person: access.SignedInMember) -> FilledForm:
         """Return the form that issues a key, which is for a flow."""
         return _key_form(person.deployment, {Permission.CREATE_REQUESTS.value: "on"})
 
-    def issue_key(self, person: access.Member, typed: FilledForm) -> FilledForm | IssuedKey:
+    def issue_key(self, person: access.SignedInMember, typed: FilledForm) -> FilledForm | IssuedKey:
         """Issue a key and return it with its secret, else the form with what is wrong or has changed meanwhile.
 
         A form that is sent twice issues one key: with it, the keys have changed.
@@ -120,11 +120,11 @@ class AccessPages:
             others = self.others_changes(deployment.deployment_id, typed.seen, about)
             return replace(_key_form(deployment, fields), conflict=True, others=others)
 
-    def revoke_key(self, person: access.Member, key_id: str) -> None:
+    def revoke_key(self, person: access.SignedInMember, key_id: str) -> None:
         """Revoke a key from now on; raises NotFound."""
         self.manage.revoke_key(person.deployment.deployment_id, key_id, actor=access.actor_name(person))
 
-    def _set_member(self, person: access.Member, email: str, typed: FilledForm) -> FilledForm | Deployment:
+    def _set_member(self, person: access.SignedInMember, email: str, typed: FilledForm) -> FilledForm | Deployment:
         fields = typed.fields
         document = {
             "email": email,
@@ -141,7 +141,7 @@ class AccessPages:
         except PreconditionFailed:
             return self._member_conflict(person, email, typed)
 
-    def _member_conflict(self, person: access.Member, email: str, typed: FilledForm) -> FilledForm:
+    def _member_conflict(self, person: access.SignedInMember, email: str, typed: FilledForm) -> FilledForm:
         deployment = self.manage.show(person.deployment.deployment_id)
         now = next((one for one in deployment.members if same_address(one.email, email)), None)
 

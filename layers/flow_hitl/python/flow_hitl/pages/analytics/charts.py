@@ -70,7 +70,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Part:
+class ChartPart:
     """A piece of a row's bar."""
 
     value: float
@@ -79,12 +79,12 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Row:
+class ChartRow:
     """A row of a bar chart: its name, what stands at its end, and the pieces of its bar."""
 
     name: str
     text: str
-    parts: Sequence[Part]
+    parts: Sequence[ChartPart]
 
 
 def columns(slots: Sequence[Slot]) -> Chart:
@@ -115,7 +115,7 @@ def columns(slots: Sequence[Slot]) -> Chart:
     return Chart(base + _TEXT + 6, tuple(boxes), tuple(labels), lines, _SCALE_WIDTH)
 
 
-def rows(given: Sequence[Row], *, whole: float | None = None) -> Chart:
+def rows(given: Sequence[ChartRow], *, whole: float | None = None) -> Chart:
     """Return bars below each other, each under its name; a bar of `whole` fills the width, None makes every bar do."""
     boxes: list[Box] = []
     labels: list[Label] = []

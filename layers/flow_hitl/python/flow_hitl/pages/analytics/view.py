@@ -6,9 +6,9 @@ from datetime import date, timedelta
 from typing import ClassVar, Literal
 from urllib.parse import urlencode
 
-from flow_hitl.metrics.analytics import Group, Inquiry, Report
+from flow_hitl.metrics.analytics import FigureGroup, Inquiry, Report
 from flow_hitl.metrics.metrics import DayVolume, Dimension, Figures, share
-from flow_hitl.pages.analytics.charts import TONES, Chart, Part, Row, Slot, Tone, columns, rows, week
+from flow_hitl.pages.analytics.charts import TONES, Chart, ChartPart, ChartRow, Slot, Tone, columns, rows, week
 from flow_hitl.pages.contexts import Shell
 from flow_hitl.platform.errors import FieldError
 from flow_hitl.platform.times import readable_duration
@@ -52,7 +52,7 @@ class VolumeRow:
 
 
 @dataclass(frozen=True)
-class GroupRow:
+class FigureRow:
     """A group's figures, as the table writes them."""
 
     name: str
@@ -116,7 +116,7 @@ class AnalyticsPage:
     days: Sequence[str]
     responses: Chart | None
     compliance: Chart | None
-    group_rows: Sequence[GroupRow]
+    group_rows: Sequence[FigureRow]
     outcomes: Chart | None
     legend: Sequence[tuple[Tone, str]]
     outcome_rows: Sequence[MethodRows]
@@ -240,7 +240,7 @@ def _busy(day: str, counts: Sequence[int]) -> Busy:
     return Busy(day, sum(counts), f"{hour:02}:00 to {hour + 1:02}:00" if counts[hour] else NOTHING)
 
 
-def _responses(groups: Sequence[Group]) -> Chart | None:
+def _responses(groups: Sequence[FigureGroup]) -> Chart | None:
     timed = [(group, group.figures.median_seconds) for group in groups if group.figures.median_seconds is not None]
     timed = timed[:_CHARTED]
     if not timed:
@@ -248,25 +248,29 @@ def _responses(groups: Sequence[Group]) -> Chart | None:
     longest = max(max(median or 0.0 for _, median in timed), 1.0)
     return rows(
         [
-            Row(_name(group), _duration(median), [Part(median or 0.0, "first", f"{_name(group)}: {_duration(median)}")])
+            ChartRow(
+                _name(group),
+                _duration(median),
+                [ChartPart(median or 0.0, "first", f"{_name(group)}: {_duration(median)}")],
+            )
             for group, median in timed
         ],
         whole=longest,
     )
 
 
-def _compliance(groups: Sequence[Group]) -> Chart | None:
+def _compliance(groups: Sequence[FigureGroup]) -> Chart | None:
     having = [group for group in groups if group.figures.sla_compliance is not None][:_CHARTED]
     if not having:
         return None
     return rows(
         [
-            Row(
+            ChartRow(
                 _name(group),
                 _per_cent(group.figures.sla_compliance),
                 [
-                    Part(group.figures.sla_met, "good", f"{_name(group)}: {group.figures.sla_met:,} met"),
-                    Part(group.figures.sla_missed, "bad", f"{_name(group)}: {group.figures.sla_missed:,} missed"),
+                    ChartPart(group.figures.sla_met, "good", f"{_name(group)}: {group.figures.sla_met:,} met"),
+                    ChartPart(group.figures.sla_missed, "bad", f"{_name(group)}: {group.figures.sla_missed:,} missed"),
                 ],
             )
             for group in having
@@ -286,17 +290,17 @@ def _legend(totals: Figures, tones: dict[str, Tone]) -> list[tuple[Tone, str]]:
     return [*named, ("rest", FREE_TEXT if rest == {FREE_TEXT} else "Others")] if rest else named
 
 
-def _outcomes(methods: Sequence[Group], tones: dict[str, Tone]) -> Chart | None:
+def _outcomes(methods: Sequence[FigureGroup], tones: dict[str, Tone]) -> Chart | None:
     answered = [method for method in methods if method.figures.outcomes][:_CHARTED]
     if not answered:
         return None
     return rows(
         [
-            Row(
+            ChartRow(
                 method.name,
                 _answers(sum(count for _, count in method.figures.outcomes)),
                 [
-                    Part(count, tones.get(outcome or "", "rest"), f"{method.name}: {_outcome(outcome)} {count:,}")
+                    ChartPart(count, tones.get(outcome or "", "rest"), f"{method.name}: {_outcome(outcome)} {count:,}")
                     for outcome, count in method.figures.outcomes
                 ],
             )
@@ -305,7 +309,7 @@ def _outcomes(methods: Sequence[Group], tones: dict[str, Tone]) -> Chart | None:
     )
 
 
-def _method_rows(method: Group) -> MethodRows:
+def _method_rows(method: FigureGroup) -> MethodRows:
     answers = sum(count for _, count in method.figures.outcomes)
     found = [
         OutcomeRow(_outcome(outcome), count, _per_cent(share(count, answers)))
@@ -314,16 +318,16 @@ def _method_rows(method: Group) -> MethodRows:
     return MethodRows(method.name, found)
 
 
-def _group_row(group: Group) -> GroupRow:
+def _group_row(group: FigureGroup) -> FigureRow:
     return _figures_row(_name(group), group.figures)
 
 
-def _others_row(report: Report) -> list[GroupRow]:
+def _others_row(report: Report) -> list[FigureRow]:
     return [_figures_row("All others", report.others)] if report.others else []
 
 
-def _figures_row(name: str, figures: Figures) -> GroupRow:
-    return GroupRow(
+def _figures_row(name: str, figures: Figures) -> FigureRow:
+    return FigureRow(
         name=name,
         created=figures.created,
         responded=figures.responded,
@@ -334,7 +338,7 @@ def _figures_row(name: str, figures: Figures) -> GroupRow:
     )
 
 
-def _name(group: Group) -> str:
+def _name(group: FigureGroup) -> str:
     return group.name or UNNAMED_FLOW
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from flow_hitl.audit.read_audit import Range, ReadAudit
 from flow_hitl.pages.audit.view import AuditPage, VerificationView, address_query, audit_rows, export_row, findings_view
 from flow_hitl.pages.contexts import Shell
-from flow_hitl.people.access import Action, Member, actor_name, authorize
+from flow_hitl.people.access import Action, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.export_audit import ExportWish, ManageExports
-from flow_hitl.proof.verify_audit import Finding
+from flow_hitl.proof.verify_audit import LogFinding
 from flow_hitl.proof.verify_log import VerifyAuditLog
 
 _DAYS_AT_FIRST = 7
@@ -46,7 +46,7 @@ class AuditPages:
     exports: ManageExports
     clock: Clock
 
-    def page(self, member: Member, shell: Shell, asked: Mapping[str, str]) -> AuditPage:
+    def page(self, member: SignedInMember, shell: Shell, asked: Mapping[str, str]) -> AuditPage:
         """Return the page that the parameters of its address ask for: `from`, `to`, `cursor`."""
         deployment_id = self._enter(member)
         try:
@@ -66,14 +66,14 @@ class AuditPages:
             exports=exports,
         )
 
-    def verified(self, member: Member, shell: Shell, asked: Mapping[str, str]) -> AuditPage:
+    def verified(self, member: SignedInMember, shell: Shell, asked: Mapping[str, str]) -> AuditPage:
         """Return the page with what verifying its days finds in the time that there is; `place` goes on from before."""
         deployment_id = self._enter(member)
         shown = self.page(member, shell, {name: asked[name] for name in ("from", "to") if name in asked})
         if shown.problem:
             return shown
         stop_at, wanted = self.clock.now() + _VERIFY_FOR, Days(shown.first, shown.last).range
-        findings: list[Finding] = []
+        findings: list[LogFinding] = []
         events, digests = _count(asked.get("events")), _count(asked.get("digests"))
         sealed_until, cursor = None, asked.get("place")
         try:
@@ -98,7 +98,7 @@ class AuditPages:
         )
         return replace(shown, verification=view)
 
-    def export(self, member: Member, form: Mapping[str, str]) -> Days:
+    def export(self, member: SignedInMember, form: Mapping[str, str]) -> Days:
         """Begin an export of the days that a form names and return them; raises ValidationFailed."""
         deployment_id, days = self._enter(member), self.days(form)
         wanted = days.range
@@ -116,7 +116,7 @@ class AuditPages:
             raise ValidationFailed([FieldError("/from", "must not be after the last")])
         return Days(first, last)
 
-    def _enter(self, member: Member) -> int:
+    def _enter(self, member: SignedInMember) -> int:
         authorize(member, Action.CONFIGURE)
         return member.deployment.deployment_id
 

@@ -12,7 +12,7 @@ from flow_hitl.pages.requests.timeline import Tone, timeline_of
 from flow_hitl.pages.settings.change_lines import lines_of
 from flow_hitl.people.names import person_of
 from flow_hitl.proof.export import AuditExport, ExportState
-from flow_hitl.proof.verify_audit import Finding, is_intact, untouched
+from flow_hitl.proof.verify_audit import LogFinding, is_intact, untouched
 
 _KINDS = {
     "edited": "Edited",
@@ -132,7 +132,7 @@ def export_row(export: AuditExport, links: Mapping[str, str]) -> ExportRow:
     )
 
 
-def findings_view(findings: Sequence[Finding]) -> Sequence[tuple[str, str]]:
+def findings_view(findings: Sequence[LogFinding]) -> Sequence[tuple[str, str]]:
     """Return kind and text of each finding."""
     return tuple((_KINDS.get(one.kind, one.kind), f"{one.record} {one.detail}.") for one in findings)
 

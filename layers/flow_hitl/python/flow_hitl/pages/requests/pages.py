@@ -13,7 +13,7 @@ from flow_hitl.pages.contexts import ListFilters, ListLink, ListRow, RequestShee
 from flow_hitl.pages.evidence import page_shown, sign_page
 from flow_hitl.pages.requests.actions import actions_of
 from flow_hitl.pages.requests.timeline import timeline_of
-from flow_hitl.people.access import Action, Member, authorize
+from flow_hitl.people.access import Action, SignedInMember, authorize
 from flow_hitl.people.sign_in_rules import Session
 from flow_hitl.platform.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing
@@ -24,7 +24,7 @@ from flow_hitl.requests.deciding.record_response import RecordResponse, Submissi
 from flow_hitl.requests.evidence import verification
 from flow_hitl.requests.ports import RequestFilter, RequestStore
 from flow_hitl.requests.reading.list_requests import ListRequests
-from flow_hitl.requests.reading.list_rows import Count, Order, Row
+from flow_hitl.requests.reading.list_rows import Count, Order, RequestRow
 from flow_hitl.requests.request import Request, ResumeStatus, Status
 
 _ROWS = 25
@@ -77,7 +77,7 @@ class RequestPages:
     clock: Clock
     ids: Ids
 
-    def listing(self, member: Member, wish: ListWish) -> Listing:
+    def listing(self, member: SignedInMember, wish: ListWish) -> Listing:
         """Return a list with its counts: all requests for who manages, else those that the person is asked.
 
         Raises ValidationFailed for a cursor that is not ours.
@@ -115,11 +115,11 @@ class RequestPages:
             clear_address=_address(root, {"tab": None if wish.pending else "history"}),
         )
 
-    def show(self, member: Member, request_id: str) -> RequestSheet:
+    def show(self, member: SignedInMember, request_id: str) -> RequestSheet:
         """Return a request; raises NotFound for one that is not theirs to see."""
         return self._sheet(member, self._open(member, request_id))
 
-    def news(self, member: Member, request_id: str) -> str | None:
+    def news(self, member: SignedInMember, request_id: str) -> str | None:
         """Return what has come of a request while somebody looks at it, None while it is open and still theirs."""
         request = self._open(member, request_id)
         if request.head.status is Status.PENDING:
@@ -129,7 +129,7 @@ class RequestPages:
         return news_of(request)
 
     def submit(
-        self, member: Member, session: Session, request_id: str, outcome: str | None, comment: str, shown: str
+        self, member: SignedInMember, session: Session, request_id: str, outcome: str | None, comment: str, shown: str
     ) -> RequestSheet | None:
         """Answer with the button's outcome and the comment, or with the comment alone where there are no buttons.
 
@@ -166,7 +166,7 @@ class RequestPages:
             return replace(self._sheet(member, request), comment=comment, problem=problem)
         return None
 
-    def pass_on(self, member: Member, session: Session, request_id: str, to: str) -> RequestSheet | None:
+    def pass_on(self, member: SignedInMember, session: Session, request_id: str, to: str) -> RequestSheet | None:
         """Put another person in the place of this one; returns None once it is done, else the page with what is wrong.
 
         Raises NotFound, Forbidden and DelegationOff.
@@ -188,12 +188,12 @@ class RequestPages:
             return replace(self._sheet(member, request), delegate_to=to, problem=problem)
         return None
 
-    def _open(self, member: Member, request_id: str) -> Request:
+    def _open(self, member: SignedInMember, request_id: str) -> Request:
         request = self.requests.load(request_id)
         authorize(member, Action.VIEW, request.head)
         return request
 
-    def _beaten(self, member: Member, request: Request, outcome: str | None, comment: str) -> RequestSheet:
+    def _beaten(self, member: SignedInMember, request: Request, outcome: str | None, comment: str) -> RequestSheet:
         response = request.response
         by = response.responder if response and response.responder_verified else None
         own = by is not None and member.proven.is_known_as(by)
@@ -205,7 +205,7 @@ class RequestPages:
             repeated=own and response is not None and repeats(response, outcome, comment),
         )
 
-    def _sheet(self, member: Member, request: Request) -> RequestSheet:
+    def _sheet(self, member: SignedInMember, request: Request) -> RequestSheet:
         head = request.head
         responder = member.responder_of(head)
         may_pass_on = responder is not None and member.deployment.settings.allow_delegation
@@ -239,7 +239,7 @@ def _resumed(request: Request) -> str | None:
     return _RESUMED[resume.status.value] if resume else None
 
 
-def _by_session(member: Member, session: Session) -> Mapping[str, object]:
+def _by_session(member: SignedInMember, session: Session) -> Mapping[str, object]:
     proof = {"address": member.email, "way": session.way.value, "signed_in_at": rfc3339(session.began_at)}
     return verification("session", **proof)
 
@@ -284,7 +284,7 @@ def _address(root: str, parameters: Mapping[str, str | None]) -> str:
     return f"{root}?{query}" if query else root
 
 
-def _row(row: Row, root: str, now: datetime) -> ListRow:
+def _row(row: RequestRow, root: str, now: datetime) -> ListRow:
     until = row.decided_at or now
     sla, seconds = _sla(row, now)
     return ListRow(
@@ -304,7 +304,7 @@ def _row(row: Row, root: str, now: datetime) -> ListRow:
     )
 
 
-def _sla(row: Row, now: datetime) -> tuple[SlaState, int]:
+def _sla(row: RequestRow, now: datetime) -> tuple[SlaState, int]:
     """Return how a request stands against its target; an automatic answer is none in time, and nothing cancelled is."""
     due = row.sla_due_at
     if due is None or row.status is Status.CANCELLED:

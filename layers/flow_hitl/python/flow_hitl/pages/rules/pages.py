@@ -23,7 +23,7 @@ from flow_hitl.pages.settings.changes_by_others import OthersChanges, of_kinds
 from flow_hitl.pages.settings.forms import Fields, problems_by_field
 from flow_hitl.pages.settings.pages import item_at, with_item, without_item
 from flow_hitl.pages.settings.view import DryRunResult, FilledForm, RuleRow
-from flow_hitl.people.access import Member, actor_name
+from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.address import GROUP_PREFIX
 from flow_hitl.platform.errors import MalformedJson, PreconditionFailed, ValidationFailed
 from flow_hitl.requests.opening.dry_run import DryRun, dry_run
@@ -43,7 +43,7 @@ class RulePages:
     manage: ManageDeployments
     others_changes: OthersChanges
 
-    def rows(self, member: Member) -> Sequence[RuleRow]:
+    def rows(self, member: SignedInMember) -> Sequence[RuleRow]:
         """Return the rules in their order."""
         return [
             RuleRow(
@@ -58,21 +58,21 @@ class RulePages:
             for number, rule in enumerate(_rules(member.deployment), start=1)
         ]
 
-    def list_form(self, member: Member) -> FilledForm:
+    def list_form(self, member: SignedInMember) -> FilledForm:
         """Return the form by which rules are moved; it has nothing to fill in."""
         return _form(member.deployment, {})
 
-    def form(self, member: Member, number: int | None) -> FilledForm:
+    def form(self, member: SignedInMember, number: int | None) -> FilledForm:
         """Return the form of the rule at a place, None for a new one; raises NotFound."""
         rule = {} if number is None else item_at(_rules(member.deployment), number)
         return _form(member.deployment, rule_fields(rule))
 
-    def groups(self, member: Member) -> Sequence[str]:
+    def groups(self, member: SignedInMember) -> Sequence[str]:
         """Return how a rule names the deployment's groups."""
         groups = member.deployment.settings.groups
         return [f"{GROUP_PREFIX}{group.name}" if group.name else group.address or "" for group in groups]
 
-    def save(self, member: Member, number: int | None, typed: FilledForm) -> FilledForm | None:
+    def save(self, member: SignedInMember, number: int | None, typed: FilledForm) -> FilledForm | None:
         """Save the rule at a place, or add one at the end.
 
         Returns None once it is done, else the form with what is wrong, or has changed meanwhile; raises NotFound.
@@ -84,11 +84,11 @@ class RulePages:
             return replace(typed, problems={f"condition_{repeated.row}_path": problem})
         return self._change(member, typed, lambda rules: with_item(rules, number, rule))
 
-    def remove(self, member: Member, number: int, typed: FilledForm) -> FilledForm | None:
+    def remove(self, member: SignedInMember, number: int, typed: FilledForm) -> FilledForm | None:
         """Remove the rule at a place; returns None once it is done, else as `save` does."""
         return self._change(member, typed, lambda rules: without_item(rules, number))
 
-    def move(self, member: Member, number: int, by: int, typed: FilledForm) -> FilledForm | None:
+    def move(self, member: SignedInMember, number: int, by: int, typed: FilledForm) -> FilledForm | None:
         """Move the rule at a place up (`by` -1) or down (1); returns None once it is done, else as `save` does."""
 
         def change(rules: Rules) -> Rules:
@@ -98,7 +98,7 @@ class RulePages:
 
         return self._change(member, typed, change)
 
-    def try_out(self, member: Member, fields: Fields) -> tuple[FilledForm, DryRunResult | None]:
+    def try_out(self, member: SignedInMember, fields: Fields) -> tuple[FilledForm, DryRunResult | None]:
         """Return the form of a dry run as it was filled in, and what would happen, unless something is wrong with it.
 
         Nothing is written and nobody is mailed.
@@ -125,7 +125,7 @@ class RulePages:
         """Return the empty form of a dry run; it changes nothing, so it is made from no state."""
         return FilledForm(fields={}, etag="", seen=0)
 
-    def _change(self, member: Member, typed: FilledForm, change: Callable[[Rules], Rules]) -> FilledForm | None:
+    def _change(self, member: SignedInMember, typed: FilledForm, change: Callable[[Rules], Rules]) -> FilledForm | None:
         deployment = member.deployment
         if etag(rules_to_dict(deployment.rules)) != typed.etag:
             return self._conflict(deployment, typed)

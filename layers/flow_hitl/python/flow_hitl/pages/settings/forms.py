@@ -19,7 +19,7 @@ MOST_REMINDERS = 10
 _MAX_DIGITS = 9
 
 
-class Part(StrEnum):
+class SettingsPart(StrEnum):
     """A part of the settings that one form changes, and nothing beside it."""
 
     EMAIL = "email"
@@ -31,70 +31,70 @@ class Part(StrEnum):
     GROUPS = "groups"
 
 
-KEYS: Mapping[Part, Sequence[str]] = {
-    Part.EMAIL: ("email_notifications",),
-    Part.SLA: ("sla_target_minutes", "waiting_alert_minutes"),
-    Part.AUTO_RESPONSE: ("auto_response",),
-    Part.ANSWERS: ("reply_token_days", "free_text", "require_dmarc_pass"),
-    Part.PEOPLE: ("allow_delegation", "forbid_self_approval", "allowed_assignee_domains"),
-    Part.REMINDERS: ("reminders",),
-    Part.GROUPS: ("groups",),
+KEYS: Mapping[SettingsPart, Sequence[str]] = {
+    SettingsPart.EMAIL: ("email_notifications",),
+    SettingsPart.SLA: ("sla_target_minutes", "waiting_alert_minutes"),
+    SettingsPart.AUTO_RESPONSE: ("auto_response",),
+    SettingsPart.ANSWERS: ("reply_token_days", "free_text", "require_dmarc_pass"),
+    SettingsPart.PEOPLE: ("allow_delegation", "forbid_self_approval", "allowed_assignee_domains"),
+    SettingsPart.REMINDERS: ("reminders",),
+    SettingsPart.GROUPS: ("groups",),
 }
 """The members of the settings document that each part has."""
 
 
-def part_etag(part: Part, document: Document) -> str:
+def part_etag(part: SettingsPart, document: Document) -> str:
     """Return the ETag of a part: who changes another part does not touch it."""
     return etag({key: document[key] for key in KEYS[part]})
 
 
-def fields_of(part: Part, document: Document) -> Fields:
+def fields_of(part: SettingsPart, document: Document) -> Fields:
     """Return what the form of a part, any but the groups, shows of the settings."""
     match part:
-        case Part.AUTO_RESPONSE:
+        case SettingsPart.AUTO_RESPONSE:
             return auto_response_fields(document["auto_response"])
-        case Part.REMINDERS:
+        case SettingsPart.REMINDERS:
             return _reminder_fields(document["reminders"])
         case _:
             return {key: text_of(document[key]) for key in KEYS[part]}
 
 
-def document_of(part: Part, fields: Fields) -> Document:
+def document_of(part: SettingsPart, fields: Fields) -> Document:
     """Return the members of the settings document that the form of a part, any but the groups, makes."""
     match part:
-        case Part.EMAIL:
+        case SettingsPart.EMAIL:
             return {"email_notifications": ticked(fields, "email_notifications")}
-        case Part.SLA:
+        case SettingsPart.SLA:
             return {key: number_in(fields, key) for key in KEYS[part]}
-        case Part.AUTO_RESPONSE:
+        case SettingsPart.AUTO_RESPONSE:
             return {"auto_response": auto_response_in(fields, enabled=ticked(fields, "enabled"))}
-        case Part.ANSWERS:
+        case SettingsPart.ANSWERS:
             return {
                 "reply_token_days": number_in(fields, "reply_token_days"),
                 "free_text": fields.get("free_text", ""),
                 "require_dmarc_pass": ticked(fields, "require_dmarc_pass"),
             }
-        case Part.PEOPLE:
+        case SettingsPart.PEOPLE:
             return {
                 "allow_delegation": ticked(fields, "allow_delegation"),
                 "forbid_self_approval": ticked(fields, "forbid_self_approval"),
                 "allowed_assignee_domains": lines_in(fields, "allowed_assignee_domains"),
             }
-        case Part.REMINDERS:
+        case SettingsPart.REMINDERS:
             return {"reminders": [_reminder(fields, row) for row in _reminder_rows(fields)]}
-        case Part.GROUPS:
+        case SettingsPart.GROUPS:
             raise ValueError("groups have a form each")
 
 
-def problem_of(part: Part, fields: Fields, error: FieldError) -> tuple[str, str]:
+def problem_of(part: SettingsPart, fields: Fields, error: FieldError) -> tuple[str, str]:
     """Return which field of a part's form an error is about, and the sentence that says so there."""
     first, *rest = error.field.lstrip("/").split("/")
     match part:
-        case Part.AUTO_RESPONSE:
+        case SettingsPart.AUTO_RESPONSE:
             return (rest[-1] if rest else ""), sentence(error)
-        case Part.PEOPLE if rest:
+        case SettingsPart.PEOPLE if rest:
             return first, quoted(lines_in(fields, first), rest[0], error)
-        case Part.REMINDERS if rest:
+        case SettingsPart.REMINDERS if rest:
             row = _reminder_rows(fields)[int(rest[0])]
             return f"reminder_{row}_number", "Type whole minutes, or a percentage from 1 to 100."
         case _:

@@ -18,7 +18,7 @@ from flow_hitl.pages.settings.changes_by_others import OthersChanges, of_kinds
 from flow_hitl.pages.settings.forms import (
     KEYS,
     Document,
-    Part,
+    SettingsPart,
     document_of,
     fields_of,
     group_fields,
@@ -29,7 +29,7 @@ from flow_hitl.pages.settings.forms import (
     problems_by_field,
 )
 from flow_hitl.pages.settings.view import FilledForm, GroupRow
-from flow_hitl.people.access import Member, actor_name
+from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.errors import FieldError, NotFound, PreconditionFailed, ValidationFailed
 from flow_hitl.requests.ports import RequestStore
 
@@ -44,12 +44,12 @@ class SettingsPages:
     others_changes: OthersChanges
     requests: RequestStore
 
-    def form(self, member: Member, part: Part) -> FilledForm:
+    def form(self, member: SignedInMember, part: SettingsPart) -> FilledForm:
         """Return the form of a part, any but the groups, with what holds now."""
         document = settings_to_dict(member.deployment.settings)
         return _form(member.deployment, part, fields_of(part, document))
 
-    def save(self, member: Member, part: Part, typed: FilledForm) -> FilledForm | None:
+    def save(self, member: SignedInMember, part: SettingsPart, typed: FilledForm) -> FilledForm | None:
         """Save a part; returns None once it is done, else the form with what is wrong or has changed meanwhile."""
 
         def change(document: Document) -> Document:
@@ -57,12 +57,12 @@ class SettingsPages:
 
         return self._save(member, part, typed, change, lambda error: problem_of(part, typed.fields, error))
 
-    def outcomes(self, member: Member) -> Sequence[str]:
+    def outcomes(self, member: SignedInMember) -> Sequence[str]:
         """Return the emit options of the latest requests, each once."""
         heads = self.requests.recent_heads(member.deployment.deployment_id, _RECENT)
         return tuple(dict.fromkeys(option for head in heads for option in head.emit_options))
 
-    def groups(self, member: Member) -> Sequence[GroupRow]:
+    def groups(self, member: SignedInMember) -> Sequence[GroupRow]:
         """Return the groups in their order."""
         return [
             GroupRow(
@@ -74,32 +74,32 @@ class SettingsPages:
             for number, group in enumerate(member.deployment.settings.groups, start=1)
         ]
 
-    def group_form(self, member: Member, number: int | None) -> FilledForm:
+    def group_form(self, member: SignedInMember, number: int | None) -> FilledForm:
         """Return the form of the group at a place (from 1), None for a new one; raises NotFound."""
         groups = settings_to_dict(member.deployment.settings)["groups"]
         group = {} if number is None else item_at(groups, number)
-        return _form(member.deployment, Part.GROUPS, group_fields(group))
+        return _form(member.deployment, SettingsPart.GROUPS, group_fields(group))
 
-    def save_group(self, member: Member, number: int | None, typed: FilledForm) -> FilledForm | None:
+    def save_group(self, member: SignedInMember, number: int | None, typed: FilledForm) -> FilledForm | None:
         """Save the group at a place (from 1) or add one; returns None once it is done, else the form as `save` does."""
 
         def change(document: Document) -> Document:
             return {**document, "groups": with_item(document["groups"], number, group_of(typed.fields))}
 
-        return self._save(member, Part.GROUPS, typed, change, lambda error: group_problem(typed.fields, error))
+        return self._save(member, SettingsPart.GROUPS, typed, change, lambda error: group_problem(typed.fields, error))
 
-    def remove_group(self, member: Member, number: int, typed: FilledForm) -> FilledForm | None:
+    def remove_group(self, member: SignedInMember, number: int, typed: FilledForm) -> FilledForm | None:
         """Remove the group at a place (from 1); returns None once it is done, else what has changed meanwhile."""
 
         def change(document: Document) -> Document:
             return {**document, "groups": without_item(document["groups"], number)}
 
-        return self._save(member, Part.GROUPS, typed, change, lambda error: group_problem(typed.fields, error))
+        return self._save(member, SettingsPart.GROUPS, typed, change, lambda error: group_problem(typed.fields, error))
 
     def _save(
         self,
-        member: Member,
-        part: Part,
+        member: SignedInMember,
+        part: SettingsPart,
         typed: FilledForm,
         change: Callable[[Document], Document],
         blame: Callable[[FieldError], tuple[str, str]],
@@ -120,7 +120,7 @@ class SettingsPages:
             return self._conflict(self.manage.show(deployment.deployment_id), part, typed)
         return None
 
-    def _conflict(self, deployment: Deployment, part: Part, typed: FilledForm) -> FilledForm:
+    def _conflict(self, deployment: Deployment, part: SettingsPart, typed: FilledForm) -> FilledForm:
         about = of_kinds(EventKind.SETTINGS_CHANGED)
         others = self.others_changes(deployment.deployment_id, typed.seen, about, KEYS[part])
         return replace(_form(deployment, part, typed.fields), conflict=True, others=others)
@@ -147,6 +147,6 @@ def without_item(items: Sequence[Any], number: int) -> list[Any]:
     return [one for place, one in enumerate(items, start=1) if place != number]
 
 
-def _form(deployment: Deployment, part: Part, fields: Mapping[str, str]) -> FilledForm:
+def _form(deployment: Deployment, part: SettingsPart, fields: Mapping[str, str]) -> FilledForm:
     tag = part_etag(part, settings_to_dict(deployment.settings))
     return FilledForm(fields=fields, etag=tag, seen=deployment.audit_seq)

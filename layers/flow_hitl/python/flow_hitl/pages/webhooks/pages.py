@@ -13,7 +13,7 @@ from flow_hitl.deployments.manage_deployments import ManageDeployments
 from flow_hitl.pages.settings.changes_by_others import OthersChanges
 from flow_hitl.pages.settings.forms import Fields, problems_by_field, sentence, text_in, ticked
 from flow_hitl.pages.settings.view import FilledForm, WebhookRow
-from flow_hitl.people.access import Member, actor_name
+from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.errors import FieldError, NotFound, PreconditionFailed, ValidationFailed
 from flow_hitl.platform.ports import Clock
 from flow_hitl.webhooks.manage_webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch, webhooks_to_list
@@ -49,19 +49,19 @@ class WebhookPages:
     others_changes: OthersChanges
     clock: Clock
 
-    def rows(self, member: Member) -> Sequence[WebhookRow]:
+    def rows(self, member: SignedInMember) -> Sequence[WebhookRow]:
         """Return the webhooks, oldest first."""
         return [
             WebhookRow(webhook_id=one.webhook_id, name=one.name, url=one.url, active=one.active, events=one.events)
             for one in self.webhooks.list(member.deployment.deployment_id)
         ]
 
-    def new_form(self, member: Member) -> FilledForm:
+    def new_form(self, member: SignedInMember) -> FilledForm:
         """Return the form that adds a webhook, which is told of new requests."""
         fields = {"active": "on", WebhookEvent.NEW_REQUEST.value: "on"}
         return self._new_form(member.deployment, fields)
 
-    def create(self, member: Member, typed: FilledForm) -> FilledForm | IssuedSecret:
+    def create(self, member: SignedInMember, typed: FilledForm) -> FilledForm | IssuedSecret:
         """Add a webhook and return it with its secret, else the form with what is wrong or has changed meanwhile.
 
         A form that is sent twice adds one webhook: with it, the webhooks have changed.
@@ -77,7 +77,7 @@ class WebhookPages:
             others = self.others_changes(deployment_id, typed.seen, lambda event: event.kind in _KINDS)
             return replace(self._new_form(deployment, typed.fields), conflict=True, others=others)
 
-    def sheet(self, member: Member, webhook_id: str, cursor: str | None = None) -> WebhookSheet:
+    def sheet(self, member: SignedInMember, webhook_id: str, cursor: str | None = None) -> WebhookSheet:
         """Return a webhook; raises NotFound, and ValidationFailed for a cursor that is not ours."""
         deployment = member.deployment
         webhook = self.webhooks.show(deployment.deployment_id, webhook_id)
@@ -90,7 +90,7 @@ class WebhookPages:
             page=page,
         )
 
-    def save(self, member: Member, webhook_id: str, typed: FilledForm) -> FilledForm | None:
+    def save(self, member: SignedInMember, webhook_id: str, typed: FilledForm) -> FilledForm | None:
         """Save a webhook; returns None once it is done, else the form with what is wrong or has changed meanwhile.
 
         Raises NotFound.
@@ -105,7 +105,7 @@ class WebhookPages:
             return self._conflict(member, webhook_id, typed)
         return None
 
-    def rotate(self, member: Member, webhook_id: str, typed: FilledForm) -> FilledForm | IssuedSecret:
+    def rotate(self, member: SignedInMember, webhook_id: str, typed: FilledForm) -> FilledForm | IssuedSecret:
         """Return a new secret, else the form with what is wrong or has changed meanwhile; raises NotFound.
 
         A form that is sent twice rotates once: with it, the secret's moment has changed.
@@ -125,15 +125,17 @@ class WebhookPages:
         except PreconditionFailed:
             return self._conflict(member, webhook_id, typed)
 
-    def delete(self, member: Member, webhook_id: str) -> None:
+    def delete(self, member: SignedInMember, webhook_id: str) -> None:
         """Delete a webhook; raises NotFound."""
         self.webhooks.delete(member.deployment.deployment_id, webhook_id, actor=actor_name(member))
 
-    def ping(self, member: Member, webhook_id: str) -> None:
+    def ping(self, member: SignedInMember, webhook_id: str) -> None:
         """Send a test ping; raises NotFound."""
         self.webhooks.test(member.deployment.deployment_id, webhook_id)
 
-    def redeliver(self, member: Member, webhook_id: str, delivery_id: str, request_id: str | None = None) -> Delivery:
+    def redeliver(
+        self, member: SignedInMember, webhook_id: str, delivery_id: str, request_id: str | None = None
+    ) -> Delivery:
         """Send a delivery again, which must be of the request if one is named; raises NotFound."""
         deployment_id = member.deployment.deployment_id
         if request_id is not None:
@@ -146,7 +148,7 @@ class WebhookPages:
         tag = etag(webhooks_to_list(self.webhooks.list(deployment.deployment_id)))
         return FilledForm(fields=fields, etag=tag, seen=deployment.audit_seq)
 
-    def _conflict(self, member: Member, webhook_id: str, typed: FilledForm) -> FilledForm:
+    def _conflict(self, member: SignedInMember, webhook_id: str, typed: FilledForm) -> FilledForm:
         deployment = self.manage.show(member.deployment.deployment_id)
         webhook = self.webhooks.show(deployment.deployment_id, webhook_id)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flow_hitl.audit.effects import Effect
-from flow_hitl.people.access import Action, KeyHolder, Member, actor_name, authorize
+from flow_hitl.people.access import Action, KeyHolder, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import Conflict, FieldError, ValidationFailed
 from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.ports import Clock, Ids
@@ -61,7 +61,7 @@ class ChangeOnce:
 
     def __call__(
         self,
-        holder: KeyHolder | Member,
+        holder: KeyHolder | SignedInMember,
         action: Action,
         request_id: str,
         step: Callable[[Head], Change | None],
@@ -102,7 +102,7 @@ class CancelRequest:
     clock: Clock
     ids: Ids
 
-    def __call__(self, holder: KeyHolder | Member, request_id: str) -> Request:
+    def __call__(self, holder: KeyHolder | SignedInMember, request_id: str) -> Request:
         """Return the cancelled request, also when it was so before; raises AlreadyResponded, NotFound, Forbidden."""
 
         def step(head: Head) -> Change | None:

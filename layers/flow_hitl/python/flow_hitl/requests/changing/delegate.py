@@ -6,7 +6,7 @@ from typing import Any
 
 from flow_hitl.contract.channel import Channel
 from flow_hitl.deployments.deployment import MOST_PEOPLE, Deployment
-from flow_hitl.people.access import Action, Member, ProvenAddress, authorize
+from flow_hitl.people.access import Action, ProvenAddress, SignedInMember, authorize
 from flow_hitl.platform.address import address_key, is_mail_address, same_address
 from flow_hitl.platform.errors import DelegationOff, FieldError, ValidationFailed
 from flow_hitl.platform.ports import Clock, Ids
@@ -18,7 +18,7 @@ from flow_hitl.requests.request import Change, Head, Request, delegate, require_
 class Delegation:
     """Who passes a request on (as one of its responders), to which address, how they said so, and by what proven."""
 
-    person: ProvenAddress | Member
+    person: ProvenAddress | SignedInMember
     responder: str
     to: str
     via: Channel

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flow_hitl.contract.validation import Assignee, Document, refuse
 from flow_hitl.deployments.quotas import Usage, over_quota
-from flow_hitl.people.access import Action, KeyHolder, Member, actor_name
+from flow_hitl.people.access import Action, KeyHolder, SignedInMember, actor_name
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.errors import FieldError
 from flow_hitl.platform.ports import Clock, Ids
@@ -28,7 +28,7 @@ class ReassignRequest:
     ids: Ids
 
     def __call__(
-        self, holder: KeyHolder | Member, request_id: str, wish: Reassignment, call: Call | None = None
+        self, holder: KeyHolder | SignedInMember, request_id: str, wish: Reassignment, call: Call | None = None
     ) -> Request:
         """Return the request with its new responder; one who has it already keeps it, and nothing is written.
 

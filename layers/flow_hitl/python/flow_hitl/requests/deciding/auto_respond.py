@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flow_hitl.contract.channel import Channel
-from flow_hitl.people.access import Clock as ClockActor
+from flow_hitl.people.access import AutoResponder as ClockActor
 from flow_hitl.platform.errors import AlreadyResponded, NotPending
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import rfc3339

@@ -30,7 +30,7 @@ _CHECKED_AT_ONCE = 5
 
 
 @dataclass(frozen=True)
-class Group:
+class EntryGroup:
     """Entries up to a key that were shown, by their sum; None where they are all to be shown again."""
 
     end: str
@@ -59,7 +59,7 @@ class FeedPlace:
     """
 
     after: str = FIRST
-    groups: tuple[Group, ...] = ()
+    groups: tuple[EntryGroup, ...] = ()
     shown: tuple[str, ...] = ()
     turn: int = 0
 
@@ -132,12 +132,12 @@ class FeedPlace:
                 wanted += inside[: limit - len(wanted)]
                 done = whole and (not inside or wanted[-1:] == inside[-1:])
                 after = group.end if done else (wanted[-1] if wanted else after)
-                groups[number] = Group(group.end, _GONE if done else None)
+                groups[number] = EntryGroup(group.end, _GONE if done else None)
                 break
             late = _missing(inside, group.total) if whole else None
             if late is None:
                 if is_settled and first:
-                    groups[number] = Group(group.end, None)
+                    groups[number] = EntryGroup(group.end, None)
                     break
                 continue
             taken = late[: limit - len(wanted)]
@@ -145,7 +145,7 @@ class FeedPlace:
             total = (group.total + sum(map(_number, taken))) % _MODULUS
             if is_settled and first and taken == late:
                 after, total = group.end, _GONE
-            groups[number] = Group(group.end, total)
+            groups[number] = EntryGroup(group.end, total)
         kept = tuple(group for group in groups if group.total != _GONE)
         return replace(self, after=after, groups=kept, turn=self.turn + 1), wanted
 
@@ -164,7 +164,7 @@ class FeedPlace:
             after = done[-1] if done else after
             front, seen = front[len(done) :], seen[len(done) :]
         while len(seen) > _MOST_SINGLE and len(front) >= _GROUP:
-            groups.append(Group(front[_GROUP - 1], sum(map(_number, front[:_GROUP])) % _MODULUS))
+            groups.append(EntryGroup(front[_GROUP - 1], sum(map(_number, front[:_GROUP])) % _MODULUS))
             front, seen = front[_GROUP:], seen[_GROUP:]
         return replace(self, after=after, groups=tuple(groups), shown=tuple(map(short, seen[:_MOST_SINGLE])))
 
@@ -202,10 +202,10 @@ def _missing(keys: Sequence[str], total: int) -> list[str] | None:
     return None
 
 
-def _group(document: Any) -> Group | None:
+def _group(document: Any) -> EntryGroup | None:
     match document:
         case [str(end), None]:
-            return Group(end, None)
+            return EntryGroup(end, None)
         case [str(end), int(total)] if 0 <= total < _MODULUS:
-            return Group(end, total)
+            return EntryGroup(end, total)
     return None

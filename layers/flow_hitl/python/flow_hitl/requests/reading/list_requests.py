@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from flow_hitl.people.access import Action, KeyHolder, Member, authorize
+from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
 from flow_hitl.platform.ports import Clock
 from flow_hitl.requests.ports import RequestFilter, RequestRows, RowPage
 from flow_hitl.requests.reading.list_rows import Counts, Order
@@ -17,7 +17,7 @@ class ListRequests:
 
     def page(
         self,
-        reader: KeyHolder | Member,
+        reader: KeyHolder | SignedInMember,
         wanted: RequestFilter,
         *,
         order: Order = Order.NEWEST,
@@ -33,18 +33,18 @@ class ListRequests:
         wanted = replace(wanted, assigned_to=_names(reader, wanted.assigned_to))
         return self.rows.page(_deployment(reader), wanted, order=order, text=text, limit=limit, cursor=cursor)
 
-    def counts(self, reader: KeyHolder | Member) -> Counts:
+    def counts(self, reader: KeyHolder | SignedInMember) -> Counts:
         """Count what the reader sees; raises Forbidden."""
         return self.rows.counts(_deployment(reader), _names(reader, ()), self.clock.now())
 
 
-def _deployment(reader: KeyHolder | Member) -> int:
+def _deployment(reader: KeyHolder | SignedInMember) -> int:
     return reader.deployment.deployment_id
 
 
-def _names(reader: KeyHolder | Member, assigned_to: tuple[str, ...]) -> tuple[str, ...]:
+def _names(reader: KeyHolder | SignedInMember, assigned_to: tuple[str, ...]) -> tuple[str, ...]:
     """Return under which names to look, none for everybody's, if the reader may look at all."""
     authorize(reader, Action.VIEW)
-    if isinstance(reader, Member) and not reader.manages:
+    if isinstance(reader, SignedInMember) and not reader.manages:
         return reader.email, *reader.known_as
     return reader.deployment.names_of(*assigned_to)

@@ -19,7 +19,7 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True)
-class Row:
+class RequestRow:
     """What a list shows of a request; `summary` is the beginning of its message."""
 
     request_id: str

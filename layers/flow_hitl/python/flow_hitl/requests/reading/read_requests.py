@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.ports import AuditLog
-from flow_hitl.people.access import Action, KeyHolder, Member, authorize
+from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.throttle import Seldom
 from flow_hitl.requests.ports import Page, Polls, RequestFilter, RequestStore
@@ -29,7 +29,7 @@ class ReadRequests:
     clock: Clock
     noted: Seldom = field(default_factory=lambda: Seldom(POLL_NOTED_EVERY))
 
-    def get(self, holder: KeyHolder | Member, request_id: str, wait_seconds: int) -> Request:
+    def get(self, holder: KeyHolder | SignedInMember, request_id: str, wait_seconds: int) -> Request:
         """Return a request as soon as it is no longer pending, or as it is after `wait_seconds`."""
         head = self.requests.head(request_id) if wait_seconds else None
         if head is not None:
@@ -44,7 +44,9 @@ class ReadRequests:
         authorize(holder, Action.VIEW, request.head)
         return request
 
-    def list_requests(self, holder: KeyHolder | Member, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
+    def list_requests(
+        self, holder: KeyHolder | SignedInMember, wanted: RequestFilter, limit: int, cursor: str | None
+    ) -> Page:
         """Return the deployment's requests, newest first; raises ValidationFailed for a cursor that is not ours.
 
         Those of an assignee are what they may answer: under each of their addresses, and as one of a group.
@@ -67,7 +69,7 @@ class ReadRequests:
             page = self.requests.decisions(deployment_id, limit, page.next_cursor, self.clock.now())
         return page
 
-    def timeline(self, holder: KeyHolder | Member, request_id: str) -> Sequence[AuditEvent]:
+    def timeline(self, holder: KeyHolder | SignedInMember, request_id: str) -> Sequence[AuditEvent]:
         """Return everything that happened to a request, in order."""
         authorize(holder, Action.VIEW, self.requests.head(request_id))
         return self.audit.timeline(request_id)

@@ -15,7 +15,7 @@ from flow_hitl.contract.channel import Channel
 from flow_hitl.platform.address import GROUP_PREFIX, address_key
 from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.requests.ports import RequestFilter
-from flow_hitl.requests.reading.list_rows import MOST_COUNTED, Count, Row
+from flow_hitl.requests.reading.list_rows import MOST_COUNTED, Count, RequestRow
 from flow_hitl.requests.request import Head, Status
 
 FIRST, LAST = "0", "~~"
@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class RowPlace:
     """One partition of an index, and the attribute by which it is in order."""
 
     index: str
@@ -39,7 +39,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Span:
+class RowSpan:
     """The stretch of an order that is read, both ends included; `passed` is the key at which a page before ended."""
 
     above: str = FIRST
@@ -48,7 +48,7 @@ class Span:
     forward: bool = False
 
 
-EVERYTHING = Span()
+EVERYTHING = RowSpan()
 
 
 # --- what is written
@@ -106,11 +106,11 @@ def _desk_entry(head: Head, assignee: str) -> Record:
     }
 
 
-def row_of(record: Mapping[str, Any]) -> Row:
+def row_of(record: Mapping[str, Any]) -> RequestRow:
     """Return the row that an index entry is of."""
     created, _, request_id = str(record["created_key"]).partition("#")
     via = record.get("responded_via")
-    return Row(
+    return RequestRow(
         request_id=request_id,
         status=Status(record["status"]),
         created_at=_moment(created),
@@ -129,29 +129,29 @@ def row_of(record: Mapping[str, Any]) -> Row:
 # --- where it is found
 
 
-def places_of(deployment_id: int, wanted: RequestFilter) -> list[Place]:
+def places_of(deployment_id: int, wanted: RequestFilter) -> list[RowPlace]:
     """Return the places in order of creation that hold all requests of these states and assignees."""
     statuses = wanted.statuses or tuple(Status)
     if wanted.assigned_to:
         desks = dict.fromkeys(_desk(deployment_id, status, name) for name in wanted.assigned_to for status in statuses)
-        return [Place("by_assignee", "assignee_status", desk, "created_key") for desk in desks]
+        return [RowPlace("by_assignee", "assignee_status", desk, "created_key") for desk in desks]
     if wanted.statuses:
         shards = [f"{deployment_id}#{status}#{shard}" for status in statuses for shard in range(_SHARDS)]
-        return [Place("by_status", "status_shard", shard, "created_key") for shard in shards]
-    return [Place("by_created", "created_shard", shard, "created_key") for shard in _shards(deployment_id)]
+        return [RowPlace("by_status", "status_shard", shard, "created_key") for shard in shards]
+    return [RowPlace("by_created", "created_shard", shard, "created_key") for shard in _shards(deployment_id)]
 
 
-def places_by_due(deployment_id: int) -> list[Place]:
+def places_by_due(deployment_id: int) -> list[RowPlace]:
     """Return the places that hold a deployment's pending requests in the order in which they are due."""
-    return [Place("by_due", "due_shard", shard, "due_key") for shard in _shards(deployment_id)]
+    return [RowPlace("by_due", "due_shard", shard, "due_key") for shard in _shards(deployment_id)]
 
 
-def places_of_decisions(deployment_id: int) -> list[Place]:
+def places_of_decisions(deployment_id: int) -> list[RowPlace]:
     """Return the places that hold a deployment's decisions in the order in which they were made."""
-    return [Place("by_decision", "decision_shard", shard, "decision_key") for shard in _shards(deployment_id)]
+    return [RowPlace("by_decision", "decision_shard", shard, "decision_key") for shard in _shards(deployment_id)]
 
 
-def creation_span(wanted: RequestFilter, passed: str | None, *, forward: bool) -> Span | None:
+def creation_span(wanted: RequestFilter, passed: str | None, *, forward: bool) -> RowSpan | None:
     """Return the stretch of the order of creation in which what is wanted lies, or None if nothing can.
 
     DynamoDB takes an empty stretch for an error.
@@ -161,7 +161,7 @@ def creation_span(wanted: RequestFilter, passed: str | None, *, forward: bool) -
     below = moment_key(wanted.created_to).partition(".")[0] + "~" if wanted.created_to else LAST
     if passed is not None:
         above, below = (passed, below) if forward else (above, passed)
-    return Span(above, below, passed, forward) if above <= below else None
+    return RowSpan(above, below, passed, forward) if above <= below else None
 
 
 def equal_columns(wanted: RequestFilter) -> dict[str, str | None]:
@@ -219,8 +219,8 @@ class RequestIndex:
 
     def read(
         self,
-        places: Sequence[Place],
-        span: Span,
+        places: Sequence[RowPlace],
+        span: RowSpan,
         enough: int,
         equal: Mapping[str, str | None],
         fits: Callable[[Record], bool] | None = None,
@@ -251,8 +251,8 @@ class RequestIndex:
 
     def count(
         self,
-        places: Sequence[Place],
-        span: Span = EVERYTHING,
+        places: Sequence[RowPlace],
+        span: RowSpan = EVERYTHING,
         until_due: datetime | None = None,
         *,
         tests: bool = True,
@@ -276,7 +276,7 @@ class RequestIndex:
                 break
         return Count(min(number, MOST_COUNTED), more or number > MOST_COUNTED)
 
-    def _query(self, place: Place, span: Span, equal: Mapping[str, str]) -> dict[str, Any]:
+    def _query(self, place: RowPlace, span: RowSpan, equal: Mapping[str, str]) -> dict[str, Any]:
         ends = {":place": place.value, ":above": span.above, ":below": span.below}
         query: dict[str, Any] = {
             "TableName": self._table,

@@ -15,7 +15,7 @@ from flow_hitl.requests.store.request_index import (
     INDEX_KEY,
     Record,
     RequestIndex,
-    Span,
+    RowSpan,
     creation_span,
     due_key_of,
     equal_columns,
@@ -49,7 +49,7 @@ class DynamoRequestRows:
         if assigned_to:
             overdue = self._index.count(places[Status.PENDING], until_due=now)
         else:
-            overdue = self._index.count(places_by_due(deployment_id), Span(below=moment_key(now)))
+            overdue = self._index.count(places_by_due(deployment_id), RowSpan(below=moment_key(now)))
         return Counts(
             pending=self._index.count(places[Status.PENDING]),
             responded=self._index.count(places[Status.RESPONDED]),
@@ -59,10 +59,10 @@ class DynamoRequestRows:
 
     def waiting_since(self, deployment_id: int, moment: datetime) -> Count:
         places = places_of(deployment_id, RequestFilter(statuses=(Status.PENDING.value,)))
-        return self._index.count(places, Span(below=moment_key(moment)), tests=False)
+        return self._index.count(places, RowSpan(below=moment_key(moment)), tests=False)
 
     def overdue(self, deployment_id: int, now: datetime) -> Count:
-        return self._index.count(places_by_due(deployment_id), Span(below=moment_key(now)), tests=False)
+        return self._index.count(places_by_due(deployment_id), RowSpan(below=moment_key(now)), tests=False)
 
     def _by_creation(
         self, deployment_id: int, wanted: RequestFilter, text: str, passed: str | None, enough: int, forward: bool
@@ -80,15 +80,15 @@ class DynamoRequestRows:
             return [], None
         equal, fits = equal_columns(wanted), _fits(text, created)
         if not wanted.assigned_to:
-            span = Span(above=passed or FIRST, passed=passed, forward=True)
+            span = RowSpan(above=passed or FIRST, passed=passed, forward=True)
             return self._index.read(places_by_due(deployment_id), span, enough, equal, fits)
         # No index has a person's requests by SLA; what they have to do is few enough to be put in order here.
         places = places_of(deployment_id, replace(wanted, statuses=(pending,)))
-        oldest, _ = self._index.read(places, Span(forward=True), MOST_COUNTED, equal, fits)
+        oldest, _ = self._index.read(places, RowSpan(forward=True), MOST_COUNTED, equal, fits)
         return sorted((one for one in oldest if due_key_of(one) > (passed or "")), key=due_key_of), None
 
 
-def _fits(text: str, created: Span = EVERYTHING) -> Callable[[Record], bool] | None:
+def _fits(text: str, created: RowSpan = EVERYTHING) -> Callable[[Record], bool] | None:
     """Return the test of an entry for its words and its time of creation, or None where every entry passes."""
     if not text and created == EVERYTHING:
         return None

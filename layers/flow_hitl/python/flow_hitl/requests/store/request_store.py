@@ -28,7 +28,7 @@ from flow_hitl.requests.store.request_index import (
     INDEX_KEY,
     Record,
     RequestIndex,
-    Span,
+    RowSpan,
     creation_span,
     desk_name,
     equal_columns,
@@ -203,7 +203,7 @@ class DynamoRequestStore:
         places, settled = places_of_decisions(deployment_id), moment_key(now - _FEED_OVERLAP)
 
         def read(above: str, below: str, most: int) -> tuple[dict[str, Record], bool]:
-            rows, reached = self._index.read(places, Span(above, below, passed=above, forward=True), most, {})
+            rows, reached = self._index.read(places, RowSpan(above, below, passed=above, forward=True), most, {})
             return {row["decision_key"]: row for row in rows}, reached is None
 
         place, requests = next_page(_feed_place(cursor), limit, settled, read, self._in_bytes)
