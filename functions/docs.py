@@ -5,12 +5,13 @@ from pathlib import Path
 import aws_lambda_powertools
 from aws_lambda_powertools.event_handler import Response
 
+from flow_hitl.platform.code_folder import code_folder
 from flow_hitl.platform.errors import NotFound
 from functions.http_api import lambda_entry, make_resolver
 
 app = make_resolver()
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = code_folder()
 _SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler/openapi/swagger_ui"
 _ASSETS = {
     "start.js": ("text/javascript; charset=utf-8", _ROOT / "templates/docs/start.js"),

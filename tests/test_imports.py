@@ -61,6 +61,7 @@ FUNCTIONS_MAY_SPELL = {
     "rendering.assets",
     "rendering.rendering",
     "people.sign_in_queue",
+    "platform.code_folder",
     "platform.telemetry",
     "proof.export_queue",
     "requests.store.deadlines",

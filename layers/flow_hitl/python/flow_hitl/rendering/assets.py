@@ -1,10 +1,11 @@
 """Style sheet, script and icon of the pages: each is served under the name of its content, and never changes there."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from flow_hitl.platform.code_folder import code_folder
 
 _CONTENT_TYPES = {
     "style.css": "text/css; charset=utf-8",
@@ -33,9 +34,8 @@ def find_asset(file_name: str) -> Asset | None:
 
 
 def templates_folder() -> Path:
-    """Return the folder of templates and assets: beside `functions/` in Lambda's code, else in the repository."""
-    root = os.environ.get("LAMBDA_TASK_ROOT")
-    return (Path(root) if root else Path(__file__).parents[5]) / "templates"
+    """Return the folder of templates and assets."""
+    return code_folder() / "templates"
 
 
 @cache

@@ -34,6 +34,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
+import functions as handlers
+
 START = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
 _INBOUND_DOMAIN = "reply.hitl.test"
@@ -592,7 +594,7 @@ class Hitl:
         return failures
 
     def _function(self, name: str) -> Callable[[Any, Any], Any]:
-        handler: Callable[[Any, Any], Any] = importlib.import_module(f"functions.{name}").handler
+        handler: Callable[[Any, Any], Any] = importlib.import_module(f"{handlers.__name__}.{name}").handler
         return handler
 
     def _coming(self) -> Iterator[datetime]:
