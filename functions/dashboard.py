@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.bootstrap import current
-from flow_hitl.mails.contexts import MessageContext, MessageKind, ReviewContext
+from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext
 from flow_hitl.platform.errors import Expired, FlowHitlError, NotFound, TooLarge
 from flow_hitl.platform.telemetry import logger
 from flow_hitl.rendering.assets import find_asset

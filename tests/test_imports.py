@@ -91,7 +91,7 @@ def module_of(path: Path) -> str:
 
 @cache
 def kinds() -> dict[str, str]:
-    """Return the kind of each module of the layer, as the capabilities' own lists have it."""
+    """Return the kind of each module of the layer, as the capabilities' own lists have it; `folder.*` is all of one."""
     found = {
         f"{floor}.{kind}": kind for floor in FLOORS for kind in BY_NAME if (PACKAGE / floor / f"{kind}.py").exists()
     }
@@ -102,7 +102,10 @@ def kinds() -> dict[str, str]:
             " ".join(lists.split()).replace(" use cases:", "\nuse cases:").replace(" edges:", "\nedges:").split("\n")
         ):
             kind, _, names = entry.partition(":")
-            for name in filter(None, (name.strip() for name in names.split(","))):
+            listed = [name.strip() for name in names.split(",") if name.strip()]
+            folders = [name.removesuffix(".*") for name in listed if name.endswith(".*")]
+            inside = [f"{folder}.{path.stem}" for folder in folders for path in files(PACKAGE / floor / folder)]
+            for name in [*(name for name in listed if not name.endswith(".*")), *inside]:
                 assert f"{floor}.{name}" not in found, f"{floor}/{name} is listed twice"
                 found[f"{floor}.{name}"] = kind
     return found

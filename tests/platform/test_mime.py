@@ -20,10 +20,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flow_hitl.mails.contexts import AnyMailContext, SignInContext
 from flow_hitl.mails.mail_sender import SesMailSender
 from flow_hitl.mails.ports import OutgoingMail
+from flow_hitl.mails.send_sign_in_mail import SignInContext
 from flow_hitl.platform.mime import encoded_body, write_mail
+from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.rendering.rendering import render_email
 from flow_hitl.requests.evidence import mail_digest
 from tests.rendering.test_rendering import (
@@ -172,18 +173,20 @@ def test_text_made_of_pieces_of_headers_stays_text(text: str) -> None:
 
 
 CONTEXTS: dict[str, Any] = {
-    "notification": lambda text: replace(
+    "notify": lambda text: replace(
         NOTIFICATION, request=replace(NOTIFICATION.request, flow_name=text, method_name=text, deployment_name=text)
     ),
-    "reminder": lambda text: replace(
+    "remind": lambda text: replace(
         REMINDER, request=replace(REMINDER.request, flow_name=text, method_name=text, deployment_name=text)
     ),
-    "confirmation": lambda text: replace(
+    "confirm": lambda text: replace(
         CONFIRMATION, flow_name=text, method_name=text, decision=replace(CONFIRMATION.decision, outcome=text)
     ),
-    "reply_rejected": lambda text: replace(REJECTED, flow_name=text, method_name=text, quoted=text),
-    "handled": lambda text: replace(HANDLED, flow_name=text, method_name=text, decision=replace(DECISION, by=text)),
-    "passed_on": lambda text: replace(PASSED_ON, flow_name=text, method_name=text, passed_on_to=text),
+    "reject_reply": lambda text: replace(REJECTED, flow_name=text, method_name=text, quoted=text),
+    "tell_handled": lambda text: replace(
+        HANDLED, flow_name=text, method_name=text, decision=replace(DECISION, by=text)
+    ),
+    "confirm_delegation": lambda text: replace(PASSED_ON, flow_name=text, method_name=text, passed_on_to=text),
     "sign_in": lambda text: SignInContext(code="1234 5678", link=f"https://a.example/{text}", until=NOW),
 }
 
@@ -201,7 +204,7 @@ class _Ses:
         return {"MessageId": "0102"}
 
 
-def _sent(context: AnyMailContext, follows: str | None = None) -> tuple[bytes, Any]:
+def _sent(context: MailContext, follows: str | None = None) -> tuple[bytes, Any]:
     ses, rendered = _Ses(), render_email(context)
     mail = OutgoingMail(
         to="jane@example.com",

@@ -14,21 +14,16 @@ import pytest
 
 from flow_hitl.contract.channel import Channel
 from flow_hitl.deployments.deployment import FreeText
-from flow_hitl.mails.contexts import (
-    ConfirmationContext,
-    Decision,
-    HandledContext,
-    HistoryRound,
-    MessageContext,
-    MessageKind,
-    NotificationContext,
-    PassedOnContext,
-    ReminderContext,
-    ReplyRejectedContext,
-    RequestView,
-    ReviewContext,
-    SignInContext,
-)
+from flow_hitl.mails.contexts import Decision, HistoryRound, RequestView
+from flow_hitl.mails.kinds.confirm import ConfirmationContext
+from flow_hitl.mails.kinds.confirm_delegation import PassedOnContext
+from flow_hitl.mails.kinds.notify import NotificationContext
+from flow_hitl.mails.kinds.reject_reply import ReplyRejectedContext
+from flow_hitl.mails.kinds.remind import ReminderContext
+from flow_hitl.mails.kinds.tell_handled import HandledContext
+from flow_hitl.mails.registry import MAIL_OF
+from flow_hitl.mails.send_sign_in_mail import SignInContext
+from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext
 from flow_hitl.platform.mime import encoded_body
 from flow_hitl.rendering.assets import asset_url
 from flow_hitl.rendering.rendering import (
@@ -186,6 +181,10 @@ def test_hostile_text_is_inert_wherever_it_stands(context: Any) -> None:
     assert len(document.all("style")) == (0 if document.all("script") else 1)
     for link in document.links():
         assert urlsplit(link).scheme in ("https", "mailto") or re.match(r"[#/](?!/)", link)
+
+
+def test_each_mail_is_tested_here() -> None:
+    assert {context.kind for context in MAILS} == set(MAIL_OF)
 
 
 @pytest.mark.parametrize("context", MAILS)

@@ -1,37 +1,102 @@
 """What follows from an audit event: each effect is one message to one worker."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Self
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.contract.channel import Channel
 
+_Data = Mapping[str, Any]
+_Targets = Callable[[_Data], Sequence[str]]
+
+
+_NEVER: Mapping[EventKind, _Targets] = {}
+
+
+def _always(_: _Data) -> Sequence[str]:
+    return ("",)
+
+
+def _once_if(is_wanted: Callable[[_Data], object]) -> _Targets:
+    return lambda data: ("",) if is_wanted(data) else ()
+
+
+def _each_person(data: _Data) -> Sequence[str]:
+    return tuple(data.get("people") or ("",))
+
+
+def _each_notified(data: _Data) -> Sequence[str]:
+    return _each_person(data) if data["notify"] else ()
+
+
+def _others(data: _Data) -> Sequence[str]:
+    return tuple(data.get("others", ()))
+
+
+# Whoever answers or cancels reads no configuration: the relay leaves this out if no webhook wants it.
+_unless_test = _once_if(lambda data: not data.get("test"))
+
 
 class EffectKind(StrEnum):
-    """Every effect; the last two are schedules."""
+    """Every effect: its name, the events that it follows from, and its targets by each event's data.
 
-    NOTIFY = "notify"
-    CONFIRM = "confirm"
-    REJECT_REPLY = "reject_reply"
-    REMIND = "remind"
-    TELL_HANDLED = "tell_handled"
-    CONFIRM_DELEGATION = "confirm_delegation"
-    RESUME = "resume"
-    WEBHOOK = "webhook"
-    DEADLINE = "deadline"
-    SCHEDULE_REMINDER = "schedule_reminder"
+    They stand in the order in which people would like their mails to come.
+    """
+
+    targets: Mapping[EventKind, _Targets]
+
+    # A kind is also looked up by its name alone.
+    def __new__(cls, name: str, targets: Mapping[EventKind, _Targets] = _NEVER) -> Self:
+        kind = str.__new__(cls, name)
+        kind._value_, kind.targets = name, targets
+        return kind
+
+    SCHEDULE_REMINDER = "schedule_reminder", {EventKind.REQUEST_CREATED: lambda data: data.get("reminders", ())}
+    TELL_HANDLED = (
+        "tell_handled",
+        {
+            EventKind.RESPONSE_SUBMITTED: _others,
+            EventKind.REQUEST_CANCELLED: _others,
+            EventKind.REQUEST_REASSIGNED: _others,
+        },
+    )
+    NOTIFY = "notify", {EventKind.REQUEST_CREATED: _each_notified, EventKind.REQUEST_REASSIGNED: _each_notified}
+    REMIND = "remind", {EventKind.REMINDER_DUE: _each_person}
+    RESUME = (
+        "resume",
+        {
+            EventKind.RESPONSE_SUBMITTED: _once_if(lambda data: data["push"]),
+            EventKind.RESUME_RETRIED: _always,
+        },
+    )
+    CONFIRM = (
+        "confirm",
+        {EventKind.RESPONSE_SUBMITTED: _once_if(lambda data: data["responded_via"] == Channel.EMAIL)},
+    )
+    CONFIRM_DELEGATION = (
+        "confirm_delegation",
+        {EventKind.REQUEST_REASSIGNED: _once_if(lambda data: data.get("via") == Channel.EMAIL)},
+    )
+    REJECT_REPLY = "reject_reply", {EventKind.REPLY_REJECTED: _always}
+    DEADLINE = "deadline", {EventKind.REQUEST_CREATED: _once_if(lambda data: data["auto_response"])}
+    WEBHOOK = (
+        "webhook",
+        {
+            EventKind.REQUEST_CREATED: _once_if(lambda data: data.get("webhooks")),
+            EventKind.RESPONSE_SUBMITTED: _unless_test,
+            EventKind.REQUEST_CANCELLED: _unless_test,
+        },
+    )
 
 
-MAILS = frozenset(
-    {
-        EffectKind.NOTIFY,
-        EffectKind.CONFIRM,
-        EffectKind.REJECT_REPLY,
-        EffectKind.REMIND,
-        EffectKind.TELL_HANDLED,
-        EffectKind.CONFIRM_DELEGATION,
-    }
-)
+MAILS = frozenset(EffectKind) - {
+    EffectKind.RESUME,
+    EffectKind.WEBHOOK,
+    EffectKind.DEADLINE,
+    EffectKind.SCHEDULE_REMINDER,
+}
 
 
 @dataclass(frozen=True)
@@ -47,54 +112,11 @@ class Effect:
     target: str = ""
 
 
-# A group's people get one each.
-_TO_EACH_PERSON = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
-
-
 def effects_of(event: AuditEvent) -> tuple[Effect, ...]:
-    """Return what must happen because of an event; the order is only how people would like their mails to come."""
-    people = event.data.get("people") or ("",)
-    wanted = [(kind, target) for kind in _kinds(event) for target in (people if kind in _TO_EACH_PERSON else ("",))]
-    return tuple(Effect(kind, event.request_id, event.seq, target) for kind, target in (*_targets(event), *wanted))
-
-
-def _kinds(event: AuditEvent) -> tuple[EffectKind, ...]:
-    data = event.data
-    match event.kind:
-        case EventKind.REQUEST_CREATED:
-            created = (
-                (EffectKind.NOTIFY, data["notify"]),
-                (EffectKind.DEADLINE, data["auto_response"]),
-                (EffectKind.WEBHOOK, data.get("webhooks")),
-            )
-            return tuple(kind for kind, needed in created if needed)
-        case EventKind.REQUEST_REASSIGNED:
-            by_mail = data.get("via") == Channel.EMAIL.value
-            passed_on = (EffectKind.NOTIFY, data["notify"]), (EffectKind.CONFIRM_DELEGATION, by_mail)
-            return tuple(kind for kind, needed in passed_on if needed)
-        case EventKind.RESPONSE_SUBMITTED:
-            by_mail = data["responded_via"] == Channel.EMAIL.value
-            # Whoever answers or cancels reads no configuration: the relay leaves this out if no webhook wants it.
-            decided = (
-                (EffectKind.RESUME, data["push"]),
-                (EffectKind.CONFIRM, by_mail),
-                (EffectKind.WEBHOOK, not data.get("test")),
-            )
-            return tuple(kind for kind, needed in decided if needed)
-        case EventKind.REQUEST_CANCELLED:
-            return () if data.get("test") else (EffectKind.WEBHOOK,)
-        case EventKind.RESUME_RETRIED:
-            return (EffectKind.RESUME,)
-        case EventKind.REPLY_REJECTED:
-            return (EffectKind.REJECT_REPLY,)
-        case EventKind.REMINDER_DUE:
-            return (EffectKind.REMIND,)
-        case _:
-            return ()
-
-
-def _targets(event: AuditEvent) -> tuple[tuple[EffectKind, str], ...]:
-    """Return the effects that one event has several of, each with its target."""
-    if event.kind is EventKind.REQUEST_CREATED:
-        return tuple((EffectKind.SCHEDULE_REMINDER, moment) for moment in event.data.get("reminders", ()))
-    return tuple((EffectKind.TELL_HANDLED, person) for person in event.data.get("others", ()))
+    """Return what must happen because of an event."""
+    return tuple(
+        Effect(kind, event.request_id, event.seq, target)
+        for kind in EffectKind
+        if event.kind in kind.targets
+        for target in kind.targets[event.kind](event.data)
+    )

@@ -1,6 +1,6 @@
 """Mail out: what each mail says, sending it, and who gets none.
 
 rules: contexts, mail_feedback, sending
-use cases: request_view, send_mail, send_sign_in_mail, undelivered
+use cases: kinds.*, mail, registry, request_view, send_mail, send_sign_in_mail, undelivered
 edges: mail_account, mail_sender, suppression_list
 """

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from flow_hitl.mails.contexts import AnyMailContext
 from flow_hitl.mails.sending import SendingState
 from flow_hitl.platform.no_answer import Unknown
-from flow_hitl.rendering.rendered import RenderedEmail
+from flow_hitl.rendering.rendered import MailContext, RenderedEmail
 
 
 class MailAccount(Protocol):
@@ -61,4 +60,4 @@ class MailRefused(Exception):
 
 
 class MailRenderer(Protocol):
-    def render_email(self, context: AnyMailContext) -> RenderedEmail: ...
+    def render_email(self, context: MailContext) -> RenderedEmail: ...

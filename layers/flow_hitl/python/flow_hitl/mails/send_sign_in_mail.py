@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
 
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.mails.contexts import SignInContext
 from flow_hitl.mails.mail_feedback import COMPLAINED, KIND_TAG
 from flow_hitl.mails.ports import MailRefused, MailRenderer, MailSender, OutgoingMail, SuppressionList
 from flow_hitl.people.ports import SignInTries
@@ -16,6 +17,18 @@ from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.product import PRODUCT_NAME
 
 _ROUNDS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInContext:
+    """The mail that signs somebody in: a code (digits in groups) and a link, both good until the moment."""
+
+    kind: ClassVar[str] = "sign_in"
+    test: ClassVar[bool] = False
+    reply_to: ClassVar[None] = None
+    code: str
+    link: str
+    until: datetime
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class SendSignInMail:
             subject=rendered.subject,
             text=rendered.text,
             html=rendered.html,
-            reply_to=None,
+            reply_to=context.reply_to,
             # RFC 3834, and Microsoft's own word for it: nobody's out-of-office may answer us.
             headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
             tags={KIND_TAG: SignInContext.kind},

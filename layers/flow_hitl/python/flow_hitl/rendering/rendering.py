@@ -28,7 +28,7 @@ from flow_hitl.rendering.markdown import (
     printable,
     render_output,
 )
-from flow_hitl.rendering.rendered import RenderedEmail
+from flow_hitl.rendering.rendered import MailContext, RenderedEmail
 from flow_hitl.replies.reply import PREVIEW_SIGN, REPLY_MARKER
 
 SUBJECT_LIMIT = 150
@@ -61,15 +61,6 @@ PAGE_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-
-
-class MailContext(Protocol):
-    """What a mail says; its templates stand in the folder of its kind."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def test(self) -> bool: ...
 
 
 class PageContext(Protocol):

@@ -6,9 +6,9 @@ from typing import Any
 
 from flow_hitl.contract.channel import Channel
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.mails.contexts import MessageContext, MessageKind, ReviewContext
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view, what_follows
 from flow_hitl.pages.evidence import page_shown, sign_page
+from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext
 from flow_hitl.people.access import Action, ProvenAddress, authorize
 from flow_hitl.platform.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing

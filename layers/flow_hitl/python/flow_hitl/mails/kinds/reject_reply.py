@@ -1,0 +1,71 @@
+"""The mail that says why a reply decided nothing, and what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flow_hitl.audit.chain import EventKind
+from flow_hitl.audit.effects import EffectKind
+from flow_hitl.mails.contexts import Decision, TellingContext
+from flow_hitl.mails.mail import Mail, Occasion
+from flow_hitl.mails.request_view import decision_of
+from flow_hitl.replies.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
+from flow_hitl.requests.request import Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyRejectedContext(TellingContext):
+    """`reply_to` and `review_url` stand where answering again can help.
+
+    `quoted` is the reply's first line (not an option), `meant` the option that a later line names, `claimed_sender`
+    whom the reply says it is from (sender mismatch), `decision` what counted instead (already responded); `own`: that
+    is the same person's same answer. `emit_options` are offered again as buttons when `reply_to` is given.
+    """
+
+    kind: ClassVar[str] = EffectKind.REJECT_REPLY
+    reason: RejectionReason
+    assigned_to: str
+    emit_options: Sequence[str] = ()
+    review_url: str | None = None
+    quoted: str = ""
+    meant: str | None = None
+    own: bool = False
+    claimed_sender: str | None = None
+    decision: Decision | None = None
+
+
+def _reason(occasion: Occasion) -> RejectionReason:
+    return RejectionReason(occasion.event.data["reason"])
+
+
+def _recipient(occasion: Occasion) -> str | None:
+    """Return whom the request was sent to; only who no longer has it is told just that."""
+    return occasion.addressee if _reason(occasion) is RejectionReason.REASSIGNED else occasion.still_asked
+
+
+def _context(occasion: Occasion, recipient: str) -> ReplyRejectedContext:
+    head, data, reason = occasion.request.head, occasion.event.data, _reason(occasion)
+    is_open, meant = head.status is Status.PENDING, data.get("meant")
+    return ReplyRejectedContext(
+        **occasion.names,
+        reason=reason,
+        assigned_to=recipient,
+        # What they probably meant comes first.
+        emit_options=sorted(head.emit_options, key=lambda option: option != meant),
+        reply_to=occasion.reply_to(recipient) if is_open and reason in REPLY_CAN_HELP else None,
+        review_url=occasion.review_url(recipient) if is_open and reason in PAGE_CAN_HELP else None,
+        quoted=data.get("quoted") or "",
+        meant=meant,
+        own=bool(data.get("own")),
+        claimed_sender=data.get("claimed_sender"),
+        # Whoever no longer has the request learns nothing new about it.
+        decision=decision_of(occasion.request) if reason is not RejectionReason.REASSIGNED else None,
+    )
+
+
+MAIL = Mail(
+    recipient=_recipient,
+    context=_context,
+    leaves=EventKind.ERROR_MAIL_SENT,
+    answers_mail=True,
+)

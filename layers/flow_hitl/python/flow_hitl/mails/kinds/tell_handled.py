@@ -1,0 +1,75 @@
+"""The short mail to somebody who was asked and whose answer is no longer needed."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flow_hitl.audit.chain import EventKind
+from flow_hitl.audit.effects import EffectKind
+from flow_hitl.contract.channel import Channel
+from flow_hitl.mails.contexts import Decision, TellingContext
+from flow_hitl.mails.mail import Mail, Occasion
+from flow_hitl.mails.request_view import decision_of, who_did
+from flow_hitl.platform.address import GROUP_PREFIX
+from flow_hitl.requests.request import Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandledContext(TellingContext):
+    """With a `decision` the request was answered, with `reassigned_to` it has gone to somebody else, else cancelled.
+
+    `by` is who reassigned or cancelled it, if that may be said.
+    """
+
+    kind: ClassVar[str] = EffectKind.TELL_HANDLED
+    decision: Decision | None = None
+    reassigned_to: str | None = None
+    by: str | None = None
+
+    @property
+    def headline(self) -> str:
+        """What happened, in a few words."""
+        if self.decision is not None:
+            if self.decision.via is Channel.AUTO_RESPONSE:
+                return "Answered automatically"
+            return f"Answered by {self.decision.by}" if self.decision.by else "Already answered"
+        return f"Reassigned to {self.reassigned_to}" if self.reassigned_to else "Cancelled"
+
+    @property
+    def happened(self) -> str:
+        """Why no answer is needed, a clause."""
+        if self.decision is not None:
+            if self.decision.via is Channel.AUTO_RESPONSE:
+                return "nobody had answered in time, so it was answered automatically"
+            return f"{self.decision.by or 'somebody else'} was first to answer, and the first answer counts"
+        if self.reassigned_to:
+            return (
+                f"{self.by} reassigned it to {self.reassigned_to}"
+                if self.by
+                else f"{self.reassigned_to} is asked instead"
+            )
+        return f"{self.by} cancelled it" if self.by else "it was cancelled"
+
+
+def _recipient(occasion: Occasion) -> str | None:
+    """Return who was asked, unless somebody has given the request back to them meanwhile."""
+    is_open = occasion.request.head.status is Status.PENDING
+    return None if is_open and occasion.still_asked else occasion.addressee
+
+
+def _context(occasion: Occasion, _: str) -> HandledContext:
+    event = occasion.event
+    reassigned = event.kind is EventKind.REQUEST_REASSIGNED
+    return HandledContext(
+        **occasion.names,
+        decision=None if reassigned else decision_of(occasion.request),
+        reassigned_to=event.data["assigned_to_email"].removeprefix(GROUP_PREFIX) if reassigned else None,
+        by=who_did(event.actor, occasion.request.content),
+    )
+
+
+MAIL = Mail(
+    recipient=_recipient,
+    context=_context,
+    leaves=EventKind.HANDLED_MAIL_SENT,
+    follows_notification=True,
+)

@@ -1,0 +1,77 @@
+"""What makes a mail about a request; each has a module in `kinds/`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.audit.effects import Effect
+from flow_hitl.platform.address import same_address
+from flow_hitl.rendering.rendered import MailContext
+from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
+from flow_hitl.requests.request import Request
+
+
+class RequestNames(TypedDict):
+    """What each `TellingContext` says of its request."""
+
+    flow_name: str
+    method_name: str
+    message: str
+    test: bool
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a mail is made of: its effect, the event behind it, and the request as it is by now."""
+
+    effect: Effect
+    event: AuditEvent
+    request: Request
+    addresses: AnswerAddresses
+
+    @property
+    def addressee(self) -> str:
+        """The address that the event is about."""
+        data = self.event.data
+        return self.effect.target or str(data.get("responder") or data["assigned_to_email"])
+
+    @property
+    def still_asked(self) -> str | None:
+        """The addressee, unless the request has gone to somebody else since."""
+        asked = self.request.head.responders
+        return self.addressee if any(same_address(self.addressee, person) for person in asked) else None
+
+    @property
+    def names(self) -> RequestNames:
+        head, content = self.request.head, self.request.content
+        return {
+            "flow_name": head.flow_name or content.deployment_name,
+            "method_name": head.method_name,
+            "message": content.message,
+            "test": head.test,
+        }
+
+    def reply_to(self, recipient: str) -> str:
+        return self.addresses.reply_to(self.request.head, recipient)
+
+    def review_url(self, recipient: str) -> str:
+        return self.addresses.review_url(self.request.head, recipient)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """One kind of mail: who gets it, what it shows, and the event that it leaves; None means that no mail is due.
+
+    `answers_mail`: it replies to a mail. `follows_notification`: it continues the thread of its recipient's
+    notification, and who never got that gets none. `repeats_subject`: it does so under the same subject. `must_arrive`:
+    if it is refused, the request goes to somebody else.
+    """
+
+    recipient: Callable[[Occasion], str | None]
+    context: Callable[[Occasion, str], MailContext | None]
+    leaves: EventKind
+    answers_mail: bool = False
+    follows_notification: bool = False
+    repeats_subject: bool = False
+    must_arrive: bool = False
