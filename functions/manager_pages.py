@@ -1,7 +1,7 @@
 """What the pages of those who manage a deployment share: that they do, their forms, and questions in between."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -11,7 +11,7 @@ from flow_hitl.pages.settings.view import ConfirmPage, FilledForm
 from flow_hitl.people.access import Action, authorize
 from flow_hitl.platform.errors import NotFound
 from functions.http_api import Routes
-from functions.web import Form, Place, enter, page
+from functions.web import Form, Place, enter, page, see_other
 
 NEW = "new"
 """What stands in a path for something that is not there yet."""
@@ -38,6 +38,11 @@ def filled(form: Form) -> FilledForm:
     """Return a form as it was sent, with the state that it says it was made from."""
     seen = form.text("seen")
     return FilledForm(fields=form.fields, etag=form.text("etag"), seen=_whole(seen) or 0)
+
+
+def answered(outcome: object, again: Callable[[FilledForm], Response[str]], address: str, notice: str) -> Response[str]:
+    """Show a form `again` that was refused, else lead to an address, where a notice says what was done."""
+    return again(outcome) if isinstance(outcome, FilledForm) else see_other(f"{address}?notice={notice}")
 
 
 def place_in_list(text: str) -> int | None:

@@ -1,5 +1,8 @@
 """Members and API keys for those who manage a deployment."""
 
+from collections.abc import Callable
+from functools import partial
+
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
@@ -8,7 +11,7 @@ from flow_hitl.deployments.deployment import Deployment, Permission
 from flow_hitl.pages.settings.view import ApiKeysPage, FilledForm, MemberPage, MembersPage, SecretPage
 from flow_hitl.platform.errors import NotFound
 from functions.http_api import query
-from functions.manager_pages import confirm, enter_managing, filled
+from functions.manager_pages import answered, confirm, enter_managing, filled
 from functions.web import Place, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -30,16 +33,14 @@ def change_members(deployment_id: str) -> Response[str]:
     typed, email = filled(form), form.text("member")
     if not email:
         outcome = pages.add_member(place.member, typed)
-        return _members_page(place, outcome) if isinstance(outcome, FilledForm) else _after(place, outcome, "added")
+        return _after(place, outcome, partial(_members_page, place), "added")
     if form.text("do") != "remove":
         outcome = pages.save_member(place.member, email, typed)
-        return (
-            _member_page(place, email, outcome) if isinstance(outcome, FilledForm) else _after(place, outcome, "saved")
-        )
+        return _after(place, outcome, partial(_member_page, place, email), "saved")
     if not form.text("sure"):
         return _ask_to_remove(place, email, typed)
     outcome = pages.remove_member(place.member, email, typed)
-    return _member_page(place, email, outcome) if isinstance(outcome, FilledForm) else _after(place, outcome, "removed")
+    return _after(place, outcome, partial(_member_page, place, email), "removed")
 
 
 @router.get("/d/<deployment_id>/settings/api-keys")
@@ -76,11 +77,13 @@ def _member_page(place: Place, email: str, form: FilledForm) -> Response[str]:
     return page(MemberPage(shell=place.shell("settings"), email=email, form=form), form.status)
 
 
-def _after(place: Place, changed: Deployment, notice: str) -> Response[str]:
-    """Lead back to the list, or out of the settings whoever has taken their own permission away."""
-    if Permission.MANAGE not in changed.permissions_of(place.visitor.email):
+def _after(
+    place: Place, outcome: FilledForm | Deployment, again: Callable[[FilledForm], Response[str]], notice: str
+) -> Response[str]:
+    """Show a refused form again, else the list; whoever has taken their own permission away leaves the settings."""
+    if isinstance(outcome, Deployment) and Permission.MANAGE not in outcome.permissions_of(place.visitor.email):
         return see_other("/d")
-    return see_other(f"/d/{place.deployment_id}/settings/members?notice={notice}")
+    return answered(outcome, again, f"/d/{place.deployment_id}/settings/members", notice)
 
 
 def _ask_to_remove(place: Place, email: str, typed: FilledForm) -> Response[str]:

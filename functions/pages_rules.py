@@ -1,6 +1,7 @@
 """The routing rules for those who manage a deployment: an ordered list, a form for each rule, and the dry run."""
 
 from dataclasses import replace
+from functools import partial
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
@@ -8,8 +9,8 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.settings.view import DryRunResult, FilledForm, RulePage, RulesPage
 from functions.http_api import query
-from functions.manager_pages import confirm, enter_managing, filled, place_in_list
-from functions.web import Place, page, read_form, see_other
+from functions.manager_pages import answered, confirm, enter_managing, filled, place_in_list
+from functions.web import Place, page, read_form
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
@@ -30,8 +31,8 @@ def move_or_try(deployment_id: str) -> Response[str]:
         trial, result = pages.try_out(place.member, form.fields)
         return _list_page(place, trial=trial, result=result)
     number = place_in_list(form.text(move)) or 0
-    refused = pages.move(place.member, number, _MOVES[move], filled(form))
-    return _list_page(place, refused) if refused else see_other(f"{_list_address(place)}?notice=moved")
+    outcome = pages.move(place.member, number, _MOVES[move], filled(form))
+    return answered(outcome, partial(_list_page, place), _list_address(place), "moved")
 
 
 @router.get("/d/<deployment_id>/settings/rules/<rule>")
@@ -46,12 +47,12 @@ def save_rule(deployment_id: str, rule: str) -> Response[str]:
     form, pages = read_form(router, place.visitor), current().rule_pages
     typed = filled(form)
     if number is None or form.text("do") != "remove":
-        refused, notice = pages.save(place.member, number, typed), "saved" if number else "added"
-        return _rule_page(place, number, refused) if refused else see_other(f"{_list_address(place)}?notice={notice}")
+        outcome, notice = pages.save(place.member, number, typed), "saved" if number else "added"
+        return answered(outcome, partial(_rule_page, place, number), _list_address(place), notice)
     if not form.text("sure"):
         return _ask_to_remove(place, number, typed)
-    refused = pages.remove(place.member, number, typed)
-    return _list_page(place, refused) if refused else see_other(f"{_list_address(place)}?notice=removed")
+    outcome = pages.remove(place.member, number, typed)
+    return answered(outcome, partial(_list_page, place), _list_address(place), "removed")
 
 
 def _list_page(

@@ -1,5 +1,7 @@
 """The settings of a deployment for those who manage it: each part a form of its own, as the spec shows them."""
 
+from functools import partial
+
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
@@ -7,7 +9,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.pages.settings.view import AdvancedPage, AutoResponsePage, EmailPage, FilledForm, GroupPage, SlaPage
 from flow_hitl.platform.errors import NotFound
 from functions.http_api import query
-from functions.manager_pages import confirm, enter_managing, filled, place_in_list
+from functions.manager_pages import answered, confirm, enter_managing, filled, place_in_list
 from functions.web import Place, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -64,8 +66,8 @@ def save_advanced(deployment_id: str) -> Response[str]:
     part = form.text("part")
     if part not in _ADVANCED_PARTS:
         raise NotFound("There is no such part of the settings.")
-    refused = current().settings_pages.save(place.member, SettingsPart(part), filled(form))
-    return _advanced_page(place, part, refused) if refused else see_other(f"{_address(place, 'advanced')}?notice=saved")
+    outcome = current().settings_pages.save(place.member, SettingsPart(part), filled(form))
+    return answered(outcome, partial(_advanced_page, place, part), _address(place, "advanced"), "saved")
 
 
 @router.get("/d/<deployment_id>/settings/advanced/<group>")
@@ -80,12 +82,12 @@ def save_group(deployment_id: str, group: str) -> Response[str]:
     form, pages = read_form(router, place.visitor), current().settings_pages
     typed, back = filled(form), _address(place, "advanced")
     if number is None or form.text("do") != "remove":
-        refused, notice = pages.save_group(place.member, number, typed), "saved" if number else "added"
-        return _group_page(place, number, refused) if refused else see_other(f"{back}?notice={notice}")
+        outcome, notice = pages.save_group(place.member, number, typed), "saved" if number else "added"
+        return answered(outcome, partial(_group_page, place, number), back, notice)
     if not form.text("sure"):
         return _ask_to_remove(place, number, typed)
-    refused = pages.remove_group(place.member, number, typed)
-    return _advanced_page(place, "groups", refused) if refused else see_other(f"{back}?notice=removed")
+    outcome = pages.remove_group(place.member, number, typed)
+    return answered(outcome, partial(_advanced_page, place, "groups"), back, "removed")
 
 
 def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Response[str]:
@@ -109,8 +111,8 @@ def _save_part(place: Place, name: str) -> Response[str]:
     from flow_hitl.pages.settings.forms import SettingsPart
 
     typed = filled(read_form(router, place.visitor))
-    refused = current().settings_pages.save(place.member, SettingsPart(name), typed)
-    return _part_page(place, name, refused) if refused else see_other(f"{_address(place, name)}?notice=saved")
+    outcome = current().settings_pages.save(place.member, SettingsPart(name), typed)
+    return answered(outcome, partial(_part_page, place, name), _address(place, name), "saved")
 
 
 def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = None) -> Response[str]:

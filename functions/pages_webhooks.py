@@ -1,5 +1,6 @@
 """The webhooks of a deployment for those who manage it: made, changed, tried; and what was delivered to them."""
 
+from functools import partial
 from urllib.parse import quote
 
 from aws_lambda_powertools.event_handler import Response
@@ -9,7 +10,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.pages.settings.view import FilledForm, SecretPage, WebhookPage, WebhooksPage
 from flow_hitl.platform.times import readable_time
 from functions.http_api import query
-from functions.manager_pages import confirm, enter_managing, filled, name_in
+from functions.manager_pages import answered, confirm, enter_managing, filled, name_in
 from functions.web import Form, Place, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -54,8 +55,8 @@ def change_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
             pages.redeliver(place.member, webhook_id, name_in(form.text("delivery")))
             return see_other(f"{address}?notice=redelivered#deliveries")
         case _:
-            refused = pages.save(place.member, webhook_id, filled(form))
-            return _webhook_page(place, webhook_id, form=refused) if refused else see_other(f"{address}?notice=saved")
+            outcome = pages.save(place.member, webhook_id, filled(form))
+            return answered(outcome, partial(_webhook_page, place, webhook_id), address, "saved")
 
 
 def _rotate(place: Place, webhook_id: str, form: Form) -> Response[str]:
@@ -96,7 +97,7 @@ def _list_page(place: Place, form: FilledForm) -> Response[str]:
 
 
 def _webhook_page(
-    place: Place, webhook_id: str, *, form: FilledForm | None = None, rotation: FilledForm | None = None
+    place: Place, webhook_id: str, form: FilledForm | None = None, *, rotation: FilledForm | None = None
 ) -> Response[str]:
     cursor = query(router, "after")
     sheet, address = current().webhook_pages.sheet(place.member, webhook_id, cursor), _list_address(place)

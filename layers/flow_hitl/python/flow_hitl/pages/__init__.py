@@ -3,5 +3,5 @@
 rules: analytics.charts, analytics.view, audit.view, contexts, requests.actions, requests.review_contexts,
     requests.timeline, settings.change_lines, settings.view
 use cases: access.pages, audit.pages, evidence, requests.pages, requests.review_page, rules.forms, rules.pages,
-    settings.changes_by_others, settings.forms, settings.pages, webhooks.pages
+    settings.edit_by_form, settings.forms, settings.pages, webhooks.pages
 """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flow_hitl.pages.requests.pages import RequestPages
     from flow_hitl.pages.requests.review_page import ReviewPage
     from flow_hitl.pages.rules.pages import RulePages
-    from flow_hitl.pages.settings.changes_by_others import OthersChanges
+    from flow_hitl.pages.settings.edit_by_form import EditByForm
     from flow_hitl.pages.settings.pages import SettingsPages
     from flow_hitl.pages.webhooks.pages import WebhookPages
 
@@ -53,25 +53,25 @@ class PagesParts(ProofParts, WebhooksParts):
     def settings_pages(self) -> SettingsPages:
         from flow_hitl.pages.settings.pages import SettingsPages
 
-        return SettingsPages(self.manage_deployments, self._others_changes, self._requests)
+        return SettingsPages(self.manage_deployments, self._edit_by_form, self._requests)
 
     @cached_property
     def rule_pages(self) -> RulePages:
         from flow_hitl.pages.rules.pages import RulePages
 
-        return RulePages(self.manage_deployments, self._others_changes)
+        return RulePages(self.manage_deployments, self._edit_by_form)
 
     @cached_property
     def access_pages(self) -> AccessPages:
         from flow_hitl.pages.access.pages import AccessPages
 
-        return AccessPages(self.manage_deployments, self._others_changes, self.clock)
+        return AccessPages(self.manage_deployments, self._edit_by_form, self.clock)
 
     @cached_property
     def webhook_pages(self) -> WebhookPages:
         from flow_hitl.pages.webhooks.pages import WebhookPages
 
-        return WebhookPages(self.manage_webhooks, self.manage_deployments, self._others_changes, self.clock)
+        return WebhookPages(self.manage_webhooks, self._edit_by_form, self.clock)
 
     @cached_property
     def audit_pages(self) -> AuditPages:
@@ -80,7 +80,7 @@ class PagesParts(ProofParts, WebhooksParts):
         return AuditPages(self.read_audit, self.verify_audit_log, self.manage_exports, self.clock)
 
     @cached_property
-    def _others_changes(self) -> OthersChanges:
-        from flow_hitl.pages.settings.changes_by_others import OthersChanges
+    def _edit_by_form(self) -> EditByForm:
+        from flow_hitl.pages.settings.edit_by_form import EditByForm
 
-        return OthersChanges(self._audit)
+        return EditByForm(self.manage_deployments, self._audit)

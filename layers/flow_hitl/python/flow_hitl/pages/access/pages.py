@@ -6,17 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.contract.etags import etag
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.deployments.access_documents import NewApiKey, api_keys_to_list, member_to_dict, parse_member
 from flow_hitl.deployments.deployment import KEYS_MAY, Deployment, Member, Permission
 from flow_hitl.deployments.manage_deployments import IssuedKey, ManageDeployments, member_of
-from flow_hitl.pages.settings.changes_by_others import OthersChanges, of_kinds
-from flow_hitl.pages.settings.forms import Fields, lines_in, problems_by_field, quoted, sentence, text_in, ticked
+from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds
+from flow_hitl.pages.settings.forms import Fields, lines_in, quoted, sentence, text_in, ticked
 from flow_hitl.pages.settings.view import ApiKeyRow, FilledForm, MemberRow
 from flow_hitl.people import access
 from flow_hitl.platform.address import is_mail_address, same_address
-from flow_hitl.platform.errors import FieldError, PreconditionFailed, ValidationFailed
+from flow_hitl.platform.errors import FieldError
 from flow_hitl.platform.ports import Clock
 
 MEMBERS_MAY = (Permission.MANAGE, Permission.RESPOND)
@@ -27,7 +26,7 @@ class AccessPages:
     """Whoever calls this has seen to it that the person manages the deployment."""
 
     manage: ManageDeployments
-    others_changes: OthersChanges
+    edit: EditByForm
     clock: Clock
 
     def members(self, person: access.SignedInMember) -> Sequence[MemberRow]:
@@ -62,12 +61,14 @@ class AccessPages:
 
     def remove_member(self, person: access.SignedInMember, email: str, typed: FilledForm) -> FilledForm | Deployment:
         """Remove a member; returns the deployment, else the form with what has changed meanwhile; raises NotFound."""
-        try:
-            return self.manage.remove_member(
+        return self._edit_member(
+            person,
+            email,
+            typed,
+            lambda: self.manage.remove_member(
                 person.deployment.deployment_id, email, if_match=typed.etag, actor=access.actor_name(person)
-            )
-        except PreconditionFailed:
-            return self._member_conflict(person, email, typed)
+            ),
+        )
 
     def keys(self, person: access.SignedInMember) -> Sequence[ApiKeyRow]:
         """Return the API keys, oldest first."""
@@ -95,30 +96,27 @@ class AccessPages:
 
         A form that is sent twice issues one key: with it, the keys have changed.
         """
-        fields = typed.fields
+        deployment, fields = person.deployment, typed.fields
         day = text_in(fields, "expires_on")
         document = {
             "name": fields.get("name", "").strip(),
             "permissions": [permission.value for permission in sorted(KEYS_MAY) if ticked(fields, permission.value)],
             "expires_at": f"{day}T23:59:59Z" if day else None,
         }
-        try:
+
+        def save() -> IssuedKey:
             wish = parse_document(NewApiKey, json.dumps(document))
             return self.manage.issue_key(
-                person.deployment.deployment_id,
+                deployment.deployment_id,
                 name=wish.name,
                 permissions=wish.allowed,
                 expires_at=wish.expiry,
                 if_match=typed.etag,
                 actor=access.actor_name(person),
             )
-        except ValidationFailed as refused:
-            return replace(typed, problems=problems_by_field(refused.errors, _key_problem))
-        except PreconditionFailed:
-            deployment = self.manage.show(person.deployment.deployment_id)
-            about = of_kinds(EventKind.API_KEY_ISSUED, EventKind.API_KEY_REVOKED)
-            others = self.others_changes(deployment.deployment_id, typed.seen, about)
-            return replace(_key_form(deployment, fields), conflict=True, others=others)
+
+        about = of_kinds(EventKind.API_KEY_ISSUED, EventKind.API_KEY_REVOKED)
+        return self.edit(deployment, typed, save, anew=_key_form, blame=_key_problem, about=about)
 
     def revoke_key(self, person: access.SignedInMember, key_id: str) -> None:
         """Revoke a key from now on; raises NotFound."""
@@ -131,36 +129,39 @@ class AccessPages:
             "permissions": [permission.value for permission in MEMBERS_MAY if ticked(fields, permission.value)],
             "aliases": lines_in(fields, "aliases"),
         }
-        try:
-            member = parse_member(email, json.dumps(document))
-            return self.manage.set_member(
-                person.deployment.deployment_id, member, if_match=typed.etag, actor=access.actor_name(person)
-            )
-        except ValidationFailed as refused:
-            return replace(typed, problems=problems_by_field(refused.errors, _member_blame(fields)))
-        except PreconditionFailed:
-            return self._member_conflict(person, email, typed)
+        return self._edit_member(
+            person,
+            email,
+            typed,
+            lambda: self.manage.set_member(
+                person.deployment.deployment_id,
+                parse_member(email, json.dumps(document)),
+                if_match=typed.etag,
+                actor=access.actor_name(person),
+            ),
+        )
 
-    def _member_conflict(self, person: access.SignedInMember, email: str, typed: FilledForm) -> FilledForm:
-        deployment = self.manage.show(person.deployment.deployment_id)
-        now = next((one for one in deployment.members if same_address(one.email, email)), None)
+    def _edit_member(
+        self, person: access.SignedInMember, email: str, typed: FilledForm, save: Callable[[], Deployment]
+    ) -> FilledForm | Deployment:
+        def anew(deployment: Deployment, fields: Fields) -> FilledForm:
+            now = next((one for one in deployment.members if same_address(one.email, email)), None)
+            return _member_form(deployment, now, fields)
 
         def about(event: AuditEvent) -> bool:
             member: dict[str, Any] = event.data.get("after") or event.data.get("before") or {}
             kinds = (EventKind.MEMBER_SET, EventKind.MEMBER_REMOVED)
             return event.kind in kinds and same_address(str(member.get("email")), email)
 
-        others = self.others_changes(deployment.deployment_id, typed.seen, about)
-        return replace(_member_form(deployment, now, typed.fields), conflict=True, others=others)
+        return self.edit(person.deployment, typed, save, anew=anew, blame=_member_blame(typed.fields), about=about)
 
 
 def _member_form(deployment: Deployment, member: Member | None, fields: Fields) -> FilledForm:
-    tag = etag(member_to_dict(member) if member else None)
-    return FilledForm(fields=fields, etag=tag, seen=deployment.audit_seq)
+    return form_from(deployment, member_to_dict(member) if member else None, fields)
 
 
 def _key_form(deployment: Deployment, fields: Fields) -> FilledForm:
-    return FilledForm(fields=fields, etag=etag(api_keys_to_list(deployment.api_keys)), seen=deployment.audit_seq)
+    return form_from(deployment, api_keys_to_list(deployment.api_keys), fields)
 
 
 def _member_blame(fields: Fields) -> Callable[[FieldError], tuple[str, str]]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flow_hitl.audit.chain import EventKind
-from flow_hitl.contract.etags import etag
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.deployments.configuration_documents import parse_rules, rules_to_dict
 from flow_hitl.deployments.deployment import Deployment
@@ -19,13 +18,13 @@ from flow_hitl.pages.rules.forms import (
     rule_of,
     rule_problem,
 )
-from flow_hitl.pages.settings.changes_by_others import OthersChanges, of_kinds
-from flow_hitl.pages.settings.forms import Fields, problems_by_field
+from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds, require_unchanged
+from flow_hitl.pages.settings.forms import Fields
 from flow_hitl.pages.settings.pages import item_at, with_item, without_item
 from flow_hitl.pages.settings.view import DryRunResult, FilledForm, RuleRow
 from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.address import GROUP_PREFIX
-from flow_hitl.platform.errors import MalformedJson, PreconditionFailed, ValidationFailed
+from flow_hitl.platform.errors import MalformedJson, ValidationFailed
 from flow_hitl.requests.opening.dry_run import DryRun, dry_run
 
 Rules = list[Any]
@@ -41,7 +40,7 @@ class RulePages:
     """
 
     manage: ManageDeployments
-    others_changes: OthersChanges
+    edit: EditByForm
 
     def rows(self, member: SignedInMember) -> Sequence[RuleRow]:
         """Return the rules in their order."""
@@ -72,10 +71,10 @@ class RulePages:
         groups = member.deployment.settings.groups
         return [f"{GROUP_PREFIX}{group.name}" if group.name else group.address or "" for group in groups]
 
-    def save(self, member: SignedInMember, number: int | None, typed: FilledForm) -> FilledForm | None:
+    def save(self, member: SignedInMember, number: int | None, typed: FilledForm) -> FilledForm | Deployment:
         """Save the rule at a place, or add one at the end.
 
-        Returns None once it is done, else the form with what is wrong, or has changed meanwhile; raises NotFound.
+        Returns the deployment, else the form with what is wrong, or has changed meanwhile; raises NotFound.
         """
         try:
             rule = rule_of(typed.fields)
@@ -84,12 +83,12 @@ class RulePages:
             return replace(typed, problems={f"condition_{repeated.row}_path": problem})
         return self._change(member, typed, lambda rules: with_item(rules, number, rule))
 
-    def remove(self, member: SignedInMember, number: int, typed: FilledForm) -> FilledForm | None:
-        """Remove the rule at a place; returns None once it is done, else as `save` does."""
+    def remove(self, member: SignedInMember, number: int, typed: FilledForm) -> FilledForm | Deployment:
+        """Remove the rule at a place; returns what `save` does."""
         return self._change(member, typed, lambda rules: without_item(rules, number))
 
-    def move(self, member: SignedInMember, number: int, by: int, typed: FilledForm) -> FilledForm | None:
-        """Move the rule at a place up (`by` -1) or down (1); returns None once it is done, else as `save` does."""
+    def move(self, member: SignedInMember, number: int, by: int, typed: FilledForm) -> FilledForm | Deployment:
+        """Move the rule at a place up (`by` -1) or down (1); returns what `save` does."""
 
         def change(rules: Rules) -> Rules:
             rule, others = item_at(rules, number), without_item(rules, number)
@@ -125,24 +124,25 @@ class RulePages:
         """Return the empty form of a dry run; it changes nothing, so it is made from no state."""
         return FilledForm(fields={}, etag="", seen=0)
 
-    def _change(self, member: SignedInMember, typed: FilledForm, change: Callable[[Rules], Rules]) -> FilledForm | None:
+    def _change(
+        self, member: SignedInMember, typed: FilledForm, change: Callable[[Rules], Rules]
+    ) -> FilledForm | Deployment:
         deployment = member.deployment
-        if etag(rules_to_dict(deployment.rules)) != typed.etag:
-            return self._conflict(deployment, typed)
-        try:
-            rules = parse_rules(json.dumps({"rules": change(_rules(deployment))}))
-            self.manage.set_rules(deployment.deployment_id, rules, if_match=typed.etag, actor=actor_name(member))
-        except ValidationFailed as refused:
-            blame = problems_by_field(refused.errors, lambda error: rule_problem(typed.fields, error))
-            return replace(typed, problems=blame)
-        except PreconditionFailed:
-            return self._conflict(self.manage.show(deployment.deployment_id), typed)
-        return None
 
-    def _conflict(self, deployment: Deployment, typed: FilledForm) -> FilledForm:
-        about = of_kinds(EventKind.ROUTING_RULES_CHANGED)
-        others = self.others_changes(deployment.deployment_id, typed.seen, about)
-        return replace(_form(deployment, typed.fields), conflict=True, others=others)
+        def save() -> Deployment:
+            # First of all: a place in the list means what it meant only if the list is still the same.
+            require_unchanged(typed, rules_to_dict(deployment.rules))
+            rules = parse_rules(json.dumps({"rules": change(_rules(deployment))}))
+            return self.manage.set_rules(deployment.deployment_id, rules, if_match=typed.etag, actor=actor_name(member))
+
+        return self.edit(
+            deployment,
+            typed,
+            save,
+            anew=_form,
+            blame=lambda error: rule_problem(typed.fields, error),
+            about=of_kinds(EventKind.ROUTING_RULES_CHANGED),
+        )
 
 
 def _rules(deployment: Deployment) -> Rules:
@@ -151,8 +151,7 @@ def _rules(deployment: Deployment) -> Rules:
 
 
 def _form(deployment: Deployment, fields: Mapping[str, str]) -> FilledForm:
-    tag = etag(rules_to_dict(deployment.rules))
-    return FilledForm(fields=fields, etag=tag, seen=deployment.audit_seq)
+    return form_from(deployment, rules_to_dict(deployment.rules), fields)
 
 
 def _result(found: Mapping[str, Any]) -> DryRunResult:

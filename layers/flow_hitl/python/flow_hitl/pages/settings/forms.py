@@ -4,12 +4,11 @@ A form is filled in with texts; what is no number stays the text that it is, so 
 it and says which field is wrong.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from flow_hitl.contract.etags import etag
 from flow_hitl.platform.errors import FieldError
 
 Fields = Mapping[str, str]
@@ -43,9 +42,9 @@ KEYS: Mapping[SettingsPart, Sequence[str]] = {
 """The members of the settings document that each part has."""
 
 
-def part_etag(part: SettingsPart, document: Document) -> str:
-    """Return the ETag of a part: who changes another part does not touch it."""
-    return etag({key: document[key] for key in KEYS[part]})
+def members_of(part: SettingsPart, document: Document) -> Document:
+    """Return a part of the settings document, which its form's ETag is of: who changes another part does not matter."""
+    return {key: document[key] for key in KEYS[part]}
 
 
 def fields_of(part: SettingsPart, document: Document) -> Fields:
@@ -190,17 +189,6 @@ def sentence(error: FieldError) -> str:
     if error.field:
         return f"This {error.message}."
     return f"{error.message[:1].upper()}{error.message[1:]}."
-
-
-def problems_by_field(
-    errors: Sequence[FieldError], blame: Callable[[FieldError], tuple[str, str]]
-) -> Mapping[str, str]:
-    """Return the first sentence about each field, "" for the form as a whole."""
-    problems: dict[str, str] = {}
-    for error in errors:
-        name, sentence = blame(error)
-        problems.setdefault(name, sentence)
-    return problems
 
 
 def _reminder_fields(reminders: Sequence[Document]) -> Fields:

@@ -6,7 +6,7 @@ and who changes the same part is not overwritten unseen.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from flow_hitl.audit.chain import EventKind
@@ -14,7 +14,7 @@ from flow_hitl.contract.etags import etag
 from flow_hitl.deployments.configuration_documents import parse_settings, settings_to_dict
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.manage_deployments import ManageDeployments
-from flow_hitl.pages.settings.changes_by_others import OthersChanges, of_kinds
+from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds, require_unchanged
 from flow_hitl.pages.settings.forms import (
     KEYS,
     Document,
@@ -24,13 +24,12 @@ from flow_hitl.pages.settings.forms import (
     group_fields,
     group_of,
     group_problem,
-    part_etag,
+    members_of,
     problem_of,
-    problems_by_field,
 )
 from flow_hitl.pages.settings.view import FilledForm, GroupRow
 from flow_hitl.people.access import SignedInMember, actor_name
-from flow_hitl.platform.errors import FieldError, NotFound, PreconditionFailed, ValidationFailed
+from flow_hitl.platform.errors import FieldError, NotFound
 from flow_hitl.requests.ports import RequestStore
 
 _RECENT = 20
@@ -41,7 +40,7 @@ class SettingsPages:
     """Whoever calls this has seen to it that the member manages the deployment."""
 
     manage: ManageDeployments
-    others_changes: OthersChanges
+    edit: EditByForm
     requests: RequestStore
 
     def form(self, member: SignedInMember, part: SettingsPart) -> FilledForm:
@@ -49,8 +48,8 @@ class SettingsPages:
         document = settings_to_dict(member.deployment.settings)
         return _form(member.deployment, part, fields_of(part, document))
 
-    def save(self, member: SignedInMember, part: SettingsPart, typed: FilledForm) -> FilledForm | None:
-        """Save a part; returns None once it is done, else the form with what is wrong or has changed meanwhile."""
+    def save(self, member: SignedInMember, part: SettingsPart, typed: FilledForm) -> FilledForm | Deployment:
+        """Save a part; returns the deployment, else the form with what is wrong or has changed meanwhile."""
 
         def change(document: Document) -> Document:
             return {**document, **document_of(part, typed.fields)}
@@ -80,21 +79,23 @@ class SettingsPages:
         group = {} if number is None else item_at(groups, number)
         return _form(member.deployment, SettingsPart.GROUPS, group_fields(group))
 
-    def save_group(self, member: SignedInMember, number: int | None, typed: FilledForm) -> FilledForm | None:
-        """Save the group at a place (from 1) or add one; returns None once it is done, else the form as `save` does."""
+    def save_group(self, member: SignedInMember, number: int | None, typed: FilledForm) -> FilledForm | Deployment:
+        """Save the group at a place (from 1) or add one; returns what `save` does."""
+        return self._save_groups(member, typed, lambda groups: with_item(groups, number, group_of(typed.fields)))
 
-        def change(document: Document) -> Document:
-            return {**document, "groups": with_item(document["groups"], number, group_of(typed.fields))}
+    def remove_group(self, member: SignedInMember, number: int, typed: FilledForm) -> FilledForm | Deployment:
+        """Remove the group at a place (from 1); returns what `save` does."""
+        return self._save_groups(member, typed, lambda groups: without_item(groups, number))
 
-        return self._save(member, SettingsPart.GROUPS, typed, change, lambda error: group_problem(typed.fields, error))
+    def _save_groups(
+        self, member: SignedInMember, typed: FilledForm, change: Callable[[Sequence[Document]], Sequence[Document]]
+    ) -> FilledForm | Deployment:
+        def change_groups(document: Document) -> Document:
+            return {**document, "groups": change(document["groups"])}
 
-    def remove_group(self, member: SignedInMember, number: int, typed: FilledForm) -> FilledForm | None:
-        """Remove the group at a place (from 1); returns None once it is done, else what has changed meanwhile."""
-
-        def change(document: Document) -> Document:
-            return {**document, "groups": without_item(document["groups"], number)}
-
-        return self._save(member, SettingsPart.GROUPS, typed, change, lambda error: group_problem(typed.fields, error))
+        return self._save(
+            member, SettingsPart.GROUPS, typed, change_groups, lambda error: group_problem(typed.fields, error)
+        )
 
     def _save(
         self,
@@ -103,27 +104,26 @@ class SettingsPages:
         typed: FilledForm,
         change: Callable[[Document], Document],
         blame: Callable[[FieldError], tuple[str, str]],
-    ) -> FilledForm | None:
+    ) -> FilledForm | Deployment:
         deployment = member.deployment
-        document = settings_to_dict(deployment.settings)
-        if part_etag(part, document) != typed.etag:
-            return self._conflict(deployment, part, typed)
-        try:
+
+        def save() -> Deployment:
+            document = settings_to_dict(deployment.settings)
+            require_unchanged(typed, members_of(part, document))
             settings = parse_settings(json.dumps(change(document)))
-            self.manage.set_settings(
+            return self.manage.set_settings(
                 deployment.deployment_id, settings, if_match=etag(document), actor=actor_name(member)
             )
-        except ValidationFailed as refused:
-            return replace(typed, problems=problems_by_field(refused.errors, blame))
-        except PreconditionFailed:
-            # Changed since it was read for this very form.
-            return self._conflict(self.manage.show(deployment.deployment_id), part, typed)
-        return None
 
-    def _conflict(self, deployment: Deployment, part: SettingsPart, typed: FilledForm) -> FilledForm:
-        about = of_kinds(EventKind.SETTINGS_CHANGED)
-        others = self.others_changes(deployment.deployment_id, typed.seen, about, KEYS[part])
-        return replace(_form(deployment, part, typed.fields), conflict=True, others=others)
+        return self.edit(
+            deployment,
+            typed,
+            save,
+            anew=lambda found, fields: _form(found, part, fields),
+            blame=blame,
+            about=of_kinds(EventKind.SETTINGS_CHANGED),
+            only=KEYS[part],
+        )
 
 
 def item_at(items: Sequence[Any], number: int) -> Any:
@@ -148,5 +148,4 @@ def without_item(items: Sequence[Any], number: int) -> list[Any]:
 
 
 def _form(deployment: Deployment, part: SettingsPart, fields: Mapping[str, str]) -> FilledForm:
-    tag = part_etag(part, settings_to_dict(deployment.settings))
-    return FilledForm(fields=fields, etag=tag, seen=deployment.audit_seq)
+    return form_from(deployment, members_of(part, settings_to_dict(deployment.settings)), fields)

@@ -1,26 +1,26 @@
 """Webhooks and their deliveries as managers see and change them on the dashboard."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.contract.etags import etag
 from flow_hitl.contract.rotation import Rotation
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
-from flow_hitl.deployments.manage_deployments import ManageDeployments
-from flow_hitl.pages.settings.changes_by_others import OthersChanges
-from flow_hitl.pages.settings.forms import Fields, problems_by_field, sentence, text_in, ticked
+from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds
+from flow_hitl.pages.settings.forms import Fields, sentence, text_in, ticked
 from flow_hitl.pages.settings.view import FilledForm, WebhookRow
 from flow_hitl.people.access import SignedInMember, actor_name
-from flow_hitl.platform.errors import FieldError, NotFound, PreconditionFailed, ValidationFailed
+from flow_hitl.platform.errors import FieldError, NotFound
 from flow_hitl.platform.ports import Clock
 from flow_hitl.webhooks.manage_webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch, webhooks_to_list
 from flow_hitl.webhooks.ports import DeliveryPage
 from flow_hitl.webhooks.webhook import Delivery, Webhook
 
 _DELIVERIES = 10
+_Saved = TypeVar("_Saved")
 _KINDS = (
     EventKind.WEBHOOK_CREATED,
     EventKind.WEBHOOK_CHANGED,
@@ -45,8 +45,7 @@ class WebhookPages:
     """Whoever calls this has seen to it that the member manages the deployment."""
 
     webhooks: ManageWebhooks
-    manage: ManageDeployments
-    others_changes: OthersChanges
+    edit: EditByForm
     clock: Clock
 
     def rows(self, member: SignedInMember) -> Sequence[WebhookRow]:
@@ -66,16 +65,13 @@ class WebhookPages:
 
         A form that is sent twice adds one webhook: with it, the webhooks have changed.
         """
-        deployment_id = member.deployment.deployment_id
-        try:
+        deployment = member.deployment
+
+        def save() -> IssuedSecret:
             wish = parse_document(NewWebhook, json.dumps(_document(typed.fields)))
-            return self.webhooks.create(deployment_id, wish, if_match=typed.etag, actor=actor_name(member))
-        except ValidationFailed as refused:
-            return replace(typed, problems=problems_by_field(refused.errors, _problem))
-        except PreconditionFailed:
-            deployment = self.manage.show(deployment_id)
-            others = self.others_changes(deployment_id, typed.seen, lambda event: event.kind in _KINDS)
-            return replace(self._new_form(deployment, typed.fields), conflict=True, others=others)
+            return self.webhooks.create(deployment.deployment_id, wish, if_match=typed.etag, actor=actor_name(member))
+
+        return self.edit(deployment, typed, save, anew=self._new_form, blame=_problem, about=of_kinds(*_KINDS))
 
     def sheet(self, member: SignedInMember, webhook_id: str, cursor: str | None = None) -> WebhookSheet:
         """Return a webhook; raises NotFound, and ValidationFailed for a cursor that is not ours."""
@@ -84,46 +80,40 @@ class WebhookPages:
         page = self.webhooks.list_deliveries(deployment.deployment_id, webhook_id, _DELIVERIES, cursor)
         return WebhookSheet(
             webhook=webhook,
-            form=_form(deployment, webhook, _fields(webhook)),
-            rotation=_form(deployment, webhook, {}),
+            form=form_from(deployment, webhook.to_dict(), _fields(webhook)),
+            rotation=form_from(deployment, webhook.to_dict(), {}),
             rotates=webhook.secrets[-1].signs_from > self.clock.now(),
             page=page,
         )
 
-    def save(self, member: SignedInMember, webhook_id: str, typed: FilledForm) -> FilledForm | None:
-        """Save a webhook; returns None once it is done, else the form with what is wrong or has changed meanwhile.
+    def save(self, member: SignedInMember, webhook_id: str, typed: FilledForm) -> FilledForm | Webhook:
+        """Save a webhook and return it, else the form with what is wrong or has changed meanwhile; raises NotFound."""
 
-        Raises NotFound.
-        """
-        deployment_id = member.deployment.deployment_id
-        try:
+        def save() -> Webhook:
             wish = parse_document(WebhookPatch, json.dumps(_document(typed.fields)))
-            self.webhooks.change(deployment_id, webhook_id, wish, if_match=typed.etag, actor=actor_name(member))
-        except ValidationFailed as refused:
-            return replace(typed, problems=problems_by_field(refused.errors, _problem))
-        except PreconditionFailed:
-            return self._conflict(member, webhook_id, typed)
-        return None
+            return self.webhooks.change(
+                member.deployment.deployment_id, webhook_id, wish, if_match=typed.etag, actor=actor_name(member)
+            )
+
+        return self._edit(member, webhook_id, typed, save, _problem)
 
     def rotate(self, member: SignedInMember, webhook_id: str, typed: FilledForm) -> FilledForm | IssuedSecret:
         """Return a new secret, else the form with what is wrong or has changed meanwhile; raises NotFound.
 
         A form that is sent twice rotates once: with it, the secret's moment has changed.
         """
-        deployment_id = member.deployment.deployment_id
         moment = text_in(typed.fields, "signs_from")
         # What browsers send of a moment has no seconds unless somebody typed some.
         text = f"{moment}:00Z" if moment and moment.count(":") == 1 else moment and f"{moment}Z"
-        try:
+
+        def save() -> IssuedSecret:
             wish = parse_document(Rotation, json.dumps({"signs_from": text}))
             return self.webhooks.rotate_secret(
-                deployment_id, webhook_id, wish, if_match=typed.etag, actor=actor_name(member)
+                member.deployment.deployment_id, webhook_id, wish, if_match=typed.etag, actor=actor_name(member)
             )
-        except ValidationFailed:
-            problem = "Choose a moment within the next 30 days, in UTC, or leave it empty for now."
-            return replace(typed, problems={"signs_from": problem})
-        except PreconditionFailed:
-            return self._conflict(member, webhook_id, typed)
+
+        problem = "Choose a moment within the next 30 days, in UTC, or leave it empty for now."
+        return self._edit(member, webhook_id, typed, save, lambda _: ("signs_from", problem))
 
     def delete(self, member: SignedInMember, webhook_id: str) -> None:
         """Delete a webhook; raises NotFound."""
@@ -145,23 +135,25 @@ class WebhookPages:
         return self.webhooks.redeliver(deployment_id, webhook_id, delivery_id)
 
     def _new_form(self, deployment: Deployment, fields: Fields) -> FilledForm:
-        tag = etag(webhooks_to_list(self.webhooks.list(deployment.deployment_id)))
-        return FilledForm(fields=fields, etag=tag, seen=deployment.audit_seq)
+        return form_from(deployment, webhooks_to_list(self.webhooks.list(deployment.deployment_id)), fields)
 
-    def _conflict(self, member: SignedInMember, webhook_id: str, typed: FilledForm) -> FilledForm:
-        deployment = self.manage.show(member.deployment.deployment_id)
-        webhook = self.webhooks.show(deployment.deployment_id, webhook_id)
+    def _edit(
+        self,
+        member: SignedInMember,
+        webhook_id: str,
+        typed: FilledForm,
+        save: Callable[[], _Saved],
+        blame: Callable[[FieldError], tuple[str, str]],
+    ) -> FilledForm | _Saved:
+        def anew(deployment: Deployment, fields: Fields) -> FilledForm:
+            webhook = self.webhooks.show(deployment.deployment_id, webhook_id)
+            return form_from(deployment, webhook.to_dict(), fields)
 
         def about(event: AuditEvent) -> bool:
             changed = event.data.get("after") or event.data.get("before") or {}
             return event.kind in _KINDS and changed["id"] == webhook_id
 
-        others = self.others_changes(deployment.deployment_id, typed.seen, about)
-        return replace(_form(deployment, webhook, typed.fields), conflict=True, others=others)
-
-
-def _form(deployment: Deployment, webhook: Webhook, fields: Fields) -> FilledForm:
-    return FilledForm(fields=fields, etag=etag(webhook.to_dict()), seen=deployment.audit_seq)
+        return self.edit(member.deployment, typed, save, anew=anew, blame=blame, about=about)
 
 
 def _fields(webhook: Webhook) -> Fields:
