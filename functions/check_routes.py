@@ -5,6 +5,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.validation import parse_document
+from flow_hitl.diagnosis.diagnosis import Diagnosis
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from functions.http_api import body_bytes, call_of, json_response, uuid_in
 from functions.management_access import actor_of, manager
@@ -25,4 +26,4 @@ def send_test_request(deployment_id: str) -> Response[str]:
 def diagnose_request(request_id: str) -> Response[str]:
     holder = current().authenticate(router.current_event.headers.get("authorization"))
     diagnosis = current().diagnose_request(holder, uuid_in(request_id))
-    return json_response(200, {"diagnosis": diagnosis.to_dict()})
+    return json_response(200, Diagnosis(diagnosis=diagnosis))

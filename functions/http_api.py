@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.errors import (
     FieldError,
@@ -48,8 +49,10 @@ def make_resolver() -> APIGatewayHttpResolver:
 
 
 def json_response(status: int, body: Any) -> Response[str]:
-    """Return a JSON answer in UTF-8."""
-    return _answer(status, "application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+    """Return a JSON answer in UTF-8; `body` may hold the dataclasses that are the shapes of answers."""
+    return _answer(
+        status, "application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=as_json)
+    )
 
 
 def no_content() -> Response[str]:

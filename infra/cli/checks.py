@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flow_hitl.deployments.deployment import Deployment, Permission
-from flow_hitl.diagnosis.diagnosis import Diagnosis
+from flow_hitl.diagnosis.diagnosis import RequestDiagnosis
 from flow_hitl.diagnosis.findings import Finding, command, dead_letters_found, info, ok, problem
 from flow_hitl.diagnosis.mail_findings import quota_text, sending_problems
 from flow_hitl.platform.address import GROUP_PREFIX, domain_of
@@ -57,10 +57,10 @@ def look(
         yield StackCheck("stack", problem(f"The stack's outputs lack {', '.join(missing)}.", step))
         return
     yield StackCheck("stack", ok(f"The stack has all {len(target.outputs)} outputs."))
-    diagnosis = target.application.diagnose_request.for_operator(request_id) if request_id else None
+    diagnosis = None
+    if request_id:
+        deployment_id, diagnosis = target.application.diagnose_request.for_operator(request_id)
     deployments = [target.manage.show(deployment_id)] if deployment_id else target.manage.list()
-    if diagnosis is not None:
-        deployments = [target.manage.show(diagnosis.deployment_id)]
     yield from _installation(target)
     yield from _deployments(target, deployments)
     if diagnosis is not None:
@@ -293,7 +293,7 @@ def _undelivered(webhook: str, delivery: Delivery, why: str) -> Finding:
     )
 
 
-def _request(diagnosis: Diagnosis) -> Iterator[StackCheck]:
+def _request(diagnosis: RequestDiagnosis) -> Iterator[StackCheck]:
     for answered in diagnosis.questions:
         yield from _named(f"{answered.question} ({answered.status})", answered.findings)
 

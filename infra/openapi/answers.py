@@ -9,11 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from flow_hitl.audit.chain import EventKind
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText, Permission, WebhookEvent
-from flow_hitl.diagnosis.findings import AnswerStatus, FindingStatus, Question
 from flow_hitl.proof.export import ExportState
-from flow_hitl.requests.opening.routing import AssignedBy
+from flow_hitl.requests.opening.routing import AssignedBy, ConsideredRule
 from flow_hitl.requests.request import ResumeStatus, Status
 from flow_hitl.webhooks.webhook import DeliveryStatus
 
@@ -208,44 +207,6 @@ class Timeline(Answer):
 # --- checks
 
 
-class Finding(Answer):
-    """One fact, and what to do next."""
-
-    fact: str
-    """What was found, in a sentence."""
-    status: FindingStatus
-    """Whether it is as it should be, a problem, or only good to know."""
-    next_step: str | None
-    """What to do next, in a sentence, where something is to be done."""
-
-
-class AnsweredQuestion(Answer):
-    """One question with its answer."""
-
-    question: Question
-    """Why is the mail not sent, the reply not processed, the flow not resumed?"""
-    status: AnswerStatus
-    """The answer; `waiting` if nothing is wrong and somebody's move is awaited."""
-    findings: list[Finding]
-    """The facts behind it."""
-
-
-class RequestDiagnosis(Answer):
-    """Why something does not happen."""
-
-    request_id: RequestId
-    """The request."""
-    questions: list[AnsweredQuestion]
-    """The three questions, in the order in which a request meets them."""
-
-
-class Diagnosis(Answer):
-    """A diagnosis."""
-
-    diagnosis: RequestDiagnosis
-    """What was found about the request."""
-
-
 # --- answers by other applications
 
 
@@ -379,17 +340,6 @@ class ChangedRoutingRules(RoutingRules):
 
     warnings: list[str]
     """What is allowed and may not be meant, in plain words."""
-
-
-class ConsideredRule(Answer):
-    """What became of one rule."""
-
-    name: str
-    """The rule's name."""
-    matched: bool
-    """Whether it is the one that counts."""
-    reason: str
-    """Why, or why not."""
 
 
 class InheritedAutoResponse(Answer):

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
+from flow_hitl.contract.shapes import ABSENT, NAMES, TIME
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.people.access import KEY_NEEDS
 from flow_hitl.platform.errors import (
@@ -117,6 +118,9 @@ _IDEMPOTENCY_KEY = Parameter(
 _NO_DEFAULTS = ("Tests",)
 # Documents in which null is refused, although a field may be left out.
 _NO_NULLS = ("WebhookPatch",)
+# The text below a field is its description; a field cannot be called `from`.
+_SAID_BELOW = ConfigDict(use_attribute_docstrings=True, alias_generator=lambda name: NAMES.get(name, name))
+_CALLED = {"AuditEvent": "TimelineEvent"}
 _TAKEN = {"2XX": {"description": "Taken. The body is not looked at, but for the delivery log."}}
 
 
@@ -295,6 +299,21 @@ class _Schemas(GenerateJsonSchema):
             return {**inner, "type": [inner["type"], "null"]}
         return super().nullable_schema(schema)
 
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        if field["type"] == "dataclass-field":
+            return bool(field["schema"].get("default") is not ABSENT)
+        return super().field_is_required(field, total)
+
+    def default_schema(self, schema: Any) -> Json:
+        # An answer has a value where its class has a default.
+        return self.generate_inner(schema["schema"]) if self.mode == "serialization" else super().default_schema(schema)
+
+    def datetime_schema(self, schema: Any) -> Json:  # noqa: ARG002
+        return dict(TIME)
+
+    def date_schema(self, schema: Any) -> Json:  # noqa: ARG002
+        return {"type": "string", "format": "date"}
+
 
 def _components() -> Json:
     schemas = {**_document_schemas(), **problem_schemas(all_errors())}
@@ -314,19 +333,25 @@ def _components() -> Json:
 def _document_schemas() -> dict[str, Json]:
     bodies = {operation.body.document for operation in OPERATIONS.values() if operation.body}
     answered = {answer.document for one in OPERATIONS.values() for answer in one.answers.values() if answer.document}
-    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        *((model, "validation") for model in _by_name(bodies)),
-        *((model, "serialization") for model in _by_name(answered | {answers.WebhookPayload, answers.ResumePayload})),
+    wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        *((document.__name__, "validation", TypeAdapter(list[document])) for document in _by_name(bodies)),  # type: ignore[valid-type]
+        *(
+            (document.__name__, "serialization", TypeAdapter(list[document], config=_SAID_BELOW))  # type: ignore[valid-type]
+            for document in _by_name(answered | {answers.WebhookPayload, answers.ResumePayload})
+        ),
     ]
-    _, generated = models_json_schema(wanted, ref_template="#/components/schemas/{model}", schema_generator=_Schemas)
-    # The documents inside of a body are private to the module that parses it, and named so.
-    renamed = json.loads(re.sub(r"(#/components/schemas/)_", r"\1", json.dumps(generated["$defs"])))
-    schemas: dict[str, Json] = {name.lstrip("_"): schema for name, schema in renamed.items()}
+    _, generated = TypeAdapter.json_schemas(
+        wanted, ref_template="#/components/schemas/{model}", schema_generator=_Schemas
+    )
+    renamed = re.sub(
+        r"(#/components/schemas/)(\w+)", lambda found: found[1] + _public(found[2]), json.dumps(generated["$defs"])
+    )
+    schemas: dict[str, Json] = {_public(name): schema for name, schema in json.loads(renamed).items()}
     for name, schema in schemas.items():
         schema["title"] = name
         for field, property_schema in schema.get("properties", {}).items():
             if "description" not in property_schema:
-                property_schema["description"] = _says(name, field)
+                property_schema["description"] = _says(schemas, name, field)
             if property_schema.get("default", ...) is None or name in _NO_DEFAULTS:
                 property_schema.pop("default", None)
             if name in _NO_NULLS:
@@ -334,14 +359,19 @@ def _document_schemas() -> dict[str, Json]:
     return schemas
 
 
-def _says(schema: str, field: str) -> str:
-    own = FIELDS.get(schema, {}).get(field)
-    return own or str(DESCRIBED_BY[schema].model_fields[field].description)
+def _public(name: str) -> str:
+    """Return how the description calls a class: bodies' parts are private to the module that parses them."""
+    return _CALLED.get(name, name.lstrip("_").removesuffix("Shown"))
 
 
-def _by_name(models: set[type[BaseModel]]) -> list[type[BaseModel]]:
-    return sorted(models, key=lambda model: model.__name__)
+def _says(schemas: Mapping[str, Json], name: str, field: str) -> str:
+    own = FIELDS.get(name, {}).get(field)
+    return own or str(schemas[DESCRIBED_BY[name]]["properties"][field]["description"])
 
 
-def _reference(model: type[BaseModel]) -> Mapping[str, str]:
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
+def _by_name(documents: set[type]) -> list[type]:
+    return sorted(documents, key=lambda document: document.__name__)
+
+
+def _reference(document: type) -> Mapping[str, str]:
+    return {"$ref": f"#/components/schemas/{_public(document.__name__)}"}

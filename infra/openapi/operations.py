@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import BaseModel
-
 from flow_hitl.contract.rotation import Rotation
 from flow_hitl.contract.validation import LONGEST_NAME
 from flow_hitl.deployments.access_documents import MemberDocument, NewApiKey
 from flow_hitl.deployments.configuration_documents import RulesDocument, SettingsDocument
+from flow_hitl.diagnosis.diagnosis import Diagnosis
 from flow_hitl.metrics.metrics import GROUPINGS
 from flow_hitl.people.access import Action
 from flow_hitl.platform.errors import (
@@ -78,7 +77,7 @@ class Parameter:
 class Body:
     """The JSON document that a route parses, and an example of it."""
 
-    document: type[BaseModel]
+    document: type
     example: Mapping[str, Any]
     required: bool = True
 
@@ -88,7 +87,7 @@ class Answer:
     """What a route answers when all goes well: a JSON document, or something of the media types that are named."""
 
     description: str
-    document: type[BaseModel] | None = None
+    document: type | None = None
     example: Mapping[str, Any] | None = None
     headers: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ("application/json",)
@@ -128,7 +127,7 @@ def _day(name: str, description: str, example: str) -> Parameter:
     return Parameter(name, description, {"type": "string", "anyOf": either}, example)
 
 
-def _ok(description: str, document: type[BaseModel], example: Mapping[str, Any]) -> dict[int, Answer]:
+def _ok(description: str, document: type, example: Mapping[str, Any]) -> dict[int, Answer]:
     return {200: Answer(description, document, example)}
 
 
@@ -263,7 +262,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/requests/{request_id}/diagnosis": Operation(
         CHECKS,
         "Find out why nothing happens",
-        _ok("Three questions, each with facts and the next step.", answers.Diagnosis, examples.DIAGNOSIS),
+        _ok("Three questions, each with facts and the next step.", Diagnosis, examples.DIAGNOSIS),
         Action.VIEW,
     ),
     f"POST {DEPLOYMENT}/test-request": Operation(

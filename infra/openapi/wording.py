@@ -1,28 +1,30 @@
 """What the fields of request bodies mean, where no answer has a field of that name to say it."""
 
-from pydantic import BaseModel
-
-from infra.openapi import answers
-
-DESCRIBED_BY: dict[str, type[BaseModel]] = {
-    "NewRequest": answers.Request,
-    "HistoryEntry": answers.HistoryRound,
-    "AutoResponseWish": answers.DueAutoResponse,
-    "Reassignment": answers.Request,
-    "DryRun": answers.Request,
-    "SettingsDocument": answers.ChangedSettings,
-    "AutoResponse": answers.AutoResponseSetting,
-    "Reminder": answers.ReminderSetting,
-    "Group": answers.GroupSetting,
-    "RulesDocument": answers.ChangedRoutingRules,
-    "Rule": answers.RoutingRule,
-    "Match": answers.RuleMatch,
-    "MemberDocument": answers.Member,
-    "NewApiKey": answers.ApiKey,
-    "NewWebhook": answers.Webhook,
-    "WebhookPatch": answers.Webhook,
+DESCRIBED_BY: dict[str, str] = {
+    "NewRequest": "Request",
+    "HistoryEntry": "HistoryRound",
+    "AutoResponseWish": "DueAutoResponse",
+    "Reassignment": "Request",
+    "DryRun": "Request",
+    "SettingsDocument": "Settings",
+    "AutoResponse": "AutoResponseSetting",
+    "Reminder": "ReminderSetting",
+    "Group": "GroupSetting",
+    "RulesDocument": "RoutingRules",
+    "Rule": "RoutingRule",
+    "Match": "RuleMatch",
+    "MemberDocument": "Member",
+    "NewApiKey": "ApiKey",
+    "NewWebhook": "Webhook",
+    "WebhookPatch": "Webhook",
+    "CreatedWebhook": "WebhookAnswer",
+    "IssuedApiKey": "ApiKeyAnswer",
+    "ChangedSettings": "Settings",
+    "ChangedRoutingRules": "RoutingRules",
+    "GroupFigures": "Figures",
+    "ReviewTypeFigures": "Figures",
 }
-"""Which answer describes the fields of a body; both by their name in the description."""
+"""Which answer describes the fields of a body, or of an answer that has more; by their names in the description."""
 
 FIELDS: dict[str, dict[str, str]] = {
     "NewRequest": {

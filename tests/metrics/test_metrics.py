@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.metrics.metrics import (
     ALL_TIME,
     MEDIAN_ERROR,

@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 import pytest
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import DeploymentName, FreeText
-from flow_hitl.diagnosis.findings import Answered, AnswerStatus, Finding, FindingStatus, Question
+from flow_hitl.diagnosis.findings import AnsweredQuestion, AnswerStatus, Finding, FindingStatus, Question
 from flow_hitl.mails.contexts import Decision, HistoryRound, RequestView
 from flow_hitl.pages.contexts import (
     DeploymentsPage,
@@ -145,7 +145,7 @@ PAGES: Sequence[Any] = (
     RequestPage(shell=SHELL, sheet=replace(SHEET, may_answer=False, request=replace(VIEW, output=None))),
     RequestPage(shell=SHELL, sheet=replace(SHEET, request=replace(VIEW, emit_options=(), output={"a": [1]}))),
     *(
-        DiagnosisPage(**FOUND, questions=[Answered(one, status, FINDINGS) for one in Question])
+        DiagnosisPage(**FOUND, questions=[AnsweredQuestion(one, status, FINDINGS) for one in Question])
         for status in AnswerStatus
     ),
     ChecksPage(shell=SHELL, to="anna@example.com", problem="This must be a mail address."),

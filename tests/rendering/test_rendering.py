@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
 from flow_hitl.mails.contexts import Decision, HistoryRound, RequestView
 from flow_hitl.mails.kinds.confirm import ConfirmationContext

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flow_hitl.bootstrap import current
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.people.access import ProvenAddress
 from flow_hitl.platform.errors import ValidationFailed
 from flow_hitl.requests.changing.delegate import Delegation

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import DeploymentSettings, Group
 from flow_hitl.platform.errors import NotPending
 from flow_hitl.requests.changing.delegation import delegated_to

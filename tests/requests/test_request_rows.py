@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flow_hitl.bootstrap import current
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import DeploymentSettings, Group
 from flow_hitl.platform.dynamodb import HEAD, item
 from flow_hitl.platform.errors import ValidationFailed

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flow_hitl.audit.chain import CHAIN_START, EventKind, event_hash
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import DeploymentSettings
 from flow_hitl.platform.errors import AlreadyResponded, NotPending
 from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Status, cancel, decide, note

@@ -12,7 +12,7 @@ from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import Effect, EffectKind
 from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.ports import RequestFilter, TakenAlready

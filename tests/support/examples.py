@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flow_hitl.audit.chain import AuditEvent, EventKind, next_event, request_subject
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import ApiKey, Deployment, DeploymentSettings, FreeText, Permission
 from flow_hitl.people.access import KeyHolder, SignedInMember
 from flow_hitl.requests.opening.routing import AssignedBy, Assignment

@@ -9,7 +9,7 @@ from typing import Any
 from flow_hitl.audit.audit_log import event_from_item
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.bootstrap import current
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.metrics.metric_store import _key
 from flow_hitl.metrics.metrics import Bucket, Dimension, measure, merged
 from flow_hitl.platform.dynamodb import item

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 
 _Data = Mapping[str, Any]
 _Targets = Callable[[_Data], Sequence[str]]

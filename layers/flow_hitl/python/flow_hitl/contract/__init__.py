@@ -1,5 +1,5 @@
 """The shapes of what goes in and out, as the API spells them.
 
-rules: channel, etags, validation
+rules: etags, shapes, validation
 use cases: rotation
 """

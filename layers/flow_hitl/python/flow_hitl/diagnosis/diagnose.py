@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from flow_hitl.audit.ports import AuditLog
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.diagnosis.diagnosis import Diagnosis, diagnose
+from flow_hitl.diagnosis.diagnosis import RequestDiagnosis, diagnose
 from flow_hitl.diagnosis.findings import Facts
 from flow_hitl.diagnosis.flow_findings import flow_is_owed
 from flow_hitl.diagnosis.mail_findings import late_mails
@@ -35,16 +35,16 @@ class DiagnoseRequest:
     dead_letters: DeadLetters
     clock: Clock
 
-    def __call__(self, actor: KeyHolder | SignedInMember, request_id: str) -> Diagnosis:
+    def __call__(self, actor: KeyHolder | SignedInMember, request_id: str) -> RequestDiagnosis:
         """Raises NotFound and Forbidden."""
         head = self.requests.head(request_id)
         authorize(actor, Action.VIEW, head)
         return diagnose(self._facts(head, actor.deployment))
 
-    def for_operator(self, request_id: str) -> Diagnosis:
-        """Do it for the operator, who may view everything; raises NotFound."""
+    def for_operator(self, request_id: str) -> tuple[int, RequestDiagnosis]:
+        """Do it for the operator, who may view everything, and return the request's deployment too; raises NotFound."""
         head = self.requests.head(request_id)
-        return diagnose(self._facts(head, self.deployments.load(head.deployment_id)))
+        return head.deployment_id, diagnose(self._facts(head, self.deployments.load(head.deployment_id)))
 
     def _facts(self, head: Head, deployment: Deployment) -> Facts:
         timeline, now = self.audit.timeline(head.request_id), self.clock.now()

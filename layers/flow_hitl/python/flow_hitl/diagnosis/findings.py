@@ -50,17 +50,23 @@ class Finding:
     """One fact in a sentence, and what to do next, in another, where something is to be done."""
 
     fact: str
+    """What was found, in a sentence."""
     status: FindingStatus
+    """Whether it is as it should be, a problem, or only good to know."""
     next_step: str | None = None
+    """What to do next, in a sentence, where something is to be done."""
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredQuestion:
     """A question with its findings; one problem among them is the answer."""
 
     question: Question
+    """Why is the mail not sent, the reply not processed, the flow not resumed?"""
     status: AnswerStatus
+    """The answer; `waiting` if nothing is wrong and somebody's move is awaited."""
     findings: tuple[Finding, ...]
+    """The facts behind it."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,11 @@ class Facts:
         return [event for event in self.timeline if event.kind in kinds]
 
 
-def answered(question: Question, findings: Iterable[Finding], otherwise: AnswerStatus) -> Answered:
+def answered(question: Question, findings: Iterable[Finding], otherwise: AnswerStatus) -> AnsweredQuestion:
     """Return the answer that findings give: a problem if one of them is, else what the caller says."""
     found = tuple(findings)
     wrong = any(finding.status is FindingStatus.PROBLEM for finding in found)
-    return Answered(question, AnswerStatus.PROBLEM if wrong else otherwise, found)
+    return AnsweredQuestion(question, AnswerStatus.PROBLEM if wrong else otherwise, found)
 
 
 def ok(fact: str) -> Finding:

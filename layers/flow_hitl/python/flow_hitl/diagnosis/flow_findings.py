@@ -9,7 +9,7 @@ from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.diagnosis.findings import (
     SHOWN,
     SOON,
-    Answered,
+    AnsweredQuestion,
     AnswerStatus,
     Facts,
     Finding,
@@ -31,7 +31,7 @@ from flow_hitl.requests.request import Head, ResumeStatus, Status
 _UNTOLD = POLL_NOTED_EVERY + timedelta(seconds=20)
 
 
-def flow_question(facts: Facts) -> Answered:
+def flow_question(facts: Facts) -> AnsweredQuestion:
     """Say how far the answer has come on its way to the flow."""
     head = facts.head
     if head.test or head.status is Status.CANCELLED:

@@ -7,7 +7,7 @@ from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.diagnosis.findings import (
     SOON,
-    Answered,
+    AnsweredQuestion,
     AnswerStatus,
     Facts,
     Finding,
@@ -33,7 +33,7 @@ from flow_hitl.requests.request import Head, Status
 _ASKING = (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED)
 
 
-def mail_question(facts: Facts) -> Answered:
+def mail_question(facts: Facts) -> AnsweredQuestion:
     """Say whether the responders were mailed, and if not, why not."""
     head, timeline = facts.head, facts.timeline
     mailed = tuple(person for person in head.responders if was_mailed(person, timeline))

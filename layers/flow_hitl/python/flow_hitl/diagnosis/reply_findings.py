@@ -6,7 +6,7 @@ from typing import Any
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.diagnosis.findings import (
     SHOWN,
-    Answered,
+    AnsweredQuestion,
     AnswerStatus,
     Facts,
     Finding,
@@ -106,7 +106,7 @@ _AFTER_DISCARD: dict[str, str] = {
 }
 
 
-def reply_question(facts: Facts) -> Answered:
+def reply_question(facts: Facts) -> AnsweredQuestion:
     """Say what became of the answer, and of every reply that was none."""
     head = facts.head
     failed = [_rejected(event, head) for event in facts.of_kind(EventKind.REPLY_REJECTED)[-SHOWN:]]

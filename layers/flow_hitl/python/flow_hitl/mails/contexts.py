@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
 
 

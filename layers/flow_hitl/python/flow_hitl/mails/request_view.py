@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.mails.contexts import Decision, HistoryRound, RequestView
 from flow_hitl.platform.address import GROUP_PREFIX
 from flow_hitl.platform.digests import canonical_json

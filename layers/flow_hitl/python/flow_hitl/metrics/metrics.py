@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.times import parse_rfc3339
 
 BIN_RATIO = 1.05

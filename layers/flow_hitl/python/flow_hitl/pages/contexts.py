@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from flow_hitl.deployments.deployment import DeploymentName
-from flow_hitl.diagnosis.findings import Answered
+from flow_hitl.diagnosis.findings import AnsweredQuestion
 from flow_hitl.mails.contexts import Decision, RequestView
 from flow_hitl.pages.requests.actions import RequestActions
 from flow_hitl.pages.requests.timeline import TimelineEntry
@@ -237,4 +237,4 @@ class DiagnosisPage:
     address: str
     flow_name: str
     method_name: str
-    questions: Sequence[Answered]
+    questions: Sequence[AnsweredQuestion]

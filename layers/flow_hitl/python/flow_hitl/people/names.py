@@ -1,6 +1,6 @@
 """How the audit log's actors are named to people."""
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 
 _BY = {
     Channel.EMAIL: "by mail",

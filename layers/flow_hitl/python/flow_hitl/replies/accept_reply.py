@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.ports import AuditLog
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.people.access import Action, ProvenAddress, authorize

@@ -12,14 +12,14 @@ from enum import StrEnum
 from typing import Any
 
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel, as_json
 from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.errors import AlreadyResponded, AlreadyResumed, NothingToResume, NotPending
 from flow_hitl.platform.times import ceil_second, rfc3339
 from flow_hitl.requests.changing.reminders import reminder_times
 from flow_hitl.requests.evidence import Shown
-from flow_hitl.requests.opening.routing import AssignedBy, Assignment, Considered
+from flow_hitl.requests.opening.routing import AssignedBy, Assignment, ConsideredRule
 
 
 class Status(StrEnum):
@@ -257,7 +257,7 @@ def opened(
     not_to_be_answered_by: tuple[str, ...] = (),
     created_by: str | None = None,
     test: bool = False,
-    considered: Sequence[Considered] = (),
+    considered: Sequence[ConsideredRule] = (),
 ) -> Change:
     """Return the first step of a request; `auto_response` is (timeout in minutes, default outcome).
 
@@ -305,7 +305,7 @@ def opened(
         "people": list(head.group_members),
         "routing_rule": assignment.rule,
         "routing": list(assignment.reasons),
-        "considered": [one.to_dict() for one in considered],
+        "considered": as_json(considered),
         # By the deployment's own chain it can be told which rules and settings held.
         "configuration": {"seq": deployment.audit_seq, "hash": deployment.audit_hash},
         "created_by": created_by,

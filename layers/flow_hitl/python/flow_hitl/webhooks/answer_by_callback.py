@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.contract.validation import Document
 from flow_hitl.people.access import CallbackHolder
 from flow_hitl.platform.key_ring import KeyRing

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import EffectKind
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.mails.contexts import Decision, TellingContext
 from flow_hitl.mails.mail import Mail, Occasion
 from flow_hitl.mails.request_view import decision_of, who_did

@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from flow_hitl.audit.ports import AuditLog
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.mails.mail_feedback import reaches_nobody
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view
 from flow_hitl.pages.contexts import ListFilters, ListLink, ListRow, RequestSheet, SlaState

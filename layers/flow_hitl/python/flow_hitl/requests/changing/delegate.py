@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import MOST_PEOPLE, Deployment
 from flow_hitl.people.access import Action, ProvenAddress, SignedInMember, authorize
 from flow_hitl.platform.address import address_key, is_mail_address, same_address

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.people.access import AutoResponder as ClockActor
 from flow_hitl.platform.errors import AlreadyResponded, NotPending
 from flow_hitl.platform.ports import Clock

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import Document, Name
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.requests.opening.open_request import inherited_auto_response, inherited_sla
@@ -33,7 +34,7 @@ def dry_run(deployment: Deployment, wish: DryRun) -> dict[str, Any]:
         "assigned_by": assignment.by.value,
         "routing_rule": assignment.rule,
         "reasons": list(assignment.reasons),
-        "considered": [one.to_dict() for one in considered],
+        "considered": as_json(considered),
         "sla_target_minutes": inherited_sla(assignment.matched, deployment),
         "auto_response": {"timeout_minutes": auto_response[0], "default_outcome": auto_response[1]}
         if auto_response

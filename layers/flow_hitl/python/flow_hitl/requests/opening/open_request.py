@@ -19,7 +19,7 @@ from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, url_probl
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.deciding.matching import none_of, options_like, spelling_advice
-from flow_hitl.requests.opening.routing import Assignment, Considered, assign, consider
+from flow_hitl.requests.opening.routing import Assignment, ConsideredRule, assign, consider
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Content, Request, opened
 
@@ -269,7 +269,7 @@ def _passed_over(assignment: Assignment) -> str:
     )
 
 
-def _looked_at(assignment: Assignment, wish: NewRequest, deployment: Deployment) -> Sequence[Considered]:
+def _looked_at(assignment: Assignment, wish: NewRequest, deployment: Deployment) -> Sequence[ConsideredRule]:
     """Return the first of the rules that were looked at, up to the one that matched, and why each was or was not it."""
     if wish.assigned_to_email is not None:
         return ()

@@ -91,21 +91,20 @@ def assign(
 
 
 @dataclass(frozen=True)
-class Considered:
+class ConsideredRule:
     """What became of one rule when a request was routed."""
 
     name: str
+    """The rule's name."""
     matched: bool
+    """Whether it is the one that counts."""
     reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as a dry run and a request's first event show it."""
-        return {"name": self.name, "matched": self.matched, "reason": self.reason}
+    """Why, or why not."""
 
 
-def consider(method_name: str, state: Mapping[str, Any], rules: Sequence[RoutingRule]) -> tuple[Considered, ...]:
+def consider(method_name: str, state: Mapping[str, Any], rules: Sequence[RoutingRule]) -> tuple[ConsideredRule, ...]:
     """Return for each rule, in order, whether it is the one for a request, and why or why not."""
-    considered: list[Considered] = []
+    considered: list[ConsideredRule] = []
     winner: str | None = None
     flow_state = FlowState(state)
     for rule in rules:
@@ -117,9 +116,9 @@ def consider(method_name: str, state: Mapping[str, Any], rules: Sequence[Routing
             reason = unmet
         else:
             winner, reason = rule.name, _why(rule, method_name)
-            considered.append(Considered(rule.name, True, reason))
+            considered.append(ConsideredRule(rule.name, True, reason))
             continue
-        considered.append(Considered(rule.name, False, reason))
+        considered.append(ConsideredRule(rule.name, False, reason))
     return tuple(considered)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flow_hitl.contract.channel import Channel
+from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.address import GROUP_PREFIX, address_key
 from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.requests.ports import RequestFilter

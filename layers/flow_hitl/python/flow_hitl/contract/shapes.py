@@ -1,0 +1,72 @@
+"""Shapes of what the API answers: dataclasses whose fields are the members of the JSON, with what each one means.
+
+The text below a field is its description, which only the API's description reads, from the source.
+"""
+
+from dataclasses import fields
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Annotated, Any
+
+from flow_hitl.platform.times import rfc3339
+
+NAMES = {"since": "from"}
+"""Members whose name cannot be that of a field, by the field's name."""
+
+TIME = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$",
+    "maxLength": 20,
+}
+"""A moment in JSON Schema."""
+
+
+ABSENT: Any = Ellipsis
+"""The value of a member that is left out, where it would mean nothing."""
+
+
+class Channel(StrEnum):
+    """How an answer came, by the contract's names."""
+
+    EMAIL = "email"
+    DASHBOARD = "dashboard"
+    API = "api"
+    AUTO_RESPONSE = "auto_response"
+
+
+class Schema:
+    """What the API's description says of a text beside its type, as JSON Schema."""
+
+    def __init__(self, **members: Any) -> None:
+        self.members = members
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        return {**handler(core_schema), **self.members}
+
+
+Time = Annotated[str, Schema(**TIME)]
+RequestId = Annotated[str, Schema(format="uuid")]
+Sha256 = Annotated[str, Schema(pattern="^[0-9a-f]{64}$")]
+Url = Annotated[str, Schema(format="uri")]
+Day = Annotated[str, Schema(format="date")]
+
+
+def as_json(value: Any, shape: type | None = None) -> Any:
+    """Return what stands for a value in JSON; of a dataclass, the fields of the `shape` it has, else its own.
+
+    A set is a sorted list. A mapping is JSON already.
+    """
+    if hasattr(value, "__dataclass_fields__"):
+        shown = fields(shape or value)
+        members = ((NAMES.get(one.name, one.name), getattr(value, one.name)) for one in shown)
+        return {name: as_json(member) for name, member in members if member is not ABSENT}
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, frozenset):
+        return sorted(map(as_json, value))
+    if isinstance(value, list | tuple):
+        return [as_json(one) for one in value]
+    return value
