@@ -2,7 +2,6 @@
 
 import contextlib
 import heapq
-import itertools
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,13 +13,11 @@ from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_subject, req
 from flow_hitl.audit.index import IndexedEvent, Period
 from flow_hitl.audit.ports import AuditRecord
 from flow_hitl.platform.digests import canonical_json
-from flow_hitl.platform.dynamodb import item, values
-from flow_hitl.platform.errors import Conflict, NotFound
+from flow_hitl.platform.dynamodb import batch_get, item, values
+from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 
 _DAY_SHARDS = 4
-_BATCH = 100
-_BATCH_ROUNDS = 8
 _MEMBERS = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash", "hash")
 
 
@@ -62,9 +59,8 @@ def event_from_item(wire: Mapping[str, Any]) -> AuditEvent:
     )
 
 
-def _record(wire: Mapping[str, Any]) -> dict[str, Any]:
+def _record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event as it stands there: whoever verifies it must see what nobody of us wrote, too."""
-    record = values(wire)
     shown = {name: record.get(name) for name in _MEMBERS}
     # What is no JSON is shown as the text that it is, which no hash fits.
     with contextlib.suppress(ValueError):
@@ -100,7 +96,7 @@ class DynamoAuditLog:
 
     def chain(self, subject: str) -> Sequence[AuditRecord]:
         """Return all events of a chain as they stand there, read consistently."""
-        return [_record(wire) for wire in self._chain(subject)]
+        return [_record(values(wire)) for wire in self._chain(subject)]
 
     def indexed(
         self, period: Period, deployment_id: int | None = None, after: IndexedEvent | None = None, ahead: int = 1000
@@ -177,19 +173,5 @@ class DynamoAuditLog:
         for page in pages:
             yield from (row for row in map(values, page["Items"]) if after is None or row["day_key"] > low)
 
-    def _batch_get(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for start in range(0, len(keys), _BATCH):
-            batch = [item(key) for key in keys[start : start + _BATCH]]
-            wanted: Mapping[str, Any] = {self._table: {"Keys": batch, "ConsistentRead": True}}
-            for round_number in itertools.count():
-                if round_number == _BATCH_ROUNDS:
-                    raise Conflict("DynamoDB does not keep up with reading")
-                if round_number:
-                    self._pause(round_number)
-                answer = self._client.batch_get_item(RequestItems=wanted)
-                found += map(_record, answer["Responses"].get(self._table, []))
-                wanted = answer.get("UnprocessedKeys") or {}
-                if not wanted:
-                    break
-        return found
+    def _batch_get(self, keys: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        return map(_record, batch_get(self._client, self._table, keys, self._pause))

@@ -7,11 +7,9 @@ from typing import Any
 from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_subject, next_event
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore, TransactionPart
-from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import CallRecord
-
-_ROUNDS = 8
+from flow_hitl.platform.rounds import in_rounds
 
 OPERATOR = "operator"
 """The actor of what is done with the stack's own rights, by the operator's commands."""
@@ -52,7 +50,8 @@ class ChangeConfiguration:
         `called` is kept together with a change. Raises what `step` raises, NotFound, ValidationFailed if the
         configuration outgrows its record, CalledBefore, and Conflict after eight rounds.
         """
-        for round_number in range(_ROUNDS):
+
+        def attempt() -> Deployment:
             found = self.deployments.load(deployment_id)
             configured = step(found)
             if configured is None:
@@ -60,13 +59,10 @@ class ChangeConfiguration:
             data = {"before": configured.before, "after": configured.after}
             event = self._event(found, kind, actor, data)
             changed = _sealed(replace(configured.deployment, version=found.version + 1), event)
-            try:
-                self.deployments.commit(changed, event, before=found, also=configured.also, called=called)
-            except Conflict:
-                self.pause(round_number)
-                continue
+            self.deployments.commit(changed, event, before=found, also=configured.also, called=called)
             return changed
-        raise Conflict(f"deployment {deployment_id} kept changing")
+
+        return in_rounds(attempt, self.pause)
 
     def create(self, deployment: Deployment, actor: str, facts: Any) -> Deployment:
         """Write a deployment that does not exist yet, with the first event of its chain, and return it."""

@@ -11,12 +11,10 @@ from flow_hitl.mails.ports import MailRefused, MailRenderer, MailSender, Outgoin
 from flow_hitl.people.ports import SignInTries
 from flow_hitl.people.sign_in_rules import SignInTry, shown_code
 from flow_hitl.people.sign_in_tokens import code_of, sign_link
-from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.product import PRODUCT_NAME
-
-_ROUNDS = 8
+from flow_hitl.platform.rounds import in_rounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +53,7 @@ class SendSignInMail:
         # Complaints of before they were kept by deployment stand there for everybody.
         if self.suppressed.reason(found.email) not in (None, COMPLAINED):
             return "suppressed address"
-        if not self._count(found):
+        if not in_rounds(lambda: self._count(found), self.pause):
             return "too many mails"
         context = SignInContext(
             code=shown_code(code_of(self.keys, found.key_id, found.try_id)),
@@ -82,17 +80,11 @@ class SendSignInMail:
 
     def _count(self, found: SignInTry) -> bool:
         """Note that this mail is sent, unless that was done before; return False if the address has had too many."""
-        for round_number in range(_ROUNDS):
-            sent, now = self.tries.sent_to(found.email), self.clock.now()
-            if sent.find(found.try_id, now):
-                return True
-            more = sent.add(found, now)
-            if more is None:
-                return False
-            try:
-                self.tries.note_sent(more)
-            except Conflict:
-                self.pause(round_number)
-                continue
+        sent, now = self.tries.sent_to(found.email), self.clock.now()
+        if sent.find(found.try_id, now):
             return True
-        raise Conflict("the mails to this address kept changing")
+        more = sent.add(found, now)
+        if more is None:
+            return False
+        self.tries.note_sent(more)
+        return True

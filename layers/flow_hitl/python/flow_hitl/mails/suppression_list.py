@@ -4,11 +4,11 @@ One item per address. `reason` and `at` stand there for everybody; what holds fo
 of its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.platform.dynamodb import batch_get, item, values
 from flow_hitl.platform.times import rfc3339
 
 _PK = "suppressed"
@@ -16,8 +16,8 @@ _DEPLOYMENT = "deployment#"
 
 
 class DynamoSuppressionList:
-    def __init__(self, client: Any, table: str) -> None:
-        self._client, self._table = client, table
+    def __init__(self, client: Any, table: str, pause: Callable[[int], None]) -> None:
+        self._client, self._table, self._pause = client, table, pause
 
     def add(self, address: str, reason: str, at: datetime, deployment_id: int | None = None) -> None:
         found = {"reason": reason, "at": rfc3339(at)}
@@ -35,14 +35,8 @@ class DynamoSuppressionList:
         return _reason(values(found), deployment_id) if found else None
 
     def reasons(self, addresses: Sequence[str], deployment_id: int) -> Mapping[str, str]:
-        keys = {address.lower(): item(_key(address)) for address in addresses}
-        wanted: Mapping[str, Any] = {self._table: {"Keys": list(keys.values())}} if keys else {}
-        found: dict[str, str] = {}
-        while wanted:
-            answer = self._client.batch_get_item(RequestItems=wanted)
-            rows = map(values, answer["Responses"].get(self._table, []))
-            found |= {row["sk"]: reason for row in rows if (reason := _reason(row, deployment_id))}
-            wanted = answer.get("UnprocessedKeys") or {}
+        rows = batch_get(self._client, self._table, map(_key, addresses), self._pause, consistent=False)
+        found = {row["sk"]: reason for row in rows if (reason := _reason(row, deployment_id))}
         return {address: found[address.lower()] for address in addresses if address.lower() in found}
 
     def remove(self, address: str) -> bool:

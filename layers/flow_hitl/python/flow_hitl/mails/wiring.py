@@ -28,7 +28,7 @@ class MailsParts(RequestsParts, PeopleParts):
     def suppressed(self) -> DynamoSuppressionList:
         from flow_hitl.mails.suppression_list import DynamoSuppressionList
 
-        return DynamoSuppressionList(self.client("dynamodb"), self.settings.requests_table)
+        return DynamoSuppressionList(self.client("dynamodb"), self.settings.requests_table, self.pause)
 
     @cached_property
     def send_mail(self) -> SendMail:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.metrics.metrics import Measurement, measure
 from flow_hitl.metrics.ports import MetricStore
-from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.rounds import in_rounds
 
 # With the rounds of each write this stays well below the time that a function has.
 _ROUNDS = 3
@@ -35,15 +35,11 @@ class MeasureEvents:
             self._record(deployment_id, all_measured)
 
     def _record(self, deployment_id: int, measured: Sequence[Measurement]) -> None:
-        for round_number in range(_ROUNDS):
+        def attempt() -> None:
             generations = self.metrics.generations(deployment_id)
-            try:
-                for generation in generations.growing:
-                    taken = [each for each in measured if generation.takes(each.at)]
-                    self.metrics.record(deployment_id, generations, generation.number, taken, self.clock.now())
-            except Conflict:
-                # Others write too, or a rebuild has begun or ended: what was added already has its markers.
-                self.pause(round_number)
-                continue
-            return
-        raise Conflict(f"the figures of deployment {deployment_id} kept changing")
+            for generation in generations.growing:
+                taken = [each for each in measured if generation.takes(each.at)]
+                self.metrics.record(deployment_id, generations, generation.number, taken, self.clock.now())
+
+        # Others write too, or a rebuild has begun or ended: what was added already has its markers.
+        in_rounds(attempt, self.pause, _ROUNDS)

@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import count, islice
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -28,7 +28,7 @@ from flow_hitl.metrics.metrics import (
 )
 from flow_hitl.metrics.ports import MetricReading
 from flow_hitl.platform.digests import canonical_json
-from flow_hitl.platform.dynamodb import cancellation_codes, error_code, item, put_if, values
+from flow_hitl.platform.dynamodb import batch_delete, cancellation_codes, item, put_if, transact, values
 from flow_hitl.platform.errors import Conflict
 
 _generations = TypeAdapter(Generations)
@@ -42,7 +42,6 @@ _MAX_COUNTERS = 100
 _ROUNDS = 6
 # Each is a megabyte: some thousand buckets.
 _MAX_PAGES = 4
-_BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class DynamoMetricStore:
@@ -114,8 +113,7 @@ class DynamoMetricStore:
                 ProjectionExpression="pk, sk",
             )
             for page in pages:
-                for start in range(0, len(page["Items"]), 25):
-                    self._delete(page["Items"][start : start + 25])
+                batch_delete(self._client, self._table, page["Items"], self._pause)
 
     def _pages(self, deployment_id: int, number: int, dimension: Dimension, span: Span) -> Iterator[Mapping[str, Any]]:
         pk = _pk(deployment_id, number, dimension)
@@ -129,37 +127,21 @@ class DynamoMetricStore:
         )
         return pages
 
-    def _delete(self, keys: Sequence[Mapping[str, Any]]) -> None:
-        wanted: Any = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys]}
-        for round_number in count():
-            wanted = self._client.batch_write_item(RequestItems=wanted).get("UnprocessedItems")
-            if not wanted:
-                return
-            if round_number == _ROUNDS:
-                raise Conflict("DynamoDB does not keep up with deleting")
-            self._pause(round_number)
-
     def _transact(
         self, deployment_id: int, generations: Generations, parts: Sequence[Mapping[str, Any]], token: str | None = None
     ) -> list[str]:
         """Write all or nothing; return [] on success, else why each part was refused where a condition was not met."""
         state = {"TableName": self._table, "Key": item(_state_key(deployment_id)), **_is_version(generations.version)}
-        more = {"ClientRequestToken": token} if token else {}
-        for round_number in range(_ROUNDS):
-            try:
-                self._client.transact_write_items(TransactItems=[{"ConditionCheck": state}, *parts], **more)
-            except ClientError as error:
-                codes = cancellation_codes(error)
-                if codes and codes[0] == "ConditionalCheckFailed":
-                    raise _moved(deployment_id) from None
-                if "ConditionalCheckFailed" in codes:
-                    return codes[1:]
-                if not _BUSY.intersection(codes) and error_code(error) != "TransactionInProgressException":
-                    raise
-                self._pause(round_number)
-                continue
-            return []
-        raise Conflict(f"the figures of deployment {deployment_id} kept changing")
+        try:
+            transact(self._client, [{"ConditionCheck": state}, *parts], self._pause, token, _ROUNDS)
+        except ClientError as error:
+            codes = cancellation_codes(error)
+            if "ConditionalCheckFailed" not in codes:
+                raise
+            if codes[0] == "ConditionalCheckFailed":
+                raise _moved(deployment_id) from None
+            return codes[1:]
+        return []
 
     def _marker(self, deployment_id: int, number: int, event_id: str, ttl: int) -> dict[str, Any]:
         record = {"pk": f"{_pk(deployment_id, number, _EVENT)}#{event_id}", "sk": _EVENT, "ttl": ttl}

@@ -40,11 +40,11 @@ from flow_hitl.people.sign_in_tokens import (
     sign_session,
 )
 from flow_hitl.platform.address import is_mail_address
-from flow_hitl.platform.errors import Conflict, FieldError, RateLimited, ValidationFailed
+from flow_hitl.platform.errors import FieldError, RateLimited, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.rounds import in_rounds
 
-_ROUNDS = 8
 _WINDOW = timedelta(minutes=10)
 _PER_SOURCE = 100
 
@@ -106,20 +106,18 @@ class SignIn:
 
         Raises SignInRefused, after which one guess of this browser's try is gone.
         """
-        for round_number in range(_ROUNDS):
+
+        def attempt() -> SignedIn:
             found, now = self.newest_of(cookie), self.clock.now()
             require_guesses(found)
             sent = self.tries.sent_to(found.email)
             mail = self._mail_of(found, sent, typed, now)
-            try:
-                if mail is not None:
-                    return self._redeem(found, sent.without(mail.try_id), SignInWay.CODE)
-                self.tries.commit(guessed(found))
-            except Conflict:
-                self.pause(round_number)
-                continue
+            if mail is not None:
+                return self._redeem(found, sent.without(mail.try_id), SignInWay.CODE)
+            self.tries.commit(guessed(found))
             raise SignInRefused(SignInRefusal.WRONG_CODE)
-        raise Conflict("somebody keeps typing codes")
+
+        return in_rounds(attempt, self.pause)
 
     def look_at_link(self, cookie: str | None, token: str) -> SignInTry:
         """Return the try that a link would prove in this browser; raises TokenInvalid and SignInRefused."""
@@ -127,13 +125,12 @@ class SignIn:
 
     def by_link(self, cookie: str | None, token: str) -> SignedIn:
         """Sign in with a link, once; raises TokenInvalid and SignInRefused."""
-        for round_number in range(_ROUNDS):
+
+        def attempt() -> SignedIn:
             found, left = self._by_link(cookie, token)
-            try:
-                return self._redeem(found, left, SignInWay.LINK)
-            except Conflict:
-                self.pause(round_number)
-        raise Conflict("somebody keeps signing in")
+            return self._redeem(found, left, SignInWay.LINK)
+
+        return in_rounds(attempt, self.pause)
 
     def _mail_of(self, found: SignInTry, sent: SentMails, typed: str, now: datetime) -> SentMail | None:
         """Return the mail whose code was typed, of those that may sign in the browser of a try."""

@@ -11,12 +11,12 @@ from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.people.ports import SessionStore
 from flow_hitl.people.sign_in_rules import Session, Sessions
 from flow_hitl.people.sign_in_tokens import form_token, is_form_token, read_session
-from flow_hitl.platform.errors import Conflict, Unauthorized
+from flow_hitl.platform.errors import Unauthorized
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.platform.times import rfc3339
 
-_ROUNDS = 8
 MOST_DEPLOYMENTS = 100
 
 
@@ -90,14 +90,9 @@ class Visits:
         self._change(visitor, lambda found: found.enter(session.session_id, deployment_id))
 
     def _change(self, visitor: Visitor, step: Callable[[Sessions], Sessions]) -> None:
-        for round_number in range(_ROUNDS):
+        def attempt() -> None:
             found = self.sessions.load(visitor.email)
-            if not found.sessions:
-                return
-            try:
+            if found.sessions:
                 self.sessions.commit(step(found))
-            except Conflict:
-                self.pause(round_number)
-                continue
-            return
-        raise Conflict("the sessions kept changing")
+
+        in_rounds(attempt, self.pause)

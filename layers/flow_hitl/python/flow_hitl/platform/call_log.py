@@ -6,12 +6,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from flow_hitl.platform.dynamodb import cancellation_codes, item, values
-from flow_hitl.platform.errors import Conflict
+from flow_hitl.platform.dynamodb import cancellation_codes, item, transact, values
 from flow_hitl.platform.ports import CalledBefore
 from flow_hitl.platform.repeated_calls import Call, CallRecord
-
-_ROUNDS = 5
 
 
 def put_call(table: str, record: CallRecord) -> dict[str, Any]:
@@ -65,17 +62,11 @@ def write_called(
     client: Any, parts: Sequence[Mapping[str, Any]], called: CallRecord, pause: Callable[[int], None]
 ) -> None:
     """Write the parts of a transaction, of which one keeps the call; raises CalledBefore, and Conflict."""
-    for round_number in range(_ROUNDS):
-        try:
-            client.transact_write_items(TransactItems=parts)
-        except ClientError as error:
-            require_first(called, parts, error)
-            if "TransactionConflict" not in cancellation_codes(error):
-                raise
-            pause(round_number)
-            continue
-        return
-    raise Conflict("the same call kept being made")
+    try:
+        transact(client, parts, pause)
+    except ClientError as error:
+        require_first(called, parts, error)
+        raise
 
 
 class DynamoCallLog:

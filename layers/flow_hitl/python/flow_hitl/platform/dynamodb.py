@@ -1,13 +1,21 @@
 """How our records look in DynamoDB: keys in one place, values as plain attributes, errors by their codes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from flow_hitl.platform.errors import Conflict
+from flow_hitl.platform.rounds import in_rounds
+
 HEAD, CONTENT, RESPONSE = "r#head", "r#content", "r#response"
+
+# How many items DynamoDB takes in one call.
+_MOST_READ, _MOST_WRITTEN = 100, 25
+_TRANSACTION_ROUNDS = 5
+_BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
 
@@ -50,6 +58,79 @@ def put_if(client: Any, table: str, record: Mapping[str, Any], condition: str, n
             raise
         return bool(old_item(error).get("written_by") == written_by)
     return True
+
+
+def transact(
+    client: Any,
+    parts: Sequence[Mapping[str, Any]],
+    pause: Callable[[int], None],
+    token: str | None = None,
+    rounds: int = _TRANSACTION_ROUNDS,
+) -> None:
+    """Write all parts or none; by the `token` DynamoDB knows the call again when its answer was lost.
+
+    Raises ClientError where a condition is not met, at once, and Conflict if others keep writing the same items.
+    """
+    known = {"ClientRequestToken": token} if token else {}
+
+    def attempt() -> None:
+        try:
+            client.transact_write_items(TransactItems=parts, **known)
+        except ClientError as error:
+            codes = cancellation_codes(error)
+            is_busy = _BUSY.intersection(codes) or error_code(error) == "TransactionInProgressException"
+            if is_busy and "ConditionalCheckFailed" not in codes:
+                raise Conflict(f"DynamoDB was busy: {codes}") from error
+            raise
+
+    in_rounds(attempt, pause, rounds)
+
+
+def batch_get(
+    client: Any,
+    table: str,
+    keys: Iterable[Mapping[str, Any]],
+    pause: Callable[[int], None],
+    *,
+    consistent: bool = True,
+) -> Iterator[dict[str, Any]]:
+    """Yield the values of the items that there are, each once, in no order; raises Conflict if DynamoDB lags behind."""
+    wires = list({tuple(sorted(key.items())): item(key) for key in keys}.values())
+    for start in range(0, len(wires), _MOST_READ):
+        found: list[Mapping[str, Any]] = []
+
+        def read(wanted: Any, found: list[Mapping[str, Any]] = found) -> Any:
+            answer = client.batch_get_item(RequestItems=wanted)
+            found += answer["Responses"].get(table, [])
+            return answer.get("UnprocessedKeys")
+
+        asked = {"Keys": wires[start : start + _MOST_READ], **({"ConsistentRead": True} if consistent else {})}
+        _until_processed(read, {table: asked}, pause)
+        yield from map(values, found)
+
+
+def batch_delete(client: Any, table: str, wires: Sequence[Mapping[str, Any]], pause: Callable[[int], None]) -> None:
+    """Delete items by their keys in wire form; raises Conflict if DynamoDB lags behind."""
+
+    def delete(wanted: Any) -> Any:
+        return client.batch_write_item(RequestItems=wanted).get("UnprocessedItems")
+
+    for start in range(0, len(wires), _MOST_WRITTEN):
+        batch = wires[start : start + _MOST_WRITTEN]
+        _until_processed(delete, {table: [{"DeleteRequest": {"Key": key}} for key in batch]}, pause)
+
+
+def _until_processed(send: Callable[[Any], Any], wanted: Any, pause: Callable[[int], None]) -> None:
+    """Send a batch, and what DynamoDB leaves of it, until nothing is left."""
+    left = wanted
+
+    def attempt() -> None:
+        nonlocal left
+        left = send(left)
+        if left:
+            raise Conflict("DynamoDB left a part of a batch")
+
+    in_rounds(attempt, pause)
 
 
 def old_item(error: ClientError) -> dict[str, Any]:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from flow_hitl.audit.effects import Effect
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember, actor_name, authorize
-from flow_hitl.platform.errors import Conflict, FieldError, ValidationFailed
+from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call, CallRecord
+from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Status, cancel, report_resume
-
-_ROUNDS = 8
 
 REPORTABLE = (ResumeStatus.RESUMED, ResumeStatus.RESUME_FAILED, ResumeStatus.PAUSED_AGAIN)
 
@@ -38,18 +37,17 @@ class ChangeRequest:
         first round goes by it, and reads nothing. Raises what `step` raises, NotFound, TakenAlready, CalledBefore, and
         Conflict after eight rounds.
         """
-        for round_number in range(_ROUNDS):
-            request = known if known and round_number == 0 else self.requests.load(request_id)
+        unread = [known] if known else []
+
+        def attempt() -> Request:
+            request = unread.pop() if unread else self.requests.load(request_id)
             change = step(request.head)
             if change is None:
                 return request
-            try:
-                self.requests.commit(change, completes, once)
-            except Conflict:
-                self.pause(round_number)
-                continue
+            self.requests.commit(change, completes, once)
             return Request(change.after, request.content, change.response or request.response)
-        raise Conflict(f"request {request_id} kept changing")
+
+        return in_rounds(attempt, self.pause)
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,17 @@ from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import (
     AlreadyResponded,
     AnsweredAlike,
-    Conflict,
     FieldError,
     NotAnOption,
     ValidationFailed,
 )
 from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.deciding.matching import none_of, read_answer
 from flow_hitl.requests.evidence import Shown, ShownKind
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Answer, Head, Request, Response, Status, decide, request_shown
 
-_ROUNDS = 8
 MAX_ANSWER_CHARS = 50_000
 
 
@@ -63,35 +62,32 @@ class RecordResponse:
         Raises Forbidden, AlreadyResponded (AnsweredAlike where it is the person's own answer), NotPending, NotAnOption,
         ValidationFailed, NotFound.
         """
-        for round_number in range(_ROUNDS):
-            request = self.requests.load(submission.request_id)
-            head = request.head
-            authorize(submission.actor, Action.RESPOND, head)
-            answer = interpret(submission, head)
-            if submission.via is Channel.API:
-                answer = replace(answer, shown=Shown(ShownKind.CONTENT, digest(request_shown(request))))
-            if request.response is not None and _is_repeated(answer, request.response):
-                return request
-            try:
-                change = decide(
-                    head,
-                    answer,
-                    event_id=self.ids.event_id(),
-                    at=self.clock.now(),
-                    has_resume_url=request.content.resume_url is not None,
-                )
-            except AlreadyResponded as late:
-                if request.response is not None and _is_alike(answer, request.response):
-                    raise AnsweredAlike(late.detail, **late.extra()) from None
-                raise
-            try:
-                self.requests.commit(change)
-            except Conflict:
-                # Also the case after a lost answer: the next round finds our own decision id.
-                self.pause(round_number)
-                continue
-            return Request(change.after, request.content, change.response)
-        raise Conflict(f"request {submission.request_id} kept changing")
+        # After a lost answer, the next round finds our own decision id.
+        return in_rounds(lambda: self._record(submission), self.pause)
+
+    def _record(self, submission: Submission) -> Request:
+        request = self.requests.load(submission.request_id)
+        head = request.head
+        authorize(submission.actor, Action.RESPOND, head)
+        answer = interpret(submission, head)
+        if submission.via is Channel.API:
+            answer = replace(answer, shown=Shown(ShownKind.CONTENT, digest(request_shown(request))))
+        if request.response is not None and _is_repeated(answer, request.response):
+            return request
+        try:
+            change = decide(
+                head,
+                answer,
+                event_id=self.ids.event_id(),
+                at=self.clock.now(),
+                has_resume_url=request.content.resume_url is not None,
+            )
+        except AlreadyResponded as late:
+            if request.response is not None and _is_alike(answer, request.response):
+                raise AnsweredAlike(late.detail, **late.extra()) from None
+            raise
+        self.requests.commit(change)
+        return Request(change.after, request.content, change.response)
 
 
 def interpret(submission: Submission, head: Head) -> Answer:

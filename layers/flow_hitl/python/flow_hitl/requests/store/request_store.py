@@ -1,7 +1,6 @@
 """The requests table: heads, contents and responses, and the transactions that change them."""
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,10 +14,11 @@ from flow_hitl.audit.effect_log import effect_key
 from flow_hitl.audit.effects import Effect
 from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
-from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, cancellation_codes, error_code, item, values
+from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, batch_get, cancellation_codes, item, transact, values
 from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.ports import CalledBefore
 from flow_hitl.platform.repeated_calls import Call, CallRecord
+from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.ports import Page, RequestFilter, TakenAlready
 from flow_hitl.requests.reading.decision_feed import FeedPlace
 from flow_hitl.requests.request import Change, Content, Head, Request, Response
@@ -44,7 +44,7 @@ _INLINE_BYTES = 64 * 1024
 _PAGE_BYTES = 2 * 1024 * 1024
 # Longer than any function lives: none can commit a decision that is older than this.
 _FEED_OVERLAP = timedelta(seconds=90)
-_TRANSACTION_ROUNDS = 5
+_READ_ROUNDS = 5
 _ONCE_DAYS = 30
 
 _heads, _contents, _responses = TypeAdapter(Head), TypeAdapter(Content), TypeAdapter(Response)
@@ -103,21 +103,23 @@ class DynamoRequestStore:
         return _heads.validate_json(values(found)["doc"])
 
     def load(self, request_id: str) -> Request:
-        for _ in range(_TRANSACTION_ROUNDS):
-            found = self._dynamodb.query(
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=item({":pk": request_id, ":prefix": "r#"}),
-            )["Items"]
-            records = {record["sk"]: record for record in map(values, found)}
-            if HEAD not in records:
-                raise _unknown()
-            request = self._request(records)
-            # A query may see half of a transaction; a decision without its answer is never handed out.
-            if (request.head.decision_id is None) == (request.response is None):
-                return request
-        raise Conflict(f"request {request_id} is being written")
+        return in_rounds(lambda: self._load(request_id), self._pause, _READ_ROUNDS)
+
+    def _load(self, request_id: str) -> Request:
+        found = self._dynamodb.query(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=item({":pk": request_id, ":prefix": "r#"}),
+        )["Items"]
+        records = {record["sk"]: record for record in map(values, found)}
+        if HEAD not in records:
+            raise _unknown()
+        request = self._request(records)
+        # A query may see half of a transaction; a decision without its answer is never handed out.
+        if (request.head.decision_id is None) != (request.response is None):
+            raise Conflict(f"request {request_id} is being written")
+        return request
 
     def commit(self, change: Change, completes: Effect | None = None, once: str | CallRecord | None = None) -> None:
         head, before = change.after, change.before
@@ -176,12 +178,8 @@ class DynamoRequestStore:
         return list(self.heads([entry["pk"] for entry in entries[:limit]]).values())
 
     def heads(self, request_ids: Sequence[str]) -> Mapping[str, Head]:
-        heads: dict[str, Head] = {}
-        for start in range(0, len(request_ids), 100):
-            ids = request_ids[start : start + 100]
-            records = self._batch_get(ids, (HEAD,))
-            heads |= {one: _heads.validate_json(records[one][HEAD]["doc"]) for one in ids if one in records}
-        return heads
+        records = self._batch_get(request_ids, (HEAD,))
+        return {one: _heads.validate_json(records[one][HEAD]["doc"]) for one in request_ids if one in records}
 
     def opened_between(
         self, deployment_id: int, since: datetime, until: datetime, limit: int, cursor: str | None
@@ -228,20 +226,10 @@ class DynamoRequestStore:
     def _batch_get(
         self, request_ids: Iterable[str], parts: Sequence[str] = (HEAD, CONTENT, RESPONSE)
     ) -> dict[str, dict[str, Any]]:
-        keys = [item({"pk": request_id, "sk": sk}) for request_id in request_ids for sk in parts]
-        wanted: Mapping[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        keys = [{"pk": request_id, "sk": sk} for request_id in request_ids for sk in parts]
         records: dict[str, dict[str, Any]] = {}
-        for round_number in itertools.count():
-            if not wanted:
-                break
-            if round_number == _TRANSACTION_ROUNDS:
-                raise Conflict("DynamoDB does not keep up with reading")
-            if round_number:
-                self._pause(round_number)
-            answer = self._dynamodb.batch_get_item(RequestItems=wanted)
-            for record in map(values, answer["Responses"].get(self._table, [])):
-                records.setdefault(record["pk"], {})[record["sk"]] = record
-            wanted = answer.get("UnprocessedKeys") or {}
+        for record in batch_get(self._dynamodb, self._table, keys, self._pause):
+            records.setdefault(record["pk"], {})[record["sk"]] = record
         return records
 
     def _request(self, records: Mapping[str, dict[str, Any]]) -> Request:
@@ -293,21 +281,15 @@ class DynamoRequestStore:
 
     def _transact(self, parts: list[dict[str, Any]], token: str) -> tuple[list[str], list[dict[str, Any]]]:
         """Write all or nothing; return the refusal codes and old items, both empty on success."""
-        codes: list[str] = []
-        for round_number in range(_TRANSACTION_ROUNDS):
-            try:
-                self._dynamodb.transact_write_items(TransactItems=parts, ClientRequestToken=token)
-            except ClientError as error:
-                codes = cancellation_codes(error)
-                if "TransactionConflict" in codes or error_code(error) == "TransactionInProgressException":
-                    self._pause(round_number)
-                    continue
-                if not codes:
-                    raise
-                reasons: Any = error.response["CancellationReasons"]
-                return codes, [reason.get("Item", {}) for reason in reasons]
-            return [], []
-        raise Conflict(f"the transaction kept colliding: {codes}")
+        try:
+            transact(self._dynamodb, parts, self._pause, token)
+        except ClientError as error:
+            codes = cancellation_codes(error)
+            if not codes:
+                raise
+            reasons: Any = error.response["CancellationReasons"]
+            return codes, [reason.get("Item", {}) for reason in reasons]
+        return [], []
 
 
 def _head_record(head: Head) -> dict[str, Any]:
