@@ -6,7 +6,7 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Member, Permission
-from infra.local.hitl_fixture import Hitl, _sqs_record
+from infra.local.hitl_fixture import Hitl, sqs_record
 from tests.support.asserts import NEW
 
 GONE = "gone@example.com"
@@ -114,7 +114,7 @@ def test_a_sign_in_mail_that_somebody_calls_spam_silences_nothing(hitl: Hitl) ->
         "mail": {"messageId": "m", "tags": {"kind": ["sign_in"]}},
         "complaint": {"complainedRecipients": [{"emailAddress": "creator@example.com"}], "feedbackId": "f"},
     }
-    hitl._deliver("mail_feedback", [_sqs_record("f", json.dumps(complaint))])
+    hitl._deliver("mail_feedback", [sqs_record("f", json.dumps(complaint))])
     assert not current().suppressed.entries()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Member, Permission
-from infra.local.hitl_fixture import Answer, Browser, Hitl, _sqs_record
+from infra.local.hitl_fixture import Answer, Browser, Hitl, sqs_record
 from tests.support.asserts import everything_written
 from tests.support.aws_calls import When, crashing, unsettled, watched
 
@@ -238,7 +238,7 @@ def test_a_bounce_of_a_sign_in_mail_is_taken_in(hitl: Hitl) -> None:
             "feedbackId": "f",
         },
     }
-    hitl._deliver("mail_feedback", [_sqs_record("f", json.dumps(bounce))])
+    hitl._deliver("mail_feedback", [sqs_record("f", json.dumps(bounce))])
     ask(hitl)
     assert not hitl.inbox
 

@@ -1,0 +1,243 @@
+"""What AWS does between the functions: it routes calls, feeds the stream, works the queues, and fires schedules."""
+
+import base64
+import importlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import functions as handlers
+from infra.local.hitl_fixture.clock import TurnedClock
+from infra.local.hitl_fixture.seen import Answer, Mail
+from infra.local.hitl_fixture.stack import ACCOUNT, QUEUES, REGION, WORKERS, queue_url
+
+# Which function serves what, by a pattern of the path's beginning; the rest is intake's.
+_SERVED_BY = {
+    "/v1/callbacks/": "respond",
+    "/v1/contents/": "respond",
+    "/v1/deployments/": "management",
+    "/v1/requests/[^/]+/diagnosis": "management",
+    "/v1/openapi.json": "docs",
+    "/docs": "docs",
+}
+_VISIBILITY_SECONDS = 180
+MOST_ROUNDS = 1000
+
+
+class BetweenFunctions:
+    """One deployment on moto, with all that lies between its functions."""
+
+    def __init__(self, clients: Mapping[str, Any], clock: TurnedClock, deployment_id: int, api_key: str) -> None:
+        self._clients, self._relayed = clients, set[tuple[str, int]]()
+        self._mail_ids: Iterator[int] = itertools.count(1)
+        self._mails: list[Mail] = []
+        self._unmeasured: list[dict[str, Any]] = []
+        self.clock, self.deployment_id, self.api_key = clock, deployment_id, api_key
+
+    def api(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = "own",
+        headers: Mapping[str, str] | None = None,
+        raw: str | bytes | None = None,
+    ) -> Answer:
+        """Call the API; `path` may carry a query. `key` is the API key, None for none; `raw` is a body as it is."""
+        sent = {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}
+        if key is not None:
+            sent["authorization"] = f"Bearer {self.api_key if key == 'own' else key}"
+        text = json.dumps(body) if raw is None and body is not None else raw
+        function = next((name for pattern, name in _SERVED_BY.items() if re.match(pattern, path)), "intake")
+        return self._http(function, method, path, text, sent)
+
+    def measure(self) -> None:
+        """Count what has happened so far; by itself that is done only when somebody looks at figures."""
+        fresh, self._unmeasured = self._unmeasured, []
+        if fresh:
+            self._deliver("measure", fresh)
+            self._settle()
+
+    def _http(
+        self,
+        function: str,
+        method: str,
+        path: str,
+        body: str | bytes | None,
+        headers: Mapping[str, str],
+        *,
+        cookies: Sequence[str] = (),
+        source_ip: str = "203.0.113.7",
+    ) -> Answer:
+        parts = urlsplit(path)
+        if parts.path.endswith("/analytics"):
+            self.measure()
+        encoded = isinstance(body, bytes)
+        text = base64.b64encode(body).decode() if isinstance(body, bytes) else body
+        event = {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": parts.path,
+            "rawQueryString": parts.query,
+            "headers": dict(headers),
+            "cookies": list(cookies),
+            "queryStringParameters": dict(parse_qsl(parts.query)),
+            "requestContext": {
+                "http": {"method": method, "path": parts.path, "sourceIp": source_ip},
+                "stage": "$default",
+                "requestId": "test",
+            },
+            "body": text,
+            "isBase64Encoded": encoded,
+        }
+        answer = self._function(function)(event, _context(function))
+        self._settle()
+        text = answer.get("body") or ""
+        return Answer(answer["statusCode"], answer.get("headers", {}), text, answer.get("cookies", ()))
+
+    def _settle(self) -> None:
+        """Let the stream and the queues run until nothing is left to do at this moment."""
+        for _ in range(MOST_ROUNDS):
+            if not self._relay_new_events() and not self._work_queues():
+                return
+        raise AssertionError("the queues never came to rest")
+
+    def _relay_new_events(self) -> bool:
+        from moto.dynamodb.models import dynamodb_backends
+
+        from flow_hitl.bootstrap import current
+
+        audit_table = current().settings.audit_table
+        # Not by a scan of the table, which takes moto longer than all the rest that a handler does.
+        chains = dynamodb_backends[ACCOUNT][REGION].tables[audit_table].items.values()
+        events = [event for chain in chains for event in chain.values()]
+        # Events are only ever added: to count them is enough to see that there are no new ones.
+        if len(events) == len(self._relayed):
+            return False
+        items = [event.to_json()["Attributes"] for event in events]
+        fresh = [item for item in items if _event_key(item) not in self._relayed]
+        if fresh:
+            fresh.sort(key=lambda item: (item["at"]["S"], *_event_key(item)))
+            records = [
+                {
+                    "eventSource": "aws:dynamodb",
+                    "eventName": "INSERT",
+                    "eventID": str(number),
+                    "dynamodb": {"NewImage": item},
+                }
+                for number, item in enumerate(fresh)
+            ]
+            self._deliver("relay", records)
+            # Only now: a relay that died is given the same records again.
+            self._relayed.update(map(_event_key, fresh))
+            self._unmeasured += records
+        return bool(fresh)
+
+    def _work_queues(self) -> bool:
+        worked = False
+        for name in QUEUES:
+            if not self._has_message(name):
+                continue
+            url = queue_url(name)
+            found = self._clients["sqs"].receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_VISIBILITY_SECONDS, AttributeNames=["All"]
+            )
+            self._forget_when_sent(name)
+            for message in found.get("Messages", []):
+                worked = True
+                record = sqs_record(
+                    message["MessageId"],
+                    message["Body"],
+                    receipt_handle=message["ReceiptHandle"],
+                    receive_count=message["Attributes"]["ApproximateReceiveCount"],
+                )
+                failures = self._deliver(WORKERS[name], [record])
+                if not failures:
+                    self._clients["sqs"].delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return worked
+
+    def _has_message(self, queue: str) -> bool:
+        from moto.sqs.models import sqs_backends
+
+        messages = sqs_backends[ACCOUNT][REGION].queues[queue]._messages
+        return any(message.visible and not message.delayed for message in messages)
+
+    def _forget_when_sent(self, queue: str) -> None:
+        """Let a message be hidden for hours again: SQS counts its limit from each receipt, moto from the sending."""
+        from moto.sqs.models import sqs_backends
+
+        for message in sqs_backends[ACCOUNT][REGION].queues[queue]._messages:
+            message.sent_timestamp = int(self.clock.now().timestamp() * 1000)  # type: ignore[assignment]
+
+    def _deliver(self, function: str, records: list[dict[str, Any]]) -> list[Any]:
+        result = self._function(function)({"Records": records}, _context(function))
+        failures: list[Any] = (result or {}).get("batchItemFailures", [])
+        return failures
+
+    def _function(self, name: str) -> Callable[[Any, Any], Any]:
+        handler: Callable[[Any, Any], Any] = importlib.import_module(f"{handlers.__name__}.{name}").handler
+        return handler
+
+    def _coming(self) -> Iterator[datetime]:
+        """Yield when each schedule and each hidden message comes due."""
+        from moto.sqs.models import sqs_backends
+
+        for schedule in self._schedules():
+            yield _schedule_time(schedule)
+        for queue in sqs_backends[ACCOUNT][REGION].queues.values():
+            for message in queue._messages:
+                due = max(message.visible_at, message.delayed_until)
+                moment = datetime.fromtimestamp(due / 1000, UTC) + timedelta(milliseconds=1)
+                if not queue.name.endswith("-dlq") and moment > self.clock.now():
+                    yield moment
+
+    def _schedules(self) -> list[dict[str, Any]]:
+        scheduler = self._clients["scheduler"]
+        listed = scheduler.list_schedules(GroupName="hitl")["Schedules"]
+        return [scheduler.get_schedule(GroupName="hitl", Name=schedule["Name"]) for schedule in listed]
+
+    def _fire_schedules(self) -> None:
+        for schedule in self._schedules():
+            if _schedule_time(schedule) <= self.clock.now():
+                name = schedule["Target"]["Arn"].rpartition(":")[2]
+                self._clients["sqs"].send_message(
+                    QueueUrl=queue_url(name), MessageBody=schedule["Target"]["Input"], DelaySeconds=0
+                )
+                self._clients["scheduler"].delete_schedule(GroupName="hitl", Name=schedule["Name"])
+
+
+def sqs_record(message_id: str, body: str, *, receipt_handle: str = "", receive_count: str = "1") -> dict[str, Any]:
+    return {
+        "messageId": message_id,
+        "receiptHandle": receipt_handle,
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": receive_count},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:test",
+        "awsRegion": REGION,
+    }
+
+
+def _event_key(item: Mapping[str, Any]) -> tuple[str, int]:
+    return item["subject"]["S"], int(item["seq"]["N"])
+
+
+def _schedule_time(schedule: Mapping[str, Any]) -> datetime:
+    return datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+
+
+def _context(function: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        function_name=function,
+        memory_limit_in_mb=512,
+        invoked_function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}",
+        aws_request_id="test",
+        get_remaining_time_in_millis=lambda: 29_000,
+    )

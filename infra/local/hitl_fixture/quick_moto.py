@@ -1,0 +1,111 @@
+"""What moto and botocore do anew at each call, spared."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+from infra.local.hitl_fixture.stack import REGION
+
+
+@contextmanager
+def quick_moto() -> Iterator[None]:
+    """Spare moto and botocore what they do anew at each call; it takes half of a test's time and changes no answer."""
+    with ExitStack() as stack:
+        for target, attribute, quick in _shortcuts():
+            stack.enter_context(patch.object(target, attribute, quick, create=attribute == "__deepcopy__"))
+        yield
+
+
+@cache
+def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
+    """Return what is replaced: where, its name, and by what."""
+    import moto.backend_index
+    import moto.core.models
+    import moto.core.responses
+    import moto.sqs.models
+    from botocore.auth import SigV4Auth, SigV4QueryAuth
+    from botocore.useragent import UserAgentString
+    from moto.core.base_backend import BaseBackend
+    from moto.core.custom_responses_mock import CallbackResponse
+    from moto.core.serialize import BaseJSONSerializer
+    from moto.core.utils import camelcase_to_underscores, method_names_from_class
+    from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item
+    from moto.dynamodb.models.table import Table
+
+    by_the_model = BaseJSONSerializer._serialize_type_structure
+    copied_item: Any = Item.__deepcopy__
+    by_path: Any = Item.project
+    update_in_place = DynamoDBBackend.update_item
+    canonical_request = SigV4Auth.canonical_request
+    urls: Any = BaseBackend.urls
+    cast: Any = DynamoType.cast_value
+    patterns, ours = moto.backend_index.backend_url_patterns, ("dynamodb", "sqs", "kms", "scheduler")
+    urls_found: dict[type, Any] = {}
+
+    def serialize(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue":
+            # It is in its wire form already, of one type; the model names ten, each under several names.
+            serializer._default_serialize(serialized, value, shape, key)
+        else:
+            by_the_model(serializer, serialized, value, shape, key)
+
+    # moto copies whole tables before a transaction, and all items that it answers with. Only an update changes an
+    # item in its place: if that has a copy to change, all others can share the item.
+    def update_item(backend: Any, table_name: str, key: Any, *arguments: Any, **options: Any) -> Any:
+        item, items = backend.get_item(table_name, key), backend.tables[table_name].items
+        if item is not None and item.range_key is None:
+            items[item.hash_key] = copied_item(item, {})
+        elif item is not None:
+            items[item.hash_key][item.range_key] = copied_item(item, {})
+        return update_in_place(backend, table_name, key, *arguments, **options)
+
+    def project(item: Any, expressions: Any) -> Any:
+        if any(len(path) > 1 or "[" in path[0] for path in expressions):
+            return by_path(item, expressions)
+        # Whole attributes, as of an index; moto converts the whole item for each of them.
+        projected = Item(item.hash_key, item.range_key, {})
+        dict.update(projected.attrs, {name: item.attrs[name] for (name,) in expressions if name in item.attrs})
+        return projected
+
+    def copied_table(table: Any, _memo: Any) -> Any:
+        copied = copy.copy(table)
+        copied.items = copy.copy(table.items)
+        copied.items.update({key: copy.copy(items) for key, items in table.items.items()})
+        return copied
+
+    def what_is_signed(auth: Any, request: Any) -> Any:
+        # Nobody here checks signatures; but a link that is signed is shown.
+        return canonical_request(auth, request) if isinstance(auth, SigV4QueryAuth) else ""
+
+    def request_id(headers: Any) -> str:
+        headers["x-amzn-requestid"] = "not-drawn-anew"
+        return "not-drawn-anew"
+
+    def urls_of(backend: Any) -> Any:
+        if type(backend) not in urls_found:
+            urls_found[type(backend)] = urls.fget(backend)
+        return urls_found[type(backend)]
+
+    return (
+        (BaseJSONSerializer, "_serialize_type_structure", serialize),
+        (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
+        (moto.core.responses, "camelcase_to_underscores", cache(camelcase_to_underscores)),
+        (moto.sqs.models, "camelcase_to_underscores", cache(camelcase_to_underscores)),
+        # 644 of them are registered for each test, for whoever calls AWS past botocore.
+        (moto.core.models, "CallbackResponse", cache(CallbackResponse)),
+        # Each call is compared with the addresses of 100 services, one by one.
+        (moto.backend_index, "backend_url_patterns", sorted(patterns, key=lambda one: one[0] not in ours)),
+        (SigV4Auth, "canonical_request", what_is_signed),
+        (moto.core.responses, "gen_amzn_requestid_long", request_id),
+        (BaseBackend, "urls", property(urls_of)),
+        (UserAgentString, "to_string", lambda _self: f"Botocore region/{REGION}"),
+        (DynamoType, "cast_value", property(lambda typed: typed.value if typed.type == "S" else cast.fget(typed))),
+        (Item, "__deepcopy__", lambda item, _memo: item),
+        (Item, "project", project),
+        (Table, "__deepcopy__", copied_table),
+        (DynamoDBBackend, "update_item", update_item),
+    )
