@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from flow_hitl.deployments.conditions import Condition, FlowState, all_met, why_unmet
+from flow_hitl.deployments.conditions import Condition, FlowState, first_unmet
 from flow_hitl.deployments.deployment import RoutingRule
-from flow_hitl.requests.opening.routing import assign, consider
+from flow_hitl.requests.opening.routing import assign
 from tests.speed import cpu_seconds
 
 STATE: dict[str, Any] = {
@@ -68,8 +68,7 @@ STATE: dict[str, Any] = {
 )
 def test_what_holds(path: str, tests: dict[str, Any], met: bool) -> None:
     conditions, state = (Condition(path, tests),), FlowState(STATE)
-    assert all_met(conditions, state) is met
-    assert (why_unmet(conditions, state) is None) is met
+    assert (first_unmet(conditions, state) is None) is met
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,9 @@ def test_what_holds(path: str, tests: dict[str, Any], met: bool) -> None:
     ],
 )
 def test_why_it_does_not_hold_is_said_without_the_value(path: str, tests: dict[str, Any], reason: str) -> None:
-    assert why_unmet((Condition(path, tests),), FlowState(STATE)) == reason
+    unmet = first_unmet((Condition(path, tests),), FlowState(STATE))
+    assert unmet is not None
+    assert unmet.reason == reason
     assert "12000" not in reason
 
 
@@ -109,7 +110,8 @@ def test_requests_are_routed_by_amount(amount: Any, to: str) -> None:
 
 def test_every_rule_says_why_it_is_the_one_or_not() -> None:
     rules = (rule("other", pattern="review_*"), BIG, REST, rule("late"))
-    told = [(one.name, one.matched, one.reason) for one in consider("approve_invoice", {"amount": 1}, rules)]
+    chosen = assign(method_name="approve_invoice", state={"amount": 1}, rules=rules, creator_email="c@example.com")
+    told = [(one.name, one.matched, one.reason) for one in chosen.considered(rules)]
     assert told == [
         ("other", False, "approve_invoice does not fit review_*"),
         ("big", False, "amount in the state does not pass gt 10000"),

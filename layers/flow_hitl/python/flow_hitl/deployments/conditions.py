@@ -4,7 +4,7 @@ import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -52,28 +52,30 @@ _KINDS: dict[type, str] = {
 }
 
 
-def all_met(conditions: Sequence[Condition], state: FlowState) -> bool:
-    """Tell whether the state meets every condition.
+class Unmet(NamedTuple):
+    """A test of a condition that the state does not pass: the value that was found there, if one was."""
 
-    A value of another type than the operand's never does: `"12000"` is not greater than 10000.
-    """
-    for condition in conditions:
-        found, value = state.at(condition.path)
-        if _failed(condition, found, value) is not None:
-            return False
-    return True
+    condition: Condition
+    test: str
+    found: bool
+    value: Any
+
+    @property
+    def reason(self) -> str:
+        """Why, without what the state holds, which may be confidential."""
+        return _reason(self.condition, self.test, self.found, self.value)
 
 
-def why_unmet(conditions: Sequence[Condition], state: FlowState) -> str | None:
-    """Return why the state does not meet the conditions, or None if it does.
+def first_unmet(conditions: Sequence[Condition], state: FlowState) -> Unmet | None:
+    """Return the first test that the state does not pass, None if it meets every condition.
 
-    The reason never repeats what the state holds, which may be confidential.
+    A value of another type than the operand's never passes: `"12000"` is not greater than 10000.
     """
     for condition in conditions:
         found, value = state.at(condition.path)
         test = _failed(condition, found, value)
         if test is not None:
-            return _reason(condition, test, found, value)
+            return Unmet(condition, test, found, value)
     return None
 
 

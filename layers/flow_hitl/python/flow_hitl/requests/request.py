@@ -19,7 +19,7 @@ from flow_hitl.platform.errors import AlreadyResponded, AlreadyResumed, NothingT
 from flow_hitl.platform.times import ceil_second, rfc3339
 from flow_hitl.requests.changing.reminders import reminder_times
 from flow_hitl.requests.evidence import Shown
-from flow_hitl.requests.opening.routing import AssignedBy, Assignment, ConsideredRule
+from flow_hitl.requests.opening.routing import AssignedBy, Assignment
 
 
 class Status(StrEnum):
@@ -42,6 +42,8 @@ class ResumeStatus(StrEnum):
 SERVICE = "flow-hitl"
 """The actor of what we do by ourselves."""
 _SUMMARY_CHARS = 120
+# Of a thousand rules the event need not tell; which ones there were is in the deployment's own chain.
+_MOST_CONSIDERED = 10
 
 # What the answer to a test request shows, for the timeline.
 _PROVEN_BY = {
@@ -257,12 +259,10 @@ def opened(
     not_to_be_answered_by: tuple[str, ...] = (),
     created_by: str | None = None,
     test: bool = False,
-    considered: Sequence[ConsideredRule] = (),
 ) -> Change:
     """Return the first step of a request; `auto_response` is (timeout in minutes, default outcome).
 
-    Webhooks are not told of a `test`. `created_by` is who opened it; `considered` are routing rules that were looked
-    at, for the event.
+    Webhooks are not told of a `test`. `created_by` is who opened it.
     """
     settings = deployment.settings
     head = Head(
@@ -305,7 +305,7 @@ def opened(
         "people": list(head.group_members),
         "routing_rule": assignment.rule,
         "routing": list(assignment.reasons),
-        "considered": as_json(considered),
+        "considered": as_json(tuple(look.in_words for look in assignment.looks[:_MOST_CONSIDERED])),
         # By the deployment's own chain it can be told which rules and settings held.
         "configuration": {"seq": deployment.audit_seq, "hash": deployment.audit_hash},
         "created_by": created_by,

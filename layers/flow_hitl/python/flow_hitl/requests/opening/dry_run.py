@@ -8,7 +8,7 @@ from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import Document, Name
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.requests.opening.open_request import inherited_auto_response, inherited_sla
-from flow_hitl.requests.opening.routing import assign, consider
+from flow_hitl.requests.opening.routing import assign
 
 
 class DryRun(Document):
@@ -28,13 +28,12 @@ def dry_run(deployment: Deployment, wish: DryRun) -> dict[str, Any]:
         refusal=deployment.refusal_of,
     )
     auto_response = inherited_auto_response(assignment.matched, deployment)
-    considered = consider(wish.method_name, wish.state, deployment.rules)
     return {
         "assigned_to_email": assignment.email,
         "assigned_by": assignment.by.value,
         "routing_rule": assignment.rule,
         "reasons": list(assignment.reasons),
-        "considered": as_json(considered),
+        "considered": as_json(assignment.considered(deployment.rules)),
         "sla_target_minutes": inherited_sla(assignment.matched, deployment),
         "auto_response": {"timeout_minutes": auto_response[0], "default_outcome": auto_response[1]}
         if auto_response

@@ -19,12 +19,10 @@ from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, url_probl
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.deciding.matching import none_of, options_like, spelling_advice
-from flow_hitl.requests.opening.routing import Assignment, ConsideredRule, assign, consider
+from flow_hitl.requests.opening.routing import Assignment, assign
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Content, Request, opened
 
-# Of a thousand rules the event need not tell; which ones there were is in the deployment's own chain.
-_MOST_CONSIDERED = 10
 _ASKED_BY_NOBODY = (
     "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anybody may answer."
 )
@@ -200,7 +198,6 @@ class OpenRequest:
             not_to_be_answered_by=asked_by,
             test=test,
             created_by=opened_by,
-            considered=_looked_at(assignment, wish, deployment),
         )
         wanted = Usage(requests=1, mails=int(deployment.settings.email_notifications))
         full = over_quota(deployment.quotas, used, wanted, now)
@@ -267,16 +264,6 @@ def _passed_over(assignment: Assignment) -> str:
         f'The rule "{assignment.rule}" should have assigned this request, but {assignment.shortfall}. '
         f"It went to {assignment.email} instead."
     )
-
-
-def _looked_at(assignment: Assignment, wish: NewRequest, deployment: Deployment) -> Sequence[ConsideredRule]:
-    """Return the first of the rules that were looked at, up to the one that matched, and why each was or was not it."""
-    if wish.assigned_to_email is not None:
-        return ()
-    rules = deployment.rules
-    if assignment.matched is not None:
-        rules = rules[: rules.index(assignment.matched) + 1]
-    return consider(wish.method_name, wish.state, rules[:_MOST_CONSIDERED])
 
 
 def inherited_sla(rule: RoutingRule | None, deployment: Deployment) -> int | None:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from flow_hitl.deployments.conditions import FlowState, all_met, why_unmet
+from flow_hitl.deployments.conditions import FlowState, Unmet, first_unmet
 from flow_hitl.deployments.deployment import RoutingRule
 from flow_hitl.platform.address import read_mailbox
 
@@ -23,8 +23,48 @@ class AssignedBy(StrEnum):
 
 
 @dataclass(frozen=True)
+class ConsideredRule:
+    """What became of one rule when a request was routed."""
+
+    name: str
+    """The rule's name."""
+    matched: bool
+    """Whether it is the one that counts."""
+    reason: str
+    """Why, or why not."""
+
+
+class RuleLook(NamedTuple):
+    """One look at a rule; a thousand take less than a millisecond, so it is put into words only for a reader."""
+
+    rule: RoutingRule
+    method_name: str
+    fits: bool
+    unmet: Unmet | None
+
+    @property
+    def matched(self) -> bool:
+        return self.fits and self.unmet is None
+
+    @property
+    def reason(self) -> str:
+        if not self.fits:
+            return f"{self.method_name} does not fit {self.rule.method_pattern}"
+        if self.unmet is not None:
+            return self.unmet.reason
+        condition = " and its condition on the state" if self.rule.conditions else ""
+        return f'rule "{self.rule.name}" matches {self.method_name} by {self.rule.method_pattern}{condition}'
+
+    @property
+    def in_words(self) -> ConsideredRule:
+        return ConsideredRule(self.rule.name, self.matched, self.reason)
+
+
+@dataclass(frozen=True)
 class Assignment:
     """The chosen responder, the step and rule that chose them, and why each earlier step did not.
+
+    `looks` are those at the rules, in order; the last of them is at the one that matched, if one did.
 
     `matched` is the rule itself, for its deadlines. `shortfall` says why the rule's own wish could not be followed, a
     clause without the rule's name, or None where it was.
@@ -36,6 +76,13 @@ class Assignment:
     reasons: tuple[str, ...]
     matched: RoutingRule | None = None
     shortfall: str | None = None
+    looks: tuple[RuleLook, ...] = ()
+
+    def considered(self, rules: Sequence[RoutingRule]) -> tuple[ConsideredRule, ...]:
+        """Return what became of each of the `rules` that it was chosen by, also of those that were not reached."""
+        why = f'not reached: the rule "{self.rule}" before it matches'
+        not_reached = (ConsideredRule(rule.name, False, why) for rule in rules[len(self.looks) :])
+        return (*(look.in_words for look in self.looks), *not_reached)
 
 
 @lru_cache(maxsize=4096)
@@ -70,65 +117,36 @@ def assign(
     if requested_email is not None:
         return Assignment(requested_email, AssignedBy.REQUEST, None, ("the request names the responder",))
     flow_state = FlowState(state)
-    rule = next((rule for rule in rules if _is_for(rule, method_name, flow_state)), None)
+    looks = tuple(_look(method_name, flow_state, rules))
+    rule = looks[-1].rule if looks and looks[-1].matched else None
     reasons: list[str] = []
     shortfall: str | None = None
     if rule is None:
         reasons.append(f"no routing rule matches {method_name}")
     else:
-        reasons.append(_why(rule, method_name))
+        reasons.append(looks[-1].reason)
         for step in _steps(rule, flow_state):
             against = refusal(step.email) if step.email is not None else None
             reasons.append(f"{step.reason}{step.whom}: {against}" if against else step.reason)
             if step.email is not None and not against:
-                return Assignment(step.email, step.by, rule.name, tuple(reasons), rule, shortfall)
+                return Assignment(step.email, step.by, rule.name, tuple(reasons), rule, shortfall, looks)
             if step.is_there or rule.assign_to_email is None:
                 problem = f"{step.named} may not be asked: {against}" if against else step.problem
                 shortfall = shortfall or problem
     reasons.append("assigned to the deployment creator")
     by_creator = AssignedBy.DEPLOYMENT_CREATOR
-    return Assignment(creator_email, by_creator, rule.name if rule else None, tuple(reasons), rule, shortfall)
+    name = rule.name if rule else None
+    return Assignment(creator_email, by_creator, name, tuple(reasons), rule, shortfall, looks)
 
 
-@dataclass(frozen=True)
-class ConsideredRule:
-    """What became of one rule when a request was routed."""
-
-    name: str
-    """The rule's name."""
-    matched: bool
-    """Whether it is the one that counts."""
-    reason: str
-    """Why, or why not."""
-
-
-def consider(method_name: str, state: Mapping[str, Any], rules: Sequence[RoutingRule]) -> tuple[ConsideredRule, ...]:
-    """Return for each rule, in order, whether it is the one for a request, and why or why not."""
-    considered: list[ConsideredRule] = []
-    winner: str | None = None
-    flow_state = FlowState(state)
+def _look(method_name: str, state: FlowState, rules: Sequence[RoutingRule]) -> Iterator[RuleLook]:
+    """Look at each rule once, up to the first that matches."""
     for rule in rules:
-        if winner is not None:
-            reason = f'not reached: the rule "{winner}" before it matches'
-        elif not matches(rule.method_pattern, method_name):
-            reason = f"{method_name} does not fit {rule.method_pattern}"
-        elif unmet := why_unmet(rule.conditions, flow_state):
-            reason = unmet
-        else:
-            winner, reason = rule.name, _why(rule, method_name)
-            considered.append(ConsideredRule(rule.name, True, reason))
-            continue
-        considered.append(ConsideredRule(rule.name, False, reason))
-    return tuple(considered)
-
-
-def _is_for(rule: RoutingRule, method_name: str, state: FlowState) -> bool:
-    return matches(rule.method_pattern, method_name) and (not rule.conditions or all_met(rule.conditions, state))
-
-
-def _why(rule: RoutingRule, method_name: str) -> str:
-    condition = " and its condition on the state" if rule.conditions else ""
-    return f'rule "{rule.name}" matches {method_name} by {rule.method_pattern}{condition}'
+        fits = matches(rule.method_pattern, method_name)
+        look = RuleLook(rule, method_name, fits, first_unmet(rule.conditions, state) if fits else None)
+        yield look
+        if look.matched:
+            return
 
 
 @dataclass(frozen=True)
