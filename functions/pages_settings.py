@@ -6,6 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
+from flow_hitl.deployments.settings import SettingsPart
 from flow_hitl.pages.settings.view import AdvancedPage, AutoResponsePage, EmailPage, FilledForm, GroupPage, SlaPage
 from flow_hitl.platform.errors import NotFound
 from functions.http_api import query
@@ -59,8 +60,6 @@ def show_advanced(deployment_id: str) -> Response[str]:
 
 @router.post("/d/<deployment_id>/settings/advanced")
 def save_advanced(deployment_id: str) -> Response[str]:
-    from flow_hitl.pages.settings.forms import SettingsPart
-
     place = enter_managing(router, deployment_id)
     form = read_form(router, place.visitor)
     part = form.text("part")
@@ -91,8 +90,6 @@ def save_group(deployment_id: str, group: str) -> Response[str]:
 
 
 def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Response[str]:
-    from flow_hitl.pages.settings.forms import SettingsPart
-
     pages, warnings = current().settings_pages, current().configuration_warnings
     form = refused or pages.form(place.member, SettingsPart(name))
     shell, deployment = place.shell("settings", query(router, "notice")), place.member.deployment
@@ -108,15 +105,13 @@ def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Re
 
 
 def _save_part(place: Place, name: str) -> Response[str]:
-    from flow_hitl.pages.settings.forms import SettingsPart
-
     typed = filled(read_form(router, place.visitor))
     outcome = current().settings_pages.save(place.member, SettingsPart(name), typed)
     return answered(outcome, partial(_part_page, place, name), _address(place, name), "saved")
 
 
 def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = None) -> Response[str]:
-    from flow_hitl.pages.settings.forms import SettingsPart, reminder_rows
+    from flow_hitl.pages.settings.forms import reminder_rows
 
     pages = current().settings_pages
     forms = {

@@ -4,13 +4,13 @@ Nothing in Lambda imports this; the tests compare it with every answer that they
 default is missing from an answer where it means nothing.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.contract.shapes import Channel
-from flow_hitl.deployments.deployment import FreeText, Permission, WebhookEvent
+from flow_hitl.deployments.deployment import SETTINGS, DeploymentSettings, Permission, WebhookEvent
 from flow_hitl.proof.export import ExportState
 from flow_hitl.requests.opening.routing import AssignedBy, ConsideredRule
 from flow_hitl.requests.request import ResumeStatus, Status
@@ -266,40 +266,23 @@ class GroupSetting(Answer):
     """The people's mail addresses. Each gets a mail of their own; the first answer counts."""
 
 
-class Settings(Answer):
-    """A deployment's settings."""
-
-    email_notifications: bool
-    """Whether responders are mailed. Without it, requests show on the dashboard and at webhooks."""
-    sla_target_minutes: int | None
-    """Minutes within which an answer is on time; null for no SLA."""
-    auto_response: AutoResponseSetting
-    """What the clock answers to requests that say nothing of their own."""
-    reply_token_days: int
-    """Days for which a mail can be replied to."""
-    free_text: FreeText
-    """What happens to an answer that is none of the emit options: it goes to the flow, or the person is asked again."""
-    reminders: list[ReminderSetting]
-    """When a responder is reminded of a request that nobody has answered."""
-    require_dmarc_pass: bool
-    """Whether a reply counts only if the sender's domain publishes DMARC and the mail passes it."""
-    forbid_self_approval: bool
-    """Whether whoever asked for a request (`metadata.requested_by`) is barred from answering it."""
-    allowed_assignee_domains: list[str]
-    """The mail domains that requests may be assigned to; empty for all. The deployment creator is always allowed."""
-    groups: list[GroupSetting]
-    """The groups that requests may be assigned to."""
-    allow_delegation: bool
-    """Whether a responder may pass a request on."""
-    waiting_alert_minutes: int | None
-    """Minutes after which analytics warn of a request that waits; null for as long as the SLA."""
-
-
-class ChangedSettings(Settings):
-    """The settings as they are from now on."""
-
-    warnings: list[str]
-    """What is allowed and may not be meant, in plain words."""
+_SHAPES: dict[str, Any] = {
+    "auto_response": AutoResponseSetting,
+    "reminders": list[ReminderSetting],
+    "allowed_assignee_domains": list[str],
+    "groups": list[GroupSetting],
+}
+_SETTINGS: dict[str, Any] = {
+    name: (_SHAPES.get(name, shape), Field(description=SETTINGS[name].description))
+    for name, shape in get_type_hints(DeploymentSettings).items()
+}
+Settings = create_model("Settings", __base__=Answer, __doc__="A deployment's settings.", **_SETTINGS)
+ChangedSettings = create_model(
+    "ChangedSettings",
+    __base__=Settings,
+    __doc__="The settings as they are from now on.",
+    warnings=(list[str], Field(description="What is allowed and may not be meant, in plain words.")),
+)
 
 
 class RuleMatch(Answer):

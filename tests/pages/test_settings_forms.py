@@ -1,16 +1,23 @@
 """Forms hold what documents say: whatever is stored, its form says the same when it is sent as it was opened."""
 
 import json
+from html import unescape
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flow_hitl.bootstrap import current
 from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
-from flow_hitl.deployments.deployment import DeploymentSettings
+from flow_hitl.deployments.deployment import SETTINGS, DeploymentSettings
+from flow_hitl.deployments.settings import Setting, SettingsPart
 from flow_hitl.pages.rules.forms import condition_rows, conditions_in_words, rule_fields, rule_of
-from flow_hitl.pages.settings.forms import SettingsPart, document_of, fields_of, group_fields, group_of, reminder_rows
+from flow_hitl.pages.settings.change_lines import lines_of
+from flow_hitl.pages.settings.forms import PARTS, document_of, fields_of, group_fields, group_of, reminder_rows
+from flow_hitl.pages.settings.view import PLACES
+from infra.local.hitl_fixture import Browser, Hitl
+from infra.openapi import answers, examples
 
 # What a form can hold of a text: fields are one line, and white space around it is not kept.
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=20).map(str.strip)
@@ -65,7 +72,7 @@ REMINDERS = st.one_of(
     st.fixed_dictionaries({"minutes_before_timeout": MINUTES}),
     st.fixed_dictionaries({"share_of_sla": st.floats(0.0001, 1)}),
 )
-SETTINGS = st.fixed_dictionaries(
+DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
         "email_notifications": st.booleans(),
@@ -81,23 +88,49 @@ SETTINGS = st.fixed_dictionaries(
         "allowed_assignee_domains": st.lists(st.sampled_from(["a.com", "b.org", "c.co.uk"]), unique=True),
     },
 )
-PARTS = [part for part in SettingsPart if part is not SettingsPart.GROUPS]
+FORMS = [part for part in SettingsPart if part is not SettingsPart.GROUPS]
 
 
-@given(SETTINGS)
+@given(DOCUMENTS)
 def test_each_part_of_the_settings_survives_its_form(document: dict[str, Any]) -> None:
     stored = settings_to_dict(parse_settings(json.dumps(document)))
-    for part in PARTS:
+    for part in FORMS:
         fields = fields_of(part, stored)
         again = settings_to_dict(parse_settings(json.dumps({**stored, **document_of(part, fields)})))
         assert again == stored, part
     assert reminder_rows(fields_of(SettingsPart.REMINDERS, stored)) == min(len(stored["reminders"]) + 1, 10)
 
 
-def test_the_parts_are_all_of_the_settings_and_each_is_in_one() -> None:
-    from flow_hitl.pages.settings.forms import KEYS
+def other_than(name: str) -> Any:
+    """Return another value of a setting than its default."""
+    match SETTINGS[name]:
+        case Setting(widget="toggle"):
+            return not getattr(DeploymentSettings(), name)
+        case Setting(widget="number"):
+            return 30
+        case Setting(widget="choice", choices=[*_, (value, _)]):
+            return value
+        case Setting(widget="lines"):
+            return ["example.com"]
+        case _:
+            return examples.SETTINGS[name]
 
-    assert sorted(key for keys in KEYS.values() for key in keys) == sorted(settings_to_dict(DeploymentSettings()))
+
+@pytest.mark.parametrize("name", settings_to_dict(DeploymentSettings()))
+def test_a_setting_is_one_entry(hitl: Hitl, manager: Browser, name: str) -> None:
+    entry = SETTINGS[name]
+    assert [part for part, held in PARTS.items() if name in held] == [entry.part]
+    place = entry.part.value if entry.part.value in PLACES else "advanced"
+    form = unescape(manager.get(f"/d/1/settings/{place}").text)
+    assert entry.widget == "own" or f'name="{name}"' in form
+    for text in (entry.label, entry.hint, *(text for _, text in entry.choices)):
+        assert text in form
+    assert entry.description
+    assert answers.Settings.model_fields[name].description == entry.description
+
+    hitl.configure(settings={name: other_than(name)})
+    *_, change = current()._audit.changes(hitl.deployment_id, 0, 100)
+    assert any(entry.label.removesuffix("s") in line for line in lines_of(change))
 
 
 @given(st.none() | NAMES, st.lists(st.sampled_from(["a@x.org", "b@x.org", "c@x.org"]), min_size=1, unique=True))

@@ -8,10 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from flow_hitl.platform.address import GROUP_PREFIX, is_mail_address
 from flow_hitl.platform.errors import FieldError, MalformedJson, ValidationFailed
 from flow_hitl.platform.text import split_answer
-from flow_hitl.platform.times import parse_rfc3339
+from flow_hitl.platform.times import YEAR_OF_MINUTES, parse_rfc3339
 
 LONGEST_NAME = 256
-_YEAR_OF_MINUTES = 366 * 24 * 60
 # A body that is wrong all over needs no more to be put right.
 _MAX_FIELD_ERRORS = 20
 # By pydantic's names of what is wrong, with its limits; each completes "This …".
@@ -81,7 +80,7 @@ Assignee = Annotated[
     Field(max_length=LONGEST_NAME, json_schema_extra={"anyOf": [{"format": "email"}, {"pattern": f"^{GROUP_PREFIX}"}]}),
     AfterValidator(_assignee),
 ]
-Minutes = Annotated[int, Field(ge=1, le=_YEAR_OF_MINUTES)]
+Minutes = Annotated[int, Field(ge=1, le=YEAR_OF_MINUTES)]
 
 
 class Document(BaseModel):

@@ -1,10 +1,10 @@
 """Settings and routing rules as JSON documents, by the contract's names: read whole, or refused field by field."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue, create_model
 
 from flow_hitl.contract.validation import (
     Assignee,
@@ -20,13 +20,14 @@ from flow_hitl.contract.validation import (
 from flow_hitl.deployments.conditions import Condition
 from flow_hitl.deployments.deployment import (
     MOST_PEOPLE,
+    SETTINGS,
     AutoResponseSetting,
     DeploymentSettings,
-    FreeText,
     Group,
     Reminder,
     RoutingRule,
 )
+from flow_hitl.deployments.settings import Setting
 from flow_hitl.platform.address import GROUP_PREFIX, is_mail_address
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.errors import FieldError
@@ -87,23 +88,37 @@ class _Group(Document):
     members: Annotated[list[MailAddress], Field(min_length=1, max_length=MOST_PEOPLE)]
 
 
-class SettingsDocument(Document):
-    """The body of `PUT settings`: what it leaves out has its default."""
+# The types of the settings whose JSON is more than a number, a text or true and false.
+_SHAPES: Mapping[str, tuple[Any, Any]] = {
+    "auto_response": (_AutoResponse, _AutoResponse()),
+    "reminders": (Annotated[list[_Reminder], Field(max_length=_MAX_REMINDERS)], []),
+    "allowed_assignee_domains": (Annotated[list[_Domain], Field(max_length=_MAX_DOMAINS)], []),
+    "groups": (Annotated[list[_Group], Field(max_length=_MAX_GROUPS)], []),
+}
 
-    email_notifications: bool = _DEFAULTS.email_notifications
-    sla_target_minutes: Minutes | None = _DEFAULTS.sla_target_minutes
-    auto_response: _AutoResponse = _AutoResponse()
-    reply_token_days: Annotated[int, Field(ge=1, le=365)] = _DEFAULTS.reply_token_days
-    free_text: FreeText = _DEFAULTS.free_text
-    reminders: Annotated[list[_Reminder], Field(max_length=_MAX_REMINDERS)] = []
-    require_dmarc_pass: bool = _DEFAULTS.require_dmarc_pass
-    forbid_self_approval: bool = _DEFAULTS.forbid_self_approval
-    allowed_assignee_domains: Annotated[list[_Domain], Field(max_length=_MAX_DOMAINS)] = []
-    groups: Annotated[list[_Group], Field(max_length=_MAX_GROUPS)] = []
-    allow_delegation: bool = _DEFAULTS.allow_delegation
-    waiting_alert_minutes: Minutes | None = _DEFAULTS.waiting_alert_minutes
-    # What an answer to PUT says beside the document; whoever sends it back means nothing by it.
-    warnings: list[str] = []
+
+def _shape(name: str, setting: Setting) -> tuple[Any, Any]:
+    if name in _SHAPES:
+        return _SHAPES[name]
+    default = getattr(_DEFAULTS, name)
+    if setting.limits is None:
+        return type(default), default
+    least, most = setting.limits
+    number = Annotated[int, Field(ge=least, le=most)]
+    return (number | None if setting.optional else number), default
+
+
+_FIELDS: dict[str, Any] = {
+    **{name: _shape(name, setting) for name, setting in SETTINGS.items()},
+    # What an answer to PUT says beside the document; it is ignored on input.
+    "warnings": (list[str], []),
+}
+SettingsDocument = create_model(
+    "SettingsDocument",
+    __base__=Document,
+    __doc__="The body of `PUT settings`: what it leaves out has its default.",
+    **_FIELDS,
+)
 
 
 class _Tests(Document):
@@ -143,7 +158,7 @@ def parse_settings(text: str | bytes) -> DeploymentSettings:
 
     Raises MalformedJson, or ValidationFailed that names each wrong field.
     """
-    document = parse_document(SettingsDocument, text)
+    document: Any = parse_document(SettingsDocument, text)
     refuse(
         [
             *_auto_response_errors(document.auto_response, ""),
@@ -151,40 +166,15 @@ def parse_settings(text: str | bytes) -> DeploymentSettings:
             *_group_errors(document.groups),
         ]
     )
-    settings = DeploymentSettings(
-        email_notifications=document.email_notifications,
-        sla_target_minutes=document.sla_target_minutes,
-        auto_response=_auto_response(document.auto_response),
-        reply_token_days=document.reply_token_days,
-        free_text=document.free_text,
-        reminders=tuple(Reminder(one.minutes_before_timeout, one.share_of_sla) for one in document.reminders),
-        require_dmarc_pass=document.require_dmarc_pass,
-        forbid_self_approval=document.forbid_self_approval,
-        allowed_assignee_domains=tuple(dict.fromkeys(document.allowed_assignee_domains)),
-        groups=tuple(Group(tuple(one.members), one.name, one.address) for one in document.groups),
-        allow_delegation=document.allow_delegation,
-        waiting_alert_minutes=document.waiting_alert_minutes,
-    )
+    read = {name: _READ.get(name, _as_it_is)(getattr(document, name)) for name in SETTINGS}
+    settings = DeploymentSettings(**read)
     _require_room("", settings_to_dict(settings))
     return settings
 
 
 def settings_to_dict(settings: DeploymentSettings) -> dict[str, Any]:
     """Return the contract's whole settings document, which `parse_settings` reads back."""
-    return {
-        "email_notifications": settings.email_notifications,
-        "sla_target_minutes": settings.sla_target_minutes,
-        "auto_response": _auto_response_dict(settings.auto_response),
-        "reply_token_days": settings.reply_token_days,
-        "free_text": settings.free_text.value,
-        "reminders": [_reminder_dict(reminder) for reminder in settings.reminders],
-        "require_dmarc_pass": settings.require_dmarc_pass,
-        "forbid_self_approval": settings.forbid_self_approval,
-        "allowed_assignee_domains": list(settings.allowed_assignee_domains),
-        "groups": [_group_dict(group) for group in settings.groups],
-        "allow_delegation": settings.allow_delegation,
-        "waiting_alert_minutes": settings.waiting_alert_minutes,
-    }
+    return {name: _WRITE.get(name, _as_it_is)(getattr(settings, name)) for name in SETTINGS}
 
 
 def parse_rules(text: str | bytes) -> tuple[RoutingRule, ...]:
@@ -297,6 +287,25 @@ def _group_errors(groups: Sequence[_Group]) -> Iterator[FieldError]:
                 yield FieldError(f"/groups/{number}/members/{place}", "stands in the group already")
             if group.address is not None and member == group.address.lower():
                 yield FieldError(f"/groups/{number}/members/{place}", "is the shared mailbox; list its people")
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "auto_response": _auto_response,
+    "reminders": lambda rows: tuple(Reminder(one.minutes_before_timeout, one.share_of_sla) for one in rows),
+    "allowed_assignee_domains": lambda domains: tuple(dict.fromkeys(domains)),
+    "groups": lambda groups: tuple(Group(tuple(one.members), one.name, one.address) for one in groups),
+}
+_WRITE: Mapping[str, Callable[[Any], Any]] = {
+    "auto_response": _auto_response_dict,
+    "free_text": str,
+    "reminders": lambda reminders: list(map(_reminder_dict, reminders)),
+    "allowed_assignee_domains": list,
+    "groups": lambda groups: list(map(_group_dict, groups)),
+}
 
 
 def _rule_errors(rules: Sequence[_Rule]) -> Iterator[FieldError]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from flow_hitl.audit.chain import CHAIN_START
 from flow_hitl.deployments.conditions import Condition
 from flow_hitl.deployments.quotas import Quotas
+from flow_hitl.deployments.settings import MINUTES, Setting, SettingsPart, settings_of
 from flow_hitl.platform.address import GROUP_PREFIX, domain_of, may_be_same_person, same_address
 
 # The people whom a request asks stand in its head, which is to stay small.
@@ -42,9 +43,33 @@ class FreeText(StrEnum):
 class AutoResponseSetting:
     """The answer that the clock gives to requests that say nothing of their own; minutes are at least 1."""
 
-    enabled: bool = False
-    timeout_minutes: int | None = None
-    default_outcome: str | None = None
+    enabled: Annotated[
+        bool,
+        Setting(
+            label="Auto-response",
+            part=SettingsPart.AUTO_RESPONSE,
+            widget="toggle",
+            hint="Applies unless the request or its routing rule sets its own.",
+        ),
+    ] = False
+    timeout_minutes: Annotated[
+        int | None,
+        Setting(
+            label="Timeout (minutes)",
+            part=SettingsPart.AUTO_RESPONSE,
+            widget="number",
+            hint="Time to wait before auto-responding",
+        ),
+    ] = None
+    default_outcome: Annotated[
+        str | None,
+        Setting(
+            label="Default outcome",
+            part=SettingsPart.AUTO_RESPONSE,
+            widget="text",
+            hint="The response value. It must match an emit option of the request.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -77,20 +102,139 @@ class Group:
 
 @dataclass(frozen=True)
 class DeploymentSettings:
-    """The deployment's settings, by the contract's names and defaults."""
+    """The deployment's settings, by the contract's names and defaults, each with its entry."""
 
-    email_notifications: bool = True
-    sla_target_minutes: int | None = None
-    auto_response: AutoResponseSetting = field(default_factory=AutoResponseSetting)
-    reply_token_days: int = 7
-    free_text: FreeText = FreeText.ACCEPT
-    reminders: tuple[Reminder, ...] = ()
-    require_dmarc_pass: bool = False
-    forbid_self_approval: bool = False
-    allowed_assignee_domains: tuple[str, ...] = ()
-    groups: tuple[Group, ...] = ()
-    allow_delegation: bool = False
-    waiting_alert_minutes: int | None = None
+    email_notifications: Annotated[
+        bool,
+        Setting(
+            label="Send emails when feedback is requested",
+            part=SettingsPart.EMAIL,
+            widget="toggle",
+            hint="When off, responders use the dashboard, or webhooks notify another system. "
+            "Sign-in and confirmation emails are still sent.",
+            description="Whether responders are mailed. Without it, requests show on the dashboard and at webhooks.",
+        ),
+    ] = True
+    sla_target_minutes: Annotated[
+        int | None,
+        Setting(
+            label="SLA target (minutes)",
+            part=SettingsPart.SLA,
+            widget="number",
+            hint="Leave empty to disable SLA tracking. A routing rule or a request can set its own.",
+            description="Minutes within which an answer is on time; null for no SLA.",
+            limits=MINUTES,
+            optional=True,
+        ),
+    ] = None
+    auto_response: Annotated[
+        AutoResponseSetting,
+        Setting(
+            label="Auto-response",
+            part=SettingsPart.AUTO_RESPONSE,
+            widget="own",
+            description="What the clock answers to requests that say nothing of their own.",
+        ),
+    ] = field(default_factory=AutoResponseSetting)
+    reply_token_days: Annotated[
+        int,
+        Setting(
+            label="Reply tokens expire after (days)",
+            part=SettingsPart.ANSWERS,
+            widget="number",
+            hint="How long the reply address and the review link in an email work, from 1 to 365 days. "
+            "A change applies to new emails.",
+            description="Days for which a mail can be replied to.",
+            limits=(1, 365),
+        ),
+    ] = 7
+    free_text: Annotated[
+        FreeText,
+        Setting(
+            label="Answers that match no emit option",
+            part=SettingsPart.ANSWERS,
+            widget="choice",
+            description="What happens to an answer that is none of the emit options: "
+            "it goes to the flow, or the person is asked again.",
+            choices=(
+                (FreeText.ACCEPT.value, "Send them to the flow as feedback"),
+                (FreeText.ASK_AGAIN.value, "Reject them and ask the person again"),
+            ),
+        ),
+    ] = FreeText.ACCEPT
+    reminders: Annotated[
+        tuple[Reminder, ...],
+        Setting(
+            label="Reminders",
+            part=SettingsPart.REMINDERS,
+            widget="own",
+            description="When a responder is reminded of a request that nobody has answered.",
+        ),
+    ] = ()
+    require_dmarc_pass: Annotated[
+        bool,
+        Setting(
+            label="Accept replies only from domains that pass DMARC",
+            part=SettingsPart.ANSWERS,
+            widget="toggle",
+            hint="When off, replies from domains without a DMARC policy are accepted too.",
+            description="Whether a reply counts only if the sender's domain publishes DMARC and the mail passes it.",
+        ),
+    ] = False
+    forbid_self_approval: Annotated[
+        bool,
+        Setting(
+            label="Requesters cannot approve their own requests",
+            part=SettingsPart.PEOPLE,
+            widget="toggle",
+            hint="The requester is named in the request's metadata, as requested_by.",
+            description="Whether whoever asked for a request (`metadata.requested_by`) is barred from answering it.",
+        ),
+    ] = False
+    allowed_assignee_domains: Annotated[
+        tuple[str, ...],
+        Setting(
+            label="Allowed assignee domains",
+            part=SettingsPart.PEOPLE,
+            widget="lines",
+            hint="One per line, for example company.com. Subdomains are not included. Leave empty to allow all. "
+            "The deployment's creator is always allowed.",
+            description="The mail domains that requests may be assigned to; empty for all. "
+            "The deployment creator is always allowed.",
+            optional=True,
+        ),
+    ] = ()
+    groups: Annotated[
+        tuple[Group, ...],
+        Setting(
+            label="Groups",
+            part=SettingsPart.GROUPS,
+            widget="own",
+            description="The groups that requests may be assigned to.",
+        ),
+    ] = ()
+    allow_delegation: Annotated[
+        bool,
+        Setting(
+            label="Responders can delegate requests",
+            part=SettingsPart.PEOPLE,
+            widget="toggle",
+            hint="On the review page, or with a reply whose first line is delegate: and an address.",
+            description="Whether a responder may pass a request on.",
+        ),
+    ] = False
+    waiting_alert_minutes: Annotated[
+        int | None,
+        Setting(
+            label="Alert when a request waits longer than (minutes)",
+            part=SettingsPart.SLA,
+            widget="number",
+            hint="Analytics then shows how many requests have waited longer. Leave empty to use the SLA target.",
+            description="Minutes after which analytics warn of a request that waits; null for as long as the SLA.",
+            limits=MINUTES,
+            optional=True,
+        ),
+    ] = None
 
     def people_of(self, assignee: str) -> tuple[str, ...]:
         """Return the members of the group that an assignee is, or () for a single person."""
@@ -281,6 +425,10 @@ def _may_be_of(member: Member, addresses: Sequence[str]) -> bool:
     own = (member.email, *member.aliases)
     return any(may_be_same_person(one, address) for one in own for address in addresses)
 
+
+SETTINGS = settings_of(DeploymentSettings)
+"""The entry of each setting, by its name in the contract's document."""
+AUTO_RESPONSE = settings_of(AutoResponseSetting)
 
 KEYS_MAY = frozenset({Permission.CREATE_REQUESTS, Permission.MANAGE})
 """What new API keys may be allowed. To respond is not among it: a key proves a program, and requests ask people."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 # `fromisoformat` alone reads more of ISO 8601 than that: weeks, basic forms, any character in place of the T.
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+YEAR_OF_MINUTES = 366 * 24 * 60
 _LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 

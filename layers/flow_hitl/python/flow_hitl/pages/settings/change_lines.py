@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.pages.settings.view import LABELS
+from flow_hitl.deployments.deployment import AUTO_RESPONSE, SETTINGS
 
 _LONGEST = 200
 
@@ -48,11 +48,11 @@ def _settings(before: Mapping[str, Any], after: Mapping[str, Any], only: Sequenc
         old, new = before.get(key), after.get(key)
         if key == "auto_response":
             for part in after[key]:
-                yield from _change(LABELS[f"{key}.{part}"], (before.get(key) or {}).get(part), after[key][part])
+                yield from _change(AUTO_RESPONSE[part].label, (before.get(key) or {}).get(part), after[key][part])
         elif key == "groups":
             yield from _listed("Group", _by_name(old or ()), _by_name(new or ()))
         else:
-            yield from _change(LABELS.get(key, key), old, new)
+            yield from _change(SETTINGS[key].label if key in SETTINGS else key, old, new)
 
 
 def _rules(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterator[str]:

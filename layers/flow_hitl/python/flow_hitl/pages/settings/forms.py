@@ -6,9 +6,10 @@ it and says which field is wrong.
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
+from flow_hitl.deployments.deployment import SETTINGS
+from flow_hitl.deployments.settings import Setting, SettingsPart
 from flow_hitl.platform.errors import FieldError
 
 Fields = Mapping[str, str]
@@ -18,33 +19,15 @@ MOST_REMINDERS = 10
 _MAX_DIGITS = 9
 
 
-class SettingsPart(StrEnum):
-    """A part of the settings that one form changes, and nothing beside it."""
-
-    EMAIL = "email"
-    SLA = "sla"
-    AUTO_RESPONSE = "auto-response"
-    ANSWERS = "answers"
-    PEOPLE = "people"
-    REMINDERS = "reminders"
-    GROUPS = "groups"
-
-
-KEYS: Mapping[SettingsPart, Sequence[str]] = {
-    SettingsPart.EMAIL: ("email_notifications",),
-    SettingsPart.SLA: ("sla_target_minutes", "waiting_alert_minutes"),
-    SettingsPart.AUTO_RESPONSE: ("auto_response",),
-    SettingsPart.ANSWERS: ("reply_token_days", "free_text", "require_dmarc_pass"),
-    SettingsPart.PEOPLE: ("allow_delegation", "forbid_self_approval", "allowed_assignee_domains"),
-    SettingsPart.REMINDERS: ("reminders",),
-    SettingsPart.GROUPS: ("groups",),
+PARTS: Mapping[SettingsPart, Mapping[str, Setting]] = {
+    part: {name: setting for name, setting in SETTINGS.items() if setting.part is part} for part in SettingsPart
 }
-"""The members of the settings document that each part has."""
+"""The settings that each part has, by their name in the settings document."""
 
 
 def members_of(part: SettingsPart, document: Document) -> Document:
     """Return a part of the settings document, which its form's ETag is of: who changes another part does not matter."""
-    return {key: document[key] for key in KEYS[part]}
+    return {name: document[name] for name in PARTS[part]}
 
 
 def fields_of(part: SettingsPart, document: Document) -> Fields:
@@ -55,34 +38,20 @@ def fields_of(part: SettingsPart, document: Document) -> Fields:
         case SettingsPart.REMINDERS:
             return _reminder_fields(document["reminders"])
         case _:
-            return {key: text_of(document[key]) for key in KEYS[part]}
+            return {name: text_of(document[name]) for name in PARTS[part]}
 
 
 def document_of(part: SettingsPart, fields: Fields) -> Document:
     """Return the members of the settings document that the form of a part, any but the groups, makes."""
     match part:
-        case SettingsPart.EMAIL:
-            return {"email_notifications": ticked(fields, "email_notifications")}
-        case SettingsPart.SLA:
-            return {key: number_in(fields, key) for key in KEYS[part]}
         case SettingsPart.AUTO_RESPONSE:
             return {"auto_response": auto_response_in(fields, enabled=ticked(fields, "enabled"))}
-        case SettingsPart.ANSWERS:
-            return {
-                "reply_token_days": number_in(fields, "reply_token_days"),
-                "free_text": fields.get("free_text", ""),
-                "require_dmarc_pass": ticked(fields, "require_dmarc_pass"),
-            }
-        case SettingsPart.PEOPLE:
-            return {
-                "allow_delegation": ticked(fields, "allow_delegation"),
-                "forbid_self_approval": ticked(fields, "forbid_self_approval"),
-                "allowed_assignee_domains": lines_in(fields, "allowed_assignee_domains"),
-            }
         case SettingsPart.REMINDERS:
             return {"reminders": [_reminder(fields, row) for row in _reminder_rows(fields)]}
         case SettingsPart.GROUPS:
             raise ValueError("groups have a form each")
+        case _:
+            return {name: _value_in(fields, name, setting) for name, setting in PARTS[part].items()}
 
 
 def problem_of(part: SettingsPart, fields: Fields, error: FieldError) -> tuple[str, str]:
@@ -91,11 +60,11 @@ def problem_of(part: SettingsPart, fields: Fields, error: FieldError) -> tuple[s
     match part:
         case SettingsPart.AUTO_RESPONSE:
             return (rest[-1] if rest else ""), sentence(error)
-        case SettingsPart.PEOPLE if rest:
-            return first, quoted(lines_in(fields, first), rest[0], error)
         case SettingsPart.REMINDERS if rest:
             row = _reminder_rows(fields)[int(rest[0])]
             return f"reminder_{row}_number", "Type whole minutes, or a percentage from 1 to 100."
+        case _ if rest and PARTS[part][first].widget == "lines":
+            return first, quoted(lines_in(fields, first), rest[0], error)
         case _:
             return first, sentence(error)
 
@@ -153,6 +122,18 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else ""
     return "" if value is None else str(value)
+
+
+def _value_in(fields: Fields, name: str, setting: Setting) -> Any:
+    match setting.widget:
+        case "toggle":
+            return ticked(fields, name)
+        case "number":
+            return number_in(fields, name)
+        case "lines":
+            return lines_in(fields, name)
+        case _:
+            return fields.get(name, "")
 
 
 def ticked(fields: Fields, name: str) -> bool:

@@ -14,11 +14,11 @@ from flow_hitl.contract.etags import etag
 from flow_hitl.deployments.configuration_documents import parse_settings, settings_to_dict
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.manage_deployments import ManageDeployments
+from flow_hitl.deployments.settings import SettingsPart
 from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds, require_unchanged
 from flow_hitl.pages.settings.forms import (
-    KEYS,
+    PARTS,
     Document,
-    SettingsPart,
     document_of,
     fields_of,
     group_fields,
@@ -122,7 +122,7 @@ class SettingsPages:
             anew=lambda found, fields: _form(found, part, fields),
             blame=blame,
             about=of_kinds(EventKind.SETTINGS_CHANGED),
-            only=KEYS[part],
+            only=tuple(PARTS[part]),
         )
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from flow_hitl.deployments.deployment import Permission, WebhookEvent
+from flow_hitl.deployments.deployment import AUTO_RESPONSE, SETTINGS, Permission, WebhookEvent
+from flow_hitl.deployments.settings import Setting
 from flow_hitl.pages.contexts import Shell
 from flow_hitl.webhooks.webhook import Delivery
 
@@ -25,24 +26,6 @@ PLACES: Mapping[SettingsPlace, str] = {
     "checks": "Checks",
 }
 """The settings in the spec's order, then what goes beyond it."""
-
-LABELS: Mapping[str, str] = {
-    "email_notifications": "Email notifications",
-    "sla_target_minutes": "SLA target (minutes)",
-    "waiting_alert_minutes": "Alert when a request waits longer than (minutes)",
-    "auto_response.enabled": "Auto-response",
-    "auto_response.timeout_minutes": "Timeout (minutes)",
-    "auto_response.default_outcome": "Default outcome",
-    "reply_token_days": "Reply tokens expire after (days)",
-    "free_text": "Answers that match no emit option",
-    "require_dmarc_pass": "Take replies only from domains that prove themselves (strict DMARC)",
-    "allow_delegation": "Responders may pass a request on",
-    "forbid_self_approval": "Nobody may approve what they asked for",
-    "allowed_assignee_domains": "Allowed domains of assignees",
-    "reminders": "Reminders",
-    "groups": "Groups",
-}
-"""What the settings are called, by their place in the contract's document."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +71,8 @@ class SettingsPage:
     """A page among the settings, which all lead to each other."""
 
     places: ClassVar[Mapping[SettingsPlace, str]] = PLACES
-    labels: ClassVar[Mapping[str, str]] = LABELS
+    settings: ClassVar[Mapping[str, Setting]] = SETTINGS
+    auto_response: ClassVar[Mapping[str, Setting]] = AUTO_RESPONSE
     template: ClassVar[str]
     place: ClassVar[SettingsPlace]
     shell: Shell
