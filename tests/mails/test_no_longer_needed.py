@@ -70,7 +70,7 @@ def test_everybody_who_was_asked_is_told_of_the_clocks_answer(hitl: Hitl, to: st
     hitl.advance(minutes=60)
     assert request.outcome == "rejected"
     assert sorted(told(hitl)) == people
-    assert "nobody had answered in time" in told(hitl)[ANN].text
+    assert "no one answered in time" in told(hitl)[ANN].text
     assert "rejected" in told(hitl)[ANN].text
 
 
@@ -138,7 +138,7 @@ def test_whose_mail_did_not_arrive_is_not_written_to_again(hitl: Hitl) -> None:
     request = ask(hitl)
     hitl.bounce(request, ANN)
     assert told(hitl) == {}
-    assert f"because no mail to {ANN} arrived, so the request was passed on to you" in hitl.inbox[-1].text
+    assert f"because email to {ANN} could not be delivered, so the request was passed on to you" in hitl.inbox[-1].text
 
 
 def test_who_got_it_back_is_not_told_that_it_is_gone(hitl: Hitl) -> None:

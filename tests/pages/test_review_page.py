@@ -184,7 +184,7 @@ def test_what_follows_is_said_only_as_far_as_it_is_known(hitl: Hitl) -> None:
     assert "Your answer was recorded, and the flow fetches it." in press(hitl, hitl.review_url(), "approved").text
     hitl.ask(emit=EMIT, resume_url="https://flows.example.com/")
     page = press(hitl, hitl.review_url(), "approved").text
-    assert "the flow goes on with it as soon as it arrives there" in page
+    assert "the flow resumes with it as soon as it arrives" in page
 
 
 def test_a_decided_request_shows_how_it_stands_and_no_buttons(hitl: Hitl) -> None:

@@ -53,7 +53,7 @@ def test_the_creator_learns_which_rule_should_have_asked_somebody_else(hitl: Hit
     assert (request["assigned_to_email"], len(request["warnings"])) == ("creator@example.com", 1)
     text = hitl.inbox[-1].text
     assert 'the routing rule "To the manager" should have assigned the request' in text
-    assert "no routing rule chose anybody else" not in text
+    assert "no routing rule chose anyone else" not in text
 
 
 def test_who_may_not_be_asked_is_warned_of_too(hitl: Hitl) -> None:
@@ -101,17 +101,17 @@ def test_a_flow_that_fetches_its_answer_is_not_said_to_go_on(hitl: Hitl) -> None
     confirmation = hitl.inbox[-1]
     assert "Your answer was recorded, and the flow fetches it." in confirmation.text
     assert "The flow fetches it." in confirmation.html
-    assert "goes on" not in confirmation.text + confirmation.html
+    assert "resumes" not in confirmation.text + confirmation.html
 
 
 def test_a_flow_that_has_its_answer_is_said_to_go_on(hitl: Hitl) -> None:
     with receiving() as flow:
         hitl.ask(emit=EMIT, resume_url=flow.url)
         hitl.reply("approved")
-    assert "the flow goes on with it" in hitl.inbox[-1].text
+    assert "the flow resumes with it" in hitl.inbox[-1].text
 
 
 def test_a_flow_that_cannot_be_reached_is_not_said_to_go_on(hitl: Hitl) -> None:
     hitl.ask(emit=EMIT, resume_url="http://127.0.0.1:9/")
     hitl.reply("approved")
-    assert "as soon as it arrives there" in hitl.inbox[-1].text
+    assert "as soon as it arrives" in hitl.inbox[-1].text

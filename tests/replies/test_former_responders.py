@@ -23,7 +23,7 @@ def test_they_are_told_and_it_stands_on_the_timeline(hitl: Hitl, reassigned: Ask
     assert (rejection(reassigned)["reason"], rejection(reassigned)["responder"]) == ("reassigned", ANN)
     mail = hitl.inbox[-1]
     assert (mail.to, mail.reply_to) == (ANN, None)
-    assert "somebody else now" in mail.subject
+    assert "Someone else has this request now" in mail.subject
     assert "/review/" not in mail.text
     assert discards(hitl) == []
     hitl.reply("approved", to=next(mail for mail in hitl.inbox if mail.to == BOB))
@@ -37,7 +37,7 @@ def test_also_weeks_later_and_after_the_answer_of_which_they_learn_nothing(
     hitl.advance(days=30)
     hitl.reply("approved", to=hitl.inbox[0])
     assert hitl.inbox[-1].to == ANN
-    assert "somebody else now" in hitl.inbox[-1].subject
+    assert "Someone else has this request now" in hitl.inbox[-1].subject
     assert "secret" not in hitl.inbox[-1].text + hitl.inbox[-1].html
     assert reassigned.outcome == "rejected"
 

@@ -43,7 +43,7 @@ def test_the_mail_says_that_others_were_asked_too(hitl: Hitl) -> None:
     ask(hitl)
     text = mail_to(hitl, ANN).text
     assert 'the request went to finance by the routing rule "Approvals": you and 2 more' in text
-    assert f"Only {ANN} can answer this mail" in text
+    assert f"Only {ANN} can answer this email" in text
 
 
 def test_the_first_answer_wins_and_the_others_are_told(hitl: Hitl) -> None:

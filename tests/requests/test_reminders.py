@@ -76,7 +76,7 @@ def test_a_share_of_the_sla(hitl: Hitl) -> None:
     assert len(hitl.inbox) == 1
     hitl.advance(minutes=1)
     assert len(hitl.inbox) == 2
-    assert "an answer was hoped for by 14 Jan 2026, 16:00 UTC" in hitl.inbox[-1].text
+    assert "; due 14 Jan 2026, 16:00 UTC" in hitl.inbox[-1].text
     hitl.advance(days=3)
     assert request.kinds.count("reminder_sent") == 2
 

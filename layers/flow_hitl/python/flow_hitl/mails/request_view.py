@@ -46,7 +46,7 @@ def _shown(state: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the state as far as a mail or page can hold it."""
     if len(canonical_json(state)) <= _STATE_CHARS:
         return state
-    return {"(state)": f"is larger than the {_STATE_CHARS:,} characters that can be shown here"}
+    return {"(state)": f"is longer than the {_STATE_CHARS:,} characters that can be shown here"}
 
 
 def _recent(history: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -79,12 +79,12 @@ def what_follows(request: Request) -> str:
     """Return what becomes of the answer that counts, as far as that is known: a clause."""
     resume = request.head.resume
     if resume and resume.status in _HAS_GONE_ON:
-        return "the flow goes on with it"
+        return "the flow resumes with it"
     if request.content.resume_url is None:
         return "the flow fetches it"
     if resume and resume.status in _NOT_TAKEN:
-        return "it waits for the flow, which could not go on with it yet"
-    return "the flow goes on with it as soon as it arrives there"
+        return "the flow could not resume with it yet"
+    return "the flow resumes with it as soon as it arrives"
 
 
 def repeats(response: Response, outcome: str | None, written: str) -> bool:
@@ -109,10 +109,10 @@ def news_of(request: Request) -> str | None:
     if request.head.status is Status.PENDING:
         return None
     if decision is None:
-        return "The request was cancelled, so no answer is needed any more."
+        return "The request was cancelled, so it no longer needs an answer."
     answer = f'"{decision.outcome}"' if decision.outcome is not None else "with feedback"
     if decision.via is Channel.AUTO_RESPONSE:
-        told = f"Nobody had answered in time, so the answer is {answer}"
+        told = f"No one answered in time, so the answer is {answer}"
     else:
         told = f"{_who_answered(request)} answered {answer}"
     return f"{told}, {readable_time(decision.at)}. The first answer counts."
@@ -120,7 +120,7 @@ def news_of(request: Request) -> str | None:
 
 def _who_answered(request: Request) -> str:
     response = request.response
-    return (response.responder if response and response.responder_verified else None) or "Somebody else"
+    return (response.responder if response and response.responder_verified else None) or "Someone else"
 
 
 def _assigned_why(head: Head, content: Content) -> str:
@@ -129,9 +129,9 @@ def _assigned_why(head: Head, content: Content) -> str:
     deployment_name = content.deployment_name
     match head.assigned_by:
         case AssignedBy.REQUEST if head.test:
-            return f'somebody who manages the deployment "{deployment_name}" sent this test to you'
+            return f'someone who manages the deployment "{deployment_name}" sent you this test'
         case AssignedBy.REQUEST:
-            return "the flow asked for you by address"
+            return "the flow assigned it to your address"
         case AssignedBy.ASSIGN_FROM_INPUT:
             return f'the routing rule "{head.routing_rule}" takes your address from the flow\'s state'
         case AssignedBy.ASSIGN_TO_EMAIL if content.shortfall:
@@ -144,19 +144,19 @@ def _assigned_why(head: Head, content: Content) -> str:
             return f"{by} reassigned this to you"
         case AssignedBy.REASSIGNMENT if head.assigned_before:
             before = head.assigned_before.removeprefix(GROUP_PREFIX)
-            return f"no mail to {before} arrived, so the request was passed on to you"
+            return f"email to {before} could not be delivered, so the request was passed on to you"
         case AssignedBy.REASSIGNMENT:
             return "the request was passed on to you"
         case AssignedBy.DEPLOYMENT_CREATOR if content.shortfall:
             return f'{_passed_over(head, content)}; you created the deployment "{deployment_name}"'
         case AssignedBy.DEPLOYMENT_CREATOR:
-            return f'you created the deployment "{deployment_name}" and no routing rule chose anybody else'
+            return f'you created the deployment "{deployment_name}" and no routing rule chose anyone else'
 
 
 def _group_asked(head: Head, content: Content) -> str:
     """Return why the people of a group are asked; one who was put in another's place is one of them."""
     asked, others = head.assigned_to_email.removeprefix(GROUP_PREFIX), len(head.group_members) - 1
-    each = f"you and {others} more, of whom the first to answer decides"
+    each = f"you and {others} more, and the first answer counts"
     if head.passed_on_by:
         return f"the request went to {asked}, and {head.passed_on_by} passed it on: {each}"
     if head.assigned_by is AssignedBy.REASSIGNMENT:
@@ -189,4 +189,4 @@ def _deadline_text(head: Head) -> str | None:
     due = head.auto_response
     if due is None:
         return None
-    return f'If nobody answers by {readable_time(due.due_at)}, the answer will be "{due.default_outcome}".'
+    return f'If no one answers by {readable_time(due.due_at)}, the answer will be "{due.default_outcome}".'

@@ -30,7 +30,7 @@ PREVIEW_SIGN = "\u200b\u200c\u200b\u200c"
 _MARKER_WORDS = "reply above this line"
 # What only our mails say; a client may have lost the marker, or put other words above it.
 _OUR_WORDS = re.compile(
-    r"is waiting for your answer: |^\W*+your answer\W*+$|reply to this mail with one of these as the first line"
+    r"is waiting for your answer: |^\W*+your answer\W*+$|reply to this e?mail with one of these as the first line"
     r"|or answer on the review page:|what follows is kept as a comment"
 )
 # Clients break quoted lines between 65 and 80 characters; what follows such a line unquoted is its tail.

@@ -39,14 +39,10 @@ class HandledContext(TellingContext):
         """Why no answer is needed, a clause."""
         if self.decision is not None:
             if self.decision.via is Channel.AUTO_RESPONSE:
-                return "nobody had answered in time, so it was answered automatically"
-            return f"{self.decision.by or 'somebody else'} was first to answer, and the first answer counts"
+                return "no one answered in time, so it was answered automatically"
+            return f"{self.decision.by or 'someone else'} answered first, and the first answer counts"
         if self.reassigned_to:
-            return (
-                f"{self.by} reassigned it to {self.reassigned_to}"
-                if self.by
-                else f"{self.reassigned_to} is asked instead"
-            )
+            return f"{self.by} reassigned it to {self.reassigned_to}" if self.by else f"{self.reassigned_to} now has it"
         return f"{self.by} cancelled it" if self.by else "it was cancelled"
 
 
