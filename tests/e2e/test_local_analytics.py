@@ -17,7 +17,7 @@ import pytest
 
 from flow_hitl.metrics.metric_store import DynamoMetricStore
 from flow_hitl.metrics.metrics import Dimension, Generations, Measurement, Span, measure, merged
-from flow_hitl.requests.request import decide
+from flow_hitl.requests.request import Stamp, decide
 from infra.local.patience import HANG_SECONDS
 from infra.local.state import HOME_VARIABLE, ROOT
 from tests.e2e.local_client import LocalClient, eventually
@@ -105,8 +105,7 @@ def some_measurements(count: int) -> list[Measurement]:
         given = decide(
             opened.after,
             examples.answer(responder=person),
-            event_id="e",
-            at=at + timedelta(minutes=number),
+            stamp=Stamp("e", at + timedelta(minutes=number), person),
             has_resume_url=False,
         )
         for name, event in (("a", opened.event), ("b", given.event)):

@@ -33,7 +33,7 @@ from flow_hitl.metrics.metrics import (
     volume_by_day,
     volume_by_hour,
 )
-from flow_hitl.requests.request import cancel, decide, reassign
+from flow_hitl.requests.request import Stamp, cancel, decide, reassign
 from tests.support import examples
 
 NOON = examples.NOON
@@ -50,7 +50,7 @@ def answered(
 ) -> AuditEvent:
     head = examples.head(**(opening or {}))
     answer = examples.answer(**changes)
-    return decide(head, answer, event_id="e2", at=NOON + after, has_resume_url=False).event
+    return decide(head, answer, stamp=Stamp("e2", NOON + after, answer.actor), has_resume_url=False).event
 
 
 def counted(*events: AuditEvent) -> dict[Bucket, Counter[str]]:
@@ -132,7 +132,7 @@ def test_outcomes_are_counted_by_what_was_asked_and_free_text_is_one_of_its_own(
 
 
 def test_what_is_pending_is_what_was_neither_answered_nor_cancelled() -> None:
-    cancelled = cancel(examples.head(), event_id="e2", at=NOON, actor="flow").event
+    cancelled = cancel(examples.head(), stamp=Stamp("e2", NOON, "flow")).event
     tallies = counted(asked(), asked(), asked(), answered(), cancelled)
     assert pending(tallies[Bucket(Dimension.TOTAL, ALL_TIME)]) == 1
     assert of(cancelled, dimension=Dimension.METHOD, value="review_article").cancelled == 1
@@ -250,7 +250,7 @@ def reassigned(to: str, by: str = "member/boss@example.com", **changes: Any) -> 
     head = replace(examples.opening().after, **changes)
     settings = examples.deployment().settings
     at = NOON + timedelta(days=40)
-    return reassign(head, to, "because", settings, event_id="e2", at=at, actor=by).event
+    return reassign(head, to, "because", settings, stamp=Stamp("e2", at, by)).event
 
 
 def test_a_reassignment_moves_what_was_opened_to_whom_it_is_with_now() -> None:

@@ -6,7 +6,7 @@ from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import DeploymentSettings, Group
 from flow_hitl.platform.errors import NotPending
 from flow_hitl.requests.changing.delegation import delegated_to
-from flow_hitl.requests.request import Head, cancel, delegate
+from flow_hitl.requests.request import Head, Stamp, cancel, delegate
 from tests.speed import cpu_seconds
 from tests.support import examples
 from tests.support.examples import ASSIGNEE, NOON
@@ -62,7 +62,7 @@ def test_a_hostile_line_takes_no_time(answer: str) -> None:
 
 def passed_on(head: Head, by: str, to: str, *groups: Group) -> Head:
     settings = DeploymentSettings(groups=groups)
-    return delegate(head, by, to, Channel.EMAIL, settings, event_id="e", at=NOON, verification={}).after
+    return delegate(head, by, to, Channel.EMAIL, settings, stamp=Stamp("e", NOON, by), verification={}).after
 
 
 def test_one_person_hands_all_of_it_over() -> None:
@@ -87,6 +87,6 @@ def test_a_shared_mailbox_takes_it_over_as_its_people() -> None:
 
 
 def test_a_closed_request_is_not_passed_on() -> None:
-    closed = cancel(examples.head(), event_id="e", at=NOON, actor="x").after
+    closed = cancel(examples.head(), stamp=Stamp("e", NOON, "x")).after
     with pytest.raises(NotPending):
         passed_on(closed, ASSIGNEE, BOB)

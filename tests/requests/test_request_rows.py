@@ -17,7 +17,7 @@ from flow_hitl.platform.dynamodb import HEAD, item
 from flow_hitl.platform.errors import ValidationFailed
 from flow_hitl.requests.ports import RequestFilter, RowPage
 from flow_hitl.requests.reading.list_rows import Count, Counts, Order, RequestRow
-from flow_hitl.requests.request import Change, Head, Status, cancel, decide, delegate, reassign
+from flow_hitl.requests.request import Change, Head, Stamp, Status, cancel, decide, delegate, reassign
 from flow_hitl.requests.store import request_index
 from flow_hitl.requests.store.request_index import head_entries
 from flow_hitl.requests.store.request_rows import DynamoRequestRows
@@ -77,13 +77,13 @@ def step(store: DynamoRequestStore, number: int, make: Callable[[Head], Any]) ->
 
 def answer(store: DynamoRequestStore, number: int, at: datetime, **changes: Any) -> Head:
     given = examples.answer(decision_id=f"d/{number}", **changes)
-    event_id = f"{number:x>32}"
-    return step(store, number, lambda head: decide(head, given, event_id=event_id, at=at, has_resume_url=False))
+    stamp = Stamp(f"{number:x>32}", at, given.actor)
+    return step(store, number, lambda head: decide(head, given, stamp=stamp, has_resume_url=False))
 
 
 def give(store: DynamoRequestStore, to: str, settings: DeploymentSettings = SETTINGS) -> Head:
-    by = {"event_id": f"{to:x>32}", "actor": "api_key/1"}
-    return step(store, 1, lambda head: reassign(head, to, "reassigned", settings, at=NOON, **by))
+    by = Stamp(f"{to:x>32}", NOON, "api_key/1")
+    return step(store, 1, lambda head: reassign(head, to, "reassigned", settings, stamp=by))
 
 
 def page(rows: DynamoRequestRows, *people: str, order: Order = Order.NEWEST, **options: Any) -> RowPage:
@@ -330,7 +330,7 @@ def test_whom_somebody_of_a_group_passed_it_on_to_finds_it(store: DynamoRequestS
     create(store, 1, FINANCE)
 
     def pass_on(head: Head) -> Change:
-        return delegate(head, ANN, DAN, Channel.EMAIL, SETTINGS, event_id="e" * 32, at=NOON, verification={})
+        return delegate(head, ANN, DAN, Channel.EMAIL, SETTINGS, stamp=Stamp("e" * 32, NOON, ANN), verification={})
 
     step(store, 1, pass_on)
     found = {name: numbers(page(rows, name, statuses=("pending",))) for name in (ANN, BOB, DAN, FINANCE)}
@@ -364,7 +364,7 @@ def test_counts(store: DynamoRequestStore, rows: DynamoRequestRows) -> None:
     for number, assignee in enumerate([ANN, ANN, ANN, BOB, FINANCE, LEGAL, FINANCE]):
         create(store, number, assignee, sla_target_minutes=number or None, at=NOON)
     answer(store, 1, NOON)
-    step(store, 6, lambda head: cancel(head, event_id="c" * 32, at=NOON, actor="flow"))
+    step(store, 6, lambda head: cancel(head, stamp=Stamp("c" * 32, NOON, "flow")))
 
     def counts(*people: str, minutes: float = 0) -> tuple[str, ...]:
         found = rows.counts(456, people, NOON + timedelta(minutes=minutes))

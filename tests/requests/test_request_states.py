@@ -10,13 +10,15 @@ from flow_hitl.audit.chain import CHAIN_START, EventKind, event_hash
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import DeploymentSettings
 from flow_hitl.platform.errors import AlreadyResponded, NotPending
-from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Status, cancel, decide, note
+from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Stamp, Status, cancel, decide, note
 from tests.support import examples
 from tests.support.examples import NOON
 
 
 def decided(head: Head, **changes: Any) -> Change:
-    return decide(head, examples.answer(**changes), event_id="e2", at=NOON + timedelta(seconds=90), has_resume_url=True)
+    answer = examples.answer(**changes)
+    stamp = Stamp("e2", NOON + timedelta(seconds=90), answer.actor)
+    return decide(head, answer, stamp=stamp, has_resume_url=True)
 
 
 def test_a_request_opens_pending_with_the_first_event_of_its_chain() -> None:
@@ -78,9 +80,8 @@ def test_an_answer_by_nobody_in_particular_is_the_channels() -> None:
 
 
 def test_a_clock_that_went_back_gives_no_negative_duration() -> None:
-    change = decide(
-        examples.head(), examples.answer(), event_id="e2", at=NOON - timedelta(seconds=5), has_resume_url=False
-    )
+    stamp = Stamp("e2", NOON - timedelta(seconds=5), "flow")
+    change = decide(examples.head(), examples.answer(), stamp=stamp, has_resume_url=False)
     assert change.response is not None
     assert change.response.response_seconds == 0
 
@@ -98,7 +99,7 @@ def test_a_second_decision_raises_and_says_what_the_first_was(channel: Channel) 
 
 
 def test_a_cancelled_request_takes_no_answer() -> None:
-    head = cancel(examples.head(), event_id="e2", at=NOON, actor="api_key/k1").after
+    head = cancel(examples.head(), stamp=Stamp("e2", NOON, "api_key/k1")).after
     assert head.status is Status.CANCELLED
     with pytest.raises(NotPending) as raised:
         decided(head)
@@ -107,13 +108,13 @@ def test_a_cancelled_request_takes_no_answer() -> None:
 
 def test_an_answered_request_cannot_be_cancelled() -> None:
     with pytest.raises(AlreadyResponded):
-        cancel(decided(examples.head()).after, event_id="e3", at=NOON, actor="api_key/k1")
+        cancel(decided(examples.head()).after, stamp=Stamp("e3", NOON, "api_key/k1"))
 
 
 def test_a_note_lengthens_the_chain_and_decides_nothing() -> None:
     before = examples.head()
     data = {"to": "a@example.com"}
-    change = note(before, EventKind.NOTIFICATION_SENT, data, event_id="e2", at=NOON, actor="flow-hitl")
+    change = note(before, EventKind.NOTIFICATION_SENT, data, stamp=Stamp("e2", NOON, "flow-hitl"))
     assert change.response is None
     assert change.after == replace(before, seq=2, last_hash=change.event.hash)
 
@@ -154,7 +155,7 @@ def test_events_of_a_chain_stay_in_the_order_of_time_whosever_clock_is_slow() ->
     head = examples.head()
     late = decided(head)
     early = note(
-        late.after, EventKind.CONFIRMATION_SENT, {}, event_id="e3", at=NOON - timedelta(minutes=5), actor="flow-hitl"
+        late.after, EventKind.CONFIRMATION_SENT, {}, stamp=Stamp("e3", NOON - timedelta(minutes=5), "flow-hitl")
     )
     assert early.event.at == late.event.at == NOON + timedelta(seconds=90)
 

@@ -17,7 +17,7 @@ from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.ports import RequestFilter, TakenAlready
 from flow_hitl.requests.reading import decision_feed
-from flow_hitl.requests.request import Content, Request, ResumeStatus, cancel, decide, note
+from flow_hitl.requests.request import Content, Request, ResumeStatus, Stamp, cancel, decide, note
 from flow_hitl.requests.store import request_index, request_store
 from flow_hitl.requests.store.request_store import DynamoRequestStore
 from infra.local.hitl_fixture import Hitl
@@ -45,7 +45,7 @@ def create(store: DynamoRequestStore, number: int = 0, content: Content = CONTEN
 def answer(store: DynamoRequestStore, request: Request, at: datetime, **changes: Any) -> Request:
     head = store.head(request.head.request_id)
     given = examples.answer(decision_id=f"d/{head.request_id}", **changes)
-    change = decide(head, given, event_id=f"{head.request_id[-12:]:x>32}", at=at, has_resume_url=True)
+    change = decide(head, given, stamp=Stamp(f"{head.request_id[-12:]:x>32}", at, given.actor), has_resume_url=True)
     store.commit(change)
     return Request(change.after, request.content, change.response)
 
@@ -65,11 +65,11 @@ def test_a_request_survives_with_every_member(store: DynamoRequestStore) -> None
     store.create(change, content, None)
     assert store.load(REQUEST_ID) == Request(change.after, content)
     assert store.head(REQUEST_ID) == change.after
+    given = examples.answer(via=Channel.API, source="app", comment="more")
     decided = decide(
         change.after,
-        examples.answer(via=Channel.API, source="app", comment="more"),
-        event_id="2" * 32,
-        at=NOON + timedelta(microseconds=7),
+        given,
+        stamp=Stamp("2" * 32, NOON + timedelta(microseconds=7), given.actor),
         has_resume_url=False,
     )
     store.commit(decided)
@@ -125,8 +125,8 @@ def test_the_event_is_written_with_the_head(store: DynamoRequestStore, hitl: Hit
 
 def test_a_step_from_an_old_head_is_a_conflict_and_writes_nothing(store: DynamoRequestStore) -> None:
     request = create(store)
-    first = cancel(request.head, event_id="2" * 32, at=NOON, actor="one")
-    second = decide(request.head, examples.answer(), event_id="3" * 32, at=NOON, has_resume_url=True)
+    first = cancel(request.head, stamp=Stamp("2" * 32, NOON, "one"))
+    second = decide(request.head, examples.answer(), stamp=Stamp("3" * 32, NOON, "two"), has_resume_url=True)
     store.commit(first)
     with pytest.raises(Conflict):
         store.commit(second)
@@ -155,16 +155,16 @@ def test_a_step_completes_its_effect(store: DynamoRequestStore) -> None:
     request = create(store)
     effect = Effect(EffectKind.NOTIFY, request_id(0), 1)
     assert current()._effects.claim(effect, NOON, timedelta(seconds=60))
-    change = note(request.head, EventKind.NOTIFICATION_SENT, {}, event_id="2" * 32, at=NOON, actor="x")
+    change = note(request.head, EventKind.NOTIFICATION_SENT, {}, stamp=Stamp("2" * 32, NOON, "x"))
     store.commit(change, completes=effect)
     assert not current()._effects.claim(effect, NOON + timedelta(days=1), timedelta(seconds=60))
 
 
 def test_what_may_happen_once_happens_once(store: DynamoRequestStore) -> None:
     request = create(store)
-    first = note(request.head, EventKind.REPLY_REJECTED, {}, event_id="2" * 32, at=NOON, actor="x")
+    first = note(request.head, EventKind.REPLY_REJECTED, {}, stamp=Stamp("2" * 32, NOON, "x"))
     store.commit(first, once="mail/1")
-    again = note(first.after, EventKind.REPLY_REJECTED, {}, event_id="3" * 32, at=NOON, actor="x")
+    again = note(first.after, EventKind.REPLY_REJECTED, {}, stamp=Stamp("3" * 32, NOON, "x"))
     with pytest.raises(TakenAlready):
         store.commit(again, once="mail/1")
     assert store.head(request_id(0)) == first.after

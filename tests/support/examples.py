@@ -9,7 +9,7 @@ from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import ApiKey, Deployment, DeploymentSettings, FreeText, Permission
 from flow_hitl.people.access import KeyHolder, SignedInMember
 from flow_hitl.requests.opening.routing import AssignedBy, Assignment
-from flow_hitl.requests.request import Answer, Change, Content, Head, opened
+from flow_hitl.requests.request import Answer, Change, Content, Head, Stamp, opened
 
 NOON = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 REQUEST_ID = "0192f0c1-7e11-7abc-8def-0123456789ab"
@@ -65,7 +65,7 @@ def opening(**changes: Any) -> Change:
     """Return the first step of a request with two emit options."""
     arguments: dict[str, Any] = {
         "request_id": REQUEST_ID,
-        "event_id": "e1",
+        "stamp": Stamp(changes.pop("event_id", "e1"), changes.pop("at", NOON), "flow"),
         "deployment": deployment(),
         "content": CONTENT,
         "assignment": assigned_to(ASSIGNEE),
@@ -77,7 +77,6 @@ def opening(**changes: Any) -> Change:
         "auto_response": None,
         "sla_target_minutes": None,
         "body_sha256": "b" * 64,
-        "at": NOON,
     }
     return opened(**{**arguments, **changes})
 

@@ -13,7 +13,7 @@ from flow_hitl.contract.shapes import Channel
 from flow_hitl.metrics.metric_store import _key
 from flow_hitl.metrics.metrics import Bucket, Dimension, measure, merged
 from flow_hitl.platform.dynamodb import item
-from flow_hitl.requests.request import decide
+from flow_hitl.requests.request import Stamp, decide
 from infra.local.hitl_fixture import Hitl
 from tests.support import examples
 from tests.support.asserts import EMIT
@@ -91,7 +91,7 @@ def requests_of(first: datetime, *, days: int, count: int, clock_every: int = 0)
         seconds = 5400.0 if by_clock else min(chance.lognormvariate(7.2, 1.2), 80_000)
         answered_at = min(at + timedelta(seconds=seconds), first + timedelta(days=days, hours=23))
         yield opened.event
-        yield decide(opened.after, answer, event_id="e2", at=answered_at, has_resume_url=False).event
+        yield decide(opened.after, answer, stamp=Stamp("e2", answered_at, answer.actor), has_resume_url=False).event
 
 
 def figures_of(events: Iterable[AuditEvent], *, times: int = 1) -> dict[Bucket, Counter[str]]:

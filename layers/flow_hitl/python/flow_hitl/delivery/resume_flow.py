@@ -16,7 +16,7 @@ from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import Change, Head, Request, Resume, ResumeStatus, note
+from flow_hitl.requests.request import SERVICE, Change, Head, Request, Resume, ResumeStatus, Stamp, note
 
 
 class NotDelivered(Exception):
@@ -64,10 +64,8 @@ class ResumeFlow:
                 # The whole address may hold a secret.
                 "host": urlsplit(url).hostname,
             }
-            event_id, at = self.ids.event_id(), self.clock.now()
-            return note(
-                head, EventKind.RESUME_ATTEMPTED, data, event_id=event_id, at=at, actor="flow-hitl", resume=resume
-            )
+            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
+            return note(head, EventKind.RESUME_ATTEMPTED, data, stamp=stamp, resume=resume)
 
         completes = effect if result.delivered else None
         self.change_request(effect.request_id, step, completes=completes, known=request)

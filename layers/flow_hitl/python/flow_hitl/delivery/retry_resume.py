@@ -7,7 +7,7 @@ from flow_hitl.platform.errors import NothingToResume
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import Change, Head, Request, retry_resume
+from flow_hitl.requests.request import Change, Head, Request, Stamp, retry_resume
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,6 @@ class RetryResume:
             raise NothingToResume("This request has no resume_url: its flow fetches the answer itself.")
 
         def step(head: Head) -> Change | None:
-            return retry_resume(head, event_id=self.ids.event_id(), at=self.clock.now(), actor=actor_name(member))
+            return retry_resume(head, stamp=Stamp(self.ids.event_id(), self.clock.now(), actor_name(member)))
 
         return self.change_request(request_id, step)

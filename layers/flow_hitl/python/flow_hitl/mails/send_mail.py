@@ -20,7 +20,7 @@ from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
 from flow_hitl.requests.evidence import mail_digest
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import SERVICE, Change, Head, Request, note
+from flow_hitl.requests.request import SERVICE, Change, Head, Request, Stamp, note
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class SendMail:
 
     def _note(self, effect: Effect, request: Request, kind: EventKind, data: Mapping[str, str]) -> None:
         def step(head: Head) -> Change:
-            event_id, at = self.ids.event_id(), self.clock.now()
-            return note(head, kind, data, event_id=event_id, at=at, actor=SERVICE)
+            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
+            return note(head, kind, data, stamp=stamp)
 
         self.change_request(effect.request_id, step, completes=effect, known=request)
 

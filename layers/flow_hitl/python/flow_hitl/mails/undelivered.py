@@ -18,7 +18,7 @@ from flow_hitl.platform.address import address_key, same_address
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore, TakenAlready
-from flow_hitl.requests.request import SERVICE, Change, Head, Status, note, reassign
+from flow_hitl.requests.request import SERVICE, Change, Head, Stamp, Status, note, reassign
 
 _ASKS = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
 
@@ -40,7 +40,7 @@ class Undelivered:
         is_creator = same_address(address, deployment.creator_email)
 
         def undelivered(head: Head) -> Change:
-            event_id, at = self.ids.event_id(), self.clock.now()
+            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
             # The relay raises an alarm where it is the creator, to whom requests go that nobody else gets.
             data = {"to": address, "reason": reason, **({"creator": True} if is_creator else {})}
             # The rest of a group is still asked; the last one of it stays, as the one whose request is lost.
@@ -49,9 +49,7 @@ class Undelivered:
                 head,
                 EventKind.NOTIFICATION_UNDELIVERED,
                 data,
-                event_id=event_id,
-                at=at,
-                actor=SERVICE,
+                stamp=stamp,
                 group_members=left if head.status is Status.PENDING and left else head.group_members,
             )
 
@@ -64,16 +62,14 @@ class Undelivered:
             heirs = self._heirs(head, deployment) if head.status is Status.PENDING and nobody_else else ()
             if not heirs:
                 return None
-            event_id, at = self.ids.event_id(), self.clock.now()
+            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
             return reassign(
                 head,
                 heirs[0],
                 f"the notification to {address} was not delivered",
                 deployment.settings,
                 people=heirs if len(heirs) > 1 else (),
-                event_id=event_id,
-                at=at,
-                actor=SERVICE,
+                stamp=stamp,
             )
 
         self.change_request(request_id, pass_on)

@@ -56,7 +56,7 @@ from flow_hitl.requests.deciding.record_response import MAX_ANSWER_CHARS, Record
 from flow_hitl.requests.deciding.reply_address import ReplyToken
 from flow_hitl.requests.evidence import mail_shown, verification
 from flow_hitl.requests.ports import RequestStore, TakenAlready
-from flow_hitl.requests.request import Change, Head, Status, asked_before, note
+from flow_hitl.requests.request import SERVICE, Change, Head, Stamp, Status, asked_before, note
 
 _MAX_BYTES = 10_000_000
 _QUOTED_CHARS = 200
@@ -322,9 +322,7 @@ class AcceptReply:
                 current,
                 EventKind.REPLY_REJECTED,
                 data,
-                event_id=self.ids.event_id(),
-                at=now,
-                actor="flow-hitl",
+                stamp=Stamp(self.ids.event_id(), now, SERVICE),
                 rejections=rejections,
                 token_expires_at=expires_at,
             )

@@ -205,6 +205,15 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Stamp:
+    """By which id a step is known in the audit log, when it is taken, and by whom."""
+
+    event_id: str
+    at: datetime
+    actor: str
+
+
+@dataclass(frozen=True)
 class Change:
     """One step of a request: its head before and after, the event that says so, and the answer if this is it."""
 
@@ -239,11 +248,16 @@ class Answer:
         """Who has answered, None where that is nobody or only said so."""
         return self.responder if self.responder_verified else None
 
+    @property
+    def actor(self) -> str:
+        """Whom the audit log names for it: who is proven to have answered, else the channel."""
+        return self.proven_responder or self.via.value
+
 
 def opened(
     *,
     request_id: str,
-    event_id: str,
+    stamp: Stamp,
     deployment: Deployment,
     content: Content,
     assignment: Assignment,
@@ -255,7 +269,6 @@ def opened(
     auto_response: tuple[int, str] | None,
     sla_target_minutes: int | None,
     body_sha256: str,
-    at: datetime,
     not_to_be_answered_by: tuple[str, ...] = (),
     created_by: str | None = None,
     test: bool = False,
@@ -264,7 +277,7 @@ def opened(
 
     Webhooks are not told of a `test`. `created_by` is who opened it.
     """
-    settings = deployment.settings
+    settings, at = deployment.settings, stamp.at
     head = Head(
         request_id=request_id,
         deployment_id=deployment.deployment_id,
@@ -318,11 +331,10 @@ def opened(
         "not_to_be_answered_by": list(not_to_be_answered_by),
         "warnings": list(content.warnings),
     }
-    actor = created_by if test and created_by else "flow"
-    return replace(_step(head, EventKind.REQUEST_CREATED, event_id, at, actor, data), before=None)
+    return replace(_step(head, EventKind.REQUEST_CREATED, stamp, data), before=None)
 
 
-def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resume_url: bool) -> Change:
+def decide(head: Head, answer: Answer, *, stamp: Stamp, has_resume_url: bool) -> Change:
     """Return the step that answers a pending request: the only way in which a request is decided.
 
     Raises NotPending for a cancelled request and AlreadyResponded for an answered one.
@@ -337,15 +349,15 @@ def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resum
         responder=answer.responder,
         responder_verified=answer.responder_verified,
         source=answer.source,
-        responded_at=at,
-        response_seconds=max(0, int((at - head.created_at).total_seconds())),
+        responded_at=stamp.at,
+        response_seconds=max(0, int((stamp.at - head.created_at).total_seconds())),
     )
     decided = replace(
         head,
         status=Status.RESPONDED,
         outcome=answer.outcome,
         responded_via=answer.via,
-        decided_at=at,
+        decided_at=stamp.at,
         decision_id=answer.decision_id,
         # Nobody waits for a test.
         resume=None if head.test else Resume(ResumeStatus.WAITING),
@@ -361,17 +373,15 @@ def decide(head: Head, answer: Answer, *, event_id: str, at: datetime, has_resum
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
         **({"is_cut": True} if answer.is_cut else {}),
     }
-    actor = answer.proven_responder or answer.via.value
-    step = _step(decided, EventKind.RESPONSE_SUBMITTED, event_id, at, actor, data)
-    return replace(step, before=head, response=response)
+    return replace(_step(decided, EventKind.RESPONSE_SUBMITTED, stamp, data), before=head, response=response)
 
 
-def cancel(head: Head, *, event_id: str, at: datetime, actor: str) -> Change:
+def cancel(head: Head, *, stamp: Stamp) -> Change:
     """Return the step that cancels a pending request; raises AlreadyResponded for an answered one."""
     require_pending(head)
-    cancelled = replace(head, status=Status.CANCELLED, decided_at=at)
-    data = {**_about(head), "others": _others(head, actor.removeprefix("member/"))}
-    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, event_id, at, actor, data), before=head)
+    cancelled = replace(head, status=Status.CANCELLED, decided_at=stamp.at)
+    data = {**_about(head), "others": _others(head, stamp.actor.removeprefix("member/"))}
+    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, stamp, data), before=head)
 
 
 def reassign(
@@ -380,9 +390,7 @@ def reassign(
     reason: str,
     settings: DeploymentSettings,
     *,
-    event_id: str,
-    at: datetime,
-    actor: str,
+    stamp: Stamp,
     people: Sequence[str] = (),
 ) -> Change:
     """Return the step that gives a pending request to another responder; addresses mailed before are dead by it.
@@ -396,24 +404,24 @@ def reassign(
         assigned_to_email=email,
         group_members=tuple(people) or settings.people_of(email),
         passed_on_by=None,
-        reassigned_by=actor,
+        reassigned_by=stamp.actor,
         assigned_before=head.assigned_to_email,
         mailed=settings.email_notifications,
         assigned_by=AssignedBy.REASSIGNMENT,
-        token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
+        token_expires_at=ceil_second(stamp.at + timedelta(days=settings.reply_token_days)),
     )
-    is_lost = actor == SERVICE
+    is_lost = stamp.actor == SERVICE
     data = {
         **_about(head),
         **_moved(head, given),
         "people": list(given.group_members),
         # A mail that says that they need not answer would not arrive either.
-        "others": [] if is_lost else _others(head, actor.removeprefix("member/"), staying=given.responders),
+        "others": [] if is_lost else _others(head, stamp.actor.removeprefix("member/"), staying=given.responders),
         "reason": reason,
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
     }
-    return replace(_step(given, EventKind.REQUEST_REASSIGNED, event_id, at, actor, data), before=head)
+    return replace(_step(given, EventKind.REQUEST_REASSIGNED, stamp, data), before=head)
 
 
 def delegate(
@@ -423,8 +431,7 @@ def delegate(
     via: Channel,
     settings: DeploymentSettings,
     *,
-    event_id: str,
-    at: datetime,
+    stamp: Stamp,
     verification: Mapping[str, Any],
 ) -> Change:
     """Return the step by which one responder puts another in their place; the rest of a group stays as it is.
@@ -448,7 +455,7 @@ def delegate(
         assigned_before=head.assigned_to_email,
         mailed=settings.email_notifications,
         assigned_by=AssignedBy.REASSIGNMENT,
-        token_expires_at=ceil_second(at + timedelta(days=settings.reply_token_days)),
+        token_expires_at=ceil_second(stamp.at + timedelta(days=settings.reply_token_days)),
     )
     data = {
         **_about(head),
@@ -462,10 +469,10 @@ def delegate(
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
     }
-    return replace(_step(given, EventKind.REQUEST_REASSIGNED, event_id, at, by, data), before=head)
+    return replace(_step(given, EventKind.REQUEST_REASSIGNED, stamp, data), before=head)
 
 
-def retry_resume(head: Head, *, event_id: str, at: datetime, actor: str) -> Change | None:
+def retry_resume(head: Head, *, stamp: Stamp) -> Change | None:
     """Return the step that has an answer sent to its flow again at once, None where that is under way.
 
     Raises NotPending for a request without an answer, and NothingToResume where the flow has it, as far as is known.
@@ -479,7 +486,7 @@ def retry_resume(head: Head, *, event_id: str, at: datetime, actor: str) -> Chan
         return None
     again = replace(resume, status=ResumeStatus.WAITING, retried_by=head.seq + 1)
     data = {"before": resume.status.value, "attempts": resume.attempts}
-    step = _step(replace(head, resume=again), EventKind.RESUME_RETRIED, event_id, at, actor, data)
+    step = _step(replace(head, resume=again), EventKind.RESUME_RETRIED, stamp, data)
     return replace(step, before=head)
 
 
@@ -490,9 +497,7 @@ def report_resume(
     *,
     once: bool,
     key: str | None,
-    event_id: str,
-    at: datetime,
-    actor: str,
+    stamp: Stamp,
 ) -> Change | None:
     """Return the step that takes down what the flow's side says of its resumption, None where that is known.
 
@@ -513,14 +518,12 @@ def report_resume(
     claimed_by = name if once else "" if status is ResumeStatus.RESUME_FAILED else before.claimed_by
     resume = replace(before, status=status, claimed_by=claimed_by)
     data = {"status": status.value, "detail": detail, **({"once": True} if once else {})}
-    return note(head, EventKind.RESUME_REPORTED, data, event_id=event_id, at=at, actor=actor, resume=resume)
+    return note(head, EventKind.RESUME_REPORTED, data, stamp=stamp, resume=resume)
 
 
-def note(
-    head: Head, kind: EventKind, data: Mapping[str, Any], *, event_id: str, at: datetime, actor: str, **changes: Any
-) -> Change:
+def note(head: Head, kind: EventKind, data: Mapping[str, Any], *, stamp: Stamp, **changes: Any) -> Change:
     """Return a step that adds a fact to the chain without deciding anything; `changes` are members of the head."""
-    return replace(_step(replace(head, **changes), kind, event_id, at, actor, data), before=head)
+    return replace(_step(replace(head, **changes), kind, stamp, data), before=head)
 
 
 def asked_before(events: Iterable[AuditEvent]) -> Sequence[str]:
@@ -585,16 +588,16 @@ def _about(head: Head) -> dict[str, Any]:
     }
 
 
-def _step(head: Head, kind: EventKind, event_id: str, at: datetime, actor: str, data: Mapping[str, Any]) -> Change:
-    at = max(at, head.last_event_at or at)
+def _step(head: Head, kind: EventKind, stamp: Stamp, data: Mapping[str, Any]) -> Change:
+    at = max(stamp.at, head.last_event_at or stamp.at)
     event = next_event(
         subject=request_subject(head.request_id),
         seq=head.seq + 1,
         prev_hash=head.last_hash,
-        event_id=event_id,
+        event_id=stamp.event_id,
         kind=kind,
         at=at,
-        actor=actor,
+        actor=stamp.actor,
         data={"deployment_id": head.deployment_id, **data},
     )
     return Change(None, replace(head, seq=event.seq, last_hash=event.hash, last_event_at=at), event)

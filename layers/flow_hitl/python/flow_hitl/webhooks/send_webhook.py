@@ -17,7 +17,7 @@ from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
 from flow_hitl.requests.deciding.web_tokens import WebhookName
 from flow_hitl.requests.ports import RequestStore, TakenAlready
-from flow_hitl.requests.request import Change, Head, note
+from flow_hitl.requests.request import SERVICE, Change, Head, Stamp, note
 from flow_hitl.webhooks.ports import DeliveryLog, DeliveryQueue, WebhookStore
 from flow_hitl.webhooks.webhook import (
     LARGEST_PAYLOAD,
@@ -135,8 +135,8 @@ class SendWebhook:
         data: dict[str, Any] = delivery.audited(webhook, result)
 
         def step(head: Head) -> Change:
-            event_id, at = self.ids.event_id(), self.clock.now()
-            return note(head, kind, data, event_id=event_id, at=at, actor="flow-hitl")
+            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
+            return note(head, kind, data, stamp=stamp)
 
         try:
             self.change_request(request_id, step, once=f"webhook/{delivery.delivery_id}")

@@ -11,7 +11,7 @@ from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Status, cancel, report_resume
+from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Stamp, Status, cancel, report_resume
 
 REPORTABLE = (ResumeStatus.RESUMED, ResumeStatus.RESUME_FAILED, ResumeStatus.PAUSED_AGAIN)
 
@@ -107,7 +107,7 @@ class CancelRequest:
             authorize(holder, Action.CANCEL, head)
             if head.status is Status.CANCELLED:
                 return None
-            return cancel(head, event_id=self.ids.event_id(), at=self.clock.now(), actor=actor_name(holder))
+            return cancel(head, stamp=Stamp(self.ids.event_id(), self.clock.now(), actor_name(holder)))
 
         return self.change_request(request_id, step)
 
@@ -141,11 +141,9 @@ class ReportResume:
             raise ValidationFailed([FieldError("/once", "goes with the status resumed only")])
 
         def step(head: Head) -> Change | None:
-            event_id, at, actor = self.ids.event_id(), self.clock.now(), actor_name(holder)
+            stamp = Stamp(self.ids.event_id(), self.clock.now(), actor_name(holder))
             key = call.key if call else None
-            return report_resume(
-                head, ResumeStatus(status), detail, once=once, key=key, event_id=event_id, at=at, actor=actor
-            )
+            return report_resume(head, ResumeStatus(status), detail, once=once, key=key, stamp=stamp)
 
         # The head knows whose claim holds; a call that is remembered would hold for whoever has given it back.
         return self.change_once(holder, Action.REPORT_RESUME, request_id, step, None if once else call)

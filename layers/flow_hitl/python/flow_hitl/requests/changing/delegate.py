@@ -11,7 +11,7 @@ from flow_hitl.platform.address import address_key, is_mail_address, same_addres
 from flow_hitl.platform.errors import DelegationOff, FieldError, ValidationFailed
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.requests.changing.change_request import ChangeRequest
-from flow_hitl.requests.request import Change, Head, Request, delegate, require_pending
+from flow_hitl.requests.request import Change, Head, Request, Stamp, delegate, require_pending
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ class Delegate:
                 delegation.to,
                 delegation.via,
                 deployment.settings,
-                event_id=self.ids.event_id(),
-                at=self.clock.now(),
+                stamp=Stamp(self.ids.event_id(), self.clock.now(), delegation.responder),
                 verification=delegation.verification,
             )
 

@@ -10,7 +10,7 @@ from flow_hitl.platform.errors import FieldError
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.changing.change_request import ChangeOnce
-from flow_hitl.requests.request import Change, Head, Request, reassign, require_pending
+from flow_hitl.requests.request import Change, Head, Request, Stamp, reassign, require_pending
 
 
 class Reassignment(Document):
@@ -54,9 +54,7 @@ class ReassignRequest:
                 assignee,
                 "reassigned by API" if isinstance(holder, KeyHolder) else "reassigned on the dashboard",
                 deployment.settings,
-                event_id=self.ids.event_id(),
-                at=now,
-                actor=actor_name(holder),
+                stamp=Stamp(self.ids.event_id(), now, actor_name(holder)),
             )
 
         return self.change_once(holder, Action.REASSIGN, request_id, step, call)

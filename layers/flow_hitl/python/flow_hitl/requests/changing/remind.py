@@ -9,7 +9,7 @@ from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.times import ceil_second, rfc3339
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import Deadlines, RequestStore, TakenAlready
-from flow_hitl.requests.request import Change, Head, Status, note
+from flow_hitl.requests.request import SERVICE, Change, Head, Stamp, Status, note
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class Remind:
                     "people": list(current.group_members),
                     "due_at": rfc3339(due_at),
                 },
-                event_id=self.ids.event_id(),
-                at=now,
-                actor="flow-hitl",
+                stamp=Stamp(self.ids.event_id(), now, SERVICE),
                 # The mail that reminds must carry addresses that hold.
                 token_expires_at=renewed if current.token_expires_at <= now else current.token_expires_at,
             )

@@ -20,7 +20,7 @@ from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.deciding.matching import none_of, read_answer
 from flow_hitl.requests.evidence import Shown, ShownKind
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import Answer, Head, Request, Response, Status, decide, request_shown
+from flow_hitl.requests.request import Answer, Head, Request, Response, Stamp, Status, decide, request_shown
 
 MAX_ANSWER_CHARS = 50_000
 
@@ -78,8 +78,7 @@ class RecordResponse:
             change = decide(
                 head,
                 answer,
-                event_id=self.ids.event_id(),
-                at=self.clock.now(),
+                stamp=Stamp(self.ids.event_id(), self.clock.now(), answer.actor),
                 has_resume_url=request.content.resume_url is not None,
             )
         except AlreadyResponded as late:

@@ -21,7 +21,7 @@ from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.deciding.matching import none_of, options_like, spelling_advice
 from flow_hitl.requests.opening.routing import Assignment, assign
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import Content, Request, opened
+from flow_hitl.requests.request import Content, Request, Stamp, opened
 
 _ASKED_BY_NOBODY = (
     "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anybody may answer."
@@ -181,7 +181,8 @@ class OpenRequest:
         )
         change = opened(
             request_id=wish.id or self.ids.request_id(now),
-            event_id=self.ids.event_id(),
+            # A flow has no name of its own here; a test is somebody's.
+            stamp=Stamp(self.ids.event_id(), now, opened_by if test else "flow"),
             deployment=deployment,
             content=content,
             assignment=assignment,
@@ -194,7 +195,6 @@ class OpenRequest:
             sla_target_minutes=wish.sla_target_minutes
             or (inherited_sla(assignment.matched, deployment) if not test else None),
             body_sha256=digest,
-            at=now,
             not_to_be_answered_by=asked_by,
             test=test,
             created_by=opened_by,
