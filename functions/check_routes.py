@@ -6,6 +6,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.diagnosis.diagnosis import Diagnosis
+from flow_hitl.requests.answers import RequestAnswer
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from functions.http_api import body_bytes, call_of, json_response, uuid_in
 from functions.management_access import actor_of, manager
@@ -19,7 +20,7 @@ def send_test_request(deployment_id: str) -> Response[str]:
     wish = parse_document(NewTestRequest, body_bytes(router))
     call = call_of(router, holder.deployment.deployment_id, "test-request")
     request = current().send_test_request(holder.deployment, wish, call, used=holder.usage, actor=actor_of(holder))
-    return json_response(201, {"request": request.to_dict()})
+    return json_response(201, RequestAnswer(request.shown))
 
 
 @router.get("/v1/requests/<request_id>/diagnosis")

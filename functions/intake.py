@@ -1,7 +1,7 @@
 """The flows' side of the API: open a request, wait for its answer, list, cancel, reassign, follow the decisions."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from pydantic import Field
@@ -13,11 +13,12 @@ from flow_hitl.people.access import KeyHolder
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.platform.telemetry import QUOTA_NEARLY_USED, count
+from flow_hitl.requests.answers import DecisionPage, OpenedRequest, RequestAnswer, RequestPage, Timeline
 from flow_hitl.requests.changing.change_request import REPORTABLE
 from flow_hitl.requests.changing.reassign_request import Reassignment
 from flow_hitl.requests.opening.open_request import NewRequest
 from flow_hitl.requests.ports import RequestFilter
-from flow_hitl.requests.request import Request, Status
+from flow_hitl.requests.request import Request, RequestShown, Status
 from functions.http_api import (
     body_bytes,
     call_of,
@@ -50,11 +51,11 @@ def open_request() -> Response[str]:
     _watch_quotas(holder)
     opened = current().open_request(holder, parse_document(NewRequest, body_bytes(app)), _call(holder))
     addresses, head = current().answer_addresses, opened.request.head
-    answer = {
-        "request": opened.request.to_dict(),
-        "callback_url": addresses.callback_url(head.request_id),
-        "dashboard_url": addresses.dashboard_url(head),
-    }
+    answer = OpenedRequest(
+        request=opened.request.shown,
+        callback_url=addresses.callback_url(head.request_id),
+        dashboard_url=addresses.dashboard_url(head),
+    )
     return json_response(201 if opened.created else 200, answer)
 
 
@@ -68,14 +69,14 @@ def get_request(request_id: str) -> Response[str]:
 def list_requests() -> Response[str]:
     limit = query_integer(app, "limit", 20, 1, 100)
     page = current().read_requests.list_requests(_holder(), _filter(), limit, query(app, "cursor"))
-    return json_response(200, {"requests": _dicts(page.requests), "next_cursor": page.next_cursor})
+    return json_response(200, RequestPage(_shown(page.requests), page.next_cursor))
 
 
 @app.get("/v1/decisions")
 def list_decisions() -> Response[str]:
     limit, wait = query_integer(app, "limit", 20, 1, 100), query_integer(app, "wait", 0, 0, _MAX_WAIT)
     page = current().read_requests.decisions(_holder(), limit, query(app, "cursor"), wait)
-    return json_response(200, {"decisions": _dicts(page.requests), "cursor": page.next_cursor})
+    return json_response(200, DecisionPage(_shown(page.requests), page.next_cursor or ""))
 
 
 @app.delete("/v1/requests/<request_id>")
@@ -100,7 +101,7 @@ def report_resume(request_id: str) -> Response[str]:
 @app.get("/v1/requests/<request_id>/timeline")
 def get_timeline(request_id: str) -> Response[str]:
     events = current().read_requests.timeline(_holder(), uuid_in(request_id))
-    return json_response(200, {"events": [event.to_dict() for event in events]})
+    return json_response(200, Timeline(events))
 
 
 handler = lambda_entry(app)
@@ -152,8 +153,8 @@ def _filter() -> RequestFilter:
 
 
 def _request(request: Request) -> Response[str]:
-    return json_response(200, {"request": request.to_dict()})
+    return json_response(200, RequestAnswer(request.shown))
 
 
-def _dicts(requests: Sequence[Request]) -> list[dict[str, Any]]:
-    return [request.to_dict() for request in requests]
+def _shown(requests: Sequence[Request]) -> list[RequestShown]:
+    return [request.shown for request in requests]

@@ -15,7 +15,6 @@ from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.manage_deployments import key_of, member_of
 from flow_hitl.people.access import KeyHolder
 from flow_hitl.platform.errors import PreconditionRequired
-from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.opening.dry_run import DryRun, dry_run
 from functions.analytics_routes import router as analytics_routes
 from functions.audit_routes import router as audit_routes
@@ -72,7 +71,7 @@ def rotate_resume_secret(deployment_id: str) -> Response[str]:
     issued = current().manage_deployments.rotate_resume_secret(
         own, wish, actor=actor_of(holder), call=call_of(app, own, "rotate-resume-secret")
     )
-    return json_response(200, {"secret": issued.secret, "signs_from": rfc3339(issued.signs_from)})
+    return json_response(200, issued)
 
 
 @app.get("/v1/deployments/<deployment_id>/members")

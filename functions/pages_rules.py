@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.pages.settings.view import DryRunResult, FilledForm, RulePage, RulesPage
+from flow_hitl.pages.settings.view import DryRunView, FilledForm, RulePage, RulesPage
 from functions.http_api import query
 from functions.manager_pages import answered, confirm, enter_managing, filled, place_in_list
 from functions.web import Place, page, read_form
@@ -60,7 +60,7 @@ def _list_page(
     refused: FilledForm | None = None,
     *,
     trial: FilledForm | None = None,
-    result: DryRunResult | None = None,
+    result: DryRunView | None = None,
 ) -> Response[str]:
     pages, deployment = current().rule_pages, place.member.deployment
     form = pages.list_form(place.member)

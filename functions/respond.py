@@ -4,6 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.validation import parse_document
+from flow_hitl.requests.answers import AcceptedAnswer
 from flow_hitl.webhooks.answer_by_callback import CallbackAnswer
 from functions.http_api import body_bytes, json_response, lambda_entry, make_resolver
 
@@ -13,7 +14,7 @@ app = make_resolver()
 @app.post("/v1/callbacks/<token>")
 def answer_request(token: str) -> Response[str]:
     request = current().answer_by_callback(token, parse_document(CallbackAnswer, body_bytes(app)))
-    return json_response(200, {"status": "accepted", "request": request.to_dict()})
+    return json_response(200, AcceptedAnswer("accepted", request.shown))
 
 
 @app.get("/v1/contents/<token>")

@@ -6,6 +6,7 @@ import click
 from pydantic import ValidationError
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.errors import ValidationFailed
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
@@ -69,13 +70,13 @@ def test_request(target: CommandTarget, deployment_id: int, wish: NewTestRequest
     doctor = target.command(f"doctor {request_id}")
     if not minutes:
         text = f"The test request {request_id} is on its way to {wish.to}."
-        show(target, {"request": request.to_dict()}, text, f"answer it, then see how it stands: {doctor}")
+        show(target, {"request": as_json(request.shown)}, text, f"answer it, then see how it stands: {doctor}")
         return
     answer = _answer(target, request_id, timedelta(minutes=minutes))
     if answer is None:
         raise OperatorError(f"The test request {request_id} has no answer after {minutes:g} minutes.", f"See {doctor}")
     result = str(answer.data["test_result"])
-    document = {"request": request.to_dict(), "outcome": answer.data["outcome"], "result": result}
+    document = {"request": as_json(request.shown), "outcome": answer.data["outcome"], "result": result}
     show(target, document, result, f"see all that happened: {doctor}")
 
 

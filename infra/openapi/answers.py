@@ -8,12 +8,11 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
-from flow_hitl.audit.chain import EventKind
-from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import SETTINGS, DeploymentSettings, Permission, WebhookEvent
 from flow_hitl.proof.export import ExportState
-from flow_hitl.requests.opening.routing import AssignedBy, ConsideredRule
-from flow_hitl.requests.request import ResumeStatus, Status
+from flow_hitl.requests.request import (
+    DecidedResponse,
+)
 from flow_hitl.webhooks.webhook import DeliveryStatus
 
 Time = Annotated[
@@ -35,188 +34,10 @@ class Answer(BaseModel):
 # --- requests
 
 
-class HistoryRound(Answer):
-    """One earlier round of the flow, as the flow gave it."""
-
-    method: str
-    """The method that ran."""
-    at: str | None
-    """When it ran, in the flow's own words."""
-    output: JsonValue
-    """What it produced."""
-
-
-class DueAutoResponse(Answer):
-    """The answer that the clock gives if nobody answers in time."""
-
-    timeout_minutes: int
-    """Minutes from the request's creation."""
-    default_outcome: str
-    """The outcome that the flow then gets."""
-    due_at: Time
-    """The moment at which the clock answers. Until it has done so, a person's answer still counts."""
-
-
-class DecidedResponse(Answer):
-    """The one answer that counts."""
-
-    outcome: str | None
-    """The emit option that was chosen; null where free text matched none."""
-    feedback: str
-    """The first line of what was said."""
-    comment: str
-    """The lines after it, or empty."""
-    responded_via: Channel
-    """How the answer came."""
-    responder: str | None
-    """The mail address of whoever answered; by callback, what the other application says of them."""
-    responder_verified: bool
-    """Whether the responder's address is proven: by an authenticated mail, or by a link that only they were sent."""
-    source: str | None
-    """By callback: the other application's own label."""
-    responded_at: Time
-    """When the answer was recorded."""
-    response_seconds: int
-    """Seconds from the request's creation to the answer."""
-
-
-class Resumption(Answer):
-    """How far the flow is on its way back."""
-
-    status: ResumeStatus
-    """`waiting` for delivery to the `resume_url`, `delivered` or `failed` there, or what the flow's side reported."""
-    attempts: int
-    """How often the `resume_url` was called."""
-    last_status: int | None
-    """The HTTP status of the last attempt, if one came."""
-
-
-class Request(Answer):
-    """A review request as it is at this moment."""
-
-    id: RequestId
-    """The request's id: a UUID, the caller's own or one of ours."""
-    status: Status
-    """`pending` until it is answered or cancelled; both are final."""
-    flow_id: str
-    """The flow's run, as the flow names it."""
-    flow_name: str | None
-    """The flow's name, as people know it."""
-    method_name: str
-    """The flow's method that asks. Routing rules match on it."""
-    message: str
-    """What the reviewer is asked."""
-    output: JsonValue
-    """What is to be reviewed: Markdown, any JSON, or null."""
-    emit_options: list[str]
-    """The outcomes that the reviewer may choose from; empty for free text."""
-    state: dict[str, JsonValue]
-    """The flow's state. Rules read the assignee from it and set conditions on it; the reviewer may look at it."""
-    metadata: dict[str, JsonValue]
-    """Whatever the flow wants to have back. `requested_by`, a mail address, names who asked for the request."""
-    history: list[HistoryRound]
-    """The flow's earlier rounds, for the reviewer to look at."""
-    created_at: Time
-    """When the request was opened."""
-    assigned_to_email: str
-    """Who is asked: a mail address, or `group:<name>`."""
-    assigned_by: AssignedBy
-    """The step that chose them."""
-    routing_rule: str | None
-    """The name of the routing rule that matched."""
-    auto_response: DueAutoResponse | None
-    """What the clock will answer, and when; null for never."""
-    sla_due_at: Time | None
-    """Until when an answer is within the SLA; null without an SLA."""
-    warnings: list[str]
-    """What is not as the caller may expect, in plain words."""
-    test: bool
-    """Whether this is a test request, which analytics leave out."""
-    response: DecidedResponse | None
-    """The answer; null while there is none."""
-    resume: Resumption | None
-    """The flow's way back; null before an answer."""
-
-
-class RequestAnswer(Answer):
-    """One request."""
-
-    request: Request
-    """The request as it is now."""
-
-
-class OpenedRequest(Answer):
-    """A request, and where another application may answer it."""
-
-    request: Request
-    """The request as it is now."""
-    callback_url: Url
-    """Whoever has this URL may answer the request: POST the answer to it. It needs no API key."""
-    dashboard_url: Url
-    """The request's page, for people who sign in. It holds no secret."""
-
-
-class RequestPage(Answer):
-    """Some requests, and how to go on."""
-
-    requests: list[Request]
-    """The requests, newest first."""
-    next_cursor: str | None
-    """Send it as `cursor` for those that follow; null at the end."""
-
-
-class DecisionPage(Answer):
-    """Some decided requests, and how to go on."""
-
-    decisions: list[Request]
-    """The decided requests, oldest decision first."""
-    cursor: str
-    """Send it as `cursor` the next time, also when the list was empty."""
-
-
-class TimelineEvent(Answer):
-    """One fact of an audit chain: `hash` covers every other member, and `prev_hash` binds it to the one before."""
-
-    subject: str
-    """What the chain is about: `request#…`, or `deployment#…` for changes of a deployment itself."""
-    seq: int
-    """Its place in the chain, from 1."""
-    event_id: str
-    """Its own id."""
-    kind: EventKind
-    """What happened."""
-    at: Time
-    """When it happened."""
-    actor: str
-    """Who did it: a mail address, `member/…`, `api_key/…`, `flow`, or a part of this service."""
-    data: dict[str, JsonValue]
-    """The facts, which depend on the kind."""
-    prev_hash: Sha256
-    """The hash of the event before; zeros at the start of the chain."""
-    hash: Sha256
-    """SHA-256 over the canonical JSON of all other members."""
-
-
-class Timeline(Answer):
-    """Everything that happened to a request."""
-
-    events: list[TimelineEvent]
-    """The events, oldest first."""
-
-
 # --- checks
 
 
 # --- answers by other applications
-
-
-class AcceptedAnswer(Answer):
-    """The answer was recorded, or the same one was before."""
-
-    status: Literal["accepted"]
-    """Always `accepted`; whatever was not accepted is an error."""
-    request: Request
-    """The request with its response."""
 
 
 class RequestContent(Answer):
@@ -323,34 +144,6 @@ class ChangedRoutingRules(RoutingRules):
 
     warnings: list[str]
     """What is allowed and may not be meant, in plain words."""
-
-
-class InheritedAutoResponse(Answer):
-    """The auto-response that would hold for a request that says nothing of its own."""
-
-    timeout_minutes: int
-    """Minutes from the request's creation."""
-    default_outcome: str
-    """The outcome that the flow would get."""
-
-
-class DryRunResult(Answer):
-    """Who would be asked, and why."""
-
-    assigned_to_email: str
-    """Who would be asked."""
-    assigned_by: AssignedBy
-    """The step that chose them."""
-    routing_rule: str | None
-    """The rule that matched."""
-    reasons: list[str]
-    """The steps to this choice, in order."""
-    considered: list[ConsideredRule]
-    """What became of each rule, in order."""
-    sla_target_minutes: int | None
-    """The SLA that would hold."""
-    auto_response: InheritedAutoResponse | None
-    """The auto-response that would hold; null for none."""
 
 
 # --- members and API keys
@@ -720,15 +513,6 @@ class Webhooks(Answer):
     """The webhooks."""
 
 
-class RotatedSecret(Answer):
-    """A new signing secret."""
-
-    secret: str
-    """The signing secret, `whsec_…`. A webhook's is shown this once."""
-    signs_from: Time
-    """From when on it signs; until then the old one does."""
-
-
 class Delivery(Answer):
     """One POST of one event to one webhook."""
 
@@ -832,12 +616,3 @@ class WebhookPayload(Answer):
     """Whoever has this URL may answer the request: POST the answer to it. It dies with this webhook."""
     assigned_to_email: str
     """Who is asked."""
-
-
-class ResumePayload(Answer):
-    """What is POSTed to a `resume_url`."""
-
-    event: Literal["response_submitted"]
-    """Always `response_submitted`."""
-    request: Request
-    """The request with its response."""

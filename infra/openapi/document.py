@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from flow_hitl.contract.shapes import ABSENT, NAMES, TIME
+from flow_hitl.delivery.resume_flow import ResumePayload
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.people.access import KEY_NEEDS
 from flow_hitl.platform.errors import (
@@ -279,7 +280,7 @@ def _resumption() -> Json:
         "description": "Signed with the deployment's resume signing secret, and tried again for 24 hours until a 2xx.",
         "security": [],
         "parameters": [_parameter(one) for one in (*_SIGNED_HEADERS, _IDEMPOTENCY_KEY)],
-        "requestBody": _request_body(Body(answers.ResumePayload, examples.RESUME_PAYLOAD)),
+        "requestBody": _request_body(Body(ResumePayload, examples.RESUME_PAYLOAD)),
         "responses": _TAKEN,
     }
 
@@ -337,7 +338,7 @@ def _document_schemas() -> dict[str, Json]:
         *((document.__name__, "validation", TypeAdapter(list[document])) for document in _by_name(bodies)),  # type: ignore[valid-type]
         *(
             (document.__name__, "serialization", TypeAdapter(list[document], config=_SAID_BELOW))  # type: ignore[valid-type]
-            for document in _by_name(answered | {answers.WebhookPayload, answers.ResumePayload})
+            for document in _by_name(answered | {answers.WebhookPayload, ResumePayload})
         ),
     ]
     _, generated = TypeAdapter.json_schemas(

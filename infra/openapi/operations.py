@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.rotation import RotatedSecret, Rotation
 from flow_hitl.contract.validation import LONGEST_NAME
 from flow_hitl.deployments.access_documents import MemberDocument, NewApiKey
 from flow_hitl.deployments.configuration_documents import RulesDocument, SettingsDocument
@@ -31,8 +31,9 @@ from flow_hitl.platform.errors import (
     ValidationFailed,
 )
 from flow_hitl.proof.export_audit import ExportWish
+from flow_hitl.requests.answers import AcceptedAnswer, DecisionPage, OpenedRequest, RequestAnswer, RequestPage, Timeline
 from flow_hitl.requests.changing.reassign_request import Reassignment
-from flow_hitl.requests.opening.dry_run import DryRun
+from flow_hitl.requests.opening.dry_run import DryRun, DryRunResult
 from flow_hitl.requests.opening.open_request import NewRequest
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from flow_hitl.requests.request import Status
@@ -166,12 +167,8 @@ OPERATIONS: dict[str, Operation] = {
         REQUESTS,
         "Ask a person",
         {
-            201: Answer(
-                "The request is open and will be sent to its responder.", answers.OpenedRequest, examples.OPENED
-            ),
-            200: Answer(
-                "The same call was made before: the request as it is now.", answers.OpenedRequest, examples.OPENED
-            ),
+            201: Answer("The request is open and will be sent to its responder.", OpenedRequest, examples.OPENED),
+            200: Answer("The same call was made before: the request as it is now.", OpenedRequest, examples.OPENED),
         },
         Action.CREATE,
         "A flow has reached a review point. The responder is `assigned_to_email`, else whom the routing rules choose, "
@@ -186,7 +183,7 @@ OPERATIONS: dict[str, Operation] = {
         "Read a request, or wait for its answer",
         _ok(
             "The request, also when it is still pending after the wait.",
-            answers.RequestAnswer,
+            RequestAnswer,
             {"request": examples.RESPONDED},
         ),
         Action.VIEW,
@@ -195,7 +192,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/requests": Operation(
         REQUESTS,
         "List requests, newest first",
-        _ok("The requests that fit all filters.", answers.RequestPage, examples.REQUESTS),
+        _ok("The requests that fit all filters.", RequestPage, examples.REQUESTS),
         Action.VIEW,
         parameters=(
             Parameter("status", "Only those with this status.", {"type": "string", "enum": list(Status)}, "pending"),
@@ -217,7 +214,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/decisions": Operation(
         REQUESTS,
         "Follow the decisions, oldest first",
-        _ok("Decided requests after the cursor, each at least once.", answers.DecisionPage, examples.DECISIONS),
+        _ok("Decided requests after the cursor, each at least once.", DecisionPage, examples.DECISIONS),
         Action.VIEW,
         "For one worker that serves many paused flows. Keep the cursor of each answer and send it with the next call; "
         "without one you get every decision from the first on.",
@@ -226,14 +223,14 @@ OPERATIONS: dict[str, Operation] = {
     "DELETE /v1/requests/{request_id}": Operation(
         REQUESTS,
         "Cancel a request",
-        _ok("The request is cancelled, now or since before.", answers.RequestAnswer, {"request": examples.CANCELLED}),
+        _ok("The request is cancelled, now or since before.", RequestAnswer, {"request": examples.CANCELLED}),
         Action.CANCEL,
         errors=(AlreadyResponded,),
     ),
     "POST /v1/requests/{request_id}/reassign": Operation(
         REQUESTS,
         "Give a request to somebody else",
-        _ok("The request with its new responder.", answers.RequestAnswer, {"request": examples.REASSIGNED}),
+        _ok("The request with its new responder.", RequestAnswer, {"request": examples.REASSIGNED}),
         Action.REASSIGN,
         "The new responder is mailed; whoever had it before can no longer answer it.",
         parameters=(ONCE,),
@@ -243,7 +240,7 @@ OPERATIONS: dict[str, Operation] = {
     "POST /v1/requests/{request_id}/resume-status": Operation(
         REQUESTS,
         "Report how the flow went on",
-        _ok("The request with the reported status.", answers.RequestAnswer, {"request": examples.RESUMED}),
+        _ok("The request with the reported status.", RequestAnswer, {"request": examples.RESUMED}),
         Action.REPORT_RESUME,
         "With `once`, `resumed` claims the resumption before it begins: of several readers of the decisions feed, the "
         "first goes on with the flow, and every other is told `already-resumed`. Send an `Idempotency-Key` with it, a "
@@ -256,7 +253,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/requests/{request_id}/timeline": Operation(
         REQUESTS,
         "Read everything that happened to a request",
-        _ok("The request's audit chain.", answers.Timeline, examples.TIMELINE),
+        _ok("The request's audit chain.", Timeline, examples.TIMELINE),
         Action.VIEW,
     ),
     "GET /v1/requests/{request_id}/diagnosis": Operation(
@@ -268,7 +265,7 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {DEPLOYMENT}/test-request": Operation(
         CHECKS,
         "Send a test request",
-        {201: Answer("The test request.", answers.RequestAnswer, {"request": examples.TEST_REQUEST})},
+        {201: Answer("The test request.", RequestAnswer, {"request": examples.TEST_REQUEST})},
         Action.CONFIGURE,
         "A real request to a chosen address, by the way of every other. Its answer proves that mails go out and "
         "answers come back.",
@@ -279,7 +276,7 @@ OPERATIONS: dict[str, Operation] = {
     "POST /v1/callbacks/{token}": Operation(
         ANSWERS,
         "Answer a request",
-        _ok("The answer is recorded, or the same one was before.", answers.AcceptedAnswer, examples.ACCEPTED),
+        _ok("The answer is recorded, or the same one was before.", AcceptedAnswer, examples.ACCEPTED),
         description="This is the `callback_url` of a request or of a webhook's payload. Without an `outcome`, the "
         "first line of `feedback` is the outcome if it equals an emit option, whatever its case and punctuation. The "
         "first answer counts.",
@@ -331,7 +328,7 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {DEPLOYMENT}/routing-rules/dry-run": Operation(
         RULES,
         "Try the routing rules",
-        _ok("Who would be asked, and why.", answers.DryRunResult, examples.DRY_RUN_RESULT),
+        _ok("Who would be asked, and why.", DryRunResult, examples.DRY_RUN_RESULT),
         Action.CONFIGURE,
         "Nothing is written and nobody is mailed.",
         body=Body(DryRun, examples.DRY_RUN),
@@ -339,7 +336,7 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {DEPLOYMENT}/rotate-resume-secret": Operation(
         SETTINGS,
         "Give a deployment a new resume secret",
-        _ok("The secret that signs resumptions from then on.", answers.RotatedSecret, examples.ROTATED),
+        _ok("The secret that signs resumptions from then on.", RotatedSecret, examples.ROTATED),
         Action.CONFIGURE,
         "Name a moment ahead, and have your receiver take both secrets until then: the old one signs up to it, the new "
         "one after it. A signing key that no resume secret derives from any more can be retired.",
@@ -406,7 +403,7 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {WEBHOOK}/rotate-secret": Operation(
         WEBHOOKS,
         "Give a webhook a new secret",
-        _ok("The secret, which is shown this once.", answers.RotatedSecret, examples.ROTATED),
+        _ok("The secret, which is shown this once.", RotatedSecret, examples.ROTATED),
         Action.CONFIGURE,
         parameters=(ONCE,),
         body=Body(Rotation, examples.ROTATION, required=False),

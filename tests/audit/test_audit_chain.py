@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_hitl.audit.chain import AuditEvent, EventKind, event_hash
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.digests import canonical_json
 from tests.support import examples
 
@@ -53,7 +54,7 @@ def test_a_change_deep_in_the_data_changes_the_hash(data: dict[str, Any]) -> Non
 
 
 def test_the_hash_can_be_rebuilt_from_what_an_export_shows() -> None:
-    shown = EVENT.to_dict()
+    shown = as_json(EVENT)
     claimed = shown.pop("hash")
     text = json.dumps(json.loads(json.dumps(shown)), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hashlib.sha256(text.encode("utf-8")).hexdigest() == claimed == EVENT.hash

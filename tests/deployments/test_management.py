@@ -9,6 +9,7 @@ import pytest
 
 from flow_hitl.audit.chain import CHAIN_START, event_hash
 from flow_hitl.bootstrap import current
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.configuration_documents import parse_settings
 from flow_hitl.deployments.deployment import Permission
 from flow_hitl.deployments.deployment_store import DynamoDeploymentStore
@@ -56,7 +57,7 @@ def chain(hitl: Hitl) -> list[dict[str, Any]]:
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert [event.prev_hash for event in events] == [CHAIN_START, *(event.hash for event in events[:-1])]
     assert all(event_hash(event) == event.hash for event in events)
-    return [event.to_dict() for event in events]
+    return [as_json(event) for event in events]
 
 
 # --- settings

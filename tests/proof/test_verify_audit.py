@@ -8,6 +8,7 @@ import pytest
 
 from flow_hitl.audit import chain as audit
 from flow_hitl.audit.chain import EventKind
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform import digests
 from flow_hitl.proof.verify_audit import CHAIN_START, LogFinding, Verifier, canonical_json, event_hash, fingerprint
 from tests.support import examples
@@ -35,8 +36,8 @@ def test_an_untouched_log_has_no_findings() -> None:
 
 def test_the_verifier_hashes_as_the_service_does() -> None:
     event = examples.event(EventKind.NOTIFICATION_SENT, {"to": "ä@example.com", "parts": [1.5, {"deep": None}]})
-    assert event_hash(event.to_dict()) == event.hash
-    assert canonical_json(event.to_dict()) == digests.canonical_json(event.to_dict())
+    assert event_hash(as_json(event)) == event.hash
+    assert canonical_json(as_json(event)) == digests.canonical_json(as_json(event))
     assert CHAIN_START == audit.CHAIN_START
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flow_hitl.audit.chain import CHAIN_START, EventKind, event_hash
-from flow_hitl.contract.shapes import Channel
+from flow_hitl.contract.shapes import Channel, as_json
 from flow_hitl.deployments.deployment import DeploymentSettings
 from flow_hitl.platform.errors import AlreadyResponded, NotPending
 from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Stamp, Status, cancel, decide, note
@@ -121,7 +121,7 @@ def test_a_note_lengthens_the_chain_and_decides_nothing() -> None:
 
 def test_the_request_object_has_exactly_the_contracts_members() -> None:
     change = decided(examples.head(auto_response=(60, "rejected")))
-    shown = Request(change.after, examples.CONTENT, change.response).to_dict()
+    shown = as_json(Request(change.after, examples.CONTENT, change.response).shown)
     assert set(shown) == {
         *("id", "status", "flow_id", "flow_name", "method_name", "message", "output", "emit_options", "state"),
         *("metadata", "history", "created_at", "assigned_to_email", "assigned_by", "routing_rule", "auto_response"),
@@ -147,7 +147,7 @@ def test_the_request_object_has_exactly_the_contracts_members() -> None:
 
 
 def test_what_is_not_there_is_null() -> None:
-    shown = Request(examples.head(), examples.CONTENT).to_dict()
+    shown = as_json(Request(examples.head(), examples.CONTENT).shown)
     assert [shown[name] for name in ("auto_response", "response", "resume", "sla_due_at", "routing_rule")] == [None] * 5
 
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, deployment_subject, next_event, request_subject
 from flow_hitl.audit.index import IndexedEvent, Period
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.times import parse_rfc3339
 from flow_hitl.proof.seal import make_digest, make_section
 from flow_hitl.proof.verify_audit import LogFinding, Verifier, digest_message, event_hash, fingerprint, sha256
@@ -90,7 +91,7 @@ def chain(subject: str, moments: Sequence[datetime]) -> list[Event]:
             data={"to": "a@example.com", "number": seq},
         )
         events.append(event)
-    return [event.to_dict() for event in events]
+    return [as_json(event) for event in events]
 
 
 def make_log(days: int = 3) -> Log:

@@ -12,6 +12,7 @@ from typing import Any
 from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_subject, request_subject
 from flow_hitl.audit.index import IndexedEvent, Period
 from flow_hitl.audit.ports import AuditRecord
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.dynamodb import batch_get, item, values
 from flow_hitl.platform.errors import NotFound
@@ -26,7 +27,7 @@ def put_event(table: str, event: AuditEvent, deployment_id: int) -> dict[str, An
     at = rfc3339(event.at)
     shard = zlib.crc32(event.subject.encode()) % _DAY_SHARDS
     record = {
-        **event.to_dict(),
+        **as_json(event),
         "data": canonical_json(event.data),
         "day_shard": f"{at[:10]}#{shard}",
         "day_key": _day_key(IndexedEvent(deployment_id, event.subject, event.seq, event.at, event.hash)),

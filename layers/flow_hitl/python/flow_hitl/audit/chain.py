@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from flow_hitl.contract.shapes import Sha256, as_json
 from flow_hitl.platform.digests import canonical_json
-from flow_hitl.platform.times import parse_rfc3339, rfc3339
+from flow_hitl.platform.times import parse_rfc3339
 
 CHAIN_START = "0" * 64
 
@@ -53,29 +54,34 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """One fact about one subject; `hash` covers every other member."""
+    """One fact of an audit chain: `hash` covers every other member, and `prev_hash` binds it to the one before."""
 
     subject: str
+    """What the chain is about: `request#…`, or `deployment#…` for changes of a deployment itself."""
     seq: int
+    """Its place in the chain, from 1."""
     event_id: str
+    """Its own id."""
     kind: EventKind
+    """What happened."""
     at: datetime
+    """When it happened."""
     actor: str
+    """Who did it: a mail address, `member/…`, `api_key/…`, `flow`, or a part of this service."""
     data: Mapping[str, Any]
-    prev_hash: str
-    hash: str
+    """The facts, which depend on the kind."""
+    prev_hash: Sha256
+    """The hash of the event before; zeros at the start of the chain."""
+    hash: Sha256
+    """SHA-256 over the canonical JSON of all other members."""
 
     @property
     def request_id(self) -> str:
         return self.subject.removeprefix("request#")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the event as the timeline, the table and an export show it."""
-        return {**_hashed_members(self), "hash": self.hash}
-
     @classmethod
     def from_dict(cls, members: Mapping[str, Any]) -> Self:
-        """Return the event that `to_dict` has shown; raises KeyError, TypeError or ValueError for what is none."""
+        """Return the event that `as_json` has made; raises KeyError, TypeError or ValueError for what is none."""
         kind, at = EventKind(members["kind"]), parse_rfc3339(members["at"])
         return cls(**{**members, "kind": kind, "at": at})
 
@@ -108,17 +114,6 @@ def next_event(
 
 def event_hash(event: AuditEvent) -> str:
     """Return the hex SHA-256 over the canonical JSON of every member but `hash` itself."""
-    return hashlib.sha256(canonical_json(_hashed_members(event)).encode()).hexdigest()
-
-
-def _hashed_members(event: AuditEvent) -> dict[str, Any]:
-    return {
-        "subject": event.subject,
-        "seq": event.seq,
-        "event_id": event.event_id,
-        "kind": event.kind.value,
-        "at": rfc3339(event.at),
-        "actor": event.actor,
-        "data": dict(event.data),
-        "prev_hash": event.prev_hash,
-    }
+    members = as_json(event)
+    del members["hash"]
+    return hashlib.sha256(canonical_json(members).encode()).hexdigest()

@@ -19,7 +19,7 @@ class AuditLog(Protocol):
 
 
 AuditRecord = Mapping[str, Any]
-"""An event as it stands in the log, be it one that nobody of us wrote: the members of `AuditEvent.to_dict`."""
+"""An event as it stands in the log, be it one that nobody of us wrote: the members of `AuditEvent`."""
 
 
 class AuditArchive(Protocol):

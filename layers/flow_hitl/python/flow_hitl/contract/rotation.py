@@ -1,5 +1,6 @@
 """When a new signing secret takes the place of an old one: until then its receiver can get ready to take both."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -10,6 +11,16 @@ from flow_hitl.platform.times import ceil_second, parse_rfc3339
 _LONGEST_OVERLAP = timedelta(days=30)
 # Whoever says "now" may have a clock that goes behind ours.
 _CLOCK_DIFFERENCE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class RotatedSecret:
+    """A new signing secret."""
+
+    secret: str
+    """The signing secret, `whsec_…`. A webhook's is shown this once."""
+    signs_from: datetime
+    """From when on it signs; until then the old one does."""
 
 
 class Rotation(Document):

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass, replace
+from typing import Literal
 from urllib.parse import urlsplit
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import EffectLog
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.delivery.retries import RESUME_ATTEMPTS, pause_after
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.deployments.resume_secret import resume_secret_of
@@ -16,7 +18,17 @@ from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import SERVICE, Change, Head, Request, Resume, ResumeStatus, Stamp, note
+from flow_hitl.requests.request import (
+    SERVICE,
+    Change,
+    Head,
+    Request,
+    RequestShown,
+    Resume,
+    ResumeStatus,
+    Stamp,
+    note,
+)
 
 
 class NotDelivered(Exception):
@@ -77,9 +89,19 @@ class ResumeFlow:
         deployment = self.deployments.load(request.head.deployment_id)
         now = self.clock.now()
         secret = resume_secret_of(self.keys, deployment.deployment_id, deployment.resume_secret_at(now))
-        body = json.dumps({"event": "response_submitted", "request": request.to_dict()}, ensure_ascii=False).encode()
+        body = json.dumps(as_json(ResumePayload("response_submitted", request.shown)), ensure_ascii=False).encode()
         signature = signature_headers(secret, body, now)
         return self.poster.post(url, body, {**signature, "Idempotency-Key": request.head.request_id})
+
+
+@dataclass(frozen=True)
+class ResumePayload:
+    """What is POSTed to a `resume_url`."""
+
+    event: Literal["response_submitted"]
+    """Always `response_submitted`."""
+    request: RequestShown
+    """The request with its response."""
 
 
 def _is_void(head: Head, effect: Effect) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.contract.etags import require_match
-from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.rotation import RotatedSecret, Rotation
 from flow_hitl.deployments.access_documents import api_key_to_dict, api_keys_to_list, member_to_dict
 from flow_hitl.deployments.change_configuration import OPERATOR, ChangeConfiguration, Configured
 from flow_hitl.deployments.configuration_documents import rules_to_dict, settings_to_dict
@@ -43,14 +43,6 @@ class IssuedKey:
 
     api_key: ApiKey
     text: str
-
-
-@dataclass(frozen=True)
-class IssuedResumeSecret:
-    """A secret that signs resumptions from a moment on."""
-
-    secret: str
-    signs_from: datetime
 
 
 @dataclass(frozen=True)
@@ -246,25 +238,25 @@ class ManageDeployments:
         """Return the secret with which the deployment's resumptions are signed now."""
         return self._secret(deployment_id, self.deployments.load(deployment_id).resume_secret_at(self.clock.now()))
 
-    def next_resume_secret(self, deployment_id: int) -> IssuedResumeSecret | None:
+    def next_resume_secret(self, deployment_id: int) -> RotatedSecret | None:
         """Return the secret that is still to sign, and from when on, if there is one."""
         found = self.deployments.load(deployment_id).next_resume_secret(self.clock.now())
         if found is None or found.signs_from is None:
             return None
-        return IssuedResumeSecret(self._secret(deployment_id, found), found.signs_from)
+        return RotatedSecret(self._secret(deployment_id, found), found.signs_from)
 
     def rotate_resume_secret(
         self, deployment_id: int, wish: Rotation, *, actor: str = OPERATOR, call: Call | None = None
-    ) -> IssuedResumeSecret:
+    ) -> RotatedSecret:
         """Give a deployment a new resume secret, of the active signing key; until it signs, the old one does.
 
         Raises NotFound and ValidationFailed.
         """
 
-        def issued(key_id: str, rotation: str, signs_from: datetime) -> IssuedResumeSecret:
-            return IssuedResumeSecret(self._secret(deployment_id, ResumeSecret(key_id, rotation)), signs_from)
+        def issued(key_id: str, rotation: str, signs_from: datetime) -> RotatedSecret:
+            return RotatedSecret(self._secret(deployment_id, ResumeSecret(key_id, rotation)), signs_from)
 
-        def make(remember: Remember) -> IssuedResumeSecret:
+        def make(remember: Remember) -> RotatedSecret:
             now, rotation = self.clock.now(), secrets.token_hex(8)
             new = ResumeSecret(self.keys.active_id(), rotation, wish.moment(now))
 
@@ -277,7 +269,7 @@ class ManageDeployments:
             self.change_configuration(deployment_id, kind, actor, step, made)
             return issued(new.key_id, rotation, signs_from)
 
-        def again(record: CallRecord) -> IssuedResumeSecret:
+        def again(record: CallRecord) -> RotatedSecret:
             key_id, rotation, signs_from = record.made.split("/")
             return issued(key_id, rotation, datetime.fromisoformat(signs_from))
 

@@ -1,6 +1,6 @@
 """A request from its opening to its decision: routing, deciding, changing, reading and listing.
 
-rules: changing.delegation, changing.reminders, deciding.matching, deciding.openings, deciding.reply_address,
+rules: answers, changing.delegation, changing.reminders, deciding.matching, deciding.openings, deciding.reply_address,
     deciding.web_tokens, evidence, opening.routing, reading.decision_feed, reading.list_rows, reading.polling,
     request
 use cases: changing.change_request, changing.delegate, changing.reassign_request, changing.remind,

@@ -25,10 +25,6 @@ class Shown:
     sha256: str
     event_id: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as a decision's event has it."""
-        return {"kind": self.kind.value, "sha256": self.sha256, "event_id": self.event_id}
-
 
 def mail_digest(subject: str, text: str, html: str) -> str:
     """Return the hash of a mail that its sender and whoever has a copy of it find alike.

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
-from flow_hitl.contract.shapes import Channel, as_json
+from flow_hitl.contract.shapes import Channel, RequestId, as_json
 from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.errors import AlreadyResponded, AlreadyResumed, NothingToResume, NotPending
@@ -58,25 +58,49 @@ _HAS_RESUMED = (ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN)
 
 
 @dataclass(frozen=True)
-class AutoResponse:
-    """The answer that the clock gives at `due_at`."""
+class DueAutoResponse:
+    """The answer that the clock gives if nobody answers in time."""
 
     timeout_minutes: int
+    """Minutes from the request's creation."""
     default_outcome: str
+    """The outcome that the flow then gets."""
     due_at: datetime
+    """The moment at which the clock answers. Until it has done so, a person's answer still counts."""
 
 
 @dataclass(frozen=True)
-class Resume:
-    """The state of the flow's resumption; `last_status` is the HTTP status of the last attempt, if one came.
+class HistoryRound:
+    """One earlier round of the flow, as the flow gave it."""
+
+    method: str
+    """The method that ran."""
+    at: str | None
+    """When it ran, in the flow's own words."""
+    output: Any
+    """What it produced."""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """How far the flow is on its way back."""
+
+    status: ResumeStatus
+    """`waiting` for delivery to the `resume_url`, `delivered` or `failed` there, or what the flow's side reported."""
+    attempts: int = 0
+    """How often the `resume_url` was called."""
+    last_status: int | None = None
+    """The HTTP status of the last attempt, if one came."""
+
+
+@dataclass(frozen=True)
+class Resume(Resumption):
+    """The state of the flow's resumption, with what nobody is shown.
 
     `retried_by` is the place of the event with which somebody had it sent again last: what was on its way before that
     is void. 0 where nobody did. `claimed_by` is the hash of the key of whoever claimed the resumption, if one came.
     """
 
-    status: ResumeStatus
-    attempts: int = 0
-    last_status: int | None = None
     retried_by: int = 0
     claimed_by: str = ""
 
@@ -100,19 +124,34 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Response:
+class DecidedResponse:
+    """The one answer that counts."""
+
+    outcome: str | None
+    """The emit option that was chosen; null where free text matched none."""
+    feedback: str
+    """The first line of what was said."""
+    comment: str
+    """The lines after it, or empty."""
+    responded_via: Channel
+    """How the answer came."""
+    responder: str | None
+    """The mail address of whoever answered; by callback, what the other application says of them."""
+    responder_verified: bool
+    """Whether the responder's address is proven: by an authenticated mail, or by a link that only they were sent."""
+    source: str | None
+    """By callback: the other application's own label."""
+    responded_at: datetime
+    """When the answer was recorded."""
+    response_seconds: int
+    """Seconds from the request's creation to the answer."""
+
+
+@dataclass(frozen=True)
+class Response(DecidedResponse):
     """The one answer to a request; `decision_id` tells our own write from another's."""
 
     decision_id: str
-    outcome: str | None
-    feedback: str
-    comment: str
-    responded_via: Channel
-    responder: str | None
-    responder_verified: bool
-    source: str | None
-    responded_at: datetime
-    response_seconds: int
 
 
 @dataclass(frozen=True)
@@ -142,7 +181,7 @@ class Head:
     assigned_to_email: str
     assigned_by: AssignedBy
     routing_rule: str | None
-    auto_response: AutoResponse | None
+    auto_response: DueAutoResponse | None
     sla_due_at: datetime | None
     token_expires_at: datetime
     test: bool
@@ -169,6 +208,54 @@ class Head:
 
 
 @dataclass(frozen=True)
+class RequestShown:
+    """A review request as it is at this moment."""
+
+    id: RequestId
+    """The request's id: a UUID, the caller's own or one of ours."""
+    status: Status
+    """`pending` until it is answered or cancelled; both are final."""
+    flow_id: str
+    """The flow's run, as the flow names it."""
+    flow_name: str | None
+    """The flow's name, as people know it."""
+    method_name: str
+    """The flow's method that asks. Routing rules match on it."""
+    message: str
+    """What the reviewer is asked."""
+    output: Any
+    """What is to be reviewed: Markdown, any JSON, or null."""
+    emit_options: Sequence[str]
+    """The outcomes that the reviewer may choose from; empty for free text."""
+    state: Mapping[str, Any]
+    """The flow's state. Rules read the assignee from it and set conditions on it; the reviewer may look at it."""
+    metadata: Mapping[str, Any]
+    """Whatever the flow wants to have back. `requested_by`, a mail address, names who asked for the request."""
+    history: Sequence[HistoryRound]
+    """The flow's earlier rounds, for the reviewer to look at."""
+    created_at: datetime
+    """When the request was opened."""
+    assigned_to_email: str
+    """Who is asked: a mail address, or `group:<name>`."""
+    assigned_by: AssignedBy
+    """The step that chose them."""
+    routing_rule: str | None
+    """The name of the routing rule that matched."""
+    auto_response: DueAutoResponse | None
+    """What the clock will answer, and when; null for never."""
+    sla_due_at: datetime | None
+    """Until when an answer is within the SLA; null without an SLA."""
+    warnings: Sequence[str]
+    """What is not as the caller may expect, in plain words."""
+    test: bool
+    """Whether this is a test request, which analytics leave out."""
+    response: DecidedResponse | None
+    """The answer; null while there is none."""
+    resume: Resumption | None
+    """The flow's way back; null before an answer."""
+
+
+@dataclass(frozen=True)
 class Request:
     """A request as a whole: its head, its content and, once decided, its response."""
 
@@ -176,32 +263,33 @@ class Request:
     content: Content
     response: Response | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the contract's request object."""
+    @property
+    def shown(self) -> RequestShown:
+        """The contract's request object."""
         head, content = self.head, self.content
-        return {
-            "id": head.request_id,
-            "status": head.status.value,
-            "flow_id": head.flow_id,
-            "flow_name": head.flow_name,
-            "method_name": head.method_name,
-            "message": content.message,
-            "output": content.output,
-            "emit_options": list(head.emit_options),
-            "state": content.state,
-            "metadata": content.metadata,
-            "history": list(content.history),
-            "created_at": rfc3339(head.created_at),
-            "assigned_to_email": head.assigned_to_email,
-            "assigned_by": head.assigned_by.value,
-            "routing_rule": head.routing_rule,
-            "auto_response": _auto_response_dict(head.auto_response),
-            "sla_due_at": rfc3339(head.sla_due_at) if head.sla_due_at else None,
-            "warnings": list(content.warnings),
-            "test": head.test,
-            "response": _response_dict(self.response),
-            "resume": _resume_dict(head.resume),
-        }
+        return RequestShown(
+            id=head.request_id,
+            status=head.status,
+            flow_id=head.flow_id,
+            flow_name=head.flow_name,
+            method_name=head.method_name,
+            message=content.message,
+            output=content.output,
+            emit_options=head.emit_options,
+            state=content.state,
+            metadata=content.metadata,
+            history=[HistoryRound(**one) for one in content.history],
+            created_at=head.created_at,
+            assigned_to_email=head.assigned_to_email,
+            assigned_by=head.assigned_by,
+            routing_rule=head.routing_rule,
+            auto_response=head.auto_response,
+            sla_due_at=head.sla_due_at,
+            warnings=content.warnings,
+            test=head.test,
+            response=as_json(self.response, DecidedResponse),
+            resume=as_json(head.resume, Resumption),
+        )
 
 
 @dataclass(frozen=True)
@@ -293,7 +381,7 @@ def opened(
         assigned_to_email=assignment.email,
         assigned_by=assignment.by,
         routing_rule=assignment.rule,
-        auto_response=AutoResponse(
+        auto_response=DueAutoResponse(
             auto_response[0], auto_response[1], ceil_second(at + timedelta(minutes=auto_response[0]))
         )
         if auto_response
@@ -324,7 +412,7 @@ def opened(
         "created_by": created_by,
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
-        "auto_response": _auto_response_dict(head.auto_response),
+        "auto_response": as_json(head.auto_response),
         # Without a notification there is nothing to remind of.
         "reminders": [rfc3339(moment) for moment in reminders] if settings.email_notifications else [],
         "webhooks": WebhookEvent.NEW_REQUEST in deployment.webhook_events and not head.test,
@@ -364,9 +452,9 @@ def decide(head: Head, answer: Answer, *, stamp: Stamp, has_resume_url: bool) ->
     )
     data = {
         **_about(head),
-        **(_response_dict(response) or {}),
+        **as_json(response, DecidedResponse),
         "verification": dict(answer.verification),
-        "shown": answer.shown.to_dict() if answer.shown else None,
+        "shown": as_json(answer.shown),
         "decision_id": answer.decision_id,
         "push": has_resume_url,
         "others": _others(head, _answered_by(head, answer)),
@@ -603,42 +691,10 @@ def _step(head: Head, kind: EventKind, stamp: Stamp, data: Mapping[str, Any]) ->
     return Change(None, replace(head, seq=event.seq, last_hash=event.hash, last_event_at=at), event)
 
 
-def _auto_response_dict(auto_response: AutoResponse | None) -> dict[str, Any] | None:
-    if auto_response is None:
-        return None
-    return {
-        "timeout_minutes": auto_response.timeout_minutes,
-        "default_outcome": auto_response.default_outcome,
-        "due_at": rfc3339(auto_response.due_at),
-    }
-
-
-def _response_dict(response: Response | None) -> dict[str, Any] | None:
-    if response is None:
-        return None
-    return {
-        "outcome": response.outcome,
-        "feedback": response.feedback,
-        "comment": response.comment,
-        "responded_via": response.responded_via.value,
-        "responder": response.responder,
-        "responder_verified": response.responder_verified,
-        "source": response.source,
-        "responded_at": rfc3339(response.responded_at),
-        "response_seconds": response.response_seconds,
-    }
-
-
-def _resume_dict(resume: Resume | None) -> dict[str, Any] | None:
-    if resume is None:
-        return None
-    return {"status": resume.status.value, "attempts": resume.attempts, "last_status": resume.last_status}
-
-
 _SHOWN = ("id", "flow_id", "method_name", "message", "emit_options", "state", "metadata", "created_at", "output")
 
 
 def request_shown(request: Request) -> dict[str, Any]:
     """Return what a webhook's payload says of a request; it stays the same for as long as the request exists."""
-    whole = request.to_dict()
+    whole = as_json(request.shown)
     return {name: whole[name] for name in _SHOWN}

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.request import Request, request_shown
@@ -230,7 +231,7 @@ def payload(event: str, request: Request, deployment: Deployment, callback_url: 
     """Return the spec's webhook payload; that of `response_submitted` has the response beside it."""
     shown = request_shown(request)
     if event == WebhookEvent.RESPONSE_SUBMITTED:
-        shown["response"] = request.to_dict()["response"]
+        shown["response"] = as_json(request.shown.response)
     return _payload(event, shown, deployment, callback_url, request.head.assigned_to_email)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flow_hitl.audit.chain import EventKind
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.deployments.configuration_documents import parse_rules, rules_to_dict
 from flow_hitl.deployments.deployment import Deployment
@@ -21,7 +22,7 @@ from flow_hitl.pages.rules.forms import (
 from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds, require_unchanged
 from flow_hitl.pages.settings.forms import Fields
 from flow_hitl.pages.settings.pages import item_at, with_item, without_item
-from flow_hitl.pages.settings.view import DryRunResult, FilledForm, RuleRow
+from flow_hitl.pages.settings.view import DryRunView, FilledForm, RuleRow
 from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.address import GROUP_PREFIX
 from flow_hitl.platform.errors import MalformedJson, ValidationFailed
@@ -97,7 +98,7 @@ class RulePages:
 
         return self._change(member, typed, change)
 
-    def try_out(self, member: SignedInMember, fields: Fields) -> tuple[FilledForm, DryRunResult | None]:
+    def try_out(self, member: SignedInMember, fields: Fields) -> tuple[FilledForm, DryRunView | None]:
         """Return the form of a dry run as it was filled in, and what would happen, unless something is wrong with it.
 
         Nothing is written and nobody is mailed.
@@ -118,7 +119,7 @@ class RulePages:
         except ValidationFailed as refused:
             name = refused.errors[0].field.split("/")[1]
             return replace(typed, problems={name: f"This {refused.errors[0].message}."}), None
-        return typed, _result(found)
+        return typed, _result(as_json(found))
 
     def trial(self) -> FilledForm:
         """Return the empty form of a dry run; it changes nothing, so it is made from no state."""
@@ -154,8 +155,8 @@ def _form(deployment: Deployment, fields: Mapping[str, str]) -> FilledForm:
     return form_from(deployment, rules_to_dict(deployment.rules), fields)
 
 
-def _result(found: Mapping[str, Any]) -> DryRunResult:
-    return DryRunResult(
+def _result(found: Mapping[str, Any]) -> DryRunView:
+    return DryRunView(
         assigned_to=found["assigned_to_email"],
         reasons=found["reasons"],
         considered=[(one["name"], one["matched"], one["reason"]) for one in found["considered"]],

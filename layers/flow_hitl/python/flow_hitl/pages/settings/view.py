@@ -163,7 +163,7 @@ class RuleRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DryRunResult:
+class DryRunView:
     """Who would be asked, and why; what became of each rule; and which deadlines would hold, in words."""
 
     assigned_to: str
@@ -185,7 +185,7 @@ class RulesPage(SettingsPage):
     creator: str
     form: FilledForm
     trial: FilledForm
-    result: DryRunResult | None = None
+    result: DryRunView | None = None
     warnings: Sequence[str] = ()
 
 

@@ -1,14 +1,14 @@
 """A dry run of the routing rules: who would be asked, and why; nothing is written and nobody is mailed."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import Document, Name
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.requests.opening.open_request import inherited_auto_response, inherited_sla
-from flow_hitl.requests.opening.routing import assign
+from flow_hitl.requests.opening.routing import AssignedBy, ConsideredRule, assign
 
 
 class DryRun(Document):
@@ -18,7 +18,37 @@ class DryRun(Document):
     state: dict[str, JsonValue] = {}
 
 
-def dry_run(deployment: Deployment, wish: DryRun) -> dict[str, Any]:
+@dataclass(frozen=True)
+class InheritedAutoResponse:
+    """The auto-response that would hold for a request that says nothing of its own."""
+
+    timeout_minutes: int
+    """Minutes from the request's creation."""
+    default_outcome: str
+    """The outcome that the flow would get."""
+
+
+@dataclass(frozen=True)
+class DryRunResult:
+    """Who would be asked, and why."""
+
+    assigned_to_email: str
+    """Who would be asked."""
+    assigned_by: AssignedBy
+    """The step that chose them."""
+    routing_rule: str | None
+    """The rule that matched."""
+    reasons: Sequence[str]
+    """The steps to this choice, in order."""
+    considered: Sequence[ConsideredRule]
+    """What became of each rule, in order."""
+    sla_target_minutes: int | None
+    """The SLA that would hold."""
+    auto_response: InheritedAutoResponse | None
+    """The auto-response that would hold; null for none."""
+
+
+def dry_run(deployment: Deployment, wish: DryRun) -> DryRunResult:
     """Return the contract's answer, with each step's reason and the deadlines that would hold."""
     assignment = assign(
         method_name=wish.method_name,
@@ -28,14 +58,12 @@ def dry_run(deployment: Deployment, wish: DryRun) -> dict[str, Any]:
         refusal=deployment.refusal_of,
     )
     auto_response = inherited_auto_response(assignment.matched, deployment)
-    return {
-        "assigned_to_email": assignment.email,
-        "assigned_by": assignment.by.value,
-        "routing_rule": assignment.rule,
-        "reasons": list(assignment.reasons),
-        "considered": as_json(assignment.considered(deployment.rules)),
-        "sla_target_minutes": inherited_sla(assignment.matched, deployment),
-        "auto_response": {"timeout_minutes": auto_response[0], "default_outcome": auto_response[1]}
-        if auto_response
-        else None,
-    }
+    return DryRunResult(
+        assigned_to_email=assignment.email,
+        assigned_by=assignment.by,
+        routing_rule=assignment.rule,
+        reasons=assignment.reasons,
+        considered=assignment.considered(deployment.rules),
+        sla_target_minutes=inherited_sla(assignment.matched, deployment),
+        auto_response=InheritedAutoResponse(*auto_response) if auto_response else None,
+    )
