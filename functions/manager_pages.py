@@ -51,14 +51,14 @@ def place_in_list(text: str) -> int | None:
         return None
     number = _whole(text)
     if not number or str(number) != text:
-        raise NotFound("There is nothing at this place of the list.")
+        raise NotFound("There is no such entry in the list.")
     return number
 
 
 def name_in(text: str) -> str:
     """Return the name of a webhook or delivery in a path or form; raises NotFound for what can be none."""
     if not _NAME.fullmatch(text):
-        raise NotFound("There is nothing of this name.")
+        raise NotFound("There is nothing with this name.")
     return text
 
 

@@ -93,8 +93,8 @@ def _ask_to_remove(place: Place, email: str, typed: FilledForm) -> Response[str]
         "settings",
         f"Remove {email} from the members?",
         consequences=[
-            "They can no longer sign in to this deployment, nor answer from their aliases.",
-            "Requests that are assigned to them stay so, and they can still answer those by mail.",
+            "They can no longer sign in to this deployment or answer from their aliases.",
+            "Requests assigned to them stay assigned, and they can still answer those by email.",
         ],
         button="Remove the member",
         address=address,
@@ -111,11 +111,11 @@ def _keys_page(place: Place, form: FilledForm) -> Response[str]:
 def _key_page(place: Place, text: str, back: str) -> Response[str]:
     context = SecretPage(
         shell=place.shell("settings"),
-        title="The new API key",
+        title="New API key",
         secret=text,
         explanation=[
-            "Copy it now: it is shown this once, and only its hash is kept.",
-            "A program sends it with each call, as Authorization: Bearer and the key.",
+            "Copy it now. It is shown only once, and we store only its hash.",
+            "Send it with each call in the header Authorization: Bearer, followed by the key.",
         ],
         next_address=back,
         next_text="I have copied it",
@@ -131,7 +131,10 @@ def _ask_to_revoke(place: Place, key_id: str, back: str) -> Response[str]:
         place,
         "settings",
         f'Revoke the API key "{key.name}"?',
-        consequences=["Whatever uses it is refused from now on.", "This cannot be undone; a new key can be issued."],
+        consequences=[
+            "Calls with this key are refused from now on.",
+            "This cannot be undone, but you can issue a new key.",
+        ],
         button="Revoke the key",
         address=back,
         back=back,

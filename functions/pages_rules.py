@@ -101,8 +101,8 @@ def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str
         "settings",
         f'Remove the rule "{name}"?',
         consequences=[
-            "The requests that are open stay with whoever has them.",
-            "New ones go by the rules that are left.",
+            "Open requests stay with whoever they are assigned to.",
+            "New requests follow the remaining rules.",
         ],
         button="Remove the rule",
         address=f"{_list_address(place)}/{number}",

@@ -64,7 +64,7 @@ def save_advanced(deployment_id: str) -> Response[str]:
     form = read_form(router, place.visitor)
     part = form.text("part")
     if part not in _ADVANCED_PARTS:
-        raise NotFound("There is no such part of the settings.")
+        raise NotFound("There is no such settings section.")
     outcome = current().settings_pages.save(place.member, SettingsPart(part), filled(form))
     return answered(outcome, partial(_advanced_page, place, part), _address(place, "advanced"), "saved")
 
@@ -144,8 +144,8 @@ def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str
         "settings",
         f'Remove the group "{name}"?',
         consequences=[
-            "Requests that it has already keep its people.",
-            "A routing rule that still names it sends its requests to whoever created the deployment.",
+            "Requests already assigned to the group stay with its people.",
+            "Routing rules that still refer to it send their requests to the deployment's creator.",
         ],
         button="Remove the group",
         address=f"{_address(place, 'advanced')}/{number}",

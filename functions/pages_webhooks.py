@@ -63,8 +63,8 @@ def _rotate(place: Place, webhook_id: str, form: Form) -> Response[str]:
     made = current().webhook_pages.rotate(place.member, webhook_id, filled(form))
     if isinstance(made, FilledForm):
         return _webhook_page(place, webhook_id, rotation=made)
-    begins = f"It signs from {readable_time(made.signs_from)} on; until then the old one does."
-    moment = "It signs from now on." if made.signs_from <= current().clock.now() else begins
+    begins = f"It takes effect {readable_time(made.signs_from)}. Until then, the old one signs."
+    moment = "It takes effect now." if made.signs_from <= current().clock.now() else begins
     address = f"{_list_address(place)}/{webhook_id}"
     return _secret_page(place, address, made.secret, "The webhook's new signing secret", [moment])
 
@@ -80,8 +80,8 @@ def _delete(place: Place, webhook_id: str, form: Form) -> Response[str]:
         "settings",
         f'Delete the webhook "{name}"?',
         consequences=[
-            "Nothing is sent there any more, and its delivery log is gone.",
-            "The callback URLs that it was given stop working.",
+            "Nothing is sent there anymore, and its delivery log is deleted.",
+            "The callback URLs it received stop working.",
         ],
         button="Delete the webhook",
         address=f"{back}/{webhook_id}",
@@ -124,10 +124,10 @@ def _secret_page(place: Place, address: str, secret: str, title: str, more: list
         title=title,
         secret=secret,
         explanation=[
-            "Copy it now: it is shown this once, and kept encrypted.",
+            "Copy it now. It is shown only once, and stored encrypted.",
             (
-                "Its receiver verifies with it that what comes is from here: X-Signature is the HMAC-SHA256, with this "
-                "whole text as the key, of X-Timestamp, a dot and the body."
+                "The receiver uses it to verify that a delivery comes from us: X-Signature is the HMAC-SHA256 of "
+                "X-Timestamp, a dot and the body, with this whole text as the key."
             ),
             *more,
         ],

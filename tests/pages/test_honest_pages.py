@@ -169,7 +169,7 @@ def test_a_reminder_at_no_number_is_said_at_its_field(hitl: Hitl, number: str) -
     browser = hitl.signed_in()
     page = submit(browser, "/d/1/settings/advanced", "reminder_0_number", {"reminder_0_number": number})
     assert page.status == 422
-    assert "Type whole minutes, or a percentage from 1 to 100." in words(page)
+    assert "Enter whole minutes, or a percentage from 1 to 100." in words(page)
     assert form_of(page, "reminder_0_number").fields["reminder_0_number"] == number
 
 

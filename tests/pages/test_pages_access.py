@@ -75,8 +75,8 @@ def test_a_member_is_removed_after_a_question(hitl: Hitl, manager: Browser) -> N
 @pytest.mark.parametrize(
     ("changes", "name", "problem"),
     [
-        ({"email": "nobody"}, "email", "one plain mail address"),
-        ({"email": "BOB@example.com"}, "email", "is a member already"),
+        ({"email": "nobody"}, "email", "one plain email address"),
+        ({"email": "BOB@example.com"}, "email", "is already a member"),
         ({"email": "c@example.com", "aliases": "x"}, "aliases", "x&#34; must be one plain mail address"),
         ({"email": "c@example.com", "aliases": "d@example.com\nC@example.com"}, "aliases", "address itself"),
     ],
@@ -135,7 +135,7 @@ def test_whoever_takes_their_own_permission_away_is_led_out(hitl: Hitl) -> None:
 def test_the_creator_stands_there_and_needs_no_membership(manager: Browser) -> None:
     text = manager.get(MEMBERS).text
     assert "creator@example.com" in text
-    assert "as the creator of the deployment, always" in text
+    assert "always, as the deployment's creator" in text
 
 
 # --- API keys
@@ -181,7 +181,7 @@ def test_a_key_may_manage_and_expire(hitl: Hitl, manager: Browser) -> None:
 
 
 def test_expired_keys_and_last_uses_are_shown(hitl: Hitl, manager: Browser) -> None:
-    assert "Not used so far" in manager.get(KEYS).text
+    assert "Never used" in manager.get(KEYS).text
     key = secret_in(issue(manager, expires_on="2026-01-15").text)
     hitl.api("POST", "/v1/requests", NEW, key=key)
     assert "Last used" in manager.get(KEYS).text

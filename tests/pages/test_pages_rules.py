@@ -66,7 +66,7 @@ def test_the_list_says_what_each_rule_does(hitl: Hitl, manager: Browser) -> None
     text = " ".join(manager.get(RULES).text.split())
     for told in (
         "state.amount is greater than 10000",
-        "state.vip is not there",
+        "state.vip does not exist",
         "<strong>finance@company.com</strong>",
         "SLA target 60 min; never answered automatically",
         "<code>sales_rep_email</code>",
@@ -137,14 +137,14 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"name": " "}, "name", "no other rule has"),
     ({"name": "Route to Sales Rep"}, "name", "no other rule has"),
     ({"method_name": ""}, "method_name", "a pattern such as approve_*"),
-    ({"assign_to_email": ""}, "assign_to_email", "Say who is asked"),
+    ({"assign_to_email": ""}, "assign_to_email", "Enter an address"),
     ({"assign_to_email": "nobody"}, "assign_to_email", "must be one plain mail address"),
     ({"sla_target_minutes": "soon"}, "sla_target_minutes", "must be a whole number"),
     ({"auto_response": "own", "timeout_minutes": "5"}, "default_outcome", "must be set"),
     ({"condition_0_value": "5"}, "condition_0_path", "must be a path of the state"),
     ({"condition_1_path": "a", "condition_1_test": "gt", "condition_1_value": "true"}, "condition_1_value", "number"),
     ({"condition_0_path": "a", "condition_0_test": "in"}, "condition_0_value", "at least one entry"),
-    ({"condition_0_path": "a", "condition_1_path": "state.a"}, "condition_1_path", "stands in a row above already"),
+    ({"condition_0_path": "a", "condition_1_path": "state.a"}, "condition_1_path", "repeats a row above"),
 ]
 
 
@@ -190,12 +190,12 @@ def test_rules_are_changed_by_one_manager_at_a_time(hitl: Hitl, manager: Browser
     hitl.configure(rules=[SALES, {**FINANCE, "assign_to_email": "cfo@company.com"}, BRAND])
     page = send(manager, editing, {"assign_to_email": "me@example.com"})
     assert page.status == 409
-    for told in ("Rule &#34;The rest&#34; added", "Rule &#34;Approvals to Finance&#34; changed", "in another order"):
+    for told in ("Rule &#34;The rest&#34; added", "Rule &#34;Approvals to Finance&#34; changed", "reordered"):
         assert told in page.text
     assert form_of(page, "method_name").fields["assign_to_email"] == "me@example.com"
     for answer in (send(manager, moving, press="down=1"), send(manager, form_of(question, "sure"), press="sure=yes")):
         assert answer.status == 409
-        assert "Below is what holds now" in answer.text
+        assert "The current values are shown below" in answer.text
     assert names(hitl) == ["Route to Sales Rep", "Approvals to Finance", "The rest"]
     assert rules(hitl)[1]["assign_to_email"] == "cfo@company.com"
 

@@ -165,7 +165,7 @@ def test_a_change_meanwhile_is_shown_and_not_overwritten_unseen(hitl: Hitl, mana
     page = send(manager, opened, {"sla_target_minutes": "90"})
     assert page.status == 409
     assert settings(hitl)["sla_target_minutes"] == 240, "nothing was saved"
-    told = page.text.partition("Somebody else has changed this")[2].partition("</div>")[0]
+    told = page.text.partition("Somebody else changed this")[2].partition("</div>")[0]
     assert BOB in told
     assert "SLA target (minutes): none → 240" in told
     again = form_of(page, "sla_target_minutes")
@@ -313,10 +313,10 @@ def test_a_group_is_added_changed_and_removed(hitl: Hitl, manager: Browser) -> N
 
 GROUP_WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"name": "", "address": ""}, "name", "Give the group a name"),
-    ({"name": "group:x"}, "name", "without group: in front"),
+    ({"name": "group:x"}, "name", "without the prefix group:"),
     ({"name": "legal"}, "name", "no other group has"),
-    ({"address": "nobody"}, "address", "one plain mail address"),
-    ({"members": ""}, "members", "Name 1 to 50 people"),
+    ({"address": "nobody"}, "address", "one plain email address"),
+    ({"members": ""}, "members", "Enter 1 to 50 people"),
     ({"members": "ann@example.com, nobody"}, "members", "nobody&#34; must be one plain mail address"),
     ({"members": "ann@example.com\nANN@example.com"}, "members", "stands in the group already"),
     ({"members": "finance@example.com"}, "members", "is the shared mailbox"),

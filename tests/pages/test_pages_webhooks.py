@@ -127,7 +127,7 @@ def test_a_webhook_is_changed_by_one_manager_at_a_time(hitl: Hitl, manager: Brow
 def test_a_test_ping_is_sent_and_what_came_of_it_is_shown(hitl: Hitl, manager: Browser, app: Receiver) -> None:
     app.status, app.answer = 503, b"<b>Busy</b>" + b"x" * 5000
     made = hook(hitl, app.url, active=False)
-    assert "Nothing was sent so far" in manager.get(path(made)).text
+    assert "No deliveries yet" in manager.get(path(made)).text
     page = followed(manager, submit(manager, path(made), "do=ping", press="do=ping"))
     assert "test ping is on its way" in page.text
     assert told(app.received[0])["event"] == "test"
@@ -147,7 +147,7 @@ def test_a_delivery_is_sent_again(hitl: Hitl, manager: Browser, app: Receiver) -
     assert [told(post)["request"]["id"] for post in app.received] == [request.id] * 2
     first, second = (post.headers["x-webhook-id"] for post in app.received)
     assert first == second
-    assert "which repeats" in page.text
+    assert "a redelivery of" in page.text
     assert f'href="/d/1/requests/{request.id}"' in page.text
     assert request.kinds[-1] == "webhook_delivered"
 
@@ -170,7 +170,7 @@ def test_the_log_goes_on_page_by_page(hitl: Hitl, manager: Browser, app: Receive
 def test_a_new_secret_signs_at_once(hitl: Hitl, manager: Browser, app: Receiver) -> None:
     made = hook(hitl, app.url)
     page = submit(manager, path(made), "signs_from", press="do=rotate")
-    assert "It signs from now on." in page.text
+    assert "It takes effect now." in page.text
     hitl.ask()
     assert spec_verifies(secret_in(page), app.received[0])
     event = configuration_events(hitl)[-1]
@@ -180,8 +180,8 @@ def test_a_new_secret_signs_at_once(hitl: Hitl, manager: Browser, app: Receiver)
 def test_a_new_secret_signs_from_the_moment_that_is_chosen(hitl: Hitl, manager: Browser, app: Receiver) -> None:
     made = hook(hitl, app.url)
     page = submit(manager, path(made), "signs_from", {"signs_from": "2026-01-14T13:00"}, "do=rotate")
-    assert "It signs from 14 Jan 2026, 13:00 UTC on" in page.text
-    assert "A new secret signs from" in manager.get(path(made)).text
+    assert "It takes effect 14 Jan 2026, 13:00 UTC" in page.text
+    assert "A new secret takes effect" in manager.get(path(made)).text
     hitl.ask()
     hitl.advance(minutes=60)
     hitl.ask()

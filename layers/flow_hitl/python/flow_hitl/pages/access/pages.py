@@ -48,10 +48,10 @@ class AccessPages:
         """Add a member; returns the deployment with them, else the form with what is wrong or has changed meanwhile."""
         email = text_in(typed.fields, "email") or ""
         if not is_mail_address(email):
-            problem = "Type one plain mail address, for example alice@example.com."
+            problem = "Enter one plain email address, for example alice@example.com."
             return replace(typed, problems={"email": problem})
         if any(same_address(one.email, email) for one in person.deployment.members):
-            problem = "This person is a member already; choose them in the list to change what they may."
+            problem = "This person is already a member. Choose them in the list to change their permissions."
             return replace(typed, problems={"email": problem})
         return self._set_member(person, email, typed)
 
@@ -177,10 +177,10 @@ def _member_blame(fields: Fields) -> Callable[[FieldError], tuple[str, str]]:
 def _key_problem(error: FieldError) -> tuple[str, str]:
     match error.field.lstrip("/").split("/")[0]:
         case "name":
-            return "name", "Type a name of up to 256 characters, so that the key can be told from others."
+            return "name", "Enter a name, up to 256 characters, that tells the key apart from others."
         case "permissions":
             return "permissions", "Choose at least one."
         case "expires_at":
-            return "expires_on", "Choose a day that is not over yet, such as 2027-01-31, or leave it empty."
+            return "expires_on", "Choose today or a later day, such as 2027-01-31, or leave it empty."
         case _:
             return "", sentence(error)

@@ -24,8 +24,8 @@ CONDITION_TESTS: Sequence[tuple[str, str]] = (
     ("lt", "is less than"),
     ("lte", "is at most"),
     ("in", "is one of"),
-    ("exists", "is there"),
-    ("missing", "is not there"),
+    ("exists", "exists"),
+    ("missing", "does not exist"),
 )
 """The tests of a condition, as the form offers them; "missing" is the form's word for `exists` with false."""
 
@@ -94,11 +94,11 @@ def rule_problem(fields: Fields, error: FieldError) -> tuple[str, str]:
     parts = [part.replace("~1", "/").replace("~0", "~") for part in error.field.lstrip("/").split("/")]
     match parts[2:]:
         case [] if parts[1:]:
-            return "assign_to_email", "Say who is asked: by the flow's state, by this address, or by both."
+            return "assign_to_email", "Enter an address, the field of the state that holds it, or both."
         case ["name"]:
-            return "name", "Type a name of up to 256 characters that no other rule has."
+            return "name", "Enter a name that no other rule has, up to 256 characters."
         case ["match", "method_name"]:
-            return "method_name", "Type a method's name, or a pattern such as approve_*, of up to 256 characters."
+            return "method_name", "Enter a method name or a pattern such as approve_*, up to 256 characters."
         case ["match", "condition", path, *tests]:
             test = next((one for one in tests if one in _TEST_NAMES), None)
             row = _row_of(fields, path, test)

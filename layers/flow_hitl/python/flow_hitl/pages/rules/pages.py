@@ -80,7 +80,7 @@ class RulePages:
         try:
             rule = rule_of(typed.fields)
         except RepeatedTest as repeated:
-            problem = "This stands in a row above already."
+            problem = "This repeats a row above."
             return replace(typed, problems={f"condition_{repeated.row}_path": problem})
         return self._change(member, typed, lambda rules: with_item(rules, number, rule))
 

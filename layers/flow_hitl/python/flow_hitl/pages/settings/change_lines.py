@@ -34,7 +34,7 @@ def lines_of(event: AuditEvent, only: Sequence[str] = ()) -> Sequence[str]:
             names = ("name", "url_host", "events", "active", "secret_signs_from")
             return tuple(_fields(before or {}, after or {}, names, f'webhook "{(after or before)["name"]}"'))
         case EventKind.RESUME_SECRET_ROTATED:
-            return (f"Resume secret rotated: the new one signs from {after['resume_secret_signs_from']} on",)
+            return (f"Resume secret rotated: the new one takes effect {after['resume_secret_signs_from']}",)
         case EventKind.API_KEY_ISSUED:
             return (f'API key "{after["name"]}" issued',)
         case EventKind.API_KEY_REVOKED:
@@ -59,7 +59,7 @@ def _rules(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any
     old, new = _by_name(before), _by_name(after)
     yield from _listed("Rule", old, new)
     if [name for name in old if name in new] != [name for name in new if name in old]:
-        yield f"Rules are in another order: {_cut(', '.join(new))}"
+        yield f"Rules reordered: {_cut(', '.join(new))}"
 
 
 def _by_name(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -62,7 +62,7 @@ def problem_of(part: SettingsPart, fields: Fields, error: FieldError) -> tuple[s
             return (rest[-1] if rest else ""), sentence(error)
         case SettingsPart.REMINDERS if rest:
             row = _reminder_rows(fields)[int(rest[0])]
-            return f"reminder_{row}_number", "Type whole minutes, or a percentage from 1 to 100."
+            return f"reminder_{row}_number", "Enter whole minutes, or a percentage from 1 to 100."
         case _ if rest and PARTS[part][first].widget == "lines":
             return first, quoted(lines_in(fields, first), rest[0], error)
         case _:
@@ -91,13 +91,13 @@ def group_problem(fields: Fields, error: FieldError) -> tuple[str, str]:
         case []:
             return "name", "Give the group a name, the address of a shared mailbox, or both."
         case ["name"]:
-            return "name", "Type a name of up to 256 characters that no other group has, without group: in front."
+            return "name", "Enter a name that no other group has, up to 256 characters, without the prefix group:."
         case ["address"]:
-            return "address", "Type one plain mail address that no other group has, for example finance@example.com."
+            return "address", "Enter one plain email address that no other group has, for example finance@example.com."
         case ["members", place]:
             return "members", quoted(lines_in(fields, "members"), place, error)
         case _:
-            return "members", "Name 1 to 50 people, one mail address per line."
+            return "members", "Enter 1 to 50 people, one email address per line."
 
 
 def auto_response_fields(document: Document | None) -> dict[str, str]:

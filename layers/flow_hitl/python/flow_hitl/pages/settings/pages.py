@@ -129,7 +129,7 @@ class SettingsPages:
 def item_at(items: Sequence[Any], number: int) -> Any:
     """Return the item at a place, from 1; raises NotFound."""
     if not 1 <= number <= len(items):
-        raise NotFound("There is nothing at this place of the list.")
+        raise NotFound("There is no such entry in the list.")
     return items[number - 1]
 
 

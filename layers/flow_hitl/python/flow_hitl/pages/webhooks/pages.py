@@ -112,7 +112,7 @@ class WebhookPages:
                 member.deployment.deployment_id, webhook_id, wish, if_match=typed.etag, actor=actor_name(member)
             )
 
-        problem = "Choose a moment within the next 30 days, in UTC, or leave it empty for now."
+        problem = "Choose a time within the next 30 days, in UTC, or leave it empty to rotate now."
         return self._edit(member, webhook_id, typed, save, lambda _: ("signs_from", problem))
 
     def delete(self, member: SignedInMember, webhook_id: str) -> None:
@@ -173,7 +173,7 @@ def _document(fields: Fields) -> dict[str, object]:
 def _problem(error: FieldError) -> tuple[str, str]:
     match error.field.lstrip("/").split("/")[0]:
         case "name":
-            return "name", "Type a name of up to 256 characters."
+            return "name", "Enter a name, up to 256 characters."
         case "url":
             return "url", sentence(error)
         case "events":
