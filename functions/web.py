@@ -69,7 +69,7 @@ class Form:
         """Return a field's text, "" for a field that is missing; raises ValidationFailed for several of them."""
         texts = set(self.texts(name))
         if len(texts) > 1:
-            raise ValidationFailed([FieldError(f"/{name}", "says two things")])
+            raise ValidationFailed([FieldError(f"/{name}", "was sent twice with different values")])
         return texts.pop() if texts else ""
 
     def texts(self, name: str) -> Sequence[str]:

@@ -93,8 +93,8 @@ def enter(page: Page, site: Served, email: str = "creator@example.com") -> None:
 def sign_in(page: Page, site: Served, email: str = "creator@example.com") -> None:
     """Sign in by the code out of the mail."""
     page.goto("/sign-in")
-    page.get_by_label("Your mail address").fill(email)
-    page.get_by_role("button", name="Send me the mail").click()
+    page.get_by_label("Your email address").fill(email)
+    page.get_by_role("button", name="Email me a link").click()
     page.wait_for_url("**/sign-in/code")
     page.get_by_label("Code").fill(site.code())
     page.get_by_role("button", name="Sign in", exact=True).click()

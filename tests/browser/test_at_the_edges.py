@@ -60,7 +60,7 @@ def test_after_signing_out_the_back_button_shows_nothing(open_window: Window, si
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.wait_for_url("**/sign-in?notice=signed_out")
     page.go_back()
-    expect(page.get_by_label("Your mail address")).to_be_visible()
+    expect(page.get_by_label("Your email address")).to_be_visible()
     assert "Nobody else may read this" not in page.content()
 
 

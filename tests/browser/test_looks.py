@@ -85,8 +85,8 @@ def test_the_pages_are_whole_and_accessible(open_window: Callable[..., Page], si
         faults.extend(look(page, name))
 
     see("sign-in", "/sign-in")
-    page.get_by_label("Your mail address").fill("creator@example.com")
-    page.get_by_role("button", name="Send me the mail").click()
+    page.get_by_label("Your email address").fill("creator@example.com")
+    page.get_by_role("button", name="Email me a link").click()
     page.wait_for_url("**/sign-in/code")
     page.get_by_label("Code").fill("1")
     page.get_by_role("button", name="Sign in", exact=True).click()

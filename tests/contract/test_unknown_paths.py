@@ -20,7 +20,7 @@ def test_a_program_at_the_root_is_told_where_the_api_is(hitl: Hitl) -> None:
 def test_at_an_unknown_address_a_person_gets_a_page_that_leads_on(hitl: Hitl) -> None:
     answer = hitl._http("dashboard", "GET", "/elsewhere", None, PERSON)
     assert answer.status == 404
-    assert "There is nothing here" in answer.text
+    assert "Not found" in answer.text
     assert 'href="/d"' in answer.text
 
 

@@ -76,7 +76,7 @@ def test_settings_come_back_as_they_were_set() -> None:
 @pytest.mark.parametrize(
     ("document", "field", "words"),
     [
-        ({"sla": 1}, "/sla", "is no field"),
+        ({"sla": 1}, "/sla", "is not a known field"),
         ({"email_notifications": "yes"}, "/email_notifications", "must be true or false"),
         ({"email_notifications": None}, "/email_notifications", "must be true or false"),
         ({"sla_target_minutes": 0}, "/sla_target_minutes", "must be at least 1"),
@@ -85,7 +85,7 @@ def test_settings_come_back_as_they_were_set() -> None:
         ({"reply_token_days": 366}, "/reply_token_days", "must be at most 365"),
         ({"free_text": "maybe"}, "/free_text", "'accept' or 'ask_again'"),
         ({"auto_response": None}, "/auto_response", "must be a JSON object"),
-        ({"auto_response": {"after": 1}}, "/auto_response/after", "is no field"),
+        ({"auto_response": {"after": 1}}, "/auto_response/after", "is not a known field"),
         ({"auto_response": {"timeout_minutes": 0}}, "/auto_response/timeout_minutes", "must be at least 1"),
         ({"auto_response": {"default_outcome": " "}}, "/auto_response/default_outcome", "must not be blank"),
         ({"reminders": [60]}, "/reminders/0", "must be a JSON object"),
@@ -159,13 +159,13 @@ def test_no_rules_are_valid_rules() -> None:
         ({"name": " "}, "/rules/0/name", "must not be blank"),
         ({"match": {"method_name": ""}}, "/rules/0/match/method_name", "must not be empty"),
         ({"match": {}}, "/rules/0/match/method_name", "is missing"),
-        ({"match": {"method_name": "a", "flow": "b"}}, "/rules/0/match/flow", "is no field"),
+        ({"match": {"method_name": "a", "flow": "b"}}, "/rules/0/match/flow", "is not a known field"),
         ({"assign_to_email": "Finance <finance@company.com>"}, "/rules/0/assign_to_email", "one plain mail address"),
         ({"assign_to_email": ""}, "/rules/0/assign_to_email", "one plain mail address"),
         ({"assign_to_email": "group: "}, "/rules/0/assign_to_email", "one plain mail address"),
         ({"assign_from_input": " "}, "/rules/0/assign_from_input", "must not be blank"),
         ({"assign_to_email": None, "assign_from_input": None}, "/rules/0", "assign_to_email or assign_from_input"),
-        ({"sla": 1}, "/rules/0/sla", "is no field"),
+        ({"sla": 1}, "/rules/0/sla", "is not a known field"),
         ({"sla_target_minutes": 0}, "/rules/0/sla_target_minutes", "must be at least 1"),
         ({"auto_response": {"enabled": True, "timeout_minutes": 5}}, "/rules/0/auto_response/default_outcome", "set"),
     ],
@@ -209,7 +209,7 @@ def test_a_rule_with_a_condition_and_deadlines_comes_back_as_it_was_set() -> Non
 @pytest.mark.parametrize(
     ("tests", "path", "field", "words"),
     [
-        ({"above": 1}, "state.amount", "/state.amount/above", "is no field"),
+        ({"above": 1}, "state.amount", "/state.amount/above", "is not a known field"),
         ({}, "state.amount", "/state.amount", "must have an operator"),
         ({"gt": True}, "state.amount", "/state.amount/gt", "a number or a text"),
         ({"gt": None}, "state.amount", "/state.amount/gt", "a number or a text"),

@@ -190,17 +190,17 @@ def test_that_nobody_is_reached_is_said_on_the_dashboard_in_the_diagnosis_and_by
     creator = hitl.signed_in()
     request = hitl.ask(emit=["yes"])
     page = f"/d/{hitl.deployment_id}/requests/{request.id}"
-    assert "No mail about this request reaches" not in creator.get(page).text
+    assert "No email about this request reaches" not in creator.get(page).text
     capsys.readouterr()
 
     hitl.bounce(request, CREATOR)
 
     assert '"CreatorUnreachable":[1.0]' in capsys.readouterr().out
-    assert f"No mail about this request reaches {CREATOR}" in creator.get(page).text
+    assert f"No email about this request reaches {CREATOR}" in creator.get(page).text
     diagnosis = hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").text
     assert f"The request waits for {CREATOR}, whom no mail reaches" in diagnosis
     hitl.api("POST", f"/v1/requests/{request.id}/reassign", {"assigned_to_email": ANN})
-    assert "No mail about this request reaches" not in creator.get(page).text
+    assert "No email about this request reaches" not in creator.get(page).text
     assert "whom no mail reaches" not in hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").text
 
 

@@ -62,9 +62,9 @@ def test_who_presses_twice_is_not_told_that_somebody_else_was_faster(hitl: Hitl)
     again = browser.post(url(request), {"outcome": "approved", "comment": "my reasons"})
     assert not re.search("(Somebody|Someone) else", words(again))
     assert "Your answer counts" in words(again)
-    assert "What you wrote, to copy" not in words(again)
+    assert "Your text, to copy" not in words(again)
     other = browser.post(url(request), {"outcome": "rejected", "comment": "on second thoughts"})
-    assert "You have answered this before; your first answer counts." in words(other)
+    assert "You have already answered this request; your first answer counts." in words(other)
     assert "on second thoughts" in other.text
     assert request.outcome == "approved"
 

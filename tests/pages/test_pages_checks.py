@@ -14,7 +14,7 @@ from tests.support.forms import followed, form_of, submit
 
 ANN = "ann@example.com"
 CHECKS = "/d/1/settings/checks"
-MAIL, REPLY, FLOW = "Was the mail sent?", "Was an answer taken?", "Did the flow go on?"
+MAIL, REPLY, FLOW = "Was the email sent?", "Was a reply processed?", "Did the flow resume?"
 
 
 def send_test(browser: Browser, **changes: str) -> Answer:
@@ -111,7 +111,7 @@ def test_it_names_the_address_that_gets_no_mail_and_what_to_do(hitl: Hitl, manag
     request = hitl.ask(emit=EMIT)
     hitl.bounce(request, "creator@example.com", "Complaint")
     said = diagnosed(manager, request)[MAIL]
-    assert said.startswith("something is wrong")
+    assert said.startswith("problem")
     assert "creator@example.com gets no mail any more" in said
     assert "What to do: Reassign the request." in said
     assert "<code>flow-hitl mail allow creator@example.com</code>" in manager.get(f"{path(request)}/diagnosis").text

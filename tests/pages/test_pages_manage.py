@@ -133,7 +133,7 @@ def test_what_was_given_up_is_sent_again(hitl: Hitl, manager: Browser, flow: Rec
     request = given_up(hitl, flow)
     flow.status = 200
     page = followed(manager, act(manager, request, "retry"))
-    assert "creator@example.com had the answer sent to the flow again" in page.text
+    assert "creator@example.com resent the answer to the flow" in page.text
     assert len(flow.received) == 1
     assert flow.received[0].headers["idempotency-key"] == request.id
     assert request.now()["resume"] == {"status": "delivered", "attempts": RESUME_ATTEMPTS + 1, "last_status": 200}

@@ -271,7 +271,7 @@ def test_who_only_responds_sees_none_of_it(hitl: Hitl) -> None:
     for place in PLACES:
         page = bob.get(f"{ROOT}/{place}")
         assert page.status == 403
-        assert "This is not for you" in page.text
+        assert "You do not have access" in page.text
 
 
 def test_the_right_to_manage_ends_at_once(hitl: Hitl) -> None:

@@ -207,7 +207,7 @@ def test_the_page_shows_all_there_is_to_judge_by(hitl: Hitl) -> None:
         assigned_to_email=ANNA,
     )
     page = reviewer(hitl).get(url(request))
-    for shown in ("Fit to print?", "Draft", "budget", "12400", "run", "7f3c", "first draft", f"Mail sent to {ANNA}"):
+    for shown in ("Fit to print?", "Draft", "budget", "12400", "run", "7f3c", "first draft", f"Email sent to {ANNA}"):
         assert shown in words(page), shown
     assert '<span class="k">def</span>' in page.text
     assert '<span class="n">price</span>' in page.text
@@ -288,7 +288,7 @@ def test_somebody_elses_answer_is_told_and_no_word_is_lost(hitl: Hitl) -> None:
     assert 'answered "rejected"' in browser.get(news[1]).json["text"]
     page = browser.post(url(request), {"outcome": "approved", "comment": "my long reasons"})
     assert page.status == 409
-    assert "Somebody else was faster" in words(page)
+    assert "Somebody else answered first" in words(page)
     assert "my long reasons" in page.text
     assert request.outcome == "rejected"
 
@@ -413,5 +413,5 @@ def test_what_is_nowhere_is_a_page_for_people_and_a_problem_for_programs(hitl: H
     browser = hitl.browser()
     page = browser.get("/d/1/nowhere", accept="text/html,application/xhtml+xml")
     assert page.status == 404
-    assert "There is nothing here" in words(page)
+    assert "Not found" in words(page)
     assert browser.get("/d/1/nowhere", accept="application/json").json["type"] == "urn:flow-hitl:problem:not-found"

@@ -148,12 +148,12 @@ def test_pressing_again_says_that_ones_own_answer_counts(hitl: Hitl) -> None:
     for again in (press(hitl, url, "approved", "fine"), hitl.page("GET", f"{url}?answer=approved")):
         assert "Your answer counts" in again.text
         assert "Already answered" not in again.text
-        assert "What you wrote" not in again.text
+        assert "Your text" not in again.text
     more = press(hitl, url, "approved", "and one thing more").text
     assert "Your answer counts" in more
-    assert "What you wrote this time was not added to it." in more
+    assert "What you wrote this time was not added." in more
     other = press(hitl, url, "rejected").text
-    assert "You answered this request before. The first answer counts." in other
+    assert "You have already answered this request. The first answer counts." in other
     assert "Your answer counts" not in other
 
 

@@ -96,7 +96,7 @@ def test_a_mail_scanner_that_opens_the_link_uses_nothing_up(hitl: Hitl) -> None:
 def test_in_another_browser_the_link_says_where_to_type_the_code(hitl: Hitl) -> None:
     asked, phone = ask(hitl), hitl.browser()
     page = phone.get(link(hitl))
-    assert "Type the code from the mail there" in page.text
+    assert "Enter the code or open the link there" in page.text
     assert "<form" not in page.text
     assert hitl.sign_in_code().replace(" ", "") not in page.text.replace(" ", "")
     assert phone.post(link(hitl)).status == 401
@@ -137,7 +137,7 @@ def test_code_and_link_are_good_for_a_quarter_of_an_hour(hitl: Hitl) -> None:
     hitl.advance(seconds=15 * 60)
     for answer in (type_code(late, code), late.post(url), late.get(url)):
         assert answer.status == 401
-        assert "The time is over" in answer.text
+        assert "This code has expired" in answer.text
     assert not late.session
     again = ask(hitl, in_time)
     hitl.advance(seconds=15 * 60 - 1)
@@ -562,7 +562,7 @@ def test_without_a_deployment_a_page_says_what_to_do(hitl: Hitl) -> None:
     current().manage_deployments.remove_member(hitl.deployment_id, "m@example.com")
     page = browser.get("/d")
     assert page.status == 200
-    assert "No deployment lets you in" in page.text
+    assert "You are not a member of any deployment" in page.text
     assert browser.post("/sign-out").status == 303
 
 

@@ -61,7 +61,7 @@ def event_from_item(wire: Mapping[str, Any]) -> AuditEvent:
 
 
 def _record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event as it stands there: whoever verifies it must see what nobody of us wrote, too."""
+    """Return an event as it stands there: verification must see forged ones, too."""
     shown = {name: record.get(name) for name in _MEMBERS}
     # What is no JSON is shown as the text that it is, which no hash fits.
     with contextlib.suppress(ValueError):

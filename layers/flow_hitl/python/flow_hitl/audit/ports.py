@@ -19,7 +19,7 @@ class AuditLog(Protocol):
 
 
 AuditRecord = Mapping[str, Any]
-"""An event as it stands in the log, be it one that nobody of us wrote: the members of `AuditEvent`."""
+"""An event as it stands in the log, possibly forged: the members of `AuditEvent`."""
 
 
 class AuditArchive(Protocol):

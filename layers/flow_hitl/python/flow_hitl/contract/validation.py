@@ -17,7 +17,7 @@ _MAX_FIELD_ERRORS = 20
 _PLAIN_MESSAGES = {
     "bool_type": "must be true or false",
     "enum": "must be one of: {expected}",
-    "extra_forbidden": "is no field of this document",
+    "extra_forbidden": "is not a known field",
     "float_type": "must be a number",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",

@@ -1,4 +1,4 @@
-"""The third question: why did the flow not go on? Attempts and their status, dead letters, who last fetched answers."""
+"""The third question: why did the flow not resume? Attempts and their status, dead letters, who last polled."""
 
 from collections.abc import Iterator
 from datetime import timedelta

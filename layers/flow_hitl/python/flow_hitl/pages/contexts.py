@@ -121,7 +121,7 @@ SlaState = Literal["none", "open", "soon", "overdue", "met", "missed"]
 class ListRow:
     """One request in the list.
 
-    `waiting_seconds` is how long it waits, or waited; `sla_seconds` until its answer is hoped for, or how late that is
+    `waiting_seconds` is how long it waits, or waited; `sla_seconds` until it is due, or how late it is
     or was, both positive.
     """
 

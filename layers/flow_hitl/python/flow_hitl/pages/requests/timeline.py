@@ -33,24 +33,24 @@ def _told(event: AuditEvent) -> tuple[str, str, Tone]:
             routing = "; ".join(map(str, data.get("routing") or ()))
             return f"Asked {data.get('assigned_to_email')}", routing, "accent"
         case EventKind.NOTIFICATION_SENT:
-            return f"Mail sent to {to}", "", "neutral"
+            return f"Email sent to {to}", "", "neutral"
         case EventKind.REMINDER_DUE:
             return "A reminder was due", "", "neutral"
         case EventKind.REMINDER_SENT:
             return f"Reminder sent to {to}", "", "neutral"
         case EventKind.NOTIFICATION_UNDELIVERED:
-            return f"The mail to {to} did not arrive", str(data.get("reason") or ""), "bad"
+            return f"The email to {to} did not arrive", str(data.get("reason") or ""), "bad"
         case EventKind.MAIL_REFUSED:
-            return f"A mail to {to} could not be sent", str(data.get("reason") or ""), "bad"
+            return f"An email to {to} could not be sent", str(data.get("reason") or ""), "bad"
         case EventKind.HANDLED_MAIL_SENT:
-            return f"{to} was told that it no longer needs their answer", "", "neutral"
+            return f"{to} was told that no answer is needed", "", "neutral"
         case EventKind.CONFIRMATION_SENT:
             return f"Confirmation sent to {to}", "", "neutral"
         case EventKind.ERROR_MAIL_SENT:
             return f"{to} was told why their reply did not count", "", "neutral"
         case EventKind.REPLY_REJECTED:
             if data.get("own"):
-                return "The same answer came once more", "", "neutral"
+                return "The same answer came again", "", "neutral"
             whose = f"A reply of {data['responder']}" if data.get("responder") else "A reply"
             return f"{whose} did not count", str(data.get("reason") or "").replace("_", " "), "warn"
         case EventKind.REQUEST_REASSIGNED:
@@ -63,12 +63,12 @@ def _told(event: AuditEvent) -> tuple[str, str, Tone]:
         case EventKind.RESUME_ATTEMPTED:
             return _resumed(data)
         case EventKind.RESUME_RETRIED:
-            return f"{person_of(event.actor)} had the answer sent to the flow again", "", "accent"
+            return f"{person_of(event.actor)} resent the answer to the flow", "", "accent"
         case EventKind.RESUME_REPORTED if data.get("once"):
             return "The flow's side claimed the resumption", str(data.get("detail") or ""), "neutral"
         case EventKind.RESUME_REPORTED:
             return (
-                f"The flow says: {str(data.get('status') or '').replace('_', ' ')}",
+                f"The flow reported: {str(data.get('status') or '').replace('_', ' ')}",
                 str(data.get("detail") or ""),
                 ("bad" if data.get("status") == "resume_failed" else "neutral"),
             )
@@ -84,11 +84,11 @@ def _reassigned(event: AuditEvent) -> tuple[str, str, Tone]:
     data = event.data
     if data.get("delegated_by"):
         sent_by = (data.get("verification") or {}).get("sent_by")
-        on_behalf = f"Sent on their behalf by {sent_by}, as the mail says" if sent_by else ""
+        on_behalf = f"Sent on their behalf by {sent_by}, according to the email" if sent_by else ""
         return f"{data['delegated_by']} passed it on to {data.get('delegated_to')}", on_behalf, "accent"
     by = person_of(event.actor)
     reason = str(data.get("reason") or "")
-    return f"Given to {data.get('assigned_to_email')}", f"{reason}, by {by}" if by else reason, "accent"
+    return f"Reassigned to {data.get('assigned_to_email')}", f"{reason}, by {by}" if by else reason, "accent"
 
 
 def _answered(data: Any) -> tuple[str, str, Tone]:
@@ -102,10 +102,10 @@ def _answered(data: Any) -> tuple[str, str, Tone]:
         how = f'{how}, from "{data["source"]}"'
     sent_by = (data.get("verification") or {}).get("sent_by")
     if sent_by:
-        how = f"{how}, sent on their behalf by {sent_by}, as the mail says"
+        how = f"{how}, sent on their behalf by {sent_by}, according to the email"
     who = str(responder or "")
     written = data.get("comment") if data.get("outcome") is not None else data.get("feedback")
-    cut = "The reply was too long: its end was left out." if data.get("is_cut") else ""
+    cut = "The reply was too long and was cut off." if data.get("is_cut") else ""
     detail = " ".join(str(text) for text in (written, data.get("test_result")) if text)
     detail = f"{cut} {detail}".strip()
     return f"{who} answered {answer} {how}" if who else f"Answered {answer} {how}", detail, "good"

@@ -96,7 +96,7 @@ class EmailPage(SettingsFormPage):
 
 @dataclass(frozen=True, kw_only=True)
 class SlaPage(SettingsFormPage):
-    """In what time answers are hoped for, and when waiting is worth an alert."""
+    """How fast answers are expected, and when a wait raises an alert."""
 
     template = "pages/settings_sla.html"
     place = "sla"
