@@ -32,22 +32,22 @@ class CoreStack(Stack):
         self.seals = Seals(self, "Seals", options)
         self.queues = Queues(self, "Queues", options)
         key = self._topic_key(options)
-        self.receipts = SesTopic(self, "Receipts", key, self.queues.inbound_mail, options)
-        self.mail_events = SesTopic(self, "MailEvents", key, self.queues.mail_feedback, options)
+        self.receipts = SesTopic(self, "Receipts", key, self.queues["inbound_mail"], options)
+        self.mail_events = SesTopic(self, "MailEvents", key, self.queues["mail_feedback"], options)
         let_ses_store_mail(self.data.mail)
-        self.scheduling = Scheduling(self, "Scheduling", self.queues.deadline.queue)
+        self.scheduling = Scheduling(self, "Scheduling", self.queues["deadline"].queue)
         self.api = HttpApi(self, "HttpApi")
         self.settings = self._settings(options)
-        Nightly(self, "Nightly", self.queues.seal)
+        Nightly(self, "Nightly", self.queues["seal"])
         access = Access(self, "Access", self.data, self.seals, self.queues, self.scheduling, options)
         self.functions = Functions(
             self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access
         )
-        self.api.serve(intake.app, self.functions.intake)
-        self.api.serve(management.app, self.functions.management, throttle=MANAGING)
-        self.api.serve(respond.app, self.functions.respond)
-        self.api.serve(dashboard.app, self.functions.dashboard, and_the_rest=True)
-        self.api.serve(docs.app, self.functions.docs, throttle=MANAGING)
+        self.api.serve(intake.app, self.functions["intake"])
+        self.api.serve(management.app, self.functions["management"], throttle=MANAGING)
+        self.api.serve(respond.app, self.functions["respond"])
+        self.api.serve(dashboard.app, self.functions["dashboard"], and_the_rest=True)
+        self.api.serve(docs.app, self.functions["docs"], throttle=MANAGING)
         self.monitoring = Monitoring(
             self,
             "Monitoring",
@@ -68,23 +68,23 @@ class CoreStack(Stack):
             deployments_table=data.deployments.table.table_name,
             content_bucket=data.content.bucket_name,
             mail_bucket=data.mail.bucket_name,
-            email_queue_url=queues.email.queue.queue_url,
-            resume_queue_url=queues.resume.queue.queue_url,
-            deadline_queue_url=queues.deadline.queue.queue_url,
-            deadline_queue_arn=queues.deadline.queue.queue_arn,
-            relay_retry_queue_url=queues.relay_retry.queue.queue_url,
-            measure_retry_queue_url=queues.measure_retry.queue.queue_url,
-            webhook_queue_url=queues.webhook.queue.queue_url,
-            email_dead_letter_queue_url=queues.email.dead_letters.queue_url,
-            resume_dead_letter_queue_url=queues.resume.dead_letters.queue_url,
-            inbound_mail_dead_letter_queue_url=queues.inbound_mail.dead_letters.queue_url,
-            relay_retry_dead_letter_queue_url=queues.relay_retry.dead_letters.queue_url,
+            email_queue_url=queues["email"].queue.queue_url,
+            resume_queue_url=queues["resume"].queue.queue_url,
+            deadline_queue_url=queues["deadline"].queue.queue_url,
+            deadline_queue_arn=queues["deadline"].queue.queue_arn,
+            relay_retry_queue_url=queues["relay_retry"].queue.queue_url,
+            measure_retry_queue_url=queues["measure_retry"].queue.queue_url,
+            webhook_queue_url=queues["webhook"].queue.queue_url,
+            email_dead_letter_queue_url=queues["email"].dead_letters.queue_url,
+            resume_dead_letter_queue_url=queues["resume"].dead_letters.queue_url,
+            inbound_mail_dead_letter_queue_url=queues["inbound_mail"].dead_letters.queue_url,
+            relay_retry_dead_letter_queue_url=queues["relay_retry"].dead_letters.queue_url,
             stream_dead_letter_queue_url=queues.stream_dead_letters.queue_url,
             webhook_key_id=data.webhook_key.key_arn,
-            seal_queue_url=queues.seal.queue.queue_url,
+            seal_queue_url=queues["seal"].queue.queue_url,
             seal_bucket=self.seals.bucket.bucket_name,
             seal_key_id=self.seals.key.key_arn,
-            export_queue_url=queues.export.queue.queue_url,
+            export_queue_url=queues["export"].queue.queue_url,
             export_bucket=data.exports.bucket_name,
             scheduler_role_arn=self.scheduling.role.role_arn,
             scheduler_group=self.scheduling.group.schedule_group_name,
@@ -118,7 +118,7 @@ class CoreStack(Stack):
             | {
                 "api_id": self.api.api.api_id,
                 "api_url": self.api.api.api_endpoint,
-                "inbound_mail_queue_url": self.queues.inbound_mail.queue.queue_url,
+                "inbound_mail_queue_url": self.queues["inbound_mail"].queue.queue_url,
                 "receipts_topic_arn": self.receipts.topic.topic_arn,
                 "mail_events_topic_arn": self.mail_events.topic.topic_arn,
                 "alarm_topic_arn": self.monitoring.topic.topic_arn,

@@ -78,7 +78,7 @@ class Access(Construct):
             self._repeat_secrets(),
             # What a deployment's new resume secret derives from.
             self._read_secret(),
-            _send(self.queues.webhook.queue),
+            _send(self.queues["webhook"].queue),
             *self._diagnose(),
             *self._examine_audit(),
             self._never_change_audit(),
@@ -98,7 +98,7 @@ class Access(Construct):
             _allow(keep, [data.deployments.table.table_arn]),
             _allow(("kms:Encrypt",), [data.webhook_key.key_arn]),
             self._read_secret(),
-            _send(self.queues.email.queue, self.queues.webhook.queue),
+            _send(self.queues["email"].queue, self.queues["webhook"].queue),
             *self._diagnose(),
             *self._examine_audit(),
         ]
@@ -114,7 +114,7 @@ class Access(Construct):
             self._read_secret(),
             self._read_configuration(),
             _objects("s3:GetObject", self.data.mail, MAIL_PREFIX),
-            _consume(self.queues.inbound_mail.queue),
+            _consume(self.queues["inbound_mail"].queue),
         ]
 
     def mail_feedback(self) -> list[Right]:
@@ -122,12 +122,12 @@ class Access(Construct):
         return [
             *self._decide("dynamodb:UpdateItem"),
             self._read_configuration(),
-            _consume(self.queues.mail_feedback.queue),
+            _consume(self.queues["mail_feedback"].queue),
         ]
 
     def deadline(self) -> list[Right]:
         """Record the default answer when the time is up; note what reminder is due; put back what fired early."""
-        queue = self.queues.deadline.queue
+        queue = self.queues["deadline"].queue
         return [*self._decide(), self._read_configuration(), _consume(queue), _send(queue)]
 
     def relay(self) -> list[Right]:
@@ -136,13 +136,13 @@ class Access(Construct):
         return [
             *self._read_stream(),
             _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), [self.data.deployments.table.table_arn]),
-            _consume(queues.relay_retry.queue),
+            _consume(queues["relay_retry"].queue),
             _send(
-                queues.email.queue,
-                queues.resume.queue,
-                queues.webhook.queue,
-                queues.deadline.queue,
-                queues.relay_retry.queue,
+                queues["email"].queue,
+                queues["resume"].queue,
+                queues["webhook"].queue,
+                queues["deadline"].queue,
+                queues["relay_retry"].queue,
                 queues.stream_dead_letters,
             ),
             Right(
@@ -169,8 +169,8 @@ class Access(Construct):
         return [
             *self._read_stream(),
             _allow(actions, [deployments.table_arn]),
-            _consume(queues.measure_retry.queue),
-            _send(queues.measure_retry.queue, queues.stream_dead_letters),
+            _consume(queues["measure_retry"].queue),
+            _send(queues["measure_retry"].queue, queues.stream_dead_letters),
             self._never_change_audit(),
         ]
 
@@ -184,12 +184,12 @@ class Access(Construct):
             self._read_secret(),
             _allow(("dynamodb:GetItem", "dynamodb:Query"), [self.data.deployments.table.table_arn]),
             _allow(("ses:SendEmail", "ses:SendRawEmail"), [self._sender_identity, configuration_set]),
-            _consume(self.queues.email.queue),
+            _consume(self.queues["email"].queue),
         ]
 
     def resume_flow(self) -> list[Right]:
         """Deliver a decision to the flow; set the pause before the next attempt itself."""
-        queue = self.queues.resume.queue
+        queue = self.queues["resume"].queue
         return [
             *self._decide("dynamodb:UpdateItem"),
             self._read_secret(),
@@ -200,7 +200,7 @@ class Access(Construct):
 
     def send_webhook(self) -> list[Right]:
         """Make an event's deliveries and deliver each: open its secret, keep its log, note the result."""
-        queue, deployments = self.queues.webhook.queue, self.data.deployments.table
+        queue, deployments = self.queues["webhook"].queue, self.data.deployments.table
         actions = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
         return [
             *self._decide("dynamodb:UpdateItem"),
@@ -220,14 +220,14 @@ class Access(Construct):
             *self._read_seals(),
             _allow(("kms:Sign",), [seals.key.key_arn]),
             *(_objects("s3:PutObject", seals.bucket, prefix) for prefix in (DIGESTS, SECTIONS, KEYS)),
-            _consume(self.queues.seal.queue),
-            _send(self.queues.seal.queue),
+            _consume(self.queues["seal"].queue),
+            _send(self.queues["seal"].queue),
             self._never_change_audit(),
         ]
 
     def export_audit(self) -> list[Right]:
         """Read the audit log and its digests, and write them out file by file."""
-        data, queue = self.data, self.queues.export.queue
+        data, queue = self.data, self.queues["export"].queue
         return [
             _allow(("dynamodb:Query",), [data.audit.index_arn("by_day")]),
             _allow(("dynamodb:BatchGetItem",), [data.audit.table.table_arn]),
@@ -260,7 +260,7 @@ class Access(Construct):
             _allow(("dynamodb:Query",), [audit.index_arn("by_day")]),
             *self._read_seals(),
             _objects("s3:GetObject", self.data.exports, EXPORT_PREFIX),
-            _send(self.queues.export.queue),
+            _send(self.queues["export"].queue),
         ]
 
     def _read_seals(self) -> list[Right]:

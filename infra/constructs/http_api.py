@@ -13,8 +13,9 @@ from constructs import Construct
 
 from flow_hitl.platform import telemetry
 from infra.constructs.findings import accept
-from infra.constructs.functions import API_TIMEOUT_SECONDS, HitlFunction
+from infra.constructs.functions import HitlFunction
 from infra.routes import routes_of
+from infra.topology import API_TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import functions as handlers
 from infra.local.hitl_fixture.clock import TurnedClock
 from infra.local.hitl_fixture.seen import Answer, Mail
-from infra.local.hitl_fixture.stack import ACCOUNT, QUEUES, REGION, WORKERS, queue_url
+from infra.local.hitl_fixture.stack import ACCOUNT, REGION, WORKERS, queue_url
 
 # Which function serves what, by a pattern of the path's beginning; the rest is intake's.
 _SERVED_BY = {
@@ -141,7 +141,7 @@ class BetweenFunctions:
 
     def _work_queues(self) -> bool:
         worked = False
-        for name in QUEUES:
+        for name in WORKERS:
             if not self._has_message(name):
                 continue
             url = queue_url(name)

@@ -4,22 +4,23 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from infra.topology import DIAGNOSED, QUEUES
+
 ACCOUNT, REGION = "123456789012", "us-east-1"
 _INBOUND_DOMAIN = "reply.hitl.test"
-WORKERS = {
-    "email": "send_email",
-    "webhook": "send_webhook",
-    "resume": "resume_flow",
-    "deadline": "deadline",
-    "relay-retry": "relay",
-    "measure-retry": "measure",
-    "seal": "seal",
-    "export": "export_audit",
-}
-QUEUES = tuple(WORKERS)
-_DEAD_LETTERS = ("email", "resume", "inbound-mail", "relay-retry", "stream")
-# How often a message is delivered before it rests in its dead-letter queue; as infra/constructs/queues.py has it.
-_MOST_RECEIVES = {"resume": 32}
+
+
+def sqs_name(name: str) -> str:
+    """Return a queue's name in SQS."""
+    return name.replace("_", "-")
+
+
+# A mail and what SES reports of it are delivered by the test itself.
+_DELIVERED_BY_THE_TEST = ("inbound_mail", "mail_feedback")
+WORKERS = {sqs_name(queue.name): queue.worker for queue in QUEUES if queue.name not in _DELIVERED_BY_THE_TEST}
+_DEAD_LETTERS = (*map(sqs_name, DIAGNOSED), "stream")
+# Only a resumption is tried for so long that a test sees its end.
+_MOST_RECEIVES = {queue.name: queue.max_receives for queue in QUEUES if queue.name == "resume"}
 
 
 def clients_of_handlers() -> Mapping[str, Any]:
@@ -46,7 +47,7 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
     clients["s3"].create_bucket(Bucket="seals", ObjectLockEnabledForBucket=True)
     locked = {"Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}, "ObjectLockEnabled": "Enabled"}
     clients["s3"].put_object_lock_configuration(Bucket="seals", ObjectLockConfiguration=locked)
-    for name in QUEUES:
+    for name in WORKERS:
         attributes = {}
         if name in _MOST_RECEIVES:
             redrive = {"deadLetterTargetArn": f"{queue_arn(name)}-dlq", "maxReceiveCount": _MOST_RECEIVES[name]}

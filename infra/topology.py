@@ -1,0 +1,110 @@
+"""Which functions and queues there are, and what triggers what: CDK and the `hitl` fixture both make them from here."""
+
+from dataclasses import dataclass
+
+from flow_hitl.delivery.retries import RESUME_ATTEMPTS
+from flow_hitl.platform.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
+from flow_hitl.proof.export import EXPORT_ATTEMPTS
+
+API_TIMEOUT_SECONDS = 29  # API Gateway gives up after 30
+_LARGE = 1024
+
+
+@dataclass(frozen=True)
+class Function:
+    """`functions.<name>.handler`: after how many seconds Lambda ends it, and its memory in MiB."""
+
+    name: str
+    timeout_seconds: int = WORKER.seconds
+    memory_size: int = 512
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue and the function that works it off; `late_seconds` is the age of a message that raises an alarm."""
+
+    name: str
+    worker: str
+    batch_size: int = 10
+    visibility_seconds: int = WORKER.hidden_seconds
+    max_receives: int = 10
+    retention_days: int = 4
+    late_seconds: int = 15 * 60
+
+
+@dataclass(frozen=True)
+class StreamReader:
+    """A function that the audit table's stream feeds, and how long a batch may wait to be full."""
+
+    name: str
+    batch_size: int
+    window_seconds: int
+
+
+# In the order of a deployment's and a request's way through them.
+FUNCTIONS = (
+    Function("management", API_TIMEOUT_SECONDS, _LARGE),
+    Function("intake", API_TIMEOUT_SECONDS, _LARGE),
+    Function("relay"),
+    Function("measure"),
+    Function("send_email"),
+    Function("mail_feedback"),
+    Function("inbound_mail", MAIL_READER.seconds, _LARGE),
+    Function("dashboard", API_TIMEOUT_SECONDS, _LARGE),
+    Function("respond", API_TIMEOUT_SECONDS, _LARGE),
+    Function("deadline"),
+    Function("resume_flow"),
+    Function("send_webhook", WEBHOOK_SENDER.seconds),
+    Function("docs", API_TIMEOUT_SECONDS),
+    Function("seal", 300, _LARGE),
+    Function("export_audit", 600, _LARGE),
+)
+
+QUEUES = (
+    Queue("email", "send_email"),
+    # A resumption is tried for 24 hours, and its worker sets each pause itself; two deliveries may meet a busy worker.
+    Queue(
+        "resume",
+        "resume_flow",
+        batch_size=1,
+        max_receives=RESUME_ATTEMPTS + 2,
+        retention_days=14,
+        late_seconds=24 * 3600,
+    ),
+    Queue("webhook", "send_webhook", batch_size=1, visibility_seconds=WEBHOOK_SENDER.hidden_seconds),
+    # A deadline that is not yet due is put back for up to a quarter of an hour.
+    Queue("deadline", "deadline", late_seconds=30 * 60),
+    Queue("inbound_mail", "inbound_mail", batch_size=5, visibility_seconds=MAIL_READER.hidden_seconds),
+    Queue("mail_feedback", "mail_feedback"),
+    Queue("relay_retry", "relay"),
+    Queue("measure_retry", "measure"),
+    Queue(
+        "seal",
+        "seal",
+        batch_size=1,
+        visibility_seconds=1800,
+        max_receives=5,
+        retention_days=14,
+        late_seconds=3 * 3600,
+    ),
+    Queue(
+        "export",
+        "export_audit",
+        batch_size=1,
+        visibility_seconds=3600,
+        max_receives=EXPORT_ATTEMPTS,
+        late_seconds=6 * 3600,
+    ),
+)
+
+# DynamoDB serves two of them well, and no third. The figures may be some seconds old; the more events come together,
+# the fewer writes they take.
+STREAM_READERS = (StreamReader("relay", 50, 0), StreamReader("measure", 200, 5))
+
+# What waits in the dead-letter queues of these, or of the stream, can say why a request got stuck.
+DIAGNOSED = ("email", "resume", "inbound_mail", "relay_retry")
+
+
+def construct_id(name: str) -> str:
+    """Return the name as CDK's constructs have it: `relay_retry` is `RelayRetry`."""
+    return "".join(word.capitalize() for word in name.split("_"))
