@@ -156,19 +156,19 @@ def test_a_step_completes_its_effect(store: DynamoRequestStore) -> None:
     effect = Effect(EffectKind.NOTIFY, request_id(0), 1)
     assert current()._effects.claim(effect, NOON, timedelta(seconds=60))
     change = note(request.head, EventKind.NOTIFICATION_SENT, {}, stamp=Stamp("2" * 32, NOON, "x"))
-    store.commit(change, completes=effect)
+    store.commit(change, effect)
     assert not current()._effects.claim(effect, NOON + timedelta(days=1), timedelta(seconds=60))
 
 
 def test_what_may_happen_once_happens_once(store: DynamoRequestStore) -> None:
     request = create(store)
     first = note(request.head, EventKind.REPLY_REJECTED, {}, stamp=Stamp("2" * 32, NOON, "x"))
-    store.commit(first, once="mail/1")
+    store.commit(first, "mail/1")
     again = note(first.after, EventKind.REPLY_REJECTED, {}, stamp=Stamp("3" * 32, NOON, "x"))
     with pytest.raises(TakenAlready):
-        store.commit(again, once="mail/1")
+        store.commit(again, "mail/1")
     assert store.head(request_id(0)) == first.after
-    store.commit(again, once="mail/2")
+    store.commit(again, "mail/2")
 
 
 # --- effects

@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 from flow_hitl import bootstrap
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.audit.effects import Effect
 from flow_hitl.deployments.deployment import DeploymentSettings
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.errors import Conflict, NotFound, TooLarge
@@ -26,7 +27,7 @@ from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.changing.delegate import Delegate
 from flow_hitl.requests.deciding import reply_address
 from flow_hitl.requests.deciding.record_response import RecordResponse
-from flow_hitl.requests.ports import RequestStore, TakenAlready
+from flow_hitl.requests.ports import RequestStore, Taken, TakenAlready
 from flow_hitl.requests.request import Change, Request
 from functions import inbound_mail
 from tests.support.examples import CONTENT, deployment, opening
@@ -56,8 +57,8 @@ class Requests:
             raise NotFound("There is no such request.")
         return self.kept[request_id]
 
-    def commit(self, change: Change, _completes: object = None, once: str | CallRecord | None = None) -> None:
-        now = self.load(change.after.request_id)
+    def commit(self, change: Change, takes: Taken | None = None) -> None:
+        now, once = self.load(change.after.request_id), None if isinstance(takes, Effect) else takes
         if once in self._once:
             raise TakenAlready
         if change.before != now.head:

@@ -79,8 +79,7 @@ class ResumeFlow:
             stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
             return note(head, EventKind.RESUME_ATTEMPTED, data, stamp=stamp, resume=resume)
 
-        completes = effect if result.delivered else None
-        self.change_request(effect.request_id, step, completes=completes, known=request)
+        self.change_request(effect.request_id, step, effect if result.delivered else None, known=request)
         if not result.delivered:
             self.effects.release(effect)
             raise NotDelivered(pause)

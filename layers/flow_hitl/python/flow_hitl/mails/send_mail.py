@@ -78,7 +78,7 @@ class SendMail:
             stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
             return note(head, kind, data, stamp=stamp)
 
-        self.change_request(effect.request_id, step, completes=effect, known=request)
+        self.change_request(effect.request_id, step, effect, known=request)
 
     def _notification_id(self, effect: Effect, recipient: str) -> str | None:
         """Return the message id of the recipient's notification, None if they got none."""

@@ -55,7 +55,7 @@ class Undelivered:
 
         # A redelivery after a crash between the two steps finds the first done; the second may still be owed.
         with suppress(TakenAlready):
-            self.change_request(request_id, undelivered, once=once)
+            self.change_request(request_id, undelivered, once)
 
         def pass_on(head: Head) -> Change | None:
             nobody_else = all(same_address(responder, address) for responder in head.responders)

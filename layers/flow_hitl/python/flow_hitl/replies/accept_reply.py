@@ -329,7 +329,7 @@ class AcceptReply:
 
         once = rejected.once or f"mail/{receipt.message_id}"
         try:
-            self.change_request(head.request_id, step, once=once)
+            self.change_request(head.request_id, step, once)
         except TakenAlready:
             events = self.audit.timeline(head.request_id) if rejected.once else ()
             if rejected.once and not any(event.data.get("mail") == receipt.message_id for event in events):

@@ -44,6 +44,10 @@ class RowPage:
     next_cursor: str | None
 
 
+Taken = Effect | CallRecord | str
+"""What one step alone may have: an effect, which is done by it, a call's key, or a name."""
+
+
 class RequestStore(Protocol):
     def create(self, change: Change, content: Content, call: Call | None) -> Request | None:
         """Write a new request with its first event; return the request that already holds the id or call, if any."""
@@ -57,10 +61,10 @@ class RequestStore(Protocol):
     def load(self, request_id: str) -> Request:
         """Read a whole request consistently; raises NotFound."""
 
-    def commit(self, change: Change, completes: Effect | None = None, once: str | CallRecord | None = None) -> None:
-        """Write a step and its event, mark an effect done and take a name or a call's key, all together or not at all.
+    def commit(self, change: Change, takes: Taken | None = None) -> None:
+        """Write a step and its event together with what it takes, or nothing at all.
 
-        Raises Conflict if the head has moved on, TakenAlready if the name was taken before, CalledBefore if the key.
+        Raises Conflict if the head has moved on, TakenAlready if a name was taken before, CalledBefore if a call's key.
         """
 
     def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page: ...

@@ -139,7 +139,7 @@ class SendWebhook:
             return note(head, kind, data, stamp=stamp)
 
         try:
-            self.change_request(request_id, step, once=f"webhook/{delivery.delivery_id}")
+            self.change_request(request_id, step, f"webhook/{delivery.delivery_id}")
         except TakenAlready:
             # An earlier worker came as far as this, and no further.
             return

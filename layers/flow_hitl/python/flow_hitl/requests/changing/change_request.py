@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flow_hitl.audit.effects import Effect
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
-from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.ports import RequestStore, Taken
 from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Stamp, Status, cancel, report_resume
 
 REPORTABLE = (ResumeStatus.RESUMED, ResumeStatus.RESUME_FAILED, ResumeStatus.PAUSED_AGAIN)
@@ -27,13 +26,12 @@ class ChangeRequest:
         self,
         request_id: str,
         step: Callable[[Head], Change | None],
-        completes: Effect | None = None,
-        once: str | CallRecord | None = None,
+        takes: Taken | None = None,
         known: Request | None = None,
     ) -> Request:
         """Return the request after `step`, which is given the head and returns None to leave it as it is.
 
-        `once` is a name or a call's key that a change takes. `known` is the request as the caller has read it: the
+        `takes` is what a change takes along with it. `known` is the request as the caller has read it: the
         first round goes by it, and reads nothing. Raises what `step` raises, NotFound, TakenAlready, CalledBefore, and
         Conflict after eight rounds.
         """
@@ -44,7 +42,7 @@ class ChangeRequest:
             change = step(request.head)
             if change is None:
                 return request
-            self.requests.commit(change, completes, once)
+            self.requests.commit(change, takes)
             return Request(change.after, request.content, change.response or request.response)
 
         return in_rounds(attempt, self.pause)
@@ -78,7 +76,7 @@ class ChangeOnce:
                 changes.append(step(head))
                 return changes[-1]
 
-            request = self.change_request(request_id, allowed, once=called)
+            request = self.change_request(request_id, allowed, called)
             if called is not None and changes[-1] is None:
                 # Whoever changes it after this call is not undone by its repetition.
                 self.once.calls.add(called)

@@ -60,7 +60,7 @@ class Delegate:
                 verification=delegation.verification,
             )
 
-        return self.change_request(request_id, step, once=once)
+        return self.change_request(request_id, step, once)
 
 
 def _refusal(deployment: Deployment, head: Head, delegation: Delegation) -> str | None:

@@ -50,6 +50,6 @@ class Remind:
             )
 
         try:
-            self.change_request(request_id, step, once=f"reminder/{request_id}/{rfc3339(due_at)}")
+            self.change_request(request_id, step, f"reminder/{request_id}/{rfc3339(due_at)}")
         except TakenAlready:
             return

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 
 from flow_hitl.audit.audit_log import put_event
 from flow_hitl.audit.effect_log import effect_key
-from flow_hitl.audit.effects import Effect
 from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, batch_get, cancellation_codes, item, transact, values
@@ -19,7 +18,7 @@ from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.ports import CalledBefore
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
-from flow_hitl.requests.ports import Page, RequestFilter, TakenAlready
+from flow_hitl.requests.ports import Page, RequestFilter, Taken, TakenAlready
 from flow_hitl.requests.reading.decision_feed import FeedPlace
 from flow_hitl.requests.request import Change, Content, Head, Request, Response
 from flow_hitl.requests.store.decision_entries import next_page
@@ -121,7 +120,7 @@ class DynamoRequestStore:
             raise Conflict(f"request {request_id} is being written")
         return request
 
-    def commit(self, change: Change, completes: Effect | None = None, once: str | CallRecord | None = None) -> None:
+    def commit(self, change: Change, takes: Taken | None = None) -> None:
         head, before = change.after, change.before
         if before is None:
             raise ValueError("a first step is created, not committed")
@@ -136,23 +135,17 @@ class DynamoRequestStore:
         if change.response is not None:
             doc = _responses.dump_json(change.response).decode()
             parts.append(self._put({"pk": head.request_id, "sk": RESPONSE, "doc": doc}))
-        if completes is not None:
-            parts.append(self._complete(completes))
-        if isinstance(once, CallRecord):
-            parts.append(put_call(self._table, once))
-        elif once is not None:
-            ttl = int((change.event.at + timedelta(days=_ONCE_DAYS)).timestamp())
-            record = {"pk": f"once#{once}", "sk": "once", "ttl": ttl}
-            parts.append(self._put(record, ConditionExpression="attribute_not_exists(pk)"))
+        if takes is not None:
+            parts.append(self._taking(takes, change.event.at))
         last = len(parts) - 1
         parts += map(self._put, slot_changes(before, head))
         codes, items = self._transact(parts, change.event.event_id)
         if not codes:
             return
-        if once is not None and codes[last] == "ConditionalCheckFailed":
-            if isinstance(once, CallRecord):
-                raise CalledBefore(record_of(items[last], once.call))
-            raise TakenAlready(once)
+        if takes is not None and codes[last] == "ConditionalCheckFailed":
+            if isinstance(takes, CallRecord):
+                raise CalledBefore(record_of(items[last], takes.call))
+            raise TakenAlready(takes)
         raise Conflict(f"request {head.request_id} has moved on: {codes}")
 
     def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
@@ -269,11 +262,17 @@ class DynamoRequestStore:
             }
         }
 
-    def _complete(self, effect: Effect) -> dict[str, Any]:
+    def _taking(self, takes: Taken, at: datetime) -> dict[str, Any]:
+        """Return the transaction's part that takes what only one step may have."""
+        if isinstance(takes, CallRecord):
+            return put_call(self._table, takes)
+        if isinstance(takes, str):
+            record = {"pk": f"once#{takes}", "sk": "once", "ttl": int((at + timedelta(days=_ONCE_DAYS)).timestamp())}
+            return self._put(record, ConditionExpression="attribute_not_exists(pk)")
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": item(effect_key(effect)),
+                "Key": item(effect_key(takes)),
                 "UpdateExpression": "SET done = :true",
                 "ExpressionAttributeValues": item({":true": True}),
             }
