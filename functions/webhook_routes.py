@@ -1,15 +1,22 @@
 """The managers' routes to a deployment's webhooks and their deliveries, which `functions/management.py` serves."""
 
-from typing import Any
-
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.rotation import RotatedSecret, Rotation
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.people.access import KeyHolder
-from flow_hitl.platform.times import rfc3339
+from flow_hitl.webhooks.answers import (
+    CreatedWebhook,
+    DeliveryAnswer,
+    DeliveryPageShown,
+    DeliveryShown,
+    WebhookAnswer,
+    Webhooks,
+    delivery_shown,
+    webhook_shown,
+)
 from flow_hitl.webhooks.manage_webhooks import NewWebhook, WebhookPatch
 from flow_hitl.webhooks.webhook import Delivery
 from functions.http_api import body_bytes, call_of, json_response, no_content, query, query_integer
@@ -24,13 +31,13 @@ def create_webhook(deployment_id: str) -> Response[str]:
     wish = parse_document(NewWebhook, body_bytes(router))
     call = call_of(router, _id(holder), "create-webhook")
     issued = current().manage_webhooks.create(_id(holder), wish, actor=actor_of(holder), call=call)
-    return json_response(201, {"webhook": issued.webhook.to_dict(), "secret": issued.secret})
+    return json_response(201, CreatedWebhook(webhook_shown(issued.webhook), issued.secret))
 
 
 @router.get("/v1/deployments/<deployment_id>/webhooks")
 def list_webhooks(deployment_id: str) -> Response[str]:
     webhooks = current().manage_webhooks.list(_id(_manager(deployment_id)))
-    return json_response(200, {"webhooks": [webhook.to_dict() for webhook in webhooks]})
+    return json_response(200, Webhooks([webhook_shown(webhook) for webhook in webhooks]))
 
 
 @router.patch("/v1/deployments/<deployment_id>/webhooks/<webhook_id>")
@@ -38,7 +45,7 @@ def change_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
     holder = _manager(deployment_id)
     wish = parse_document(WebhookPatch, body_bytes(router))
     webhook = current().manage_webhooks.change(_id(holder), webhook_id, wish, actor=actor_of(holder))
-    return json_response(200, {"webhook": webhook.to_dict()})
+    return json_response(200, WebhookAnswer(webhook_shown(webhook)))
 
 
 @router.delete("/v1/deployments/<deployment_id>/webhooks/<webhook_id>")
@@ -54,7 +61,7 @@ def rotate_secret(deployment_id: str, webhook_id: str) -> Response[str]:
     wish = parse_document(Rotation, body_bytes(router) or b"{}")
     call = call_of(router, _id(holder), "rotate-secret", webhook_id)
     issued = current().manage_webhooks.rotate_secret(_id(holder), webhook_id, wish, actor=actor_of(holder), call=call)
-    return json_response(200, {"secret": issued.secret, "signs_from": rfc3339(issued.signs_from)})
+    return json_response(200, RotatedSecret(issued.secret, issued.signs_from))
 
 
 @router.post("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/test")
@@ -62,7 +69,7 @@ def send_test_ping(deployment_id: str, webhook_id: str) -> Response[str]:
     deployment = _id(_manager(deployment_id))
     call = call_of(router, deployment, "test-webhook", webhook_id)
     delivery = current().manage_webhooks.test(deployment, webhook_id, call)
-    return json_response(202, {"delivery": _delivery(delivery)})
+    return json_response(202, DeliveryAnswer(_delivery(delivery)))
 
 
 @router.get("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/deliveries")
@@ -72,7 +79,7 @@ def list_deliveries(deployment_id: str, webhook_id: str) -> Response[str]:
     cursor = query(router, "cursor")
     page = current().manage_webhooks.list_deliveries(deployment, webhook_id, limit, cursor)
     deliveries = [_delivery(delivery) for delivery in page.deliveries]
-    return json_response(200, {"deliveries": deliveries, "next_cursor": page.next_cursor})
+    return json_response(200, DeliveryPageShown(deliveries, page.next_cursor))
 
 
 @router.post("/v1/deployments/<deployment_id>/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver")
@@ -80,7 +87,7 @@ def redeliver(deployment_id: str, webhook_id: str, delivery_id: str) -> Response
     deployment = _id(_manager(deployment_id))
     call = call_of(router, deployment, "redeliver", webhook_id, delivery_id)
     delivery = current().manage_webhooks.redeliver(deployment, webhook_id, delivery_id, call)
-    return json_response(202, {"delivery": _delivery(delivery)})
+    return json_response(202, DeliveryAnswer(_delivery(delivery)))
 
 
 def _manager(deployment_id: str) -> KeyHolder:
@@ -91,5 +98,5 @@ def _id(holder: KeyHolder) -> int:
     return holder.deployment.deployment_id
 
 
-def _delivery(delivery: Delivery) -> dict[str, Any]:
-    return delivery.to_dict(current().clock.now())
+def _delivery(delivery: Delivery) -> DeliveryShown:
+    return delivery_shown(delivery, current().clock.now())

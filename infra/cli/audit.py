@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.export_audit import ExportWish
 from flow_hitl.proof.verify_audit import Export, LogFinding, Unusable, read_public_key, untouched, verify_export
@@ -157,10 +158,10 @@ def export(
     target.manage.show(deployment_id)
     wish = ExportWish.model_validate({"from": _text(since), "to": _text(to), "format": form})
     started = exports.start(deployment_id, wish, actor=_OPERATOR)
-    document = exports.document(started)
+    document = as_json(exports.document(started))
     while (wait or to_file) and document["state"] in ("pending", "running"):
         target.application.clock.sleep(_LOOK_AGAIN_SECONDS)
-        document = exports.show(deployment_id, started.export_id)
+        document = as_json(exports.show(deployment_id, started.export_id))
     if document["state"] == "failed":
         raise OperatorError(document["reason"], "The log of the function export_audit says more.")
     if to_file:
@@ -179,7 +180,7 @@ def exports(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's exports, newest first."""
     manage = target.application.manage_exports
     target.manage.show(deployment_id)
-    found = [manage.document(one) for one in manage.recent(deployment_id, 20)]
+    found = [as_json(manage.document(one)) for one in manage.recent(deployment_id, 20)]
     rows = [(one["id"], one["state"], one["format"], one["from"], one["to"], one["events"]) for one in found]
     headings = ("id", "state", "format", "from", "to", "events")
     text = table(headings, rows) if rows else "No exports; they are kept for a few days."

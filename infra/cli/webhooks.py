@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.platform.times import rfc3339
+from flow_hitl.webhooks.answers import delivery_shown, webhook_shown
 from flow_hitl.webhooks.manage_webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch
 from flow_hitl.webhooks.webhook import Delivery
 from infra.cli.errors import refusals
@@ -49,7 +51,7 @@ def create(
     with _refusals(target, deployment_id, "The webhook was not created") as manage:
         issued = manage.create(deployment_id, parse_document(NewWebhook, json.dumps(wish)))
     words = f"{deployment_id} {issued.webhook.webhook_id}"
-    document = issued.webhook.to_dict()
+    document = as_json(webhook_shown(issued.webhook))
     show(
         target,
         {"webhook": document, "secret": issued.secret},
@@ -66,7 +68,7 @@ def create(
 def list_webhooks(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's webhooks, without their secrets."""
     target.manage.show(deployment_id)
-    documents = [one.to_dict() for one in target.application.manage_webhooks.list(deployment_id)]
+    documents = as_json([webhook_shown(one) for one in target.application.manage_webhooks.list(deployment_id)])
     show(
         target,
         {"webhooks": documents},
@@ -101,7 +103,7 @@ def change(
         raise click.UsageError("Give --name, --url, --event, --active or --inactive.")
     with _refusals(target, deployment_id, "The webhook was not changed") as manage:
         changed = manage.change(deployment_id, webhook_id, parse_document(WebhookPatch, json.dumps(wish)))
-    document = changed.to_dict()
+    document = as_json(webhook_shown(changed))
     next_step = f"try it: {target.command(f'webhook test {deployment_id} {webhook_id}')}"
     show(target, {"webhook": document}, _table([document]), next_step)
 
@@ -220,7 +222,8 @@ def _signs_from(issued: IssuedSecret) -> str:
 
 
 def _document(target: CommandTarget, delivery: Delivery) -> dict[str, Any]:
-    return delivery.to_dict(target.application.clock.now())
+    shown: dict[str, Any] = as_json(delivery_shown(delivery, target.application.clock.now()))
+    return shown
 
 
 def _show_sent(target: CommandTarget, delivery: Delivery, sentence: str) -> None:

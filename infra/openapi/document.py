@@ -24,7 +24,8 @@ from flow_hitl.platform.errors import (
     Unauthorized,
     ValidationFailed,
 )
-from infra.openapi import answers, examples
+from flow_hitl.webhooks.webhook import WebhookPayload
+from infra.openapi import examples
 from infra.openapi.operations import CURSOR, ONCE, OPERATIONS, TAGS, Answer, Body, Operation, Parameter
 from infra.openapi.problems import INTERNAL, all_errors, problem_response, problem_schemas, schema_name
 from infra.openapi.wording import DESCRIBED_BY, FIELDS
@@ -268,7 +269,7 @@ def _webhook(event: str) -> Json:
             "tags": ["Webhooks"],
             "security": [],
             "parameters": [_parameter(one) for one in (*_SIGNED_HEADERS, _WEBHOOK_ID)],
-            "requestBody": _request_body(Body(answers.WebhookPayload, example)),
+            "requestBody": _request_body(Body(WebhookPayload, example)),
             "responses": _TAKEN,
         }
     }
@@ -338,7 +339,7 @@ def _document_schemas() -> dict[str, Json]:
         *((document.__name__, "validation", TypeAdapter(list[document])) for document in _by_name(bodies)),  # type: ignore[valid-type]
         *(
             (document.__name__, "serialization", TypeAdapter(list[document], config=_SAID_BELOW))  # type: ignore[valid-type]
-            for document in _by_name(answered | {answers.WebhookPayload, ResumePayload})
+            for document in _by_name(answered | {WebhookPayload, ResumePayload})
         ),
     ]
     _, generated = TypeAdapter.json_schemas(

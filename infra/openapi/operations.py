@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from flow_hitl.audit.answers import AuditLogPage
 from flow_hitl.contract.rotation import RotatedSecret, Rotation
 from flow_hitl.contract.validation import LONGEST_NAME
 from flow_hitl.deployments.access_documents import MemberDocument, NewApiKey
@@ -30,6 +31,7 @@ from flow_hitl.platform.errors import (
     Unauthorized,
     ValidationFailed,
 )
+from flow_hitl.proof.answers import AuditExportAnswer, Verification
 from flow_hitl.proof.export_audit import ExportWish
 from flow_hitl.requests.answers import AcceptedAnswer, DecisionPage, OpenedRequest, RequestAnswer, RequestPage, Timeline
 from flow_hitl.requests.changing.reassign_request import Reassignment
@@ -38,7 +40,9 @@ from flow_hitl.requests.opening.open_request import NewRequest
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from flow_hitl.requests.request import Status
 from flow_hitl.webhooks.answer_by_callback import CallbackAnswer
+from flow_hitl.webhooks.answers import CreatedWebhook, DeliveryAnswer, DeliveryPageShown, WebhookAnswer, Webhooks
 from flow_hitl.webhooks.manage_webhooks import NewWebhook, WebhookPatch
+from flow_hitl.webhooks.webhook import RequestContent
 from functions.intake import ResumeReport
 from infra.openapi import answers, examples
 
@@ -286,7 +290,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/contents/{token}": Operation(
         ANSWERS,
         "Read what was too large for a webhook",
-        _ok("The request's content.", answers.RequestContent, examples.CONTENT),
+        _ok("The request's content.", RequestContent, examples.CONTENT),
         description="This is the `content_url` of a webhook's payload.",
         errors=(Unauthorized, NotFound, Expired),
     ),
@@ -375,16 +379,12 @@ OPERATIONS: dict[str, Operation] = {
         KEYS, "Revoke an API key", GONE, Action.CONFIGURE, "It is refused from the next call on."
     ),
     f"GET {DEPLOYMENT}/webhooks": Operation(
-        WEBHOOKS, "List the webhooks", _ok("The webhooks.", answers.Webhooks, examples.WEBHOOKS), Action.CONFIGURE
+        WEBHOOKS, "List the webhooks", _ok("The webhooks.", Webhooks, examples.WEBHOOKS), Action.CONFIGURE
     ),
     f"POST {DEPLOYMENT}/webhooks": Operation(
         WEBHOOKS,
         "Add a webhook",
-        {
-            201: Answer(
-                "The webhook, whose secret is shown this once.", answers.CreatedWebhook, examples.CREATED_WEBHOOK
-            )
-        },
+        {201: Answer("The webhook, whose secret is shown this once.", CreatedWebhook, examples.CREATED_WEBHOOK)},
         Action.CONFIGURE,
         parameters=(ONCE,),
         body=Body(NewWebhook, examples.NEW_WEBHOOK),
@@ -392,7 +392,7 @@ OPERATIONS: dict[str, Operation] = {
     f"PATCH {WEBHOOK}": Operation(
         WEBHOOKS,
         "Change a webhook",
-        _ok("The webhook as it is from now on.", answers.WebhookAnswer, examples.PATCHED_WEBHOOK),
+        _ok("The webhook as it is from now on.", WebhookAnswer, examples.PATCHED_WEBHOOK),
         Action.CONFIGURE,
         "What the body leaves out stays as it is.",
         body=Body(WebhookPatch, examples.WEBHOOK_PATCH),
@@ -411,29 +411,21 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {WEBHOOK}/test": Operation(
         WEBHOOKS,
         "Send a test ping",
-        {
-            202: Answer(
-                "The delivery to come; the log of deliveries shows its end.", answers.DeliveryAnswer, examples.PING
-            )
-        },
+        {202: Answer("The delivery to come; the log of deliveries shows its end.", DeliveryAnswer, examples.PING)},
         Action.CONFIGURE,
         parameters=(ONCE,),
     ),
     f"GET {WEBHOOK}/deliveries": Operation(
         WEBHOOKS,
         "List deliveries, newest first",
-        _ok("The deliveries.", answers.DeliveryPage, examples.DELIVERIES),
+        _ok("The deliveries.", DeliveryPageShown, examples.DELIVERIES),
         Action.CONFIGURE,
         parameters=(LIMIT, CURSOR),
     ),
     f"POST {WEBHOOK}/deliveries/{{delivery_id}}/redeliver": Operation(
         WEBHOOKS,
         "Deliver again",
-        {
-            202: Answer(
-                "The delivery to come, with the `X-Webhook-Id` of the old.", answers.DeliveryAnswer, examples.REDELIVERY
-            )
-        },
+        {202: Answer("The delivery to come, with the `X-Webhook-Id` of the old.", DeliveryAnswer, examples.REDELIVERY)},
         Action.CONFIGURE,
         parameters=(ONCE,),
     ),
@@ -457,7 +449,7 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/audit": Operation(
         AUDIT,
         "Read the audit log, oldest first",
-        _ok("The events of the time.", answers.AuditLogPage, examples.AUDIT_LOG),
+        _ok("The events of the time.", AuditLogPage, examples.AUDIT_LOG),
         Action.CONFIGURE,
         "A page may be short, or empty, and not the last: follow `next_cursor` until it is null.",
         parameters=(
@@ -470,7 +462,7 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/audit/verify": Operation(
         AUDIT,
         "Verify the audit log",
-        _ok("What is verified, and what is wrong.", answers.Verification, examples.VERIFICATION),
+        _ok("What is verified, and what is wrong.", Verification, examples.VERIFICATION),
         Action.CONFIGURE,
         "Holds the events of the time against their hashes, the signed digests of each day, and what the requests "
         "say of themselves. One call verifies a part: follow `next_cursor` until it is null.",
@@ -479,7 +471,7 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {DEPLOYMENT}/audit/export": Operation(
         AUDIT,
         "Export the audit log",
-        {202: Answer("The export has begun.", answers.AuditExportAnswer, examples.STARTED_EXPORT)},
+        {202: Answer("The export has begun.", AuditExportAnswer, examples.STARTED_EXPORT)},
         Action.CONFIGURE,
         "Files for auditors, with all that is needed to verify them without us. That it was asked for becomes part of "
         "the audit log. Without a body, everything is exported as JSON lines.",
@@ -489,7 +481,7 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/audit/export/{{export_id}}": Operation(
         AUDIT,
         "See how far an export is, and get its files",
-        _ok("The export.", answers.AuditExportAnswer, examples.EXPORT),
+        _ok("The export.", AuditExportAnswer, examples.EXPORT),
         Action.CONFIGURE,
     ),
     "GET /review/{token}": Operation(

@@ -22,7 +22,7 @@ TIME = {
 """A moment in JSON Schema."""
 
 
-ABSENT: Any = Ellipsis
+ABSENT: Any = object()
 """The value of a member that is left out, where it would mean nothing."""
 
 

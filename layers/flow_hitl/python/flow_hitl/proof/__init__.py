@@ -1,6 +1,6 @@
 """Proof that the log is what it was: seals, verification and exports.
 
 rules: export, seal, verify_audit
-use cases: export_audit, seal_audit, verify_log
+use cases: answers, export_audit, seal_audit, verify_log
 edges: export_queue, export_store, seal_store
 """

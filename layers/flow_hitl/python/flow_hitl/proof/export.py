@@ -1,11 +1,12 @@
 """An export of a deployment's audit log: what was asked for, and how far the work on it has come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.times import rfc3339
 
 EXPORTS_KEPT = timedelta(days=7)
@@ -53,9 +54,6 @@ class EventName:
     seq: int
     hash: str
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"at": rfc3339(self.at), "subject": self.subject, "seq": self.seq, "hash": self.hash}
-
 
 @dataclass(frozen=True)
 class AuditExport:
@@ -93,26 +91,6 @@ class AuditExport:
     def of_kind(self, kind: FileKind) -> Sequence[ExportFile]:
         return [file for file in self.files if file.kind == kind]
 
-    def to_dict(self, links: Mapping[str, str]) -> dict[str, Any]:
-        """Return the export as the API shows it; `links` are by the files' names, and those of a finished one only."""
-        manifest = next(iter(self.of_kind("manifest")), None)
-        return {
-            "id": self.export_id,
-            "state": self.state.value,
-            "format": self.format,
-            "from": rfc3339(self.since),
-            "to": rfc3339(self.to),
-            "requested_by": self.requested_by,
-            "requested_at": rfc3339(self.requested_at),
-            "events": self.events,
-            "digests": self.digests,
-            "reason": self.reason,
-            "finished_at": rfc3339(self.finished_at) if self.finished_at else None,
-            "kept_until": rfc3339(self.requested_at + EXPORTS_KEPT),
-            "manifest_sha256": manifest.sha256 if manifest else None,
-            "files": [{**file.to_dict(), "url": links[file.name]} for file in self.files if file.name in links],
-        }
-
     def manifest(self, name: str, public_key: str) -> dict[str, Any]:
         """Return the manifest; `name` is the deployment's in digests, `public_key` PEM."""
         return {
@@ -125,8 +103,8 @@ class AuditExport:
             "requested_by": self.requested_by,
             "requested_at": rfc3339(self.requested_at),
             "events": self.events,
-            "first": self.first.to_dict() if self.first else None,
-            "last": self.last.to_dict() if self.last else None,
+            "first": as_json(self.first),
+            "last": as_json(self.last),
             "digests": self.digests,
             "sealed_until": self.sealed_until,
             "public_key": public_key,

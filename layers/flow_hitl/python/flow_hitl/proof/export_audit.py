@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -24,6 +24,7 @@ from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
+from flow_hitl.proof.answers import AuditExportShown, export_shown
 from flow_hitl.proof.export import AuditExport, EventName, ExportFile, ExportState, FileKind
 from flow_hitl.proof.ports import ExportFiles, ExportQueue, ExportStore, SealKey, SealStore
 from flow_hitl.proof.verify_audit import COLUMNS, EXPORT_FORMAT, pem, row_of
@@ -86,13 +87,13 @@ class ManageExports:
         self.change_configuration(deployment_id, EventKind.AUDIT_EXPORTED, actor, step, remember(export_id))
         return export
 
-    def show(self, deployment_id: int, export_id: str) -> dict[str, Any]:
+    def show(self, deployment_id: int, export_id: str) -> AuditExportShown:
         """Return an export as the API shows it, with links that hold for an hour; raises NotFound."""
         return self.document(self.exports.load(deployment_id, export_id))
 
-    def document(self, export: AuditExport) -> dict[str, Any]:
+    def document(self, export: AuditExport) -> AuditExportShown:
         """Return an export as the API shows it."""
-        return export.to_dict(self.links(export))
+        return export_shown(export, self.links(export))
 
     def links(self, export: AuditExport) -> Mapping[str, str]:
         """Return where the files of a finished export are to be had for an hour, by their names."""

@@ -16,7 +16,7 @@ from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cur
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.ports import SealKey, SealStore
-from flow_hitl.proof.verify_audit import CHANGED, OVERDUE, SEALED_WITHIN, LogFinding, Verifier, fingerprint, untouched
+from flow_hitl.proof.verify_audit import OVERDUE, SEALED_WITHIN, LogFinding, Verifier, fingerprint
 from flow_hitl.requests.ports import RequestStore
 
 # One call does as much as fits well into the time that API Gateway waits.
@@ -41,19 +41,6 @@ class Verified:
     sealed_until: str | None
     next_cursor: str | None
     sealed: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as the API shows it."""
-        return {
-            "verified": not self.findings,
-            "findings": [finding.to_dict() for finding in self.findings],
-            "events": self.events,
-            "chains": self.chains,
-            "digests": self.digests,
-            "sealed_until": self.sealed_until,
-            "next_cursor": self.next_cursor,
-            "conclusion": CHANGED if self.findings else untouched(sealed=self.sealed),
-        }
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pydantic import Field
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.contract.etags import require_match
 from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import Document, Name, is_format, refuse
 from flow_hitl.deployments.change_configuration import OPERATOR, ChangeConfiguration, Configured
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
@@ -20,6 +21,7 @@ from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.platform.ports import Clock, Ids, SecretBox
 from flow_hitl.platform.repeated_calls import Call, CallRecord
+from flow_hitl.webhooks.answers import webhook_shown
 from flow_hitl.webhooks.ports import DeliveryLog, DeliveryPage, DeliveryQueue, WebhookStore
 from flow_hitl.webhooks.webhook import (
     Delivery,
@@ -267,7 +269,7 @@ class ManageWebhooks:
     ) -> Webhook:
         def step(found: Deployment) -> Configured | None:
             old = self.webhooks.load(deployment_id, webhook_id)
-            require_match(if_match, old.to_dict())
+            require_match(if_match, as_json(webhook_shown(old)))
             new = changed(old)
             if new == old:
                 return None
@@ -284,7 +286,8 @@ class ManageWebhooks:
 
 def webhooks_to_list(webhooks: Iterable[Webhook]) -> list[dict[str, object]]:
     """Return webhooks as the management API shows them."""
-    return [webhook.to_dict() for webhook in webhooks]
+    shown: list[dict[str, object]] = as_json([webhook_shown(webhook) for webhook in webhooks])
+    return shown
 
 
 def _configured(

@@ -1,7 +1,6 @@
 """What a webhook's receiver does with the links that it was sent: they die with the webhook."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from flow_hitl.platform.errors import NotFound, TokenInvalid
 from flow_hitl.platform.key_ring import KeyRing
@@ -10,7 +9,7 @@ from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.web_tokens import WebhookName
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.webhooks.ports import WebhookStore
-from flow_hitl.webhooks.webhook import content_of
+from flow_hitl.webhooks.webhook import RequestContent, content_of
 
 
 def require_webhook(webhooks: WebhookStore, issued_to: WebhookName) -> None:
@@ -30,7 +29,7 @@ class ShowContent:
     keys: KeyRing
     clock: Clock
 
-    def __call__(self, token: str) -> dict[str, Any]:
+    def __call__(self, token: str) -> RequestContent:
         """Return message, output, state and metadata; raises TokenInvalid and TokenExpired."""
         link = web_tokens.read_content_link(self.keys, token)
         link.require_unexpired(self.clock.now())

@@ -1,19 +1,19 @@
 """Webhooks: which other applications are told of a request, in which words, and what came of it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.contract.shapes import as_json
+from flow_hitl.contract.shapes import ABSENT, RequestId, Schema, Time, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.platform.times import rfc3339
-from flow_hitl.requests.request import Request, request_shown
+from flow_hitl.requests.request import DecidedResponse, Request, request_shown
 
 TEST_EVENT = "test"
 """The event of a test ping, which nobody subscribes to."""
@@ -33,7 +33,6 @@ _EVENTS = {
 _MESSAGE_SHOWN = 1000
 # By then its message has been delivered so often that it rests in the dead-letter queue, or it never was sent.
 _STALLED_AFTER = timedelta(hours=1)
-_STALLED = "nobody has sent this for an hour: redeliver it, or redrive the dead-letter queue of webhook"
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,6 @@ class Webhook:
         """Return the webhook with a new secret beside the one that signs until then; any other is forgotten."""
         current = self.secret_at(now)
         return replace(self, secrets=(new,) if new.signs_from <= now else (current, new))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the webhook as the management API shows it, without a secret."""
-        return {
-            "id": self.webhook_id,
-            "name": self.name,
-            "url": self.url,
-            "events": [event.value for event in self.events],
-            "active": self.active,
-            "created_at": rfc3339(self.created_at),
-            "secret_signs_from": rfc3339(self.secrets[-1].signs_from),
-        }
 
     def audited(self) -> dict[str, Any]:
         """Return what an audit event shows of it: of the URL, which may hold a key, the host and a digest."""
@@ -153,26 +140,6 @@ class Delivery:
             return self.result.status
         return DeliveryStatus.STALLED if now - self.at > _STALLED_AFTER else DeliveryStatus.PENDING
 
-    def to_dict(self, now: datetime) -> dict[str, Any]:
-        """Return the delivery as the management API shows it."""
-        result, status = self.result, self.status_at(now)
-        no_result = _STALLED if status is DeliveryStatus.STALLED else None
-        return {
-            "id": self.delivery_id,
-            "webhook_id": self.webhook_id,
-            "event": self.event,
-            "request_id": self.request_id,
-            "status": status.value,
-            "http_status": result.http_status if result else None,
-            "reason": result.reason if result else no_result,
-            "duration_ms": result.duration_ms if result else None,
-            "response": result.response if result else None,
-            "attempts": self.times_sent,
-            "at": rfc3339(self.at),
-            "finished_at": rfc3339(result.finished_at) if result else None,
-            "redelivery_of": self.redelivery_of,
-        }
-
     def audited(self, webhook: Webhook, result: DeliveryResult) -> dict[str, Any]:
         """Return what the request's timeline shows of it."""
         return {
@@ -186,6 +153,78 @@ class Delivery:
             "result": result.reason,
             "duration_ms": result.duration_ms,
         }
+
+
+@dataclass(frozen=True)
+class RequestContent:
+    """What a webhook's payload was too small for."""
+
+    message: str
+    """What the reviewer is asked."""
+    output: Any
+    """What is to be reviewed."""
+    state: Mapping[str, Any]
+    """The flow's state."""
+    metadata: Mapping[str, Any]
+    """What the flow sent along."""
+
+
+@dataclass(frozen=True)
+class ToldRequest:
+    """The request, as webhooks are told of it."""
+
+    id: RequestId
+    """The request's id; zeros in a test ping."""
+    flow_id: str
+    """The flow's run, as the flow names it."""
+    method_name: str
+    """The flow's method that asks."""
+    message: str
+    """What the reviewer is asked."""
+    emit_options: Sequence[str]
+    """The outcomes that may be chosen."""
+    state: Mapping[str, Any]
+    """The flow's state."""
+    metadata: Mapping[str, Any]
+    """What the flow sent along."""
+    created_at: Time
+    """When the request was opened."""
+    output: Any
+    """What is to be reviewed."""
+    response: DecidedResponse = ABSENT
+    """With `response_submitted`: the answer."""
+    content_url: Url = ABSENT
+    """Above 256 KB: where message, output, state and metadata are to be had as JSON, without an API key."""
+    content_url_expires_at: Time = ABSENT
+    """Until when `content_url` works."""
+
+
+@dataclass(frozen=True)
+class ToldDeployment:
+    """A deployment, as webhooks are told of it."""
+
+    id: int
+    """The deployment's id."""
+    name: str
+    """The deployment's name."""
+    organization_id: int
+    """The organisation's id."""
+
+
+@dataclass(frozen=True)
+class WebhookPayload:
+    """What is POSTed to a webhook."""
+
+    event: Annotated[str, Schema(enum=[*WebhookEvent, TEST_EVENT])]
+    """What happened; `test` for a ping, in which there is nothing to decide."""
+    request: ToldRequest
+    """The request."""
+    deployment: ToldDeployment
+    """Whose request it is."""
+    callback_url: Url
+    """Whoever has this URL may answer the request: POST the answer to it. It dies with this webhook."""
+    assigned_to_email: str
+    """Who is asked."""
 
 
 def event_of(event: AuditEvent) -> WebhookEvent | None:
@@ -227,73 +266,58 @@ def delivery_id(at: datetime, seed: str) -> str:
     return f"dlv_{int(at.timestamp()):010x}{sha256(seed.encode()).hexdigest()[:24]}"
 
 
-def payload(event: str, request: Request, deployment: Deployment, callback_url: str) -> dict[str, Any]:
+def payload(event: str, request: Request, deployment: Deployment, callback_url: str) -> WebhookPayload:
     """Return the spec's webhook payload; that of `response_submitted` has the response beside it."""
-    shown = request_shown(request)
+    told = ToldRequest(**request_shown(request))
     if event == WebhookEvent.RESPONSE_SUBMITTED:
-        shown["response"] = as_json(request.shown.response)
-    return _payload(event, shown, deployment, callback_url, request.head.assigned_to_email)
+        told = replace(told, response=as_json(request.response, DecidedResponse))
+    return _payload(event, told, deployment, callback_url, request.head.assigned_to_email)
 
 
-def ping_payload(deployment: Deployment, callback_url: str, at: datetime) -> dict[str, Any]:
+def ping_payload(deployment: Deployment, callback_url: str, at: datetime) -> WebhookPayload:
     """Return a payload of the same shape that stands for no request."""
-    shown: dict[str, Any] = {
-        "id": NO_REQUEST,
-        "flow_id": "test",
-        "method_name": "test",
-        "message": "A test of this webhook. There is nothing to decide.",
-        "emit_options": ["approved", "rejected"],
-        "state": {},
-        "metadata": {},
-        "created_at": rfc3339(at),
-        "output": None,
-    }
-    return _payload(TEST_EVENT, shown, deployment, callback_url, deployment.creator_email)
+    told = ToldRequest(
+        id=NO_REQUEST,
+        flow_id="test",
+        method_name="test",
+        message="A test of this webhook. There is nothing to decide.",
+        emit_options=["approved", "rejected"],
+        state={},
+        metadata={},
+        created_at=rfc3339(at),
+        output=None,
+    )
+    return _payload(TEST_EVENT, told, deployment, callback_url, deployment.creator_email)
 
 
-def without_content(whole: Mapping[str, Any], content_url: str, until: datetime) -> dict[str, Any]:
+def without_content(whole: WebhookPayload, content_url: str, until: datetime) -> WebhookPayload:
     """Return a payload that names where its content is to be had, and until when, in place of the content."""
-    request = whole["request"]
-    message = str(request["message"])
-    shown = {
-        **request,
-        "message": message if len(message) <= _MESSAGE_SHOWN else message[:_MESSAGE_SHOWN] + "…",
-        "output": None,
-        "state": {},
-        "metadata": {},
-        "content_url": content_url,
-        "content_url_expires_at": rfc3339(until),
-    }
-    return {**whole, "request": shown}
+    message = whole.request.message
+    told = replace(
+        whole.request,
+        message=message if len(message) <= _MESSAGE_SHOWN else message[:_MESSAGE_SHOWN] + "…",
+        output=None,
+        state={},
+        metadata={},
+        content_url=content_url,
+        content_url_expires_at=rfc3339(until),
+    )
+    return replace(whole, request=told)
 
 
-def content_of(request: Request) -> dict[str, Any]:
+def content_of(request: Request) -> RequestContent:
     """Return what `without_content` leaves out."""
     content = request.content
-    return {
-        "message": content.message,
-        "output": content.output,
-        "state": content.state,
-        "metadata": content.metadata,
-    }
+    return RequestContent(content.message, content.output, content.state, content.metadata)
 
 
-def body_of(document: Mapping[str, Any]) -> bytes:
+def body_of(document: WebhookPayload | Mapping[str, Any]) -> bytes:
     """Return the JSON that is sent and signed, in UTF-8."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=as_json).encode()
 
 
 def _payload(
-    event: str, request: Mapping[str, Any], deployment: Deployment, callback_url: str, assigned_to_email: str
-) -> dict[str, Any]:
-    return {
-        "event": event,
-        "request": dict(request),
-        "deployment": {
-            "id": deployment.deployment_id,
-            "name": deployment.name,
-            "organization_id": deployment.organization_id,
-        },
-        "callback_url": callback_url,
-        "assigned_to_email": assigned_to_email,
-    }
+    event: str, told: ToldRequest, deployment: Deployment, callback_url: str, assigned_to_email: str
+) -> WebhookPayload:
+    named = ToldDeployment(deployment.deployment_id, deployment.name, deployment.organization_id)
+    return WebhookPayload(event, told, named, callback_url, assigned_to_email)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds
@@ -15,6 +16,7 @@ from flow_hitl.pages.settings.view import FilledForm, WebhookRow
 from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.errors import FieldError, NotFound
 from flow_hitl.platform.ports import Clock
+from flow_hitl.webhooks.answers import webhook_shown
 from flow_hitl.webhooks.manage_webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch, webhooks_to_list
 from flow_hitl.webhooks.ports import DeliveryPage
 from flow_hitl.webhooks.webhook import Delivery, Webhook
@@ -80,8 +82,8 @@ class WebhookPages:
         page = self.webhooks.list_deliveries(deployment.deployment_id, webhook_id, _DELIVERIES, cursor)
         return WebhookSheet(
             webhook=webhook,
-            form=form_from(deployment, webhook.to_dict(), _fields(webhook)),
-            rotation=form_from(deployment, webhook.to_dict(), {}),
+            form=form_from(deployment, as_json(webhook_shown(webhook)), _fields(webhook)),
+            rotation=form_from(deployment, as_json(webhook_shown(webhook)), {}),
             rotates=webhook.secrets[-1].signs_from > self.clock.now(),
             page=page,
         )
@@ -147,7 +149,7 @@ class WebhookPages:
     ) -> FilledForm | _Saved:
         def anew(deployment: Deployment, fields: Fields) -> FilledForm:
             webhook = self.webhooks.show(deployment.deployment_id, webhook_id)
-            return form_from(deployment, webhook.to_dict(), fields)
+            return form_from(deployment, as_json(webhook_shown(webhook)), fields)
 
         def about(event: AuditEvent) -> bool:
             changed = event.data.get("after") or event.data.get("before") or {}

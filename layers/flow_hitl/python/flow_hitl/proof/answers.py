@@ -1,0 +1,166 @@
+"""What the routes to proofs answer: verifications and exports."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from flow_hitl.audit.read_audit import Range
+from flow_hitl.contract.shapes import ABSENT, Sha256, Time, Url
+from flow_hitl.proof.export import EXPORTS_KEPT, AuditExport, ExportState, FileKind
+from flow_hitl.proof.verify_audit import CHANGED, untouched
+from flow_hitl.proof.verify_log import Verified
+
+
+@dataclass(frozen=True)
+class AuditFinding:
+    """Something that is not as it was written."""
+
+    kind: Literal[
+        "edited",
+        "replaced",
+        "missing",
+        "inserted",
+        "out_of_order",
+        "digest_missing",
+        "digest_invalid",
+    ]
+    """What is wrong with the record."""
+    detail: str
+    """What speaks against it."""
+    subject: str | None
+    """The chain of the event; null for a digest."""
+    seq: int | None
+    """The event's place in its chain."""
+    doubtful_from: int | None
+    """Where an event was replaced: those before it may be forged too, from this one on."""
+    digest: str | None
+    """The digest, by the end of its period; null for an event."""
+    file: None
+    """Always null: only an export has files."""
+    record: str
+    """The record, in words."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was verified, and what came of it."""
+
+    since: datetime
+    """The beginning of the time that was asked for."""
+    to: datetime
+    """Its end, which is not part of it."""
+    verified: bool
+    """Whether there are no findings; without a signed digest (`sealed_until`) that says little."""
+    findings: Sequence[AuditFinding]
+    """What is wrong."""
+    events: int
+    """How many events this call looked at."""
+    chains: int
+    """How many chains this call looked at, each from its beginning."""
+    digests: int
+    """How many signed digests this call looked at."""
+    sealed_until: Time | None
+    """When the last digest that this call looked at ends; null for none."""
+    next_cursor: str | None
+    """Send it as `cursor` to verify the next part; null when all is done."""
+    conclusion: str
+    """What this shows, a sentence for people: without a digest only the chain could be checked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditExportFile:
+    """One file of an export."""
+
+    name: str
+    """The file's name."""
+    kind: FileKind
+    """What is in it."""
+    bytes: int
+    """Its size."""
+    sha256: Sha256
+    """The SHA-256 of its content."""
+    events: int = ABSENT
+    """How many events it holds, where it holds events."""
+    url: Url
+    """Where to download it, for an hour; it needs no API key."""
+
+
+@dataclass(frozen=True)
+class AuditExportShown:
+    """An export of the audit log."""
+
+    id: str
+    """The export's id."""
+    state: ExportState
+    """How far it is; `done` and `failed` are final."""
+    format: Literal["csv", "jsonl"]
+    """The format of the events."""
+    since: datetime
+    """The beginning of the exported time."""
+    to: datetime
+    """Its end, which is not part of it."""
+    requested_by: str
+    """Who asked for it."""
+    requested_at: datetime
+    """When."""
+    events: int
+    """How many events are written so far."""
+    digests: int
+    """How many signed digests are written so far."""
+    reason: str | None
+    """Why it failed."""
+    finished_at: datetime | None
+    """When it was done, or failed."""
+    kept_until: datetime
+    """Until when the files are kept."""
+    manifest_sha256: Sha256 | None
+    """The SHA-256 of the manifest, which names those of all other files."""
+    files: Sequence[AuditExportFile]
+    """The files, once it is done."""
+
+
+@dataclass(frozen=True)
+class AuditExportAnswer:
+    """One export."""
+
+    export: AuditExportShown
+    """The export."""
+
+
+def verification(wanted: Range, verified: Verified) -> Verification:
+    """Return what one call has verified of the time that was asked for."""
+    findings = verified.findings
+    return Verification(
+        since=wanted.since,
+        to=wanted.to,
+        verified=not findings,
+        findings=[AuditFinding(**finding.to_dict()) for finding in findings],
+        events=verified.events,
+        chains=verified.chains,
+        digests=verified.digests,
+        sealed_until=verified.sealed_until,
+        next_cursor=verified.next_cursor,
+        conclusion=CHANGED if findings else untouched(sealed=verified.sealed),
+    )
+
+
+def export_shown(export: AuditExport, links: Mapping[str, str]) -> AuditExportShown:
+    """Return an export; `links` are by the files' names, and those of a finished one only."""
+    manifest = next(iter(export.of_kind("manifest")), None)
+    return AuditExportShown(
+        id=export.export_id,
+        state=export.state,
+        format=export.format,
+        since=export.since,
+        to=export.to,
+        requested_by=export.requested_by,
+        requested_at=export.requested_at,
+        events=export.events,
+        digests=export.digests,
+        reason=export.reason,
+        finished_at=export.finished_at,
+        kept_until=export.requested_at + EXPORTS_KEPT,
+        manifest_sha256=manifest.sha256 if manifest else None,
+        files=[AuditExportFile(**file.to_dict(), url=links[file.name]) for file in export.files if file.name in links],
+    )

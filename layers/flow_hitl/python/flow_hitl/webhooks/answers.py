@@ -1,0 +1,140 @@
+"""What the routes to webhooks and their deliveries answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from flow_hitl.contract.shapes import RequestId, Schema, Url
+from flow_hitl.deployments.deployment import WebhookEvent
+from flow_hitl.webhooks.webhook import TEST_EVENT, Delivery, DeliveryStatus, Webhook
+
+_STALLED = "nobody has sent this for an hour: redeliver it, or redrive the dead-letter queue of webhook"
+
+
+@dataclass(frozen=True)
+class WebhookShown:
+    """Another application's endpoint, without its signing secret."""
+
+    id: str
+    """The webhook's id."""
+    name: str
+    """What the webhook is for."""
+    url: Url
+    """Where events are POSTed to."""
+    events: Sequence[WebhookEvent]
+    """The events that it is told of."""
+    active: bool
+    """Whether it is told of events at all."""
+    created_at: datetime
+    """When it was made."""
+    secret_signs_from: datetime
+    """From when on its newest secret signs."""
+
+
+@dataclass(frozen=True)
+class WebhookAnswer:
+    """One webhook."""
+
+    webhook: WebhookShown
+    """The webhook."""
+
+
+@dataclass(frozen=True)
+class CreatedWebhook(WebhookAnswer):
+    """A new webhook with its secret."""
+
+    secret: str
+    """The signing secret, `whsec_…`. It is shown this once."""
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    """The deployment's webhooks."""
+
+    webhooks: list[WebhookShown]
+    """The webhooks."""
+
+
+@dataclass(frozen=True)
+class DeliveryShown:
+    """One POST of one event to one webhook."""
+
+    id: str
+    """The delivery's id."""
+    webhook_id: str
+    """The webhook that it is for."""
+    event: Annotated[str, Schema(enum=[*WebhookEvent, TEST_EVENT])]
+    """The event."""
+    request_id: RequestId | None
+    """The request that the event is about; null for a test ping."""
+    status: DeliveryStatus
+    """`delivered` after a 2xx, else `failed`; `stalled` if nobody has sent it for an hour. None is tried again."""
+    http_status: int | None
+    """The HTTP status of the answer, if one came."""
+    reason: str | None
+    """What came of it, in a few words; null while pending."""
+    duration_ms: int | None
+    """Milliseconds that the call took."""
+    response: str | None
+    """The first KB of the answer's body."""
+    attempts: int
+    """How often it was sent: more than once only where nobody saw the end of the first attempt."""
+    at: datetime
+    """When the delivery was made."""
+    finished_at: datetime | None
+    """When its end was seen."""
+    redelivery_of: str | None
+    """The delivery that this one repeats, with the same `X-Webhook-Id`."""
+
+
+@dataclass(frozen=True)
+class DeliveryAnswer:
+    """One delivery."""
+
+    delivery: DeliveryShown
+    """The delivery."""
+
+
+@dataclass(frozen=True)
+class DeliveryPageShown:
+    """Some deliveries, and how to go on."""
+
+    deliveries: list[DeliveryShown]
+    """The deliveries, newest first; they are kept for 90 days."""
+    next_cursor: str | None
+    """Send it as `cursor` for those that follow; null at the end."""
+
+
+def webhook_shown(webhook: Webhook) -> WebhookShown:
+    """Return a webhook without a secret."""
+    return WebhookShown(
+        id=webhook.webhook_id,
+        name=webhook.name,
+        url=webhook.url,
+        events=webhook.events,
+        active=webhook.active,
+        created_at=webhook.created_at,
+        secret_signs_from=webhook.secrets[-1].signs_from,
+    )
+
+
+def delivery_shown(delivery: Delivery, now: datetime) -> DeliveryShown:
+    """Return a delivery with what has come of it by now."""
+    result, status = delivery.result, delivery.status_at(now)
+    no_result = _STALLED if status is DeliveryStatus.STALLED else None
+    return DeliveryShown(
+        id=delivery.delivery_id,
+        webhook_id=delivery.webhook_id,
+        event=delivery.event,
+        request_id=delivery.request_id,
+        status=status,
+        http_status=result.http_status if result else None,
+        reason=result.reason if result else no_result,
+        duration_ms=result.duration_ms if result else None,
+        response=result.response if result else None,
+        attempts=delivery.times_sent,
+        at=delivery.at,
+        finished_at=result.finished_at if result else None,
+        redelivery_of=delivery.redelivery_of,
+    )
