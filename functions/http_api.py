@@ -66,9 +66,9 @@ def body_bytes(app: Routes) -> bytes:
     try:
         body = base64.b64decode(raw) if app.current_event.is_base64_encoded else raw.encode("utf-8", "surrogatepass")
     except binascii.Error:
-        raise MalformedJson("The body is not the base64 it says it is.") from None
+        raise MalformedJson("The body is marked as base64 but is not valid base64.") from None
     if len(body) > MAX_BODY_BYTES:
-        raise TooLarge("A body may have 1 MiB (1,048,576 bytes) at most; put what is larger elsewhere and link to it.")
+        raise TooLarge("A body may be at most 1 MiB (1,048,576 bytes); host larger content elsewhere and link to it.")
     return body
 
 
@@ -165,9 +165,9 @@ def _unexpected(error: Exception) -> Response[str]:
     logger.exception("unexpected", error=type(error).__name__)
     document = {
         "type": "urn:flow-hitl:problem:internal",
-        "title": "Something went wrong on our side",
+        "title": "Internal error",
         "status": 500,
-        "detail": "Nothing half-done was kept. Send the same request again; an id or Idempotency-Key makes that safe.",
+        "detail": "No partial change was saved. Send the same request again; an id or Idempotency-Key makes that safe.",
     }
     return _answer(500, "application/problem+json", json.dumps(document))
 

@@ -30,5 +30,5 @@ def address_in(path_part: str) -> str:
     """Return the mail address that stands in a path, encoded or not; raises NotFound for what is none."""
     address = unquote(path_part)
     if not is_mail_address(address):
-        raise NotFound("There is no member of this name; members are named by a plain mail address.")
+        raise NotFound("There is no such member; name members by a plain email address.")
     return address

@@ -37,7 +37,7 @@ def act(deployment_id: str, request_id: str) -> Response[str]:
     managed_request(place, number)
     act = {"reassign": _reassign, "cancel": _cancel, "retry": _retry, "redeliver": _redeliver}.get(form.text("do"))
     if act is None:
-        raise NotFound("There is nothing of this name to do.")
+        raise NotFound("There is no such action.")
     try:
         return act(place, number, form)
     except (AlreadyResponded, NotPending, NothingToResume) as late:
@@ -70,7 +70,7 @@ def _cancel(place: Place, request_id: str, form: Form) -> Response[str]:
             "Cancel this request?",
             consequences=[
                 f"{sheet.assigned_to} can no longer answer it.",
-                "The flow is not resumed: it gets no answer from here.",
+                "The flow is not resumed and gets no answer.",
                 "This cannot be undone.",
             ],
             button="Cancel the request",

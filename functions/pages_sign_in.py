@@ -86,7 +86,7 @@ def take_code() -> Response[str]:
         if refused.reason is not SignInRefusal.WRONG_CODE:
             return _refused(refused)
     found = current().sign_in.newest_of(cookie)
-    problem = "That is not the code. It has eight digits and stands in the newest mail."
+    problem = "Wrong code. Enter the eight digits from the newest email."
     return page(SignInCodePage(email=found.email, until=found.expires_at, problem=problem), 422)
 
 

@@ -144,14 +144,14 @@ def read_form(routes: Routes, looking: Visitor | None) -> Form:
     or, where somebody is signed in, that was not made in their session; ValidationFailed for what is no form.
     """
     if not _is_from_our_page(routes):
-        raise OutdatedForm("It did not come from our page.")
+        raise OutdatedForm("It was not sent from this site.")
     try:
         text = body_bytes(routes).decode("utf-8", "replace")
         form = Form(parse_qs(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError:
-        raise ValidationFailed([FieldError("", "is not the page's form")]) from None
+        raise ValidationFailed([FieldError("", "is not this page's form")]) from None
     if looking is not None and not current().visits.is_own_form(looking, form.text("csrf")):
-        raise OutdatedForm("It was made in another session.")
+        raise OutdatedForm("It belongs to another session.")
     return form
 
 

@@ -72,7 +72,7 @@ class Options:
         inbound_domain = inbound_domain.lower()
         mail_from = _text(context, "mail_from") or f"reviews@{inbound_domain}"
         if not is_mail_address(mail_from):
-            raise ValueError(f"mail_from must be a plain mail address such as reviews@example.com, not {mail_from!r}")
+            raise ValueError(f"mail_from must be a plain email address such as reviews@example.com, not {mail_from!r}")
         return cls(
             inbound_domain=inbound_domain,
             mail_from=mail_from,

@@ -27,7 +27,7 @@ def _not_blank(_context: click.Context, _parameter: click.Parameter, value: str)
 
 def _mail_address(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not is_mail_address(value):
-        raise click.BadParameter(f"{value!r} is not one plain mail address, for example alice@example.com.")
+        raise click.BadParameter(f"{value!r} is not one plain email address, for example alice@example.com.")
     return value
 
 

@@ -45,7 +45,7 @@ def set_group(
         raise click.UsageError("NAME is a mailbox already: leave out --address, or give the group another name.")
     for one in (*members, *([address] if address is not None else [])):
         if not is_mail_address(one):
-            raise click.BadParameter(f"{one!r} is no plain mail address such as alice@example.com.")
+            raise click.BadParameter(f"{one!r} is no plain email address such as alice@example.com.")
     found = target.manage.show(deployment_id)
     groups, place = _documents(found), _place_of(found, name)
     if place is None:

@@ -33,7 +33,7 @@ def set_member(
     """Add a member, or replace what is set for them."""
     for address in (email, *aliases):
         if not is_mail_address(address):
-            raise click.BadParameter(f"{address!r} is no plain mail address such as alice@example.com.")
+            raise click.BadParameter(f"{address!r} is no plain email address such as alice@example.com.")
     wanted = Member(email, frozenset(Permission(permission) for permission in permissions), aliases)
     _show(target, target.manage.set_member(deployment_id, wanted))
 

@@ -30,7 +30,7 @@ def _wish(_context: click.Context, _parameter: click.Parameter, value: str) -> N
     try:
         return NewTestRequest(to=value)
     except ValidationError:
-        message = f"{value!r} is neither a plain mail address such as alice@example.com nor group:NAME."
+        message = f"{value!r} is neither a plain email address such as alice@example.com nor group:NAME."
         raise click.BadParameter(message) from None
 
 

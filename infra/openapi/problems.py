@@ -78,14 +78,14 @@ _DETAILS = {
     "not-pending": "This request is cancelled; it takes no answer.",
     "expired": "This link has expired. Ask for a redelivery.",
     "precondition-failed": "This was changed since you read it. Read it again, apply your change, and send that.",
-    "too-large": "A body may have 1 MiB (1,048,576 bytes) at most; put what is larger elsewhere and link to it.",
+    "too-large": "A body may be at most 1 MiB (1,048,576 bytes); host larger content elsewhere and link to it.",
     "validation": "/emit_options/0: must not be blank",
     "idempotency-mismatch": "This id or Idempotency-Key stands for a request with another body.",
     "precondition-required": "Send the ETag of what you have read as `If-Match`, or `If-Match: *` to replace "
     "whatever is there.",
     "rate-limited": "This deployment may use 1,000 requests per hour, and has. Try again after 2026-01-14T13:00:00Z, "
     "or ask your operator to raise the quota (flow-hitl deployment quota).",
-    "internal": "Nothing half-done was kept. Send the same request again; an id or Idempotency-Key makes that safe.",
+    "internal": "No partial change was saved. Send the same request again; an id or Idempotency-Key makes that safe.",
 }
 
 
@@ -97,7 +97,7 @@ def schema_name(error: type[FlowHitlError]) -> str:
 def problem_schemas(errors: Iterable[type[FlowHitlError]]) -> dict[str, Schema]:
     """Return the schema of each error, and that of what goes wrong on our side, by name."""
     schemas = {schema_name(error): _schema(error.slug, error.status, error.title, _extra(error)) for error in errors}
-    schemas[INTERNAL] = _schema("internal", 500, "Something went wrong on our side", {})
+    schemas[INTERNAL] = _schema("internal", 500, "Internal error", {})
     return dict(sorted(schemas.items()))
 
 

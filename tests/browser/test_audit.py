@@ -39,7 +39,7 @@ def test_a_manager_verifies_and_exports_without_any_script(
     enter(page, site)
     page.get_by_role("link", name="Audit").click()
     page.get_by_role("button", name="Verify these days").click()
-    expect(page.get_by_text("These records are not as they were written.")).to_be_visible()
+    expect(page.get_by_text("These records were changed after they were written.")).to_be_visible()
     expect(page.get_by_text("Edited", exact=True).first).to_be_visible()
     page.get_by_label("Format").select_option("jsonl")
     page.get_by_role("button", name="Export these days").click()

@@ -78,7 +78,7 @@ def test_mails_that_are_off(hitl: Hitl) -> None:
     mail = Question(hitl, request, MAIL)
     assert mail.status == "problem"
     assert "Switch on email_notifications" in mail.problem("Email notifications were off")
-    assert Question(hitl, request, REPLY).says("No mail has gone out")
+    assert Question(hitl, request, REPLY).says("No email has been sent")
     hitl.configure(settings={"email_notifications": True})
     assert "on by now" in Question(hitl, request, MAIL).problem("Email notifications were off")
 
@@ -192,7 +192,7 @@ def test_a_reply_from_another_address(hitl: Hitl) -> None:
     hitl.reply("approved", sender="creator@home.example")
     reply = Question(hitl, request, REPLY)
     assert reply.status == "problem"
-    step = reply.problem("creator@home.example", "its sender is not who was asked", "DMARC PASS")
+    step = reply.problem("creator@home.example", "its sender is not the assignee", "DMARC PASS")
     assert (f"flow-hitl member set {hitl.deployment_id} creator@example.com --alias creator@home.example") in step
 
 
@@ -205,8 +205,8 @@ def test_a_command_to_copy_cannot_be_made_by_a_stranger(hitl: Hitl) -> None:
 @pytest.mark.parametrize(
     ("text", "verdicts", "words", "step"),
     [
-        ("maybe", {}, "none of the emit options", "free_text"),
-        ("", {}, "no text above the quoted mail", "at the very top"),
+        ("maybe", {}, "does not match an emit option", "free_text"),
+        ("", {}, "no text above the quoted email", "at the very top"),
         ("approved", {"dmarc": "FAIL"}, "DMARC failed", "review page"),
         ("approved", {"dmarc": "GRAY", "spf": "FAIL"}, "SPF FAIL, DKIM PASS, DMARC GRAY", "review page"),
         ("delegate: bob@example.com", {}, "pass the request on", "allow_delegation"),
@@ -365,7 +365,7 @@ def test_an_answer_that_somebody_fetched(hitl: Hitl, path: str) -> None:
     hitl.advance(minutes=30)
     answered = Question(hitl, request, FLOW)
     assert answered.status == "ok"
-    assert answered.says("What came of it has not been reported")
+    assert answered.says("The outcome has not been reported")
 
 
 def test_a_flow_that_waits_in_place_is_known_to_have_its_answer(hitl: Hitl) -> None:
@@ -389,7 +389,7 @@ def test_a_worker_of_another_deployment_says_nothing(hitl: Hitl) -> None:
 
 @pytest.mark.parametrize(
     ("status", "expected", "words"),
-    [("resumed", "ok", "went on"), ("paused_again", "ok", "paused again"), ("resume_failed", "problem", "no such row")],
+    [("resumed", "ok", "resumed"), ("paused_again", "ok", "paused again"), ("resume_failed", "problem", "no such row")],
 )
 def test_what_the_flows_side_reported_counts(hitl: Hitl, status: str, expected: str, words: str) -> None:
     request = hitl.ask(emit=EMIT)

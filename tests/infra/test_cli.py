@@ -198,7 +198,7 @@ def test_a_deployment_is_created_listed_and_shown(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--creator", "Boss <boss@example.com>", "one plain mail address"),
+        ("--creator", "Boss <boss@example.com>", "one plain email address"),
         ("--name", " ", "must not be blank"),
         ("--organization", "acme", "not a valid integer"),
     ],

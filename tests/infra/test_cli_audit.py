@@ -118,7 +118,7 @@ def test_an_export_that_fails_says_what_to_do(hitl: Hitl, run: Run) -> None:
     ):
         result = run("export", "1", "--wait")
     assert result.exit_code == 1
-    assert "Please ask for it again." in result.stderr
+    assert "Please start it again." in result.stderr
 
 
 @pytest.mark.parametrize(

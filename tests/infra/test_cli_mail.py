@@ -77,7 +77,7 @@ def test_members_are_set_listed_and_removed(hitl: Hitl, run: Run) -> None:
     run("member", "set", deployment, "alice@example.com", "--permission", "manage_human_feedback")
     member = {"email": "alice@example.com", "permissions": ["manage_human_feedback"], "aliases": []}
     assert run("member", "list", deployment) == {"members": [member]}
-    assert "plain mail address" in run("member", "set", deployment, "alice")
+    assert "plain email address" in run("member", "set", deployment, "alice")
     assert run("member", "remove", deployment, "ALICE@example.com") == {"members": []}
     assert "no member" in run("member", "remove", deployment, "alice@example.com")
 

@@ -95,7 +95,7 @@ def test_no_answer_is_a_failure_that_says_how_to_find_out_why(
 def test_an_address_that_is_none_is_refused(hitl: Hitl, run: Callable[..., Result], to: str) -> None:
     result = run("--to", to)
     assert result.exit_code == 2
-    assert "plain mail address" in result.stderr
+    assert "plain email address" in result.stderr
 
 
 def test_an_address_that_may_not_be_asked_is_refused(hitl: Hitl, run: Callable[..., Result]) -> None:

@@ -57,7 +57,7 @@ def test_many_events_come_in_pages(hitl: Hitl, manager: Browser) -> None:
 
 def test_days_without_events_say_what_will_be_here(hitl: Hitl, manager: Browser) -> None:
     page = manager.get(address(hitl, "?from=2026-01-01&to=2026-01-02")).text
-    assert "Nothing happened in these days" in page
+    assert "No events in these days" in page
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_cannot_be_meant_is_said_on_the_page(hitl: Hitl, manager: Browser, 
 def test_an_untouched_log_is_said_to_be_one(hitl: Hitl, manager: Browser) -> None:
     two_days(hitl)
     text = words(manager.get(address(hitl, "/verify")).text)
-    assert "Nothing was changed in these days." in text
+    assert "No changes found in these days." in text
     assert "Sealed until 15 Jan 2026, 00:00 UTC" in text
 
 
@@ -88,7 +88,7 @@ def test_before_anything_is_sealed_nothing_is_said_to_be_proven(hitl: Hitl, mana
     hitl.ask(emit=EMIT)
     page = manager.get(address(hitl, "/verify")).text
     assert "Nothing of this has been sealed yet, so only the chain could be checked" in words(page)
-    assert "Nothing was changed" not in page
+    assert "No changes found" not in page
     assert "notice good" not in page
 
 
@@ -98,7 +98,7 @@ def test_what_was_changed_is_named(hitl: Hitl, manager: Browser, kind: str) -> N
     tampered(kind)(hitl, chain_of(hitl, request), 2)
     page = manager.get(address(hitl, "/verify")).text
     assert f"request#{request.id} event 3" in page
-    assert "These records are not as they were written." in words(page)
+    assert "These records were changed after they were written." in words(page)
 
 
 def test_an_event_that_does_not_fit_its_hash_is_not_believed(hitl: Hitl, manager: Browser) -> None:
@@ -125,11 +125,11 @@ def test_verifying_goes_on_where_time_ran_out(hitl: Hitl, manager: Browser) -> N
         page = manager.get(address(hitl, "/verify")).text
         looks = 1
         while onward := links(page, "Go on"):
-            assert "Nothing was changed so far." in page
+            assert "No changes found so far." in page
             page = manager.get(address(hitl, onward[0].partition("/audit")[2])).text
             looks += 1
     assert looks > 2
-    assert "Nothing was changed in these days." in page
+    assert "No changes found in these days." in page
 
 
 def test_an_export_is_asked_for_and_its_files_are_linked(hitl: Hitl, manager: Browser) -> None:

@@ -158,7 +158,7 @@ def test_an_event_of_no_kind_that_we_know_stops_no_verifying(hitl: Hitl, changes
     page, verified = manager.get(AUDIT), manager.get(AUDIT.replace("?", "/verify?"))
     assert (page.status, verified.status) == (200, 200)
     assert f"request#{request.id} event {seq}" in verified.text
-    assert "These records are not as they were written." in words(verified)
+    assert "These records were changed after they were written." in words(verified)
 
 
 # --- forms

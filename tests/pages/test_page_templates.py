@@ -126,7 +126,7 @@ FOUND: Any = {"shell": SHELL, "address": "/d/1/requests/1", "flow_name": "Conten
 FINDINGS = tuple(Finding("It `is` so.", status, "Do `this` next.") for status in FindingStatus)
 PAGES: Sequence[Any] = (
     SignInPage(email="anna", problem="This must be an address.", notice="You are signed out."),
-    SignInCodePage(email="anna@example.com", until=NOW, problem="That is not the code."),
+    SignInCodePage(email="anna@example.com", until=NOW, problem="Wrong code."),
     SignInLinkPage(email="anna@example.com"),
     *(SignInRefusedPage(reason=reason) for reason in SignInRefusal),
     DeploymentsPage(email="anna@example.com", deployments=(HERE, THERE), form_token="token"),

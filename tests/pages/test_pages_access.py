@@ -77,7 +77,7 @@ def test_a_member_is_removed_after_a_question(hitl: Hitl, manager: Browser) -> N
     [
         ({"email": "nobody"}, "email", "one plain email address"),
         ({"email": "BOB@example.com"}, "email", "is already a member"),
-        ({"email": "c@example.com", "aliases": "x"}, "aliases", "x&#34; must be one plain mail address"),
+        ({"email": "c@example.com", "aliases": "x"}, "aliases", "x&#34; must be one plain email address"),
         ({"email": "c@example.com", "aliases": "d@example.com\nC@example.com"}, "aliases", "address itself"),
     ],
 )
@@ -227,7 +227,7 @@ def test_a_key_is_revoked_after_a_question(hitl: Hitl, manager: Browser) -> None
     assert "Revoke the API key &#34;Flow&#34;?" in question.text
     assert hitl.api("GET", "/v1/requests", key=key).status == 200
     page = followed(manager, send(manager, form_of(question, "sure"), press="sure=yes"))
-    assert "opens nothing any more" in page.text
+    assert "no longer works" in page.text
     assert hitl.api("GET", "/v1/requests", key=key).status == 401
     for sure in ({}, {"sure": "yes"}):
         assert manager.post(KEYS, {"key_id": key_id, **sure}).status == 404

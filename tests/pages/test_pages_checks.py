@@ -69,8 +69,8 @@ def test_it_goes_to_all_of_a_group(hitl: Hitl, manager: Browser) -> None:
 @pytest.mark.parametrize(
     ("to", "problem"),
     [
-        ("nobody", "nobody: must be one plain mail address"),
-        ("", "This: must be one plain mail address"),
+        ("nobody", "nobody: must be one plain email address"),
+        ("", "This: must be one plain email address"),
         ("x@elsewhere.org", "elsewhere.org is not among the allowed assignee domains"),
         ("group:none", "group:none: is no group of this deployment."),
     ],

@@ -39,7 +39,7 @@ def act(browser: Browser, request: AskedRequest, do: str, **changes: str) -> Ans
 def test_a_request_is_given_to_somebody_else(hitl: Hitl, manager: Browser) -> None:
     request = hitl.ask(emit=EMIT, assigned_to_email=ANN)
     page = followed(manager, act(manager, request, "reassign", assigned_to_email="bob@example.com"))
-    assert "given to somebody else" in page.text
+    assert "was reassigned" in page.text
     assert request.now()["assigned_to_email"] == "bob@example.com"
     asked, told, now_asked = (mail for mail in hitl.inbox if mail.to != "creator@example.com")
     assert (asked.to, told.to, now_asked.to) == (ANN, ANN, "bob@example.com"), "who had it is told"
@@ -61,10 +61,10 @@ def test_a_request_is_given_to_a_group(hitl: Hitl, manager: Browser) -> None:
 @pytest.mark.parametrize(
     ("to", "problem"),
     [
-        ("nobody", "must be one plain mail address"),
+        ("nobody", "must be one plain email address"),
         ("x@elsewhere.org", "is not among the allowed assignee domains"),
         ("group:none", "group:none: is no group of this deployment."),
-        ("", "must be one plain mail address"),
+        ("", "must be one plain email address"),
     ],
 )
 def test_somebody_who_cannot_be_asked_is_refused_at_the_field(

@@ -138,7 +138,7 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"name": "Route to Sales Rep"}, "name", "no other rule has"),
     ({"method_name": ""}, "method_name", "a pattern such as approve_*"),
     ({"assign_to_email": ""}, "assign_to_email", "Enter an address"),
-    ({"assign_to_email": "nobody"}, "assign_to_email", "must be one plain mail address"),
+    ({"assign_to_email": "nobody"}, "assign_to_email", "must be one plain email address"),
     ({"sla_target_minutes": "soon"}, "sla_target_minutes", "must be a whole number"),
     ({"auto_response": "own", "timeout_minutes": "5"}, "default_outcome", "must be set"),
     ({"condition_0_value": "5"}, "condition_0_path", "must be a path of the state"),

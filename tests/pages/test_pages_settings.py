@@ -317,7 +317,7 @@ GROUP_WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"name": "legal"}, "name", "no other group has"),
     ({"address": "nobody"}, "address", "one plain email address"),
     ({"members": ""}, "members", "Enter 1 to 50 people"),
-    ({"members": "ann@example.com, nobody"}, "members", "nobody&#34; must be one plain mail address"),
+    ({"members": "ann@example.com, nobody"}, "members", "nobody&#34; must be one plain email address"),
     ({"members": "ann@example.com\nANN@example.com"}, "members", "stands in the group already"),
     ({"members": "finance@example.com"}, "members", "is the shared mailbox"),
 ]

@@ -146,7 +146,7 @@ def test_filters_and_search_leave_what_fits(hitl: Hitl, query: str, found: int |
     ]
     page = hitl.signed_in().get(f"{LIST}?{query}")
     assert listed(page) == ([asked[found].id] if found is not None else [])
-    assert found is not None or "No request fits" in words(page)
+    assert found is not None or "No request matches" in words(page)
 
 
 def test_history_can_be_filtered_by_the_answer(hitl: Hitl) -> None:
@@ -179,7 +179,7 @@ def test_an_address_with_a_wrong_place_in_it_is_no_page(hitl: Hitl, cursor: str)
 
 def test_an_empty_list_teaches(hitl: Hitl) -> None:
     assert "POST /v1/requests" in words(hitl.signed_in().get(LIST))
-    assert "you get a mail" in words(reviewer(hitl).get(LIST))
+    assert "you get an email" in words(reviewer(hitl).get(LIST))
 
 
 def test_what_a_stranger_wrote_is_no_markup_in_the_list(hitl: Hitl) -> None:

@@ -217,7 +217,7 @@ def test_asking_does_the_same_work_for_everybody(hitl: Hitl) -> None:
 def test_what_is_no_address_is_said_so(hitl: Hitl, email: str) -> None:
     answer = hitl.browser().post("/sign-in", {"email": email})
     assert answer.status == 422
-    assert "must be one plain mail address" in answer.text
+    assert "must be one plain email address" in answer.text
     assert not hitl.inbox
 
 

@@ -226,7 +226,7 @@ def test_an_export_that_cannot_be_finished_says_so(hitl: Hitl) -> None:
             assert export.state == ("failed" if attempt == 4 else "running")
     shown = show(hitl, export_id)
     assert shown["files"] == []
-    assert "ask for it again" in shown["reason"]
+    assert "start it again" in shown["reason"]
 
 
 def test_a_message_that_comes_twice_makes_nothing_twice(hitl: Hitl) -> None:

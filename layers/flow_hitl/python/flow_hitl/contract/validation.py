@@ -39,7 +39,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 def _mail_address(value: str) -> str:
     if not is_mail_address(value):
-        raise ValueError("must be one plain mail address, for example alice@example.com")
+        raise ValueError("must be one plain email address, for example alice@example.com")
     return value
 
 
@@ -48,7 +48,7 @@ def _assignee(value: str) -> str:
     if name != value and split_answer(name)[0]:
         return value
     if not is_mail_address(value):
-        raise ValueError("must be one plain mail address, for example alice@example.com, or group:<name>")
+        raise ValueError("must be one plain email address, for example alice@example.com, or group:<name>")
     return value
 
 

@@ -136,13 +136,13 @@ def dead_letters_found(queue: str, number: int) -> Finding:
     fact = f"{number} message{' rests' if number == 1 else 's rest'} in the dead-letter queue of {queue}"
     if queue == "stream":
         return problem(
-            f"{fact}: audit events of which nothing has followed.",
-            "Read what the log of the function relay says of that time; the events are in the audit log.",
+            f"{fact}: audit events whose effects were not carried out.",
+            "Check the log of the function relay for that time; the events are in the audit log.",
         )
     again = command("redrive", "relay" if queue == "relay_retry" else queue.replace("_", "-"))
     return problem(
-        f"{fact}; they may be of any request.",
-        f"Mend what the log of the function behind it says, then send them again: {again}.",
+        f"{fact}; they may belong to any request.",
+        f"Fix what the log of its function says, then redrive them: {again}.",
     )
 
 
@@ -155,11 +155,11 @@ def webhooks_told(facts: Facts, name: WebhookEvent) -> Iterator[Finding]:
     for webhook_id, event in last.items():
         webhook, at = event.data["webhook"], rfc3339(event.at)
         if event.kind is EventKind.WEBHOOK_DELIVERED:
-            yield info(f'The webhook "{webhook}" was told at {at}.')
+            yield info(f'The webhook "{webhook}" was notified at {at}.')
             continue
         delivery = f"webhooks/{webhook_id}/deliveries/{event.data['delivery_id']}"
         yield info(
-            f'The webhook "{webhook}" could not be told at {at}: {event.data["result"]}.',
-            "Mend its receiver, then send it again, on the webhook's page under Settings or by "
+            f'The webhook "{webhook}" could not be notified at {at}: {event.data["result"]}.',
+            "Fix its receiver, then resend it, on the webhook's page under Settings or by "
             f"POST /v1/deployments/{facts.head.deployment_id}/{delivery}/redeliver.",
         )

@@ -67,7 +67,11 @@ def _unless_wrong(findings: list[Finding]) -> AnswerStatus:
 
 def _not_answered(head: Head) -> Finding:
     due = head.auto_response
-    clock = f' If nobody answers, the clock does at {rfc3339(due.due_at)}: "{due.default_outcome}".' if due else ""
+    clock = (
+        f' If nobody answers, the auto-response is due at {rfc3339(due.due_at)}: "{due.default_outcome}".'
+        if due
+        else ""
+    )
     return info(f"The request has not been answered, so there is nothing to resume the flow with.{clock}")
 
 
@@ -82,7 +86,7 @@ def _pushed(facts: Facts, answer: AuditEvent) -> Iterator[Finding]:
     resume, attempts = facts.head.resume, facts.of_kind(EventKind.RESUME_ATTEMPTED)
     if resume is None or not flow_is_owed(facts.head) or resume.status is ResumeStatus.RESUME_FAILED:
         return
-    mend = "Let the resume_url be reachable from here and answer with a 2xx status"
+    mend = "Make the resume_url reachable from here and answer with a 2xx status"
     if resume.status is ResumeStatus.FAILED:
         yield problem(
             f"All {RESUME_ATTEMPTS} attempts failed; the answer rests in the dead-letter queue of resume.",
@@ -92,7 +96,7 @@ def _pushed(facts: Facts, answer: AuditEvent) -> Iterator[Finding]:
         pause = pause_after(min(len(attempts), RESUME_ATTEMPTS - 1)) or 0
         again = rfc3339(attempts[-1].at + timedelta(seconds=pause))
         yield problem(
-            f"The resume_url has not taken the answer; it is tried again at about {again}, for 24 hours in all.",
+            f"The resume_url has not accepted the answer; the next attempt is at about {again}, up to 24 hours in all.",
             f"{mend}.",
         )
     elif facts.now - answer.at > SOON:
@@ -115,7 +119,7 @@ def _fetched(facts: Facts, answer: AuditEvent) -> Finding:
     fact = f"The request has no resume_url: the flow's side fetches its answer. To the minute, {last}."
     moments = [*polls.decisions_feed.values(), *([polls.request] if polls.request else [])]
     if any(at >= answer.at - _UNTOLD for at in moments):
-        return ok(f"{fact} What came of it has not been reported.")
+        return ok(f"{fact} The outcome has not been reported.")
     if facts.now - answer.at <= SOON:
         return info(fact)
     return problem(
@@ -131,10 +135,10 @@ def _reported(event: AuditEvent) -> Finding:
     if status == ResumeStatus.RESUME_FAILED:
         return problem(
             f"The flow's side reported at {rfc3339(event.at)} that it could not resume the flow{more}.",
-            "The answer is kept. Mend what the flow's own log says, and resume the flow with it.",
+            "The answer is kept. Fix what the flow's own log says, and resume the flow with it.",
         )
     if event.data.get("once"):
         when = rfc3339(event.at)
         return ok(f"The flow's side claimed the resumption at {when}, and has reported nothing since{more}.")
-    went_on = "went on" if status == ResumeStatus.RESUMED else "went on, and paused again"
+    went_on = "resumed" if status == ResumeStatus.RESUMED else "resumed and paused again"
     return ok(f"The flow's side reported at {rfc3339(event.at)} that the flow {went_on}{more}.")

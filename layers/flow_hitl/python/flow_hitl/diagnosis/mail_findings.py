@@ -43,11 +43,11 @@ def mail_question(facts: Facts) -> AnsweredQuestion:
     if reaches_nobody(head, timeline):
         findings.append(_nobody_reached(facts))
     if mailed:
-        findings.append(ok(f"The mail service took the mail to {names(mailed)}."))
+        findings.append(ok(f"The mail service accepted the email to {names(mailed)}."))
     findings += [_suppressed(person, reason) for person, reason in facts.suppressed.items()]
     otherwise = AnswerStatus.OK
     if is_mailed(timeline) and waiting_for and head.status is not Status.PENDING:
-        findings.append(info(f"No mail to {names(waiting_for)} was needed any more once the request was closed."))
+        findings.append(info(f"No email to {names(waiting_for)} was needed once the request was closed."))
         otherwise = AnswerStatus.OK if mailed else AnswerStatus.NOT_APPLICABLE
     elif is_mailed(timeline) and waiting_for:
         late = late_mails(head, timeline, facts.now)
@@ -55,7 +55,7 @@ def mail_question(facts: Facts) -> AnsweredQuestion:
         findings += _sending(facts.sending, late)
         findings += dead_letters(facts, "email", "relay_retry", "stream")
         if not late:
-            findings.append(info(f"The mail to {names(waiting_for)} is on its way."))
+            findings.append(info(f"The email to {names(waiting_for)} is on its way."))
             otherwise = AnswerStatus.WAITING
     findings += map(_refused, facts.of_kind(EventKind.MAIL_REFUSED))
     findings += webhooks_told(facts, WebhookEvent.NEW_REQUEST)
@@ -104,7 +104,7 @@ def sending_problems(sending: SendingState, to: Sequence[str] = ()) -> Iterator[
     if 0 <= sending.quota <= sending.sent:
         yield problem(
             f"The SES account has used up its quota: {quota_text(sending)}.",
-            "Wait until the oldest of them are a day old, or ask AWS for a larger quota.",
+            "Wait until the oldest emails are a day old, or ask AWS for a larger quota.",
         )
 
 

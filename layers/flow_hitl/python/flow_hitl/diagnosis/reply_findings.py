@@ -28,11 +28,11 @@ from flow_hitl.requests.request import Head, Status
 # Why, and what to do about it.
 _REJECTED: dict[RejectionReason, tuple[str, str]] = {
     RejectionReason.NOT_AN_OPTION: (
-        "its first line is none of the emit options",
+        "its first line does not match an emit option",
         "Reply again with one of them as the first line. To take any text, set free_text to accept.",
     ),
     RejectionReason.NO_ANSWER_FOUND: (
-        "it has no text above the quoted mail",
+        "it has no text above the quoted email",
         "Reply again with the answer at the very top.",
     ),
     RejectionReason.EMOJI_REACTION: (
@@ -44,7 +44,7 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
         "Reply again with a short plain mail, without attachments.",
     ),
     RejectionReason.SENDER_MISMATCH: (
-        "its sender is not who was asked",
+        "its sender is not the assignee",
         "Reply from the address that was asked, or reassign the request.",
     ),
     RejectionReason.SELF_APPROVAL: (
@@ -60,7 +60,7 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
         "Pass it on to another address, or answer it.",
     ),
     RejectionReason.SENDER_UNPROVEN: (
-        "nothing proves that it comes from its sender",
+        "its sender could not be verified",
         "Answer on the review page, whose link was mailed. If the sender's domain publishes DMARC, replies are proven.",
     ),
     RejectionReason.EXPIRED: (
@@ -73,11 +73,11 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
     ),
     RejectionReason.ALREADY_RESPONDED: (
         "the request was answered before",
-        "Nothing can be done: the first answer counts.",
+        "Nothing to do: the first answer counts.",
     ),
     RejectionReason.CANCELLED: (
         "the request had been cancelled",
-        "Nothing can be done: the flow withdrew it.",
+        "Nothing to do: the flow withdrew the request.",
     ),
 }
 
@@ -171,7 +171,7 @@ def _rejected(event: AuditEvent, head: Head) -> Finding:
         alias = command("member", "set", str(head.deployment_id), member, "--alias", sender)
         next_step = f"{next_step} If both addresses are one person's, set the other as an alias, as in {alias}."
     details = f" ({data['why']})" if data.get("why") else ""
-    told = f"A reply{f' from {sender}' if sender else ''} decided nothing at {rfc3339(event.at)}: {why}{details}."
+    told = f"A reply{f' from {sender}' if sender else ''} was rejected at {rfc3339(event.at)}: {why}{details}."
     return problem(f"{told}{_verdicts(data)}", next_step)
 
 
@@ -193,10 +193,11 @@ def _verdicts(data: Mapping[str, Any]) -> str:
 def _nothing_came(facts: Facts) -> Finding:
     if not any(was_mailed(person, facts.timeline) for person in facts.head.responders):
         return info(
-            "No mail has gone out that somebody could reply to.", "See the question before this one: was the mail sent?"
+            "No email has been sent that somebody could reply to.",
+            "See the question before this one: was the mail sent?",
         )
     return info(
-        "No reply to this request has reached us.",
+        "No reply to this request has arrived.",
         "If somebody says that they replied: it must go to the reply address of the mail itself. Whether mail reaches "
         f"us at all (MX record, receipt rule), see {command('doctor')}.",
     )

@@ -24,14 +24,14 @@ NOTICES: Mapping[str, str] = {
     "added": "Added.",
     "moved": "Moved. The first rule that matches decides.",
     "removed": "Removed.",
-    "revoked": "Revoked: the key opens nothing any more.",
-    "pinged": "The test ping is on its way. What came of it appears below in a moment.",
-    "redelivered": "It is being sent again. What came of it appears in a moment.",
-    "reassigned": "The request was given to somebody else.",
+    "revoked": "The key was revoked and no longer works.",
+    "pinged": "The test ping is on its way. The result appears below in a moment.",
+    "redelivered": "It is being resent. The result appears in a moment.",
+    "reassigned": "The request was reassigned.",
     "cancelled": "The request was cancelled.",
-    "resume_retried": "The answer is being sent to the flow again.",
-    "test_sent": "The test request is on its way. Answer it by its mail; this page then shows what became of it.",
-    "export_started": "The export is being written. Reload this page to see how far it is.",
+    "resume_retried": "The answer is being resent to the flow.",
+    "test_sent": "The test request is on its way. Answer its email; this page then shows the result.",
+    "export_started": "The export is being written. Reload this page to see its progress.",
 }
 """The one-line notices that a page shows after a form was sent: its address names one as `?notice=…`."""
 

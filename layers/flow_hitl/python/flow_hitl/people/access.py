@@ -160,7 +160,7 @@ def authorize(actor: Actor, action: Action, request: Asked | None = None, *, dep
             if actor.manages and action in _MANAGERS_MAY:
                 return
             if request is not None and not actor.manages and actor.responder_of(request) is None:
-                raise NotFound("There is no such request among those that are assigned to you.")
+                raise NotFound("No such request is assigned to you.")
             if action not in _RESPONDERS_MAY or not actor.permissions & {Permission.MANAGE, Permission.RESPOND}:
                 raise Forbidden("Only people with the permission manage_human_feedback may do this.")
             if request is not None or action is not Action.VIEW:

@@ -77,7 +77,7 @@ class SignIn:
         """
         address = email.strip().lower()
         if not is_mail_address(address):
-            message = "must be one plain mail address, for example alice@example.com"
+            message = "must be one plain email address, for example alice@example.com"
             raise ValidationFailed([FieldError("/email", message)])
         now = self.clock.now()
         self._limit(_network(source), now)

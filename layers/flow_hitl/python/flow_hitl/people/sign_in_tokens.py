@@ -36,7 +36,7 @@ def code_of(keys: KeyRing, key_id: str, try_id: str) -> str:
     """Return the code of a try, in digits; raises TokenInvalid if the key that it was made with is gone."""
     key = keys.key(key_id)
     if key is None:
-        raise TokenInvalid("This code is no longer good.")
+        raise TokenInvalid("This code is no longer valid.")
     digest = hmac.new(derive(key, _CODE), try_id.encode(), hashlib.sha256).digest()
     return f"{int.from_bytes(digest) % 10**CODE_DIGITS:0{CODE_DIGITS}d}"
 

@@ -40,7 +40,7 @@ def read_mailbox(value: object) -> str:
     A-labels. Raises ValueError, whose text completes "the value …".
     """
     if not isinstance(value, str) or len(value) > _LONGEST_WRITTEN:
-        raise ValueError("is no mail address")
+        raise ValueError("is not an email address")
     address, name = _stripped(value), ""
     if named := _NAMED.fullmatch(address):
         address, name = _stripped(named["address"]), named["name"]
@@ -53,8 +53,8 @@ def read_mailbox(value: object) -> str:
         raise ValueError("names more than one mail address")
     if not is_mail_address(address):
         if not local.isascii() and local.isprintable() and is_mail_address(f"x@{_ascii_domain(domain)}"):
-            raise ValueError("is no mail address that can be written to: before the @ there may be ASCII letters only")
-        raise ValueError("is no mail address")
+            raise ValueError("is not a supported email address: use only ASCII characters before the @")
+        raise ValueError("is not an email address")
     return address
 
 

@@ -23,4 +23,4 @@ def decode_cursor(cursor: str) -> Any:
 
 def foreign_cursor() -> ValidationFailed:
     """Return the refusal of a cursor that is not ours."""
-    return ValidationFailed([FieldError("/cursor", "is none of ours; begin again without it")])
+    return ValidationFailed([FieldError("/cursor", "is not valid; start again without it")])

@@ -120,7 +120,7 @@ class DelegationOff(Forbidden):
 
 
 class PreconditionFailed(FlowHitlError):
-    slug, status, title = "precondition-failed", 412, "Changed in the meantime"
+    slug, status, title = "precondition-failed", 412, "Changed by somebody else"
 
 
 class PreconditionRequired(FlowHitlError):

@@ -69,7 +69,7 @@ class SafeHttpPoster:
         except ForbiddenUrl as error:
             reason = f"the URL {error}"
         except (ForbiddenAddress, SSRFGuardError):
-            reason = f"{target.host} leads to an address that is not public"
+            reason = f"{target.host} resolves to an address that is not public"
         except (HTTPException, OSError, UnicodeError) as error:
             reason = f"no answer: {_cause(error)}"
         taken = time.monotonic() - began
@@ -164,9 +164,9 @@ class _Clock:
 
 def _cause(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
-        return "the host's name is not known"
+        return "the host name cannot be resolved"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate does not hold ({error.verify_message})"
+        return f"the certificate is not valid ({error.verify_message})"
     return type(error).__name__
 
 
@@ -229,7 +229,7 @@ class _Budget(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if self._left <= 0:
-            raise ConnectionAbortedError("the answer is longer than anybody reads")
+            raise ConnectionAbortedError("the response is too long")
         count = self._line.recv_into(memoryview(buffer)[: self._left])
         self._left -= count
         return count

@@ -169,7 +169,7 @@ def _literal(text: str, destinations: Destinations, host: str | None = None) -> 
     except ValueError:
         raise ForbiddenUrl("must name a host, or an address as four decimal numbers or as IPv6 in brackets") from None
     if not destinations.allow_address(host or str(address), address):
-        raise ForbiddenUrl("must lead to an address on the public internet")
+        raise ForbiddenUrl("must resolve to a public address")
     return str(address)
 
 

@@ -50,4 +50,4 @@ class CallRecord:
     def require_same_body(self, again: Call) -> None:
         """Return if a later call under the same key says the same; raises IdempotencyMismatch."""
         if self.call.body_sha256 != again.body_sha256:
-            raise IdempotencyMismatch("This Idempotency-Key stands for a call with another body; use a new key.")
+            raise IdempotencyMismatch("This Idempotency-Key was used with another body; use a new key.")

@@ -150,7 +150,7 @@ class RunExport:
         """Say of an export that it has failed, after the last try."""
         export = self.exports.load(deployment_id, export_id)
         if export.state in (ExportState.PENDING, ExportState.RUNNING):
-            reason = "It could not be finished, although it was tried several times. Please ask for it again."
+            reason = "The export failed after several attempts. Please start it again."
             failed = replace(export, state=ExportState.FAILED, reason=reason, finished_at=self.clock.now())
             self._commit(replace(failed, version=export.version + 1))
 

@@ -21,7 +21,7 @@ _ROWS = 50
 _EXPORTS = 10
 # API Gateway waits for 30 seconds.
 _VERIFY_FOR = timedelta(seconds=15)
-_FIELDS = {"/from": "The first day", "/to": "The last day", "/cursor": "The place in the log"}
+_FIELDS = {"/from": "The first day", "/to": "The last day", "/cursor": "The position in the log"}
 
 
 @dataclass(frozen=True)

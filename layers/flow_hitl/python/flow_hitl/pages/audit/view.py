@@ -91,7 +91,7 @@ class VerificationView:
         """What it means that there are no findings, a sentence."""
         if not self.digests:
             return untouched(sealed=False)
-        return "Nothing was changed so far." if self.onward else "Nothing was changed in these days."
+        return "No changes found so far." if self.onward else "No changes found in these days."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,9 +35,9 @@ _RESUMED = {
     "waiting": "The flow has not been told yet.",
     "delivered": "The flow has the answer.",
     "failed": "The flow could not be reached.",
-    "resumed": "The flow goes on.",
-    "resume_failed": "The flow says that it could not go on.",
-    "paused_again": "The flow went on, and asks again.",
+    "resumed": "The flow resumed.",
+    "resume_failed": "The flow reported that it could not resume.",
+    "paused_again": "The flow resumed and paused again.",
 }
 
 
@@ -141,7 +141,7 @@ class RequestPages:
         if request.head.status is not Status.PENDING:
             return self._beaten(member, request, outcome, comment)
         if responder is None:
-            raise Forbidden("Only those whom the request is assigned to can answer it.")
+            raise Forbidden("Only its assignees can answer this request.")
         submission = Submission(
             request_id=request_id,
             actor=member,
@@ -174,7 +174,7 @@ class RequestPages:
         request = self._open(member, request_id)
         responder = member.responder_of(request.head)
         if responder is None:
-            raise Forbidden("Only those whom the request is assigned to can pass it on.")
+            raise Forbidden("Only its assignees can pass this request on.")
         proof = _by_session(member, session)
         delegation = Delegation(member, responder, to.strip(), Channel.DASHBOARD, proof)
         try:

@@ -66,7 +66,7 @@ class Delegate:
 def _refusal(deployment: Deployment, head: Head, delegation: Delegation) -> str | None:
     to = delegation.to
     if not is_mail_address(to):
-        return "must be one plain mail address, for example bob@example.com"
+        return "must be one plain email address, for example bob@example.com"
     if any(same_address(to, responder) for responder in head.responders):
         return "is asked already"
     people = {address_key(one) for one in (*head.responders, *(deployment.settings.people_of(to) or (to,)))}

@@ -305,7 +305,7 @@ def _asked_by(wish: NewRequest, deployment: Deployment) -> tuple[tuple[str, ...]
         return (), (_ASKED_BY_NOBODY,)
     asked_by = wish.metadata["requested_by"]
     if not isinstance(asked_by, str) or not is_mail_address(asked_by):
-        message = "must be one plain mail address, because this deployment forbids self-approval"
+        message = "must be one plain email address, because this deployment forbids self-approval"
         raise ValidationFailed([FieldError("/metadata/requested_by", message)])
     return deployment.may_be_addresses_of(asked_by), ()
 
