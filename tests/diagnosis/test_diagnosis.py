@@ -173,7 +173,7 @@ def test_a_group_of_which_one_is_not_reached(hitl: Hitl) -> None:
     request = hitl.ask(emit=EMIT, assigned_to_email="group:finance")
     hitl.bounce(request, "b@example.com")
     mail = Question(hitl, request, MAIL)
-    assert mail.says("took the mail to a@example.com.")
+    assert mail.says("accepted the email to a@example.com.")
     mail.problem("b@example.com did not arrive")
 
 
@@ -306,7 +306,7 @@ def test_a_flow_that_refuses_the_answer(hitl: Hitl, flow: Receiver) -> None:
     callback(hitl, request)
     answered = Question(hitl, request, FLOW)
     assert answered.says("HTTP 500")
-    assert "2xx" in answered.problem("tried again at about 2026-01-14T12:00:05Z")
+    assert "2xx" in answered.problem("the next attempt is at about 2026-01-14T12:00:05Z")
 
 
 def test_a_flow_that_was_given_up(hitl: Hitl, flow: Receiver) -> None:
@@ -409,7 +409,7 @@ def test_a_claim_that_nothing_followed_is_told_from_a_flow_that_went_on(hitl: Hi
     hitl.api("POST", f"/v1/requests/{request.id}/resume-status", body)
     assert Question(hitl, request, FLOW).says("claimed the resumption", "has reported nothing since")
     hitl.api("POST", f"/v1/requests/{request.id}/resume-status", {"status": "resumed"})
-    assert Question(hitl, request, FLOW).says("reported", "that the flow went on")
+    assert Question(hitl, request, FLOW).says("reported", "that the flow resumed")
 
 
 def test_a_request_that_waits_for_its_answer_says_when_the_clock_gives_one(hitl: Hitl) -> None:

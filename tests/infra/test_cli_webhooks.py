@@ -175,7 +175,7 @@ def test_a_webhook_and_its_log_are_left_alone_by_wrong_words(run: Run) -> None:
         ("set", "ID", made["id"], "--event", "everything"): (2, "request_cancelled"),
         ("rotate-secret", "ID", made["id"], "--signs-from", "yesterday"): (2, "neither a time"),
         ("deliveries", "ID", made["id"], "--limit", "0"): (2, "0 is not in the range"),
-        ("deliveries", "ID", made["id"], "--cursor", "x"): (1, "cursor is none of ours"),
+        ("deliveries", "ID", made["id"], "--cursor", "x"): (1, "cursor is not valid"),
         ("redeliver", "ID", made["id"], "x"): (1, "There is no such delivery of this webhook"),
     }
     for words, (code, sentence) in wrong.items():

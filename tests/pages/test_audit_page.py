@@ -66,8 +66,8 @@ def test_days_without_events_say_what_will_be_here(hitl: Hitl, manager: Browser)
         ("?from=2026-02-31", "The first day must be a day such as 2027-01-31."),
         ("?from=0001-01-01", "The first day must be a day such as 2027-01-31."),
         ("?from=2026-01-15&to=2026-01-14", "The first day must not be after the last."),
-        ("?cursor=x", "The place in the log is none of ours"),
-        ("/verify?place=x", "The place in the log is none of ours"),
+        ("?cursor=x", "The position in the log is not valid"),
+        ("/verify?place=x", "The position in the log is not valid"),
         ("/verify?to=x", "The last day must be a day"),
     ],
 )
@@ -140,7 +140,7 @@ def test_an_export_is_asked_for_and_its_files_are_linked(hitl: Hitl, manager: Br
     page = manager.get(manager.location).text
     assert "The export is being written." in words(page)
     assert "finished 14 Jan 2026, 00:00 UTC to 16 Jan 2026, 00:00 UTC , CSV" in words(page)
-    assert "Asked for by creator@example.com" in words(page)
+    assert "Requested by creator@example.com" in words(page)
     (link,) = links(page, "events-00001.csv")
     assert "X-Amz-Signature=" in link
 

@@ -183,7 +183,7 @@ def test_who_was_too_late_for_the_clock_is_not_told_of_somebody_else(hitl: Hitl)
     page = browser.post(url(request), {"outcome": "approved", "comment": "my late reasons"})
     assert page.status == 409
     assert not re.search("(Somebody|Someone) else", words(page))
-    assert "The time was over, so your answer does not count." in words(page)
+    assert "The deadline had passed, so your answer does not count." in words(page)
     assert "my late reasons" in page.text
 
 

@@ -76,7 +76,7 @@ def test_the_dry_run_shows_it(hitl: Hitl) -> None:
         return f"{found['assigned_to_email']}: {found['reasons']}"
 
     assert reasons("nobody").startswith(FALLBACK)
-    assert "mgr in the state is no mail address" in reasons("nobody")
+    assert "mgr in the state is not an email address" in reasons("nobody")
     assert reasons("Alice <alice@example.com>").startswith("alice@example.com")
 
 

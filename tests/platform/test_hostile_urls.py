@@ -110,13 +110,13 @@ def test_a_host_that_changes_its_address_is_called_at_the_one_that_was_checked(
 
     result = poster.post(url, b"{}", {})
     assert connections == ["8.8.8.8"]
-    assert result.reason == "rebind.8-8-8-8.127-0-0-1.dns.test leads to an address that is not public"
+    assert result.reason == "rebind.8-8-8-8.127-0-0-1.dns.test resolves to an address that is not public"
 
 
 def test_a_reason_names_no_address(names: NameServer) -> None:
     poster = SafeHttpPoster(Destinations(), total_seconds=HANG_SECONDS, resolver=names.resolver())
     result = poster.post("https://alias.alias.10-0-0-1.dns.test/", b"{}", {})
-    assert result.reason == "alias.alias.10-0-0-1.dns.test leads to an address that is not public"
+    assert result.reason == "alias.alias.10-0-0-1.dns.test resolves to an address that is not public"
 
 
 # --- and what nobody thought of

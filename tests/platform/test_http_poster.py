@@ -352,7 +352,7 @@ def test_where_one_of_its_addresses_is_not_listed_it_is_not(certificate: Path, a
     asked_for: list[str | None] = []
     with tls_peer(certificate, asked_for) as port:
         result = post_tls("flow.example.com", port, certificate, *addresses, listed="10.0.0.0/8")
-    assert result.reason == "flow.example.com leads to an address that is not public"
+    assert result.reason == "flow.example.com resolves to an address that is not public"
     assert asked_for == []
 
 
@@ -360,7 +360,7 @@ def test_a_certificate_for_another_name_is_refused(certificate: Path) -> None:
     with tls_peer(certificate, []) as port:
         result = post_tls("other.example.com", port, certificate, "127.0.0.1")
     assert result.status is None
-    assert result.reason.startswith("no answer: the certificate does not hold (Hostname mismatch")
+    assert result.reason.startswith("no answer: the certificate is not valid (Hostname mismatch")
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Path) -> None:
@@ -368,7 +368,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Path) -> 
         poster = SafeHttpPoster(LOCAL, total_seconds=HANG_SECONDS, resolver=leads_to("127.0.0.1"))
         result = poster.post(f"https://flow.example.com:{port}/", b"{}", {})
     assert result.status is None
-    assert result.reason == "no answer: the certificate does not hold (self-signed certificate)"
+    assert result.reason == "no answer: the certificate is not valid (self-signed certificate)"
 
 
 def test_plain_http_needs_the_operators_leave() -> None:
@@ -382,4 +382,4 @@ def test_a_name_that_nobody_knows() -> None:
     with name_server() as names:
         poster = SafeHttpPoster(Destinations(), total_seconds=HANG_SECONDS, resolver=names.resolver())
         result = poster.post("https://none.dns.test/", b"", {})
-    assert (result.status, result.reason) == (None, "no answer: the host's name is not known")
+    assert (result.status, result.reason) == (None, "no answer: the host name cannot be resolved")
