@@ -10,6 +10,7 @@ from flow_hitl.requests.wiring import RequestsParts
 
 if TYPE_CHECKING:
     from flow_hitl.mails.mail_account import SesAccount
+    from flow_hitl.mails.mail_sender import SesMailSender
     from flow_hitl.mails.send_mail import SendMail
     from flow_hitl.mails.send_sign_in_mail import SendSignInMail
     from flow_hitl.mails.suppression_list import DynamoSuppressionList
@@ -31,8 +32,13 @@ class MailsParts(RequestsParts, PeopleParts):
         return DynamoSuppressionList(self.client("dynamodb"), self.settings.requests_table, self.pause)
 
     @cached_property
-    def send_mail(self) -> SendMail:
+    def _mail_sender(self) -> SesMailSender:
         from flow_hitl.mails.mail_sender import SesMailSender
+
+        return SesMailSender(self.client("sesv2"), self.settings.mail_from)
+
+    @cached_property
+    def send_mail(self) -> SendMail:
         from flow_hitl.mails.send_mail import SendMail
         from flow_hitl.rendering import rendering
 
@@ -42,7 +48,7 @@ class MailsParts(RequestsParts, PeopleParts):
             effects=self._effects,
             addresses=self.answer_addresses,
             renderer=rendering,
-            sender=SesMailSender(self.client("sesv2"), self.settings.mail_from),
+            sender=self._mail_sender,
             suppressed=self.suppressed,
             undelivered=self._undelivered,
             change_request=self._change_request,
@@ -52,7 +58,6 @@ class MailsParts(RequestsParts, PeopleParts):
 
     @cached_property
     def send_sign_in_mail(self) -> SendSignInMail:
-        from flow_hitl.mails.mail_sender import SesMailSender
         from flow_hitl.mails.send_sign_in_mail import SendSignInMail
         from flow_hitl.rendering import rendering
 
@@ -61,7 +66,7 @@ class MailsParts(RequestsParts, PeopleParts):
             deployments=self._deployments,
             suppressed=self.suppressed,
             renderer=rendering,
-            sender=SesMailSender(self.client("sesv2"), self.settings.mail_from),
+            sender=self._mail_sender,
             keys=self._keys,
             clock=self.clock,
             base_url=self.settings.base_url,

@@ -10,7 +10,7 @@ from flow_hitl.deployments.wiring import DeploymentsParts
 if TYPE_CHECKING:
     from flow_hitl.people.authenticate import Authenticate
     from flow_hitl.people.sign_in import SignIn
-    from flow_hitl.people.sign_in_store import DynamoSignInTries
+    from flow_hitl.people.sign_in_store import DynamoSessionStore, DynamoSignInTries
     from flow_hitl.people.signed_in import Visits
 
 
@@ -22,6 +22,12 @@ class PeopleParts(DeploymentsParts):
         return DynamoSignInTries(self.client("dynamodb"), self.settings.requests_table)
 
     @cached_property
+    def _sessions(self) -> DynamoSessionStore:
+        from flow_hitl.people.sign_in_store import DynamoSessionStore
+
+        return DynamoSessionStore(self.client("dynamodb"), self.settings.requests_table)
+
+    @cached_property
     def authenticate(self) -> Authenticate:
         from flow_hitl.people.authenticate import Authenticate
 
@@ -31,14 +37,13 @@ class PeopleParts(DeploymentsParts):
     def sign_in(self) -> SignIn:
         from flow_hitl.people.sign_in import SignIn
         from flow_hitl.people.sign_in_queue import SqsSignInQueue
-        from flow_hitl.people.sign_in_store import DynamoRateCounters, DynamoSessionStore
+        from flow_hitl.people.sign_in_store import DynamoRateCounters
 
-        table = self.settings.requests_table
         return SignIn(
             tries=self._sign_in_tries,
-            sessions=DynamoSessionStore(self.client("dynamodb"), table),
+            sessions=self._sessions,
             queue=SqsSignInQueue(self.client("sqs"), self.settings.email_queue_url),
-            counters=DynamoRateCounters(self.client("dynamodb"), table),
+            counters=DynamoRateCounters(self.client("dynamodb"), self.settings.requests_table),
             keys=self._keys,
             clock=self.clock,
             ids=self.ids,
@@ -47,11 +52,10 @@ class PeopleParts(DeploymentsParts):
 
     @cached_property
     def visits(self) -> Visits:
-        from flow_hitl.people.sign_in_store import DynamoSessionStore
         from flow_hitl.people.signed_in import Visits
 
         return Visits(
-            sessions=DynamoSessionStore(self.client("dynamodb"), self.settings.requests_table),
+            sessions=self._sessions,
             deployments=self._deployments,
             change_configuration=self.change_configuration,
             keys=self._keys,
