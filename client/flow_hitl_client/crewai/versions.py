@@ -1,7 +1,7 @@
 """What crewai lets no provider do, done once for the whole process: the one place that touches crewai's own methods.
 
 Tried with crewai 1.8.0, 1.8.1, 1.10.1, 1.14.7 and 1.15.30. `prepare` refuses a crewai that lacks what it needs, so that
-a new version fails at `install()` and not in the middle of a flow. The reasons are in docs/traps/ and in decision 19.
+a new version fails at `install()` and not in the middle of a flow. See docs/flows/traps/ and decision 19.
 """
 
 import asyncio
