@@ -22,7 +22,7 @@ for (const form of document.querySelectorAll("form[data-at-once]")) {
   });
 }
 
-// Somebody else's decision is told while one is still writing: nothing that was typed is touched.
+// Someone else's decision is told while one is still writing: nothing that was typed is touched.
 for (const news of document.querySelectorAll("[data-news]")) {
   const look = async () => {
     if (document.hidden) return;

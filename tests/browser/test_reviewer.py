@@ -81,7 +81,7 @@ def test_somebody_elses_answer_appears_while_one_is_writing(open_window: Window,
     expect(page.get_by_text('answered "rejected"')).to_be_visible()
     expect(page.get_by_label("Comment")).to_have_value("My long reasons")
     page.get_by_role("button", name="approved").click()
-    expect(page.get_by_role("alert")).to_contain_text("Somebody else answered first")
+    expect(page.get_by_role("alert")).to_contain_text("Someone else answered first")
     expect(page.get_by_label("Your text, to copy")).to_have_value("My long reasons")
 
 

@@ -144,7 +144,7 @@ def test_no_amount_can_be_made_to_read_backwards(hitl: Hitl, override: str) -> N
     assert "Pay \ufffd0005 EUR" in mail.text
 
 
-# --- a log that somebody else wrote in
+# --- a log that someone else wrote in
 
 
 @pytest.mark.parametrize("changes", [{"kind": "payment_made"}, {"kind": "audit_exported", "data": "{}"}])

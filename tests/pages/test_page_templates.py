@@ -159,7 +159,7 @@ _OURS |= {"section", "tone", "reason", "resume"}
 
 
 def poisoned(value: Any) -> Any:
-    """Return the value with hostile text in place of every text that somebody else may have written."""
+    """Return the value with hostile text in place of every text that someone else may have written."""
     if is_dataclass(value) and not isinstance(value, type):
         changes = {one.name: poisoned(getattr(value, one.name)) for one in fields(value) if one.name not in _OURS}
         return replace(value, **changes)

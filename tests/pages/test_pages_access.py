@@ -106,7 +106,7 @@ def test_a_member_is_changed_by_one_manager_at_a_time(hitl: Hitl, manager: Brows
         send(manager, form_of(question, "sure"), press="sure=yes"),
     ):
         assert answer.status == 409
-        told = answer.text.partition("Somebody else")[2].partition("</div>")[0]
+        told = answer.text.partition("Someone else")[2].partition("</div>")[0]
         assert "aliases: none → b@example.com" in told
         assert "else@example.com" not in told
     assert members(hitl)[0]["permissions"] == ["manage_human_feedback"]

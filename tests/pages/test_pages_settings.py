@@ -165,7 +165,7 @@ def test_a_change_meanwhile_is_shown_and_not_overwritten_unseen(hitl: Hitl, mana
     page = send(manager, opened, {"sla_target_minutes": "90"})
     assert page.status == 409
     assert settings(hitl)["sla_target_minutes"] == 240, "nothing was saved"
-    told = page.text.partition("Somebody else changed this")[2].partition("</div>")[0]
+    told = page.text.partition("Someone else changed this")[2].partition("</div>")[0]
     assert BOB in told
     assert "SLA target (minutes): none → 240" in told
     again = form_of(page, "sla_target_minutes")

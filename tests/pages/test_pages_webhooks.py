@@ -114,7 +114,7 @@ def test_a_webhook_is_changed_by_one_manager_at_a_time(hitl: Hitl, manager: Brow
     made.call("PATCH", body={"active": False})
     conflict = send(manager, opened, {"name": "Mine"})
     assert conflict.status == 409
-    shown = conflict.text.partition("Somebody else")[2].partition("</div>")[0]
+    shown = conflict.text.partition("Someone else")[2].partition("</div>")[0]
     assert "webhook &#34;Jira&#34;, active: on → off" in shown
     assert "Other" not in shown
     assert form_of(conflict, "url").fields["name"] == "Mine"

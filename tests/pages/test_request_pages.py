@@ -288,7 +288,7 @@ def test_somebody_elses_answer_is_told_and_no_word_is_lost(hitl: Hitl) -> None:
     assert 'answered "rejected"' in browser.get(news[1]).json["text"]
     page = browser.post(url(request), {"outcome": "approved", "comment": "my long reasons"})
     assert page.status == 409
-    assert "Somebody else answered first" in words(page)
+    assert "Someone else answered first" in words(page)
     assert "my long reasons" in page.text
     assert request.outcome == "rejected"
 
@@ -340,7 +340,7 @@ def test_a_request_can_be_passed_on_where_that_is_allowed(hitl: Hitl) -> None:
     assert wrong.status == 422
     assert 'value="ben"' in wrong.text
     assert browser.post(f"{url(request)}/pass-on", {"delegate_to": BEN}).status == 303
-    assert "with somebody else now" in words(browser.get(browser.location))
+    assert "with someone else now" in words(browser.get(browser.location))
     assert request.now()["assigned_to_email"] == BEN
     assert browser.get(url(request)).status == 404
 

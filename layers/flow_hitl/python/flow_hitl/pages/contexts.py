@@ -19,7 +19,7 @@ NOTICES: Mapping[str, str] = {
     "signed_out": "You are signed out in this browser.",
     "signed_out_everywhere": "You are signed out in every browser.",
     "answered": "Your answer was recorded.",
-    "passed_on": "The request is with somebody else now.",
+    "passed_on": "The request is with someone else now.",
     "saved": "Saved.",
     "added": "Added.",
     "moved": "Moved. The first rule that matches decides.",

@@ -38,7 +38,7 @@ class ExportStore(Protocol):
         """Return what adds an export, for `DeploymentStore.commit`."""
 
     def commit(self, export: AuditExport) -> None:
-        """Write an export's next version; raises Conflict if somebody else did."""
+        """Write an export's next version; raises Conflict if someone else did."""
 
     def recent(self, deployment_id: int, limit: int) -> Sequence[AuditExport]:
         """Return the latest exports, newest first."""

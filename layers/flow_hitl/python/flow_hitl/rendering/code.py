@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import escape
 
-# Lexers are lists of regular expressions, and the text was written by somebody else: these are the languages that
+# Lexers are lists of regular expressions, and the text was written by someone else: these are the languages that
 # docs/decisions/0012 found quick with the worst that was tried.
 LANGUAGES = frozenset(
     {

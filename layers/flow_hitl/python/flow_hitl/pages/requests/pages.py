@@ -125,7 +125,7 @@ class RequestPages:
         if request.head.status is Status.PENDING:
             if member.manages or member.responder_of(request.head):
                 return None
-            return "The request is with somebody else now."
+            return "The request is with someone else now."
         return news_of(request)
 
     def submit(
@@ -134,7 +134,7 @@ class RequestPages:
         """Answer with the button's outcome and the comment, or with the comment alone where there are no buttons.
 
         Returns None once it is recorded, else the page with what is wrong, or with whose answer came first; what was
-        written is kept. Raises NotFound, and Forbidden for a request that is somebody else's to answer.
+        written is kept. Raises NotFound, and Forbidden for a request that is someone else's to answer.
         """
         request = self._open(member, request_id)
         responder = member.responder_of(request.head)

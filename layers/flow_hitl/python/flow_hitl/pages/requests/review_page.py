@@ -54,7 +54,7 @@ class ReviewPage:
         try:
             request, _ = self._open(token)
         except Forbidden:
-            return "The request is with somebody else now."
+            return "The request is with someone else now."
         return news_of(request)
 
     def pass_on(self, token: str, to: str) -> PageContext:
@@ -128,7 +128,7 @@ class ReviewPage:
         request = self.requests.load(link.request_id)
         address = next(filter(link.issued_to, request.head.responders), None)
         if address is None:
-            raise Forbidden("This request has been passed on to somebody else.")
+            raise Forbidden("This request has been passed on to someone else.")
         responder = ProvenAddress(address)
         if request.head.not_to_be_answered_by:
             responder = ProvenAddress.of(self.deployments.load(request.head.deployment_id), address)

@@ -30,7 +30,7 @@ PLACES: Mapping[SettingsPlace, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class OthersChange:
-    """What somebody else has changed while a form was filled in: who, when, and a line for each thing."""
+    """What someone else has changed while a form was filled in: who, when, and a line for each thing."""
 
     at: datetime
     by: str
