@@ -16,6 +16,12 @@ def refused(operation: str) -> ClientError:
     return ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, operation)
 
 
+def collision() -> ClientError:
+    reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}]
+    error = {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons}
+    return ClientError(error, "TransactWriteItems")  # type: ignore[arg-type]
+
+
 def test_a_record_that_cannot_be_relayed_holds_up_no_other(hitl: Hitl) -> None:
     with unsettled(hitl):
         requests = [hitl.ask(emit=EMIT) for _ in range(3)]
@@ -156,14 +162,27 @@ def test_transactions_that_collide_are_tried_again(hitl: Hitl) -> None:
     def collide(call: Call, when: When) -> None:
         if call.operation.endswith("TransactWriteItems") and when == "before" and len(collided) < 3:
             collided.append(call)
-            reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}]
-            error = {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons}
-            raise ClientError(error, "TransactWriteItems")  # type: ignore[arg-type]
+            raise collision()
 
     with watched(hitl, collide):
         assert callback(hitl, request).status == 200
     assert len(collided) == 3
     assert request.outcome == "approved"
+
+
+def test_transactions_that_go_on_colliding_are_given_up_after_eight_tries(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT)
+
+    def collide(call: Call, when: When) -> None:
+        if call.operation.endswith("TransactWriteItems") and when == "before":
+            raise collision()
+
+    with watched(hitl, collide) as calls:
+        assert callback(hitl, request).status == 500
+        assert calls.operations.count("dynamodb.TransactWriteItems") == 8
+        assert hitl.api("POST", "/v1/requests", NEW).status == 500
+    assert calls.operations.count("dynamodb.TransactWriteItems") == 16
+    assert request.status == "pending"
 
 
 @pytest.mark.parametrize("error", [refused("PutItem"), EndpointConnectionError(endpoint_url="https://dynamodb")])

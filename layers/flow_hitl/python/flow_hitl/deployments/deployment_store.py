@@ -14,7 +14,7 @@ from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.deployments.quotas import Usage
 from flow_hitl.deployments.usage_log import read_usage, usage_key
 from flow_hitl.platform.call_log import put_call, require_first
-from flow_hitl.platform.dynamodb import cancellation_codes, error_code, item, values
+from flow_hitl.platform.dynamodb import cancellation_codes, item, transact, values
 from flow_hitl.platform.errors import Conflict, FieldError, NotFound, ValidationFailed
 from flow_hitl.platform.repeated_calls import CallRecord
 
@@ -28,7 +28,6 @@ _REGISTRY = "deployments"
 _MAX_BYTES = 390_000
 # DynamoDB's own limit.
 _TRANSACTION_ITEMS = 100
-_BUSY = ("TransactionConflict", "ConditionalCheckFailed")
 
 
 class DynamoDeploymentStore:
@@ -66,7 +65,7 @@ class DynamoDeploymentStore:
         config = self._put(_record(deployment), ConditionExpression="attribute_not_exists(pk)")
         people = [self._put(_person(deployment, address)) for address in sorted(deployment.people)]
         added = put_event(self._audit_table, event, deployment.deployment_id)
-        self._transact([config, added, self._put(entry), *people], ClientRequestToken=event.event_id)
+        self._transact([config, added, self._put(entry), *people], event.event_id)
 
     def commit(
         self,
@@ -90,7 +89,7 @@ class DynamoDeploymentStore:
             parts.append(self._put(_person(deployment, address)))
         for address in sorted(before.people - deployment.people):
             parts.append({"Delete": {"TableName": self._table, "Key": item(_person_key(deployment, address))}})
-        self._transact(parts, called, ClientRequestToken=event.event_id)
+        self._transact(parts, event.event_id, called)
 
     def of_person(self, address: str, limit: int) -> Sequence[DeploymentName]:
         answer = self._client.query(
@@ -137,14 +136,15 @@ class DynamoDeploymentStore:
     def _put(self, record: Mapping[str, Any], **conditions: Any) -> dict[str, Any]:
         return {"Put": {"TableName": self._table, "Item": item(record), **conditions}}
 
-    def _transact(self, parts: list[dict[str, Any]], called: CallRecord | None = None, **token: str) -> None:
+    def _transact(
+        self, parts: list[dict[str, Any]], token: str | None = None, called: CallRecord | None = None
+    ) -> None:
         try:
-            self._client.transact_write_items(TransactItems=parts, **token)
+            transact(self._client, parts, token)
         except ClientError as error:
             require_first(called, parts, error)
-            busy = set(cancellation_codes(error)).intersection(_BUSY)
-            if busy or error_code(error) == "TransactionInProgressException":
-                raise Conflict(f"the deployment has moved on: {sorted(busy)}") from None
+            if "ConditionalCheckFailed" in cancellation_codes(error):
+                raise Conflict("the deployment has moved on") from None
             raise
 
 

@@ -9,9 +9,6 @@ from flow_hitl.metrics.ports import MetricStore
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.rounds import in_rounds
 
-# With the rounds of each write this stays well below the time that a function has.
-_ROUNDS = 3
-
 
 @dataclass(frozen=True)
 class MeasureEvents:
@@ -42,4 +39,4 @@ class MeasureEvents:
                 self.metrics.record(deployment_id, generations, generation.number, taken, self.clock.now())
 
         # Others write too, or a rebuild has begun or ended: what was added already has its markers.
-        in_rounds(attempt, self.pause, _ROUNDS)
+        in_rounds(attempt, self.pause)

@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -30,6 +31,7 @@ from flow_hitl.metrics.ports import MetricReading
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.dynamodb import batch_delete, cancellation_codes, item, put_if, transact, values
 from flow_hitl.platform.errors import Conflict
+from flow_hitl.platform.rounds import in_rounds
 
 _generations = TypeAdapter(Generations)
 _GENERATIONS = "generations"
@@ -39,7 +41,6 @@ _MARKER_DAYS = 90
 # As many operations as DynamoDB takes in a transaction; an expression has at most 300 operators and 4 KB.
 _MAX_PARTS = 100
 _MAX_COUNTERS = 100
-_ROUNDS = 6
 # Each is a megabyte: some thousand buckets.
 _MAX_PAGES = 4
 
@@ -80,7 +81,8 @@ class DynamoMetricStore:
         for place, pieces in enumerate(_pieces(tallies)):
             parts = [self._update(deployment_id, number, bucket, tally) for bucket, tally in pieces]
             # By the token DynamoDB knows it again when its answer was lost.
-            self._transact(deployment_id, generations, parts, _digest([deployment_id, number, name, place]))
+            token = _digest([deployment_id, number, name, place])
+            in_rounds(partial(self._transact, deployment_id, generations, parts, token), self._pause)
 
     def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> MetricReading:
         tallies: dict[Bucket, Tally] = {}
@@ -133,7 +135,7 @@ class DynamoMetricStore:
         """Write all or nothing; return [] on success, else why each part was refused where a condition was not met."""
         state = {"TableName": self._table, "Key": item(_state_key(deployment_id)), **_is_version(generations.version)}
         try:
-            transact(self._client, [{"ConditionCheck": state}, *parts], self._pause, token, _ROUNDS)
+            transact(self._client, [{"ConditionCheck": state}, *parts], token)
         except ClientError as error:
             codes = cancellation_codes(error)
             if "ConditionalCheckFailed" not in codes:

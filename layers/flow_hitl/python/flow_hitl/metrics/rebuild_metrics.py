@@ -31,6 +31,7 @@ from flow_hitl.metrics.metrics import (
 from flow_hitl.metrics.ports import MetricStore
 from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.rounds import in_rounds
 
 # Longer than any function lives, and than an index takes to show what was written: older events have settled.
 _SETTLED_AFTER = timedelta(hours=1)
@@ -67,6 +68,7 @@ class RebuildMetrics:
     metrics: MetricStore
     archive: AuditArchive
     clock: Clock
+    pause: Callable[[int], None]
 
     def rebuild(self, deployment_id: int, progress: Callable[[str], object]) -> Counted:
         """Build the figures anew and show them in place of the old ones, which are then removed.
@@ -154,7 +156,8 @@ class RebuildMetrics:
 
     def _record(self, deployment_id: int, generations: Generations, recent: list[Measurement]) -> None:
         number = generations.growing[-1].number
-        self.metrics.record(deployment_id, generations, number, recent, self.clock.now())
+        record = partial(self.metrics.record, deployment_id, generations, number, recent, self.clock.now())
+        in_rounds(record, self.pause)
 
     def _remove_discarded(self, deployment_id: int, generations: Generations) -> None:
         for number in generations.discarded:

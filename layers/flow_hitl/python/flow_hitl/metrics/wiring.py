@@ -36,7 +36,7 @@ class MetricsParts(RequestsParts):
     def rebuild_metrics(self) -> RebuildMetrics:
         from flow_hitl.metrics.rebuild_metrics import RebuildMetrics
 
-        return RebuildMetrics(self._metrics, self._audit, self.clock)
+        return RebuildMetrics(self._metrics, self._audit, self.clock, self.pause)
 
     @cached_property
     def read_analytics(self) -> ReadAnalytics:

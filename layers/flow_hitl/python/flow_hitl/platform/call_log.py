@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from flow_hitl.platform.dynamodb import cancellation_codes, item, transact, values
 from flow_hitl.platform.ports import CalledBefore
 from flow_hitl.platform.repeated_calls import Call, CallRecord
+from flow_hitl.platform.rounds import in_rounds
 
 
 def put_call(table: str, record: CallRecord) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def write_called(
 ) -> None:
     """Write the parts of a transaction, of which one keeps the call; raises CalledBefore, and Conflict."""
     try:
-        transact(client, parts, pause)
+        in_rounds(lambda: transact(client, parts), pause)
     except ClientError as error:
         require_first(called, parts, error)
         raise

@@ -14,7 +14,6 @@ HEAD, CONTENT, RESPONSE = "r#head", "r#content", "r#response"
 
 # How many items DynamoDB takes in one call.
 _MOST_READ, _MOST_WRITTEN = 100, 25
-_TRANSACTION_ROUNDS = 5
 _BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
@@ -60,30 +59,21 @@ def put_if(client: Any, table: str, record: Mapping[str, Any], condition: str, n
     return True
 
 
-def transact(
-    client: Any,
-    parts: Sequence[Mapping[str, Any]],
-    pause: Callable[[int], None],
-    token: str | None = None,
-    rounds: int = _TRANSACTION_ROUNDS,
-) -> None:
-    """Write all parts or none; by the `token` DynamoDB knows the call again when its answer was lost.
+def transact(client: Any, parts: Sequence[Mapping[str, Any]], token: str | None = None) -> None:
+    """Write all parts or none, in one try; by the `token` DynamoDB knows a call that the SDK repeats.
 
-    Raises ClientError where a condition is not met, at once, and Conflict if others keep writing the same items.
+    Raises ClientError where a condition is not met, else Conflict while others write the same items or DynamoDB is
+    busy: the caller decides anew, in its own rounds.
     """
     known = {"ClientRequestToken": token} if token else {}
-
-    def attempt() -> None:
-        try:
-            client.transact_write_items(TransactItems=parts, **known)
-        except ClientError as error:
-            codes = cancellation_codes(error)
-            is_busy = _BUSY.intersection(codes) or error_code(error) == "TransactionInProgressException"
-            if is_busy and "ConditionalCheckFailed" not in codes:
-                raise Conflict(f"DynamoDB was busy: {codes}") from error
-            raise
-
-    in_rounds(attempt, pause, rounds)
+    try:
+        client.transact_write_items(TransactItems=parts, **known)
+    except ClientError as error:
+        codes = cancellation_codes(error)
+        is_busy = _BUSY.intersection(codes) or error_code(error) == "TransactionInProgressException"
+        if is_busy and "ConditionalCheckFailed" not in codes:
+            raise Conflict(f"DynamoDB was busy: {codes}") from error
+        raise
 
 
 def batch_get(

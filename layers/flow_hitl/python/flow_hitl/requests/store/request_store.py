@@ -76,7 +76,7 @@ class DynamoRequestStore:
         if call is not None:
             parts.append(put_call(self._table, CallRecord(call, head.request_id)))
         parts += map(self._put, slot_changes(None, head))
-        codes, items = self._transact(parts, change.event.event_id)
+        codes, items = in_rounds(lambda: self._transact(parts, change.event.event_id), self._pause)
         if not codes:
             return None
         if "ConditionalCheckFailed" not in codes:
@@ -281,7 +281,7 @@ class DynamoRequestStore:
     def _transact(self, parts: list[dict[str, Any]], token: str) -> tuple[list[str], list[dict[str, Any]]]:
         """Write all or nothing; return the refusal codes and old items, both empty on success."""
         try:
-            transact(self._dynamodb, parts, self._pause, token)
+            transact(self._dynamodb, parts, token)
         except ClientError as error:
             codes = cancellation_codes(error)
             if not codes:
