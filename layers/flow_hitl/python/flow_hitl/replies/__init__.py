@@ -1,6 +1,7 @@
 """Mail in: whose it is, what the person wrote, and what becomes of it.
 
-rules: automatic_mail, foreign_text, inbound_mail, reactions, rejections, reply, reply_frame, reply_phrases
+rules: automatic_mail, foreign_text, inbound_mail, reactions, rejections, reply, reply_frame, reply_phrases,
+    ruling
 use cases: accept_reply
 edges: discard_log, html_reply, mail_bucket, mailbox
 """

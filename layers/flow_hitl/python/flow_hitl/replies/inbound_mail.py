@@ -15,6 +15,7 @@ from flow_hitl.platform.address import domain_of, is_mail_address
 from flow_hitl.platform.times import parse_rfc3339
 
 PASS, FAIL, GRAY, PROCESSING_FAILED = "PASS", "FAIL", "GRAY", "PROCESSING_FAILED"
+MAX_BYTES = 10_000_000
 
 
 class UnreadableMail(Exception):
@@ -79,6 +80,11 @@ class Receipt:
             key=_text(action, "objectKey"),
             at=parse_rfc3339(_text(receipt, "timestamp")),
         )
+
+    @property
+    def verdicts(self) -> Mapping[str, str]:
+        """What is kept of the receipt as evidence of the sender."""
+        return {"spf": self.spf, "dkim": self.dkim, "dmarc": self.dmarc, "from": self.mail_from}
 
     @property
     def null_sender(self) -> bool:

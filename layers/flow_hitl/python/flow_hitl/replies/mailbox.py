@@ -20,11 +20,10 @@ from mailparser.utils import decode_header_part  # type: ignore[import-untyped]
 from flow_hitl.platform.text import split_answer
 from flow_hitl.replies.automatic_mail import automatic_reason
 from flow_hitl.replies.html_reply import html_to_text
-from flow_hitl.replies.inbound_mail import InboundMail, UnreadableMail, single_mailbox
+from flow_hitl.replies.inbound_mail import MAX_BYTES, InboundMail, UnreadableMail, single_mailbox
 from flow_hitl.replies.reactions import REACTION_PART, reaction_reason
 from flow_hitl.replies.reply import extract_reply, is_cut
 
-MAX_BYTES = 10_000_000
 MAX_HEADER_BYTES = 128 * 1024
 MAX_PART_HEADER_BYTES = 8 * 1024
 MAX_LINES = 400_000

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from flow_hitl.requests.request import Head
+from flow_hitl.audit.chain import EventKind
+from flow_hitl.platform.times import ceil_second
+from flow_hitl.requests.request import Change, Head, Stamp, note
 
 DAILY_LIMIT = 10
 
@@ -72,10 +74,21 @@ PAGE_CAN_HELP = REPLY_CAN_HELP | {RejectionReason.SENDER_UNPROVEN}
 """The reasons after which the review page can: another mail from the same place would be just as unproven."""
 
 
-def counted_rejection(head: Head, at: datetime) -> tuple[str, int] | None:
-    """Return the head's new count of today's rejections, or None when today's are used up."""
+class TooManyRejections(Exception):
+    """Today's emails that tell of rejected replies are used up."""
+
+
+def note_rejection(head: Head, data: Mapping[str, Any], stamp: Stamp) -> Change:
+    """Return the step that notes a rejected reply, from which its email follows; raises TooManyRejections.
+
+    `renewed_days` in `data` is for how many days the addresses in that email hold.
+    """
     day, count = head.rejections
-    today = at.strftime("%Y-%m-%d")
-    if day != today:
-        return today, 1
-    return (today, count + 1) if count < DAILY_LIMIT else None
+    today = stamp.at.strftime("%Y-%m-%d")
+    count = count + 1 if day == today else 1
+    if count > DAILY_LIMIT:
+        raise TooManyRejections
+    renewed = data.get("renewed_days")
+    expires_at = ceil_second(stamp.at + timedelta(days=renewed)) if renewed else head.token_expires_at
+    changes = {"rejections": (today, count), "token_expires_at": expires_at}
+    return note(head, EventKind.REPLY_REJECTED, data, stamp=stamp, **changes)
