@@ -7,10 +7,14 @@ from botocore.exceptions import ClientError
 from flow_hitl.mails.ports import MailRefused, OutgoingMail
 from flow_hitl.platform.dynamodb import error_code
 from flow_hitl.platform.mime import write_mail
+from flow_hitl.platform.product import PRODUCT_NAME
 
 # What SES will never accept, however often it is asked. `MessageRejected` is not among them: SES says so too while our
 # own identity is not verified or the account is in the sandbox, and then an operator must hear of it.
 _FINAL = frozenset({"BadRequestException"})
+# With RFC 3834's Auto-Submitted, Microsoft's own words: no out-of-office note may answer us, and an emoji that Outlook
+# would offer is not an answer.
+_HEADERS = {"X-Auto-Response-Suppress": "All", "X-MS-Reactions": "disallow"}
 
 
 class SesMailSender:
@@ -20,14 +24,14 @@ class SesMailSender:
     def send(self, mail: OutgoingMail) -> str:
         raw = write_mail(
             sender=self._from,
-            sender_name=mail.from_name,
+            sender_name=PRODUCT_NAME,
             to=mail.to,
-            subject=mail.subject,
-            text=mail.text,
-            html=mail.html,
+            subject=mail.rendered.subject,
+            text=mail.rendered.text,
+            html=mail.rendered.html,
             reply_to=mail.reply_to,
             follows=self._message_id(mail.follows) if mail.follows else None,
-            headers=mail.headers,
+            headers={**_HEADERS, "Auto-Submitted": "auto-replied" if mail.answers_mail else "auto-generated"},
         )
         try:
             answer = self._client.send_email(

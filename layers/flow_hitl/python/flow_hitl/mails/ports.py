@@ -17,20 +17,18 @@ class MailAccount(Protocol):
 
 @dataclass(frozen=True)
 class OutgoingMail:
-    """One mail, ready to send; `headers` are added as they are, `tags` come back with SES's events about it.
+    """One automatic email, ready to send; `tags` come back with SES's events about it.
 
-    `follows` is what `MailSender.send` returned for an earlier mail, whose thread this one continues.
+    `follows` is what `MailSender.send` returned for an earlier one whose thread this continues. `answers_mail`: it
+    replies to an email that came in.
     """
 
     to: str
-    from_name: str
-    subject: str
-    text: str
-    html: str
-    reply_to: str | None
-    headers: Mapping[str, str]
+    rendered: RenderedEmail
     tags: Mapping[str, str]
+    reply_to: str | None = None
     follows: str | None = None
+    answers_mail: bool = False
 
 
 class SuppressionList(Protocol):

@@ -1,7 +1,7 @@
 """Send a mail about a request: who gets it and what it says, its own module in `kinds/` knows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import Effect
@@ -13,7 +13,6 @@ from flow_hitl.mails.registry import MAIL_OF
 from flow_hitl.mails.undelivered import Undelivered
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.ports import Clock, Ids
-from flow_hitl.platform.product import PRODUCT_NAME
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.requests.changing.change_request import ChangeRequest
@@ -96,18 +95,8 @@ class SendMail:
         if suppressed is not None:
             raise MailRefused(f"earlier mail to this address {suppressed}")
         rendered = self.renderer.render_email(context)
-        automatic = "auto-replied" if mail.answers_mail else "auto-generated"
-        outgoing = OutgoingMail(
-            to=recipient,
-            from_name=PRODUCT_NAME,
-            subject=f"Re: {rendered.subject}" if mail.repeats_subject else rendered.subject,
-            text=rendered.text,
-            html=rendered.html,
-            reply_to=context.reply_to,
-            # RFC 3834, and Microsoft's own word for it: nobody's out-of-office may answer us, and an
-            # emoji that Outlook would offer is no answer.
-            headers={"Auto-Submitted": automatic, "X-Auto-Response-Suppress": "All", "X-MS-Reactions": "disallow"},
-            tags={REQUEST_TAG: effect.request_id, KIND_TAG: effect.kind.value},
-            follows=follows,
-        )
-        return self.sender.send(outgoing), mail_digest(outgoing.subject, outgoing.text, outgoing.html)
+        if mail.repeats_subject:
+            rendered = replace(rendered, subject=f"Re: {rendered.subject}")
+        tags = {REQUEST_TAG: effect.request_id, KIND_TAG: effect.kind.value}
+        outgoing = OutgoingMail(recipient, rendered, tags, context.reply_to, follows, mail.answers_mail)
+        return self.sender.send(outgoing), mail_digest(rendered.subject, rendered.text, rendered.html)

@@ -13,7 +13,6 @@ from flow_hitl.people.sign_in_rules import SignInTry, shown_code
 from flow_hitl.people.sign_in_tokens import code_of, sign_link
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock
-from flow_hitl.platform.product import PRODUCT_NAME
 from flow_hitl.platform.rounds import in_rounds
 
 
@@ -60,20 +59,8 @@ class SendSignInMail:
             link=f"{self.base_url}/sign-in/link/{sign_link(self.keys, found.try_id)}",
             until=found.expires_at,
         )
-        rendered = self.renderer.render_email(context)
-        mail = OutgoingMail(
-            to=found.email,
-            from_name=PRODUCT_NAME,
-            subject=rendered.subject,
-            text=rendered.text,
-            html=rendered.html,
-            reply_to=context.reply_to,
-            # RFC 3834, and Microsoft's own word for it: nobody's out-of-office may answer us.
-            headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
-            tags={KIND_TAG: SignInContext.kind},
-        )
         try:
-            self.sender.send(mail)
+            self.sender.send(OutgoingMail(found.email, self.renderer.render_email(context), {KIND_TAG: context.kind}))
         except MailRefused:
             return "refused"
         return "sent"
