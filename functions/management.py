@@ -1,6 +1,5 @@
 """The managers' side of the API: a deployment's settings, routing rules, members, API keys and checks."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -8,10 +7,20 @@ from aws_lambda_powertools.event_handler import Response
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.etags import etag
 from flow_hitl.contract.rotation import Rotation
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import parse_document
-from flow_hitl.deployments.access_documents import NewApiKey, member_to_dict, parse_member, used_key_to_dict
-from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
-from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.access_documents import NewApiKey, parse_member
+from flow_hitl.deployments.answers import (
+    ApiKeyAnswer,
+    ApiKeys,
+    ChangedRoutingRules,
+    ChangedSettings,
+    IssuedApiKey,
+    Members,
+    key_shown,
+    rules_shown,
+)
+from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
 from flow_hitl.deployments.manage_deployments import key_of, member_of
 from flow_hitl.people.access import KeyHolder
 from flow_hitl.platform.errors import PreconditionRequired
@@ -32,7 +41,7 @@ app.include_router(analytics_routes)
 
 @app.get("/v1/deployments/<deployment_id>/settings")
 def get_settings(deployment_id: str) -> Response[str]:
-    return _tagged(settings_to_dict(_manager(deployment_id).deployment.settings))
+    return _tagged(_manager(deployment_id).deployment.settings)
 
 
 @app.put("/v1/deployments/<deployment_id>/settings")
@@ -41,12 +50,13 @@ def put_settings(deployment_id: str) -> Response[str]:
     changed = current().manage_deployments.set_settings(
         holder.deployment.deployment_id, parse_settings(body_bytes(app)), if_match=_if_match(), actor=actor_of(holder)
     )
-    return _tagged(settings_to_dict(changed.settings), changed)
+    warnings = current().configuration_warnings(changed)
+    return _tagged(changed.settings, ChangedSettings(**vars(changed.settings), warnings=warnings))
 
 
 @app.get("/v1/deployments/<deployment_id>/routing-rules")
 def get_rules(deployment_id: str) -> Response[str]:
-    return _tagged(rules_to_dict(_manager(deployment_id).deployment.rules))
+    return _tagged(rules_shown(_manager(deployment_id).deployment.rules))
 
 
 @app.put("/v1/deployments/<deployment_id>/routing-rules")
@@ -55,7 +65,8 @@ def put_rules(deployment_id: str) -> Response[str]:
     changed = current().manage_deployments.set_rules(
         holder.deployment.deployment_id, parse_rules(body_bytes(app)), if_match=_if_match(), actor=actor_of(holder)
     )
-    return _tagged(rules_to_dict(changed.rules), changed)
+    shown = rules_shown(changed.rules)
+    return _tagged(shown, ChangedRoutingRules(shown.rules, current().configuration_warnings(changed)))
 
 
 @app.post("/v1/deployments/<deployment_id>/routing-rules/dry-run")
@@ -76,13 +87,12 @@ def rotate_resume_secret(deployment_id: str) -> Response[str]:
 
 @app.get("/v1/deployments/<deployment_id>/members")
 def list_members(deployment_id: str) -> Response[str]:
-    members = _manager(deployment_id).deployment.members
-    return json_response(200, {"members": [member_to_dict(member) for member in members]})
+    return json_response(200, Members(_manager(deployment_id).deployment.members))
 
 
 @app.get("/v1/deployments/<deployment_id>/members/<email>")
 def get_member(deployment_id: str, email: str) -> Response[str]:
-    return json_response(200, member_to_dict(member_of(_manager(deployment_id).deployment, address_in(email))))
+    return json_response(200, member_of(_manager(deployment_id).deployment, address_in(email)))
 
 
 @app.put("/v1/deployments/<deployment_id>/members/<email>")
@@ -90,7 +100,7 @@ def put_member(deployment_id: str, email: str) -> Response[str]:
     holder = _manager(deployment_id)
     member = parse_member(address_in(email), body_bytes(app))
     current().manage_deployments.set_member(holder.deployment.deployment_id, member, actor=actor_of(holder))
-    return json_response(200, member_to_dict(member))
+    return json_response(200, member)
 
 
 @app.delete("/v1/deployments/<deployment_id>/members/<email>")
@@ -105,15 +115,14 @@ def delete_member(deployment_id: str, email: str) -> Response[str]:
 def list_keys(deployment_id: str) -> Response[str]:
     deployment = _manager(deployment_id).deployment
     uses = current().manage_deployments.last_uses(deployment.deployment_id)
-    keys = sorted(deployment.api_keys.values(), key=lambda key: key.created_at)
-    return json_response(200, {"api_keys": [used_key_to_dict(key, uses.get(key.key_id)) for key in keys]})
+    return json_response(200, ApiKeys([key_shown(key, uses.get(key.key_id)) for key in deployment.keys_by_age]))
 
 
 @app.get("/v1/deployments/<deployment_id>/api-keys/<key_id>")
 def get_key(deployment_id: str, key_id: str) -> Response[str]:
     deployment = _manager(deployment_id).deployment
     key, uses = key_of(deployment, key_id), current().manage_deployments.last_uses(deployment.deployment_id)
-    return json_response(200, {"api_key": used_key_to_dict(key, uses.get(key_id))})
+    return json_response(200, ApiKeyAnswer(key_shown(key, uses.get(key_id))))
 
 
 @app.post("/v1/deployments/<deployment_id>/api-keys")
@@ -127,7 +136,7 @@ def issue_key(deployment_id: str) -> Response[str]:
         actor=actor_of(holder),
         call=call_of(app, holder.deployment.deployment_id, "issue-api-key"),
     )
-    return json_response(201, {"api_key": used_key_to_dict(issued.api_key, None), "key": issued.text})
+    return json_response(201, IssuedApiKey(key_shown(issued.api_key), issued.text))
 
 
 @app.delete("/v1/deployments/<deployment_id>/api-keys/<key_id>")
@@ -154,9 +163,8 @@ def _if_match() -> str:
     return if_match
 
 
-def _tagged(document: Mapping[str, Any], changed: Deployment | None = None) -> Response[str]:
-    """Return a document with its ETag, and after a change what is doubtful about the deployment as it is now."""
-    doubts = {"warnings": list(current().configuration_warnings(changed))} if changed else {}
-    response = json_response(200, {**document, **doubts})
-    response.headers["ETag"] = etag(document)
+def _tagged(document: Any, answer: Any = None) -> Response[str]:
+    """Return a document, or the answer that has more, with the document's ETag."""
+    response = json_response(200, answer or document)
+    response.headers["ETag"] = etag(as_json(document))
     return response

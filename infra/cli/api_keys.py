@@ -4,7 +4,9 @@ from typing import Any
 
 import click
 
-from flow_hitl.deployments.access_documents import NO_KEY_RESPONDS, api_key_to_dict, used_key_to_dict
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.access_documents import NO_KEY_RESPONDS
+from flow_hitl.deployments.answers import KeyShown, key_shown
 from flow_hitl.deployments.deployment import KEYS_MAY, Permission
 from infra.cli.moments import future_moment
 from infra.cli.output import show, table
@@ -42,7 +44,7 @@ def issue(
     expires_at = future_moment(expires, now, "--expires") if expires is not None else None
     wanted = frozenset(Permission(permission) for permission in permissions)
     issued = target.manage.issue_key(deployment_id, name=name, permissions=wanted, expires_at=expires_at)
-    document = used_key_to_dict(issued.api_key, None)
+    document = as_json(key_shown(issued.api_key))
     show(
         target,
         {"api_key": document, "key": issued.text},
@@ -58,9 +60,9 @@ def issue(
 @pass_target
 def list_keys(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's API keys, without their secrets; the last use is known to the hour."""
-    keys = sorted(target.manage.show(deployment_id).api_keys.values(), key=lambda key: key.created_at)
+    keys = target.manage.show(deployment_id).keys_by_age
     uses = target.manage.last_uses(deployment_id)
-    documents = [used_key_to_dict(key, uses.get(key.key_id)) for key in keys]
+    documents = [as_json(key_shown(key, uses.get(key.key_id))) for key in keys]
     revoke_one = target.command(f"api-key revoke {deployment_id} KEYID")
     issue_one = target.command(f"api-key issue {deployment_id} --name NAME --permission create_requests")
     show(
@@ -81,7 +83,7 @@ def revoke(target: CommandTarget, deployment_id: int, key_id: str) -> None:
     revoked = target.manage.revoke_key(deployment_id, key_id)
     show(
         target,
-        {"api_key": api_key_to_dict(revoked)},
+        {"api_key": as_json(revoked, KeyShown)},
         f"Revoked API key {revoked.key_id} ({revoked.name}) of deployment {deployment_id}.",
         f"see which keys are left: {target.command(f'api-key list {deployment_id}')}",
     )

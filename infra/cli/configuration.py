@@ -5,7 +5,9 @@ from typing import Any, BinaryIO, TypeVar
 
 import click
 
-from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.answers import rules_shown
+from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
 from flow_hitl.deployments.deployment import Deployment
 from infra.cli.output import show, table
 from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
@@ -84,7 +86,7 @@ def _how_to_change(target: CommandTarget, words: str, deployment_id: int) -> str
 
 
 def _show_settings(target: CommandTarget, found: Deployment, next_step: str) -> None:
-    document = settings_to_dict(found.settings)
+    document = as_json(found.settings)
     show(target, document, table(("setting", "value"), list(_flat(document))), next_step)
 
 
@@ -98,7 +100,7 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _show_rules(target: CommandTarget, found: Deployment, next_step: str) -> None:
     headings = ("#", "name", "method name", "assign from input", "assign to email", "condition", "sla", "auto-response")
-    documents = rules_to_dict(found.rules)["rules"]
+    documents = as_json(rules_shown(found.rules))["rules"]
     rows = [
         (
             number,
@@ -114,7 +116,7 @@ def _show_rules(target: CommandTarget, found: Deployment, next_step: str) -> Non
     ]
     otherwise = f"The deployment's creator, {found.creator_email}, is asked when "
     text = f"{table(headings, rows)}\n\n{otherwise}these name nobody." if rows else f"{otherwise}there are no rules."
-    show(target, rules_to_dict(found.rules), text, next_step)
+    show(target, as_json(rules_shown(found.rules)), text, next_step)
 
 
 def _auto_response(document: Mapping[str, Any] | None) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from flow_hitl.contract.rotation import Rotation
-from flow_hitl.deployments.access_documents import api_key_to_dict
-from flow_hitl.deployments.configuration_documents import rules_to_dict, settings_to_dict
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.answers import key_facts, rules_shown
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.quotas import NO_USAGE, Usage
 from flow_hitl.platform.address import is_mail_address
@@ -94,9 +94,9 @@ def show_deployment(target: CommandTarget, deployment_id: int) -> None:
     document = {
         **_to_dict(found),
         **_quotas_to_dict(found, used),
-        "settings": settings_to_dict(found.settings),
-        **rules_to_dict(found.rules),
-        "api_keys": [api_key_to_dict(key) for key in found.api_keys.values()],
+        "settings": as_json(found.settings),
+        **as_json(rules_shown(found.rules)),
+        "api_keys": key_facts(found),
     }
     more = [target.command(f"{words} {deployment_id}") for words in ("settings get", "rules get", "api-key list")]
     show(target, {"deployment": document}, _facts(found, used), ", ".join(more))

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from flow_hitl.contract.etags import etag
-from flow_hitl.deployments.configuration_documents import parse_settings, settings_to_dict
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.configuration_documents import parse_settings
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.platform.address import GROUP_PREFIX, is_mail_address
 from flow_hitl.platform.errors import PreconditionFailed
@@ -87,13 +88,13 @@ def _place_of(found: Deployment, name: str) -> int | None:
 
 
 def _documents(found: Deployment) -> list[dict[str, Any]]:
-    documents: list[dict[str, Any]] = settings_to_dict(found.settings)["groups"]
+    documents: list[dict[str, Any]] = as_json(found.settings)["groups"]
     return documents
 
 
 def _save(target: CommandTarget, found: Deployment, groups: list[dict[str, Any]], sentence: str) -> None:
     """Write the settings with these groups and show them, unless somebody else has written them meanwhile."""
-    before = settings_to_dict(found.settings)
+    before = as_json(found.settings)
     with refusals(sentence, f"{target.command(f'group list {found.deployment_id}')} shows the groups in their order."):
         settings = parse_settings(json.dumps({**before, "groups": groups}))
         try:

@@ -2,7 +2,8 @@
 
 import click
 
-from flow_hitl.deployments.access_documents import member_to_dict
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.answers import Members
 from flow_hitl.deployments.deployment import Deployment, Member, Permission
 from flow_hitl.platform.address import is_mail_address
 from infra.cli.output import show, table
@@ -71,14 +72,13 @@ def index(target: CommandTarget) -> None:
 
 
 def _show(target: CommandTarget, deployment: Deployment) -> None:
-    documents = [member_to_dict(one) for one in deployment.members]
     rows = [
         (one.email, ", ".join(sorted(one.permissions)) or "-", ", ".join(one.aliases) or "-")
         for one in deployment.members
     ]
     show(
         target,
-        {"members": documents},
+        as_json(Members(deployment.members)),
         table(("email", "permissions", "aliases"), rows) if rows else "No members.",
         target.command(f"member set {deployment.deployment_id} EMAIL --alias EMAIL"),
     )

@@ -1,15 +1,21 @@
 """Puts the description together: routes, operations, schemas."""
 
+import ast
+import inspect
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from flow_hitl.contract.shapes import ABSENT, NAMES, TIME
+from flow_hitl.contract.shapes import ABSENT, LEFT_OUT, NAMES, TIME
 from flow_hitl.delivery.resume_flow import ResumePayload
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.people.access import KEY_NEEDS
@@ -120,9 +126,14 @@ _IDEMPOTENCY_KEY = Parameter(
 _NO_DEFAULTS = ("Tests",)
 # Documents in which null is refused, although a field may be left out.
 _NO_NULLS = ("WebhookPatch",)
-# The text below a field is its description; a field cannot be called `from`.
-_SAID_BELOW = ConfigDict(use_attribute_docstrings=True, alias_generator=lambda name: NAMES.get(name, name))
-_CALLED = {"AuditEvent": "TimelineEvent"}
+# A field cannot be called `from`.
+_NAMED = ConfigDict(alias_generator=lambda name: NAMES.get(name, name))
+_CALLED = {
+    "AuditEvent": "TimelineEvent",
+    "DeploymentSettings": "Settings",
+    "Group": "GroupSetting",
+    "Reminder": "ReminderSetting",
+}
 _TAKEN = {"2XX": {"description": "Taken. The body is not looked at, but for the delivery log."}}
 
 
@@ -310,6 +321,17 @@ class _Schemas(GenerateJsonSchema):
         # An answer has a value where its class has a default.
         return self.generate_inner(schema["schema"]) if self.mode == "serialization" else super().default_schema(schema)
 
+    def dataclass_schema(self, schema: Any) -> Json:
+        found = _explained(super().dataclass_schema(schema), schema["cls"])
+        for field in fields(schema["cls"]):
+            if field.metadata == LEFT_OUT:
+                found["properties"][field.name] = _not_null(found["properties"][field.name])
+                found["required"] = [name for name in found["required"] if name != field.name]
+        return {name: value for name, value in found.items() if value or name != "required"}
+
+    def model_schema(self, schema: Any) -> Json:
+        return _explained(super().model_schema(schema), schema["cls"])
+
     def datetime_schema(self, schema: Any) -> Json:  # noqa: ARG002
         return dict(TIME)
 
@@ -338,7 +360,7 @@ def _document_schemas() -> dict[str, Json]:
     wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         *((document.__name__, "validation", TypeAdapter(list[document])) for document in _by_name(bodies)),  # type: ignore[valid-type]
         *(
-            (document.__name__, "serialization", TypeAdapter(list[document], config=_SAID_BELOW))  # type: ignore[valid-type]
+            (document.__name__, "serialization", TypeAdapter(list[document], config=_NAMED))  # type: ignore[valid-type]
             for document in _by_name(answered | {WebhookPayload, ResumePayload})
         ),
     ]
@@ -357,8 +379,51 @@ def _document_schemas() -> dict[str, Json]:
             if property_schema.get("default", ...) is None or name in _NO_DEFAULTS:
                 property_schema.pop("default", None)
             if name in _NO_NULLS:
-                (property_schema["type"],) = set(property_schema["type"]) - {"null"}
+                schema["properties"][field] = _not_null(property_schema)
     return schemas
+
+
+def _not_null(schema: Json) -> Json:
+    """Return a schema without its null."""
+    if "anyOf" in schema:
+        (other,) = (one for one in schema["anyOf"] if one != {"type": "null"})
+        return {**other, **{name: value for name, value in schema.items() if name != "anyOf"}}
+    (only,) = set(schema["type"]) - {"null"}
+    return {**schema, "type": only}
+
+
+def _explained(schema: Json, cls: type) -> Json:
+    """Return the schema of a class with the descriptions of its fields."""
+    texts = _texts_of(cls)
+    for name, field in schema.get("properties", {}).items():
+        if name in texts and "description" not in field:
+            field["description"] = texts[name]
+    return schema
+
+
+def _texts_of(cls: type) -> dict[str, str]:
+    """Return what is said of each field of a class: below it, in a parent, or in the answer that explains a body."""
+    explained_by = getattr(cls, "explained_by", None)
+    texts = _texts_of(explained_by) if explained_by else {}
+    for parent in reversed(cls.__mro__):
+        if parent.__module__ != "builtins":
+            texts |= _texts_in(parent.__module__).get(parent.__name__, {})
+    names = {**NAMES, **{name: field.alias for name, field in getattr(cls, "model_fields", {}).items() if field.alias}}
+    return {names.get(name, name): text for name, text in texts.items()}
+
+
+@cache
+def _texts_in(module: str) -> dict[str, dict[str, str]]:
+    """Return the text below each field of each class of a module."""
+    classes = [one for one in ast.parse(inspect.getsource(sys.modules[module])).body if isinstance(one, ast.ClassDef)]
+    return {one.name: dict(_texts_below(one.body)) for one in classes}
+
+
+def _texts_below(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for field, below in pairwise(body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, inspect.cleandoc(text)
 
 
 def _public(name: str) -> str:

@@ -12,7 +12,17 @@ from flow_hitl.audit.answers import AuditLogPage
 from flow_hitl.contract.rotation import RotatedSecret, Rotation
 from flow_hitl.contract.validation import LONGEST_NAME
 from flow_hitl.deployments.access_documents import MemberDocument, NewApiKey
+from flow_hitl.deployments.answers import (
+    ApiKeyAnswer,
+    ApiKeys,
+    ChangedRoutingRules,
+    ChangedSettings,
+    IssuedApiKey,
+    Members,
+    RoutingRules,
+)
 from flow_hitl.deployments.configuration_documents import RulesDocument, SettingsDocument
+from flow_hitl.deployments.deployment import DeploymentSettings, Member
 from flow_hitl.diagnosis.diagnosis import Diagnosis
 from flow_hitl.metrics.metrics import GROUPINGS
 from flow_hitl.people.access import Action
@@ -297,17 +307,13 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/settings": Operation(
         SETTINGS,
         "Read the settings",
-        {200: Answer("The settings.", answers.Settings, examples.SETTINGS, ETAG)},
+        {200: Answer("The settings.", DeploymentSettings, examples.SETTINGS, ETAG)},
         Action.CONFIGURE,
     ),
     f"PUT {DEPLOYMENT}/settings": Operation(
         SETTINGS,
         "Replace the settings",
-        {
-            200: Answer(
-                "The settings as they are from now on.", answers.ChangedSettings, examples.CHANGED_SETTINGS, ETAG
-            )
-        },
+        {200: Answer("The settings as they are from now on.", ChangedSettings, examples.CHANGED_SETTINGS, ETAG)},
         Action.CONFIGURE,
         "A field that you leave out has its default.",
         parameters=(IF_MATCH,),
@@ -317,13 +323,13 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/routing-rules": Operation(
         RULES,
         "Read the routing rules",
-        {200: Answer("The rules, in their order.", answers.RoutingRules, examples.RULES, ETAG)},
+        {200: Answer("The rules, in their order.", RoutingRules, examples.RULES, ETAG)},
         Action.CONFIGURE,
     ),
     f"PUT {DEPLOYMENT}/routing-rules": Operation(
         RULES,
         "Replace the routing rules",
-        {200: Answer("The rules as they are from now on.", answers.ChangedRoutingRules, examples.CHANGED_RULES, ETAG)},
+        {200: Answer("The rules as they are from now on.", ChangedRoutingRules, examples.CHANGED_RULES, ETAG)},
         Action.CONFIGURE,
         parameters=(IF_MATCH,),
         body=Body(RulesDocument, examples.RULES),
@@ -348,32 +354,32 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(Rotation, examples.ROTATION, required=False),
     ),
     f"GET {DEPLOYMENT}/members": Operation(
-        MEMBERS, "List the members", _ok("The members.", answers.Members, examples.MEMBERS), Action.CONFIGURE
+        MEMBERS, "List the members", _ok("The members.", Members, examples.MEMBERS), Action.CONFIGURE
     ),
     f"GET {DEPLOYMENT}/members/{{email}}": Operation(
-        MEMBERS, "Read a member", _ok("The member.", answers.Member, examples.MEMBER), Action.CONFIGURE
+        MEMBERS, "Read a member", _ok("The member.", Member, examples.MEMBER), Action.CONFIGURE
     ),
     f"PUT {DEPLOYMENT}/members/{{email}}": Operation(
         MEMBERS,
         "Add or replace a member",
-        _ok("The member as they are from now on.", answers.Member, examples.MEMBER),
+        _ok("The member as they are from now on.", Member, examples.MEMBER),
         Action.CONFIGURE,
         body=Body(MemberDocument, examples.NEW_MEMBER),
     ),
     f"DELETE {DEPLOYMENT}/members/{{email}}": Operation(MEMBERS, "Remove a member", GONE, Action.CONFIGURE),
     f"GET {DEPLOYMENT}/api-keys": Operation(
-        KEYS, "List the API keys", _ok("The keys.", answers.ApiKeys, examples.KEYS), Action.CONFIGURE
+        KEYS, "List the API keys", _ok("The keys.", ApiKeys, examples.KEYS), Action.CONFIGURE
     ),
     f"POST {DEPLOYMENT}/api-keys": Operation(
         KEYS,
         "Issue an API key",
-        {201: Answer("The key, whose secret is shown this once.", answers.IssuedApiKey, examples.ISSUED_KEY)},
+        {201: Answer("The key, whose secret is shown this once.", IssuedApiKey, examples.ISSUED_KEY)},
         Action.CONFIGURE,
         parameters=(ONCE,),
         body=Body(NewApiKey, examples.NEW_KEY),
     ),
     f"GET {DEPLOYMENT}/api-keys/{{key_id}}": Operation(
-        KEYS, "Read an API key", _ok("The key.", answers.ApiKeyAnswer, {"api_key": examples.KEY}), Action.CONFIGURE
+        KEYS, "Read an API key", _ok("The key.", ApiKeyAnswer, {"api_key": examples.KEY}), Action.CONFIGURE
     ),
     f"DELETE {DEPLOYMENT}/api-keys/{{key_id}}": Operation(
         KEYS, "Revoke an API key", GONE, Action.CONFIGURE, "It is refused from the next call on."

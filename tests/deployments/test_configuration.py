@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.answers import rules_shown
 from flow_hitl.deployments.conditions import Condition
-from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
 from flow_hitl.deployments.deployment import (
     AutoResponseSetting,
     DeploymentSettings,
@@ -45,7 +47,7 @@ def refused(document: Any, parse: Any = parse_settings) -> dict[str, str]:
 def test_the_contracts_default_document_is_the_default_settings() -> None:
     assert parse_settings(json.dumps(CONTRACT_DEFAULTS)) == DeploymentSettings()
     beyond_the_contract = {"groups": [], "allow_delegation": False, "waiting_alert_minutes": None}
-    assert settings_to_dict(DeploymentSettings()) == {**CONTRACT_DEFAULTS, **beyond_the_contract}
+    assert as_json(DeploymentSettings()) == {**CONTRACT_DEFAULTS, **beyond_the_contract}
 
 
 def test_a_field_that_is_left_out_has_its_default() -> None:
@@ -64,13 +66,13 @@ def test_settings_come_back_as_they_were_set() -> None:
         forbid_self_approval=True,
         allowed_assignee_domains=("company.com", "partner.example.org"),
         groups=(
-            Group(("a@example.com", "b@example.com"), name="finance"),
-            Group(("c@example.com",), name="legal", address="legal@example.com"),
+            Group(members=("a@example.com", "b@example.com"), name="finance"),
+            Group(members=("c@example.com",), name="legal", address="legal@example.com"),
         ),
         allow_delegation=True,
         waiting_alert_minutes=120,
     )
-    assert parse_settings(json.dumps(settings_to_dict(settings)).encode()) == settings
+    assert parse_settings(json.dumps(as_json(settings)).encode()) == settings
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_the_specs_rule_comes_back_as_it_was_set() -> None:
         RoutingRule("Approvals to Finance", "approve_*", "finance@company.com", "manager_email"),
         RoutingRule("Sales", "approve_*", None, "manager_email"),
     )
-    assert rules_to_dict(rules) == {"rules": [SPEC_RULE, from_input]}
+    assert as_json(rules_shown(rules)) == {"rules": [SPEC_RULE, from_input]}
 
 
 def test_no_rules_are_valid_rules() -> None:
@@ -202,8 +204,8 @@ def test_a_rule_with_a_condition_and_deadlines_comes_back_as_it_was_set() -> Non
     }
     rules = parse_rules(json.dumps(document))
     assert rules[0].conditions[0] == Condition("amount", {"gt": 10000, "lte": 20000.5})
-    assert rules_to_dict(rules) == document
-    assert parse_rules(json.dumps({**rules_to_dict(rules), "warnings": ["said by PUT"]})) == rules
+    assert as_json(rules_shown(rules)) == document
+    assert parse_rules(json.dumps({**as_json(rules_shown(rules)), "warnings": ["said by PUT"]})) == rules
 
 
 @pytest.mark.parametrize(

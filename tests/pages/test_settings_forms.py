@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_hitl.bootstrap import current
-from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.answers import rules_shown
+from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
 from flow_hitl.deployments.deployment import SETTINGS, DeploymentSettings
 from flow_hitl.deployments.settings import Setting, SettingsPart
 from flow_hitl.pages.rules.forms import condition_rows, conditions_in_words, rule_fields, rule_of
@@ -17,7 +19,8 @@ from flow_hitl.pages.settings.change_lines import lines_of
 from flow_hitl.pages.settings.forms import PARTS, document_of, fields_of, group_fields, group_of, reminder_rows
 from flow_hitl.pages.settings.view import PLACES
 from infra.local.hitl_fixture import Browser, Hitl
-from infra.openapi import answers, examples
+from infra.openapi import examples
+from tests.support.described import document
 
 # What a form can hold of a text: fields are one line, and white space around it is not kept.
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=20).map(str.strip)
@@ -58,9 +61,9 @@ def rule(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(rule())
 def test_a_rule_survives_its_form(document: dict[str, Any]) -> None:
-    (stored,) = rules_to_dict(parse_rules(json.dumps({"rules": [document]})))["rules"]
+    (stored,) = as_json(rules_shown(parse_rules(json.dumps({"rules": [document]}))))["rules"]
     fields = rule_fields(stored)
-    (again,) = rules_to_dict(parse_rules(json.dumps({"rules": [rule_of(fields)]})))["rules"]
+    (again,) = as_json(rules_shown(parse_rules(json.dumps({"rules": [rule_of(fields)]}))))["rules"]
     # As JSON, because to Python 1, 1.0 and True are equal.
     assert json.dumps(again, sort_keys=True) == json.dumps(stored, sort_keys=True)
     tests = sum(len(tests) for tests in stored["match"].get("condition", {}).values())
@@ -93,10 +96,10 @@ FORMS = [part for part in SettingsPart if part is not SettingsPart.GROUPS]
 
 @given(DOCUMENTS)
 def test_each_part_of_the_settings_survives_its_form(document: dict[str, Any]) -> None:
-    stored = settings_to_dict(parse_settings(json.dumps(document)))
+    stored = as_json(parse_settings(json.dumps(document)))
     for part in FORMS:
         fields = fields_of(part, stored)
-        again = settings_to_dict(parse_settings(json.dumps({**stored, **document_of(part, fields)})))
+        again = as_json(parse_settings(json.dumps({**stored, **document_of(part, fields)})))
         assert again == stored, part
     assert reminder_rows(fields_of(SettingsPart.REMINDERS, stored)) == min(len(stored["reminders"]) + 1, 10)
 
@@ -116,7 +119,7 @@ def other_than(name: str) -> Any:
             return examples.SETTINGS[name]
 
 
-@pytest.mark.parametrize("name", settings_to_dict(DeploymentSettings()))
+@pytest.mark.parametrize("name", as_json(DeploymentSettings()))
 def test_a_setting_is_one_entry(hitl: Hitl, manager: Browser, name: str) -> None:
     entry = SETTINGS[name]
     assert [part for part, held in PARTS.items() if name in held] == [entry.part]
@@ -125,8 +128,7 @@ def test_a_setting_is_one_entry(hitl: Hitl, manager: Browser, name: str) -> None
     assert entry.widget == "own" or f'name="{name}"' in form
     for text in (entry.label, entry.hint, *(text for _, text in entry.choices)):
         assert text in form
-    assert entry.description
-    assert answers.Settings.model_fields[name].description == entry.description
+    assert document()["components"]["schemas"]["Settings"]["properties"][name]["description"]
 
     hitl.configure(settings={name: other_than(name)})
     *_, change = current()._audit.changes(hitl.deployment_id, 0, 100)

@@ -5,7 +5,9 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, rules_to_dict, settings_to_dict
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.answers import rules_shown
+from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
 from flow_hitl.deployments.deployment import DeploymentSettings, RoutingRule
 from flow_hitl.platform.environment import Settings
 from flow_hitl.platform.errors import MalformedJson, ValidationFailed
@@ -54,7 +56,7 @@ def test_insecure_urls_are_allowed_by_one_word_only(value: str, allowed: bool) -
 
 
 def test_the_defaults_are_the_contracts() -> None:
-    assert settings_to_dict(DeploymentSettings()) == CONTRACT_DEFAULTS
+    assert as_json(DeploymentSettings()) == CONTRACT_DEFAULTS
     assert parse_settings("{}") == DeploymentSettings()
 
 
@@ -68,7 +70,7 @@ def test_deployment_settings_survive_a_round_trip() -> None:
         "free_text": "ask_again",
         "require_dmarc_pass": True,
     }
-    assert settings_to_dict(parse_settings(json.dumps(document))) == document
+    assert as_json(parse_settings(json.dumps(document))) == document
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_rules_survive_a_round_trip_in_their_order() -> None:
     }
     rules = parse_rules(json.dumps(document))
     assert rules == (RoutingRule("b", "*", "b@example.com"), RoutingRule("a", "a_?", None, "lead.email"))
-    assert rules_to_dict(rules) == document
+    assert as_json(rules_shown(rules)) == document
 
 
 @pytest.mark.parametrize("text", ["", "{", b"\xff", "{'a':1}"])

@@ -12,7 +12,7 @@ from tests.support import examples
 from tests.support.examples import ASSIGNEE, NOON
 
 BOB = "bob@example.com"
-FINANCE = Group(("ann@example.com", "cleo@example.com"), name="finance")
+FINANCE = Group(members=("ann@example.com", "cleo@example.com"), name="finance")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_member_of_a_group_hands_over_their_own_place() -> None:
 
 
 def test_a_shared_mailbox_takes_it_over_as_its_people() -> None:
-    shared = Group(("ann@example.com", BOB), address="finance@company.com")
+    shared = Group(members=("ann@example.com", BOB), address="finance@company.com")
     after = passed_on(examples.head(), ASSIGNEE, "finance@company.com", shared)
     assert after.responders == ("ann@example.com", BOB)
 

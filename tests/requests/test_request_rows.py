@@ -28,7 +28,9 @@ from tests.support.examples import CONTENT, NOON, assigned_to
 
 ANN, BOB, CLEO, DAN = (f"{name}@example.com" for name in ("ann", "bob", "cleo", "dan"))
 FINANCE, LEGAL = "group:finance", "legal@example.com"
-SETTINGS = DeploymentSettings(groups=(Group((ANN, BOB), name="finance"), Group((BOB, CLEO, DAN), address=LEGAL)))
+SETTINGS = DeploymentSettings(
+    groups=(Group(members=(ANN, BOB), name="finance"), Group(members=(BOB, CLEO, DAN), address=LEGAL))
+)
 DEPLOYMENT = examples.deployment(settings=SETTINGS)
 
 
@@ -348,7 +350,7 @@ def test_a_group_as_large_as_can_be_is_reassigned_to_another(
     store: DynamoRequestStore, rows: DynamoRequestRows
 ) -> None:
     people = [tuple(f"{team}{number}@example.com" for number in range(50)) for team in ("a", "b")]
-    settings = DeploymentSettings(groups=(Group(people[0], name="a"), Group(people[1], name="b")))
+    settings = DeploymentSettings(groups=(Group(members=people[0], name="a"), Group(members=people[1], name="b")))
     deployment = examples.deployment(settings=settings)
     change = examples.opening(request_id=request_id(1), deployment=deployment, assignment=assigned_to("group:a"))
     assert store.create(change, CONTENT, None) is None

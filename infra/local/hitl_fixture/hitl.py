@@ -181,11 +181,12 @@ class Hitl(BetweenFunctions):
     ) -> None:
         """Change settings (those named) and replace the routing rules, both in the contract's JSON."""
         from flow_hitl.bootstrap import current
-        from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings, settings_to_dict
+        from flow_hitl.contract.shapes import as_json
+        from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
 
         manage = current().manage_deployments
         if settings is not None:
-            now = settings_to_dict(manage.show(self.deployment_id).settings)
+            now = as_json(manage.show(self.deployment_id).settings)
             manage.set_settings(self.deployment_id, parse_settings(json.dumps({**now, **settings})))
         if rules is not None:
             manage.set_rules(self.deployment_id, parse_rules(json.dumps({"rules": list(rules)})))

@@ -24,6 +24,8 @@ TIME = {
 
 ABSENT: Any = object()
 """The value of a member that is left out, where it would mean nothing."""
+LEFT_OUT = {"left_out": True}
+"""The metadata of a field that is left out of the JSON where it is None."""
 
 
 class Channel(StrEnum):
@@ -58,9 +60,12 @@ def as_json(value: Any, shape: type | None = None) -> Any:
     A set is a sorted list. A mapping is JSON already.
     """
     if hasattr(value, "__dataclass_fields__"):
-        shown = fields(shape or value)
-        members = ((NAMES.get(one.name, one.name), getattr(value, one.name)) for one in shown)
-        return {name: as_json(member) for name, member in members if member is not ABSENT}
+        members = ((one, getattr(value, one.name)) for one in fields(shape or value))
+        return {
+            NAMES.get(one.name, one.name): as_json(member)
+            for one, member in members
+            if member is not ABSENT and not (member is None and one.metadata == LEFT_OUT)
+        }
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, Enum):

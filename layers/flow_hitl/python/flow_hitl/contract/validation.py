@@ -1,7 +1,7 @@
 """JSON documents from outside: strict types that several of them share, and errors that name the field."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -84,9 +84,13 @@ Minutes = Annotated[int, Field(ge=1, le=YEAR_OF_MINUTES)]
 
 
 class Document(BaseModel):
-    """A JSON object: no conversions, no unknown fields."""
+    """A JSON object: no conversions, no unknown fields.
+
+    The text below a field is its description; `explained_by` is the answer that has those of the other fields.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    explained_by: ClassVar[type | None] = None
 
 
 def parse_document(model: type[_Model], text: str | bytes) -> _Model:

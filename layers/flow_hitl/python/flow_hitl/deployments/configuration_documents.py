@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, JsonValue, create_model
 
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import (
     Assignee,
     Document,
@@ -17,6 +18,7 @@ from flow_hitl.contract.validation import (
     pointer,
     refuse,
 )
+from flow_hitl.deployments.answers import STATE_PREFIX, RoutingRules, RoutingRuleShown, RuleMatch, rules_shown
 from flow_hitl.deployments.conditions import Condition
 from flow_hitl.deployments.deployment import (
     MOST_PEOPLE,
@@ -41,7 +43,6 @@ _MAX_OPERANDS = 100
 _MAX_OPERAND_CHARS = 256
 # An audit event holds the document before and after a change, and DynamoDB 400 KB in an item.
 _MAX_BYTES = 180_000
-_STATE_PREFIX = "state."
 _MAX_GROUPS = 100
 
 
@@ -72,17 +73,23 @@ _Ordered = Annotated[JsonValue, AfterValidator(_ordered)]
 
 
 class _AutoResponse(Document):
+    explained_by: ClassVar = AutoResponseSetting
+
     enabled: bool = _DEFAULTS.auto_response.enabled
     timeout_minutes: Minutes | None = _DEFAULTS.auto_response.timeout_minutes
     default_outcome: Name | None = _DEFAULTS.auto_response.default_outcome
 
 
 class _Reminder(Document):
+    explained_by: ClassVar = Reminder
+
     minutes_before_timeout: Minutes | None = None
     share_of_sla: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class _Group(Document):
+    explained_by: ClassVar = Group
+
     name: Name | None = None
     address: MailAddress | None = None
     members: Annotated[list[MailAddress], Field(min_length=1, max_length=MOST_PEOPLE)]
@@ -108,36 +115,50 @@ def _shape(name: str, setting: Setting) -> tuple[Any, Any]:
     return (number | None if setting.optional else number), default
 
 
-_FIELDS: dict[str, Any] = {
-    **{name: _shape(name, setting) for name, setting in SETTINGS.items()},
-    # What an answer to PUT says beside the document; it is ignored on input.
-    "warnings": (list[str], []),
-}
+class _SettingsDocument(Document):
+    """The body of `PUT settings`: what it leaves out has its default."""
+
+    explained_by: ClassVar = DeploymentSettings
+
+    warnings: list[str] = []
+    """What an answer said beside the settings; it is ignored."""
+
+
+_FIELDS: dict[str, Any] = {name: _shape(name, setting) for name, setting in SETTINGS.items()}
 SettingsDocument = create_model(
-    "SettingsDocument",
-    __base__=Document,
-    __doc__="The body of `PUT settings`: what it leaves out has its default.",
-    **_FIELDS,
+    "SettingsDocument", __base__=_SettingsDocument, __doc__=_SettingsDocument.__doc__, **_FIELDS
 )
 
 
 class _Tests(Document):
     eq: _Scalar = None
+    """The value is this one."""
     ne: _Scalar = None
+    """The value is there and another one."""
     gt: _Ordered = 0
+    """The value is greater than this one, and of its type."""
     gte: _Ordered = 0
+    """The value is greater than this one or equal, and of its type."""
     lt: _Ordered = 0
+    """The value is less than this one, and of its type."""
     lte: _Ordered = 0
+    """The value is less than this one or equal, and of its type."""
     among: Annotated[list[_Scalar], Field(min_length=1, max_length=_MAX_OPERANDS, alias="in")] = []
+    """The value is one of these."""
     exists: bool = True
+    """There is a value, or there is none."""
 
 
 class _Match(Document):
+    explained_by: ClassVar = RuleMatch
+
     method_name: Name
     condition: Annotated[dict[Name, _Tests], Field(max_length=_MAX_CONDITIONS)] = {}
 
 
 class _Rule(Document):
+    explained_by: ClassVar = RoutingRuleShown
+
     name: Name
     match: _Match
     assign_to_email: Assignee | None = None
@@ -149,8 +170,11 @@ class _Rule(Document):
 class RulesDocument(Document):
     """The body of `PUT routing-rules`: all rules, in their order."""
 
+    explained_by: ClassVar = RoutingRules
+
     rules: Annotated[list[_Rule], Field(max_length=_MAX_RULES)]
     warnings: list[str] = []
+    """What an answer said beside the rules; it is ignored."""
 
 
 def parse_settings(text: str | bytes) -> DeploymentSettings:
@@ -168,13 +192,8 @@ def parse_settings(text: str | bytes) -> DeploymentSettings:
     )
     read = {name: _READ.get(name, _as_it_is)(getattr(document, name)) for name in SETTINGS}
     settings = DeploymentSettings(**read)
-    _require_room("", settings_to_dict(settings))
+    _require_room("", as_json(settings))
     return settings
-
-
-def settings_to_dict(settings: DeploymentSettings) -> dict[str, Any]:
-    """Return the contract's whole settings document, which `parse_settings` reads back."""
-    return {name: _WRITE.get(name, _as_it_is)(getattr(settings, name)) for name in SETTINGS}
 
 
 def parse_rules(text: str | bytes) -> tuple[RoutingRule, ...]:
@@ -191,7 +210,7 @@ def parse_rules(text: str | bytes) -> tuple[RoutingRule, ...]:
             assign_to_email=one.assign_to_email,
             assign_from_input=one.assign_from_input,
             conditions=tuple(
-                Condition(path.removeprefix(_STATE_PREFIX), tests.model_dump(by_alias=True, exclude_unset=True))
+                Condition(path.removeprefix(STATE_PREFIX), tests.model_dump(by_alias=True, exclude_unset=True))
                 for path, tests in one.match.condition.items()
             ),
             sla_target_minutes=one.sla_target_minutes,
@@ -199,45 +218,12 @@ def parse_rules(text: str | bytes) -> tuple[RoutingRule, ...]:
         )
         for one in documents
     )
-    _require_room("/rules", rules_to_dict(rules))
+    _require_room("/rules", as_json(rules_shown(rules)))
     return rules
-
-
-def rules_to_dict(rules: Sequence[RoutingRule]) -> dict[str, Any]:
-    """Return the contract's document of routing rules, which `parse_rules` reads back.
-
-    What goes beyond the spec's rule, its condition and deadlines, is there where it is set.
-    """
-    return {"rules": [_rule_dict(rule) for rule in rules]}
-
-
-def _rule_dict(rule: RoutingRule) -> dict[str, Any]:
-    match: dict[str, Any] = {"method_name": rule.method_pattern}
-    if rule.conditions:
-        match["condition"] = {f"{_STATE_PREFIX}{one.path}": dict(one.tests) for one in rule.conditions}
-    document: dict[str, Any] = {
-        "name": rule.name,
-        "match": match,
-        "assign_to_email": rule.assign_to_email,
-        "assign_from_input": rule.assign_from_input,
-    }
-    if rule.sla_target_minutes is not None:
-        document["sla_target_minutes"] = rule.sla_target_minutes
-    if rule.auto_response is not None:
-        document["auto_response"] = _auto_response_dict(rule.auto_response)
-    return document
 
 
 def _auto_response(document: _AutoResponse) -> AutoResponseSetting:
     return AutoResponseSetting(document.enabled, document.timeout_minutes, document.default_outcome)
-
-
-def _auto_response_dict(setting: AutoResponseSetting) -> dict[str, Any]:
-    return {
-        "enabled": setting.enabled,
-        "timeout_minutes": setting.timeout_minutes,
-        "default_outcome": setting.default_outcome,
-    }
 
 
 def _require_room(field: str, document: Any) -> None:
@@ -251,17 +237,6 @@ def _auto_response_errors(document: _AutoResponse, within: str) -> Iterator[Fiel
     for name in ("timeout_minutes", "default_outcome"):
         if document.enabled and getattr(document, name) is None:
             yield FieldError(f"{within}/auto_response/{name}", "must be set when auto_response is enabled")
-
-
-def _reminder_dict(reminder: Reminder) -> dict[str, Any]:
-    if reminder.share_of_sla is not None:
-        return {"share_of_sla": reminder.share_of_sla}
-    return {"minutes_before_timeout": reminder.minutes_before_timeout}
-
-
-def _group_dict(group: Group) -> dict[str, Any]:
-    named = {"name": group.name, "address": group.address}
-    return {**{name: value for name, value in named.items() if value is not None}, "members": list(group.members)}
 
 
 def _reminder_errors(reminders: Sequence[_Reminder]) -> Iterator[FieldError]:
@@ -297,14 +272,9 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "auto_response": _auto_response,
     "reminders": lambda rows: tuple(Reminder(one.minutes_before_timeout, one.share_of_sla) for one in rows),
     "allowed_assignee_domains": lambda domains: tuple(dict.fromkeys(domains)),
-    "groups": lambda groups: tuple(Group(tuple(one.members), one.name, one.address) for one in groups),
-}
-_WRITE: Mapping[str, Callable[[Any], Any]] = {
-    "auto_response": _auto_response_dict,
-    "free_text": str,
-    "reminders": lambda reminders: list(map(_reminder_dict, reminders)),
-    "allowed_assignee_domains": list,
-    "groups": lambda groups: list(map(_group_dict, groups)),
+    "groups": lambda groups: tuple(
+        Group(name=one.name, address=one.address, members=tuple(one.members)) for one in groups
+    ),
 }
 
 
@@ -320,7 +290,7 @@ def _rule_errors(rules: Sequence[_Rule]) -> Iterator[FieldError]:
             yield from _auto_response_errors(rule.auto_response, f"/rules/{number}")
         for path, tests in rule.match.condition.items():
             where = pointer(("rules", number, "match", "condition", path))
-            if not path.removeprefix(_STATE_PREFIX).strip() or not path.startswith(_STATE_PREFIX):
-                yield FieldError(where, f"must be a path of the state, for example {_STATE_PREFIX}amount")
+            if not path.removeprefix(STATE_PREFIX).strip() or not path.startswith(STATE_PREFIX):
+                yield FieldError(where, f"must be a path of the state, for example {STATE_PREFIX}amount")
             if not tests.model_fields_set:
                 yield FieldError(where, 'must have an operator, for example {"gt": 10000}')

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 
 from flow_hitl.audit.chain import CHAIN_START
+from flow_hitl.contract.shapes import LEFT_OUT, Schema
 from flow_hitl.deployments.conditions import Condition
 from flow_hitl.deployments.quotas import Quotas
 from flow_hitl.deployments.settings import MINUTES, Setting, SettingsPart, settings_of
@@ -41,7 +42,7 @@ class FreeText(StrEnum):
 
 @dataclass(frozen=True)
 class AutoResponseSetting:
-    """The answer that the clock gives to requests that say nothing of their own; minutes are at least 1."""
+    """The answer that the clock gives to requests that say nothing of their own."""
 
     enabled: Annotated[
         bool,
@@ -52,6 +53,7 @@ class AutoResponseSetting:
             hint="Applies unless the request or its routing rule sets its own.",
         ),
     ] = False
+    """Whether the clock answers at all."""
     timeout_minutes: Annotated[
         int | None,
         Setting(
@@ -61,6 +63,7 @@ class AutoResponseSetting:
             hint="Time to wait before auto-responding",
         ),
     ] = None
+    """Minutes from a request's creation. Needed when enabled."""
     default_outcome: Annotated[
         str | None,
         Setting(
@@ -70,23 +73,29 @@ class AutoResponseSetting:
             hint="The response value. It must match an emit option of the request.",
         ),
     ] = None
+    """The outcome that the flow then gets. Needed when enabled."""
 
 
 @dataclass(frozen=True)
 class Reminder:
-    """When a responder is reminded: so many minutes before the auto-response, or after so much of the SLA (0 to 1)."""
+    """When a responder is reminded; one of the two is there."""
 
-    minutes_before_timeout: int | None = None
-    share_of_sla: float | None = None
+    minutes_before_timeout: int | None = field(default=None, metadata=LEFT_OUT)
+    """Minutes before the auto-response."""
+    share_of_sla: float | None = field(default=None, metadata=LEFT_OUT)
+    """Share of the SLA that has passed by then, for example 0.5."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Group:
-    """People of whom any one may answer; a rule names them as `group:<name>`, or by their shared mailbox."""
+    """People of whom any one may answer; it has a name, an address, or both."""
 
+    name: str | None = field(default=None, metadata=LEFT_OUT)
+    """Rules assign to it as `group:<name>`."""
+    address: str | None = field(default=None, metadata=LEFT_OUT)
+    """A shared mailbox that stands for these people; it gets no email itself."""
     members: tuple[str, ...]
-    name: str | None = None
-    address: str | None = None
+    """The people's email addresses. Each gets an email of their own; the first answer counts."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,7 +111,7 @@ class Group:
 
 @dataclass(frozen=True)
 class DeploymentSettings:
-    """The deployment's settings, by the contract's names and defaults, each with its entry."""
+    """A deployment's settings."""
 
     email_notifications: Annotated[
         bool,
@@ -112,9 +121,9 @@ class DeploymentSettings:
             widget="toggle",
             hint="When off, responders use the dashboard, or webhooks notify another system. "
             "Sign-in and confirmation emails are still sent.",
-            description="Whether responders are mailed. Without it, requests show on the dashboard and at webhooks.",
         ),
     ] = True
+    """Whether responders are mailed. Without it, requests show on the dashboard and at webhooks."""
     sla_target_minutes: Annotated[
         int | None,
         Setting(
@@ -122,20 +131,20 @@ class DeploymentSettings:
             part=SettingsPart.SLA,
             widget="number",
             hint="Leave empty to disable SLA tracking. A routing rule or a request can set its own.",
-            description="Minutes within which an answer is on time; null for no SLA.",
             limits=MINUTES,
             optional=True,
         ),
     ] = None
+    """Minutes within which an answer is on time; null for no SLA."""
     auto_response: Annotated[
         AutoResponseSetting,
         Setting(
             label="Auto-response",
             part=SettingsPart.AUTO_RESPONSE,
             widget="own",
-            description="What the clock answers to requests that say nothing of their own.",
         ),
     ] = field(default_factory=AutoResponseSetting)
+    """What the clock answers to requests that say nothing of their own."""
     reply_token_days: Annotated[
         int,
         Setting(
@@ -144,33 +153,32 @@ class DeploymentSettings:
             widget="number",
             hint="How long the reply address and the review link in an email work, from 1 to 365 days. "
             "A change applies to new emails.",
-            description="Days for which a mail can be replied to.",
             limits=(1, 365),
         ),
     ] = 7
+    """Days for which a mail can be replied to."""
     free_text: Annotated[
         FreeText,
         Setting(
             label="Answers that match no emit option",
             part=SettingsPart.ANSWERS,
             widget="choice",
-            description="What happens to an answer that is none of the emit options: "
-            "it goes to the flow, or the person is asked again.",
             choices=(
                 (FreeText.ACCEPT.value, "Send them to the flow as feedback"),
                 (FreeText.ASK_AGAIN.value, "Reject them and ask the person again"),
             ),
         ),
     ] = FreeText.ACCEPT
+    """What happens to an answer that is none of the emit options: it goes to the flow, or the person is asked again."""
     reminders: Annotated[
         tuple[Reminder, ...],
         Setting(
             label="Reminders",
             part=SettingsPart.REMINDERS,
             widget="own",
-            description="When a responder is reminded of a request that nobody has answered.",
         ),
     ] = ()
+    """When a responder is reminded of a request that nobody has answered."""
     require_dmarc_pass: Annotated[
         bool,
         Setting(
@@ -178,9 +186,9 @@ class DeploymentSettings:
             part=SettingsPart.ANSWERS,
             widget="toggle",
             hint="When off, replies from domains without a DMARC policy are accepted too.",
-            description="Whether a reply counts only if the sender's domain publishes DMARC and the mail passes it.",
         ),
     ] = False
+    """Whether a reply counts only if the sender's domain publishes DMARC and the mail passes it."""
     forbid_self_approval: Annotated[
         bool,
         Setting(
@@ -188,9 +196,9 @@ class DeploymentSettings:
             part=SettingsPart.PEOPLE,
             widget="toggle",
             hint="The requester is named in the request's metadata, as requested_by.",
-            description="Whether whoever asked for a request (`metadata.requested_by`) is barred from answering it.",
         ),
     ] = False
+    """Whether whoever asked for a request (`metadata.requested_by`) is barred from answering it."""
     allowed_assignee_domains: Annotated[
         tuple[str, ...],
         Setting(
@@ -199,20 +207,19 @@ class DeploymentSettings:
             widget="lines",
             hint="One per line, for example company.com. Subdomains are not included. Leave empty to allow all. "
             "The deployment's creator is always allowed.",
-            description="The mail domains that requests may be assigned to; empty for all. "
-            "The deployment creator is always allowed.",
             optional=True,
         ),
     ] = ()
+    """The mail domains that requests may be assigned to; empty for all. The deployment creator is always allowed."""
     groups: Annotated[
         tuple[Group, ...],
         Setting(
             label="Groups",
             part=SettingsPart.GROUPS,
             widget="own",
-            description="The groups that requests may be assigned to.",
         ),
     ] = ()
+    """The groups that requests may be assigned to."""
     allow_delegation: Annotated[
         bool,
         Setting(
@@ -220,9 +227,9 @@ class DeploymentSettings:
             part=SettingsPart.PEOPLE,
             widget="toggle",
             hint="On the review page, or with a reply whose first line is delegate: and an address.",
-            description="Whether a responder may pass a request on.",
         ),
     ] = False
+    """Whether a responder may pass a request on."""
     waiting_alert_minutes: Annotated[
         int | None,
         Setting(
@@ -230,11 +237,11 @@ class DeploymentSettings:
             part=SettingsPart.SLA,
             widget="number",
             hint="Analytics then shows how many requests have waited longer. Leave empty to use the SLA target.",
-            description="Minutes after which analytics warn of a request that waits; null for as long as the SLA.",
             limits=MINUTES,
             optional=True,
         ),
     ] = None
+    """Minutes after which analytics warn of a request that waits; null for as long as the SLA."""
 
     def people_of(self, assignee: str) -> tuple[str, ...]:
         """Return the members of the group that an assignee is, or () for a single person."""
@@ -269,14 +276,23 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
 
+    @property
+    def id(self) -> str:
+        return self.key_id
+
 
 @dataclass(frozen=True)
 class Member:
-    """A person of the deployment; from their aliases they may answer what is assigned to their address."""
+    """A person of the deployment."""
 
     email: str
-    permissions: frozenset[Permission] = frozenset()
+    """The person's email address."""
+    permissions: Annotated[
+        frozenset[Permission], Schema(items={"type": "string", "enum": [Permission.MANAGE, Permission.RESPOND]})
+    ] = frozenset()
+    """What the person may do beyond answering what is assigned to them."""
     aliases: tuple[str, ...] = ()
+    """Other addresses from which the person may answer."""
 
 
 @dataclass(frozen=True)
@@ -344,6 +360,11 @@ class Deployment:
         """Return it with a new resume secret beside the one that signs until then; any other is forgotten."""
         signs_now = new.signs_from is None or new.signs_from <= now
         return replace(self, resume_secrets=(new,) if signs_now else (self.resume_secret_at(now), new))
+
+    @property
+    def keys_by_age(self) -> list[ApiKey]:
+        """The API keys, oldest first."""
+        return sorted(self.api_keys.values(), key=lambda key: (key.created_at, key.key_id))
 
     @property
     def _resume_secrets(self) -> tuple[ResumeSecret, ...]:

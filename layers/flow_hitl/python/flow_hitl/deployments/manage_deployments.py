@@ -9,9 +9,9 @@ from typing import Any
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.contract.etags import require_match
 from flow_hitl.contract.rotation import RotatedSecret, Rotation
-from flow_hitl.deployments.access_documents import api_key_to_dict, api_keys_to_list, member_to_dict
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.answers import KeyShown, key_facts, rules_shown
 from flow_hitl.deployments.change_configuration import OPERATOR, ChangeConfiguration, Configured
-from flow_hitl.deployments.configuration_documents import rules_to_dict, settings_to_dict
 from flow_hitl.deployments.deployment import (
     ApiKey,
     Deployment,
@@ -107,7 +107,7 @@ class ManageDeployments:
     ) -> Deployment:
         """Replace the settings; raises PreconditionFailed if they are no longer those that `if_match` names."""
         step = _replacing(
-            lambda found: settings_to_dict(found.settings), lambda found: replace(found, settings=settings), if_match
+            lambda found: as_json(found.settings), lambda found: replace(found, settings=settings), if_match
         )
         return self.change_configuration(deployment_id, EventKind.SETTINGS_CHANGED, actor, step)
 
@@ -121,7 +121,7 @@ class ManageDeployments:
     ) -> Deployment:
         """Replace all routing rules; raises PreconditionFailed if they are no longer those that `if_match` names."""
         step = _replacing(
-            lambda found: rules_to_dict(found.rules), lambda found: replace(found, rules=tuple(rules)), if_match
+            lambda found: as_json(rules_shown(found.rules)), lambda found: replace(found, rules=tuple(rules)), if_match
         )
         return self.change_configuration(deployment_id, EventKind.ROUTING_RULES_CHANGED, actor, step)
 
@@ -135,14 +135,13 @@ class ManageDeployments:
 
         def step(found: Deployment) -> Configured | None:
             old = next((one for one in found.members if same_address(one.email, member.email)), None)
-            require_match(if_match, member_to_dict(old) if old else None)
+            require_match(if_match, as_json(old))
             if old == member:
                 return None
             others = tuple(one for one in found.members if one is not old)
             if len(others) >= _MAX_MEMBERS:
                 raise ValidationFailed([FieldError("", f"a deployment may have {_MAX_MEMBERS} members at most")])
-            before = member_to_dict(old) if old else None
-            return Configured(replace(found, members=(*others, member)), before, member_to_dict(member))
+            return Configured(replace(found, members=(*others, member)), as_json(old), as_json(member))
 
         return self.change_configuration(deployment_id, EventKind.MEMBER_SET, actor, step)
 
@@ -153,9 +152,9 @@ class ManageDeployments:
 
         def step(found: Deployment) -> Configured:
             old = member_of(found, email)
-            require_match(if_match, member_to_dict(old))
+            require_match(if_match, as_json(old))
             others = tuple(one for one in found.members if one is not old)
-            return Configured(replace(found, members=others), member_to_dict(old), None)
+            return Configured(replace(found, members=others), as_json(old), None)
 
         return self.change_configuration(deployment_id, EventKind.MEMBER_REMOVED, actor, step)
 
@@ -201,11 +200,11 @@ class ManageDeployments:
         api_key = ApiKey(key_id, name, secret_digest(secret), permissions, now, expires_at)
 
         def step(found: Deployment) -> Configured:
-            require_match(if_match, api_keys_to_list(found.api_keys))
+            require_match(if_match, key_facts(found))
             if len(found.api_keys) >= _MAX_KEYS:
                 raise ValidationFailed([FieldError("", f"there are {_MAX_KEYS} API keys already; delete one first")])
             changed = replace(found, api_keys={**found.api_keys, key_id: api_key})
-            return Configured(changed, None, api_key_to_dict(api_key))
+            return Configured(changed, None, as_json(api_key, KeyShown))
 
         text = f"hitl_{deployment_id}_{key_id}_{secret}"
         self.change_configuration(deployment_id, EventKind.API_KEY_ISSUED, actor, step, remember(key_id, text))
@@ -218,7 +217,7 @@ class ManageDeployments:
         def step(found: Deployment) -> Configured:
             revoked[key_id] = key_of(found, key_id)
             remaining = {kid: key for kid, key in found.api_keys.items() if kid != key_id}
-            return Configured(replace(found, api_keys=remaining), api_key_to_dict(revoked[key_id]), None)
+            return Configured(replace(found, api_keys=remaining), as_json(revoked[key_id], KeyShown), None)
 
         self.change_configuration(deployment_id, EventKind.API_KEY_REVOKED, actor, step)
         return revoked[key_id]

@@ -1,4 +1,4 @@
-"""What a setting is: one entry at its field says all that the document, the form, the log and the API's text need."""
+"""What a setting is: one entry at its field says all that the document, the form and the log need."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,15 +26,14 @@ class SettingsPart(StrEnum):
 class Setting:
     """The entry of a setting, in the annotation of its field.
 
-    `label` and `hint` are for whoever fills in the form, `description` is for readers of the API. An `own` widget is
-    one that the part's form and template make. `limits` are the least and the greatest number, `choices` the values
-    with their texts; a setting that is `optional` may be None.
+    `label` and `hint` are for whoever fills in the form; the text below the field is for readers of the API. An `own`
+    widget is one that the part's form and template make. `limits` are the least and the greatest number, `choices` the
+    values with their texts; a setting that is `optional` may be None.
     """
 
     label: str
     part: SettingsPart
     widget: Literal["toggle", "number", "text", "choice", "lines", "own"]
-    description: str = ""
     hint: str = ""
     limits: tuple[int, int] | None = None
     choices: Sequence[tuple[str, str]] = ()

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import parse_document
-from flow_hitl.deployments.access_documents import NewApiKey, api_keys_to_list, member_to_dict, parse_member
+from flow_hitl.deployments.access_documents import NewApiKey, parse_member
+from flow_hitl.deployments.answers import key_facts
 from flow_hitl.deployments.deployment import KEYS_MAY, Deployment, Member, Permission
 from flow_hitl.deployments.manage_deployments import IssuedKey, ManageDeployments, member_of
 from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds
@@ -84,7 +86,7 @@ class AccessPages:
                 expired=key.expires_at is not None and key.expires_at <= now,
                 last_used_at=uses.get(key.key_id),
             )
-            for key in sorted(deployment.api_keys.values(), key=lambda key: (key.created_at, key.key_id))
+            for key in deployment.keys_by_age
         ]
 
     def key_form(self, person: access.SignedInMember) -> FilledForm:
@@ -157,11 +159,11 @@ class AccessPages:
 
 
 def _member_form(deployment: Deployment, member: Member | None, fields: Fields) -> FilledForm:
-    return form_from(deployment, member_to_dict(member) if member else None, fields)
+    return form_from(deployment, as_json(member), fields)
 
 
 def _key_form(deployment: Deployment, fields: Fields) -> FilledForm:
-    return form_from(deployment, api_keys_to_list(deployment.api_keys), fields)
+    return form_from(deployment, key_facts(deployment), fields)
 
 
 def _member_blame(fields: Fields) -> Callable[[FieldError], tuple[str, str]]:

@@ -8,7 +8,8 @@ from typing import Any
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import parse_document
-from flow_hitl.deployments.configuration_documents import parse_rules, rules_to_dict
+from flow_hitl.deployments.answers import rules_shown
+from flow_hitl.deployments.configuration_documents import parse_rules
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.manage_deployments import ManageDeployments
 from flow_hitl.pages.rules.forms import (
@@ -132,7 +133,7 @@ class RulePages:
 
         def save() -> Deployment:
             # First of all: a place in the list means what it meant only if the list is still the same.
-            require_unchanged(typed, rules_to_dict(deployment.rules))
+            require_unchanged(typed, as_json(rules_shown(deployment.rules)))
             rules = parse_rules(json.dumps({"rules": change(_rules(deployment))}))
             return self.manage.set_rules(deployment.deployment_id, rules, if_match=typed.etag, actor=actor_name(member))
 
@@ -147,12 +148,12 @@ class RulePages:
 
 
 def _rules(deployment: Deployment) -> Rules:
-    rules: Rules = rules_to_dict(deployment.rules)["rules"]
+    rules: Rules = as_json(rules_shown(deployment.rules))["rules"]
     return rules
 
 
 def _form(deployment: Deployment, fields: Mapping[str, str]) -> FilledForm:
-    return form_from(deployment, rules_to_dict(deployment.rules), fields)
+    return form_from(deployment, as_json(rules_shown(deployment.rules)), fields)
 
 
 def _result(found: Mapping[str, Any]) -> DryRunView:

@@ -11,7 +11,8 @@ from typing import Any
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.contract.etags import etag
-from flow_hitl.deployments.configuration_documents import parse_settings, settings_to_dict
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.deployments.configuration_documents import parse_settings
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.manage_deployments import ManageDeployments
 from flow_hitl.deployments.settings import SettingsPart
@@ -45,7 +46,7 @@ class SettingsPages:
 
     def form(self, member: SignedInMember, part: SettingsPart) -> FilledForm:
         """Return the form of a part, any but the groups, with what holds now."""
-        document = settings_to_dict(member.deployment.settings)
+        document = as_json(member.deployment.settings)
         return _form(member.deployment, part, fields_of(part, document))
 
     def save(self, member: SignedInMember, part: SettingsPart, typed: FilledForm) -> FilledForm | Deployment:
@@ -75,7 +76,7 @@ class SettingsPages:
 
     def group_form(self, member: SignedInMember, number: int | None) -> FilledForm:
         """Return the form of the group at a place (from 1), None for a new one; raises NotFound."""
-        groups = settings_to_dict(member.deployment.settings)["groups"]
+        groups = as_json(member.deployment.settings)["groups"]
         group = {} if number is None else item_at(groups, number)
         return _form(member.deployment, SettingsPart.GROUPS, group_fields(group))
 
@@ -108,7 +109,7 @@ class SettingsPages:
         deployment = member.deployment
 
         def save() -> Deployment:
-            document = settings_to_dict(deployment.settings)
+            document = as_json(deployment.settings)
             require_unchanged(typed, members_of(part, document))
             settings = parse_settings(json.dumps(change(document)))
             return self.manage.set_settings(
@@ -148,4 +149,4 @@ def without_item(items: Sequence[Any], number: int) -> list[Any]:
 
 
 def _form(deployment: Deployment, part: SettingsPart, fields: Mapping[str, str]) -> FilledForm:
-    return form_from(deployment, members_of(part, settings_to_dict(deployment.settings)), fields)
+    return form_from(deployment, members_of(part, as_json(deployment.settings)), fields)
