@@ -12,9 +12,9 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
 @router.get("/v1/deployments/<deployment_id>/analytics")
 def get_analytics(deployment_id: str) -> Response[str]:
-    from flow_hitl.metrics.read_analytics import report_to_dict
+    from flow_hitl.metrics.answers import analytics_of
 
     holder, query = manager(router, deployment_id), router.current_event.query_string_parameters
     begin, end, group_by = (query.get(name) or None for name in ("from", "to", "group_by"))
     found = current().read_analytics(holder, begin=begin, end=end, group_by=group_by)
-    return json_response(200, report_to_dict(found))
+    return json_response(200, analytics_of(found))

@@ -41,8 +41,11 @@ class ResumeReport(Document):
     """The body of `POST /v1/requests/{id}/resume-status`."""
 
     status: Annotated[str, Field(json_schema_extra={"enum": list(REPORTABLE)})]
+    """How the flow went on."""
     detail: Annotated[str, Field(max_length=2000)] | None = None
+    """More about it, for the timeline."""
     once: bool = False
+    """With `resumed`: claims the resumption, before the flow goes on."""
 
 
 @app.post("/v1/requests")

@@ -34,7 +34,6 @@ from flow_hitl.webhooks.webhook import WebhookPayload
 from infra.openapi import examples
 from infra.openapi.operations import CURSOR, ONCE, OPERATIONS, TAGS, Answer, Body, Operation, Parameter
 from infra.openapi.problems import INTERNAL, all_errors, problem_response, problem_schemas, schema_name
-from infra.openapi.wording import DESCRIBED_BY, FIELDS
 from infra.routes import Route, api_routes
 
 PATH = Path(__file__).resolve().parents[2] / "docs/openapi.json"
@@ -130,6 +129,7 @@ _NO_NULLS = ("WebhookPatch",)
 _NAMED = ConfigDict(alias_generator=lambda name: NAMES.get(name, name))
 _CALLED = {
     "AuditEvent": "TimelineEvent",
+    "DayVolume": "DayFigures",
     "DeploymentSettings": "Settings",
     "Group": "GroupSetting",
     "Reminder": "ReminderSetting",
@@ -374,8 +374,6 @@ def _document_schemas() -> dict[str, Json]:
     for name, schema in schemas.items():
         schema["title"] = name
         for field, property_schema in schema.get("properties", {}).items():
-            if "description" not in property_schema:
-                property_schema["description"] = _says(schemas, name, field)
             if property_schema.get("default", ...) is None or name in _NO_DEFAULTS:
                 property_schema.pop("default", None)
             if name in _NO_NULLS:
@@ -429,11 +427,6 @@ def _texts_below(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
 def _public(name: str) -> str:
     """Return how the description calls a class: bodies' parts are private to the module that parses them."""
     return _CALLED.get(name, name.lstrip("_").removesuffix("Shown"))
-
-
-def _says(schemas: Mapping[str, Json], name: str, field: str) -> str:
-    own = FIELDS.get(name, {}).get(field)
-    return own or str(schemas[DESCRIBED_BY[name]]["properties"][field]["description"])
 
 
 def _by_name(documents: set[type]) -> list[type]:

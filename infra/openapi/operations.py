@@ -24,6 +24,7 @@ from flow_hitl.deployments.answers import (
 from flow_hitl.deployments.configuration_documents import RulesDocument, SettingsDocument
 from flow_hitl.deployments.deployment import DeploymentSettings, Member
 from flow_hitl.diagnosis.diagnosis import Diagnosis
+from flow_hitl.metrics.answers import Analytics
 from flow_hitl.metrics.metrics import GROUPINGS
 from flow_hitl.people.access import Action
 from flow_hitl.platform.errors import (
@@ -54,7 +55,7 @@ from flow_hitl.webhooks.answers import CreatedWebhook, DeliveryAnswer, DeliveryP
 from flow_hitl.webhooks.manage_webhooks import NewWebhook, WebhookPatch
 from flow_hitl.webhooks.webhook import RequestContent
 from functions.intake import ResumeReport
-from infra.openapi import answers, examples
+from infra.openapi import examples
 
 REQUESTS, CHECKS, ANSWERS, SETTINGS, RULES = "Requests", "Checks", "Answers", "Settings", "Routing rules"
 MEMBERS, KEYS, WEBHOOKS, PAGES, DESCRIPTION = "Members", "API keys", "Webhooks", "Review page", "Description"
@@ -438,7 +439,7 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/analytics": Operation(
         ANALYTICS,
         "Read the figures of a range",
-        _ok("The figures.", answers.Analytics, examples.ANALYTICS),
+        _ok("The figures.", Analytics, examples.ANALYTICS),
         Action.CONFIGURE,
         "By default of the last 30 days; at most five years. Days are those of UTC, and count as a whole.",
         parameters=(

@@ -24,9 +24,10 @@ class RotatedSecret:
 
 
 class Rotation(Document):
-    """The body of a `POST …/rotate-…secret`: when the new secret begins to sign, at once if absent."""
+    """The body of a `POST …/rotate-…secret`."""
 
     signs_from: Annotated[str, is_format("date-time")] | None = None
+    """From when on the new secret signs, at most 30 days ahead. Left out, at once."""
 
     def moment(self, now: datetime) -> datetime:
         """Return when the new secret begins to sign; raises ValidationFailed."""

@@ -4,7 +4,7 @@ The text below a field is its description, which only the API's description read
 """
 
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum, StrEnum
 from typing import Annotated, Any
 
@@ -51,7 +51,6 @@ Time = Annotated[str, Schema(**TIME)]
 RequestId = Annotated[str, Schema(format="uuid")]
 Sha256 = Annotated[str, Schema(pattern="^[0-9a-f]{64}$")]
 Url = Annotated[str, Schema(format="uri")]
-Day = Annotated[str, Schema(format="date")]
 
 
 def as_json(value: Any, shape: type | None = None) -> Any:
@@ -68,6 +67,8 @@ def as_json(value: Any, shape: type | None = None) -> Any:
         }
     if isinstance(value, datetime):
         return rfc3339(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, frozenset):

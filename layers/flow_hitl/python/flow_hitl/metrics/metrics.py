@@ -284,11 +284,14 @@ def share(part: int, whole: int) -> float | None:
 
 @dataclass(frozen=True)
 class DayVolume:
-    """How many requests were opened and answered on a day."""
+    """One day."""
 
     day: date
+    """The day, in UTC."""
     created: int
+    """How many requests were opened."""
     responded: int
+    """How many were answered."""
 
 
 def volume_by_day(total: Mapping[str, Tally], first: date, last: date) -> tuple[DayVolume, ...]:

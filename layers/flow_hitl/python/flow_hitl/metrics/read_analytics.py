@@ -3,11 +3,10 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from flow_hitl.deployments.deployment import Deployment
-from flow_hitl.metrics.analytics import FigureGroup, Inquiry, Report, WaitingAlert, report
-from flow_hitl.metrics.metrics import GROUPINGS, MEDIAN_ERROR, Dimension, Figures, share, spans
+from flow_hitl.metrics.analytics import Inquiry, Report, WaitingAlert, report
+from flow_hitl.metrics.metrics import GROUPINGS, Dimension, spans
 from flow_hitl.metrics.ports import MetricStore
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
 from flow_hitl.platform.errors import FieldError, ValidationFailed
@@ -91,59 +90,6 @@ def read_inquiry(*, begin: str | None, end: str | None, group_by: str | None, to
     if chosen not in set(GROUPINGS):
         raise ValidationFailed([FieldError("/group_by", f"must be one of: {', '.join(GROUPINGS)}")])
     return Inquiry(first, last, Dimension(chosen))
-
-
-def report_to_dict(found: Report) -> dict[str, Any]:
-    """Return a report as the API shows it; shares are from 0 to 1, times in seconds."""
-    inquiry = found.inquiry
-    return {
-        "from": inquiry.first.isoformat(),
-        "to": inquiry.last.isoformat(),
-        "group_by": inquiry.group_by.value,
-        "totals": _figures_dict(found.totals),
-        "groups": [_group_dict(inquiry.group_by.value, group) for group in found.groups],
-        "others": _figures_dict(found.others) if found.others else None,
-        "review_types": [_group_dict(Dimension.METHOD.value, group) for group in found.methods],
-        "volume_by_day": [
-            {"day": one.day.isoformat(), "created": one.created, "responded": one.responded} for one in found.volume
-        ],
-        "volume_by_hour_of_week": [list(hours) for hours in found.hours],
-        "pending_now": found.pending_now,
-        "overdue": found.overdue.number,
-        "alerts": [
-            {"kind": "waiting", "requests": one.waiting.number, "minutes": one.minutes, "text": str(one)}
-            for one in found.alerts
-        ],
-        "median_error": round(MEDIAN_ERROR, 4),
-    }
-
-
-def _group_dict(kind: str, group: FigureGroup) -> dict[str, Any]:
-    return {kind: group.name or None, **_figures_dict(group.figures)}
-
-
-def _figures_dict(figures: Figures) -> dict[str, Any]:
-    answers = sum(count for _, count in figures.outcomes)
-    return {
-        "created": figures.created,
-        "responded": figures.responded,
-        "cancelled": figures.cancelled,
-        "average_response_seconds": _rounded(figures.average_seconds, 1),
-        "median_response_seconds": _rounded(figures.median_seconds, 1),
-        "sla_met": figures.sla_met,
-        "sla_missed": figures.sla_missed,
-        "sla_compliance": _rounded(figures.sla_compliance, 4),
-        "auto_responded": figures.auto_responded,
-        "auto_response_share": _rounded(figures.auto_response_share, 4),
-        "outcomes": [
-            {"outcome": outcome, "count": count, "share": _rounded(share(count, answers), 4)}
-            for outcome, count in figures.outcomes
-        ],
-    }
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
 
 
 def _moment(name: str, text: str, *, whole_days: int) -> datetime:

@@ -42,11 +42,14 @@ Moment = Annotated[str, AfterValidator(moment_text)]
 
 
 class ExportWish(Document):
-    """The body of `POST audit/export`; a time that is not given is the log's first day, or now."""
+    """The body of `POST audit/export`."""
 
     since: Annotated[Moment | None, Field(alias="from")] = None
+    """The beginning of the time to export. Left out, the first day of the log."""
     to: Moment | None = None
+    """Its end, which is not part of it. Left out, now."""
     format: Literal["csv", "jsonl"] = "jsonl"
+    """The format of the events."""
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,16 @@ from flow_hitl.webhooks.show_content import require_webhook
 
 
 class CallbackAnswer(Document):
-    """The body of `POST {callback_url}`; `responder` is stored as claimed, never as verified."""
+    """The body of `POST {callback_url}`."""
 
     feedback: str
+    """What the person said. The first line is the feedback, the rest the comment."""
     source: Annotated[str, Field(max_length=256)] | None = None
+    """Your application's own label."""
     outcome: Annotated[str, Field(max_length=100)] | None = None
+    """One of the emit options. Left out, the first line of `feedback` is compared with them."""
     responder: Annotated[str, Field(max_length=320)] | None = None
+    """Who answered. It is stored as claimed, never as verified."""
 
 
 @dataclass(frozen=True)

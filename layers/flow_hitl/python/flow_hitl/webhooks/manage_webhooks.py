@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.platform.ports import Clock, Ids, SecretBox
 from flow_hitl.platform.repeated_calls import Call, CallRecord
-from flow_hitl.webhooks.answers import webhook_shown
+from flow_hitl.webhooks.answers import WebhookShown, webhook_shown
 from flow_hitl.webhooks.ports import DeliveryLog, DeliveryPage, DeliveryQueue, WebhookStore
 from flow_hitl.webhooks.webhook import (
     Delivery,
@@ -42,6 +42,8 @@ _Events = Annotated[list[WebhookEvent], Field(min_length=1, max_length=len(Webho
 class NewWebhook(Document):
     """The body of `POST webhooks`."""
 
+    explained_by: ClassVar = WebhookShown
+
     name: Name
     url: _Url
     events: _Events = [WebhookEvent.NEW_REQUEST]
@@ -50,6 +52,8 @@ class NewWebhook(Document):
 
 class WebhookPatch(Document):
     """The body of `PATCH webhooks/{wid}`: what it names is changed, the rest stays."""
+
+    explained_by: ClassVar = WebhookShown
 
     name: Name | None = None
     url: _Url | None = None

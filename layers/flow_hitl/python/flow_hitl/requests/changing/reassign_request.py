@@ -1,6 +1,7 @@
 """A manager gives an open request to somebody else: who had it before can no longer answer it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from flow_hitl.contract.validation import Assignee, Document, refuse
 from flow_hitl.deployments.quotas import Usage, over_quota
@@ -10,11 +11,13 @@ from flow_hitl.platform.errors import FieldError
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.changing.change_request import ChangeOnce
-from flow_hitl.requests.request import Change, Head, Request, Stamp, reassign, require_pending
+from flow_hitl.requests.request import Change, Head, Request, RequestShown, Stamp, reassign, require_pending
 
 
 class Reassignment(Document):
     """The body of `POST /v1/requests/{id}/reassign`."""
+
+    explained_by: ClassVar = RequestShown
 
     assigned_to_email: Assignee
 

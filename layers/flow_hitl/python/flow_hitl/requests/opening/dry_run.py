@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pydantic import JsonValue
 
@@ -9,10 +10,13 @@ from flow_hitl.contract.validation import Document, Name
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.requests.opening.open_request import inherited_auto_response, inherited_sla
 from flow_hitl.requests.opening.routing import AssignedBy, ConsideredRule, assign
+from flow_hitl.requests.request import RequestShown
 
 
 class DryRun(Document):
     """The body of `POST routing-rules/dry-run`: what a request would say of its method and state."""
+
+    explained_by: ClassVar = RequestShown
 
     method_name: Name
     state: dict[str, JsonValue] = {}

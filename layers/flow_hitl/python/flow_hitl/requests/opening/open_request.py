@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, JsonValue
 
@@ -21,7 +21,7 @@ from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.deciding.matching import none_of, options_like, spelling_advice
 from flow_hitl.requests.opening.routing import Assignment, assign
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import Content, Request, Stamp, opened
+from flow_hitl.requests.request import Content, DueAutoResponse, HistoryRound, Request, RequestShown, Stamp, opened
 
 _ASKED_BY_NOBODY = (
     "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anybody may answer."
@@ -47,12 +47,16 @@ def _uuid_text(value: str) -> str:
 class AutoResponseWish(Document):
     """The auto-response that a request asks for itself."""
 
+    explained_by: ClassVar = DueAutoResponse
+
     timeout_minutes: Minutes
     default_outcome: Name
 
 
 class HistoryEntry(Document):
     """One earlier round of the flow."""
+
+    explained_by: ClassVar = HistoryRound
 
     method: str
     at: str | None = None
@@ -62,10 +66,13 @@ class HistoryEntry(Document):
 class NewRequest(Document):
     """The body of `POST /v1/requests`; the contract's names, everything else is refused."""
 
+    explained_by: ClassVar = RequestShown
+
     flow_id: Name
     method_name: Name
     message: Annotated[str, NotBlank]
     id: Annotated[str, AfterValidator(_uuid_text), is_format("uuid")] | None = None
+    """A UUID of your own. The call may then be repeated: the same body gets the same request."""
     flow_name: Name | None = None
     output: JsonValue = None
     emit_options: Annotated[list[Annotated[str, Field(max_length=100), NotBlank]], Field(max_length=50)] = []
@@ -73,10 +80,15 @@ class NewRequest(Document):
     metadata: dict[str, JsonValue] = {}
     history: Annotated[list[HistoryEntry], Field(max_length=100)] = []
     resume_url: Annotated[str, Field(max_length=LONGEST_URL), is_format("uri")] | None = None
+    """Where the answer is to be POSTed to. HTTPS at port 443, unless the operator allows more."""
     assigned_to_email: Assignee | None = None
+    """Who is asked, an email address or `group:<name>`. Left out, the routing rules choose."""
     auto_response: AutoResponseWish | None = None
+    """What the clock answers; null for never. Left out, the rule's or the deployment's holds."""
     sla_target_minutes: Minutes | None = None
+    """Minutes for an answer that is on time. Left out, the rule's or the deployment's holds."""
     free_text: FreeText | None = None
+    """What happens to an answer that is no emit option. Left out, the deployment's setting holds."""
 
     @property
     def says_auto_response(self) -> bool:

@@ -23,9 +23,10 @@ _OUTPUT = """# This is how work to review looks
 
 
 class NewTestRequest(Document):
-    """The body of `POST test-request`: a mail address, or `group:<name>`."""
+    """The body of `POST test-request`."""
 
     to: Assignee
+    """Who gets the test: an email address, or `group:<name>`."""
 
 
 @dataclass(frozen=True)
