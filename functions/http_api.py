@@ -19,6 +19,7 @@ from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.errors import (
     FieldError,
     FlowHitlError,
+    Internal,
     MalformedJson,
     NotFound,
     RateLimited,
@@ -140,7 +141,8 @@ def problem(error: FlowHitlError) -> Response[str]:
         "detail": error.detail,
         **error.extra(),
     }
-    response = _answer(error.status, "application/problem+json", json.dumps(document, ensure_ascii=False))
+    text = json.dumps(document, ensure_ascii=False, default=as_json)
+    response = _answer(error.status, "application/problem+json", text)
     if isinstance(error, RateLimited):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -163,13 +165,7 @@ def _answer(status: int, content_type: str, body: str) -> Response[str]:
 
 def _unexpected(error: Exception) -> Response[str]:
     logger.exception("unexpected", error=type(error).__name__)
-    document = {
-        "type": "urn:flow-hitl:problem:internal",
-        "title": "Internal error",
-        "status": 500,
-        "detail": "No partial change was saved. Send the same request again; an id or Idempotency-Key makes that safe.",
-    }
-    return _answer(500, "application/problem+json", json.dumps(document))
+    return problem(Internal())
 
 
 def _no_route(_error: Exception) -> Response[str]:

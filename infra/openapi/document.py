@@ -1,21 +1,10 @@
 """Puts the description together: routes, operations, schemas."""
 
-import ast
-import inspect
 import json
 import re
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from functools import cache
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
-
-from flow_hitl.contract.shapes import ABSENT, LEFT_OUT, NAMES, TIME
 from flow_hitl.delivery.resume_flow import ResumePayload
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.people.access import KEY_NEEDS
@@ -23,6 +12,7 @@ from flow_hitl.platform.errors import (
     FlowHitlError,
     Forbidden,
     IdempotencyMismatch,
+    Internal,
     MalformedJson,
     NotFound,
     RateLimited,
@@ -33,12 +23,11 @@ from flow_hitl.platform.errors import (
 from flow_hitl.webhooks.webhook import WebhookPayload
 from infra.openapi import examples
 from infra.openapi.operations import CURSOR, ONCE, OPERATIONS, TAGS, Answer, Body, Operation, Parameter
-from infra.openapi.problems import INTERNAL, all_errors, problem_response, problem_schemas, schema_name
+from infra.openapi.schemas import Json, all_errors, document_schemas, problem_schema, public, schema_name
 from infra.routes import Route, api_routes
 
 PATH = Path(__file__).resolve().parents[2] / "docs/openapi.json"
 
-Json = dict[str, Any]
 
 _INTRODUCTION = """\
 The human review step for AI flows. A flow asks (`POST /v1/requests`); a person answers by mail, on a page or through \
@@ -121,19 +110,6 @@ _WEBHOOK_ID = Parameter("X-Webhook-Id", "The delivery: the same when it comes ag
 _IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key", "The request's id: the same when it comes again.", within="header", required=True
 )
-# Documents in which a field that is left out means something else than any value of it.
-_NO_DEFAULTS = ("Tests",)
-# Documents in which null is refused, although a field may be left out.
-_NO_NULLS = ("WebhookPatch",)
-# A field cannot be called `from`.
-_NAMED = ConfigDict(alias_generator=lambda name: NAMES.get(name, name))
-_CALLED = {
-    "AuditEvent": "TimelineEvent",
-    "DayVolume": "DayFigures",
-    "DeploymentSettings": "Settings",
-    "Group": "GroupSetting",
-    "Reminder": "ReminderSetting",
-}
 _TAKEN = {"2XX": {"description": "Taken. The body is not looked at, but for the delivery log."}}
 
 
@@ -228,16 +204,22 @@ def _responses(route: Route, operation: Operation) -> Json:
     for error in sorted(_errors(route, operation), key=lambda error: (error.status, error.slug)):
         by_status.setdefault(error.status, []).append(error)
     for status, errors in by_status.items():
-        names = [schema_name(error) for error in errors]
-        response = problem_response(names, _STATUS_SAYS[status])
+        response = _problem(errors, _STATUS_SAYS[status])
         if RateLimited in errors:
             response["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
         found[str(status)] = response
-    found["500"] = problem_response([INTERNAL], _STATUS_SAYS[500])
+    found["500"] = _problem([Internal], _STATUS_SAYS[500])
     if operation.errors_are_pages:
         for code in (*map(str, by_status), "500"):
             found[code]["content"] = {"text/html": {"schema": {"type": "string"}}}
     return found
+
+
+def _problem(errors: Sequence[type[FlowHitlError]], description: str) -> Json:
+    """Return the answer of a status whose errors have these schemas."""
+    references = [{"$ref": f"#/components/schemas/{schema_name(error)}"} for error in errors]
+    schema = references[0] if len(references) == 1 else {"oneOf": references}
+    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
 
 
 def _errors(route: Route, operation: Operation) -> set[type[FlowHitlError]]:
@@ -297,50 +279,12 @@ def _resumption() -> Json:
     }
 
 
-# --- schemas
-
-
-class _Schemas(GenerateJsonSchema):
-    """Shorter than pydantic has it: no titles that repeat a field's name, and `null` as one of a field's types."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the base class names it so
-        return False
-
-    def nullable_schema(self, schema: Any) -> Json:
-        inner = self.generate_inner(schema["schema"])
-        if isinstance(inner.get("type"), str) and not inner.keys() & {"enum", "const"}:
-            return {**inner, "type": [inner["type"], "null"]}
-        return super().nullable_schema(schema)
-
-    def field_is_required(self, field: Any, total: bool) -> bool:
-        if field["type"] == "dataclass-field":
-            return bool(field["schema"].get("default") is not ABSENT)
-        return super().field_is_required(field, total)
-
-    def default_schema(self, schema: Any) -> Json:
-        # An answer has a value where its class has a default.
-        return self.generate_inner(schema["schema"]) if self.mode == "serialization" else super().default_schema(schema)
-
-    def dataclass_schema(self, schema: Any) -> Json:
-        found = _explained(super().dataclass_schema(schema), schema["cls"])
-        for field in fields(schema["cls"]):
-            if field.metadata == LEFT_OUT:
-                found["properties"][field.name] = _not_null(found["properties"][field.name])
-                found["required"] = [name for name in found["required"] if name != field.name]
-        return {name: value for name, value in found.items() if value or name != "required"}
-
-    def model_schema(self, schema: Any) -> Json:
-        return _explained(super().model_schema(schema), schema["cls"])
-
-    def datetime_schema(self, schema: Any) -> Json:  # noqa: ARG002
-        return dict(TIME)
-
-    def date_schema(self, schema: Any) -> Json:  # noqa: ARG002
-        return {"type": "string", "format": "date"}
-
-
 def _components() -> Json:
-    schemas = {**_document_schemas(), **problem_schemas(all_errors())}
+    operations = OPERATIONS.values()
+    bodies = {one.body.document for one in operations if one.body}
+    answers = {answer.document for one in operations for answer in one.answers.values() if answer.document}
+    documents = document_schemas(bodies, answers | {WebhookPayload, ResumePayload})
+    schemas = {**documents, **{schema_name(error): problem_schema(error) for error in all_errors()}}
     return {
         "schemas": dict(sorted(schemas.items())),
         "headers": _HEADERS,
@@ -354,84 +298,5 @@ def _components() -> Json:
     }
 
 
-def _document_schemas() -> dict[str, Json]:
-    bodies = {operation.body.document for operation in OPERATIONS.values() if operation.body}
-    answered = {answer.document for one in OPERATIONS.values() for answer in one.answers.values() if answer.document}
-    wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
-        *((document.__name__, "validation", TypeAdapter(list[document])) for document in _by_name(bodies)),  # type: ignore[valid-type]
-        *(
-            (document.__name__, "serialization", TypeAdapter(list[document], config=_NAMED))  # type: ignore[valid-type]
-            for document in _by_name(answered | {WebhookPayload, ResumePayload})
-        ),
-    ]
-    _, generated = TypeAdapter.json_schemas(
-        wanted, ref_template="#/components/schemas/{model}", schema_generator=_Schemas
-    )
-    renamed = re.sub(
-        r"(#/components/schemas/)(\w+)", lambda found: found[1] + _public(found[2]), json.dumps(generated["$defs"])
-    )
-    schemas: dict[str, Json] = {_public(name): schema for name, schema in json.loads(renamed).items()}
-    for name, schema in schemas.items():
-        schema["title"] = name
-        for field, property_schema in schema.get("properties", {}).items():
-            if property_schema.get("default", ...) is None or name in _NO_DEFAULTS:
-                property_schema.pop("default", None)
-            if name in _NO_NULLS:
-                schema["properties"][field] = _not_null(property_schema)
-    return schemas
-
-
-def _not_null(schema: Json) -> Json:
-    """Return a schema without its null."""
-    if "anyOf" in schema:
-        (other,) = (one for one in schema["anyOf"] if one != {"type": "null"})
-        return {**other, **{name: value for name, value in schema.items() if name != "anyOf"}}
-    (only,) = set(schema["type"]) - {"null"}
-    return {**schema, "type": only}
-
-
-def _explained(schema: Json, cls: type) -> Json:
-    """Return the schema of a class with the descriptions of its fields."""
-    texts = _texts_of(cls)
-    for name, field in schema.get("properties", {}).items():
-        if name in texts and "description" not in field:
-            field["description"] = texts[name]
-    return schema
-
-
-def _texts_of(cls: type) -> dict[str, str]:
-    """Return what is said of each field of a class: below it, in a parent, or in the answer that explains a body."""
-    explained_by = getattr(cls, "explained_by", None)
-    texts = _texts_of(explained_by) if explained_by else {}
-    for parent in reversed(cls.__mro__):
-        if parent.__module__ != "builtins":
-            texts |= _texts_in(parent.__module__).get(parent.__name__, {})
-    names = {**NAMES, **{name: field.alias for name, field in getattr(cls, "model_fields", {}).items() if field.alias}}
-    return {names.get(name, name): text for name, text in texts.items()}
-
-
-@cache
-def _texts_in(module: str) -> dict[str, dict[str, str]]:
-    """Return the text below each field of each class of a module."""
-    classes = [one for one in ast.parse(inspect.getsource(sys.modules[module])).body if isinstance(one, ast.ClassDef)]
-    return {one.name: dict(_texts_below(one.body)) for one in classes}
-
-
-def _texts_below(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
-    for field, below in pairwise(body):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                yield name, inspect.cleandoc(text)
-
-
-def _public(name: str) -> str:
-    """Return how the description calls a class: bodies' parts are private to the module that parses them."""
-    return _CALLED.get(name, name.lstrip("_").removesuffix("Shown"))
-
-
-def _by_name(documents: set[type]) -> list[type]:
-    return sorted(documents, key=lambda document: document.__name__)
-
-
 def _reference(document: type) -> Mapping[str, str]:
-    return {"$ref": f"#/components/schemas/{_public(document.__name__)}"}
+    return {"$ref": f"#/components/schemas/{public(document.__name__)}"}

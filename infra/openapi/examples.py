@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flow_hitl.platform.errors import Internal
+
 Document = dict[str, Any]
 
 _REQUEST_ID = "0192f0c1-7e11-7abc-8def-0123456789ab"
@@ -395,3 +397,37 @@ WEBHOOK_PAYLOAD: Document = {
     "assigned_to_email": "alice@example.com",
 }
 RESUME_PAYLOAD: Document = {"event": "response_submitted", "request": RESPONDED}
+
+DETAILS = {
+    "malformed-json": "This is no JSON in UTF-8: expected value at line 1 column 1.",
+    "unauthorized": "Send the header `Authorization: Bearer hitl_…` with an API key of your deployment.",
+    "forbidden": 'The API key "production" may not do this; it needs manage_human_feedback.',
+    "not-found": "There is no such request.",
+    "already-responded": "This request was answered before; the first answer counts.",
+    "already-resumed": "Somebody else has claimed the resumption of this flow: leave it to them. If they can no longer "
+    "do it, report resume_failed; then claim it again.",
+    "not-pending": "This request is cancelled; it takes no answer.",
+    "expired": "This link has expired. Ask for a redelivery.",
+    "precondition-failed": "This was changed since you read it. Read it again, apply your change, and send that.",
+    "too-large": "A body may be at most 1 MiB (1,048,576 bytes); host larger content elsewhere and link to it.",
+    "validation": "/emit_options/0: must not be blank",
+    "idempotency-mismatch": "This id or Idempotency-Key stands for a request with another body.",
+    "precondition-required": "Send the ETag of what you have read as `If-Match`, or `If-Match: *` to replace "
+    "whatever is there.",
+    "rate-limited": "This deployment may use 1,000 requests per hour, and has. Try again after 2026-01-14T13:00:00Z, "
+    "or ask your operator to raise the quota (flow-hitl deployment quota).",
+    "internal": Internal().detail,
+}
+"""What each problem says, by its slug."""
+
+MEMBERS_OF_PROBLEMS: Document = {
+    "responded_via": "email",
+    "responded_at": "2026-01-14T12:30:00Z",
+    "outcome": "approved",
+    "request_status": "cancelled",
+    "quota": "requests_per_hour",
+    "limit": 1000,
+    "retry_after": 1200,
+    "errors": [{"field": "/emit_options/0", "message": "must not be blank"}],
+}
+"""What problems carry beside the usual four."""

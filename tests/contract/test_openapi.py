@@ -13,7 +13,7 @@ from flow_hitl.deployments.configuration_documents import RulesDocument, Setting
 from infra.openapi import examples
 from infra.openapi.document import PATH, description, text, undescribed
 from infra.openapi.operations import OPERATIONS
-from infra.openapi.problems import all_errors
+from infra.openapi.schemas import all_errors
 from tests.support.described import document, fits
 
 DESCRIPTION = description()

@@ -1,7 +1,7 @@
 """Everything that can be wrong with what a caller asked, each with what the caller should be told.
 
-One hierarchy, mapped once to HTTP problems (`functions/http_api.py`) and once to reply mails
-(`services/accept_reply.py`). The slugs and status codes are the contract's.
+One hierarchy, mapped once to problem documents (`functions/http_api.py`) and once to emails
+(`replies/accept_reply.py`). The slugs and status codes are the contract's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,26 +11,33 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True)
 class FieldError:
-    """One invalid field: a JSON pointer (RFC 6901) and what to do about it."""
+    """One invalid field."""
 
     field: str
+    """JSON pointer (RFC 6901) of the field, or `/` and a parameter's name; empty for the whole."""
     message: str
+    """What the field must be."""
 
 
 class FlowHitlError(Exception):
-    """Base of every error that a caller may see; `detail` says what to do."""
+    """Base of every error that a caller may see; `detail` says what to do.
+
+    `members` are the attributes that the problem document carries beside the usual four; the text below each in its
+    class describes it.
+    """
 
     slug: ClassVar[str]
     status: ClassVar[int]
     title: ClassVar[str]
+    members: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
 
     def extra(self) -> Mapping[str, Any]:
-        """Return the members that the problem document carries beside the usual four."""
-        return {}
+        """Return the members with their values."""
+        return {name: getattr(self, name) for name in self.members}
 
 
 class MalformedJson(FlowHitlError):
@@ -70,16 +77,20 @@ class NotFound(FlowHitlError):
 
 
 class AlreadyResponded(FlowHitlError):
-    """The request was decided before; carries how, when and with which outcome."""
+    """The request was decided before."""
 
     slug, status, title = "already-responded", 409, "Already responded"
+    members = ("responded_via", "responded_at", "outcome")
+    responded_via: str
+    """How the answer came."""
+    responded_at: str
+    """When it came."""
+    outcome: str | None
+    """The outcome that was chosen."""
 
     def __init__(self, detail: str, *, responded_via: str, responded_at: str, outcome: str | None) -> None:
         super().__init__(detail)
         self.responded_via, self.responded_at, self.outcome = responded_via, responded_at, outcome
-
-    def extra(self) -> Mapping[str, Any]:
-        return {"responded_via": self.responded_via, "responded_at": self.responded_at, "outcome": self.outcome}
 
 
 class AnsweredAlike(AlreadyResponded):
@@ -87,16 +98,16 @@ class AnsweredAlike(AlreadyResponded):
 
 
 class NotPending(FlowHitlError):
-    """The request is closed without an answer; carries its status."""
+    """The request is closed without an answer."""
 
     slug, status, title = "not-pending", 409, "Not pending"
+    members = ("request_status",)
+    request_status: str
+    """The request's status."""
 
     def __init__(self, detail: str, *, request_status: str) -> None:
         super().__init__(detail)
         self.request_status = request_status
-
-    def extra(self) -> Mapping[str, Any]:
-        return {"request_status": self.request_status}
 
 
 class AlreadyResumed(FlowHitlError):
@@ -134,16 +145,16 @@ class TooLarge(FlowHitlError):
 
 
 class ValidationFailed(FlowHitlError):
-    """One or more fields are wrong; `errors` names each."""
+    """One or more fields are wrong."""
 
     slug, status, title = "validation", 422, "Validation failed"
+    members = ("errors",)
+    errors: Sequence[FieldError]
+    """Each field that is wrong."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__("; ".join(f"{error.field or '/'}: {error.message}" for error in errors))
         self.errors = tuple(errors)
-
-    def extra(self) -> Mapping[str, Any]:
-        return {"errors": [{"field": error.field, "message": error.message} for error in self.errors]}
 
 
 class IdempotencyMismatch(FlowHitlError):
@@ -151,16 +162,31 @@ class IdempotencyMismatch(FlowHitlError):
 
 
 class RateLimited(FlowHitlError):
-    """A quota is used up; carries which, how much it is, and in how many seconds there is room again."""
+    """A quota is used up."""
 
     slug, status, title = "rate-limited", 429, "Too many requests"
+    members = ("quota", "limit", "retry_after")
+    quota: str
+    """Which quota it is."""
+    limit: int
+    """How much it allows."""
+    retry_after: int
+    """Seconds after which there is room again."""
 
     def __init__(self, detail: str, *, quota: str, limit: int, retry_after: int) -> None:
         super().__init__(detail)
         self.quota, self.limit, self.retry_after = quota, limit, retry_after
 
-    def extra(self) -> Mapping[str, Any]:
-        return {"quota": self.quota, "limit": self.limit, "retry_after": self.retry_after}
+
+class Internal(FlowHitlError):
+    """Something went wrong on our side."""
+
+    slug, status, title = "internal", 500, "Internal error"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No partial change was saved. Send the same request again; an id or Idempotency-Key makes that safe."
+        )
 
 
 class Conflict(Exception):
