@@ -15,4 +15,4 @@ def fire(record: SQSRecord) -> None:
         current().remind(request_id, reminder_at)
 
 
-handler = queue_handler(fire)
+handler = queue_handler(fire, retried="deadline")

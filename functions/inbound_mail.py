@@ -24,4 +24,4 @@ def accept(record: SQSRecord) -> None:
     logger.info("mail processed", mail=receipt.message_id, outcome=outcome)
 
 
-handler = queue_handler(accept)
+handler = queue_handler(accept, retried="inbound_mail")

@@ -15,4 +15,4 @@ def take(record: SQSRecord) -> None:
         current().take_mail_feedback(feedback)
 
 
-handler = queue_handler(take)
+handler = queue_handler(take, retried="mail_feedback")

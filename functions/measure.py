@@ -6,6 +6,7 @@ from typing import Any
 from flow_hitl.audit.audit_log import event_from_item
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.telemetry import logger
+from functions.retries import try_again
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -13,7 +14,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     streamed = [record["dynamodb"]["NewImage"] for record in event["Records"] if record.get("eventName") == "INSERT"]
     failures = _count_together(streamed)
     for image in failures:
-        current().measure_retries.send(json.dumps(image))
+        current().messages("measure_retry").send(json.dumps(image))
     queued = [record for record in event["Records"] if record["eventSource"] == "aws:sqs"]
     return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in queued if not _retried(each)]}
 
@@ -33,5 +34,6 @@ def _retried(record: dict[str, Any]) -> bool:
         current().measure_events([event_from_item(json.loads(record["body"]))])
     except Exception:
         logger.exception("measuring failed again", message_id=record["messageId"])
+        try_again("measure_retry", record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"]))
         return False
     return True

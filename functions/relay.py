@@ -8,6 +8,7 @@ from flow_hitl.audit.audit_log import event_from_item
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.telemetry import AUDIT_EVENT_CHANGED, CREATOR_UNREACHABLE, USAGE_NOT_COUNTED, count, logger
+from functions.retries import try_again
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def _streamed(record: dict[str, Any], relayed: list[AuditEvent]) -> None:
         relayed.append(_relay(record["dynamodb"]["NewImage"]))
     except Exception:
         logger.exception("relay failed, queued to be tried again")
-        current().relay_retries.send(json.dumps(record["dynamodb"]["NewImage"]))
+        current().messages("relay_retry").send(json.dumps(record["dynamodb"]["NewImage"]))
 
 
 def _retried(record: dict[str, Any], relayed: list[AuditEvent]) -> list[dict[str, str]]:
@@ -41,6 +42,7 @@ def _retried(record: dict[str, Any], relayed: list[AuditEvent]) -> list[dict[str
         relayed.append(_relay(json.loads(record["body"])))
     except Exception:
         logger.exception("relay failed again")
+        try_again("relay_retry", record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"]))
         return [{"itemIdentifier": record["messageId"]}]
     return []
 

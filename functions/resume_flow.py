@@ -17,7 +17,7 @@ def resume(record: SQSRecord) -> None:
         raise Postponed from busy
     except NotDelivered as failed:
         # After the last attempt the queue itself moves the message to its dead-letter queue.
-        current().resume_messages.postpone(record.receipt_handle, failed.pause_seconds or 0)
+        current().messages("resume").postpone(record.receipt_handle, failed.pause_seconds or 0)
         raise Postponed from failed
 
 

@@ -15,7 +15,7 @@ from functions.workers import queue_handler
 def seal(record: SQSRecord) -> None:
     until, seal_audit = json.loads(record.body).get("until"), current().seal_audit
     if not (seal_audit(parse_rfc3339(until)) if until else seal_audit.daily()):
-        current().seal_messages.send(record.body)
+        current().messages("seal").send(record.body)
 
 
 handler = queue_handler(seal)

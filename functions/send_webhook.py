@@ -21,4 +21,4 @@ def send(record: SQSRecord) -> None:
         raise Postponed from busy
 
 
-handler = queue_handler(send)
+handler = queue_handler(send, retried="webhook")

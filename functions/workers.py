@@ -7,14 +7,20 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from flow_hitl.platform.telemetry import logger
+from functions.retries import try_again
 
 
 class Postponed(Exception):
     """The message is to come again, as planned: no failure worth an error in the log."""
 
 
-def queue_handler(work: Callable[[SQSRecord], object]) -> Callable[[dict[str, Any], Any], Any]:
-    """Return the Lambda handler that gives each message of a batch to `work` and reports those that raised."""
+def queue_handler(
+    work: Callable[[SQSRecord], object], *, retried: str | None = None
+) -> Callable[[dict[str, Any], Any], Any]:
+    """Return the Lambda handler that gives each message of a batch to `work` and reports those that raised.
+
+    `retried` is the queue whose messages come again after growing pauses; in any other they come after its own.
+    """
     # All of a batch may fail without the invocation failing: the queue delivers again, and its alarm watches the age.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
@@ -25,6 +31,8 @@ def queue_handler(work: Callable[[SQSRecord], object]) -> Callable[[dict[str, An
             raise
         except Exception:
             logger.exception("message failed", message_id=record.message_id)
+            if retried:
+                try_again(retried, record.receipt_handle, int(record.attributes.approximate_receive_count))
             raise
 
     def handler(event: dict[str, Any], context: Any) -> Any:

@@ -75,6 +75,8 @@ class CoreStack(Stack):
             relay_retry_queue_url=queues["relay_retry"].queue.queue_url,
             measure_retry_queue_url=queues["measure_retry"].queue.queue_url,
             webhook_queue_url=queues["webhook"].queue.queue_url,
+            inbound_mail_queue_url=queues["inbound_mail"].queue.queue_url,
+            mail_feedback_queue_url=queues["mail_feedback"].queue.queue_url,
             email_dead_letter_queue_url=queues["email"].dead_letters.queue_url,
             resume_dead_letter_queue_url=queues["resume"].dead_letters.queue_url,
             inbound_mail_dead_letter_queue_url=queues["inbound_mail"].dead_letters.queue_url,
@@ -118,7 +120,6 @@ class CoreStack(Stack):
             | {
                 "api_id": self.api.api.api_id,
                 "api_url": self.api.api.api_endpoint,
-                "inbound_mail_queue_url": self.queues["inbound_mail"].queue.queue_url,
                 "receipts_topic_arn": self.receipts.topic.topic_arn,
                 "mail_events_topic_arn": self.mail_events.topic.topic_arn,
                 "alarm_topic_arn": self.monitoring.topic.topic_arn,

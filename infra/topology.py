@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
-from flow_hitl.delivery.retries import RESUME_ATTEMPTS
+from flow_hitl.delivery.retries import DAYS, RESUME, Patience
 from flow_hitl.platform.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
 from flow_hitl.proof.export import EXPORT_ATTEMPTS
 
 API_TIMEOUT_SECONDS = 29  # API Gateway gives up after 30
 _LARGE = 1024
+RETENTION_DAYS = 14
+"""For how long queues keep messages, as long as SQS can: whoever is away loses none before it is given up."""
+# Deliveries that met a busy worker, or one that died, are no attempts.
+_SPARE_RECEIVES = 5
 
 
 @dataclass(frozen=True)
@@ -21,15 +25,26 @@ class Function:
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue and the function that works it off; `late_seconds` is the age of a message that raises an alarm."""
+    """A queue and the function that works it off.
+
+    `patience` holds the pauses that its worker sets after each failure; `visibility_seconds` is the pause after a crash
+    of the worker, and after every failure where it sets none, up to `tries` of them. `late_seconds` is the age of a
+    message that raises an alarm; SQS leaves out what was received three times, for which workers count
+    `MessageKeepsFailing`.
+    """
 
     name: str
     worker: str
     batch_size: int = 10
     visibility_seconds: int = WORKER.hidden_seconds
-    max_receives: int = 10
-    retention_days: int = 4
+    patience: Patience | None = DAYS
+    tries: int = 0
     late_seconds: int = 15 * 60
+
+    @property
+    def max_receives(self) -> int:
+        """Return after how many receipts SQS moves a message to the dead-letter queue."""
+        return self.patience.attempts + _SPARE_RECEIVES if self.patience else self.tries
 
 
 @dataclass(frozen=True)
@@ -62,15 +77,7 @@ FUNCTIONS = (
 
 QUEUES = (
     Queue("email", "send_email"),
-    # A resumption is tried for 24 hours, and its worker sets each pause itself; two deliveries may meet a busy worker.
-    Queue(
-        "resume",
-        "resume_flow",
-        batch_size=1,
-        max_receives=RESUME_ATTEMPTS + 2,
-        retention_days=14,
-        late_seconds=24 * 3600,
-    ),
+    Queue("resume", "resume_flow", batch_size=1, patience=RESUME, late_seconds=24 * 3600),
     Queue("webhook", "send_webhook", batch_size=1, visibility_seconds=WEBHOOK_SENDER.hidden_seconds),
     # A deadline that is not yet due is put back for up to a quarter of an hour.
     Queue("deadline", "deadline", late_seconds=30 * 60),
@@ -78,21 +85,14 @@ QUEUES = (
     Queue("mail_feedback", "mail_feedback"),
     Queue("relay_retry", "relay"),
     Queue("measure_retry", "measure"),
-    Queue(
-        "seal",
-        "seal",
-        batch_size=1,
-        visibility_seconds=1800,
-        max_receives=5,
-        retention_days=14,
-        late_seconds=3 * 3600,
-    ),
+    Queue("seal", "seal", batch_size=1, visibility_seconds=1800, patience=None, tries=5, late_seconds=3 * 3600),
     Queue(
         "export",
         "export_audit",
         batch_size=1,
         visibility_seconds=3600,
-        max_receives=EXPORT_ATTEMPTS,
+        patience=None,
+        tries=EXPORT_ATTEMPTS,
         late_seconds=6 * 3600,
     ),
 )

@@ -54,7 +54,7 @@ def seal(target: CommandTarget) -> None:
     settled = timedelta() if target.local else _SETTLED_AFTER
     until = rfc3339((application.clock.now() - settled).replace(microsecond=0) + timedelta(seconds=1))
     application.clock.sleep(1)
-    application.seal_messages.send(json.dumps({"until": until}))
+    application.messages("seal").send(json.dumps({"until": until}))
     # None is a second earlier: the seal of this very moment is waited for.
     before = rfc3339(parse_rfc3339(until) - timedelta(seconds=1))
     stop_at = application.clock.now() + _WAIT

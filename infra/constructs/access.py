@@ -114,7 +114,7 @@ class Access(Construct):
             self._read_secret(),
             self._read_configuration(),
             _objects("s3:GetObject", self.data.mail, MAIL_PREFIX),
-            _consume(self.queues["inbound_mail"].queue),
+            _retry(self.queues["inbound_mail"].queue),
         ]
 
     def mail_feedback(self) -> list[Right]:
@@ -122,13 +122,13 @@ class Access(Construct):
         return [
             *self._decide("dynamodb:UpdateItem"),
             self._read_configuration(),
-            _consume(self.queues["mail_feedback"].queue),
+            _retry(self.queues["mail_feedback"].queue),
         ]
 
     def deadline(self) -> list[Right]:
         """Record the default answer when the time is up; note what reminder is due; put back what fired early."""
         queue = self.queues["deadline"].queue
-        return [*self._decide(), self._read_configuration(), _consume(queue), _send(queue)]
+        return [*self._decide(), self._read_configuration(), _retry(queue), _send(queue)]
 
     def relay(self) -> list[Right]:
         """Turn audit events into messages and schedules; see if a webhook wants one; count what deployments use."""
@@ -136,7 +136,7 @@ class Access(Construct):
         return [
             *self._read_stream(),
             _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), [self.data.deployments.table.table_arn]),
-            _consume(queues["relay_retry"].queue),
+            _retry(queues["relay_retry"].queue),
             _send(
                 queues["email"].queue,
                 queues["resume"].queue,
@@ -169,7 +169,7 @@ class Access(Construct):
         return [
             *self._read_stream(),
             _allow(actions, [deployments.table_arn]),
-            _consume(queues["measure_retry"].queue),
+            _retry(queues["measure_retry"].queue),
             _send(queues["measure_retry"].queue, queues.stream_dead_letters),
             self._never_change_audit(),
         ]
@@ -184,18 +184,16 @@ class Access(Construct):
             self._read_secret(),
             _allow(("dynamodb:GetItem", "dynamodb:Query"), [self.data.deployments.table.table_arn]),
             _allow(("ses:SendEmail", "ses:SendRawEmail"), [self._sender_identity, configuration_set]),
-            _consume(self.queues["email"].queue),
+            _retry(self.queues["email"].queue),
         ]
 
     def resume_flow(self) -> list[Right]:
-        """Deliver a decision to the flow; set the pause before the next attempt itself."""
-        queue = self.queues["resume"].queue
+        """Deliver a decision to the flow."""
         return [
             *self._decide("dynamodb:UpdateItem"),
             self._read_secret(),
             self._read_configuration(),
-            _consume(queue),
-            _allow(("sqs:ChangeMessageVisibility",), [queue.queue_arn]),
+            _retry(self.queues["resume"].queue),
         ]
 
     def send_webhook(self) -> list[Right]:
@@ -207,7 +205,7 @@ class Access(Construct):
             self._read_secret(),
             _allow(actions, [deployments.table_arn]),
             _allow(("kms:Decrypt",), [self.data.webhook_key.key_arn]),
-            _consume(queue),
+            _retry(queue),
             _send(queue),
         ]
 
@@ -352,6 +350,11 @@ def _look_into(*queues: sqs.IQueue) -> Right:
     return _allow(("sqs:GetQueueAttributes",), [queue.queue_arn for queue in queues])
 
 
-def _consume(queue: sqs.IQueue) -> Right:
+def _consume(queue: sqs.IQueue, *more: str) -> Right:
     """Return what Lambda's poller does in the function's name."""
-    return _allow(("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"), [queue.queue_arn])
+    return _allow(("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", *more), [queue.queue_arn])
+
+
+def _retry(queue: sqs.IQueue) -> Right:
+    """Return the same, for a worker that sets the pause before a message's next attempt itself."""
+    return _consume(queue, "sqs:ChangeMessageVisibility")

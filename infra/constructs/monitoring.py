@@ -94,14 +94,9 @@ class Monitoring(Construct):
             ("quota nearly used", telemetry.QUOTA_NEARLY_USED),
             ("usage not counted", telemetry.USAGE_NOT_COUNTED),
         ):
-            counted = cloudwatch.Metric(
-                namespace=telemetry.NAMESPACE,
-                metric_name=metric,
-                dimensions_map={"service": telemetry.SERVICE},
-                period=PERIOD,
-                statistic="Sum",
-            )
-            self._alarm(what, counted, 1)
+            self._alarm(what, _counted(metric, PERIOD), 1)
+        # Attempts are up to an hour apart: the alarm stays for as long as they go on.
+        self._alarm("a message keeps failing", _counted(telemetry.MESSAGE_KEEPS_FAILING, Duration.hours(1)), 1)
 
     def _alarm(self, what: str, metric: cloudwatch.IMetric, threshold: float) -> None:
         """Raise an alarm when the metric reaches the threshold within one period; silence is good news."""
@@ -132,6 +127,16 @@ class Monitoring(Construct):
             _graph("Waiting messages", _waiting_in(work)),
             _graph("Dead letters", _waiting_in(queues.dead_letter_queues)),
         )
+
+
+def _counted(metric: str, period: Duration) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=telemetry.NAMESPACE,
+        metric_name=metric,
+        dimensions_map={"service": telemetry.SERVICE},
+        period=period,
+        statistic="Sum",
+    )
 
 
 def _waiting(queue: sqs.IQueue, label: str | None = None) -> cloudwatch.Metric:

@@ -6,9 +6,9 @@ from constructs import Construct
 
 from infra.constructs.findings import accept
 from infra.options import Options
-from infra.topology import DIAGNOSED, QUEUES, Queue, construct_id
+from infra.topology import DIAGNOSED, QUEUES, RETENTION_DAYS, Queue, construct_id
 
-LONGEST_RETENTION = Duration.days(14)
+RETENTION = Duration.days(RETENTION_DAYS)
 
 
 class WorkQueue(Construct):
@@ -24,7 +24,7 @@ class WorkQueue(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=options.require_tls,
             visibility_timeout=Duration.seconds(plan.visibility_seconds),
-            retention_period=Duration.days(plan.retention_days),
+            retention_period=RETENTION,
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=plan.max_receives, queue=self.dead_letters),
         )
 
@@ -63,7 +63,7 @@ def dead_letter_queue(scope: Construct, own_id: str, options: Options) -> sqs.Qu
         own_id,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=options.require_tls,
-        retention_period=LONGEST_RETENTION,
+        retention_period=RETENTION,
     )
     accept(
         queue,

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from flow_hitl.bootstrap import Application, current, use
-from flow_hitl.delivery.retries import RESUME_ATTEMPTS
+from flow_hitl.delivery.retries import RESUME
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.support.asserts import EMIT, assert_invalid, callback, sqs_records
 from tests.support.receiver import Received, Receiver, receiving
@@ -141,8 +141,8 @@ def test_after_a_day_it_rests_in_the_dead_letter_queue(hitl: Hitl, flow: Receive
     assert pauses[0] <= timedelta(seconds=10)
     assert pauses == sorted(pauses)
     assert timedelta(hours=24) <= at[-1] - at[0] < timedelta(hours=26)
-    assert len(flow.received) == RESUME_ATTEMPTS, "none is wasted at the end, none is missing"
-    assert request.now()["resume"] == {"status": "failed", "attempts": RESUME_ATTEMPTS, "last_status": 500}
+    assert len(flow.received) == RESUME.attempts, "none is wasted at the end, none is missing"
+    assert request.now()["resume"] == {"status": "failed", "attempts": RESUME.attempts, "last_status": 500}
     body = dead_letter(hitl)
     flow.status = 200
     hitl._clients["sqs"].send_message(QueueUrl=current().settings.resume_queue_url, MessageBody=body)

@@ -43,6 +43,10 @@ def _consume(queue: str) -> Rights:
     return {(f"sqs:{action}", queue) for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")}
 
 
+def _retry(queue: str) -> Rights:
+    return _consume(queue) | {("sqs:ChangeMessageVisibility", queue)}
+
+
 def _send(*queues: str) -> Rights:
     return {("sqs:SendMessage", queue) for queue in queues}
 
@@ -110,20 +114,20 @@ EXPECTED: dict[str, Rights] = {
         *DIAGNOSE,
         *EXAMINE_AUDIT,
     },
-    "mail_feedback": DECIDE | EFFECTS | CONFIGURATION | _consume("mail feedback"),
+    "mail_feedback": DECIDE | EFFECTS | CONFIGURATION | _retry("mail feedback"),
     "inbound_mail": {
         *DECIDE,
         *SECRET,
         *CONFIGURATION,
-        *_consume("inbound mail"),
+        *_retry("inbound mail"),
         ("s3:GetObject", "mail/inbound/*"),
     },
-    "deadline": DECIDE | CONFIGURATION | _consume("deadline") | _send("deadline"),
+    "deadline": DECIDE | CONFIGURATION | _retry("deadline") | _send("deadline"),
     "relay": {
         ("dynamodb:GetItem", "deployments"),
         ("dynamodb:UpdateItem", "deployments"),
         *READ_STREAM,
-        *_consume("relay retry"),
+        *_retry("relay retry"),
         *_send("email", "resume", "webhook", "deadline", "relay retry", "stream dead letters"),
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
@@ -134,27 +138,22 @@ EXPECTED: dict[str, Rights] = {
             (f"dynamodb:{action}", "deployments")
             for action in ("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem")
         ),
-        *_consume("measure retry"),
+        *_retry("measure retry"),
         *_send("measure retry", "stream dead letters"),
     },
     "send_email": DECIDE
     | SECRET
     | {(f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query")}
     | EFFECTS
-    | _consume("email")
+    | _retry("email")
     | {(f"ses:{action}", where) for action in ("SendEmail", "SendRawEmail") for where in ("identity", "mail settings")},
-    "resume_flow": DECIDE
-    | SECRET
-    | CONFIGURATION
-    | EFFECTS
-    | _consume("resume")
-    | {("sqs:ChangeMessageVisibility", "resume")},
+    "resume_flow": DECIDE | SECRET | CONFIGURATION | EFFECTS | _retry("resume"),
     "send_webhook": DECIDE
     | SECRET
     | EFFECTS
     | {(f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "UpdateItem")}
     | {("kms:Decrypt", "webhook key")}
-    | _consume("webhook")
+    | _retry("webhook")
     | _send("webhook"),
 }
 

@@ -32,7 +32,9 @@ def test_a_late_stream_and_server_errors_raise_an_alarm(core: Stack) -> None:
     assert _of(failing, "ApiId") in core.of_type("AWS::ApiGatewayV2::Api")
 
 
-@pytest.mark.parametrize("metric", ["AuditEventChanged", "CreatorUnreachable", "QuotaNearlyUsed", "UsageNotCounted"])
+@pytest.mark.parametrize(
+    "metric", ["AuditEventChanged", "CreatorUnreachable", "MessageKeepsFailing", "QuotaNearlyUsed", "UsageNotCounted"]
+)
 def test_what_functions_count_raises_an_alarm(core: Stack, metric: str) -> None:
     (counted,) = _alarms(core, metric)
     assert (counted["Namespace"], counted["Threshold"]) == ("FlowHitl", 1)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flow_hitl.bootstrap import current
-from flow_hitl.delivery.retries import RESUME_ATTEMPTS
+from flow_hitl.delivery.retries import RESUME
 from flow_hitl.deployments.deployment import Member, Permission
 from infra.local.hitl_fixture import Answer, AskedRequest, Browser, Hitl
 from tests.support.asserts import EMIT, callback
@@ -136,7 +136,7 @@ def test_what_was_given_up_is_sent_again(hitl: Hitl, manager: Browser, flow: Rec
     assert "creator@example.com resent the answer to the flow" in page.text
     assert len(flow.received) == 1
     assert flow.received[0].headers["idempotency-key"] == request.id
-    assert request.now()["resume"] == {"status": "delivered", "attempts": RESUME_ATTEMPTS + 1, "last_status": 200}
+    assert request.now()["resume"] == {"status": "delivered", "attempts": RESUME.attempts + 1, "last_status": 200}
     assert [event["actor"] for event in request.timeline][-2:] == ["member/creator@example.com", "flow-hitl"]
     assert request.kinds[-2:] == ["resume_retried", "resume_attempted"]
 

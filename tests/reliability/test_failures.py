@@ -95,6 +95,64 @@ def test_a_mail_that_ses_may_accept_later_is_tried_again(hitl: Hitl) -> None:
     assert request.kinds == ["request_created", "notification_sent"]
 
 
+@pytest.mark.parametrize(
+    ("function", "service", "timeout_hours", "then"),
+    [
+        ("send_email", "sesv2", 100, "notification_sent"),
+        ("deadline", "dynamodb", 1, "response_submitted"),
+        ("relay", "scheduler", 73, "response_submitted"),
+        ("inbound_mail", "s3", 100, "response_submitted"),
+    ],
+)
+def test_what_fails_for_three_days_is_done_within_an_hour_after(
+    hitl: Hitl, function: str, service: str, timeout_hours: int, then: str
+) -> None:
+    failed: list[Call] = []
+
+    def away(call: Call, when: When) -> None:
+        if when == "before" and call.function == function and call.operation.startswith(service):
+            failed.append(call)
+            raise EndpointConnectionError(endpoint_url=f"https://{service}")
+
+    with watched(hitl, away):
+        request = hitl.ask(
+            emit=EMIT, auto_response={"timeout_minutes": timeout_hours * 60, "default_outcome": "rejected"}
+        )
+        if function == "inbound_mail":
+            hitl.reply("approved")
+        hitl.advance(days=3)
+        assert then not in request.kinds
+    assert 70 < len(failed) < 90, "growing pauses, not a loop"
+    hitl.advance(minutes=61)
+    assert request.kinds.count(then) == 1
+
+
+def test_what_keeps_failing_is_counted_for_its_alarm(hitl: Hitl, capsys: pytest.CaptureFixture[str]) -> None:
+    def away(call: Call, when: When) -> None:
+        if when == "before" and call.operation == "sesv2.SendEmail":
+            raise EndpointConnectionError(endpoint_url="https://ses")
+
+    with watched(hitl, away):
+        hitl.ask(emit=EMIT)
+        hitl.advance(minutes=9)
+        assert "MessageKeepsFailing" not in capsys.readouterr().out
+        hitl.advance(minutes=60)
+    assert "MessageKeepsFailing" in capsys.readouterr().out
+
+
+def test_a_pause_that_cannot_be_set_is_the_queues_own(hitl: Hitl) -> None:
+    def away(call: Call, when: When) -> None:
+        if when == "before" and call.operation in ("sesv2.SendEmail", "sqs.ChangeMessageVisibility"):
+            raise EndpointConnectionError(endpoint_url="https://aws")
+
+    with watched(hitl, away) as calls:
+        hitl.ask(emit=EMIT)
+        hitl.advance(seconds=170)
+        assert calls.operations.count("sesv2.SendEmail") == 1
+    hitl.advance(seconds=20)
+    assert len(hitl.inbox) == 1
+
+
 def test_what_is_no_new_event_has_no_effect(hitl: Hitl) -> None:
     from functions.relay import handler
 

@@ -14,6 +14,7 @@ waiting.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -69,8 +70,22 @@ def hitl_on_moto() -> Iterator[Hitl]:
         with (
             patch("moto.sqs.models.unix_time", lambda: clock.now().timestamp()),
             patch("moto.sqs.models.unix_time_millis", lambda: clock.now().timestamp() * 1000),
+            patch("moto.sqs.models.SQSBackend.change_message_visibility", _change_visibility),
         ):
             try:
                 yield started
             finally:
                 bootstrap.use(None)
+
+
+def _change_visibility(backend: Any, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
+    """Hide a message for up to twelve hours from now: SQS counts them from each receipt, moto from the sending."""
+    from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid
+
+    if not 0 <= visibility_timeout <= 12 * 3600:
+        raise InvalidParameterValue(f"Value {visibility_timeout} for parameter VisibilityTimeout is invalid.")
+    for message in backend.get_queue(queue_name)._messages:
+        if message.had_receipt_handle(receipt_handle):
+            message.change_visibility(visibility_timeout)
+            return
+    raise ReceiptHandleIsInvalid

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import functions as handlers
 from infra.local.hitl_fixture.clock import TurnedClock
 from infra.local.hitl_fixture.seen import Answer, Mail
-from infra.local.hitl_fixture.stack import ACCOUNT, REGION, WORKERS, queue_url
+from infra.local.hitl_fixture.stack import ACCOUNT, REGION, WORK_QUEUES, queue_url
 
 # Which function serves what, by a pattern of the path's beginning; the rest is intake's.
 _SERVED_BY = {
@@ -25,7 +25,6 @@ _SERVED_BY = {
     "/v1/openapi.json": "docs",
     "/docs": "docs",
 }
-_VISIBILITY_SECONDS = 180
 MOST_ROUNDS = 1000
 
 
@@ -140,40 +139,40 @@ class BetweenFunctions:
         return bool(fresh)
 
     def _work_queues(self) -> bool:
-        worked = False
-        for name in WORKERS:
-            if not self._has_message(name):
-                continue
-            url = queue_url(name)
-            found = self._clients["sqs"].receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_VISIBILITY_SECONDS, AttributeNames=["All"]
+        worked = [self._work_queue(name) for name in WORK_QUEUES]
+        return any(worked)
+
+    def _work_queue(self, name: str) -> bool:
+        if not self._has_message(name):
+            return False
+        url, queue = queue_url(name), WORK_QUEUES[name]
+        found = self._clients["sqs"].receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=queue.visibility_seconds, AttributeNames=["All"]
+        )
+        messages = found.get("Messages", [])
+        for message in messages:
+            record = sqs_record(
+                message["MessageId"],
+                message["Body"],
+                receipt_handle=message["ReceiptHandle"],
+                receive_count=message["Attributes"]["ApproximateReceiveCount"],
             )
-            self._forget_when_sent(name)
-            for message in found.get("Messages", []):
-                worked = True
-                record = sqs_record(
-                    message["MessageId"],
-                    message["Body"],
-                    receipt_handle=message["ReceiptHandle"],
-                    receive_count=message["Attributes"]["ApproximateReceiveCount"],
-                )
-                failures = self._deliver(WORKERS[name], [record])
-                if not failures:
-                    self._clients["sqs"].delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return worked
+            failures = self._deliver(queue.worker, [record])
+            if not failures:
+                self._clients["sqs"].delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bool(messages)
+
+    def _take_in(self, queue: str, body: str) -> None:
+        """Have a queue's worker take a message that comes from outside, and let follow what follows."""
+        self._clients["sqs"].send_message(QueueUrl=queue_url(queue), MessageBody=body)
+        self._work_queue(queue)
+        self._settle()
 
     def _has_message(self, queue: str) -> bool:
         from moto.sqs.models import sqs_backends
 
         messages = sqs_backends[ACCOUNT][REGION].queues[queue]._messages
         return any(message.visible and not message.delayed for message in messages)
-
-    def _forget_when_sent(self, queue: str) -> None:
-        """Let a message be hidden for hours again: SQS counts its limit from each receipt, moto from the sending."""
-        from moto.sqs.models import sqs_backends
-
-        for message in sqs_backends[ACCOUNT][REGION].queues[queue]._messages:
-            message.sent_timestamp = int(self.clock.now().timestamp() * 1000)  # type: ignore[assignment]
 
     def _deliver(self, function: str, records: list[dict[str, Any]]) -> list[Any]:
         result = self._function(function)({"Records": records}, _context(function))

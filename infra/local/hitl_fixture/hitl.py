@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from infra.local.hitl_fixture.actors import AskedRequest, Browser
-from infra.local.hitl_fixture.between import MOST_ROUNDS, BetweenFunctions, sqs_record
+from infra.local.hitl_fixture.between import BetweenFunctions
 from infra.local.hitl_fixture.clock import START, CountedIds, TurnedClock
 from infra.local.hitl_fixture.seen import Answer, Mail, parsed_mail
 from infra.local.hitl_fixture.snapshots import Moment, Snapshot, ids_given
@@ -122,8 +122,7 @@ class Hitl(BetweenFunctions):
                 "action": {"type": "S3", "bucketName": bucket, "objectKey": key},
             },
         }
-        self._deliver("inbound_mail", [sqs_record(message_id, json.dumps(notification))])
-        self._settle()
+        self._take_in("inbound-mail", json.dumps(notification))
 
     def bounce(self, request: AskedRequest, address: str, kind: str = "Permanent") -> None:
         """Report, as SES does, that a notification did not reach an address; `kind` may be `Complaint`."""
@@ -140,8 +139,7 @@ class Hitl(BetweenFunctions):
                 "bouncedRecipients": [{"emailAddress": address, "status": "5.1.1"}],
                 "feedbackId": feedback_id,
             }
-        self._deliver("mail_feedback", [sqs_record(feedback_id, json.dumps(event))])
-        self._settle()
+        self._take_in("mail-feedback", json.dumps(event))
 
     def page(self, method: str, url: str, form: Mapping[str, str] | None = None, **headers: str) -> Answer:
         """Open a review page, or send its form."""
@@ -206,10 +204,7 @@ class Hitl(BetweenFunctions):
     def advance(self, *, minutes: float = 0, seconds: float = 0, days: float = 0) -> None:
         """Let time pass; everything that comes due on the way happens at its time."""
         goal = self.clock.now() + timedelta(days=days, minutes=minutes, seconds=seconds)
-        for _ in range(MOST_ROUNDS):
-            due = min((moment for moment in self._coming() if moment <= goal), default=None)
-            if due is None:
-                break
+        while due := min((moment for moment in self._coming() if moment <= goal), default=None):
             self.clock.turn_to(due)
             self._fire_schedules()
             self._settle()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from infra.topology import DIAGNOSED, QUEUES
+from infra.topology import QUEUES, RETENTION_DAYS
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 _INBOUND_DOMAIN = "reply.hitl.test"
@@ -15,12 +15,7 @@ def sqs_name(name: str) -> str:
     return name.replace("_", "-")
 
 
-# A mail and what SES reports of it are delivered by the test itself.
-_DELIVERED_BY_THE_TEST = ("inbound_mail", "mail_feedback")
-WORKERS = {sqs_name(queue.name): queue.worker for queue in QUEUES if queue.name not in _DELIVERED_BY_THE_TEST}
-_DEAD_LETTERS = (*map(sqs_name, DIAGNOSED), "stream")
-# Only a resumption is tried for so long that a test sees its end.
-_MOST_RECEIVES = {queue.name: queue.max_receives for queue in QUEUES if queue.name == "resume"}
+WORK_QUEUES = {sqs_name(queue.name): queue for queue in QUEUES}
 
 
 def clients_of_handlers() -> Mapping[str, Any]:
@@ -42,16 +37,15 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
         clients["dynamodb"].create_table(**{k: v for k, v in arguments.items() if k != "StreamSpecification"})
     for bucket in ("content", "mail", "exports"):
         clients["s3"].create_bucket(Bucket=bucket)
-    for name in _DEAD_LETTERS:
-        clients["sqs"].create_queue(QueueName=f"{name}-dlq")
+    retention = {"MessageRetentionPeriod": str(RETENTION_DAYS * 24 * 3600)}
+    for name in (*WORK_QUEUES, "stream"):
+        clients["sqs"].create_queue(QueueName=f"{name}-dlq", Attributes=retention)
     clients["s3"].create_bucket(Bucket="seals", ObjectLockEnabledForBucket=True)
     locked = {"Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}, "ObjectLockEnabled": "Enabled"}
     clients["s3"].put_object_lock_configuration(Bucket="seals", ObjectLockConfiguration=locked)
-    for name in WORKERS:
-        attributes = {}
-        if name in _MOST_RECEIVES:
-            redrive = {"deadLetterTargetArn": f"{queue_arn(name)}-dlq", "maxReceiveCount": _MOST_RECEIVES[name]}
-            attributes["RedrivePolicy"] = json.dumps(redrive)
+    for name, queue in WORK_QUEUES.items():
+        redrive = {"deadLetterTargetArn": f"{queue_arn(name)}-dlq", "maxReceiveCount": queue.max_receives}
+        attributes = {**retention, "RedrivePolicy": json.dumps(redrive)}
         clients["sqs"].create_queue(QueueName=name, Attributes=attributes)
     clients["sesv2"].create_email_identity(EmailIdentity="hitl.test")
     clients["scheduler"].create_schedule_group(Name="hitl")
@@ -72,6 +66,8 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
         relay_retry_queue_url=queue_url("relay-retry"),
         measure_retry_queue_url=queue_url("measure-retry"),
         webhook_queue_url=queue_url("webhook"),
+        inbound_mail_queue_url=queue_url("inbound-mail"),
+        mail_feedback_queue_url=queue_url("mail-feedback"),
         email_dead_letter_queue_url=queue_url("email-dlq"),
         resume_dead_letter_queue_url=queue_url("resume-dlq"),
         inbound_mail_dead_letter_queue_url=queue_url("inbound-mail-dlq"),

@@ -9,7 +9,7 @@ from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import EffectLog
 from flow_hitl.contract.shapes import as_json
-from flow_hitl.delivery.retries import RESUME_ATTEMPTS, pause_after
+from flow_hitl.delivery.retries import RESUME
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.deployments.resume_secret import resume_secret_of
 from flow_hitl.platform.key_ring import KeyRing
@@ -54,7 +54,7 @@ class ResumeFlow:
 
     def __call__(self, effect: Effect, attempt: int) -> None:
         """Make one attempt, whose number from 1 sets the next pause; raises NotDelivered and EffectBusy."""
-        if attempt > RESUME_ATTEMPTS:
+        if attempt > RESUME.attempts:
             # The queue allows a few deliveries more, for those that another worker was busy with.
             raise NotDelivered(None)
         if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
@@ -65,7 +65,7 @@ class ResumeFlow:
             self.effects.complete(effect)
             return
         result = self._post(url, request)
-        pause = None if result.delivered else pause_after(attempt)
+        pause = None if result.delivered else RESUME.pause_after(attempt)
 
         def step(head: Head) -> Change:
             resume = _after_attempt(head, result, gave_up=pause is None)

@@ -11,18 +11,9 @@ if TYPE_CHECKING:
     from flow_hitl.delivery.relay_event import RelayEvent
     from flow_hitl.delivery.resume_flow import ResumeFlow
     from flow_hitl.delivery.retry_resume import RetryResume
-    from flow_hitl.platform.messages import SqsMessages
 
 
 class DeliveryParts(RequestsParts):
-    @cached_property
-    def relay_retries(self) -> SqsMessages:
-        return self._messages(self.settings.relay_retry_queue_url)
-
-    @cached_property
-    def resume_messages(self) -> SqsMessages:
-        return self._messages(self.settings.resume_queue_url)
-
     @cached_property
     def retry_resume(self) -> RetryResume:
         from flow_hitl.delivery.retry_resume import RetryResume

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.delivery.retries import RESUME_ATTEMPTS, pause_after
+from flow_hitl.delivery.retries import RESUME
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.diagnosis.findings import (
     SHOWN,
@@ -89,11 +89,11 @@ def _pushed(facts: Facts, answer: AuditEvent) -> Iterator[Finding]:
     mend = "Make the resume_url reachable from here and answer with a 2xx status"
     if resume.status is ResumeStatus.FAILED:
         yield problem(
-            f"All {RESUME_ATTEMPTS} attempts failed; the answer rests in the dead-letter queue of resume.",
+            f"All {RESUME.attempts} attempts failed; the answer rests in the dead-letter queue of resume.",
             f"{mend}, then send the answer again: {command('redrive', 'resume')}.",
         )
     elif attempts:
-        pause = pause_after(min(len(attempts), RESUME_ATTEMPTS - 1)) or 0
+        pause = RESUME.pause_after(min(len(attempts), RESUME.attempts - 1)) or 0
         again = rfc3339(attempts[-1].at + timedelta(seconds=pause))
         yield problem(
             f"The resume_url has not accepted the answer; the next attempt is at about {again}, up to 24 hours in all.",

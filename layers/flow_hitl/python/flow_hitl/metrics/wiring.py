@@ -12,14 +12,9 @@ if TYPE_CHECKING:
     from flow_hitl.metrics.metric_store import DynamoMetricStore
     from flow_hitl.metrics.read_analytics import ReadAnalytics
     from flow_hitl.metrics.rebuild_metrics import RebuildMetrics
-    from flow_hitl.platform.messages import SqsMessages
 
 
 class MetricsParts(RequestsParts):
-    @cached_property
-    def measure_retries(self) -> SqsMessages:
-        return self._messages(self.settings.measure_retry_queue_url)
-
     @cached_property
     def _metrics(self) -> DynamoMetricStore:
         from flow_hitl.metrics.metric_store import DynamoMetricStore

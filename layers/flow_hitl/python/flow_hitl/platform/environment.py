@@ -25,6 +25,8 @@ class Settings(BaseModel):
     relay_retry_queue_url: str
     measure_retry_queue_url: str
     webhook_queue_url: str
+    inbound_mail_queue_url: str
+    mail_feedback_queue_url: str
     email_dead_letter_queue_url: str
     resume_dead_letter_queue_url: str
     inbound_mail_dead_letter_queue_url: str

@@ -9,6 +9,7 @@ SERVICE = "flow-hitl"
 NAMESPACE = "FlowHitl"
 AUDIT_EVENT_CHANGED = "AuditEventChanged"
 CREATOR_UNREACHABLE = "CreatorUnreachable"
+MESSAGE_KEEPS_FAILING = "MessageKeepsFailing"
 QUOTA_NEARLY_USED = "QuotaNearlyUsed"
 USAGE_NOT_COUNTED = "UsageNotCounted"
 

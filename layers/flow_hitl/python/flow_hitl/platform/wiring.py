@@ -36,10 +36,11 @@ class PlatformParts:
 
         return client(service)
 
-    def _messages(self, queue_url: str) -> SqsMessages:
+    def messages(self, queue: str) -> SqsMessages:
+        """Return a queue by its name."""
         from flow_hitl.platform.messages import SqsMessages
 
-        return SqsMessages(self.client("sqs"), queue_url)
+        return SqsMessages(self.client("sqs"), getattr(self.settings, f"{queue}_queue_url"))
 
     @cached_property
     def _calls(self) -> DynamoCallLog:

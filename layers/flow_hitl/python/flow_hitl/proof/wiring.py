@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from flow_hitl.requests.wiring import RequestsParts
 
 if TYPE_CHECKING:
-    from flow_hitl.platform.messages import SqsMessages
     from flow_hitl.proof.export_audit import ManageExports, RunExport
     from flow_hitl.proof.export_queue import SqsExportQueue
     from flow_hitl.proof.export_store import DynamoExportStore, S3ExportFiles
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 
 
 class ProofParts(RequestsParts):
-    @cached_property
-    def seal_messages(self) -> SqsMessages:
-        return self._messages(self.settings.seal_queue_url)
-
     @cached_property
     def export_queue(self) -> SqsExportQueue:
         from flow_hitl.proof.export_queue import SqsExportQueue

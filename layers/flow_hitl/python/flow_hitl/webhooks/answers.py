@@ -9,7 +9,7 @@ from flow_hitl.contract.shapes import RequestId, Schema, Url
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.webhooks.webhook import TEST_EVENT, Delivery, DeliveryStatus, Webhook
 
-_STALLED = "nobody has sent this for an hour: redeliver it, or redrive the dead-letter queue of webhook"
+_STALLED = "not sent for an hour; it is tried again for days, or redeliver it now"
 
 
 @dataclass(frozen=True)

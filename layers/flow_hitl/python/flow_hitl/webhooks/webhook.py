@@ -31,7 +31,7 @@ _EVENTS = {
     EventKind.REQUEST_CANCELLED: WebhookEvent.REQUEST_CANCELLED,
 }
 _MESSAGE_SHOWN = 1000
-# By then its message has been delivered so often that it rests in the dead-letter queue, or it never was sent.
+# By then its message has been tried in vain several times, or it never was queued.
 _STALLED_AFTER = timedelta(hours=1)
 
 
