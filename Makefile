@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local test test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
+.PHONY: help demo local test reliability test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -22,7 +22,8 @@ export OTEL_SDK_DISABLED := true
 help:
 	@echo 'make demo    the whole way once, unattended: a flow asks, a person answers by mail, the flow goes on'
 	@echo 'make local   the local stack in the foreground, until Ctrl-C; its data ends with it'
-	@echo 'make test    lint, types and all tests'
+	@echo 'make test    lint, types and all tests, of exhaustive ones a fixed part'
+	@echo 'make reliability   the exhaustive tests, whole'
 	@echo 'make test-crewai   the client and the examples on real CrewAI; CREWAI=1.8.1 for another version'
 	@echo 'make setup   install what demo and local need (they do it by themselves)'
 	@echo 'make openapi write docs/openapi.json anew, after a change of the API'
@@ -80,6 +81,13 @@ test-crewai: setup-dev
 
 unit: setup-dev
 	$(RUN) -m pytest -n auto --dist worksteal -m 'not e2e and not browser and not crewai'
+
+# A death at every AWS call, every hostile text in every place, every quoted reply: `make test` runs a part of each.
+reliability: setup-dev
+	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -n auto --dist worksteal -m 'exhaustive and not e2e and not browser'
+	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -m 'exhaustive and e2e' tests/e2e
+	@$(RUN) -m infra.local.chromium
+	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -n $(BROWSERS) --dist loadfile -m browser tests/browser
 
 # Installs Chromium if it may; the screenshots are left in artifacts/screenshots.
 BROWSERS := auto

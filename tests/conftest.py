@@ -8,11 +8,20 @@ import pytest
 from hypothesis import settings
 
 from infra.local.hitl_fixture import Answer, Browser, Hitl, made_once
+from tests.support import slices
 
 pytest_plugins = ["infra.local.hitl_fixture"]
 
 # The same examples in each run, and no deadline: what is green stays green on a busy machine.
 settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = slices.left_out(items)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
 
 
 def pytest_collection_finish() -> None:

@@ -1,6 +1,7 @@
 """The documents lead somewhere: every relative link resolves, and every file that they name exists."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,15 @@ def files_named_in(text: str) -> set[str]:
     return (sources | folders | {one for one in SOURCE.findall(fenced) if "/" in one}) - THEIRS
 
 
+@cache
+def names() -> set[str]:
+    return {path.name for within in SOURCES for path in within.rglob("*")}
+
+
 def exists(name: str, folder: Path) -> bool:
     """Tell whether there is such a file; a name without a folder may be that of any file of the project."""
     if "/" not in name:
-        return any(next(within.rglob(name), None) for within in SOURCES) or (ROOT / name).exists()
+        return name in names() or (ROOT / name).exists()
     return any((within / name).exists() for within in (ROOT, PACKAGE, folder))
 
 

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import pytest
@@ -10,9 +9,9 @@ import pytest
 from flow_hitl.audit.audit_log import event_from_item
 from flow_hitl.bootstrap import current
 from flow_hitl.metrics.metrics import ALL_TIME, Bucket, Dimension, Generations
-from infra.local.hitl_fixture import Hitl, hitl_on_moto, made_once
+from infra.local.hitl_fixture import Hitl, made_once
 from tests.support.asserts import EMIT
-from tests.support.aws_calls import crashing, watched
+from tests.support.aws_calls import crashing, deaths, watched
 from tests.support.figures import deliver, expected, make_busy, stored, stream
 
 BOTH = pytest.mark.parametrize("when", ["before", "after"])
@@ -98,18 +97,17 @@ def test_changed_and_removed_audit_events_are_no_new_ones(busy: Hitl) -> None:
 
 
 @BOTH
-def test_a_crash_at_any_call_counts_nothing_twice_and_loses_nothing(when: Any) -> None:
-    for number in count():
-        with hitl_on_moto() as hitl:
-            make_busy(hitl)
-            records = stream(hitl)
-            with crashing(hitl, number, when) as calls:
-                deliver(hitl, records)
-            deliver(hitl, records)
-            assert stored(hitl) == expected(hitl), f"died {when} {calls.died_at}"
-        if calls.died_at is None:
-            break
-    assert number >= 2
+@pytest.mark.exhaustive
+def test_a_crash_at_any_call_counts_nothing_twice_and_loses_nothing(busy: Hitl, when: Any) -> None:
+    records, as_it_was = stream(busy), busy.checkpoint()
+    numbers = deaths(busy, when, lambda: deliver(busy, records))
+    assert len(numbers) > 2
+    for number in numbers:
+        as_it_was()
+        with crashing(busy, number, when) as calls:
+            deliver(busy, records)
+        deliver(busy, records)
+        assert stored(busy) == expected(busy), f"died {when} {calls.died_at}"
 
 
 def test_names_as_long_as_may_be_are_counted_too(hitl: Hitl) -> None:

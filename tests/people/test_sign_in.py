@@ -2,7 +2,6 @@
 
 import json
 import re
-from itertools import product
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Member, Permission
 from infra.local.hitl_fixture import Answer, Browser, Hitl, sqs_record
 from tests.support.asserts import everything_written
-from tests.support.aws_calls import When, crashing, unsettled, watched
+from tests.support.aws_calls import When, crashing, deaths, unsettled, watched
 
 REQUESTS = "/d/1/requests"
 CREATOR = "creator@example.com"
@@ -322,6 +321,7 @@ def test_a_mail_to_somebody_else_proves_nothing(hitl: Hitl) -> None:
     assert not other.session
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", ["code", "link"])
 def test_wherever_a_process_dies_a_code_is_used_up_only_with_a_session(hitl: Hitl, way: str) -> None:
     browser = ask(hitl)
@@ -334,15 +334,17 @@ def test_wherever_a_process_dies_a_code_is_used_up_only_with_a_session(hitl: Hit
 
     go_back, died = hitl.checkpoint(), []
     moments: tuple[When, ...] = ("before", "after")
-    for when, number in product(moments, range(20)):
-        with crashing(hitl, number, when) as calls:
-            use()
-        if calls.died_at:
-            died.append(calls.died_at.operation)
-            begun = current().visits.sessions.load(CREATOR).sessions
-            if not begun:
+    for when in moments:
+        for number in deaths(hitl, when, use, surely=lambda call, _: call.operation == "dynamodb.TransactWriteItems"):
+            go_back()
+            with crashing(hitl, number, when) as calls:
                 use()
-                assert may_see(browser), (when, calls.died_at)
+            if calls.died_at:
+                died.append(calls.died_at.operation)
+                begun = current().visits.sessions.load(CREATOR).sessions
+                if not begun:
+                    use()
+                    assert may_see(browser), (when, calls.died_at)
         go_back()
     assert died.count("dynamodb.TransactWriteItems") == 2
 

@@ -6,14 +6,13 @@ it could say so is sent twice.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import pytest
 
 from infra.local.hitl_fixture import AskedRequest, Hitl, hitl_on_moto
 from tests.support.asserts import EMIT, callback
-from tests.support.aws_calls import Calls, When, crashing
+from tests.support.aws_calls import NO_DEATH, Calls, When, crashing, deaths
 from tests.support.receiver import Receiver, receiving
 
 
@@ -59,14 +58,16 @@ def ask(hitl: Hitl, flow: Receiver, **fields: Any) -> AskedRequest:
 
 
 def rounds(when: When, act: Act, ask: Ask = ask) -> Iterator[Round]:
-    """Die at the first call that `act` leads to; with all as it was before, at the second; until there is none left.
+    """Die at the first call that `act` leads to; with all as it was before, at the second; at last at none.
 
     After each death `act` is done again, as its caller would, and time passes; then the round is yielded.
     """
     with hitl_on_moto() as hitl, receiving() as flow:
         request = ask(hitl, flow)
         as_it_was, away = hitl.checkpoint(), flow.away
-        for number in count():
+        numbers = deaths(hitl, when, lambda: act(hitl, request))
+        assert len(numbers) > 2, "so few calls cannot be all"
+        for number in numbers:
             as_it_was()
             flow.received, flow.away = [], away
             with crashing(hitl, number, when) as calls:
@@ -74,10 +75,8 @@ def rounds(when: When, act: Act, ask: Ask = ask) -> Iterator[Round]:
             if calls.died_at is not None:
                 act(hitl, request)
             hitl.advance(minutes=10)
+            assert (calls.died_at is None) == (number == NO_DEATH)
             yield Round(hitl, flow, request, calls, when)
-            if calls.died_at is None:
-                assert number > 5, "so few calls cannot be all"
-                return
 
 
 def check(this: Round, *, via: str, mails: int, confirmations: int = 0) -> None:
@@ -102,6 +101,7 @@ def functions(calls: Calls) -> set[str]:
     return {call.function for call in calls.begun}
 
 
+pytestmark = pytest.mark.exhaustive
 BOTH = pytest.mark.parametrize("when", ["before", "after"])
 
 
@@ -165,16 +165,15 @@ def test_opening_a_request(when: When) -> None:
     auto = {"timeout_minutes": 5, "default_outcome": "approved"}
     with hitl_on_moto() as hitl, receiving() as flow:
         empty = hitl.checkpoint()
-        for number in count():
+        for number in deaths(hitl, when, lambda: ask(hitl, flow, id=own_id, auto_response=auto)):
             empty()
             flow.received = []
             with crashing(hitl, number, when) as calls:
                 ask(hitl, flow, id=own_id, auto_response=auto)
             request = ask(hitl, flow, id=own_id, auto_response=auto)
             hitl.advance(minutes=15)
+            assert (calls.died_at is None) == (number == NO_DEATH)
             check(Round(hitl, flow, request, calls, when), via="auto_response", mails=2)
-            if calls.died_at is None:
-                break
     assert functions(calls) == {"intake", "relay", "send_email"}
     assert "scheduler.CreateSchedule" in calls.operations
 

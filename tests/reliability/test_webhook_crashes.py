@@ -2,18 +2,18 @@
 posted twice only where the worker died before it knew what came of the first, with the same X-Webhook-Id.
 """
 
-from itertools import count
 from typing import Any
 
 import pytest
 
 from infra.local.hitl_fixture import AskedRequest, Hitl, hitl_on_moto
 from tests.support.asserts import EMIT, callback
-from tests.support.aws_calls import Call, Calls, Crash, When, crashing, new_process, watched
+from tests.support.aws_calls import NO_DEATH, Call, Calls, Crash, When, crashing, deaths, new_process, watched
 from tests.support.receiver import Receiver, receiving
 from tests.support.webhooks import Hook, hook
 
 OWN_ID = "0192f0c1-7e11-7abc-8def-0123456789ab"
+pytestmark = pytest.mark.exhaustive
 BOTH = pytest.mark.parametrize("when", ["before", "after"])
 
 
@@ -53,7 +53,7 @@ def test_a_new_request(when: When, status: int) -> None:
         app.status = status
         made = hook(hitl, app.url)
         as_it_was = hitl.checkpoint()
-        for number in count():
+        for number in deaths(hitl, when, lambda: ask(hitl), surely=writes_the_result):
             as_it_was()
             app.received = []
             with crashing(hitl, number, when) as calls:
@@ -62,9 +62,8 @@ def test_a_new_request(when: When, status: int) -> None:
             hitl.advance(minutes=15)
             again = died_with_the_result(calls, when)
             twice.append(again)
+            assert (calls.died_at is None) == (number == NO_DEATH)
             check(made, app, request, f"died {when} {calls.died_at}", posts=1 + again, status=status)
-            if calls.died_at is None:
-                break
     assert {call.function for call in calls.begun} == {"intake", "relay", "send_email", "send_webhook"}
     assert sum(twice) == (1 if when == "before" else 0)
 
@@ -75,7 +74,7 @@ def test_an_answer_and_a_webhook_that_asked_for_it(when: When) -> None:
         made = hook(hitl, app.url, events=["response_submitted"])
         request = ask(hitl)
         as_it_was = hitl.checkpoint()
-        for number in count():
+        for number in deaths(hitl, when, lambda: callback(hitl, request)):
             as_it_was()
             app.received = []
             with crashing(hitl, number, when) as calls:
@@ -83,9 +82,8 @@ def test_an_answer_and_a_webhook_that_asked_for_it(when: When) -> None:
             callback(hitl, request)
             hitl.advance(minutes=15)
             posts = 1 + died_with_the_result(calls, when)
+            assert (calls.died_at is None) == (number == NO_DEATH)
             check(made, app, request, f"died {when} {calls.died_at}", posts=posts)
-            if calls.died_at is None:
-                return
 
 
 @BOTH
@@ -96,12 +94,16 @@ def test_a_test_ping_and_a_redelivery(when: When) -> None:
         ask(hitl)
         (first,) = made.deliveries
         as_it_was, received = hitl.checkpoint(), list(app.received)
-        for number in count():
+
+        def call_both() -> None:
+            made.call("POST", f"/deliveries/{first['id']}/redeliver")
+            made.call("POST", "/test")
+
+        for number in deaths(hitl, when, call_both):
             as_it_was()
             app.received = list(received)
             with crashing(hitl, number, when) as calls:
-                made.call("POST", f"/deliveries/{first['id']}/redeliver")
-                made.call("POST", "/test")
+                call_both()
             hitl.advance(minutes=15)
             where = f"died {when} {calls.died_at}"
             waiting = [one for one in made.deliveries if one["status"] == "pending"]
@@ -110,9 +112,8 @@ def test_a_test_ping_and_a_redelivery(when: When) -> None:
             assert len(waiting) <= lost, where
             sent = len(made.deliveries) - len(waiting)
             assert len(app.received) == sent + died_with_the_result(calls, when), where
-            if calls.died_at is None:
-                assert sent == 3
-                return
+            assert (calls.died_at is None) == (number == NO_DEATH)
+            assert calls.died_at or sent == 3
 
 
 @pytest.mark.parametrize("deaths", [0, 1, 2, 5])

@@ -1,5 +1,6 @@
 """Watching the AWS calls that the handlers make, and dying at one of them."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from botocore.exceptions import ConnectionClosedError
 from flow_hitl import bootstrap
 from flow_hitl.platform import aws
 from infra.local.hitl_fixture import Hitl
+from tests.support.slices import part
 
 _SERVICES = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager", "kms")
 
@@ -114,6 +116,29 @@ def crashing(hitl: Hitl, number: int, when: When) -> Iterator[Calls]:
             yield calls
         except Crash:
             new_process()
+
+
+# Past every call.
+NO_DEATH = 1_000_000
+
+
+def deaths(
+    hitl: Hitl, when: When, act: Callable[[], object], surely: Callable[[Call, Calls], bool] = lambda *_: False
+) -> list[int]:
+    """Return the numbers of the handlers' AWS calls that `act` leads to, to die at one after the other; then NO_DEATH.
+
+    `act` is done once for it. They are a part of all calls, another one in each test, with some of each function and
+    those that are `surely` wanted.
+    """
+    with crashing(hitl, NO_DEATH, when) as calls:
+        act()
+    test = os.environ["PYTEST_CURRENT_TEST"]
+    names = {
+        f"{test} {when} {number}": {call.function, number if surely(call, calls) else call.function}
+        for number, call in enumerate(calls.begun)
+    }
+    dying = part(names, 8)
+    return [*(number for number, name in enumerate(names) if name in dying), NO_DEATH]
 
 
 def new_process() -> None:
