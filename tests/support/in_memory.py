@@ -98,7 +98,7 @@ class MailDesk:
         requests = cast("RequestStore", self.requests)
         deployments = cast("DeploymentStore", SimpleNamespace(load=lambda _id: deployment(settings=self.settings)))
         ids = SimpleNamespace(event_id=lambda: f"{next(self._ids):032x}", request_id=lambda _at: "")
-        change_request = ChangeRequest(requests, lambda _round: None)
+        change_request = ChangeRequest(requests, self.clock, ids, lambda _round: None)
         self._accept_reply = AcceptReply(
             requests=requests,
             audit=SimpleNamespace(timeline=self._timeline, event=None),
@@ -107,11 +107,10 @@ class MailDesk:
             parser=mailbox,
             discards=SimpleNamespace(record=self.discards.append),
             record_response=RecordResponse(requests, self.clock, ids, lambda _round: None),
-            delegate=Delegate(change_request, self.clock, ids),
+            delegate=Delegate(change_request),
             change_request=change_request,
             keys=self.keys,
             clock=self.clock,
-            ids=ids,
             inbound_domain=DOMAIN,
             own_address=OWN_ADDRESS,
         )

@@ -13,13 +13,12 @@ from flow_hitl.delivery.retries import RESUME
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.deployments.resume_secret import resume_secret_of
 from flow_hitl.platform.key_ring import KeyRing
-from flow_hitl.platform.ports import Clock, HttpPoster, Ids, PostResult
+from flow_hitl.platform.ports import Clock, HttpPoster, PostResult
 from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import (
-    SERVICE,
     Change,
     Head,
     Request,
@@ -50,7 +49,6 @@ class ResumeFlow:
     change_request: ChangeRequest
     keys: KeyRing
     clock: Clock
-    ids: Ids
 
     def __call__(self, effect: Effect, attempt: int) -> None:
         """Make one attempt, whose number from 1 sets the next pause; raises NotDelivered and EffectBusy."""
@@ -67,7 +65,7 @@ class ResumeFlow:
         result = self._post(url, request)
         pause = None if result.delivered else RESUME.pause_after(attempt)
 
-        def step(head: Head) -> Change:
+        def step(head: Head, stamp: Stamp) -> Change:
             resume = _after_attempt(head, result, gave_up=pause is None)
             data = {
                 "attempt": resume.attempts,
@@ -76,7 +74,6 @@ class ResumeFlow:
                 # The whole address may hold a secret.
                 "host": urlsplit(url).hostname,
             }
-            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
             return note(head, EventKind.RESUME_ATTEMPTED, data, stamp=stamp, resume=resume)
 
         self.change_request(effect.request_id, step, effect if result.delivered else None, known=request)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from flow_hitl.people.access import Action, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import NothingToResume
-from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import Change, Head, Request, Stamp, retry_resume
+from flow_hitl.requests.request import Request, retry_resume
 
 
 @dataclass(frozen=True)
@@ -16,8 +15,6 @@ class RetryResume:
 
     requests: RequestStore
     change_request: ChangeRequest
-    clock: Clock
-    ids: Ids
 
     def __call__(self, member: SignedInMember, request_id: str) -> Request:
         """Return the request; while a retry is under way, a second one adds nothing.
@@ -29,7 +26,4 @@ class RetryResume:
         if request.content.resume_url is None:
             raise NothingToResume("This request has no resume_url: its flow fetches the answer itself.")
 
-        def step(head: Head) -> Change | None:
-            return retry_resume(head, stamp=Stamp(self.ids.event_id(), self.clock.now(), actor_name(member)))
-
-        return self.change_request(request_id, step)
+        return self.change_request(request_id, retry_resume, actor=actor_name(member))

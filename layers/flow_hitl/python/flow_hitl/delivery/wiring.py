@@ -18,7 +18,7 @@ class DeliveryParts(RequestsParts):
     def retry_resume(self) -> RetryResume:
         from flow_hitl.delivery.retry_resume import RetryResume
 
-        return RetryResume(self._requests, self._change_request, self.clock, self.ids)
+        return RetryResume(self._requests, self._change_request)
 
     @cached_property
     def relay_event(self) -> RelayEvent:
@@ -48,5 +48,4 @@ class DeliveryParts(RequestsParts):
             change_request=self._change_request,
             keys=self._keys,
             clock=self.clock,
-            ids=self.ids,
         )

@@ -12,14 +12,14 @@ from flow_hitl.mails.ports import MailRefused, MailRenderer, MailSender, Outgoin
 from flow_hitl.mails.registry import MAIL_OF
 from flow_hitl.mails.undelivered import Undelivered
 from flow_hitl.platform.address import same_address
-from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
 from flow_hitl.requests.evidence import mail_digest
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import SERVICE, Change, Head, Request, Stamp, note
+from flow_hitl.requests.request import Change, Head, Request, Stamp, note
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,6 @@ class SendMail:
     undelivered: Undelivered
     change_request: ChangeRequest
     clock: Clock
-    ids: Ids
 
     def __call__(self, effect: Effect) -> None:
         """Send it and note it on the timeline; raises EffectBusy while another worker holds the effect."""
@@ -73,8 +72,7 @@ class SendMail:
             self._note(effect, request, EventKind.MAIL_REFUSED, data)
 
     def _note(self, effect: Effect, request: Request, kind: EventKind, data: Mapping[str, str]) -> None:
-        def step(head: Head) -> Change:
-            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
+        def step(head: Head, stamp: Stamp) -> Change:
             return note(head, kind, data, stamp=stamp)
 
         self.change_request(effect.request_id, step, effect, known=request)

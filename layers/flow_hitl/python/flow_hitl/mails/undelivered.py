@@ -15,10 +15,10 @@ from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.mails.mail_feedback import MailFeedback
 from flow_hitl.mails.ports import SuppressionList
 from flow_hitl.platform.address import address_key, same_address
-from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.ports import Clock
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore, TakenAlready
-from flow_hitl.requests.request import SERVICE, Change, Head, Stamp, Status, note, reassign
+from flow_hitl.requests.request import Change, Head, Stamp, Status, note, reassign
 
 _ASKS = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
 
@@ -31,16 +31,13 @@ class Undelivered:
     audit: AuditLog
     deployments: DeploymentStore
     change_request: ChangeRequest
-    clock: Clock
-    ids: Ids
 
     def __call__(self, request_id: str, address: str, reason: str, *, once: str) -> None:
         """Note the failure, once under the name that it is given, then pass the request on; again does no harm."""
         deployment = self.deployments.load(self.requests.head(request_id).deployment_id)
         is_creator = same_address(address, deployment.creator_email)
 
-        def undelivered(head: Head) -> Change:
-            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
+        def undelivered(head: Head, stamp: Stamp) -> Change:
             # The relay raises an alarm where it is the creator, to whom requests go that nobody else gets.
             data = {"to": address, "reason": reason, **({"creator": True} if is_creator else {})}
             # The rest of a group is still asked; the last one of it stays, as the one whose request is lost.
@@ -57,12 +54,11 @@ class Undelivered:
         with suppress(TakenAlready):
             self.change_request(request_id, undelivered, once)
 
-        def pass_on(head: Head) -> Change | None:
+        def pass_on(head: Head, stamp: Stamp) -> Change | None:
             nobody_else = all(same_address(responder, address) for responder in head.responders)
             heirs = self._heirs(head, deployment) if head.status is Status.PENDING and nobody_else else ()
             if not heirs:
                 return None
-            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
             return reassign(
                 head,
                 heirs[0],

@@ -53,7 +53,6 @@ class MailsParts(RequestsParts, PeopleParts):
             undelivered=self._undelivered,
             change_request=self._change_request,
             clock=self.clock,
-            ids=self.ids,
         )
 
     @cached_property
@@ -83,4 +82,4 @@ class MailsParts(RequestsParts, PeopleParts):
     def _undelivered(self) -> Undelivered:
         from flow_hitl.mails.undelivered import Undelivered
 
-        return Undelivered(self._requests, self._audit, self._deployments, self._change_request, self.clock, self.ids)
+        return Undelivered(self._requests, self._audit, self._deployments, self._change_request)

@@ -6,6 +6,7 @@ a decision, a rejection that its responder is told of, or a discard with its rea
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from flow_hitl.audit.ports import AuditLog
 from flow_hitl.contract.shapes import Channel
@@ -14,7 +15,7 @@ from flow_hitl.people.access import ProvenAddress
 from flow_hitl.platform.address import domain_of, same_address
 from flow_hitl.platform.errors import FlowHitlError, NotFound, TokenExpired, TokenInvalid, TooLarge
 from flow_hitl.platform.key_ring import KeyRing, KeysTooOld
-from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.product import PRODUCT_NAME
 from flow_hitl.replies.inbound_mail import MAX_BYTES, InboundMail, Receipt, UnreadableMail, single_mailbox
 from flow_hitl.replies.ports import DiscardLog, MailBucket, MailParser
@@ -36,7 +37,7 @@ from flow_hitl.requests.deciding.record_response import MAX_ANSWER_CHARS, Record
 from flow_hitl.requests.deciding.reply_address import ReplyToken
 from flow_hitl.requests.evidence import mail_shown, verification
 from flow_hitl.requests.ports import RequestStore, TakenAlready
-from flow_hitl.requests.request import SERVICE, Change, Head, Stamp, asked_before
+from flow_hitl.requests.request import Head, asked_before
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,6 @@ class AcceptReply:
     change_request: ChangeRequest
     keys: KeyRing
     clock: Clock
-    ids: Ids
     inbound_domain: str
     own_address: str
 
@@ -181,11 +181,8 @@ class AcceptReply:
             **rejected.data,
         }
 
-        def step(current: Head) -> Change:
-            return note_rejection(current, data, Stamp(self.ids.event_id(), self.clock.now(), SERVICE))
-
         try:
-            self.change_request(head.request_id, step, rejected.once or _once(receipt))
+            self.change_request(head.request_id, partial(note_rejection, data), rejected.once or _once(receipt))
         except TooManyRejections:
             return Discarded(DiscardReason.TOO_MANY_ERROR_MAILS, rejected.reason)
         except TakenAlready:

@@ -78,7 +78,7 @@ class TooManyRejections(Exception):
     """Today's emails that tell of rejected replies are used up."""
 
 
-def note_rejection(head: Head, data: Mapping[str, Any], stamp: Stamp) -> Change:
+def note_rejection(data: Mapping[str, Any], head: Head, stamp: Stamp) -> Change:
     """Return the step that notes a rejected reply, from which its email follows; raises TooManyRejections.
 
     `renewed_days` in `data` is for how many days the addresses in that email hold.

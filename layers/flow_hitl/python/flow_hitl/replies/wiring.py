@@ -37,7 +37,6 @@ class RepliesParts(RequestsParts):
             change_request=self._change_request,
             keys=self._keys,
             clock=self.clock,
-            ids=self.ids,
             inbound_domain=self.settings.inbound_domain,
             own_address=self.settings.mail_from,
         )

@@ -419,7 +419,7 @@ def opened(
         "not_to_be_answered_by": list(not_to_be_answered_by),
         "warnings": list(content.warnings),
     }
-    return replace(_step(head, EventKind.REQUEST_CREATED, stamp, data), before=None)
+    return replace(note(head, EventKind.REQUEST_CREATED, data, stamp=stamp), before=None)
 
 
 def decide(head: Head, answer: Answer, *, stamp: Stamp, has_resume_url: bool) -> Change:
@@ -440,16 +440,15 @@ def decide(head: Head, answer: Answer, *, stamp: Stamp, has_resume_url: bool) ->
         responded_at=stamp.at,
         response_seconds=max(0, int((stamp.at - head.created_at).total_seconds())),
     )
-    decided = replace(
-        head,
-        status=Status.RESPONDED,
-        outcome=answer.outcome,
-        responded_via=answer.via,
-        decided_at=stamp.at,
-        decision_id=answer.decision_id,
+    decided: dict[str, Any] = {
+        "status": Status.RESPONDED,
+        "outcome": answer.outcome,
+        "responded_via": answer.via,
+        "decided_at": stamp.at,
+        "decision_id": answer.decision_id,
         # Nobody waits for a test.
-        resume=None if head.test else Resume(ResumeStatus.WAITING),
-    )
+        "resume": None if head.test else Resume(ResumeStatus.WAITING),
+    }
     data = {
         **_about(head),
         **as_json(response, DecidedResponse),
@@ -461,15 +460,15 @@ def decide(head: Head, answer: Answer, *, stamp: Stamp, has_resume_url: bool) ->
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
         **({"is_cut": True} if answer.is_cut else {}),
     }
-    return replace(_step(decided, EventKind.RESPONSE_SUBMITTED, stamp, data), before=head, response=response)
+    return replace(note(head, EventKind.RESPONSE_SUBMITTED, data, stamp=stamp, **decided), response=response)
 
 
 def cancel(head: Head, *, stamp: Stamp) -> Change:
     """Return the step that cancels a pending request; raises AlreadyResponded for an answered one."""
     require_pending(head)
-    cancelled = replace(head, status=Status.CANCELLED, decided_at=stamp.at)
     data = {**_about(head), "others": _others(head, stamp.actor.removeprefix("member/"))}
-    return replace(_step(cancelled, EventKind.REQUEST_CANCELLED, stamp, data), before=head)
+    cancelled: dict[str, Any] = {"status": Status.CANCELLED, "decided_at": stamp.at}
+    return note(head, EventKind.REQUEST_CANCELLED, data, stamp=stamp, **cancelled)
 
 
 def reassign(
@@ -486,30 +485,11 @@ def reassign(
     `people` are several who are asked at once though they are no group, `email` among them.
     Raises AlreadyResponded or NotPending.
     """
-    require_pending(head)
-    given = replace(
-        head,
-        assigned_to_email=email,
-        group_members=tuple(people) or settings.people_of(email),
-        passed_on_by=None,
-        reassigned_by=stamp.actor,
-        assigned_before=head.assigned_to_email,
-        mailed=settings.email_notifications,
-        assigned_by=AssignedBy.REASSIGNMENT,
-        token_expires_at=ceil_second(stamp.at + timedelta(days=settings.reply_token_days)),
-    )
-    is_lost = stamp.actor == SERVICE
-    data = {
-        **_about(head),
-        **_moved(head, given),
-        "people": list(given.group_members),
-        # A mail that says that they need not answer would not arrive either.
-        "others": [] if is_lost else _others(head, stamp.actor.removeprefix("member/"), staying=given.responders),
-        "reason": reason,
-        "notify": settings.email_notifications,
-        "may_pass_on": settings.allow_delegation,
-    }
-    return replace(_step(given, EventKind.REQUEST_REASSIGNED, stamp, data), before=head)
+    members = tuple(people) or settings.people_of(email)
+    # To an address that is lost, an email that it need not answer would not arrive either.
+    others = _others(head, stamp.actor.removeprefix("member/"), staying=members or (email,))
+    data = {"people": list(members), "others": [] if stamp.actor == SERVICE else others, "reason": reason}
+    return _give(head, email, members, data, settings, stamp=stamp, reassigned_by=stamp.actor)
 
 
 def delegate(
@@ -526,7 +506,6 @@ def delegate(
 
     `verification` says by what they are proven. Raises AlreadyResponded or NotPending.
     """
-    require_pending(head)
     newcomers = settings.people_of(to)
     if head.group_members:
         staying = [person for person in head.group_members if not same_address(person, by)]
@@ -534,33 +513,56 @@ def delegate(
         assignee, members = head.assigned_to_email, (*staying, *newcomers)
     else:
         assignee, members = to, newcomers
-    given = replace(
-        head,
-        assigned_to_email=assignee,
-        group_members=members,
-        passed_on_by=by,
-        reassigned_by=None,
-        assigned_before=head.assigned_to_email,
-        mailed=settings.email_notifications,
-        assigned_by=AssignedBy.REASSIGNMENT,
-        token_expires_at=ceil_second(stamp.at + timedelta(days=settings.reply_token_days)),
-    )
     data = {
-        **_about(head),
-        **_moved(head, given),
         "people": list(newcomers),
         "reason": f"{by} passed it on to {to}",
         "delegated_by": by,
         "delegated_to": to,
         "via": via.value,
         "verification": dict(verification),
+    }
+    return _give(head, assignee, members, data, settings, stamp=stamp, passed_on_by=by)
+
+
+def _give(
+    head: Head,
+    assignee: str,
+    members: tuple[str, ...],
+    data: Mapping[str, Any],
+    settings: DeploymentSettings,
+    *,
+    stamp: Stamp,
+    passed_on_by: str | None = None,
+    reassigned_by: str | None = None,
+) -> Change:
+    require_pending(head)
+    moved = {
+        **_about(head),
+        "assigned_to_email": assignee,
+        "assigned_before": head.assigned_to_email,
+        # Tells the figures on which day it was opened.
+        "created_at": rfc3339(head.created_at),
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
+        **data,
     }
-    return replace(_step(given, EventKind.REQUEST_REASSIGNED, stamp, data), before=head)
+    return note(
+        head,
+        EventKind.REQUEST_REASSIGNED,
+        moved,
+        stamp=stamp,
+        assigned_to_email=assignee,
+        group_members=members,
+        passed_on_by=passed_on_by,
+        reassigned_by=reassigned_by,
+        assigned_before=head.assigned_to_email,
+        mailed=settings.email_notifications,
+        assigned_by=AssignedBy.REASSIGNMENT,
+        token_expires_at=ceil_second(stamp.at + timedelta(days=settings.reply_token_days)),
+    )
 
 
-def retry_resume(head: Head, *, stamp: Stamp) -> Change | None:
+def retry_resume(head: Head, stamp: Stamp) -> Change | None:
     """Return the step that has an answer sent to its flow again at once, None where that is under way.
 
     Raises NotPending for a request without an answer, and NothingToResume where the flow has it, as far as is known.
@@ -574,8 +576,7 @@ def retry_resume(head: Head, *, stamp: Stamp) -> Change | None:
         return None
     again = replace(resume, status=ResumeStatus.WAITING, retried_by=head.seq + 1)
     data = {"before": resume.status.value, "attempts": resume.attempts}
-    step = _step(replace(head, resume=again), EventKind.RESUME_RETRIED, stamp, data)
-    return replace(step, before=head)
+    return note(head, EventKind.RESUME_RETRIED, data, stamp=stamp, resume=again)
 
 
 def report_resume(
@@ -610,8 +611,19 @@ def report_resume(
 
 
 def note(head: Head, kind: EventKind, data: Mapping[str, Any], *, stamp: Stamp, **changes: Any) -> Change:
-    """Return a step that adds a fact to the chain without deciding anything; `changes` are members of the head."""
-    return replace(_step(replace(head, **changes), kind, stamp, data), before=head)
+    """Return the step that adds an event to the chain; `changes` are members of the head."""
+    at = max(stamp.at, head.last_event_at or stamp.at)
+    event = next_event(
+        subject=request_subject(head.request_id),
+        seq=head.seq + 1,
+        prev_hash=head.last_hash,
+        event_id=stamp.event_id,
+        kind=kind,
+        at=at,
+        actor=stamp.actor,
+        data={"deployment_id": head.deployment_id, **data},
+    )
+    return Change(head, replace(head, **changes, seq=event.seq, last_hash=event.hash, last_event_at=at), event)
 
 
 def asked_before(events: Iterable[AuditEvent]) -> Sequence[str]:
@@ -643,15 +655,6 @@ def _answered_by(head: Head, answer: Answer) -> str:
     return answer.proven_responder or ""
 
 
-def _moved(before: Head, after: Head) -> dict[str, Any]:
-    """Return whose a request is and was; by `created_at` the figures know on which day it was opened."""
-    return {
-        "assigned_to_email": after.assigned_to_email,
-        "assigned_before": before.assigned_to_email,
-        "created_at": rfc3339(before.created_at),
-    }
-
-
 def require_pending(head: Head) -> None:
     """Raise AlreadyResponded or NotPending, whichever fits, unless the request is still open."""
     if head.status is Status.RESPONDED:
@@ -674,21 +677,6 @@ def _about(head: Head) -> dict[str, Any]:
         "sla_due_at": rfc3339(head.sla_due_at) if head.sla_due_at else None,
         "test": head.test,
     }
-
-
-def _step(head: Head, kind: EventKind, stamp: Stamp, data: Mapping[str, Any]) -> Change:
-    at = max(stamp.at, head.last_event_at or stamp.at)
-    event = next_event(
-        subject=request_subject(head.request_id),
-        seq=head.seq + 1,
-        prev_hash=head.last_hash,
-        event_id=stamp.event_id,
-        kind=kind,
-        at=at,
-        actor=stamp.actor,
-        data={"deployment_id": head.deployment_id, **data},
-    )
-    return Change(None, replace(head, seq=event.seq, last_hash=event.hash, last_event_at=at), event)
 
 
 _SHOWN = ("id", "flow_id", "method_name", "message", "emit_options", "state", "metadata", "created_at", "output")

@@ -96,25 +96,25 @@ class RequestsParts(DeploymentsParts, AuditParts):
     def cancel_request(self) -> CancelRequest:
         from flow_hitl.requests.changing.change_request import CancelRequest
 
-        return CancelRequest(self._change_request, self.clock, self.ids)
+        return CancelRequest(self._change_request)
 
     @cached_property
     def reassign_request(self) -> ReassignRequest:
         from flow_hitl.requests.changing.reassign_request import ReassignRequest
 
-        return ReassignRequest(self._change_once, self.clock, self.ids)
+        return ReassignRequest(self._change_once)
 
     @cached_property
     def report_resume(self) -> ReportResume:
         from flow_hitl.requests.changing.change_request import ReportResume
 
-        return ReportResume(self._change_once, self.clock, self.ids)
+        return ReportResume(self._change_once)
 
     @cached_property
     def delegate(self) -> Delegate:
         from flow_hitl.requests.changing.delegate import Delegate
 
-        return Delegate(self._change_request, self.clock, self.ids)
+        return Delegate(self._change_request)
 
     @cached_property
     def auto_respond(self) -> AutoRespond:
@@ -126,14 +126,7 @@ class RequestsParts(DeploymentsParts, AuditParts):
     def remind(self) -> Remind:
         from flow_hitl.requests.changing.remind import Remind
 
-        return Remind(
-            requests=self._requests,
-            deployments=self._deployments,
-            deadlines=self._deadlines,
-            change_request=self._change_request,
-            clock=self.clock,
-            ids=self.ids,
-        )
+        return Remind(self._requests, self._deployments, self._deadlines, self._change_request, self.clock)
 
     @cached_property
     def record_response(self) -> RecordResponse:
@@ -163,4 +156,4 @@ class RequestsParts(DeploymentsParts, AuditParts):
     def _change_request(self) -> ChangeRequest:
         from flow_hitl.requests.changing.change_request import ChangeRequest
 
-        return ChangeRequest(self._requests, self.pause)
+        return ChangeRequest(self._requests, self.clock, self.ids, self.pause)

@@ -1,5 +1,6 @@
 """Webhooks are sent: an event becomes one delivery for each webhook that wants it, each delivery one signed POST."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog, EffectLog
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.errors import NotFound
-from flow_hitl.platform.ports import Clock, HttpPoster, Ids, SecretBox
+from flow_hitl.platform.ports import Clock, HttpPoster, SecretBox
 from flow_hitl.platform.times import ceil_second
 from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WEBHOOK_SENDER
@@ -17,7 +18,7 @@ from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
 from flow_hitl.requests.deciding.web_tokens import WebhookName
 from flow_hitl.requests.ports import RequestStore, TakenAlready
-from flow_hitl.requests.request import SERVICE, Change, Head, Stamp, note
+from flow_hitl.requests.request import Change, Head, Stamp, note
 from flow_hitl.webhooks.ports import DeliveryLog, DeliveryQueue, WebhookStore
 from flow_hitl.webhooks.webhook import (
     LARGEST_PAYLOAD,
@@ -79,7 +80,6 @@ class SendWebhook:
     box: SecretBox
     change_request: ChangeRequest
     clock: Clock
-    ids: Ids
 
     def __call__(self, webhook_id: str, delivery_id: str) -> None:
         """Send it, and note the result in the log and on the request's timeline; raises EffectBusy."""
@@ -134,12 +134,9 @@ class SendWebhook:
         kind = EventKind.WEBHOOK_DELIVERED if delivered else EventKind.WEBHOOK_FAILED
         data: dict[str, Any] = delivery.audited(webhook, result)
 
-        def step(head: Head) -> Change:
-            stamp = Stamp(self.ids.event_id(), self.clock.now(), SERVICE)
+        def step(head: Head, stamp: Stamp) -> Change:
             return note(head, kind, data, stamp=stamp)
 
-        try:
+        # An earlier worker may have come as far as this, and no further.
+        with suppress(TakenAlready):
             self.change_request(request_id, step, f"webhook/{delivery.delivery_id}")
-        except TakenAlready:
-            # An earlier worker came as far as this, and no further.
-            return

@@ -78,7 +78,6 @@ class WebhooksParts(RequestsParts):
             box=self._secret_box,
             change_request=self._change_request,
             clock=self.clock,
-            ids=self.ids,
         )
 
     @cached_property

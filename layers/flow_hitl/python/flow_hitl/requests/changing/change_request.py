@@ -10,7 +10,20 @@ from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.ports import RequestStore, Taken
-from flow_hitl.requests.request import Change, Head, Request, ResumeStatus, Stamp, Status, cancel, report_resume
+from flow_hitl.requests.request import (
+    SERVICE,
+    Change,
+    Head,
+    Request,
+    ResumeStatus,
+    Stamp,
+    Status,
+    cancel,
+    report_resume,
+)
+
+Step = Callable[[Head, Stamp], Change | None]
+"""What is done to a request, None to leave it as it is."""
 
 REPORTABLE = (ResumeStatus.RESUMED, ResumeStatus.RESUME_FAILED, ResumeStatus.PAUSED_AGAIN)
 
@@ -20,26 +33,29 @@ class ChangeRequest:
     """Apply a step to a request's head until no other writer is in between."""
 
     requests: RequestStore
+    clock: Clock
+    ids: Ids
     pause: Callable[[int], None]
 
     def __call__(
         self,
         request_id: str,
-        step: Callable[[Head], Change | None],
+        step: Step,
         takes: Taken | None = None,
         known: Request | None = None,
+        *,
+        actor: str = SERVICE,
     ) -> Request:
-        """Return the request after `step`, which is given the head and returns None to leave it as it is.
+        """Return the request after `step`.
 
-        `takes` is what a change takes along with it. `known` is the request as the caller has read it: the
-        first round goes by it, and reads nothing. Raises what `step` raises, NotFound, TakenAlready, CalledBefore, and
-        Conflict after eight rounds.
+        `takes` is written along with a change. `known` is the request as the caller has read it, which saves the first
+        round's read. Raises what `step` raises, NotFound, TakenAlready, CalledBefore, and Conflict after eight rounds.
         """
         unread = [known] if known else []
 
         def attempt() -> Request:
             request = unread.pop() if unread else self.requests.load(request_id)
-            change = step(request.head)
+            change = step(request.head, Stamp(self.ids.event_id(), self.clock.now(), actor))
             if change is None:
                 return request
             self.requests.commit(change, takes)
@@ -60,7 +76,7 @@ class ChangeOnce:
         holder: KeyHolder | SignedInMember,
         action: Action,
         request_id: str,
-        step: Callable[[Head], Change | None],
+        step: Step,
         call: Call | None,
     ) -> Request:
         """Return the request after `step`, or as it is now if the call was made before.
@@ -71,12 +87,12 @@ class ChangeOnce:
         def make(remember: Remember) -> Request:
             called, changes = remember(), list[Change | None]()
 
-            def allowed(head: Head) -> Change | None:
+            def allowed(head: Head, stamp: Stamp) -> Change | None:
                 authorize(holder, action, head)
-                changes.append(step(head))
+                changes.append(step(head, stamp))
                 return changes[-1]
 
-            request = self.change_request(request_id, allowed, called)
+            request = self.change_request(request_id, allowed, called, actor=actor_name(holder))
             if called is not None and changes[-1] is None:
                 # Whoever changes it after this call is not undone by its repetition.
                 self.once.calls.add(called)
@@ -95,19 +111,15 @@ class CancelRequest:
     """Cancel a pending request for its flow, or by hand."""
 
     change_request: ChangeRequest
-    clock: Clock
-    ids: Ids
 
     def __call__(self, holder: KeyHolder | SignedInMember, request_id: str) -> Request:
         """Return the cancelled request, also when it was so before; raises AlreadyResponded, NotFound, Forbidden."""
 
-        def step(head: Head) -> Change | None:
+        def step(head: Head, stamp: Stamp) -> Change | None:
             authorize(holder, Action.CANCEL, head)
-            if head.status is Status.CANCELLED:
-                return None
-            return cancel(head, stamp=Stamp(self.ids.event_id(), self.clock.now(), actor_name(holder)))
+            return None if head.status is Status.CANCELLED else cancel(head, stamp=stamp)
 
-        return self.change_request(request_id, step)
+        return self.change_request(request_id, step, actor=actor_name(holder))
 
 
 @dataclass(frozen=True)
@@ -115,8 +127,6 @@ class ReportResume:
     """Take down what the flow's side says of its resumption."""
 
     change_once: ChangeOnce
-    clock: Clock
-    ids: Ids
 
     def __call__(
         self,
@@ -138,8 +148,7 @@ class ReportResume:
         if once and status != ResumeStatus.RESUMED:
             raise ValidationFailed([FieldError("/once", "goes with the status resumed only")])
 
-        def step(head: Head) -> Change | None:
-            stamp = Stamp(self.ids.event_id(), self.clock.now(), actor_name(holder))
+        def step(head: Head, stamp: Stamp) -> Change | None:
             key = call.key if call else None
             return report_resume(head, ResumeStatus(status), detail, once=once, key=key, stamp=stamp)
 

@@ -9,7 +9,6 @@ from flow_hitl.deployments.deployment import MOST_PEOPLE, Deployment
 from flow_hitl.people.access import Action, ProvenAddress, SignedInMember, authorize
 from flow_hitl.platform.address import address_key, is_mail_address, same_address
 from flow_hitl.platform.errors import DelegationOff, FieldError, ValidationFailed
-from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.request import Change, Head, Request, Stamp, delegate, require_pending
 
@@ -30,8 +29,6 @@ class Delegate:
     """Put the place of one responder into the hands of another; their own addresses are dead by it."""
 
     change_request: ChangeRequest
-    clock: Clock
-    ids: Ids
 
     def __call__(
         self, deployment: Deployment, request_id: str, delegation: Delegation, once: str | None = None
@@ -42,7 +39,7 @@ class Delegate:
         NotPending, and TakenAlready if the name `once` was taken before.
         """
 
-        def step(head: Head) -> Change:
+        def step(head: Head, stamp: Stamp) -> Change:
             authorize(delegation.person, Action.DELEGATE, head)
             require_pending(head)
             if not deployment.settings.allow_delegation:
@@ -56,11 +53,11 @@ class Delegate:
                 delegation.to,
                 delegation.via,
                 deployment.settings,
-                stamp=Stamp(self.ids.event_id(), self.clock.now(), delegation.responder),
+                stamp=stamp,
                 verification=delegation.verification,
             )
 
-        return self.change_request(request_id, step, once)
+        return self.change_request(request_id, step, once, actor=delegation.responder)
 
 
 def _refusal(deployment: Deployment, head: Head, delegation: Delegation) -> str | None:

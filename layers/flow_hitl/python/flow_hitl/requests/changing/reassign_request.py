@@ -5,10 +5,9 @@ from typing import ClassVar
 
 from flow_hitl.contract.validation import Assignee, Document, refuse
 from flow_hitl.deployments.quotas import Usage, over_quota
-from flow_hitl.people.access import Action, KeyHolder, SignedInMember, actor_name
+from flow_hitl.people.access import Action, KeyHolder, SignedInMember
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.errors import FieldError
-from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.changing.change_request import ChangeOnce
 from flow_hitl.requests.request import Change, Head, Request, RequestShown, Stamp, reassign, require_pending
@@ -27,8 +26,6 @@ class ReassignRequest:
     """Reassign a pending request for a program or a person that may manage."""
 
     change_once: ChangeOnce
-    clock: Clock
-    ids: Ids
 
     def __call__(
         self, holder: KeyHolder | SignedInMember, request_id: str, wish: Reassignment, call: Call | None = None
@@ -40,24 +37,19 @@ class ReassignRequest:
         """
         assignee, deployment = wish.assigned_to_email, holder.deployment
 
-        def step(head: Head) -> Change | None:
+        def step(head: Head, stamp: Stamp) -> Change | None:
             require_pending(head)
             if same_address(assignee, head.assigned_to_email):
                 return None
             refusal = deployment.refusal_of(assignee, head.not_to_be_answered_by)
             if refusal:
                 refuse([FieldError("/assigned_to_email", refusal)])
-            now, wanted = self.clock.now(), Usage(mails=int(deployment.settings.email_notifications))
-            # The quotas are there against programs that run away, and no person does.
-            full = over_quota(deployment.quotas, holder.usage, wanted, now) if isinstance(holder, KeyHolder) else None
-            if full:
-                raise full
-            return reassign(
-                head,
-                assignee,
-                "reassigned by API" if isinstance(holder, KeyHolder) else "reassigned on the dashboard",
-                deployment.settings,
-                stamp=Stamp(self.ids.event_id(), now, actor_name(holder)),
-            )
+            reason = "reassigned on the dashboard"
+            # Quotas are there to stop runaway programs.
+            if isinstance(holder, KeyHolder):
+                wanted, reason = Usage(mails=int(deployment.settings.email_notifications)), "reassigned by API"
+                if full := over_quota(deployment.quotas, holder.usage, wanted, stamp.at):
+                    raise full
+            return reassign(head, assignee, reason, deployment.settings, stamp=stamp)
 
         return self.change_once(holder, Action.REASSIGN, request_id, step, call)

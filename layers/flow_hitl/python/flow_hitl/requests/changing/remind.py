@@ -1,15 +1,16 @@
 """A reminder comes due, early, late or twice: whoever has the open request by then is reminded once."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import ceil_second, rfc3339
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import Deadlines, RequestStore, TakenAlready
-from flow_hitl.requests.request import SERVICE, Change, Head, Stamp, Status, note
+from flow_hitl.requests.request import Change, Head, Stamp, Status, note
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,6 @@ class Remind:
     deadlines: Deadlines
     change_request: ChangeRequest
     clock: Clock
-    ids: Ids
 
     def __call__(self, request_id: str, due_at: datetime) -> None:
         head, now = self.requests.head(request_id), self.clock.now()
@@ -33,7 +33,7 @@ class Remind:
         deployment = self.deployments.load(head.deployment_id)
         renewed = ceil_second(now + timedelta(days=deployment.settings.reply_token_days))
 
-        def step(current: Head) -> Change | None:
+        def step(current: Head, stamp: Stamp) -> Change | None:
             if current.status is not Status.PENDING:
                 return None
             return note(
@@ -44,12 +44,10 @@ class Remind:
                     "people": list(current.group_members),
                     "due_at": rfc3339(due_at),
                 },
-                stamp=Stamp(self.ids.event_id(), now, SERVICE),
+                stamp=stamp,
                 # The mail that reminds must carry addresses that hold.
                 token_expires_at=renewed if current.token_expires_at <= now else current.token_expires_at,
             )
 
-        try:
+        with suppress(TakenAlready):
             self.change_request(request_id, step, f"reminder/{request_id}/{rfc3339(due_at)}")
-        except TakenAlready:
-            return
