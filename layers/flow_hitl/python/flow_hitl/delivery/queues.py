@@ -1,4 +1,4 @@
-"""Messages to the workers, and the one place that says how they are spelled."""
+"""Messages to the workers, encoded in one place."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def effect_message(effect: Effect) -> str:
 
 
 def read_effect(body: str) -> Effect:
-    """Return the effect that a message names; raises KeyError or ValueError for a message that is none of ours."""
+    """Return the effect a message names; raises KeyError or ValueError for a malformed message."""
     message = json.loads(body)
     return Effect(
         EffectKind(message["kind"]), str(message["request_id"]), int(message["event_seq"]), message.get("target", "")

@@ -1,4 +1,4 @@
-"""From an audit event to its effects: one message each, under an id that a second relay of the event repeats."""
+"""Turn an audit event into its effects: one message each, with an id that a second relay repeats."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class RelayEvent:
     clock: Clock
 
     def __call__(self, event: AuditEvent) -> None:
-        """Hand every effect of an event on; to do so again is harmless, because each worker claims its effect."""
+        """Pass on every effect of an event; repeating it is harmless because each worker claims its effect."""
         for effect in effects_of(event):
             if effect.kind is EffectKind.DEADLINE:
                 due_at = parse_rfc3339(event.data["auto_response"]["due_at"])
@@ -33,7 +33,7 @@ class RelayEvent:
                 self.queue.send(effect)
 
     def _is_wanted(self, event: AuditEvent) -> bool:
-        """Tell whether any webhook wants to know of an event; of a new request intake has seen to that."""
+        """Tell whether any webhook subscribes to an event; intake has already checked new requests."""
         if event.kind is EventKind.REQUEST_CREATED:
             return True
         return event_of(event) in self.deployments().load(int(event.data["deployment_id"])).webhook_events

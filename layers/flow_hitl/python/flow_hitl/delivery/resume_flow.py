@@ -1,4 +1,4 @@
-"""The flow goes on: the answer is POSTed, signed, to the request's `resume_url`, until it is taken or a day is over."""
+"""Resume the flow: POST the signed answer to the request's `resume_url` until it is accepted or a day has passed."""
 
 import json
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ from flow_hitl.requests.request import (
 
 
 class NotDelivered(Exception):
-    """The attempt failed; try again after `pause_seconds`, or never if that is None."""
+    """The attempt failed; retry after `pause_seconds`, or never if None."""
 
     def __init__(self, pause_seconds: int | None) -> None:
         super().__init__(f"try again in {pause_seconds} s" if pause_seconds is not None else "given up")
@@ -40,7 +40,7 @@ class NotDelivered(Exception):
 
 @dataclass(frozen=True)
 class ResumeFlow:
-    """Deliver one decision to its flow: at least once, each attempt on the timeline."""
+    """Deliver one decision to its flow at least once; each attempt is on the timeline."""
 
     requests: RequestStore
     deployments: DeploymentStore
@@ -51,9 +51,9 @@ class ResumeFlow:
     clock: Clock
 
     def __call__(self, effect: Effect, attempt: int) -> None:
-        """Make one attempt, whose number from 1 sets the next pause; raises NotDelivered and EffectBusy."""
+        """Make attempt number `attempt` (from 1); raises NotDelivered and EffectBusy."""
         if attempt > RESUME.attempts:
-            # The queue allows a few deliveries more, for those that another worker was busy with.
+            # The queue allows a few extra deliveries for messages that found their effect busy.
             raise NotDelivered(None)
         if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
             return
@@ -71,7 +71,7 @@ class ResumeFlow:
                 "attempt": resume.attempts,
                 "delivered": result.delivered,
                 "result": result.reason,
-                # The whole address may hold a secret.
+                # The full URL may contain a secret.
                 "host": urlsplit(url).hostname,
             }
             return note(head, EventKind.RESUME_ATTEMPTED, data, stamp=stamp, resume=resume)
@@ -101,7 +101,7 @@ class ResumePayload:
 
 
 def _is_void(head: Head, effect: Effect) -> bool:
-    """Tell whether somebody has had the answer sent again since, by another effect, or that one has delivered it."""
+    """Tell whether the effect is obsolete: a retry replaced it, or the answer was delivered."""
     resume = head.resume
     return resume is not None and (effect.event_seq < resume.retried_by or resume.status is ResumeStatus.DELIVERED)
 
@@ -109,7 +109,7 @@ def _is_void(head: Head, effect: Effect) -> bool:
 def _after_attempt(head: Head, result: PostResult, *, gave_up: bool) -> Resume:
     before = head.resume or Resume(ResumeStatus.WAITING)
     status = ResumeStatus.DELIVERED if result.delivered else ResumeStatus.FAILED if gave_up else ResumeStatus.WAITING
-    # What the flow itself reported knows more than our delivery: it stands.
+    # What the flow itself reported outranks our delivery.
     if before.status not in (ResumeStatus.WAITING, ResumeStatus.FAILED):
         status = before.status
     return replace(before, status=status, attempts=before.attempts + 1, last_status=result.status)

@@ -1,4 +1,4 @@
-"""A manager has an answer sent to its flow again: at once, and with all the attempts that a new answer has."""
+"""A manager resends an answer to its flow: immediately, with a full set of attempts."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from flow_hitl.requests.request import Request, retry_resume
 
 @dataclass(frozen=True)
 class RetryResume:
-    """What follows from the event is the resumption of any answer; what was on its way until then is void."""
+    """Record the retry; its event resumes the flow like a new answer, and voids what was on its way."""
 
     requests: RequestStore
     change_request: ChangeRequest
 
     def __call__(self, member: SignedInMember, request_id: str) -> Request:
-        """Return the request; while a retry is under way, a second one adds nothing.
+        """Return the request; a second retry while one is running adds nothing.
 
-        Raises NotFound, Forbidden, NotPending for a request without an answer, and NothingToResume.
+        Raises NotFound, Forbidden, NotPending for an unanswered request, and NothingToResume.
         """
         request = self.requests.load(request_id)
         authorize(member, Action.RETRY_RESUME, request.head)

@@ -32,7 +32,7 @@ class DeliveryParts(RequestsParts):
             EffectKind.WEBHOOK: self.settings.webhook_queue_url,
         }
         queue = SqsEffectQueue(self.client("sqs"), queue_urls)
-        # Most events need no configuration: reading it is not imported for them.
+        # Most events need no configuration, so they do not import its store.
         return RelayEvent(queue, self._deadlines, lambda: self._deployments, self.clock)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What is known about a request is gathered, as little as can matter, to answer the troubleshooting questions."""
+"""Gather what is needed about a request to answer the troubleshooting questions, and no more."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ from flow_hitl.replies.ports import DiscardLog
 from flow_hitl.requests.ports import Polls, RequestStore
 from flow_hitl.requests.request import Head, Status
 
-# Where the effects of an event rest that never happened, whatever effects they are.
+# Dead-letter queues that can hold effects of any kind.
 _EVERY_EFFECT = ("relay_retry", "stream")
 
 
 @dataclass(frozen=True)
 class DiagnoseRequest:
-    """Diagnose one request, for a program or a person who may view it, or for the operator."""
+    """Diagnose one request for a program or person who may view it, or for the operator."""
 
     requests: RequestStore
     audit: AuditLog
@@ -42,7 +42,7 @@ class DiagnoseRequest:
         return diagnose(self._facts(head, actor.deployment))
 
     def for_operator(self, request_id: str) -> tuple[int, RequestDiagnosis]:
-        """Do it for the operator, who may view everything, and return the request's deployment too; raises NotFound."""
+        """Return the deployment's id and the diagnosis, for the operator; raises NotFound."""
         head = self.requests.head(request_id)
         return head.deployment_id, diagnose(self._facts(head, self.deployments.load(head.deployment_id)))
 

@@ -1,4 +1,4 @@
-"""Why something does not happen: the spec's three troubleshooting questions about one request, answered from facts."""
+"""The spec's three troubleshooting questions about one request, answered from facts."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from flow_hitl.diagnosis.reply_findings import reply_question
 
 @dataclass(frozen=True)
 class RequestDiagnosis:
-    """The answers to the three questions, in the order in which a request meets them."""
+    """The answers to the three questions."""
 
     request_id: RequestId
     """The request."""

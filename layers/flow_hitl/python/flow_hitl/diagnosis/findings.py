@@ -1,4 +1,4 @@
-"""What a diagnosis is made of: facts about one request go in, and findings, each with its next step, come out."""
+"""The parts of a diagnosis: facts about one request go in; findings with next steps come out."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,10 +16,10 @@ from flow_hitl.requests.reading.polling import LastPolls
 from flow_hitl.requests.request import Head
 
 SOON = timedelta(minutes=2)
-"""What follows from an event has happened by then, unless something is wrong."""
+"""By then the effects of an event have happened, unless something is wrong."""
 
 SHOWN = 5
-"""How many of the same kind a diagnosis names, the newest."""
+"""How many findings of one kind are shown, newest first."""
 
 
 class FindingStatus(StrEnum):
@@ -29,7 +29,7 @@ class FindingStatus(StrEnum):
 
 
 class AnswerStatus(StrEnum):
-    """The answer to a question; `waiting`: nothing is wrong, and somebody's move is awaited."""
+    """The answer to a question; `waiting`: nothing is wrong, and someone has yet to act."""
 
     OK = "ok"
     PROBLEM = "problem"
@@ -47,33 +47,33 @@ class Question(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One fact in a sentence, and what to do next, in another, where something is to be done."""
+    """One fact, with the next step if one is needed."""
 
     fact: str
     """What was found, in a sentence."""
     status: FindingStatus
-    """Whether it is as it should be, a problem, or only good to know."""
+    """Whether it is fine, a problem, or just information."""
     next_step: str | None = None
-    """What to do next, in a sentence, where something is to be done."""
+    """What to do next, in a sentence, if anything."""
 
 
 @dataclass(frozen=True)
 class AnsweredQuestion:
-    """A question with its findings; one problem among them is the answer."""
+    """A question with its findings; one problem makes the answer `problem`."""
 
     question: Question
-    """Why is the mail not sent, the reply not processed, the flow not resumed?"""
+    """Why was the email not sent, the reply not processed, or the flow not resumed?"""
     status: AnswerStatus
-    """The answer; `waiting` if nothing is wrong and somebody's move is awaited."""
+    """The answer; `waiting` if nothing is wrong and someone has yet to act."""
     findings: tuple[Finding, ...]
-    """The facts behind it."""
+    """The facts behind the answer."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All that is known about one request; what is None or missing was not asked, because it could not matter.
+    """Everything known about one request; None or missing means it was not looked up because it could not matter.
 
-    `suppressed` has the reason for each responder who gets no mail, `dead_letters` the number of messages by queue.
+    `suppressed` maps responders who get no email to the reason; `dead_letters` maps queues to message counts.
     """
 
     head: Head
@@ -91,7 +91,7 @@ class Facts:
 
 
 def answered(question: Question, findings: Iterable[Finding], otherwise: AnswerStatus) -> AnsweredQuestion:
-    """Return the answer that findings give: a problem if one of them is, else what the caller says."""
+    """Return the answer the findings give: `problem` if any is one, else `otherwise`."""
     found = tuple(findings)
     wrong = any(finding.status is FindingStatus.PROBLEM for finding in found)
     return AnsweredQuestion(question, AnswerStatus.PROBLEM if wrong else otherwise, found)
@@ -110,19 +110,19 @@ def problem(fact: str, next_step: str) -> Finding:
 
 
 def command(*words: str) -> str:
-    """Return an operator's command to copy; words that a stranger chose cannot become commands of their own."""
+    """Return an operator command to copy; untrusted words are quoted."""
     return f"`flow-hitl {shlex.join(words)}`"
 
 
 def names(people: Iterable[str]) -> str:
-    """Return a few addresses in a row, and how many more there are."""
+    """Return the first few addresses and how many more there are."""
     named = list(people)
     more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
     return ", ".join(named[:SHOWN]) + more
 
 
 def dead_letters(facts: Facts, *queues: str) -> Iterator[Finding]:
-    """Yield what rests in dead-letter queues, by their queues' names in the stack's outputs."""
+    """Yield what is in dead-letter queues, named as in the stack's outputs."""
     for queue in queues:
         found = facts.dead_letters.get(queue, 0)
         if isinstance(found, Unknown):
@@ -147,7 +147,7 @@ def dead_letters_found(queue: str, number: int) -> Finding:
 
 
 def webhooks_told(facts: Facts, name: WebhookEvent) -> Iterator[Finding]:
-    """Yield what came of telling webhooks of an event, by the last delivery to each."""
+    """Yield the last delivery of an event to each webhook."""
     last: dict[str, AuditEvent] = {}
     for event in facts.of_kind(EventKind.WEBHOOK_DELIVERED, EventKind.WEBHOOK_FAILED):
         if event.data["event"] == name:

@@ -1,4 +1,4 @@
-"""The third question: why did the flow not resume? Attempts and their status, dead letters, who last polled."""
+"""The third question: why did the flow not resume? Attempts, dead letters, and recent polls."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -27,7 +27,7 @@ from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.reading.polling import POLL_NOTED_EVERY, LastPolls
 from flow_hitl.requests.request import Head, ResumeStatus, Status
 
-# A poll goes on for up to 20 seconds after it was noted, and the next one is noted a minute later.
+# A poll lasts up to 20 seconds after it is recorded; the next is recorded a minute later.
 _UNTOLD = POLL_NOTED_EVERY + timedelta(seconds=20)
 
 
@@ -54,7 +54,7 @@ def flow_question(facts: Facts) -> AnsweredQuestion:
 
 
 def flow_is_owed(head: Head) -> bool:
-    """Tell whether there is an answer of which it is not known that the flow has it."""
+    """Tell whether there is an answer that the flow may not have received."""
     has_it = (ResumeStatus.DELIVERED, ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN)
     return head.resume is not None and head.resume.status not in has_it
 
@@ -109,7 +109,7 @@ def _pushed(facts: Facts, answer: AuditEvent) -> Iterator[Finding]:
 
 
 def _fetched(facts: Facts, answer: AuditEvent) -> Finding:
-    """Return whether somebody can have fetched the answer, where nobody has reported what came of it."""
+    """Return whether someone may have fetched the answer, when no one has reported a result."""
     polls, keys = facts.polls or LastPolls(), facts.deployment.api_keys
     seen = [f"the request was waited on at {rfc3339(polls.request)}"] if polls.request else []
     for key_id, at in sorted(polls.decisions_feed.items(), key=lambda poll: poll[1])[-SHOWN:]:

@@ -1,4 +1,4 @@
-"""The first question: why was the mail not sent? The setting, the rule, the address, suppression, the mail service."""
+"""The first question: why was the email not sent? Settings, rules, addresses, suppression, and SES."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ _ASKING = (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED)
 
 
 def mail_question(facts: Facts) -> AnsweredQuestion:
-    """Say whether the responders were mailed, and if not, why not."""
+    """Say whether the responders were notified, and if not, why."""
     head, timeline = facts.head, facts.timeline
     mailed = tuple(person for person in head.responders if was_mailed(person, timeline))
     waiting_for = tuple(person for person in head.responders if person not in mailed)
@@ -63,7 +63,7 @@ def mail_question(facts: Facts) -> AnsweredQuestion:
 
 
 def late_mails(head: Head, timeline: Sequence[AuditEvent], now: datetime) -> tuple[str, ...]:
-    """Return the responders of an open request whose mail should have been sent by now, and was not even refused."""
+    """Return the responders of an open request whose email is overdue and was not refused."""
     if head.status is not Status.PENDING or not is_mailed(timeline):
         return ()
     return tuple(
@@ -76,17 +76,17 @@ def late_mails(head: Head, timeline: Sequence[AuditEvent], now: datetime) -> tup
 
 
 def was_mailed(person: str, timeline: Sequence[AuditEvent]) -> bool:
-    """Tell whether a notification has gone to a responder since they were asked last."""
+    """Tell whether a responder has been notified since they were last asked."""
     return _happened_to(person, timeline, EventKind.NOTIFICATION_SENT)
 
 
 def is_mailed(timeline: Sequence[AuditEvent]) -> bool:
-    """Tell whether email notifications were on when somebody was asked last."""
+    """Tell whether email notifications were on when the responders were last asked."""
     return bool(_asking(timeline)[-1].data["notify"])
 
 
 def sending_problems(sending: SendingState, to: Sequence[str] = ()) -> Iterator[Finding]:
-    """Yield what keeps the mail service from sending, to these addresses if any are given."""
+    """Yield what keeps SES from sending, to these addresses if given."""
     if not sending.identity_verified:
         yield problem(
             f"SES has not verified {sending.identity}, where mail is sent from.",
@@ -109,7 +109,7 @@ def sending_problems(sending: SendingState, to: Sequence[str] = ()) -> Iterator[
 
 
 def quota_text(sending: SendingState) -> str:
-    """Return how much of its quota the account has used, in words."""
+    """Return how much of its quota the account has used."""
     quota = f"{sending.quota:.0f}" if sending.quota >= 0 else "any number of"
     return f"{sending.sent:.0f} of {quota} mails in 24 hours"
 
@@ -197,7 +197,7 @@ def _asking(timeline: Sequence[AuditEvent]) -> list[AuditEvent]:
 
 
 def _asked(person: str, timeline: Sequence[AuditEvent]) -> AuditEvent:
-    """Return the event by which a person was asked last."""
+    """Return the event that last asked a person."""
     events = _asking(timeline)
     return next((event for event in reversed(events) if _is_among(person, _asked_by(event))), events[0])
 

@@ -1,4 +1,4 @@
-"""The second question: why was the reply not processed? Token, sender, verdicts, status, and the discarded mails."""
+"""The second question: why was the reply not processed? Token, sender, verdicts, status, and discarded emails."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ from flow_hitl.platform.times import rfc3339
 from flow_hitl.replies.rejections import Discard, DiscardReason, RejectionReason
 from flow_hitl.requests.request import Head, Status
 
-# Why, and what to do about it.
+# What happened, and what to do about it.
 _REJECTED: dict[RejectionReason, tuple[str, str]] = {
     RejectionReason.NOT_AN_OPTION: (
         "its first line does not match an emit option",
@@ -107,12 +107,12 @@ _AFTER_DISCARD: dict[str, str] = {
 
 
 def reply_question(facts: Facts) -> AnsweredQuestion:
-    """Say what became of the answer, and of every reply that was none."""
+    """Say what became of the answer and of every other reply."""
     head = facts.head
     failed = [_rejected(event, head) for event in facts.of_kind(EventKind.REPLY_REJECTED)[-SHOWN:]]
     failed += map(_discarded, facts.discards[:SHOWN])
     if head.status is not Status.PENDING:
-        # Now they explain, and nothing is wrong or to be done any more.
+        # The request is closed: these only explain, and nothing is left to do.
         explained = [info(finding.fact) for finding in failed]
         closed = AnswerStatus.NOT_APPLICABLE if head.status is Status.CANCELLED else AnswerStatus.OK
         return answered(Question.REPLY_NOT_PROCESSED, [_how_it_ended(facts), *explained], closed)

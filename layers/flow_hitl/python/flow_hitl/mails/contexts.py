@@ -1,4 +1,4 @@
-"""What mails and review pages show of a request, and what all mails of one sort share."""
+"""What emails and review pages show of a request, and what all emails of one kind share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ class HistoryRound:
 class RequestView:
     """A request as its responder sees it.
 
-    `output` is markdown, any other JSON or None. `assigned_why` completes "You were asked because …", without a full
-    stop; `deadline_text` is a whole sentence. `answer_until` is when reply address and review link expire.
-    `may_pass_on`: they may put somebody else in their place. `test`: no flow waits for the answer.
+    `output` is Markdown, other JSON, or None. `assigned_why` completes "You were asked because …", without a period;
+    `deadline_text` is a full sentence. The reply address and review link expire at `answer_until`. `may_pass_on`: they
+    may delegate the request. `test`: no flow is waiting.
     """
 
     deployment_name: str
@@ -46,9 +46,9 @@ class RequestView:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The answer that counts; without an outcome it is the free text `feedback`.
+    """The answer that counts; without an outcome, it is the free text `feedback`.
 
-    `by` is the person of a group who gave it, if that is proven.
+    `by` is the group member who answered, if proven.
     """
 
     outcome: str | None
@@ -61,7 +61,7 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class AskingContext:
-    """A mail that asks: the request, the address that takes the reply, and the review page's link."""
+    """An email that asks: the request, its reply address, and its review link."""
 
     request: RequestView
     reply_to: str
@@ -74,7 +74,7 @@ class AskingContext:
 
 @dataclass(frozen=True, kw_only=True)
 class TellingContext:
-    """A mail that tells somebody about a request; `reply_to` stands where an answer can still help."""
+    """An email that informs; `reply_to` is set if an answer can still help."""
 
     flow_name: str
     method_name: str

@@ -1,4 +1,4 @@
-"""What makes a mail about a request; each has a module in `kinds/`."""
+"""What defines an email about a request; each kind has a module in `kinds/`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from flow_hitl.requests.request import Request
 
 
 class RequestNames(TypedDict):
-    """What each `TellingContext` says of its request."""
+    """The fields of every `TellingContext` that identify its request."""
 
     flow_name: str
     method_name: str
@@ -23,7 +23,7 @@ class RequestNames(TypedDict):
 
 @dataclass(frozen=True)
 class Occasion:
-    """What a mail is made of: its effect, the event behind it, and the request as it is by now."""
+    """What an email is made from: its effect, the event behind it, and the request as it is now."""
 
     effect: Effect
     event: AuditEvent
@@ -32,13 +32,13 @@ class Occasion:
 
     @property
     def addressee(self) -> str:
-        """The address that the event is about."""
+        """The address the event is about."""
         data = self.event.data
         return self.effect.target or str(data.get("responder") or data["assigned_to_email"])
 
     @property
     def still_asked(self) -> str | None:
-        """The addressee, unless the request has gone to somebody else since."""
+        """The addressee, unless the request has since gone to someone else."""
         asked = self.request.head.responders
         return self.addressee if any(same_address(self.addressee, person) for person in asked) else None
 
@@ -61,11 +61,11 @@ class Occasion:
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """One kind of mail: who gets it, what it shows, and the event that it leaves; None means that no mail is due.
+    """One kind of email: recipient, content, and the event it records; None means no email is due.
 
-    `answers_mail`: it replies to a mail. `follows_notification`: it continues the thread of its recipient's
-    notification, and who never got that gets none. `repeats_subject`: it does so under the same subject. `must_arrive`:
-    if it is refused, the request goes to somebody else.
+    `answers_mail`: it replies to an email. `follows_notification`: it continues the thread of the recipient's
+    notification, and is skipped without one. `repeats_subject`: it keeps that subject. `must_arrive`: if it is refused,
+    the request goes to someone else.
     """
 
     recipient: Callable[[Occasion], str | None]

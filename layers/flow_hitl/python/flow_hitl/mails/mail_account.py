@@ -1,4 +1,4 @@
-"""What SES says of our account: whether it may send, to whom, and how much. SES answers such calls once a second."""
+"""What SES says about our account: whether it may send, to whom, and how much. SES allows one such call per second."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class SesAccount:
             return unknown(error)
         quota = account.get("SendQuota", {})
         return SendingState(
-            # An account whose reputation is gone may send nothing, whatever it has switched on itself.
+            # An account that SES has shut down cannot send, whatever its own setting says.
             sending_enabled=account.get("SendingEnabled", False) and account.get("EnforcementStatus") != "SHUTDOWN",
             production=account.get("ProductionAccessEnabled", False),
             quota=quota.get("Max24HourSend", 0.0),

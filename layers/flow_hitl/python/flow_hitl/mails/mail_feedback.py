@@ -1,4 +1,4 @@
-"""What SES reports about a mail that we sent: it bounced, or somebody called it spam."""
+"""What SES reports about an email we sent: a bounce or a complaint."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ _LOST_FOR_NOW = frozenset({"MailboxFull", "MessageTooLarge", "ContentRejected", 
 
 @dataclass(frozen=True)
 class MailFeedback:
-    """One report about one mail.
+    """One report about one email.
 
-    `bounces`: nobody is behind its addresses, so they shall get no mail any more. `complains`: they want none from whom
-    this one was. `lost`: it will not be read; an out-of-office reply also comes
-    as a bounce, Transient and General, and then it will.
+    `bounces`: the addresses do not exist and get no more email. `complains`: the recipients want no more from this
+    sender. `lost`: the email will not be read, unlike after an out-of-office reply, which is also a bounce (Transient,
+    General).
     """
 
     feedback_id: str
@@ -35,7 +35,7 @@ class MailFeedback:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self | None:
-        """Read an SES event, None for one that says nothing of the kind; raises KeyError or TypeError if it is none.
+        """Read an SES event, None for any other kind; raises KeyError or TypeError if malformed.
 
         Shape: Amazon SES developer guide, "Examples of event data that Amazon SES publishes to Amazon SNS".
         """
@@ -63,7 +63,7 @@ class MailFeedback:
 
 
 def reaches_nobody(head: Head, events: Sequence[AuditEvent]) -> bool:
-    """Tell whether an open request waits for people none of whom the mail about it has reached."""
+    """Tell whether an open request's notifications reached none of the people it waits for."""
     asked = max(
         event.seq for event in events if event.kind in (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED)
     )

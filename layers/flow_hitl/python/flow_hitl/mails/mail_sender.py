@@ -1,4 +1,4 @@
-"""Mail out, by SES."""
+"""Send email with SES."""
 
 from typing import Any
 
@@ -9,11 +9,10 @@ from flow_hitl.platform.dynamodb import error_code
 from flow_hitl.platform.mime import write_mail
 from flow_hitl.platform.product import PRODUCT_NAME
 
-# What SES will never accept, however often it is asked. `MessageRejected` is not among them: SES says so too while our
-# own identity is not verified or the account is in the sandbox, and then an operator must hear of it.
+# Errors that SES will repeat forever. `MessageRejected` is not one: SES also returns it while our identity is
+# unverified or the account is in the sandbox, and the operator must hear of that.
 _FINAL = frozenset({"BadRequestException"})
-# With RFC 3834's Auto-Submitted, Microsoft's own words: no out-of-office note may answer us, and an emoji that Outlook
-# would offer is not an answer.
+# With RFC 3834's Auto-Submitted, Microsoft's equivalents: no out-of-office replies, and no emoji reactions in Outlook.
 _HEADERS = {"X-Auto-Response-Suppress": "All", "X-MS-Reactions": "disallow"}
 
 
@@ -47,6 +46,6 @@ class SesMailSender:
         return str(answer["MessageId"])
 
     def _message_id(self, ses_id: str) -> str:
-        """Return the Message-ID that SES gave a mail in place of ours: SES developer guide, "Header fields"."""
+        """Return the Message-ID that SES put in place of ours; see "Header fields" in its developer guide."""
         region = self._client.meta.region_name
         return f"<{ses_id}@{'email' if region == 'us-east-1' else region}.amazonses.com>"

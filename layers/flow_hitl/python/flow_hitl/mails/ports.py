@@ -1,4 +1,4 @@
-"""What renders and sends mails, and who gets none."""
+"""What renders and sends email, and who gets none."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from flow_hitl.rendering.rendered import MailContext, RenderedEmail
 
 class MailAccount(Protocol):
     def state(self) -> SendingState | Unknown:
-        """Return what the mail service lets us send; never raises for what it answers or that it does not."""
+        """Return what the mail service lets us send; never raises for its errors or silence."""
 
 
 @dataclass(frozen=True)
 class OutgoingMail:
-    """One automatic email, ready to send; `tags` come back with SES's events about it.
+    """One automatic email, ready to send; `tags` come back in SES events about it.
 
-    `follows` is what `MailSender.send` returned for an earlier one whose thread this continues. `answers_mail`: it
-    replies to an email that came in.
+    `follows` is what `MailSender.send` returned for the email whose thread this continues. `answers_mail`: it replies
+    to an incoming email.
     """
 
     to: str
@@ -33,28 +33,28 @@ class OutgoingMail:
 
 class SuppressionList(Protocol):
     def add(self, address: str, reason: str, at: datetime, deployment_id: int | None = None) -> None:
-        """Take down that mail to an address does not arrive, or, of one deployment, is not wanted."""
+        """Suppress an address, for one deployment if given, else for all."""
 
     def reason(self, address: str, deployment_id: int | None = None) -> str | None:
-        """Return why an address gets no mail of a deployment, or none at all; None if it does."""
+        """Return why an address gets no email from a deployment, or from any; None if it does."""
 
     def reasons(self, addresses: Sequence[str], deployment_id: int) -> Mapping[str, str]:
-        """Return why, for each of up to a hundred addresses that gets no mail of a deployment."""
+        """Return the reason for each of up to 100 addresses that gets no email from a deployment."""
 
     def remove(self, address: str) -> bool:
-        """Let an address get mail again; return whether it was on the list."""
+        """Unsuppress an address; return whether it was on the list."""
 
     def entries(self) -> Sequence[Mapping[str, Any]]:
-        """Return `address`, `reason`, `at` and `deployment_id` of each; that is None where it holds for all."""
+        """Return the `address`, `reason`, `at`, and `deployment_id` (None for all) of each entry."""
 
 
 class MailSender(Protocol):
     def send(self, mail: OutgoingMail) -> str:
-        """Send a mail and return the provider's message id; raises MailRefused if it can never be sent."""
+        """Send an email and return the provider's message id; raises MailRefused if it can never be sent."""
 
 
 class MailRefused(Exception):
-    """The mail service refuses this mail for good; the reason is for the timeline."""
+    """The mail service refuses this email for good; the reason goes on the timeline."""
 
 
 class MailRenderer(Protocol):

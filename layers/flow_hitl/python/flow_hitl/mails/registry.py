@@ -1,4 +1,4 @@
-"""All mails about requests, found by the names of their effects."""
+"""All emails about requests, by effect."""
 
 from importlib import import_module
 from typing import Final

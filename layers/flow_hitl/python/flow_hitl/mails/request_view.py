@@ -1,4 +1,4 @@
-"""A request in the words that its responder reads, for mails and pages alike."""
+"""A request in the words its responder reads, for emails and pages alike."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _NOT_TAKEN = frozenset({ResumeStatus.FAILED, ResumeStatus.RESUME_FAILED})
 
 
 def request_view(request: Request, responder: str, *, may_pass_on: bool = False) -> RequestView:
-    """Return what the notification mail and the review page show of a request to one of its responders."""
+    """Return what the notification and the review page show to one of the request's responders."""
     head, content = request.head, request.content
     return RequestView(
         deployment_name=content.deployment_name,
@@ -43,14 +43,14 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
 
 
 def _shown(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the state as far as a mail or page can hold it."""
+    """Return the state, or a note that it is too large to show."""
     if len(canonical_json(state)) <= _STATE_CHARS:
         return state
     return {"(state)": f"is longer than the {_STATE_CHARS:,} characters that can be shown here"}
 
 
 def _recent(history: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return the latest rounds, as many as fit."""
+    """Return as many of the latest rounds as fit."""
     room, first = _STATE_CHARS, len(history)
     for entry in reversed(history):
         room -= len(canonical_json(entry))
@@ -76,7 +76,7 @@ def decision_of(request: Request) -> Decision | None:
 
 
 def what_follows(request: Request) -> str:
-    """Return what becomes of the answer that counts, as far as that is known: a clause."""
+    """Return what happens with the answer that counts, as a clause."""
     resume = request.head.resume
     if resume and resume.status in _HAS_GONE_ON:
         return "the flow resumes with it"
@@ -88,14 +88,14 @@ def what_follows(request: Request) -> str:
 
 
 def repeats(response: Response, outcome: str | None, written: str) -> bool:
-    """Tell whether an answer, an outcome or free text, is the one that counts; a comment beside an outcome is not."""
+    """Tell whether an answer is the one that counts; a comment next to an outcome does not matter."""
     if response.outcome is None or outcome is None:
         return outcome is None and is_said(written, response)
     return outcome == response.outcome
 
 
 def is_said(written: str, response: Response) -> bool:
-    """Tell whether what somebody wrote is in the answer that counts."""
+    """Tell whether the answer that counts includes this text."""
     # Browsers end lines with CRLF.
     return written.replace("\r\n", "\n").strip() in (
         response.comment,
@@ -104,7 +104,7 @@ def is_said(written: str, response: Response) -> bool:
 
 
 def news_of(request: Request) -> str | None:
-    """Return how a request was closed, in sentences for somebody who still looks at it as open; None if it is."""
+    """Return how a request was closed, for someone still viewing it as open; None if it is open."""
     decision = decision_of(request)
     if request.head.status is Status.PENDING:
         return None
@@ -154,7 +154,7 @@ def _assigned_why(head: Head, content: Content) -> str:
 
 
 def _group_asked(head: Head, content: Content) -> str:
-    """Return why the people of a group are asked; one who was put in another's place is one of them."""
+    """Return why the members of a group are asked, including after a delegation."""
     asked, others = head.assigned_to_email.removeprefix(GROUP_PREFIX), len(head.group_members) - 1
     each = f"you and {others} more, and the first answer counts"
     if head.passed_on_by:
@@ -173,12 +173,12 @@ def _passed_over(head: Head, content: Content) -> str:
 
 
 def reassigned_by(head: Head, content: Content) -> str | None:
-    """Return who reassigned a request last, in words, None where we did ourselves or that is not known."""
+    """Return who last reassigned a request, in words; None if it was the service or is unknown."""
     return who_did(head.reassigned_by, content)
 
 
 def who_did(actor: str | None, content: Content) -> str | None:
-    """Return who is behind the actor of an audit event, as the people who are asked may know them."""
+    """Return who is behind an audit event's actor, as responders may know them."""
     kind, _, name = (actor or "").partition("/")
     if kind == "member":
         return name

@@ -1,4 +1,4 @@
-"""Send a mail about a request: who gets it and what it says, its own module in `kinds/` knows."""
+"""Send an email about a request; its module in `kinds/` knows its recipient and content."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from flow_hitl.requests.request import Change, Head, Request, Stamp, note
 
 @dataclass(frozen=True)
 class SendMail:
-    """Send the mail of an effect, once unless a worker dies between sending and saying so, then twice."""
+    """Send an effect's email once, or twice if a worker dies between sending and recording it."""
 
     requests: RequestStore
     audit: AuditLog
@@ -38,7 +38,7 @@ class SendMail:
     clock: Clock
 
     def __call__(self, effect: Effect) -> None:
-        """Send it and note it on the timeline; raises EffectBusy while another worker holds the effect."""
+        """Send it and record it on the timeline; raises EffectBusy while another worker holds the effect."""
         if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
             return
         request = self.requests.load(effect.request_id)
@@ -87,7 +87,7 @@ class SendMail:
     def _send(
         self, mail: Mail, occasion: Occasion, recipient: str, context: MailContext, follows: str | None
     ) -> tuple[str, str]:
-        """Send the mail and return its message id and its hash."""
+        """Send the email and return its message id and hash."""
         effect = occasion.effect
         suppressed = self.suppressed.reason(recipient, occasion.request.head.deployment_id)
         if suppressed is not None:

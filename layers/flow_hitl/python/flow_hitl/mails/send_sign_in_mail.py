@@ -1,4 +1,4 @@
-"""The mail with which somebody signs in: it goes to people whom a deployment lets in, and to nobody else."""
+"""The sign-in email: it goes only to people whom a deployment lets in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from flow_hitl.platform.rounds import in_rounds
 
 @dataclass(frozen=True, kw_only=True)
 class SignInContext:
-    """The mail that signs somebody in: a code (digits in groups) and a link, both good until the moment."""
+    """A sign-in code (digits in groups) and link, valid until `until`."""
 
     kind: ClassVar[str] = "sign_in"
     test: ClassVar[bool] = False
@@ -30,7 +30,7 @@ class SignInContext:
 
 @dataclass(frozen=True)
 class SendSignInMail:
-    """Send the code and the link of a try, unless the address had too many; done twice it sends the same mail twice."""
+    """Send the code and link of a sign-in attempt, within limits; a repeat sends the same email again."""
 
     tries: SignInTries
     deployments: DeploymentStore
@@ -43,13 +43,13 @@ class SendSignInMail:
     pause: Callable[[int], None]
 
     def __call__(self, try_id: str) -> str:
-        """Send it, and return what became of it in a word or two, without the address."""
+        """Send it and return the result in a word or two, without the address."""
         found = self.tries.load(try_id)
         if found is None or found.used or self.clock.now() >= found.expires_at:
             return "too late"
         if not self.deployments.of_person(found.email, limit=1):
             return "unknown address"
-        # Complaints of before they were kept by deployment stand there for everybody.
+        # Complaints recorded before they were kept per deployment apply to everyone here.
         if self.suppressed.reason(found.email) not in (None, COMPLAINED):
             return "suppressed address"
         if not in_rounds(lambda: self._count(found), self.pause):
@@ -66,7 +66,7 @@ class SendSignInMail:
         return "sent"
 
     def _count(self, found: SignInTry) -> bool:
-        """Note that this mail is sent, unless that was done before; return False if the address has had too many."""
+        """Count this email unless it was counted before; return False if the address has had too many."""
         sent, now = self.tries.sent_to(found.email), self.clock.now()
         if sent.find(found.try_id, now):
             return True

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SendingState:
-    """What the mail service says of our account, and of the identity (a domain) that mail is sent from.
+    """The account's state at the mail service, and its sending identity (a domain).
 
-    Without `production` the account is in the sandbox. `quota` and `sent` are mails in 24 hours; a negative quota is
-    none.
+    Without `production`, the account is in the sandbox. `quota` and `sent` count emails in 24 hours; a negative quota
+    is unlimited.
     """
 
     sending_enabled: bool

@@ -1,7 +1,6 @@
-"""Addresses that get no mail, because it bounced or was called spam; an operator can let them have it again.
+"""Addresses that get no email after a bounce or complaint, until an operator allows it again.
 
-One item per address. `reason` and `at` stand there for everybody; what holds for one deployment stands in an attribute
-of its own.
+One item per address: `reason` and `at` for all deployments, or one attribute per deployment.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""A notification that does not reach its responder: said on the timeline, and the request goes to who can be reached.
+"""A notification did not reach its responder: record it, and reassign the request to someone reachable.
 
-That is the deployment creator, and where they cannot be reached either, everybody else who manages the deployment.
+That is the deployment creator, or else everyone else who manages the deployment.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _ASKS = frozenset({EffectKind.NOTIFY, EffectKind.REMIND})
 
 @dataclass(frozen=True)
 class Undelivered:
-    """Put a request whose notification failed into hands that can be reached, so that it does not hang."""
+    """Reassign a request whose notification failed, so that it does not hang."""
 
     requests: RequestStore
     audit: AuditLog
@@ -33,14 +33,14 @@ class Undelivered:
     change_request: ChangeRequest
 
     def __call__(self, request_id: str, address: str, reason: str, *, once: str) -> None:
-        """Note the failure, once under the name that it is given, then pass the request on; again does no harm."""
+        """Record the failure once under the name `once`, then reassign; repeating it is harmless."""
         deployment = self.deployments.load(self.requests.head(request_id).deployment_id)
         is_creator = same_address(address, deployment.creator_email)
 
         def undelivered(head: Head, stamp: Stamp) -> Change:
-            # The relay raises an alarm where it is the creator, to whom requests go that nobody else gets.
+            # If it is the creator, the last resort for requests, the relay raises an alarm.
             data = {"to": address, "reason": reason, **({"creator": True} if is_creator else {})}
-            # The rest of a group is still asked; the last one of it stays, as the one whose request is lost.
+            # The rest of a group is still asked; its last member stays, to show who was not reached.
             left = tuple(person for person in head.group_members if not same_address(person, address))
             return note(
                 head,
@@ -50,7 +50,7 @@ class Undelivered:
                 group_members=left if head.status is Status.PENDING and left else head.group_members,
             )
 
-        # A redelivery after a crash between the two steps finds the first done; the second may still be owed.
+        # After a crash between the two steps, the first is done and the second still owed.
         with suppress(TakenAlready):
             self.change_request(request_id, undelivered, once)
 
@@ -71,7 +71,7 @@ class Undelivered:
         self.change_request(request_id, pass_on)
 
     def _heirs(self, head: Head, deployment: Deployment) -> Sequence[str]:
-        """Return the creator, else all others who manage and may be asked, of those whom no mail failed to reach."""
+        """Return the creator, or else all other managers who may be asked, leaving out unreachable addresses."""
         events = self.audit.timeline(head.request_id)
         failed = {address_key(one.data["to"]) for one in events if one.kind is EventKind.NOTIFICATION_UNDELIVERED}
         if address_key(deployment.creator_email) not in failed:
@@ -87,7 +87,7 @@ class Undelivered:
 
 @dataclass(frozen=True)
 class TakeMailFeedback:
-    """Act on what SES reports about our mails."""
+    """Act on what SES reports about our email."""
 
     suppressed: SuppressionList
     undelivered: Undelivered
@@ -99,7 +99,7 @@ class TakeMailFeedback:
             for address in feedback.addresses:
                 self.suppressed.add(address, feedback.reason, self.clock.now())
         elif feedback.complains and feedback.request_id is not None:
-            # Who has enough of one deployment's mail still gets the others', and can sign in.
+            # Complaining about one deployment does not stop the others' email, or signing in.
             deployment_id = self.requests.head(feedback.request_id).deployment_id
             for address in feedback.addresses:
                 self.suppressed.add(address, feedback.reason, self.clock.now(), deployment_id)

@@ -1,4 +1,4 @@
-"""Mail out."""
+"""Email out."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The mails about requests: each module is named as its effect and its template folder, and has one `MAIL`."""
+"""The emails about requests: each module has one `MAIL` and is named after its effect and template folder."""

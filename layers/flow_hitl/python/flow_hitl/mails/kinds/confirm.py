@@ -1,4 +1,4 @@
-"""The mail that says that a mailed answer was recorded."""
+"""The email that confirms an emailed answer."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,7 +12,7 @@ from flow_hitl.mails.request_view import decision_of, what_follows
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmationContext(TellingContext):
-    """`is_cut`: the answer was too long, so its end was left out. `then` is what follows from it, a clause."""
+    """`is_cut`: the answer was too long and was truncated. `then` is what happens next, a clause."""
 
     kind: ClassVar[str] = EffectKind.CONFIRM
     decision: Decision

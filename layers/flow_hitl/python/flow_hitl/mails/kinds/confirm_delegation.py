@@ -1,4 +1,4 @@
-"""The mail that says that a reply has passed the request on."""
+"""The email that confirms a delegation by reply."""
 
 from dataclasses import dataclass
 from typing import ClassVar

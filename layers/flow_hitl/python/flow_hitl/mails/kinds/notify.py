@@ -1,4 +1,4 @@
-"""The mail that asks for an answer."""
+"""The email that asks for an answer."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""The mail that says why a reply decided nothing, and what to do."""
+"""The email that says why a reply was not accepted, and what to do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from flow_hitl.requests.request import Status
 
 @dataclass(frozen=True, kw_only=True)
 class ReplyRejectedContext(TellingContext):
-    """`reply_to` and `review_url` stand where answering again can help.
+    """`reply_to`, `review_url`, and the buttons for `emit_options` are set if answering again can help.
 
-    `quoted` is the reply's first line (not an option), `meant` the option that a later line names, `claimed_sender`
-    whom the reply says it is from (sender mismatch), `decision` what counted instead (already responded); `own`: that
-    is the same person's same answer. `emit_options` are offered again as buttons when `reply_to` is given.
+    `quoted` is the reply's first line (not an option), `meant` the option named by a later line, `claimed_sender` the
+    reply's From (sender mismatch), `decision` what counted instead (already responded); `own`: that was this person's
+    same answer.
     """
 
     kind: ClassVar[str] = EffectKind.REJECT_REPLY
@@ -39,7 +39,7 @@ def _reason(occasion: Occasion) -> RejectionReason:
 
 
 def _recipient(occasion: Occasion) -> str | None:
-    """Return whom the request was sent to; only who no longer has it is told just that."""
+    """Return who was asked; someone who no longer has the request is told only that."""
     return occasion.addressee if _reason(occasion) is RejectionReason.REASSIGNED else occasion.still_asked
 
 
@@ -50,7 +50,7 @@ def _context(occasion: Occasion, recipient: str) -> ReplyRejectedContext:
         **occasion.names,
         reason=reason,
         assigned_to=recipient,
-        # What they probably meant comes first.
+        # The likely intended option comes first.
         emit_options=sorted(head.emit_options, key=lambda option: option != meant),
         reply_to=occasion.reply_to(recipient) if is_open and reason in REPLY_CAN_HELP else None,
         review_url=occasion.review_url(recipient) if is_open and reason in PAGE_CAN_HELP else None,
@@ -58,7 +58,7 @@ def _context(occasion: Occasion, recipient: str) -> ReplyRejectedContext:
         meant=meant,
         own=bool(data.get("own")),
         claimed_sender=data.get("claimed_sender"),
-        # Whoever no longer has the request learns nothing new about it.
+        # Someone who no longer has the request learns nothing new about it.
         decision=decision_of(occasion.request) if reason is not RejectionReason.REASSIGNED else None,
     )
 

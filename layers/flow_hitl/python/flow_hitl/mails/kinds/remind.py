@@ -1,4 +1,4 @@
-"""The mail that asks again, in the thread of the notification."""
+"""The email that asks again, in the notification's thread."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from flow_hitl.requests.request import Status
 
 @dataclass(frozen=True, kw_only=True)
 class ReminderContext(AskingContext):
-    """Its subject is that of the notification of `asked_at`."""
+    """Its subject is that of the notification sent at `asked_at`."""
 
     kind: ClassVar[str] = EffectKind.REMIND
     asked_at: datetime

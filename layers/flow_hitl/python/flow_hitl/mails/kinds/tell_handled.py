@@ -1,4 +1,4 @@
-"""The short mail to somebody who was asked and whose answer is no longer needed."""
+"""The short email to someone whose answer is no longer needed."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,9 +15,9 @@ from flow_hitl.requests.request import Status
 
 @dataclass(frozen=True, kw_only=True)
 class HandledContext(TellingContext):
-    """With a `decision` the request was answered, with `reassigned_to` it has gone to somebody else, else cancelled.
+    """Answered if it has a `decision`, reassigned if it has `reassigned_to`, else canceled.
 
-    `by` is who reassigned or cancelled it, if that may be said.
+    `by` is who reassigned or canceled it, if that may be shown.
     """
 
     kind: ClassVar[str] = EffectKind.TELL_HANDLED
@@ -36,7 +36,7 @@ class HandledContext(TellingContext):
 
     @property
     def happened(self) -> str:
-        """Why no answer is needed, a clause."""
+        """Why no answer is needed, as a clause."""
         if self.decision is not None:
             if self.decision.via is Channel.AUTO_RESPONSE:
                 return "no one answered in time, so it was answered automatically"
@@ -47,7 +47,7 @@ class HandledContext(TellingContext):
 
 
 def _recipient(occasion: Occasion) -> str | None:
-    """Return who was asked, unless somebody has given the request back to them meanwhile."""
+    """Return who was asked, unless the request has come back to them."""
     is_open = occasion.request.head.status is Status.PENDING
     return None if is_open and occasion.still_asked else occasion.addressee
 
