@@ -1,4 +1,4 @@
-"""Another application answers, by the callback URL that it was given."""
+"""Another application answers through its callback URL."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -39,7 +39,7 @@ class AnswerByCallback:
     ids: Ids
 
     def __call__(self, token: str, answer: CallbackAnswer) -> Request:
-        """Return the decided request; raises TokenInvalid and what `RecordResponse` raises."""
+        """Return the decided request; raises TokenInvalid and whatever `RecordResponse` raises."""
         link = web_tokens.read_callback(self.keys, token)
         if link.webhook is not None:
             require_webhook(self.webhooks, link.webhook)

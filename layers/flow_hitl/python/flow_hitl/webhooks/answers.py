@@ -1,4 +1,4 @@
-"""What the routes to webhooks and their deliveries answer."""
+"""What the webhook and delivery routes return."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ class WebhookShown:
     name: str
     """What the webhook is for."""
     url: Url
-    """Where events are POSTed to."""
+    """Where events are POSTed."""
     events: Sequence[WebhookEvent]
-    """The events that it is told of."""
+    """The events it subscribes to."""
     active: bool
-    """Whether it is told of events at all."""
+    """Whether it receives events."""
     created_at: datetime
-    """When it was made."""
+    """When it was created."""
     secret_signs_from: datetime
-    """From when on its newest secret signs."""
+    """When its newest secret starts signing."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class WebhookAnswer:
 
 @dataclass(frozen=True)
 class CreatedWebhook(WebhookAnswer):
-    """A new webhook with its secret."""
+    """A new webhook and its secret."""
 
     secret: str
-    """The signing secret, `whsec_…`. It is shown this once."""
+    """The signing secret, `whsec_…`, shown only once."""
 
 
 @dataclass(frozen=True)
@@ -63,29 +63,29 @@ class DeliveryShown:
     id: str
     """The delivery's id."""
     webhook_id: str
-    """The webhook that it is for."""
+    """The webhook it is for."""
     event: Annotated[str, Schema(enum=[*WebhookEvent, TEST_EVENT])]
     """The event."""
     request_id: RequestId | None
-    """The request that the event is about; null for a test ping."""
+    """The request the event is about; null for a test ping."""
     status: DeliveryStatus
-    """`delivered` after a 2xx, else `failed`; `stalled` if nobody has sent it for an hour. None is tried again."""
+    """`delivered` after a 2xx, else `failed`; `stalled` if not sent within an hour. None of these is retried."""
     http_status: int | None
-    """The HTTP status of the answer, if one came."""
+    """The HTTP status of the response, if there was one."""
     reason: str | None
-    """What came of it, in a few words; null while pending."""
+    """The result in a few words; null while pending."""
     duration_ms: int | None
-    """Milliseconds that the call took."""
+    """Milliseconds the call took."""
     response: str | None
-    """The first KB of the answer's body."""
+    """The first KB of the response body."""
     attempts: int
-    """How often it was sent: more than once only where nobody saw the end of the first attempt."""
+    """How often it was sent: more than once only if a worker died during the first attempt."""
     at: datetime
-    """When the delivery was made."""
+    """When the delivery was created."""
     finished_at: datetime | None
-    """When its end was seen."""
+    """When the result was known."""
     redelivery_of: str | None
-    """The delivery that this one repeats, with the same `X-Webhook-Id`."""
+    """The delivery this one repeats, with the same `X-Webhook-Id`."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ class DeliveryAnswer:
 
 @dataclass(frozen=True)
 class DeliveryPageShown:
-    """Some deliveries, and how to go on."""
+    """A page of deliveries."""
 
     deliveries: list[DeliveryShown]
     """The deliveries, newest first; they are kept for 90 days."""
     next_cursor: str | None
-    """Send it as `cursor` for those that follow; null at the end."""
+    """Pass it as `cursor` to get the next page; null on the last."""
 
 
 def webhook_shown(webhook: Webhook) -> WebhookShown:
@@ -120,7 +120,7 @@ def webhook_shown(webhook: Webhook) -> WebhookShown:
 
 
 def delivery_shown(delivery: Delivery, now: datetime) -> DeliveryShown:
-    """Return a delivery with what has come of it by now."""
+    """Return a delivery with its status at a moment."""
     result, status = delivery.result, delivery.status_at(now)
     no_result = _STALLED if status is DeliveryStatus.STALLED else None
     return DeliveryShown(

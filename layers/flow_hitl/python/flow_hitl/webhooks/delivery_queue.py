@@ -1,4 +1,4 @@
-"""Deliveries on their way to the webhooks' worker."""
+"""Deliveries on their way to the webhook worker."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from flow_hitl.webhooks.webhook import Delivery
 
 
 class SqsDeliveryQueue:
-    """Sends deliveries to the queue of the webhooks' worker, where the effects come from which they are."""
+    """Sends deliveries to the webhook worker's queue, which carries its effects too."""
 
     def __init__(self, client: Any, queue_url: str) -> None:
         self._client, self._queue_url = client, queue_url
@@ -18,6 +18,6 @@ class SqsDeliveryQueue:
 
 
 def read_delivery(body: str) -> tuple[str, str] | None:
-    """Return the webhook id and the delivery id that a message names, or None if it names an effect."""
+    """Return the webhook id and delivery id in a message, or None if it names an effect."""
     message = json.loads(body)
     return (str(message["webhook_id"]), str(message["delivery_id"])) if "delivery_id" in message else None

@@ -1,4 +1,4 @@
-"""A deployment's webhooks: made, changed, given a new secret, tried, deleted; and what was delivered to them."""
+"""Create, change, rotate, test, and delete a deployment's webhooks, and read or resend their deliveries."""
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
@@ -51,7 +51,7 @@ class NewWebhook(Document):
 
 
 class WebhookPatch(Document):
-    """The body of `PATCH webhooks/{wid}`: what it names is changed, the rest stays."""
+    """The body of `PATCH webhooks/{wid}`: what it omits stays the same."""
 
     explained_by: ClassVar = WebhookShown
 
@@ -63,7 +63,7 @@ class WebhookPatch(Document):
 
 @dataclass(frozen=True)
 class IssuedSecret:
-    """A webhook together with its new secret, which is shown this once."""
+    """A webhook with its new secret, shown only once."""
 
     webhook: Webhook
     secret: str
@@ -72,7 +72,7 @@ class IssuedSecret:
 
 @dataclass(frozen=True)
 class ManageWebhooks:
-    """Every change is one transaction with an event in the deployment's chain; `actor` is who the event names."""
+    """Each change is one transaction with an event in the deployment's chain; the event names `actor`."""
 
     webhooks: WebhookStore
     deliveries: DeliveryLog
@@ -100,9 +100,9 @@ class ManageWebhooks:
         actor: str = OPERATOR,
         call: Call | None = None,
     ) -> IssuedSecret:
-        """Add a webhook and return it with its secret.
+        """Create a webhook and return it with its secret.
 
-        Raises ValidationFailed, and PreconditionFailed if the webhooks are no longer those that `if_match` names.
+        Raises ValidationFailed, and PreconditionFailed if the webhooks no longer match `if_match`.
         """
 
         def again(record: CallRecord) -> IssuedSecret:
@@ -150,9 +150,9 @@ class ManageWebhooks:
         if_match: str | None = None,
         actor: str = OPERATOR,
     ) -> Webhook:
-        """Change what the patch names and return the webhook.
+        """Apply the patch and return the webhook.
 
-        Raises NotFound, ValidationFailed, and PreconditionFailed if it is no longer the one that `if_match` names.
+        Raises NotFound, ValidationFailed, and PreconditionFailed if the webhook no longer matches `if_match`.
         """
         refuse(
             FieldError(f"/{name}", "must not be null; leave it out to keep what is there")
@@ -182,9 +182,9 @@ class ManageWebhooks:
         actor: str = OPERATOR,
         call: Call | None = None,
     ) -> IssuedSecret:
-        """Give a webhook a new secret and return it; until it signs, the old one does.
+        """Give a webhook a new secret and return it; the old one signs until then.
 
-        Raises NotFound, ValidationFailed, and PreconditionFailed if it is no longer the one that `if_match` names.
+        Raises NotFound, ValidationFailed, and PreconditionFailed if the webhook no longer matches `if_match`.
         """
 
         def again(record: CallRecord) -> IssuedSecret:
@@ -221,7 +221,7 @@ class ManageWebhooks:
         return IssuedSecret(webhook, secret, signs_from)
 
     def delete(self, deployment_id: int, webhook_id: str, *, actor: str = OPERATOR) -> None:
-        """Remove a webhook, and with it the callback URLs that it was given; raises NotFound."""
+        """Delete a webhook, which invalidates its callback URLs; raises NotFound."""
 
         def step(found: Deployment) -> Configured:
             old = self.webhooks.load(deployment_id, webhook_id)
@@ -231,12 +231,12 @@ class ManageWebhooks:
         self.change_configuration(deployment_id, EventKind.WEBHOOK_DELETED, actor, step)
 
     def test(self, deployment_id: int, webhook_id: str, call: Call | None = None) -> Delivery:
-        """Send a test ping the way that events go, also to an inactive webhook; return its delivery to come."""
+        """Send a test ping the way events are sent, even to an inactive webhook; return its pending delivery."""
         webhook = self.webhooks.load(deployment_id, webhook_id)
         return self._deliver(ping_delivery(webhook, seed=self.ids.event_id(), at=self.clock.now()), call)
 
     def list_deliveries(self, deployment_id: int, webhook_id: str, limit: int, cursor: str | None) -> DeliveryPage:
-        """Return deliveries, newest first; raises NotFound, and ValidationFailed for a cursor that is not ours."""
+        """Return deliveries, newest first; raises NotFound, and ValidationFailed for a foreign cursor."""
         self.webhooks.load(deployment_id, webhook_id)
         return self.deliveries.page(webhook_id, limit, cursor)
 
@@ -246,7 +246,7 @@ class ManageWebhooks:
         return self.deliveries.load(webhook_id, delivery_id)
 
     def redeliver(self, deployment_id: int, webhook_id: str, delivery_id: str, call: Call | None = None) -> Delivery:
-        """Send a delivery again, as a new one with the X-Webhook-Id of the old; raises NotFound."""
+        """Resend a delivery as a new one with the same X-Webhook-Id; raises NotFound."""
         earlier = self.show_delivery(deployment_id, webhook_id, delivery_id)
         return self._deliver(redelivery(earlier, seed=self.ids.event_id(), at=self.clock.now()), call)
 
@@ -257,7 +257,7 @@ class ManageWebhooks:
 
         made = self.once(call, add, lambda record: self.deliveries.load(delivery.webhook_id, record.made))
         if made.result is None:
-            # Also for a call that comes again: the one before may have ended here. Whoever gets both sends one.
+            # Also for a repeated call: the first may have died before this. The worker sends a delivery only once.
             self.queue.send(made)
         return made
 

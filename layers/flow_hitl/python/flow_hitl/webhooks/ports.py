@@ -1,4 +1,4 @@
-"""What keeps webhooks and their deliveries."""
+"""Storage for webhooks and their deliveries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from flow_hitl.webhooks.webhook import Delivery, DeliveryResult, Webhook
 
 
 class WebhookStore(Protocol):
-    """Reads webhooks, consistently; they are written in the transaction that changes their deployment."""
+    """Reads webhooks consistently; they are written in their deployment's transaction."""
 
     def list(self, deployment_id: int) -> Sequence[Webhook]:
         """Return a deployment's webhooks, oldest first."""
@@ -20,43 +20,40 @@ class WebhookStore(Protocol):
         """Return one; raises NotFound."""
 
     def writing(self, webhook: Webhook) -> TransactionPart:
-        """Return what writes a webhook, for `DeploymentStore.commit`."""
+        """Return the part of a transaction that writes a webhook, for `DeploymentStore.commit`."""
 
     def removing(self, webhook: Webhook) -> TransactionPart:
-        """Return what removes a webhook, for `DeploymentStore.commit`."""
+        """Return the part of a transaction that deletes a webhook, for `DeploymentStore.commit`."""
 
 
 @dataclass(frozen=True)
 class DeliveryPage:
-    """Some deliveries, and the cursor at which to go on, if there is more."""
+    """A page of deliveries, and the cursor of the next."""
 
     deliveries: Sequence[Delivery]
     next_cursor: str | None
 
 
 class DeliveryLog(Protocol):
-    """The deliveries of each webhook, for 90 days; a delivery's record is also what one worker at a time takes."""
+    """The deliveries of each webhook, kept for 90 days; a worker claims one by its record."""
 
     def add(self, delivery: Delivery, called: CallRecord | None = None) -> None:
-        """Write a delivery, and the call that asked for it; one that stands there stays as it is.
-
-        Raises CalledBefore.
-        """
+        """Write a delivery and the call that asked for it, unless it exists; raises CalledBefore."""
 
     def load(self, webhook_id: str, delivery_id: str) -> Delivery:
         """Read a delivery consistently; raises NotFound."""
 
     def page(self, webhook_id: str, limit: int, cursor: str | None) -> DeliveryPage:
-        """Return deliveries, newest first; raises ValidationFailed for a cursor that is none of ours."""
+        """Return deliveries, newest first; raises ValidationFailed for a foreign cursor."""
 
     def begin(self, delivery: Delivery, now: datetime, lease: timedelta) -> int:
-        """Take a delivery for as long as the lease and return how often that was done by now.
+        """Claim a delivery for the lease and return how often it has been claimed.
 
-        Raises EffectBusy if another worker has it, or has finished it since it was read.
+        Raises EffectBusy if another worker holds it, or has finished it since it was read.
         """
 
     def finish(self, delivery: Delivery, result: DeliveryResult) -> None:
-        """Write what came of a delivery."""
+        """Write a delivery's result."""
 
 
 class DeliveryQueue(Protocol):

@@ -1,4 +1,4 @@
-"""Webhooks are sent: an event becomes one delivery for each webhook that wants it, each delivery one signed POST."""
+"""Send webhooks: an event becomes one delivery per subscribed webhook, and each delivery one signed POST."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ _CONTENT_LINK_LIVES = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class FanOutWebhooks:
-    """Make one delivery of an event for each webhook that wants it."""
+    """Create one delivery of an event for each webhook that subscribes to it."""
 
     audit: AuditLog
     webhooks: WebhookStore
@@ -52,7 +52,7 @@ class FanOutWebhooks:
     clock: Clock
 
     def __call__(self, effect: Effect) -> None:
-        """Queue the deliveries, each once however often this is done; raises EffectBusy."""
+        """Queue each delivery; repeats create none twice. Raises EffectBusy."""
         event = self.audit.event(effect.request_id, effect.event_seq)
         name = event_of(event)
         if name is None:
@@ -69,7 +69,7 @@ class FanOutWebhooks:
 
 @dataclass(frozen=True)
 class SendWebhook:
-    """Make one delivery. What came of it is final; only if a worker died before it knew is it sent once more."""
+    """Send one delivery. Its result is final; it is sent once more only if a worker died without one."""
 
     requests: RequestStore
     deployments: DeploymentStore
@@ -82,12 +82,12 @@ class SendWebhook:
     clock: Clock
 
     def __call__(self, webhook_id: str, delivery_id: str) -> None:
-        """Send it, and note the result in the log and on the request's timeline; raises EffectBusy."""
+        """Send it and record the result in the log and on the request's timeline; raises EffectBusy."""
         delivery = self.deliveries.load(webhook_id, delivery_id)
         try:
             webhook = self.webhooks.load(delivery.deployment_id, webhook_id)
         except NotFound:
-            # Deleted since, and nobody sees its log any more.
+            # Deleted since, so no one can see its log.
             return
         result = delivery.result
         if result is None:
@@ -99,7 +99,7 @@ class SendWebhook:
     def _attempt(self, delivery: Delivery, webhook: Webhook) -> tuple[Delivery, DeliveryResult]:
         if not (webhook.active or delivery.asked_for):
             return delivery, self._not_sent("the webhook was switched off before this was sent")
-        # All that can fail on our side comes first: it costs no attempt.
+        # Whatever can fail on our side comes first and costs no attempt.
         body = self._body(delivery)
         ciphertext = webhook.secret_at(self.clock.now()).ciphertext
         secret = self.box.open(ciphertext, secret_belongs_to(webhook.webhook_id))
@@ -137,6 +137,6 @@ class SendWebhook:
         def step(head: Head, stamp: Stamp) -> Change:
             return note(head, kind, data, stamp=stamp)
 
-        # An earlier worker may have come as far as this, and no further.
+        # An earlier worker may have recorded it and died.
         with suppress(TakenAlready):
             self.change_request(request_id, step, f"webhook/{delivery.delivery_id}")

@@ -1,4 +1,4 @@
-"""What a webhook's receiver does with the links that it was sent: they die with the webhook."""
+"""Show a webhook's receiver what its payload left out; the link dies with the webhook."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from flow_hitl.webhooks.webhook import RequestContent, content_of
 
 
 def require_webhook(webhooks: WebhookStore, issued_to: WebhookName) -> None:
-    """Return if the webhook that a token was issued to still exists; raises TokenInvalid."""
+    """Raise TokenInvalid if the webhook a token was issued to has been deleted."""
     try:
         webhooks.load(issued_to.deployment_id, issued_to.webhook_id)
     except NotFound:
@@ -22,7 +22,7 @@ def require_webhook(webhooks: WebhookStore, issued_to: WebhookName) -> None:
 
 @dataclass(frozen=True)
 class ShowContent:
-    """Show the content of a request that was too large for a webhook's payload."""
+    """Show the content of a request that exceeded a webhook's payload."""
 
     requests: RequestStore
     webhooks: WebhookStore
@@ -30,7 +30,7 @@ class ShowContent:
     clock: Clock
 
     def __call__(self, token: str) -> RequestContent:
-        """Return message, output, state and metadata; raises TokenInvalid and TokenExpired."""
+        """Return the content; raises TokenInvalid and TokenExpired."""
         link = web_tokens.read_content_link(self.keys, token)
         link.require_unexpired(self.clock.now())
         require_webhook(self.webhooks, link.webhook)

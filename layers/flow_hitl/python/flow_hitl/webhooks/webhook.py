@@ -1,4 +1,4 @@
-"""Webhooks: which other applications are told of a request, in which words, and what came of it."""
+"""Webhooks: which applications hear of a request, what they are sent, and with what result."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,13 +16,13 @@ from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.request import DecidedResponse, Request, request_shown
 
 TEST_EVENT = "test"
-"""The event of a test ping, which nobody subscribes to."""
+"""The event of a test ping; no one subscribes to it."""
 
 NO_REQUEST = "00000000-0000-0000-0000-000000000000"
 """The request id in a test ping."""
 
 LARGEST_PAYLOAD = 256 * 1024
-# A worker that died is replaced once; what dies twice is not sent a third time.
+# A delivery whose worker died twice is not sent again.
 MOST_ATTEMPTS = 2
 
 _EVENTS = {
@@ -31,13 +31,13 @@ _EVENTS = {
     EventKind.REQUEST_CANCELLED: WebhookEvent.REQUEST_CANCELLED,
 }
 _MESSAGE_SHOWN = 1000
-# By then its message has been tried in vain several times, or it never was queued.
+# By then its message has failed several times, or was never queued.
 _STALLED_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class SealedSecret:
-    """A signing secret as it is kept: encrypted; it signs from `signs_from` on."""
+    """An encrypted signing secret, in use from `signs_from`."""
 
     ciphertext: str
     signs_from: datetime
@@ -45,7 +45,7 @@ class SealedSecret:
 
 @dataclass(frozen=True)
 class Webhook:
-    """An application's endpoint; its newest secret whose moment has come signs what is sent there."""
+    """An application's endpoint; the newest secret that is due signs what is sent there."""
 
     webhook_id: str
     deployment_id: int
@@ -65,12 +65,12 @@ class Webhook:
         return due[-1] if due else self.secrets[0]
 
     def rotated(self, new: SealedSecret, now: datetime) -> "Webhook":
-        """Return the webhook with a new secret beside the one that signs until then; any other is forgotten."""
+        """Return the webhook with a new secret and the one that signs until then; others are dropped."""
         current = self.secret_at(now)
         return replace(self, secrets=(new,) if new.signs_from <= now else (current, new))
 
     def audited(self) -> dict[str, Any]:
-        """Return what an audit event shows of it: of the URL, which may hold a key, the host and a digest."""
+        """Return what audit events show: only the URL's host and digest, because the URL may contain a key."""
         return {
             "id": self.webhook_id,
             "name": self.name,
@@ -83,7 +83,7 @@ class Webhook:
 
 
 class DeliveryStatus(StrEnum):
-    """What came of a delivery; `stalled`: nothing has, and nobody is at it any more."""
+    """The state of a delivery; `stalled`: no result, and no one is working on it."""
 
     PENDING = "pending"
     STALLED = "stalled"
@@ -93,7 +93,7 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """What came of a delivery; once known it is final. `response` is the first KB of the answer as text."""
+    """The final result of a delivery; `response` is the first KB of the response as text."""
 
     http_status: int | None
     reason: str
@@ -109,9 +109,9 @@ class DeliveryResult:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One POST of one event to one webhook; `attempts` is above 1 only if a worker died before the answer came.
+    """One POST of one event to one webhook; `attempts` exceeds 1 only if a worker died.
 
-    `message_id` is the X-Webhook-Id: a redelivery has that of the delivery it repeats, so that the receiver can tell.
+    `message_id` is the X-Webhook-Id; redeliveries share it, so that the receiver can detect repeats.
     """
 
     delivery_id: str
@@ -131,17 +131,17 @@ class Delivery:
 
     @property
     def asked_for(self) -> bool:
-        """Tell whether somebody asked for this delivery itself, by a test ping or a redelivery."""
+        """Tell whether it is a test ping or a redelivery."""
         return self.event == TEST_EVENT or self.redelivery_of is not None
 
     def status_at(self, now: datetime) -> DeliveryStatus:
-        """Return what has come of it by now."""
+        """Return its status at a moment."""
         if self.result is not None:
             return self.result.status
         return DeliveryStatus.STALLED if now - self.at > _STALLED_AFTER else DeliveryStatus.PENDING
 
     def audited(self, webhook: Webhook, result: DeliveryResult) -> dict[str, Any]:
-        """Return what the request's timeline shows of it."""
+        """Return what the request's timeline shows."""
         return {
             "webhook_id": self.webhook_id,
             "webhook": webhook.name,
@@ -157,7 +157,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class RequestContent:
-    """What a webhook's payload was too small for."""
+    """The content left out of a webhook's payload."""
 
     message: str
     """What the reviewer is asked."""
@@ -166,27 +166,27 @@ class RequestContent:
     state: Mapping[str, Any]
     """The flow's state."""
     metadata: Mapping[str, Any]
-    """What the flow sent along."""
+    """The flow's own data."""
 
 
 @dataclass(frozen=True)
 class ToldRequest:
-    """The request, as webhooks are told of it."""
+    """The request, as sent to webhooks."""
 
     id: RequestId
     """The request's id; zeros in a test ping."""
     flow_id: str
-    """The flow's run, as the flow names it."""
+    """The flow run, as the flow names it."""
     method_name: str
-    """The flow's method that asks."""
+    """The flow method that asks."""
     message: str
     """What the reviewer is asked."""
     emit_options: Sequence[str]
-    """The outcomes that may be chosen."""
+    """The outcomes to choose from."""
     state: Mapping[str, Any]
     """The flow's state."""
     metadata: Mapping[str, Any]
-    """What the flow sent along."""
+    """The flow's own data."""
     created_at: Time
     """When the request was opened."""
     output: Any
@@ -194,21 +194,21 @@ class ToldRequest:
     response: DecidedResponse = ABSENT
     """With `response_submitted`: the answer."""
     content_url: Url = ABSENT
-    """Above 256 KB: where message, output, state and metadata are to be had as JSON, without an API key."""
+    """Above 256 KB: where to GET message, output, state, and metadata as JSON, without an API key."""
     content_url_expires_at: Time = ABSENT
-    """Until when `content_url` works."""
+    """When `content_url` expires."""
 
 
 @dataclass(frozen=True)
 class ToldDeployment:
-    """A deployment, as webhooks are told of it."""
+    """The deployment, as sent to webhooks."""
 
     id: int
     """The deployment's id."""
     name: str
     """The deployment's name."""
     organization_id: int
-    """The organisation's id."""
+    """The organization's id."""
 
 
 @dataclass(frozen=True)
@@ -216,58 +216,58 @@ class WebhookPayload:
     """What is POSTed to a webhook."""
 
     event: Annotated[str, Schema(enum=[*WebhookEvent, TEST_EVENT])]
-    """What happened; `test` for a ping, in which there is nothing to decide."""
+    """What happened; `test` for a ping, which asks for nothing."""
     request: ToldRequest
     """The request."""
     deployment: ToldDeployment
-    """Whose request it is."""
+    """The request's deployment."""
     callback_url: Url
-    """Whoever has this URL may answer the request: POST the answer to it. It dies with this webhook."""
+    """Anyone with this URL can answer the request by POST. It dies with the webhook."""
     assigned_to_email: str
     """Who is asked."""
 
 
 def event_of(event: AuditEvent) -> WebhookEvent | None:
-    """Return what webhooks call an audit event, or None if they are not told of its kind."""
+    """Return the webhook event for an audit event, or None if there is none."""
     return _EVENTS.get(event.kind)
 
 
 def events_wanted(webhooks: Iterable[Webhook]) -> tuple[WebhookEvent, ...]:
-    """Return the events that any active one of these wants, in their order."""
+    """Return the events that any active webhook subscribes to."""
     active = [webhook for webhook in webhooks if webhook.active]
     return tuple(event for event in WebhookEvent if any(event in webhook.events for webhook in active))
 
 
 def first_delivery(webhook: Webhook, event: AuditEvent, name: WebhookEvent) -> Delivery:
-    """Return the delivery of an audit event to a webhook: each time the same one."""
+    """Return the delivery of an audit event to a webhook, always the same one."""
     made = delivery_id(event.at, f"{event.event_id}/{webhook.webhook_id}")
     return Delivery(made, webhook.webhook_id, webhook.deployment_id, name.value, event.request_id, made, event.at)
 
 
 def secret_belongs_to(webhook_id: str) -> dict[str, str]:
-    """Return under which names a webhook's secret is sealed."""
+    """Return the encryption context of a webhook's secret."""
     return {"webhook_id": webhook_id}
 
 
 def ping_delivery(webhook: Webhook, *, seed: str, at: datetime) -> Delivery:
-    """Return a test ping."""
+    """Return the delivery of a test ping."""
     made = delivery_id(at, seed)
     return Delivery(made, webhook.webhook_id, webhook.deployment_id, TEST_EVENT, None, made, at)
 
 
 def redelivery(earlier: Delivery, *, seed: str, at: datetime) -> Delivery:
-    """Return a delivery that repeats an earlier one, whatever came of that."""
+    """Return a delivery that repeats an earlier one."""
     made = delivery_id(at, seed)
     return replace(earlier, delivery_id=made, at=at, redelivery_of=earlier.delivery_id, attempts=0, result=None)
 
 
 def delivery_id(at: datetime, seed: str) -> str:
-    """Return an id that sorts by its moment (in seconds) and is the same for the same seed."""
+    """Return an id that sorts by time (in seconds) and depends only on its arguments."""
     return f"dlv_{int(at.timestamp()):010x}{sha256(seed.encode()).hexdigest()[:24]}"
 
 
 def payload(event: str, request: Request, deployment: Deployment, callback_url: str) -> WebhookPayload:
-    """Return the spec's webhook payload; that of `response_submitted` has the response beside it."""
+    """Return the spec's webhook payload, with the response if the event is `response_submitted`."""
     told = ToldRequest(**request_shown(request))
     if event == WebhookEvent.RESPONSE_SUBMITTED:
         told = replace(told, response=as_json(request.response, DecidedResponse))
@@ -275,7 +275,7 @@ def payload(event: str, request: Request, deployment: Deployment, callback_url: 
 
 
 def ping_payload(deployment: Deployment, callback_url: str, at: datetime) -> WebhookPayload:
-    """Return a payload of the same shape that stands for no request."""
+    """Return a payload of the same shape for a test ping."""
     told = ToldRequest(
         id=NO_REQUEST,
         flow_id="test",
@@ -291,7 +291,7 @@ def ping_payload(deployment: Deployment, callback_url: str, at: datetime) -> Web
 
 
 def without_content(whole: WebhookPayload, content_url: str, until: datetime) -> WebhookPayload:
-    """Return a payload that names where its content is to be had, and until when, in place of the content."""
+    """Return the payload with a link in place of its content."""
     message = whole.request.message
     told = replace(
         whole.request,
@@ -306,13 +306,13 @@ def without_content(whole: WebhookPayload, content_url: str, until: datetime) ->
 
 
 def content_of(request: Request) -> RequestContent:
-    """Return what `without_content` leaves out."""
+    """Return the content that `without_content` leaves out."""
     content = request.content
     return RequestContent(content.message, content.output, content.state, content.metadata)
 
 
 def body_of(document: WebhookPayload | Mapping[str, Any]) -> bytes:
-    """Return the JSON that is sent and signed, in UTF-8."""
+    """Return the JSON that is sent and signed, as UTF-8."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=as_json).encode()
 
 

@@ -1,4 +1,4 @@
-"""Webhooks and their deliveries, in the deployments table beside the configuration that they belong to."""
+"""Webhooks and their deliveries, in the deployments table next to their configuration."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from flow_hitl.webhooks.webhook import Delivery, DeliveryResult, Webhook
 _webhooks, _deliveries, _results = TypeAdapter(Webhook), TypeAdapter(Delivery), TypeAdapter(DeliveryResult)
 _WEBHOOK, _DELIVERY = "webhook#", "delivery#"
 _KEPT = timedelta(days=90)
-# DynamoDB refuses a key of more than 1 KB, so it is not asked for what cannot be one of ours.
+# DynamoDB rejects keys above 1 KB, so only well-formed ids are looked up.
 _WEBHOOK_ID = re.compile(r"wh_[0-9a-f]{32}")
 _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{34}")
 

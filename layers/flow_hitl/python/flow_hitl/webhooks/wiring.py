@@ -1,4 +1,4 @@
-"""Other applications."""
+"""Webhooks."""
 
 from __future__ import annotations
 
