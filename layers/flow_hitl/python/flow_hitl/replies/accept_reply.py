@@ -1,7 +1,7 @@
-"""A mail comes in by a reply address: it is read, `ruling` says what becomes of it, and that is carried out.
+"""An email arrives at a reply address: read it, have `ruling` judge it, and carry the ruling out.
 
-Nothing unproven decides, nobody but the address that a token was issued to is ever written to, and every mail ends as
-a decision, a rejection that its responder is told of, or a discard with its reason.
+Nothing unproven decides, and only the address a token was issued to is ever written to. Every email ends as a decision,
+a delegation, a rejection its responder is told about, or a discard with its reason.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ from flow_hitl.requests.request import Head, asked_before
 
 @dataclass(frozen=True)
 class AcceptReply:
-    """Take one mail from the receipt to its end; the same mail again does nothing new."""
+    """Process one email from its receipt; processing it again changes nothing."""
 
     requests: RequestStore
     audit: AuditLog
@@ -59,9 +59,9 @@ class AcceptReply:
     own_address: str
 
     def __call__(self, receipt: Receipt) -> str:
-        """Return what became of the mail: `decided`, `delegated`, `rejected: …` or `discarded: …`.
+        """Return the result: `decided`, `delegated`, `rejected: …`, or `discarded: …`.
 
-        Raises KeysTooOld where only later it can be told whether we issued the address.
+        Raises KeysTooOld if only newer keys can tell whether we issued the address.
         """
         tokens = {token for recipient in receipt.recipients if (token := self._token(recipient))}
         if len(tokens) != 1:
@@ -95,7 +95,7 @@ class AcceptReply:
         return domain_of(address) == self.inbound_domain.lower()
 
     def _addressee(self, receipt: Receipt, token: ReplyToken, head: Head) -> Addressee | None:
-        """Return to whom the token was issued, None if we did not issue it."""
+        """Return whom the token was issued to, None if we did not issue it."""
         addressee = self._issued_to(head.responders, receipt, token, is_asked=True)
         if addressee is None and self.keys.key(str(token.key_id)) is not None:
             return self._issued_to(asked_before(self.audit.timeline(head.request_id)), receipt, token, is_asked=False)
@@ -162,7 +162,7 @@ class AcceptReply:
             actor=sender,
             via=Channel.EMAIL,
             decision_id=_once(receipt),
-            # What is longer stays in the mail bucket; a mail of megabytes must not stop the flow.
+            # The rest stays in the mail bucket; a huge email must not stop the flow.
             text=answer[:MAX_ANSWER_CHARS],
             is_cut=len(answer) > MAX_ANSWER_CHARS or self.parser.answer_is_cut(mail, answer),
             responder=addressee.email,

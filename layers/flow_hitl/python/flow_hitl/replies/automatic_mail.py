@@ -1,7 +1,7 @@
-"""Mail that a program wrote: out-of-office notes, bounces, reports, calendar answers, lists, challenges, our own.
+"""Email written by a program: out-of-office replies, bounces, reports, calendar replies, lists, challenges, our own.
 
-Headers say it where a program keeps to any of the conventions; the beginning of the subject says it where it keeps to
-none. To teach it a language, add its phrases to `_SUBJECTS`.
+Headers tell if the program follows any convention, else the start of the subject may. To add a language, add its
+phrases to `_SUBJECTS`.
 """
 
 import email.utils
@@ -9,8 +9,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-# Whatever their value, people's mail does not carry these. X-Auto-Response-Suppress is not among them: Outlook sets it
-# on ordinary mail; nor are List-Unsubscribe and Feedback-ID: sales tools and relays add them to what a person writes.
+# People's email never has these, whatever the value. Not X-Auto-Response-Suppress, which Outlook adds to ordinary
+# email, nor List-Unsubscribe and Feedback-ID, which sales tools and relays add.
 _HEADERS = frozenset(
     [
         "list-id",
@@ -35,9 +35,9 @@ _HEADERS = frozenset(
         "x-xarf",
     ]
 )
-# These say it unless their value is "no".
+# Automatic unless the value is "no".
 _SWITCHES = frozenset(("x-auto-reply", "x-auto-submitted", "x-autoreply", "x-autosubmitted"))
-# These say it by their value.
+# Automatic depending on the value.
 _VALUES = {
     "content-class": re.compile(r"urn:content-classes:(?:calendarmessage|mdn|dsn)"),
     "delivered-to": re.compile(r"autoresponder"),
@@ -78,7 +78,7 @@ _SENDERS = frozenset(
     ]
 )
 
-# How subjects begin that programs write; "*" stands for the rest of a word. Compared case-folded, without accents.
+# How automatic subjects start; "*" matches the rest of a word. Compared case-folded and without accents.
 _SUBJECTS = {
     "en": """auto:|autoreply|auto reply|auto-reply|auto response|auto-response|autoresponse|automatic reply
         |automatic response|automated reply|automated response|ooo:|out of office|out of the office|out-of-office
@@ -146,10 +146,10 @@ _SUBJECTS = {
 
 
 def automatic_reason(headers: Sequence[tuple[str, str]], content_types: Sequence[str], subject: str) -> str | None:
-    """Return why a mail was written by a machine, None if nothing says so.
+    """Return why an email was written by a program, None if nothing says so.
 
-    `headers` are the mail's own, raw, in any case; `content_types` those of its parts, lower-case, a calendar part's
-    with its method after a semicolon (`text/calendar;reply`); `subject` is decoded.
+    `headers` are raw, in any case; `content_types` are the parts' types in lower case, with a calendar part's method
+    (`text/calendar;reply`); `subject` is decoded.
     """
     for name, raw in headers:
         reason = _header_reason(name.lower(), raw.strip().lower())
@@ -177,7 +177,7 @@ def _header_reason(name: str, value: str) -> str | None:
     if name in _VALUES and _VALUES[name].match(value[:200]):
         return name
     if name == "from":
-        # More is no plain address, and the parser's time grows with it.
+        # Anything longer is not a plain address and slows the parser down.
         local = email.utils.parseaddr(value[:1000])[1].rpartition("@")[0]
         if local in _SENDERS:
             return f"sent by {local}"
@@ -196,7 +196,7 @@ def _pattern() -> re.Pattern[str]:
 
 def _phrase(phrase: str) -> str:
     stem = phrase.removesuffix("*")
-    # Scripts that write no spaces have no end of a word to look for.
+    # Scripts without spaces have no word ends.
     ends_word = stem == phrase and stem[-1].isalnum() and stem[-1] < "\u0e00"
     return re.escape(stem) + (r"(?!\w)" if ends_word else "")
 

@@ -1,7 +1,4 @@
-"""Mails that decided nothing and were answered by nothing: kept apart from the audit chain, for three months.
-
-Anybody in the world can cause these, so they must not be able to fill a chain.
-"""
+"""Discarded emails, kept for 90 days apart from the audit chain, which strangers must not be able to fill."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -32,14 +29,14 @@ class DynamoDiscardLog:
         }
         keys = [_of_day(discard.at.astimezone(UTC).date())]
         if discard.request_id is not None:
-            # A diagnosis looks for it there.
+            # For the request's diagnosis.
             keys.append(_of_request(discard.request_id))
         self._client.transact_write_items(
             TransactItems=[{"Put": {"TableName": self._table, "Item": item({**record, "pk": pk})}} for pk in keys]
         )
 
     def on_day(self, day: date) -> Sequence[Mapping[str, Any]]:
-        """Return the day's newest discards (UTC): `at`, `mail`, `reason`, `request_id` and `details` of each."""
+        """Return the day's newest discards (UTC): `at`, `mail`, `reason`, `request_id`, and `details` of each."""
         return [_shown(record) for record in self._newest(_of_day(day), _SHOWN)]
 
     def of_request(self, request_id: str) -> Sequence[Discard]:

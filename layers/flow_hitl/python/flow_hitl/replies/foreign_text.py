@@ -1,9 +1,8 @@
-"""Where somebody else's text begins in a mail: attributions, dividers and header blocks, known by their structure.
+"""Where someone else's text begins in an email: attributions, dividers, and header blocks, known by structure.
 
-What clients write above a quote differs by language and version without end, so words decide little here: an
-attribution has a date or an address and ends in a colon or stands on a quote; a divider has rules on both sides of
-words; a header block is a run of labels of which one has an address and one a date. Known words (`reply_phrases.py`)
-only let less of that be enough.
+The words above a quote vary endlessly by client and language, so structure decides: an attribution has a date or an
+address and ends in a colon or precedes a quote; a divider has rules on both sides of words; a header block is a run of
+labels with an address and a date. With known words (`reply_phrases.py`), less structure is enough.
 """
 
 import re
@@ -13,7 +12,7 @@ from functools import lru_cache
 
 from flow_hitl.replies import reply_phrases as phrases
 
-# A longer line is text in any case, and no expression below is run on more than this.
+# Longer lines are always text, and no pattern below runs on more than this.
 CLIP = 400
 _ATTRIBUTION_LINES = 6
 
@@ -22,7 +21,7 @@ _NAMED_ADDRESS = re.compile(r"[<\[(](?:mailto:)?[^\s<>@\[\]()]{1,64}@[^\s<>@]{1,
 _DATE = re.compile(
     r"(?<!\d)(?:(?:19|20|13|14|25)\d\d(?!\d)|\d{1,2}[:.h]\d\d(?!\d)|\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}|\d{1,2}\s?[月월])"
 )
-# "10.12" is a time where no year follows.
+# "10.12" is a time unless a year follows.
 _TIME = re.compile(r"(?<![\d.])\d{1,2}(?:[:h]\d\d(?!\d)|\.\d\d(?![\d.]))")
 _DAY = re.compile(r"(?<!\d)(?:(?:19|20|13|14|25)\d\d(?!\d)|\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4})")
 _NUMBER = re.compile(r"\d+")
@@ -35,27 +34,27 @@ _PUNCTUATION = " :,.;-_\"'*"
 _WROTE = re.compile(phrases.WROTE)
 _WROTE_LAST = re.compile(rf"{phrases.WROTE}\W*+$")
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
-# A wrapped line of an attribution is a long one; a person's short line above it is not part of it.
+# Only long lines of an attribution wrap; a short line above it is the person's.
 _WRAPPED_ATTRIBUTION, _LONGEST_WRAPPED = 38, 120
 
 
 def is_quoted(line: str) -> bool:
-    """Tell whether a line is marked as quoted with `>`."""
+    """Tell whether a line is quoted with `>`."""
     return line.lstrip(" \t").startswith(">")
 
 
 def next_shown(lines: Sequence[str], at: int) -> int:
-    """Return the number of the first line from `at` on that is not empty, or how many lines there are."""
+    """Return the index of the first nonempty line from `at` on, or the number of lines."""
     while at < len(lines) and not lines[at]:
         at += 1
     return at
 
 
 def folded(text: str) -> str:
-    """Return text as all comparisons here need it: NFKC, case-folded, white space as single spaces."""
+    """Normalize text for comparison: NFKC, case-folded, single spaces."""
     if text.isascii():
         return " ".join(text.lower().split())
-    # The Turkish capital I keeps its dot as a mark when it is folded.
+    # Case folding leaves the dot of the Turkish capital I as a combining mark.
     return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i").split())
 
 
@@ -63,10 +62,10 @@ def folded(text: str) -> str:
 
 
 def after_attribution(lines: Sequence[str], at: int, ours: Sequence[str] = ()) -> int:
-    """Return the number of the line after the attribution that begins here, 0 if none does.
+    """Return the index after the attribution that begins here, 0 if none does.
 
-    `ours` are our own addresses and names, folded: a line that ends in a colon, names us and stands on a quote is an
-    attribution without a date too.
+    `ours` are our own addresses and names, normalized: a line that names us, ends in a colon, and precedes a quote
+    needs no date.
     """
     for text, after in _spans(lines, at):
         if _is_attribution(text) or (_is_bare_attribution(text, ours) and _quote_follows(lines, after)):
@@ -76,13 +75,13 @@ def after_attribution(lines: Sequence[str], at: int, ours: Sequence[str] = ()) -
 
 
 def _spans(lines: Sequence[str], at: int) -> Iterator[tuple[str, int]]:
-    """Yield the texts that an attribution beginning here may have, each with the number of the line after it."""
+    """Yield each text an attribution beginning here may have, with the index after it."""
     parts: list[str] = []
     number = at
     while number < len(lines) and len(parts) < _ATTRIBUTION_LINES:
         line = lines[number]
         if not line:
-            # Only a client that breaks an address apart leaves blank lines inside.
+            # Only clients that break an address apart leave blank lines inside.
             number = next_shown(lines, number)
             if number == len(lines) or not lines[number].startswith("<"):
                 return
@@ -95,7 +94,7 @@ def _spans(lines: Sequence[str], at: int) -> Iterator[tuple[str, int]]:
         text = folded(" ".join(parts))
         if len(parts) > 1 and len(text) > 2 * CLIP:
             return
-        # Whatever comes later, a beginning without any of these is no attribution's.
+        # No attribution begins without one of these.
         if len(parts) == 1 and not _may_begin_attribution(lines, number, text):
             return
         if len(parts) == 2 and not (
@@ -128,7 +127,7 @@ def _is_attribution(text: str) -> bool:
         return addressed or dated
     if not dated:
         return bare.endswith(">:") and len(bare) <= 120 and bool(_NAMED_ADDRESS.search(bare))
-    # A date with its time, or a date with somebody's address, says who wrote when, in whichever language.
+    # A date with a time or an address says who wrote when, in any language.
     if addressed or (_TIME.search(bare) and len(_NUMBER.findall(bare)) >= 4):
         return True
     inside = any(word in bare for word in phrases.WROTE_WORDS) and bool(_WROTE.search(bare))
@@ -136,12 +135,12 @@ def _is_attribution(text: str) -> bool:
 
 
 def _ends_with_wrote(text: str) -> bool:
-    # The plain comparison is much faster than the expression, which knows where words begin.
+    # The plain comparison is much faster; the pattern checks word boundaries.
     return text.rstrip(_PUNCTUATION).endswith(phrases.WROTE_WORDS) and bool(_WROTE_LAST.search(text[-40:]))
 
 
 def _is_bare_attribution(text: str, ours: Sequence[str]) -> bool:
-    """Tell whether a text is an attribution if a quote follows it."""
+    """Tell whether a text is an attribution if a quote follows."""
     if text.endswith(":"):
         return len(text) <= 200 and (
             _ends_with_wrote(text)
@@ -197,7 +196,7 @@ _ORIGINAL = re.compile(rf"\W{{2,}}+{phrases.ORIGINAL}|\W*+{phrases.FORWARD_BEGIN
 
 
 def is_divider(lines: Sequence[str], at: int) -> bool:
-    """Tell whether a line divides the mail from one that it quotes: words between rules, or words known for that."""
+    """Tell whether a line divides the email from a quoted one: words between rules, or well-known words."""
     line = lines[at]
     text = folded(line[:CLIP])
     if _ORIGINAL.match(text.replace("_", "-")) or (len(text) <= CLIP and _DATE_BETWEEN_RULES.search(text)):
@@ -208,7 +207,7 @@ def is_divider(lines: Sequence[str], at: int) -> bool:
     match = _DIVIDER.match(line[:CLIP]) if len(line) < CLIP else None
     if match is None or len(match["words"].split()) > 10:
         return False
-    # `***text***` and `### text ###` are how people write bold and headings.
+    # `***text***` and `### text ###` are people's bold text and headings.
     if not line.strip().startswith(("-", "–", "—", "―", "─", "━", "‐", "‑", "‒")):
         return bool(match["gap"] and match["end"]) and min(len(match["left"]), len(match["right"])) >= 4
     return True
@@ -221,12 +220,12 @@ _HEADER = re.compile(
 )
 _LABEL = re.compile(r"[^\W\d_][^\d:;,!?\"<>@|()\[\]{}]{0,28}")
 _HEADER_LINES = 14
-# Each line is looked at again for every line above it from which a block might begin.
+# A line is checked again for every line above where a block might begin.
 _LINES_AT_ONCE = 64
 
 
 def begins_header_block(lines: Sequence[str], at: int, *, at_top: bool) -> bool:
-    """Tell whether the quoted headers of a mail begin here; `at_top` says that nothing of the person stands above."""
+    """Tell whether quoted headers begin here; `at_top` says that nothing of the person's precedes them."""
     line = lines[at]
     if "@" not in line and ":" not in line[:40] and "：" not in line[:40] and "|" not in line:
         return _sender_and_date(lines, at)
@@ -272,7 +271,7 @@ def _kind(line: str) -> str | None:
 
 
 def _unknown_headers(lines: Sequence[str], at: int, at_top: bool) -> bool:
-    """Tell whether fields begin here that only a mail's headers can be, whatever their labels are called."""
+    """Tell whether fields begin here that can only be email headers, whatever their labels."""
     is_row = _is_row(lines[at].lstrip())
     set_apart = at_top or not lines[at - 1] or not any(character.isalnum() for character in lines[at - 1])
     if not is_row and not set_apart:
@@ -287,16 +286,17 @@ def _unknown_headers(lines: Sequence[str], at: int, at_top: bool) -> bool:
     addressed = named or any(_ADDRESS.search(value) for value in values)
     if is_row:
         return addressed and (dated or len(fields) >= 3)
-    # The fields of a person's answer are identifiers; labels of clients begin with a capital, where there are any.
+    # Fields in a person's answer are identifiers; clients capitalize labels in scripts with case.
     if any(label.isascii() and label[0].islower() for label, _ in fields):
         return False
     return (named and timed) or (at_top and addressed and dated)
 
 
 def _fields(lines: Sequence[str], at: int) -> list[tuple[str, str]]:
-    """Return the labels and values that stand here one after another: `Label: value`, `| label | value |`, or below.
+    """Return consecutive labels and values: `Label: value`, `| label | value |`, or the value on the next line.
 
-    Either all stand on neighbouring lines or all are set apart by empty ones: a person's line above headers is none.
+    Either all are on adjacent lines or blank lines separate them all; otherwise the first is the person's and there are
+    none.
     """
     fields: list[tuple[str, str]] = []
     gaps: set[bool] = set()
@@ -313,7 +313,7 @@ def _fields(lines: Sequence[str], at: int) -> list[tuple[str, str]]:
         label, value = field
         number = start + 1
         if not value:
-            # Where labels and values are cells of a table, each gets a line of its own.
+            # Table cells get a line each.
             value = lines[number][:CLIP] if number < len(lines) else ""
             if not value or is_quoted(value) or (not fields and (_field(value) or after_attribution(lines, number))):
                 break
@@ -330,7 +330,7 @@ def _is_above_known_headers(lines: Sequence[str], at: int) -> bool:
 
 
 def is_field(line: str) -> bool:
-    """Tell whether a line is a label and its value, as in a header block."""
+    """Tell whether a line is a label with its value, as in a header block."""
     return _field(line[:CLIP]) is not None
 
 
@@ -353,7 +353,7 @@ _SENDER_LINES = 3
 
 
 def _sender_and_date(lines: Sequence[str], at: int) -> bool:
-    """Tell whether a line is a sender and the same or one of the next a moment: headers without labels."""
+    """Tell whether a sender begins here with a time on the same or one of the next lines: headers without labels."""
     if _is_name_above_sender(lines, at):
         at += 1
     line = lines[at]
@@ -389,7 +389,7 @@ def _is_row(text: str) -> bool:
 
 
 def _headers_in_one_line(line: str) -> bool:
-    """Tell whether a line is a header block whose lines were joined: "From: a <b@c> Sent: … To: … Subject: …"."""
+    """Tell whether a line is a joined header block: "From: a <b@c> Sent: … To: … Subject: …"."""
     if len(line) >= CLIP or "@" not in line or _header_kind(line) != "from":
         return False
     return len(re.findall(r"\w\s?[:：](?:\s|$)", line)) >= 3

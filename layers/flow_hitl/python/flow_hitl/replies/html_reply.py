@@ -1,4 +1,4 @@
-"""HTML bodies as plain text in which what mail clients mark as quoted begins with `>`."""
+"""HTML bodies as plain text, with `>` before whatever mail clients mark as quoted."""
 
 import re
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ MAX_DEPTH = 400
 _LONGEST_STYLE = 1000
 _ABOVE_A_QUOTE = 8
 
-# Whatever a client calls it, a person who writes a reply gives nothing a name. (Word has styles for own quotations.)
+# People do not name elements in a reply, whatever a client's names. (Word has styles for the person's own quotations.)
 _QUOTE = re.compile(
     r"(?:^|\s)(?!mso|gmail_quote)(?:[\w:/.-]*(?:quote(?!s?-?(?:end|button))|cite|citation|zitat)[\w-]*|"
     r"gmail_attr|"  # Gmail: the attribution; the quote itself is a blockquote
@@ -72,7 +72,7 @@ _QUOTE = re.compile(
     r"outlookmessageheader"  # Outlook 2003
     r"))(?=\s|$)"
 )
-# Outlook prefixes what it quotes again with `x_`, Hotmail did with `ecx`.
+# Outlook prefixes names in requoted email with `x_`; Hotmail used `ecx`.
 _REST_IS_QUOTE = re.compile(
     r"(?:^|\s)(?:x_|ecx)*(?:"
     r"divrplyfwdmsg|appendonsend|stopspelling|"  # Outlook on the web, outlook.com
@@ -81,7 +81,7 @@ _REST_IS_QUOTE = re.compile(
     r"moz-forward-container|olk_src_body_section|zwchr"  # Thunderbird, Outlook 2011, Zimbra
     r")(?=\s|$)"
 )
-# The line that Outlook, Foxmail and others draw above the headers of the mail that they quote.
+# The line that Outlook, Foxmail, and others draw above the quoted email's headers.
 _HEADERS_BELOW = re.compile(r"border\s*:\s*none\s*;\s*border-top\s*:\s*solid\b", re.IGNORECASE)
 _HIDDEN = re.compile(r"(?:display\s*:\s*none|mso-hide\s*:\s*all)", re.IGNORECASE)
 _BAR = re.compile(r"border(?:-left)?\s*:[^;]*\b(?:solid|double|dashed|dotted)\b", re.IGNORECASE)
@@ -102,10 +102,10 @@ _CLEANER = nh3.Cleaner(
 
 
 def html_to_text(markup: str) -> str:
-    """Return the text of a mail's HTML, line by line, quoted text marked with `>` and marked signatures left out.
+    """Return an email's HTML as lines of text, with `>` before quotes and without marked signatures.
 
-    The markup is first made well-formed by nh3. Raises UnreadableMail if its elements are nested deeper than any mail
-    client nests them, because every HTML parser is slow on such.
+    nh3 first makes the markup well-formed. Raises UnreadableMail if elements are nested deeper than any mail client
+    nests them, because HTML parsers are slow on such.
     """
     if _depth(markup) > MAX_DEPTH:
         raise UnreadableMail("the HTML is nested too deep")
@@ -116,7 +116,7 @@ def html_to_text(markup: str) -> str:
 
 
 def _depth(markup: str) -> int:
-    """Return how deep the elements are nested, or more: elements that close by themselves are left out."""
+    """Return an upper bound of the nesting depth; elements that close themselves do not count."""
     depth = deepest = 0
     for closes, tag in _TAG.findall(markup):
         if tag.lower() in _CLOSE_THEMSELVES:
@@ -131,7 +131,7 @@ def _depth(markup: str) -> int:
 
 @dataclass
 class _Open:
-    """One open element and what it changed."""
+    """An open element and the state to restore after it."""
 
     tag: str
     depth: int
@@ -215,7 +215,7 @@ class _Writer(HTMLParser):
         if self._silent:
             return
         if self._open and self._open[-1].is_attribution and is_divider([data.strip()], 0):
-            # Above a forwarded mail Gmail puts no blockquote: it is the line itself that ends the reply.
+            # Gmail does not wrap forwarded email in a blockquote: this line ends the reply.
             self._depth = self._open[-1].depth
         if self._pre:
             first, *others = data.split("\n")
@@ -228,7 +228,7 @@ class _Writer(HTMLParser):
             self._write(text.lstrip(" ") if not self._line.parts else text)
 
     def _is_quote(self, marks: str, style: str) -> bool:
-        """Tell whether a blockquote that begins here quotes a mail; else it is the person's own, indented."""
+        """Tell whether a blockquote beginning here quotes an email, rather than indenting the person's own text."""
         shown = [line for line in self._lines[-_ABOVE_A_QUOTE:] if line]
         if marks.strip() or not shown:
             return bool(marks.strip()) or bool(_BAR.search(style))
@@ -238,7 +238,7 @@ class _Writer(HTMLParser):
         return any(after_attribution(below, at) == len(shown) for at in range(len(shown)))
 
     def text(self) -> str:
-        """Return what was written so far."""
+        """Return the text written so far."""
         self._end_line()
         return "\n".join(self._lines).strip("\n")
 

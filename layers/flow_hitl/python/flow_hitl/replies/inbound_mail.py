@@ -1,7 +1,7 @@
-"""What reached us by mail, and what is proven about who sent it.
+"""An incoming email, and what is proven about its sender.
 
-Nothing here reads a header as evidence of the sender except From, and that only to learn who is claimed: the verdicts
-come from the receipt that SES wrote, because anybody can write an `Authentication-Results` header.
+The verdicts come from the SES receipt, because anyone can write an `Authentication-Results` header. The From header
+only tells who is claimed.
 """
 
 import email.utils
@@ -19,7 +19,7 @@ MAX_BYTES = 10_000_000
 
 
 class UnreadableMail(Exception):
-    """The mail is beyond our limits or is no mail at all; `reason` says which, in words for a log or an event."""
+    """The email exceeds our limits or is malformed; `reason` says how, for a log or an event."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -28,11 +28,10 @@ class UnreadableMail(Exception):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What SES says about one mail that it took in.
+    """What SES says about one received email.
 
-    `recipients` are the envelope's, `mail_from` is the envelope sender (empty for bounces), the five verdicts are
-    SES's words (PASS, FAIL, GRAY, PROCESSING_FAILED; PROCESSING_FAILED also where SES gave none), `bucket` and `key`
-    say where the raw mail lies.
+    `recipients` and `mail_from` (empty for bounces) are the envelope's; the five verdicts are PASS, FAIL, GRAY, or
+    PROCESSING_FAILED (also if missing); `bucket` and `key` locate the raw email.
     """
 
     message_id: str
@@ -49,7 +48,7 @@ class Receipt:
 
     @classmethod
     def from_notification(cls, notification: Mapping[str, Any]) -> Self:
-        """Read the notification that the receipt rule's S3 action publishes; raises ValueError naming what is wrong.
+        """Read the notification of the receipt rule's S3 action; raises ValueError saying what is wrong.
 
         Shape: Amazon SES developer guide, "Contents of notifications for Amazon SES email receiving".
         """
@@ -83,25 +82,24 @@ class Receipt:
 
     @property
     def verdicts(self) -> Mapping[str, str]:
-        """What is kept of the receipt as evidence of the sender."""
+        """The part of the receipt kept as evidence of the sender."""
         return {"spf": self.spf, "dkim": self.dkim, "dmarc": self.dmarc, "from": self.mail_from}
 
     @property
     def null_sender(self) -> bool:
-        """Tell whether the envelope sender is empty, as it is for bounces and most automatic replies."""
+        """Tell whether the envelope sender is empty, as in bounces and most automatic replies."""
         return not self.mail_from
 
 
 @dataclass(frozen=True)
 class InboundMail:
-    """One parsed mail.
+    """One parsed email.
 
-    `from_headers` holds every From header's value, undecoded; `automatic` is why the mail is no person's answer, or
-    None; `text` is the body as plain text ("" if there is none), `html` what the same body's HTML reads as, None if
-    it has none; in both, quoted lines begin with `>`. `answers` are the message ids of the mails that it says it
-    answers, `sha256` is the hash of the raw mail. `sender_name` is the name in From, decoded. `sent_by` is whom
-    Sender names, who then wrote for the person in From, "" without that header; nothing proves it. `reaction` is what
-    marks the mail as an emoji reaction, None if nothing outside of its text does.
+    `from_headers` are all From values, undecoded; `automatic` is why it is not a person's answer, or None. `text` is
+    the body as plain text ("" if none), `html` the text of the HTML body (None if none); both quote with `>`. `answers`
+    are the message ids it replies to, `sha256` is the raw email's hash. `sender_name` is the decoded name in From.
+    `sent_by` is Sender's address, who wrote on behalf of From ("" without that header, and never proven). `reaction` is
+    what marks it as an emoji reaction, apart from its text, or None.
     """
 
     from_headers: tuple[str, ...]
@@ -119,31 +117,31 @@ class InboundMail:
 
 @dataclass(frozen=True)
 class Proven:
-    """The mail comes from `address`, by SES's verdicts."""
+    """SES's verdicts prove that `address` sent the email."""
 
     address: str
 
 
 @dataclass(frozen=True)
 class Unproven:
-    """Nothing contradicts the claimed sender and nothing proves it: ask at the authorised address."""
+    """Nothing contradicts the claimed sender, and nothing proves it: ask the authorized address."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Disproven:
-    """The mail must not be acted on."""
+    """The email must not be acted on."""
 
     reason: str
 
 
 def judge_sender(receipt: Receipt, mail: InboundMail, strict_dmarc: bool) -> Proven | Unproven | Disproven:
-    """Decide who sent a mail, from the receipt's verdicts and the one From mailbox.
+    """Return who sent an email, from the receipt's verdicts and its one From address.
 
-    DMARC PASS proves. GRAY (the domain publishes no policy) proves only when SPF passed for the From domain itself,
-    and with `strict_dmarc` never. FAIL disproves. Every other verdict leaves the sender unproven. Whether the proven
-    address is the authorised one is the caller's question.
+    DMARC PASS proves. GRAY (no policy) proves only if SPF passed for the From domain itself, and never with
+    `strict_dmarc`. FAIL disproves; any other verdict proves nothing. The caller checks whether the address is
+    authorized.
     """
     for name, verdict in (("virus", receipt.virus), ("spam", receipt.spam)):
         if verdict == FAIL:
@@ -176,11 +174,10 @@ _FROM = re.compile(rf'(?:(?:{_QUOTED}|[^"<>()@,;:\\\[\]])*<(?P<angle>[^<>\s]+)>|
 
 
 def single_mailbox(from_headers: Sequence[str]) -> str | None:
-    """Return the address of the only From header if it names exactly one mailbox in the plainest syntax, else None.
+    """Return the address of the only From header if it is one mailbox in the plainest syntax, else None.
 
-    Comments, groups, routes, lists and addresses in unquoted display names are refused, not interpreted: `a@x <b@y>`
-    and `a@x)b@x` are read differently by different parsers. What is left must survive a round trip through the
-    standard library's parser.
+    Comments, groups, routes, lists, and addresses in unquoted display names are refused, because parsers disagree about
+    `a@x <b@y>` and `a@x)b@x`. The result must also survive the standard library's parser.
     """
     if len(from_headers) != 1:
         return None

@@ -1,4 +1,4 @@
-"""Raw inbound mail, as SES put it into S3."""
+"""Raw incoming email, as SES stored it in S3."""
 
 from typing import Any
 

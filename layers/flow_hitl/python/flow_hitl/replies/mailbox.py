@@ -1,4 +1,4 @@
-"""Raw mails read within fixed limits: the standard library finds the parts, mail-parser decodes the ones we read."""
+"""Parse raw email within fixed limits: the standard library finds the parts, and mail-parser decodes them."""
 
 import base64
 import codecs
@@ -27,7 +27,7 @@ from flow_hitl.replies.reply import extract_reply, is_cut
 MAX_HEADER_BYTES = 128 * 1024
 MAX_PART_HEADER_BYTES = 8 * 1024
 MAX_LINES = 400_000
-# The parser looks for the end of every open container at each line.
+# The parser checks every line against the end of every open container.
 MAX_LINES_BY_CONTAINERS = 4_000_000
 MAX_BOUNDARY_LINES = 2_000
 MAX_CONTAINERS = 60
@@ -36,7 +36,7 @@ MAX_TEXT = 250_000
 
 _HEADER_END = re.compile(rb"\r\n\r\n|\n\r?\n")
 _FROM_LINE = re.compile(r"(?im)^from[ \t]*:((?:[^\n]|\n[ \t])*)")
-# These run over whole mails in lower case: an expression that begins with fixed letters is found many times as fast.
+# These search whole emails in lower case: patterns that start with fixed letters are many times faster.
 _BOUNDARY = re.compile(rb"boundary[ \t\r\n]*[*=]")
 _OTHER_CONTAINERS = (b"message/", b"multipart/digest")
 _CONTENT_HEADER = re.compile(rb"\ncontent-[a-z-]{1,30}[ \t]*:(?:[^\r\n]|\r?\n[ \t])*")
@@ -44,9 +44,9 @@ _THREAD = ("In-Reply-To", "References")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,250}>")
 _ENCODED_WORDS = re.compile(r"=\?[^?\s]{1,80}\?[bBqQ]\?[^?]*\?=(?:\s+=\?[^?\s]{1,80}\?[bBqQ]\?[^?]*\?=)*")
 _LOST_BOUNDARY = re.compile(r"^--(\S{1,70})[ \t]*\r?\ncontent-", re.IGNORECASE | re.MULTILINE)
-# Codecs of Python's own that are no charsets of mail; some of them take quadratic time.
+# Python codecs that are not email charsets; some take quadratic time.
 _NO_CHARSETS = frozenset(("punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"))
-# What clients send under these names is the larger set.
+# Clients use these names for the larger charset.
 _WIDER_CHARSETS = {
     "us-ascii": "utf-8",
     "ascii": "utf-8",
@@ -62,7 +62,7 @@ _WIDER_CHARSETS = {
     "big5": "big5hkscs",
     "windows-874": "cp874",
 }
-# In which octets beyond ASCII stand in headers where they are not UTF-8, the most frequent first.
+# Charsets of raw header octets that are not UTF-8, the most frequent first.
 _RAW_CHARSETS = (
     "cp1252",
     "cp1250",
@@ -77,39 +77,37 @@ _RAW_CHARSETS = (
     "cp949",
 )
 _BODY_TYPES = ("text/plain", "text/html")
-# After any of these, parsers disagree about what is a header and what is said in the mail.
+# After these defects, parsers disagree about where the headers end.
 _BROKEN_HEADERS = (
     email.errors.FirstHeaderLineIsContinuationDefect,
     email.errors.InvalidHeaderDefect,
     email.errors.MisplacedEnvelopeHeaderDefect,
     email.errors.MissingHeaderBodySeparatorDefect,
 )
-# It warns with the words that it could not decode, and words of a mail do not belong in a log.
+# Its warnings quote words it could not decode, and an email's words do not belong in a log.
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)
 
 
 def parse_mail(raw: bytes) -> InboundMail:
-    """Return a raw mail's headers and text; raises UnreadableMail for one beyond our limits.
+    """Return a raw email's headers and text; raises UnreadableMail beyond our limits.
 
-    Text of attachments and attached messages is never read. Where a mail has only HTML, `text` is made from it, with
-    what is marked as quoted behind `>`.
+    Attachments and attached messages are never read. Without a plain-text body, `text` is made from the HTML, with `>`
+    before what is marked as quoted.
     """
     header_bytes = _within_limits(raw)
     try:
         message = email.message_from_bytes(raw, policy=email.policy.compat32)
         return replace(_read(message, header_bytes), sha256=hashlib.sha256(raw).hexdigest())
-    # What the two parsers are known to raise on hostile input; anything else is a bug of ours and shall be seen.
+    # What the two parsers may raise on hostile input; anything else is a bug of ours and must surface.
     except (AttributeError, IndexError, KeyError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise UnreadableMail(f"the mail cannot be parsed ({type(error).__name__})") from error
 
 
 def answer_text(mail: InboundMail, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
-    """Return what the sender wrote, or "" if that is not certain.
+    """Return what the sender wrote, or "" if that is uncertain.
 
-    `options` are those that were asked for, `ours` the names and addresses under which our mails go out.
-
-    Where a mail says it twice, as text and as HTML, both must yield the same beginning: they differ when one of them
-    lacks the marks that tell own text from quoted, and then nobody knows which.
+    `options` are the request's emit options, `ours` the names and addresses our email comes from. If there are both
+    text and HTML, they must begin alike: they differ if one lacks the marks that separate own text from quotes.
     """
     from_text = extract_reply(mail.text, options, ours)
     if mail.html is None:
@@ -118,12 +116,12 @@ def answer_text(mail: InboundMail, options: Sequence[str] = (), ours: Sequence[s
     first, second = _essence(_first_line(from_text)), _essence(_first_line(from_html))
     if first == second:
         return from_text
-    # Plain text breaks long lines, HTML shows the line as it was written; a shorter line would be a cut one.
+    # Plain text wraps long lines and HTML does not; a shorter HTML line would be truncated.
     return from_html if first and second.startswith(first) else ""
 
 
 def answer_is_cut(mail: InboundMail, answer: str) -> bool:
-    """Tell whether the sender wrote more than the answer that was read, because there is more than we read."""
+    """Tell whether the sender wrote more than what was read."""
     return is_cut(mail.text, answer) or (mail.html is not None and is_cut(mail.html, answer))
 
 
@@ -135,7 +133,7 @@ def _within_limits(raw: bytes) -> bytes:
         raise UnreadableMail(f"the mail has more than {MAX_HEADER_BYTES // 1024} KB of headers")
     header_bytes = raw[: end.start()] if end else raw
     if b"\0" in header_bytes or b"\r" in header_bytes.replace(b"\r\n", b"\n"):
-        # Parsers disagree about where such a header ends, and so about who sent the mail.
+        # Parsers disagree about where such a header ends, and so about the sender.
         raise UnreadableMail("the headers hold NUL or a bare carriage return")
     lines = raw.count(b"\n")
     if lines > MAX_LINES:
@@ -176,9 +174,9 @@ def _read(message: Message, header_bytes: bytes) -> InboundMail:
 
 
 def _readings(raw: str, message: Message) -> Sequence[str]:
-    """Return what a header's value may say, the likeliest first; more than one only for octets that are not UTF-8.
+    """Return the possible readings of a header, likeliest first; several only if its octets are not UTF-8.
 
-    `raw` is as the standard library keeps it: octets beyond ASCII, which no header should have, as surrogates.
+    `raw` is from the standard library, with non-ASCII octets as surrogates.
     """
     if raw.isascii():
         return (raw,)
@@ -186,7 +184,7 @@ def _readings(raw: str, message: Message) -> Sequence[str]:
     try:
         return (octets.decode("utf-8"),)
     except UnicodeDecodeError:
-        # Whoever writes such headers mostly writes them as the text below.
+        # Senders of such headers usually use the body's charset.
         of_text = [_charset(part) for part in message.walk() if part.get_content_charset()]
         return [
             octets.decode(charset, "replace")
@@ -213,12 +211,12 @@ def _name_in(from_header: str) -> str:
 def _from_headers(message: Message, header_bytes: bytes) -> tuple[str, ...]:
     text = header_bytes.decode("utf-8", "replace").replace("\r\n", "\n")
     found = tuple(value.strip() for value in _FROM_LINE.findall(text))
-    # A From that only one of the two readings sees is a From that SES may have read differently too.
+    # If the two readings differ, SES may have seen another From.
     return found if len(found) == len(message.get_all("From", [])) else ()
 
 
 def _content_types(message: Message) -> Iterator[str]:
-    """Yield the types of the mail's own parts; what an attached message holds says nothing about the mail."""
+    """Yield the types of the email's own parts, but not those inside attached messages."""
     kind = message.get_content_type()
     method = str(message.get_param("method", "")).lower() if kind == "text/calendar" else ""
     yield f"{kind};{method}" if method else kind
@@ -231,14 +229,14 @@ def _content_types(message: Message) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Body:
-    """One thing said in a mail: as plain text, and what its HTML reads as if it was said so too."""
+    """One part of the body: as plain text, and as the text of its HTML."""
 
     text: str
     html: str | None
 
 
 def _bodies(part: Message, room: dict[str, int]) -> Iterator[_Body]:
-    """Yield what a part says; `room` is how many octets of each type will still be read of the whole mail."""
+    """Yield the parts of a body; `room` is how many octets of each type may still be read."""
     kind = part.get_content_type()
     if (
         part.get_content_maintype() == "message"
@@ -274,7 +272,7 @@ def _parts(container: Message) -> Sequence[Message]:
 
 
 def _without_lost_boundary(part: Message) -> Sequence[Message]:
-    """Return the parts of a multipart whose header names no boundary, or not the one that is used."""
+    """Return the parts of a multipart whose boundary parameter is missing or wrong."""
     payload = part.get_payload()
     match = _LOST_BOUNDARY.search(payload) if isinstance(payload, str) else None
     if match is None or '"' in match[1] or "\\" in match[1]:
@@ -288,7 +286,7 @@ def _decoded_text(part: Message, kind: str, room: dict[str, int]) -> str:
         return ""
     content = content[: room[kind]]
     room[kind] -= len(content)
-    # As base64, because mail-parser takes 7-bit text for decoded, which ISO-2022-JP is not.
+    # As base64, because mail-parser treats 7-bit text as decoded, and ISO-2022-JP is not.
     leaf = Message()
     leaf["Content-Type"] = f'{kind}; charset="{_charset(part)}"'
     leaf["Content-Transfer-Encoding"] = "base64"
@@ -308,7 +306,7 @@ def _charset(part: Message) -> str:
 
 
 def _unfolded(text: str, *, delete_space: bool) -> str:
-    """Return `format=flowed` text with its paragraphs as single lines (RFC 3676)."""
+    """Return `format=flowed` text with each paragraph on one line (RFC 3676)."""
     lines: list[str] = []
     last_depth, flows = 0, False
     for line in text.split("\n"):
@@ -331,7 +329,7 @@ def _decoded(header: str) -> str:
     raw = _one_line(header)
     if raw.count("=?") > MAX_ENCODED_WORDS:
         return raw
-    # Only the words: mail-parser takes what stands beside them for octets.
+    # Only encoded words: mail-parser misreads the text next to them.
     return _one_line(_ENCODED_WORDS.sub(lambda words: str(decode_header_part(words[0])), raw))
 
 
@@ -344,6 +342,6 @@ def _first_line(text: str) -> str:
 
 
 def _essence(line: str) -> str:
-    # A link shows its address in plain text only, and bold its asterisks.
+    # Plain text shows a link's URL and bold text's asterisks.
     bare = re.sub(r"<[^<>]*>|\[[^\[\]]*\]|https?://\S+", "", line)
     return "".join(c for c in unicodedata.normalize("NFKC", bare).casefold() if c.isalnum()) or "".join(line.split())

@@ -1,4 +1,4 @@
-"""What fetches and reads incoming mails."""
+"""What fetches and reads incoming email."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,25 +9,25 @@ from flow_hitl.replies.rejections import Discard
 
 class MailBucket(Protocol):
     def read(self, key: str, limit: int) -> bytes:
-        """Return a raw mail; raises TooLarge above `limit` bytes without reading it."""
+        """Return a raw email; raises TooLarge above `limit` bytes without reading it."""
 
 
 class DiscardLog(Protocol):
     def record(self, discard: Discard) -> None: ...
 
     def of_request(self, request_id: str) -> Sequence[Discard]:
-        """Return the newest discarded mails whose reply address names a request, newest first."""
+        """Return the newest discarded emails sent to a request's reply addresses, newest first."""
 
 
 class MailParser(Protocol):
     def parse_mail(self, raw: bytes) -> InboundMail:
-        """Return what a raw mail holds; raises UnreadableMail."""
+        """Return the contents of a raw email; raises UnreadableMail."""
 
     def answer_text(self, mail: InboundMail, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
         """Return the reply's own text, or "" if there is none.
 
-        `options` are those that were asked for, `ours` the names and addresses under which our mails go out.
+        `options` are the request's emit options, `ours` the names and addresses our email comes from.
         """
 
     def answer_is_cut(self, mail: InboundMail, answer: str) -> bool:
-        """Tell whether the reply is longer than the text that was read of it."""
+        """Tell whether the reply is longer than the text that was read."""

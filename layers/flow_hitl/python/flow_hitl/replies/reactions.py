@@ -1,7 +1,7 @@
-"""Mail that a press on an emoji sent: Gmail's and Outlook's reactions, and RFC 9078's. A reaction is no answer.
+"""Email sent by clicking an emoji: Gmail's, Outlook's, and RFC 9078's reactions. A reaction is not an answer.
 
-Gmail and RFC 9078 mark the part. Outlook marks nothing: its mail is one line in the sender's language, above the mail
-that was reacted to: `[like] Jane Doe reacted to your message:`.
+Gmail and RFC 9078 mark the part. Outlook only writes a line in the sender's language above the quoted email: `[like]
+Jane Doe reacted to your message:`.
 """
 
 import re
@@ -9,20 +9,20 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 REACTION_PART = "reaction"
-"""What stands among the content types for a part whose Content-Disposition says `reaction` (RFC 9078)."""
+"""Stands among the content types for a part whose Content-Disposition is `reaction` (RFC 9078)."""
 
 _PARTS = re.compile(r"(?:text|application)/(?:[\w.+-]*[.-])?reaction(?:\+json)?")
 _HEADER = re.compile(r"(?:.*-)?reactions?(?:-.*)?")
-# `x-ms-reactions: disallow` stands on what people write in organisations that want no reactions.
+# Organizations that forbid reactions send `x-ms-reactions: disallow` with ordinary email.
 _NO_REACTION = frozenset(("", "allow", "allowed", "disallow", "disallowed", "no", "none", "false", "0"))
-# In the link below Gmail's reaction, in every language.
+# In the link below a Gmail reaction, in every language.
 _GMAIL_LINK = "emojireactionemail"
 _REACT = re.compile(
     "reacted|reagi|réagi|reaccion|reager|gereageerd|reagoi|zareag|reagál|reacționat|αντέδρασε|отреаг|відреаг|реакци"
     "|tepki|bereaksi|リアクション|反応|回应|回應|反应|반응|הגיב|تفاعل"
 )
 _IN_ENGLISH = re.compile(r"reacted to your (?:message|e-?mail)")
-# What an image is in plain text.
+# An image in plain text.
 _PICTURE = re.compile(r"!?\[[^\[\]]{1,40}\](?:\([^()]{0,300}\))?")
 _COLONS = (":", "：")
 _EMOJI = ("So", "Sk")
@@ -33,10 +33,9 @@ _LONGEST = 400
 def reaction_reason(
     headers: Iterable[tuple[str, str]], content_types: Sequence[str], subject: str, sender_name: str
 ) -> str | None:
-    """Return by what a mail's headers and parts say that it is a reaction, None if nothing does.
+    """Return which header or part says that an email is a reaction, None if none does.
 
-    `headers` are the mail's own, `content_types` those of its parts, lower-case; `subject` and `sender_name`, the name
-    in From ("" if there is none), are decoded.
+    `content_types` are its parts' types in lower case; `subject` and `sender_name` (in From, "" if none) are decoded.
     """
     for content_type in content_types:
         if content_type == REACTION_PART or _PARTS.fullmatch(content_type):
@@ -50,10 +49,10 @@ def reaction_reason(
 
 
 def is_reaction(text: str, sender_name: str) -> bool:
-    """Tell whether a mail's own text is what a mail client writes when somebody presses an emoji.
+    """Tell whether an email's unquoted text is what a mail client writes for an emoji reaction.
 
-    `text` is without what is quoted. Outlook's line ends with a colon, and what it announces is the quoted mail: nobody
-    writes such a line, with a picture or their own name in it, and nothing below.
+    Outlook's line ends with a colon and announces the quoted email: no person writes such a line, with a picture or
+    their own name, and nothing below.
     """
     if _GMAIL_LINK in text:
         return True
@@ -70,7 +69,7 @@ def is_reaction(text: str, sender_name: str) -> bool:
     by_whom = bool(_REACT.search(said)) or (bool(named) and said.startswith(named))
     if len(rest) == 1 and said.endswith(_COLONS):
         return has_picture or by_whom
-    # Gmail's two lines, where a gateway has dropped the part and the link.
+    # Gmail's two lines, if a gateway dropped the part and the link.
     return has_picture and bool(rest) and len(lines) > 1 and "gmail" in said and by_whom
 
 

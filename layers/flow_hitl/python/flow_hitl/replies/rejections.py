@@ -1,4 +1,4 @@
-"""Why a mail decided nothing, and how often a request's responder is told so."""
+"""Why an email decided nothing, and how often the responder is told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ DAILY_LIMIT = 10
 
 
 class RejectionReason(StrEnum):
-    """Every reason of which the responder is told by mail."""
+    """The reasons the responder is told about."""
 
     NOT_AN_OPTION = "not_an_option"
     NO_ANSWER_FOUND = "no_answer_found"
@@ -32,7 +32,7 @@ class RejectionReason(StrEnum):
 
 
 class DiscardReason(StrEnum):
-    """Every reason for which a mail decides nothing and nobody is told; some are followed by ": " and details."""
+    """The reasons no one is told about; some are followed by ": " and details."""
 
     NO_REPLY_ADDRESS = "no reply address"
     SEVERAL_REPLY_ADDRESSES = "several reply addresses"
@@ -47,7 +47,7 @@ class DiscardReason(StrEnum):
 
 @dataclass(frozen=True)
 class Discard:
-    """A mail that decided nothing and that nobody is told of: why (see `DiscardReason`), and what is known of it."""
+    """An email that decided nothing and that no one is told about; `reason` starts with a `DiscardReason`."""
 
     message_id: str
     reason: str
@@ -68,20 +68,20 @@ REPLY_CAN_HELP = frozenset(
         RejectionReason.DELEGATION_REFUSED,
     }
 )
-"""The reasons after which another reply can succeed, so that the mail carries the reply address again."""
+"""After these, another reply can succeed, so the error email carries the reply address."""
 
 PAGE_CAN_HELP = REPLY_CAN_HELP | {RejectionReason.SENDER_UNPROVEN}
-"""The reasons after which the review page can: another mail from the same place would be just as unproven."""
+"""After these, the review page can help; another email could be just as unproven."""
 
 
 class TooManyRejections(Exception):
-    """Today's emails that tell of rejected replies are used up."""
+    """Today's error emails for this request are used up."""
 
 
 def note_rejection(data: Mapping[str, Any], head: Head, stamp: Stamp) -> Change:
-    """Return the step that notes a rejected reply, from which its email follows; raises TooManyRejections.
+    """Return the step that records a rejected reply and sends its error email; raises TooManyRejections.
 
-    `renewed_days` in `data` is for how many days the addresses in that email hold.
+    `renewed_days` in `data` is how many days the addresses in that email are valid.
     """
     day, count = head.rejections
     today = stamp.at.strftime("%Y-%m-%d")

@@ -1,8 +1,8 @@
-"""The reply's own text, out of a plain-text mail body.
+"""Extract the reply's own text from a plain-text body.
 
-What is not certainly the person's is left out: quotes, what stands above a quote (`foreign_text.py`), and what frames a
-reply, such as banners and signatures (`reply_frame.py`). Reading stops where own and foreign text cannot be told apart
-any more. When in doubt a line is not the person's: a lost word is asked for again, an invented one would decide.
+Anything not certainly the person's is left out: quotes, what precedes a quote (`foreign_text.py`), and what frames a
+reply, such as banners and signatures (`reply_frame.py`). Reading stops where own and foreign text cannot be told apart.
+When in doubt, leave a line out: a missing word is asked for again, but a foreign one would decide.
 """
 
 import re
@@ -22,20 +22,20 @@ from flow_hitl.replies.reply_frame import begins_signature, without_banners, wit
 from flow_hitl.requests.deciding.matching import match_outcome
 
 REPLY_MARKER = "-- reply above this line --"
-"""The line that our outgoing mails show at their top; nothing below it, unless quoted with `>`, is read."""
+"""The line at the top of our emails; nothing below it is read unless quoted with `>`."""
 
 PREVIEW_SIGN = "\u200b\u200c\u200b\u200c"
-"""What nobody sees at the very beginning of our mails, above the marker, where the inbox's preview is taken from."""
+"""Invisible characters at the very start of our emails, above the marker, where inboxes take their preview from."""
 
 _MARKER_WORDS = "reply above this line"
-# What only our mails say; a client may have lost the marker, or put other words above it.
+# Only our emails say this; clients may drop the marker or put it below other text.
 _OUR_WORDS = re.compile(
     r"is waiting for your answer: |^\W*+your answer\W*+$|reply to this e?mail with one of these as the first line"
     r"|or answer on the review page:|what follows is kept as a comment"
 )
-# Clients break quoted lines between 65 and 80 characters; what follows such a line unquoted is its tail.
+# Clients wrap quoted lines at 65 to 80 characters and may leave the rest unquoted.
 _WRAPPED = 65
-# Nobody's answer has more lines than this; what comes after them is not read, which bounds the time it takes.
+# Longer than any answer; the limit bounds the time.
 _MOST_LINES = 500
 _HEADERS_ABOVE = 12
 
@@ -43,11 +43,9 @@ _HEADERS_ABOVE = 12
 def extract_reply(body: str, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
     """Return what the sender of a plain-text body wrote, or "" if nothing is certainly theirs.
 
-    Quoted text, attributions, quoted headers, signatures, banners and footers are left out, wherever the reply stands
-    (above, below or between the quoted lines). The rest keeps its lines. At most 500 of the sender's lines are read.
-    A first line that equals one of the `options` that are asked for is never taken for a banner, a class of mails or a
-    signature. `ours` are the addresses and names from which the quoted mail came, as far as they are known. Runs in
-    time linear in the body's length.
+    Leaves out quotes, attributions, quoted headers, signatures, banners, and footers, whether the reply is above,
+    below, or between the quoted lines. At most 500 lines of the sender's are read. A first line that equals one of the
+    `options` is always kept. `ours` are the known addresses and names of the quoted email's sender. Takes linear time.
     """
     lines = without_banners(_lines(body), options)
     segments = _segments(lines, options, [folded(name) for name in ours if name])
@@ -56,9 +54,9 @@ def extract_reply(body: str, options: Sequence[str] = (), ours: Sequence[str] = 
 
 
 def _option_like_a_quote(lines: Sequence[str], options: Sequence[str]) -> str:
-    """Return the option at the very top of a mail that says nothing else, where the option itself begins with `>`.
+    """Return the option an email consists of, if the option itself begins with `>`.
 
-    Our mails begin with other words and clients write a line above a quote, so it is no quote that begins like this.
+    Our emails begin differently and clients write a line above a quote, so this is not a quote.
     """
     at = next_shown(lines, 0)
     if at == len(lines) or (at + 1 < len(lines) and lines[at + 1]):
@@ -68,27 +66,27 @@ def _option_like_a_quote(lines: Sequence[str], options: Sequence[str]) -> str:
 
 
 def is_cut(body: str, reply: str) -> bool:
-    """Tell whether a body goes on after the most lines of its reply that `extract_reply` reads."""
+    """Tell whether a body goes on after the most lines that `extract_reply` reads."""
     said = sum(1 for line in reply.splitlines() if line.strip())
     return said >= _MOST_LINES and said < sum(1 for line in _lines(body) if line and not line.lstrip().startswith(">"))
 
 
 def _lines(body: str) -> list[str]:
-    # Where our mail begins, whatever of it is read first.
+    # Our email begins here, whichever of the two is found first.
     body = body.replace(PREVIEW_SIGN, f" {_MARKER_WORDS} ")
-    # Zero-width characters hide what a line begins with; the joiner stays, because emoji are made with it.
+    # Zero-width characters hide how a line begins; the joiner stays because emoji need it.
     visible = re.sub("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u1427\x00]", "", body)
     lines = [line.rstrip() for line in re.split("\r\n|[\n\r\u2028\u2029\x0b\x0c\x85]", visible.replace("\xa0", " "))]
     if _MARKER_WORDS in visible.casefold():
         for number, line in enumerate(lines):
             if _MARKER_WORDS in line.casefold() and not is_quoted(line):
-                # What stands on the marker stands on a quote.
+                # What precedes the marker precedes a quote.
                 return [*lines[:number], ">"]
     return lines
 
 
 def _segments(lines: Sequence[str], options: Sequence[str], ours: Sequence[str]) -> list[list[str]]:
-    """Return the runs of unquoted lines, up to the point from which nothing can be told apart."""
+    """Return the runs of unquoted lines, up to where nothing can be told apart."""
     segments: list[list[str]] = [[]]
     at = shown = 0
     while at < len(lines) and shown < _MOST_LINES:
@@ -133,9 +131,9 @@ def _ends_the_reply(lines: Sequence[str], at: int, *, at_top: bool) -> bool:
 
 
 def _belongs_to_what_is_quoted(lines: Sequence[str], at: int) -> bool:
-    """Tell whether the unquoted line after a quote is what the quote's last lines introduce.
+    """Tell whether the last quoted lines introduce the unquoted line after them.
 
-    Some clients mark only the headers as quoted, and not the mail to which they belong.
+    Some clients quote only an email's headers, and not the email itself.
     """
     start = next_shown(lines, at)
     if start == len(lines) or is_quoted(lines[start]):

@@ -1,4 +1,4 @@
-"""What frames a reply without being part of it: banners and a mail's class above it, signatures and footers below."""
+"""What frames a reply without being part of it: banners and classifications above, signatures and footers below."""
 
 import re
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ _CLEARSIGNED = re.compile(r"-----BEGIN PGP SIGNED MESSAGE-----|Hash: [\w, -]{1,6
 
 
 def without_banners(lines: Sequence[str], options: Sequence[str]) -> Sequence[str]:
-    """Return a mail's lines without what gateways put at its top: warnings, and a line that gives the mail's class."""
+    """Return an email's lines without gateways' warnings and classification at its top."""
     kept: list[str] = []
     in_banner = False
     for number, line in enumerate(lines):
@@ -101,7 +101,7 @@ _PRODUCT = re.compile(phrases.PRODUCTS, re.ASCII)
 _DEVICE = re.compile(phrases.DEVICES, re.ASCII)
 _LINK = re.compile(r"<[^<>]*>|\]\([^()]*\)")
 _ANY_LINK = re.compile(r"https?://|\bwww\.|<[^<>]*>|\]\(")
-# The words of an advertisement end in its site; a person's link leads to a page of it.
+# Advertisements end in a site; people's links lead to a page.
 _SITE_LAST = re.compile(r"(?:\bwww\.[\w.-]{3,80}|https?://[\w.-]{3,80}/?)\W*+$")
 _LINKED_LAST = re.compile(r"[^\W\d]\s?(?:<https?://[^<>\s]*>|\]\(https?://[^()\s]*\))\W*+$")
 _DASHED_NAME = re.compile(r"[-–—~/]{1,2}(?=[^\W\d])(?P<name>.{2,40})$")
@@ -128,7 +128,7 @@ def begins_signature(line: str) -> bool:
 
 
 def without_signature(segment: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Return a run of own lines without the rules around it and the signature at its end."""
+    """Return a run of the sender's lines without the rules around it and the signature at its end."""
     lines = _trimmed(segment)
     kept = lines[: _signature_start(lines)]
     if lines and not kept and match_outcome(lines[0], options) is not None:
@@ -169,7 +169,7 @@ def _signature_start(lines: Sequence[str]) -> int:
 
 
 def _without_adverts(lines: Sequence[str], end: int) -> int:
-    """Return where the advertisements before `end` begin that mail programs and virus scanners put under a mail."""
+    """Return where the advertisements of mail programs and virus scanners before `end` begin."""
     for _ in range(_SIGNATURE_PARAGRAPHS):
         start, stop = _paragraph_before(lines, end)
         if not _is_advert(lines[start:stop], alone=_next_said(lines, 0) == start):
@@ -211,7 +211,7 @@ def _is_closing(lines: Sequence[str], number: int) -> bool:
     said = " ".join(words)
     if said in phrases.CLOSINGS:
         return True
-    # "Best regards Jane", "Regards, Jane": a closing of one word needs the comma, or it may begin a sentence.
+    # "Best regards Jane", "Regards, Jane": a one-word closing needs the comma, or it may begin a sentence.
     for length in range(max(1, len(words) - 3), len(words)):
         if " ".join(words[:length]) in phrases.CLOSINGS and (length > 1 or "," in line):
             return True
@@ -235,12 +235,12 @@ def _is_dashed_name(lines: Sequence[str]) -> bool:
     match = _DASHED_NAME.match(lines[-1])
     if not match or not _is_name(match["name"]):
         return False
-    # Alone, "-rejected" is more likely an answer in a list's clothes than somebody's name.
+    # Alone, "-rejected" is more likely a list item than a name.
     return len(match["name"].split()) > 1 or (len(lines) > 1 and not lines[-2])
 
 
 def _contact_start(lines: Sequence[str], end: int) -> int:
-    """Return where the last paragraph before `end` begins if it is a name with contact data below, else `end`."""
+    """Return where the last paragraph before `end` begins if it is a name with contact data, else `end`."""
     start, stop = _paragraph_before(lines, end)
     block = lines[start:stop]
     if not 2 <= len(block) <= _SIGNATURE_LINES or any(len(line) > 90 for line in block):

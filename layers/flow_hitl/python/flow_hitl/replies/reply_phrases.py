@@ -1,7 +1,7 @@
-"""The words by which mail clients and gateways mark what is not the person's text, in the languages they speak.
+"""How mail clients and gateways mark text that is not the person's, in their languages.
 
-Only words live here; how they are used is in `reply.py`. All are compared case-folded, after NFKC. To teach the
-extractor a language, add its words to each group.
+These are only words; `reply.py` and its helpers use them, case-folded and after NFKC. To add a language, add its words
+to each group.
 """
 
 import re
@@ -14,8 +14,8 @@ def _all_of(block: str) -> frozenset[str]:
 
 
 def _any_of(block: str) -> str:
-    """Return a pattern for whole words; scripts that write no spaces between words get no word boundary."""
-    # Longest first: the first alternative that fits wins.
+    """Return a pattern for whole words; scripts without spaces get no word boundaries."""
+    # Longest first, because the first alternative that fits wins.
     phrases = sorted(_all_of(block), key=lambda phrase: (-len(phrase), phrase))
     spaced = [re.escape(phrase) for phrase in phrases if phrase[0] < "\u0e00"]
     unspaced = [re.escape(phrase) for phrase in phrases if phrase[0] >= "\u0e00"]
@@ -38,7 +38,7 @@ WROTE_WORDS = tuple(
 )
 WROTE = _any_of("|".join(WROTE_WORDS))
 
-# How an attribution begins, where it does not begin with a weekday or a date.
+# How an attribution begins, other than with a weekday or a date.
 ATTRIBUTION_OPENS = _any_of(
     """on|at|am|le|el|il|il giorno|em|a|no dia|op|den|d|dne|dňa|dnia|w dniu|в|на|pada|vào|vào ngày|στις|la|pe|în|ב
     |בתאריך|في|בתאריך|在|于|於|el dia|data"""
@@ -118,7 +118,7 @@ SENT = _any_of(
     |보냈습니다|から送信"""
 )
 
-# What follows "sent" when no product is named: "from a magnificent torch of pixels".
+# Follows "sent" if no product is named: "from a magnificent torch of pixels".
 FROM = _any_of(
     "from|via|by|with|using|von|vom|mit|über|depuis|de|du|à partir|avec|desde|con|do|da|dal|dall|vanaf|van|met|fra|från"
     "|med|z|ze|с|со|из|з|na|dari"
@@ -131,13 +131,13 @@ PRODUCTS = r"(?:i(?:phone|pad)|android)|" + _any_of(
     |airmail|zoho|fastmail|mailspring|shortwave|айфон|网易|qq邮箱"""
 )
 
-# A sentence may speak of one of these; with a comma it does.
+# A sentence may mention these, and then has a comma.
 DEVICES = _any_of(
     """smartphone|handy|mobile|mobil|phone|mobiltelefon|telefono|teléfono|telefone|téléphone|telefoon|mobiele|móvil
     |celular|portable|telefon|телефон|телефона|手机|手機|携帯|휴대폰|spark|spike|edison|canary|hey"""
 )
 
-# Closings that say nothing else: everything from here to the end of the paragraphs is signature.
+# Unambiguous closings: everything after them is signature.
 CLOSINGS = _all_of(
     """regards|best regards|kind regards|kindest regards|warm regards|warmest regards|with regards
     |with kind regards|with best regards|thanks & regards|thanks and regards|thanks & best regards
@@ -162,13 +162,13 @@ CLOSINGS = _all_of(
     |مع أطيب التحيات|lep pozdrav|srdačan pozdrav|s poštovanjem|z lepimi pozdravi"""
 )
 
-# Words that close a mail and also are ordinary words: only with a comma or a name after them.
+# Closings that are also ordinary words: they need a comma or a name after them.
 SHORT_CLOSINGS = _all_of(
     "best|cheers|rgds|br|kr|mfg|lg|vg|bg|cdt|cdlt|bàv|att|abs|abraço|abraços|ciao|groet|gr|mvg|mvh|kh|vh|dbh|terv|pzdr"
     "|all the best|take care|yours|bien a vous|un abrazo|salam|с ув"
 )
 
-# "Thanks," over a name is a signature only when nothing stands above it; else it is part of what they said.
+# "Thanks," above a name is a signature only if nothing precedes it.
 THANKS = _all_of(
     "thanks|thank you|many thanks|thx|ty|danke|vielen dank|merci|merci beaucoup|gracias|muchas gracias"
     "|obrigado|obrigada|grazie|bedankt|dank je|dank u|tak|mange tak|takk|tack|kiitos|dziękuję|dzięki"
@@ -176,7 +176,7 @@ THANKS = _all_of(
     "|תודה|شكرا"
 )
 
-# Every language has its own ending for this word, and hardly another stem.
+# Languages share the stem of this word but not its endings.
 VIRUS = re.compile(
     r"\bv[iíï]r[ueiü]\w{1,6}|\bwirus|вирус|вірус|ウイルス|ウィルス|病毒|바이러스|ไวรัส|فيروس|ویروس|וירוס|\bιό|\bιώ|वायरस|malware"
 )
@@ -200,7 +200,7 @@ BANNER_SAYS = _any_of(
     |от отправителя|fuera de|fora da|al di fuori|von außerhalb|buiten"""
 )
 
-# What a banner is about: without one of these "external" is just a word.
+# Without one of these, "external" is just a word.
 BANNER_ABOUT = _any_of(
     """e-mail|email|mail|message|sender|organization|organisation|company|network|link|links|attachments|nachricht
     |absender|organisation|courriel|expéditeur|mensaje|correo|remitente|organización|mensagem|remetente
@@ -208,7 +208,7 @@ BANNER_ABOUT = _any_of(
     |nadawca|zpráva|письмо|сообщение|отправителя|лист|posta|ileti|邮件|郵件|メール|메일|이메일"""
 )
 
-# A label may be the whole banner; without its brackets it might be an answer.
+# A label may be the whole banner; without its brackets it could be an answer.
 BANNER_LABELS = (
     r"external (?:e-?mail|sender|message|mail)|externe (?:e-?mail|mail|nachricht)|correo externo|e-?mail externe?"
     r"|[\[(*]+\s*(?:external|extern|externe|externo|esterno|外部|외부)(?: e-?mail| sender)?\s*[\])*]+"

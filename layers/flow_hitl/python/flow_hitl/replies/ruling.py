@@ -1,4 +1,4 @@
-"""What becomes of a mail: it answers, passes the request on, is rejected with a reason, or is discarded in silence."""
+"""What becomes of an email: it answers, delegates, is rejected with a reason, or is discarded silently."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class PassesOn:
-    """The sender passes the request on to `to`, as written."""
+    """The sender delegates the request to `to`, as written."""
 
     sender: ProvenAddress
     to: str
@@ -43,9 +43,9 @@ class PassesOn:
 
 @dataclass(frozen=True)
 class Rejected:
-    """It decides nothing, and the person its reply address was issued to is told why.
+    """It decides nothing, and whoever its reply address was issued to is told why.
 
-    `data` goes into the event. Of all mails with the same `once`, only the first is told about.
+    `data` goes into the event. Of all emails with the same `once`, only the first is answered.
     """
 
     reason: RejectionReason
@@ -58,7 +58,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Discarded:
-    """It decides nothing and nobody is told."""
+    """It decides nothing, and no one is told."""
 
     reason: DiscardReason
     details: str = ""
@@ -76,7 +76,7 @@ Ruling = Answers | PassesOn | Rejected | Discarded
 
 @dataclass(frozen=True)
 class Addressee:
-    """To whom a reply address was issued for a request, whether they are still asked, and whether it has expired."""
+    """Whom a reply address was issued to, whether they are still asked, and whether it has expired."""
 
     email: str
     is_asked: bool
@@ -84,7 +84,7 @@ class Addressee:
 
 
 def judge_receipt(receipt: Receipt) -> Discarded | None:
-    """Return why a mail is not even read, if it is not."""
+    """Return why an email is not even read, if so."""
     for reason, verdict in ((DiscardReason.VIRUS, receipt.virus), (DiscardReason.SPAM, receipt.spam)):
         if verdict == FAIL:
             return Discarded(reason)
@@ -94,7 +94,7 @@ def judge_receipt(receipt: Receipt) -> Discarded | None:
 def judge_reply(
     receipt: Receipt, mail: InboundMail, answer: str, addressee: Addressee, head: Head, deployment: Deployment
 ) -> Ruling:
-    """Return what becomes of a person's mail, whose own text is `answer`."""
+    """Return what becomes of a person's email whose own text is `answer`."""
     sender = _sender(receipt, mail, deployment)
     reaction = mail.reaction or ("its text" if is_reaction(answer, mail.sender_name) else None)
     if not addressee.is_asked:
@@ -102,7 +102,7 @@ def judge_reply(
     to = delegated_to(answer, head.emit_options)
     if isinstance(sender, ProvenAddress):
         sender = _permitted(sender, Action.RESPOND if to is None else Action.DELEGATE, addressee, head)
-    # The mail that tells of an expired address carries one that holds again.
+    # The email about an expired address carries a new one.
     renewed = {"renewed_days": deployment.settings.reply_token_days} if addressee.has_expired else {}
     if reaction is not None:
         if isinstance(sender, Rejected) or head.status is not Status.PENDING:
@@ -119,7 +119,7 @@ def judge_reply(
 
 
 def judge_refusal(refused: Exception, passed_on_to: str | None = None) -> Rejected:
-    """Return what the responder is told when their answer, or passing the request on, was refused."""
+    """Return what the responder is told when their answer or delegation was refused."""
     quoted = f"delegate: {passed_on_to}"[:_QUOTED_CHARS]
     match refused:
         case AnsweredAlike():
@@ -148,7 +148,7 @@ def _sender(receipt: Receipt, mail: InboundMail, deployment: Deployment) -> Prov
 
 
 def _judge_former(sender: ProvenAddress | Rejected, former: Addressee, reaction: str | None) -> Rejected | Discarded:
-    """Return what becomes of a reply to an address whose owner no longer has the request."""
+    """Judge a reply to an address whose owner no longer has the request."""
     if isinstance(sender, Rejected):
         return Discarded(DiscardReason.NO_LONGER_ASKED, sender.data["why"])
     if not sender.is_known_as(former.email):
@@ -166,6 +166,6 @@ def _permitted(sender: ProvenAddress, action: Action, addressee: Addressee, head
     except Forbidden:
         is_theirs = False
     else:
-        # One of a group does not answer by another's address.
+        # A group member cannot use another's address.
         is_theirs = sender.is_known_as(addressee.email)
     return sender if is_theirs else Rejected(RejectionReason.SENDER_MISMATCH, {"claimed_sender": sender.email})

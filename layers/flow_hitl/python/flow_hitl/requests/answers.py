@@ -1,4 +1,4 @@
-"""What the routes to requests answer."""
+"""What the request routes return."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,49 +14,49 @@ class RequestAnswer:
     """One request."""
 
     request: RequestShown
-    """The request as it is now."""
+    """The request in its current state."""
 
 
 @dataclass(frozen=True)
 class OpenedRequest:
-    """A request, and where another application may answer it."""
+    """A request, and where another application can answer it."""
 
     request: RequestShown
-    """The request as it is now."""
+    """The request in its current state."""
     callback_url: Url
-    """Whoever has this URL may answer the request: POST the answer to it. It needs no API key."""
+    """Anyone with this URL can answer the request by POST, without an API key."""
     dashboard_url: Url
-    """The request's page, for people who sign in. It holds no secret."""
+    """The request's page for people who sign in. The URL contains no secret."""
 
 
 @dataclass(frozen=True)
 class AcceptedAnswer:
-    """The answer was recorded, or the same one was before."""
+    """The answer was recorded, now or by the same call earlier."""
 
     status: Literal["accepted"]
-    """Always `accepted`; whatever was not accepted is an error."""
+    """Always `accepted`; anything else is an error."""
     request: RequestShown
     """The request with its response."""
 
 
 @dataclass(frozen=True)
 class RequestPage:
-    """Some requests, and how to go on."""
+    """A page of requests."""
 
     requests: Sequence[RequestShown]
     """The requests, newest first."""
     next_cursor: str | None
-    """Send it as `cursor` for those that follow; null at the end."""
+    """Pass it as `cursor` to get the next page; null on the last."""
 
 
 @dataclass(frozen=True)
 class DecisionPage:
-    """Some decided requests, and how to go on."""
+    """A page of decided requests."""
 
     decisions: Sequence[RequestShown]
     """The decided requests, oldest decision first."""
     cursor: str
-    """Send it as `cursor` the next time, also when the list was empty."""
+    """Pass it as `cursor` next time, even if the list was empty."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What somebody had before them when they answered: its hash stands in their decision, to be held against a copy."""
+"""What someone saw when they answered: the decision holds its hash, to be checked against a copy."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ class ShownKind(StrEnum):
 
 @dataclass(frozen=True)
 class Shown:
-    """A mail by `mail_digest`, with the event that says that it was sent; else a JSON value by `digest`."""
+    """An email by `mail_digest`, with the event that records it; or a JSON value by `digest`."""
 
     kind: ShownKind
     sha256: str
@@ -27,23 +27,23 @@ class Shown:
 
 
 def mail_digest(subject: str, text: str, html: str) -> str:
-    """Return the hash of a mail that its sender and whoever has a copy of it find alike.
+    """Return a hash that the sender and any recipient of an email agree on.
 
-    It is taken of what stays the same on a mail's way: the subject with each run of white space as one space, and the
-    decoded text/plain and text/html parts with line ends as LF and none at the end.
+    It covers what stays the same in transit: the subject with single spaces, and the decoded text and HTML parts with
+    LF line ends and none at the end.
     """
     return digest({"subject": " ".join(subject.split()), "text": _lines(text), "html": _lines(html)})
 
 
-# The mails that can be answered.
+# Emails that can be answered.
 _ASKING = frozenset({EventKind.NOTIFICATION_SENT, EventKind.REMINDER_SENT, EventKind.ERROR_MAIL_SENT})
 
 
 def mail_shown(timeline: Iterable[AuditEvent], recipient: str, answers: Iterable[str]) -> Shown | None:
-    """Return the mail that a reply answers: the one that it names by its message id, else the last one before it.
+    """Return the email a reply answers: the one whose message id it names, else the last one before it.
 
-    `answers` are the message ids in the reply's headers. None where no mail that can be answered was noted, or where
-    it was sent before mails were hashed.
+    `answers` are the message ids in the reply's headers. None if no such email was recorded, or only before emails were
+    hashed.
     """
     sent = [event for event in timeline if event.kind in _ASKING and same_address(event.data["to"], recipient)]
     named = set(answers)
@@ -55,12 +55,12 @@ def mail_shown(timeline: Iterable[AuditEvent], recipient: str, answers: Iterable
 
 
 def verification(method: str, **facts: Any) -> Mapping[str, Any]:
-    """Return how a responder was verified, as a decision's event has it: the method's name, then what it rests on."""
+    """Return how a responder was verified, for the decision's event: the method and its evidence."""
     return {"method": method, **facts}
 
 
 def _is_named(message_id: str, named: set[str]) -> bool:
-    # SES gives an id, and sends it out as <id@region.amazonses.com>.
+    # SES returns an id and sends it as <id@region.amazonses.com>.
     return any(name.strip("<>").partition("@")[0] == message_id for name in named)
 
 

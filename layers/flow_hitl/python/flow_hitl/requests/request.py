@@ -1,7 +1,7 @@
-"""A review request: what is asked, of whom, and the rules by which its state changes.
+"""A review request: what is asked, of whom, and the rules that change its state.
 
-The states are few: a request is pending until it is responded to or cancelled, and nothing leads out of those two.
-Every function here is pure and returns a `Change`: the head after it, and the audit event that says so.
+A request is pending until it is responded to or cancelled; both are final. Functions here are pure and return a
+`Change`: the new head and its audit event.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 
 class ResumeStatus(StrEnum):
-    """How far the flow is on its way back; the last three are what the flow's side reports."""
+    """How far the flow's resumption has come; the flow's side reports the last three."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -40,12 +40,12 @@ class ResumeStatus(StrEnum):
 
 
 SERVICE = "flow-hitl"
-"""The actor of what we do by ourselves."""
+"""The actor of automatic steps."""
 _SUMMARY_CHARS = 120
-# Of a thousand rules the event need not tell; which ones there were is in the deployment's own chain.
+# The event lists only this many of up to a thousand rules; the deployment's chain has them all.
 _MOST_CONSIDERED = 10
 
-# What the answer to a test request shows, for the timeline.
+# What the answer to a test request proves, for the timeline.
 _PROVEN_BY = {
     Channel.EMAIL: "The test worked: the mail arrived, and the reply to it came back.",
     Channel.DASHBOARD: "The test worked: the mail arrived, and the answer on the review page came back.",
@@ -53,52 +53,52 @@ _PROVEN_BY = {
     Channel.AUTO_RESPONSE: "Nobody answered the test in time.",
 }
 RETRIABLE = (ResumeStatus.WAITING, ResumeStatus.FAILED, ResumeStatus.RESUME_FAILED)
-"""Where the flow has no answer yet, or could do nothing with it: sending it again makes sense."""
+"""The flow has no answer yet or could not use it, so resending makes sense."""
 _HAS_RESUMED = (ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN)
 
 
 @dataclass(frozen=True)
 class DueAutoResponse:
-    """The answer that the clock gives if nobody answers in time."""
+    """The answer the clock gives if no one answers in time."""
 
     timeout_minutes: int
     """Minutes from the request's creation."""
     default_outcome: str
-    """The outcome that the flow then gets."""
+    """The outcome the flow then gets."""
     due_at: datetime
-    """The moment at which the clock answers. Until it has done so, a person's answer still counts."""
+    """When the clock answers. Until it has, a person's answer still counts."""
 
 
 @dataclass(frozen=True)
 class HistoryRound:
-    """One earlier round of the flow, as the flow gave it."""
+    """One earlier round of the flow, as provided by it."""
 
     method: str
     """The method that ran."""
     at: str | None
-    """When it ran, in the flow's own words."""
+    """When it ran, in the flow's own format."""
     output: Any
     """What it produced."""
 
 
 @dataclass(frozen=True)
 class Resumption:
-    """How far the flow is on its way back."""
+    """How far the flow's resumption has come."""
 
     status: ResumeStatus
-    """`waiting` for delivery to the `resume_url`, `delivered` or `failed` there, or what the flow's side reported."""
+    """`waiting`, `delivered`, or `failed` for the `resume_url`, or what the flow's side reported."""
     attempts: int = 0
-    """How often the `resume_url` was called."""
+    """How many times the `resume_url` was called."""
     last_status: int | None = None
-    """The HTTP status of the last attempt, if one came."""
+    """The HTTP status of the last attempt, if there was one."""
 
 
 @dataclass(frozen=True)
 class Resume(Resumption):
-    """The state of the flow's resumption, with what nobody is shown.
+    """The state of the flow's resumption, including internal fields.
 
-    `retried_by` is the place of the event with which somebody had it sent again last: what was on its way before that
-    is void. 0 where nobody did. `claimed_by` is the hash of the key of whoever claimed the resumption, if one came.
+    `retried_by` is the seq of the event that last resent the answer (0 if none did); older attempts are void.
+    `claimed_by` is the hash of the claimant's key.
     """
 
     retried_by: int = 0
@@ -109,7 +109,7 @@ class Resume(Resumption):
 class Content:
     """What the reviewer is shown and the flow gets back; written once.
 
-    `shortfall` says why the routing rule that matched could not assign it as it should have, a clause, or None.
+    `shortfall` says why the matching rule could not assign it as intended, as a clause, or None.
     """
 
     message: str
@@ -128,17 +128,17 @@ class DecidedResponse:
     """The one answer that counts."""
 
     outcome: str | None
-    """The emit option that was chosen; null where free text matched none."""
+    """The chosen emit option; null if free text matched none."""
     feedback: str
-    """The first line of what was said."""
+    """The first line of the answer."""
     comment: str
     """The lines after it, or empty."""
     responded_via: Channel
-    """How the answer came."""
+    """The channel of the answer."""
     responder: str | None
-    """The mail address of whoever answered; by callback, what the other application says of them."""
+    """The email address of whoever answered; by callback, whatever the other application claims."""
     responder_verified: bool
-    """Whether the responder's address is proven: by an authenticated mail, or by a link that only they were sent."""
+    """Whether the address is proven: by an authenticated email, or by a link sent only to it."""
     source: str | None
     """By callback: the other application's own label."""
     responded_at: datetime
@@ -149,22 +149,20 @@ class DecidedResponse:
 
 @dataclass(frozen=True)
 class Response(DecidedResponse):
-    """The one answer to a request; `decision_id` tells our own write from another's."""
+    """The one answer to a request; `decision_id` identifies the write."""
 
     decision_id: str
 
 
 @dataclass(frozen=True)
 class Head:
-    """The small part of a request that changes, and that every decision is conditional on.
+    """The small, mutable part of a request; every decision is conditional on it.
 
-    `group_members` are the people behind `assigned_to_email` where that is a group, as they were when it was assigned.
-    `passed_on_by` is the responder who passed it on last, if one did; `reassigned_by` is the actor of the event by
-    which it was reassigned last, and `assigned_before` who had it until then.
-    `mailed` tells whether its responders get mail, by the deployment's settings of when it was assigned.
-    `not_to_be_answered_by` are the addresses of whoever asked for it, where the deployment forbids self-approval.
-    `summary` is the beginning of the message, for lists.
-    `last_event_at` keeps the events of its chain in the order of time, whosever clock is slow.
+    `group_members` are the people behind the group `assigned_to_email` when it was assigned. `passed_on_by` is the last
+    responder to delegate it; `reassigned_by` is the actor of the last reassignment, and `assigned_before` who had it
+    before. `mailed`: its responders get email, by the settings when it was assigned. `not_to_be_answered_by` are the
+    requester's addresses, if self-approval is forbidden. `summary` is the start of the message, for lists.
+    `last_event_at` keeps its events in order even if a clock is slow.
     """
 
     request_id: str
@@ -203,40 +201,40 @@ class Head:
 
     @property
     def responders(self) -> tuple[str, ...]:
-        """Everybody of whom one may answer: the assignee, or the people of the group that it is."""
+        """Everyone who may answer: the assignee, or the members of the group."""
         return self.group_members or (self.assigned_to_email,)
 
 
 @dataclass(frozen=True)
 class RequestShown:
-    """A review request as it is at this moment."""
+    """A review request in its current state."""
 
     id: RequestId
-    """The request's id: a UUID, the caller's own or one of ours."""
+    """The request's UUID, chosen by the caller or by us."""
     status: Status
     """`pending` until it is answered or cancelled; both are final."""
     flow_id: str
-    """The flow's run, as the flow names it."""
+    """The flow run, as the flow names it."""
     flow_name: str | None
-    """The flow's name, as people know it."""
+    """The flow's display name."""
     method_name: str
-    """The flow's method that asks. Routing rules match on it."""
+    """The flow method that asks. Routing rules match on it."""
     message: str
     """What the reviewer is asked."""
     output: Any
     """What is to be reviewed: Markdown, any JSON, or null."""
     emit_options: Sequence[str]
-    """The outcomes that the reviewer may choose from; empty for free text."""
+    """The outcomes the reviewer may choose from; empty for free text."""
     state: Mapping[str, Any]
-    """The flow's state. Rules read the assignee from it and set conditions on it; the reviewer may look at it."""
+    """The flow's state, which routing rules read and the reviewer can see."""
     metadata: Mapping[str, Any]
-    """Whatever the flow wants to have back. `requested_by`, a mail address, names who asked for the request."""
+    """The flow's own data. `requested_by`, an email address, names the requester."""
     history: Sequence[HistoryRound]
-    """The flow's earlier rounds, for the reviewer to look at."""
+    """The flow's earlier rounds, shown to the reviewer."""
     created_at: datetime
     """When the request was opened."""
     assigned_to_email: str
-    """Who is asked: a mail address, or `group:<name>`."""
+    """Who is asked: an email address, or `group:<name>`."""
     assigned_by: AssignedBy
     """The step that chose them."""
     routing_rule: str | None
@@ -244,20 +242,20 @@ class RequestShown:
     auto_response: DueAutoResponse | None
     """What the clock will answer, and when; null for never."""
     sla_due_at: datetime | None
-    """Until when an answer is within the SLA; null without an SLA."""
+    """When the SLA ends; null without an SLA."""
     warnings: Sequence[str]
-    """What is not as the caller may expect, in plain words."""
+    """What may be unexpected, in plain words."""
     test: bool
-    """Whether this is a test request, which analytics leave out."""
+    """Whether this is a test request, which analytics exclude."""
     response: DecidedResponse | None
     """The answer; null while there is none."""
     resume: Resumption | None
-    """The flow's way back; null before an answer."""
+    """The flow's resumption; null before an answer."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as a whole: its head, its content and, once decided, its response."""
+    """A whole request: its head, its content, and, once decided, its response."""
 
     head: Head
     content: Content
@@ -294,7 +292,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Stamp:
-    """By which id a step is known in the audit log, when it is taken, and by whom."""
+    """The event id, time, and actor of a step."""
 
     event_id: str
     at: datetime
@@ -303,7 +301,7 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Change:
-    """One step of a request: its head before and after, the event that says so, and the answer if this is it."""
+    """One step of a request: its head before and after, its event, and the response if it decides."""
 
     before: Head | None
     after: Head
@@ -313,10 +311,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Answer:
-    """A decision somebody makes, before it is one: by then sender and outcome are proven.
+    """A proposed decision, with sender and outcome proven.
 
-    `verification` says by what the responder is proven, `shown` what they had before them, `is_cut` that they wrote
-    more than was taken; all of it stands in the event.
+    `verification` says how the responder was proven, `shown` what they saw, `is_cut` that their text was truncated; the
+    event records all three.
     """
 
     decision_id: str
@@ -333,12 +331,12 @@ class Answer:
 
     @property
     def proven_responder(self) -> str | None:
-        """Who has answered, None where that is nobody or only said so."""
+        """Who answered, None if that is no one or only claimed."""
         return self.responder if self.responder_verified else None
 
     @property
     def actor(self) -> str:
-        """Whom the audit log names for it: who is proven to have answered, else the channel."""
+        """The actor in the audit log: the proven responder, else the channel."""
         return self.proven_responder or self.via.value
 
 
@@ -407,7 +405,7 @@ def opened(
         "routing_rule": assignment.rule,
         "routing": list(assignment.reasons),
         "considered": as_json(tuple(look.in_words for look in assignment.looks[:_MOST_CONSIDERED])),
-        # By the deployment's own chain it can be told which rules and settings held.
+        # Points to the rules and settings that applied, in the deployment's chain.
         "configuration": {"seq": deployment.audit_seq, "hash": deployment.audit_hash},
         "created_by": created_by,
         "notify": settings.email_notifications,
@@ -423,9 +421,9 @@ def opened(
 
 
 def decide(head: Head, answer: Answer, *, stamp: Stamp, has_resume_url: bool) -> Change:
-    """Return the step that answers a pending request: the only way in which a request is decided.
+    """Return the step that answers a pending request, the only way to decide one.
 
-    Raises NotPending for a cancelled request and AlreadyResponded for an answered one.
+    Raises NotPending for a canceled request and AlreadyResponded for an answered one.
     """
     require_pending(head)
     response = Response(
@@ -446,7 +444,7 @@ def decide(head: Head, answer: Answer, *, stamp: Stamp, has_resume_url: bool) ->
         "responded_via": answer.via,
         "decided_at": stamp.at,
         "decision_id": answer.decision_id,
-        # Nobody waits for a test.
+        # No flow waits for a test.
         "resume": None if head.test else Resume(ResumeStatus.WAITING),
     }
     data = {
@@ -480,13 +478,13 @@ def reassign(
     stamp: Stamp,
     people: Sequence[str] = (),
 ) -> Change:
-    """Return the step that gives a pending request to another responder; addresses mailed before are dead by it.
+    """Return the step that reassigns a pending request; addresses sent out before stop working.
 
-    `people` are several who are asked at once though they are no group, `email` among them.
-    Raises AlreadyResponded or NotPending.
+    `people`, including `email`, are asked together although they are not a group. Raises AlreadyResponded or
+    NotPending.
     """
     members = tuple(people) or settings.people_of(email)
-    # To an address that is lost, an email that it need not answer would not arrive either.
+    # If the address is unreachable, so is the email that says no answer is needed.
     others = _others(head, stamp.actor.removeprefix("member/"), staying=members or (email,))
     data = {"people": list(members), "others": [] if stamp.actor == SERVICE else others, "reason": reason}
     return _give(head, email, members, data, settings, stamp=stamp, reassigned_by=stamp.actor)
@@ -502,9 +500,9 @@ def delegate(
     stamp: Stamp,
     verification: Mapping[str, Any],
 ) -> Change:
-    """Return the step by which one responder puts another in their place; the rest of a group stays as it is.
+    """Return the step that replaces one responder with another; the rest of a group stays.
 
-    `verification` says by what they are proven. Raises AlreadyResponded or NotPending.
+    `verification` says how they are proven. Raises AlreadyResponded or NotPending.
     """
     newcomers = settings.people_of(to)
     if head.group_members:
@@ -540,7 +538,7 @@ def _give(
         **_about(head),
         "assigned_to_email": assignee,
         "assigned_before": head.assigned_to_email,
-        # Tells the figures on which day it was opened.
+        # Tells analytics on which day it was opened.
         "created_at": rfc3339(head.created_at),
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
@@ -563,9 +561,9 @@ def _give(
 
 
 def retry_resume(head: Head, stamp: Stamp) -> Change | None:
-    """Return the step that has an answer sent to its flow again at once, None where that is under way.
+    """Return the step that resends an answer to its flow, None if that is under way.
 
-    Raises NotPending for a request without an answer, and NothingToResume where the flow has it, as far as is known.
+    Raises NotPending for an unanswered request, and NothingToResume if the flow has the answer.
     """
     resume = head.resume
     if resume is None:
@@ -588,10 +586,10 @@ def report_resume(
     key: str | None,
     stamp: Stamp,
 ) -> Change | None:
-    """Return the step that takes down what the flow's side says of its resumption, None where that is known.
+    """Return the step that records what the flow's side reports, None if already known.
 
-    With `once` it claims the resumption: for whoever is first, until it is reported as failed. Only by a `key` is a
-    caller known who repeats a claim. Raises AlreadyResumed, and NotPending for a request without an answer.
+    With `once` it claims the resumption for the first caller, until it is reported as failed; the `key` recognizes a
+    repeated claim. Raises AlreadyResumed, and NotPending for an unanswered request.
     """
     before = head.resume
     if before is None:
@@ -611,7 +609,7 @@ def report_resume(
 
 
 def note(head: Head, kind: EventKind, data: Mapping[str, Any], *, stamp: Stamp, **changes: Any) -> Change:
-    """Return the step that adds an event to the chain; `changes` are members of the head."""
+    """Return the step that adds an event to the chain; `changes` are fields of the head."""
     at = max(stamp.at, head.last_event_at or stamp.at)
     event = next_event(
         subject=request_subject(head.request_id),
@@ -627,7 +625,7 @@ def note(head: Head, kind: EventKind, data: Mapping[str, Any], *, stamp: Stamp, 
 
 
 def asked_before(events: Iterable[AuditEvent]) -> Sequence[str]:
-    """Return everybody whom a request has ever been put to, by its events: its assignees and the people behind them."""
+    """Return everyone a request was ever assigned to, including group members."""
     asked: dict[str, None] = {}
     for event in events:
         if event.kind in (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED):
@@ -638,7 +636,7 @@ def asked_before(events: Iterable[AuditEvent]) -> Sequence[str]:
 
 
 def _others(head: Head, doer: str, staying: Sequence[str] = ()) -> list[str]:
-    """Return whose answer a step makes needless: who was mailed, but `doer`, who knows, and who is asked on."""
+    """Return those whose answer is no longer needed: everyone notified, except `doer` and those still asked."""
     if not head.mailed:
         return []
     return [person for person in head.responders if not any(same_address(person, one) for one in (doer, *staying))]
@@ -647,8 +645,8 @@ def _others(head: Head, doer: str, staying: Sequence[str] = ()) -> list[str]:
 def _answered_by(head: Head, answer: Answer) -> str:
     """Return who need not be told that it is answered.
 
-    An application that says nobody's name, or the assignee's, gives the answer of the one person who is asked: a mail
-    would tell them of what they did there themselves. In a group that leaves open who it was.
+    An application that names no one, or the assignee, answers for the one person asked, who did so there. In a group,
+    it is unknown who that was.
     """
     if answer.via is Channel.API and not head.group_members:
         return (answer.responder or head.assigned_to_email).strip()
@@ -656,7 +654,7 @@ def _answered_by(head: Head, answer: Answer) -> str:
 
 
 def require_pending(head: Head) -> None:
-    """Raise AlreadyResponded or NotPending, whichever fits, unless the request is still open."""
+    """Raise AlreadyResponded or NotPending unless the request is open."""
     if head.status is Status.RESPONDED:
         raise AlreadyResponded(
             "This request was answered before; the first answer counts.",
@@ -669,7 +667,7 @@ def require_pending(head: Head) -> None:
 
 
 def _about(head: Head) -> dict[str, Any]:
-    """Return what the figures tell requests apart by, so that each event that they count says it itself."""
+    """Return the fields analytics group by; every counted event carries them."""
     return {
         "flow_name": head.flow_name,
         "method_name": head.method_name,
@@ -683,6 +681,6 @@ _SHOWN = ("id", "flow_id", "method_name", "message", "emit_options", "state", "m
 
 
 def request_shown(request: Request) -> dict[str, Any]:
-    """Return what a webhook's payload says of a request; it stays the same for as long as the request exists."""
+    """Return the request as sent to webhooks; it never changes."""
     whole = as_json(request.shown)
     return {name: whole[name] for name in _SHOWN}

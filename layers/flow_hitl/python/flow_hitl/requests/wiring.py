@@ -1,4 +1,4 @@
-"""Requests, from their opening to their decision."""
+"""Requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of a request that decide nothing or end it: read, decide anew on conflict, write."""
+"""Steps that do not decide a request: read, decide again on conflict, write."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from flow_hitl.requests.request import (
 )
 
 Step = Callable[[Head, Stamp], Change | None]
-"""What is done to a request, None to leave it as it is."""
+"""Returns the change of a request, None to leave it as it is."""
 
 REPORTABLE = (ResumeStatus.RESUMED, ResumeStatus.RESUME_FAILED, ResumeStatus.PAUSED_AGAIN)
 
 
 @dataclass(frozen=True)
 class ChangeRequest:
-    """Apply a step to a request's head until no other writer is in between."""
+    """Apply a step to a request, again whenever another writer came between."""
 
     requests: RequestStore
     clock: Clock
@@ -48,8 +48,8 @@ class ChangeRequest:
     ) -> Request:
         """Return the request after `step`.
 
-        `takes` is written along with a change. `known` is the request as the caller has read it, which saves the first
-        round's read. Raises what `step` raises, NotFound, TakenAlready, CalledBefore, and Conflict after eight rounds.
+        `takes` is written along with the change. `known` is the request as the caller read it, which saves the first
+        read. Raises what `step` raises, NotFound, TakenAlready, CalledBefore, and Conflict after eight rounds.
         """
         unread = [known] if known else []
 
@@ -66,7 +66,7 @@ class ChangeRequest:
 
 @dataclass(frozen=True)
 class ChangeOnce:
-    """Apply what a caller asks for who may ask again: under the same key it is done once."""
+    """Apply a step for a caller who may repeat the call: once per key."""
 
     change_request: ChangeRequest
     once: Once
@@ -81,7 +81,7 @@ class ChangeOnce:
     ) -> Request:
         """Return the request after `step`, or as it is now if the call was made before.
 
-        Raises what `authorize` raises for the action, what `ChangeRequest` raises, and IdempotencyMismatch.
+        Raises what `authorize` and `ChangeRequest` raise, and IdempotencyMismatch.
         """
 
         def make(remember: Remember) -> Request:
@@ -94,7 +94,7 @@ class ChangeOnce:
 
             request = self.change_request(request_id, allowed, called, actor=actor_name(holder))
             if called is not None and changes[-1] is None:
-                # Whoever changes it after this call is not undone by its repetition.
+                # So that a repeated call does not undo a later change.
                 self.once.calls.add(called)
             return request
 
@@ -108,12 +108,12 @@ class ChangeOnce:
 
 @dataclass(frozen=True)
 class CancelRequest:
-    """Cancel a pending request for its flow, or by hand."""
+    """Cancel a pending request for its flow or a person."""
 
     change_request: ChangeRequest
 
     def __call__(self, holder: KeyHolder | SignedInMember, request_id: str) -> Request:
-        """Return the cancelled request, also when it was so before; raises AlreadyResponded, NotFound, Forbidden."""
+        """Return the canceled request, even if canceled before; raises AlreadyResponded, NotFound, Forbidden."""
 
         def step(head: Head, stamp: Stamp) -> Change | None:
             authorize(holder, Action.CANCEL, head)
@@ -124,7 +124,7 @@ class CancelRequest:
 
 @dataclass(frozen=True)
 class ReportResume:
-    """Take down what the flow's side says of its resumption."""
+    """Record what the flow's side reports about its resumption."""
 
     change_once: ChangeOnce
 
@@ -138,10 +138,10 @@ class ReportResume:
         *,
         once: bool = False,
     ) -> Request:
-        """Return the request with the reported status; raises NotPending while it is not yet responded to.
+        """Return the request with the reported status; raises NotPending while it is unanswered.
 
-        With `once`, `resumed` claims the resumption: raises AlreadyResumed for everybody but the first. The key of the
-        `call` tells whoever repeats a claim from others.
+        With `once`, `resumed` claims the resumption: raises AlreadyResumed for everyone but the first, who is
+        recognized by the key of the `call`.
         """
         if status not in REPORTABLE:
             raise ValidationFailed([FieldError("/status", f"must be one of: {', '.join(REPORTABLE)}")])
@@ -152,5 +152,5 @@ class ReportResume:
             key = call.key if call else None
             return report_resume(head, ResumeStatus(status), detail, once=once, key=key, stamp=stamp)
 
-        # The head knows whose claim holds; a call that is remembered would hold for whoever has given it back.
+        # The head knows who holds the claim; a remembered call would still hold it after giving it back.
         return self.change_once(holder, Action.REPORT_RESUME, request_id, step, None if once else call)

@@ -1,4 +1,4 @@
-"""A responder passes a request on to somebody else, by mail or on the page, where the deployment allows it."""
+"""A responder delegates a request by email or on the page, if the deployment allows it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from flow_hitl.requests.request import Change, Head, Request, Stamp, delegate, r
 
 @dataclass(frozen=True)
 class Delegation:
-    """Who passes a request on (as one of its responders), to which address, how they said so, and by what proven."""
+    """Who delegates (as one of the responders), to which address, by which channel, and how they were verified."""
 
     person: ProvenAddress | SignedInMember
     responder: str
@@ -26,7 +26,7 @@ class Delegation:
 
 @dataclass(frozen=True)
 class Delegate:
-    """Put the place of one responder into the hands of another; their own addresses are dead by it."""
+    """Replace one responder with another; the first one's addresses stop working."""
 
     change_request: ChangeRequest
 
@@ -36,7 +36,7 @@ class Delegate:
         """Return the request with its new responder.
 
         Raises DelegationOff, ValidationFailed for an address that may not be asked, Forbidden, AlreadyResponded,
-        NotPending, and TakenAlready if the name `once` was taken before.
+        NotPending, and TakenAlready if the name `once` is taken.
         """
 
         def step(head: Head, stamp: Stamp) -> Change:

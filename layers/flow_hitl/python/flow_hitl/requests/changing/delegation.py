@@ -1,4 +1,4 @@
-"""A reply that passes the request on: its first line is `delegate: bob@example.com`."""
+"""A reply that delegates the request: its first line is `delegate: bob@example.com`."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from flow_hitl.platform.text import split_answer
 from flow_hitl.requests.deciding.matching import match_outcome
 
-# Mail clients write an address as `bob@example.com<mailto:bob@example.com>` when they make a link of it.
+# Mail clients that link an address write `bob@example.com<mailto:bob@example.com>`.
 _DELEGATE = re.compile(
     r"delegate\s{0,9}:\s{0,9}<?(?P<address>[^\s<>]{1,255}@[^\s<>]{1,255}?)>?(?:\s{0,9}<[^\s<>]{1,300}>)?[.,;]?",
     re.IGNORECASE,
@@ -14,9 +14,9 @@ _DELEGATE = re.compile(
 
 
 def delegated_to(answer: str, emit_options: Sequence[str]) -> str | None:
-    """Return whom an answer passes the request on to, as it is written there, or None if it is an ordinary answer.
+    """Return the address an answer delegates to, as written, or None for an ordinary answer.
 
-    An emit option that reads like that is chosen, not obeyed.
+    An emit option that reads like this is chosen, not obeyed.
     """
     first_line, _ = split_answer(answer)
     found = _DELEGATE.fullmatch(first_line)

@@ -1,4 +1,4 @@
-"""A manager gives an open request to somebody else: who had it before can no longer answer it."""
+"""A manager reassigns an open request; its former responder can no longer answer it."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,17 +23,17 @@ class Reassignment(Document):
 
 @dataclass(frozen=True)
 class ReassignRequest:
-    """Reassign a pending request for a program or a person that may manage."""
+    """Reassign a pending request for a program or person who may manage."""
 
     change_once: ChangeOnce
 
     def __call__(
         self, holder: KeyHolder | SignedInMember, request_id: str, wish: Reassignment, call: Call | None = None
     ) -> Request:
-        """Return the request with its new responder; one who has it already keeps it, and nothing is written.
+        """Return the request with its new responder; nothing is written if that is the current one.
 
-        Raises AlreadyResponded, NotPending, NotFound, Forbidden, ValidationFailed, and RateLimited if the mail to them
-        would be one too many.
+        Raises AlreadyResponded, NotPending, NotFound, Forbidden, ValidationFailed, and RateLimited if the email exceeds
+        a quota.
         """
         assignee, deployment = wish.assigned_to_email, holder.deployment
 

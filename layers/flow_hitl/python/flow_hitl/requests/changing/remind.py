@@ -1,4 +1,4 @@
-"""A reminder comes due, early, late or twice: whoever has the open request by then is reminded once."""
+"""A reminder fires, early, late, or twice: whoever then has the open request is reminded once."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from flow_hitl.requests.request import Change, Head, Stamp, Status, note
 
 @dataclass(frozen=True)
 class Remind:
-    """Note that a reminder is due, from which its mail follows; one that is early is put back."""
+    """Record that a reminder is due, which sends its email; postpone one that fires early."""
 
     requests: RequestStore
     deployments: DeploymentStore
@@ -45,7 +45,7 @@ class Remind:
                     "due_at": rfc3339(due_at),
                 },
                 stamp=stamp,
-                # The mail that reminds must carry addresses that hold.
+                # The reminder must carry valid addresses.
                 token_expires_at=renewed if current.token_expires_at <= now else current.token_expires_at,
             )
 

@@ -1,4 +1,4 @@
-"""When a responder is reminded of a request that nobody has answered yet."""
+"""When a responder is reminded of an unanswered request."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -10,9 +10,9 @@ from flow_hitl.platform.times import ceil_second
 def reminder_times(
     reminders: Sequence[Reminder], *, created_at: datetime, timeout_at: datetime | None, sla_minutes: int | None
 ) -> tuple[datetime, ...]:
-    """Return the moments (whole seconds, in order, each once) after the creation and before the auto-response.
+    """Return the distinct moments (whole seconds, sorted) between creation and auto-response.
 
-    A reminder that counts from something the request does not have, a timeout or an SLA, falls away.
+    Reminders relative to a timeout or an SLA that the request lacks are left out.
     """
     moments = {ceil_second(moment) for moment in _moments(reminders, created_at, timeout_at, sla_minutes)}
     return tuple(

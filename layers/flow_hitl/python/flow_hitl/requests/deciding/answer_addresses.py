@@ -1,4 +1,4 @@
-"""The addresses at which one request takes answers: the reply address, the review link, the callback URL."""
+"""The addresses where a request takes answers: reply address, review link, and callback URL."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from flow_hitl.requests.request import Head
 
 @dataclass(frozen=True)
 class AnswerAddresses:
-    """Makes the signed addresses; those for a person hold until the head's `token_expires_at`."""
+    """Creates the signed addresses; a person's are valid until the head's `token_expires_at`."""
 
     keys: KeyRing
     base_url: str
@@ -26,13 +26,13 @@ class AnswerAddresses:
         return f"{self.base_url}/review/{token}"
 
     def dashboard_url(self, head: Head) -> str:
-        """Return the address of the page of signed-in people: no secret, as it opens for nobody else."""
+        """Return the URL of the page for signed-in people; it contains no secret."""
         return f"{self.base_url}/d/{head.deployment_id}/requests/{head.request_id}"
 
     def callback_url(self, request_id: str, webhook: WebhookName | None = None) -> str:
-        """Return the URL at which a program answers: the flow's own, or one that lives as long as the webhook."""
+        """Return the URL where a program answers: the flow's own, or one that dies with the webhook."""
         return f"{self.base_url}/v1/callbacks/{web_tokens.sign_callback(self.keys, request_id, webhook)}"
 
     def content_url(self, request_id: str, webhook: WebhookName, until: datetime) -> str:
-        """Return the URL at which a webhook's receiver reads what was too large to send."""
+        """Return the URL of the content that a webhook's payload left out."""
         return f"{self.base_url}/v1/contents/{web_tokens.sign_content_link(self.keys, request_id, webhook, until)}"

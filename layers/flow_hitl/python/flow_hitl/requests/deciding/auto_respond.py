@@ -1,4 +1,4 @@
-"""The clock answers: a deadline fires, early, late or twice, and decides at most once."""
+"""The clock answers: a deadline fires, early, late, or twice, and decides at most once."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from flow_hitl.requests.request import Status
 
 @dataclass(frozen=True)
 class AutoRespond:
-    """Answer a request whose auto-response is due; one that is early is put back, one that is decided left alone."""
+    """Answer a request whose auto-response is due; postpone one that fires early, and skip decided ones."""
 
     requests: RequestStore
     deadlines: Deadlines
@@ -43,5 +43,5 @@ class AutoRespond:
         try:
             self.record_response(submission)
         except (AlreadyResponded, NotPending):
-            # A person was faster between our two reads: their answer stands.
+            # A person answered between our two reads; their answer stands.
             return

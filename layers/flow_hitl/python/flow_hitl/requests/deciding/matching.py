@@ -1,4 +1,4 @@
-"""Which emit option an answer names, and how an answer's text is divided into its first line and the rest."""
+"""Find the emit option an answer names, and divide its text into first line and rest."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from functools import lru_cache
 from flow_hitl.platform.text import _is_invisible, split_answer
 from flow_hitl.requests.deciding.openings import is_greeting
 
-# Hyphens and the minus sign among them: people type one, and their device sends another.
+# With hyphens and the minus sign: devices replace what people type.
 _GAP = re.compile(r"[\s_\-\u2010\u2011\u2212]+")
 
 
@@ -17,10 +17,9 @@ _GAP = re.compile(r"[\s_\-\u2010\u2011\u2212]+")
 class Reading:
     """What an answer's text says.
 
-    `outcome` is the option that its first line names, `feedback` that line, `comment` what comes after it, both
-    stripped; `feedback` is "" where the text is blank. A greeting is passed over where the next line names an option.
-    `meant` is the option that exactly one later line names where the first names none: nobody knows then which line is
-    the answer.
+    `outcome` is the option named by the first line, `feedback` that line, and `comment` the rest, both stripped;
+    `feedback` is "" for a blank text. A greeting is skipped if the next line names an option. `meant` is the option
+    named by exactly one later line if the first names none: no one knows which line is the answer.
     """
 
     outcome: str | None
@@ -30,7 +29,7 @@ class Reading:
 
 
 def read_answer(text: str, emit_options: Sequence[str]) -> Reading:
-    """Return what a text says to a request with these options, by the contract's matching rule."""
+    """Read an answer by the contract's matching rule."""
     feedback, comment = split_answer(text)
     named_by = _matcher(emit_options)
     outcome = named_by(feedback)
@@ -45,19 +44,18 @@ def read_answer(text: str, emit_options: Sequence[str]) -> Reading:
 
 
 def match_outcome(line: str, emit_options: Sequence[str]) -> str | None:
-    """Return the one emit option that a whole line equals, or None when none or more than one does.
+    """Return the one emit option that equals a whole line, or None if none or several do.
 
-    Equal means equal after NFKC, case folding, trimming of white space and treating `_`, `-` and white space as one;
-    if no option is, the same without surrounding punctuation and symbols, where that leaves anything.
+    Compared after NFKC, case folding, and trimming, with `_`, `-`, and white space alike; if none is equal, also
+    without surrounding punctuation and symbols.
     """
     return _matcher(emit_options)(line)
 
 
 def options_like(emit_options: Sequence[str]) -> Sequence[str | None]:
-    """Return for each option the other one that an answer could not tell from it, None where there is none.
+    """Return for each option another that answers could not distinguish from it, or None.
 
-    Options may differ in surrounding punctuation and symbols alone, as `+1` and `-1` or `C` and `C++` do: an answer
-    that shows them names the one.
+    Options may differ only in surrounding punctuation and symbols, like `+1` and `-1` or `C` and `C++`.
     """
     groups = _grouped(emit_options, _plain)
     return [
@@ -67,7 +65,7 @@ def options_like(emit_options: Sequence[str]) -> Sequence[str | None]:
 
 
 def none_of(value: str, emit_options: Sequence[str]) -> str:
-    """Return what is wrong with a program's value that is no emit option, to complete "This …"; it is never guessed."""
+    """Return what is wrong with a program's value that is not an emit option; it is never guessed."""
     like = match_outcome(value, emit_options)
     return (
         f'must be written exactly as the option is: "{like}"' if like else f"must be one of: {', '.join(emit_options)}"
@@ -75,7 +73,7 @@ def none_of(value: str, emit_options: Sequence[str]) -> str:
 
 
 def spelling_advice(value: str, emit_options: Sequence[str]) -> str:
-    """Return the sentence, after a space, that says which option a configured value meant; "" where it meant none."""
+    """Return a sentence, after a space, that names the option a configured value meant; "" if none."""
     like = match_outcome(value, emit_options)
     return f' Write it exactly as the option is: "{like}".' if like else ""
 
@@ -83,7 +81,7 @@ def spelling_advice(value: str, emit_options: Sequence[str]) -> str:
 def _matcher(emit_options: Sequence[str]) -> Callable[[str], str | None]:
     if not emit_options:
         return lambda _: None
-    # Each option is brought into its two forms once, however many lines are compared with it.
+    # Each option is normalized once, however many lines are compared with it.
     steps = [(form, _grouped(emit_options, form)) for form in (_plain, _bare)]
 
     def named_by(line: str) -> str | None:
@@ -105,13 +103,13 @@ def _grouped(emit_options: Sequence[str], form: Callable[[str], str]) -> dict[st
 
 
 def _plain(text: str) -> str:
-    """Return the form in which options must differ; "" only for what shows nothing."""
-    # White space is trimmed before `-` is treated as such: the sign of `-1` stays.
+    """Return the form in which options must differ; "" if nothing is visible."""
+    # Trimming comes before `-` becomes a space, so that `-1` keeps its sign.
     return _GAP.sub(" ", _trimmed(_folded(text), _is_invisible))
 
 
 def _bare(text: str) -> str:
-    """Return the form without surrounding punctuation and symbols; "" for what is nothing else."""
+    """Return the form without surrounding punctuation and symbols; "" if nothing is left."""
     return _GAP.sub(" ", _trimmed(_folded(text), _is_no_word))
 
 
@@ -131,7 +129,7 @@ def _trimmed(text: str, unwanted: Callable[[str], bool]) -> str:
     return text[start:end]
 
 
-# A line may be a long run of the same few characters.
+# A line may repeat the same few characters many times.
 @lru_cache(maxsize=1024)
 def _is_no_word(character: str) -> bool:
     return _is_invisible(character) or _is_symbol(character)

@@ -1,4 +1,4 @@
-"""What may stand above an answer without being one: a greeting, or the class that an organisation gives its mails."""
+"""What may stand above an answer without being one: a greeting, or an organization's classification."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ import unicodedata
 _ALL_WORDS = re.compile(r"[^\W\d_]+(?:['’.\-][^\W\d_]*)*")
 _ENDS = ",!.:;،，、。！：~ \t"
 
-# Words that greet by themselves, or with a name after them.
+# Words that greet alone or with a name after them.
 _HELLO = re.compile(
     r"""(?:
         hi|hey|hello|hallo|hullo|howdy|greetings|dear|good\ (?:morning|afternoon|evening|day)|morning|afternoon
@@ -34,7 +34,7 @@ _HELLO = re.compile(
 )
 # A group alone needs the comma: "All" may be an answer.
 _GROUP = re.compile(r"(?:team|all|everyone|everybody|folks|colleagues|guys|alle|dag|kolleg(?:en|innen))(?!\w)")
-# Scripts without spaces: the greeting stands at the start, or an honorific at the end.
+# Scripts without spaces: the greeting comes first, or an honorific last.
 _HELLO_UNSPACED = re.compile(
     r"(?:您好|你好|大家好|各位|尊敬的|敬启者|亲爱的|親愛的|早上好|下午好|晚上好|早安|午安|こんにちは|こんばんは|おはよう|お世話に"
     r"|お疲れ|拝啓|皆様|皆さん"
@@ -44,7 +44,7 @@ _HONORIFIC = re.compile(r"[^\s,，。]{1,12}(?:様|さん|殿|님|께|老师|先
 
 
 def is_greeting(line: str) -> bool:
-    """Tell whether a whole line is a salutation ("Hi,", "Dear team,", "Bonjour Jane !") and says nothing else."""
+    """Tell whether a whole line is only a salutation ("Hi,", "Dear team,", "Bonjour Jane !")."""
     text = _folded(line[:80])
     core = text.strip(_ENDS)
     if not core or len(text) > 60:
@@ -57,7 +57,7 @@ def is_greeting(line: str) -> bool:
     if found is None:
         return False
     ends = text[-1] in _ENDS
-    # What comes after a comma may be the answer: "Hi, rejected".
+    # What follows a comma may be the answer: "Hi, rejected".
     others = core[found.end() :].split()
     if not all(_ALL_WORDS.fullmatch(word) or word in "&/" for word in others):
         return False
@@ -66,7 +66,7 @@ def is_greeting(line: str) -> bool:
     return len(others) <= (5 if ends else 2)
 
 
-# How far a mail may go, in the words that organisations use.
+# Organizations' words for confidentiality levels.
 _LEVELS_LIST = """
     public internal private general confidential restricted secret official sensitive unclassified classified
     proprietary unrestricted personal protected external extern ext nonbusiness business öffentlich intern
@@ -119,9 +119,9 @@ _BRACKETED = re.compile(
 
 
 def is_classification(line: str) -> bool:
-    """Tell whether a whole line marks a mail's class and cannot well be anything else.
+    """Tell whether a whole line can only be a classification.
 
-    Such are "Sensitivity: Internal", "TLP:AMBER" and "[EXTERNAL]"; see `may_be_classification` for bare words.
+    For example "Sensitivity: Internal", "TLP:AMBER", or "[EXTERNAL]"; see `may_be_classification` for bare words.
     """
     text = _folded(line[:120])
     if not text or len(text) > 80:
@@ -137,9 +137,9 @@ def is_classification(line: str) -> bool:
 
 
 def may_be_classification(line: str) -> bool:
-    """Tell whether a line consists of words for a mail's class, as "Confidential" and "For internal use only" do.
+    """Tell whether a line consists of classification words, like "Confidential" or "For internal use only".
 
-    A person may answer with such a word too: only its place in the mail and the options can tell.
+    It may also be an answer: only its place in the email and the options can tell.
     """
     text = _folded(line[:120])
     return 0 < len(text) <= 60 and _is_level(text)

@@ -1,4 +1,4 @@
-"""The one door: every answer, by mail, page, API or clock, becomes a decision here and nowhere else."""
+"""The one door: every answer, by email, page, API, or clock, becomes a decision here and nowhere else."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,10 +27,9 @@ MAX_ANSWER_CHARS = 50_000
 
 @dataclass(frozen=True)
 class Submission:
-    """What somebody says to a request: the text, whose first line is the feedback, or an outcome chosen by button.
+    """What someone answers: text whose first line is the feedback, or an outcome chosen by button.
 
-    `verification` says by what the responder is proven, `shown` what they had before them, `is_cut` that they wrote
-    more than the text.
+    `verification` says how the responder was proven, `shown` what they saw, `is_cut` that their text was truncated.
     """
 
     request_id: str
@@ -49,7 +48,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class RecordResponse:
-    """Decide a request by one read and one conditional transaction; the first decision is final."""
+    """Decide a request with one read and one conditional transaction; the first decision is final."""
 
     requests: RequestStore
     clock: Clock
@@ -57,12 +56,12 @@ class RecordResponse:
     pause: Callable[[int], None]
 
     def __call__(self, submission: Submission) -> Request:
-        """Return the decided request; saying the same again returns it too.
+        """Return the decided request, also for a repeated answer.
 
-        Raises Forbidden, AlreadyResponded (AnsweredAlike where it is the person's own answer), NotPending, NotAnOption,
+        Raises Forbidden, AlreadyResponded (AnsweredAlike if it is the person's own answer), NotPending, NotAnOption,
         ValidationFailed, NotFound.
         """
-        # After a lost answer, the next round finds our own decision id.
+        # After a lost response, the next round finds our own decision id.
         return in_rounds(lambda: self._record(submission), self.pause)
 
     def _record(self, submission: Submission) -> Request:
@@ -90,9 +89,9 @@ class RecordResponse:
 
 
 def interpret(submission: Submission, head: Head) -> Answer:
-    """Return the answer that a submission gives, by the contract's matching rule.
+    """Return the answer a submission gives, by the contract's matching rule.
 
-    Raises ValidationFailed for blank or overlong text or an unknown outcome, and NotAnOption where the person is to be
+    Raises ValidationFailed for blank or overlong text or an unknown outcome, and NotAnOption if the person must be
     asked again: the first line names no option, and a later one does or the request takes no free text.
     """
     if len(submission.text) > MAX_ANSWER_CHARS:
@@ -127,7 +126,7 @@ def interpret(submission: Submission, head: Head) -> Answer:
 
 
 def _is_alike(answer: Answer, response: Response) -> bool:
-    """Tell whether a person says once more what they have said, whose answer counts."""
+    """Tell whether a person repeats their own answer, which counts."""
     if not (answer.responder_verified and response.responder_verified and answer.responder == response.responder):
         return False
     same_text = answer.outcome is not None or (answer.feedback, answer.comment) == (response.feedback, response.comment)
@@ -139,7 +138,7 @@ def _is_repeated(answer: Answer, response: Response) -> bool:
         return True
     said = (answer.outcome, answer.feedback, answer.comment)
     same = said == (response.outcome, response.feedback, response.comment)
-    # A person who says what somebody else said first is told so; a program that repeats itself needs no error.
+    # A person repeating someone else's answer is told so; a program repeating itself needs no error.
     return same and (
         answer.via is Channel.API or (answer.via, answer.responder) == (response.responded_via, response.responder)
     )

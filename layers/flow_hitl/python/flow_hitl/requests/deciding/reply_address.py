@@ -30,7 +30,7 @@ _TOKEN = re.compile(r"[a-z2-7]{56}")
 
 @dataclass(frozen=True)
 class ReplyToken:
-    """A token as it is written, before anything in it is believed."""
+    """A parsed token, not yet verified."""
 
     key_id: int
     request_id: str
@@ -39,7 +39,7 @@ class ReplyToken:
 
 
 def sign(keys: KeyRing, request_id: str, address: str, expires_at: datetime) -> str:
-    """Return the local part that lets `address` answer a request until `expires_at` (whole seconds)."""
+    """Return the local part with which `address` can answer a request until `expires_at` (whole seconds)."""
     key_id = keys.active_id()
     key = keys.key(key_id)
     if key is None:
@@ -49,9 +49,9 @@ def sign(keys: KeyRing, request_id: str, address: str, expires_at: datetime) -> 
 
 
 def parse(local_part: str) -> ReplyToken | None:
-    """Return the token that a local part spells, in any case, or None if it spells none."""
+    """Return the token in a local part, in any case, or None."""
     text = local_part.lower()
-    # Before folding: the Kelvin sign is a k only by it.
+    # Before folding, which turns the Kelvin sign into a k.
     if not local_part.isascii() or not _TOKEN.fullmatch(text):
         return None
     try:
@@ -63,7 +63,7 @@ def parse(local_part: str) -> ReplyToken | None:
 
 
 def verify(keys: KeyRing, token: ReplyToken, address: str, now: datetime) -> None:
-    """Return if the token was issued to `address` and has not expired; raises TokenInvalid or TokenExpired."""
+    """Raise TokenInvalid unless the token was issued to `address`, and TokenExpired if it has expired."""
     key = keys.key(str(token.key_id))
     head = _LAYOUT.pack(token.key_id, uuid.UUID(token.request_id).bytes, token.expires_at)
     if key is None or not hmac.compare_digest(_mac(key, head, address), token.mac):

@@ -1,4 +1,4 @@
-"""Signed tokens in URLs: the review link and the callback URL."""
+"""Signed tokens in URLs: the review link, the callback URL, and the content link."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ _CHANGED = "This link was altered or is incomplete. Open it again from the mail.
 
 @dataclass(frozen=True)
 class ReviewLink:
-    """What a genuine review link says: the request, the digest of whom it was sent to, until when it holds."""
+    """A genuine review link: the request, a digest of its recipient, and its expiry."""
 
     request_id: str
     address_digest: str
@@ -28,26 +28,26 @@ class ReviewLink:
         return self.address_digest == _digest(address)
 
     def require_unexpired(self, now: datetime) -> None:
-        """Raise TokenExpired once the link's time is over."""
+        """Raise TokenExpired if the link has expired."""
         if now > self.expires_at:
             raise TokenExpired("This link has expired.", request_id=self.request_id)
 
 
 def sign_review_link(keys: KeyRing, request_id: str, address: str, expires_at: datetime) -> str:
-    """Return the token of the review link that is sent to `address`."""
+    """Return the token of the review link sent to `address`."""
     payload = {"r": request_id, "a": _digest(address), "x": int(expires_at.timestamp())}
     return tokens.sign(keys, _REVIEW, payload)
 
 
 def read_review_link(keys: KeyRing, token: str) -> ReviewLink:
-    """Return what a review link says; raises TokenInvalid if we did not sign it."""
+    """Read a review link; raises TokenInvalid if we did not sign it."""
     payload = tokens.read(keys, _REVIEW, token, _CHANGED)
     return ReviewLink(payload["r"], payload["a"], datetime.fromtimestamp(payload["x"], UTC))
 
 
 @dataclass(frozen=True)
 class WebhookName:
-    """A webhook that a token was issued to, and dies with."""
+    """The webhook a token was issued to and dies with."""
 
     deployment_id: int
     webhook_id: str
@@ -55,7 +55,7 @@ class WebhookName:
 
 @dataclass(frozen=True)
 class CallbackLink:
-    """What a genuine callback URL says: the request, and the webhook it was issued to, if not to the flow itself."""
+    """A genuine callback URL: the request, and the webhook it was issued to, or None for the flow."""
 
     request_id: str
     webhook: WebhookName | None
@@ -63,49 +63,49 @@ class CallbackLink:
 
 @dataclass(frozen=True)
 class ContentLink:
-    """What a genuine content link says: the request, the webhook it was issued to, until when it holds."""
+    """A genuine content link: the request, the webhook it was issued to, and its expiry."""
 
     request_id: str
     webhook: WebhookName
     expires_at: datetime
 
     def require_unexpired(self, now: datetime) -> None:
-        """Raise TokenExpired once the link's time is over."""
+        """Raise TokenExpired if the link has expired."""
         if now > self.expires_at:
             raise TokenExpired("This link has expired. Ask for a redelivery.", request_id=self.request_id)
 
 
 def sign_callback(keys: KeyRing, request_id: str, webhook: WebhookName | None = None) -> str:
-    """Return the token of a callback URL; it holds for as long as the request is open and the webhook exists."""
+    """Return the token of a callback URL, valid while the request is open and the webhook exists."""
     return tokens.sign(keys, _CALLBACK, {"r": request_id, **(_named(webhook) if webhook else {})})
 
 
 def read_callback(keys: KeyRing, token: str) -> CallbackLink:
-    """Return what a callback URL says; raises TokenInvalid if we did not sign it."""
+    """Read a callback URL; raises TokenInvalid if we did not sign it."""
     payload = tokens.read(keys, _CALLBACK, token, _CHANGED)
     return CallbackLink(payload["r"], WebhookName(payload["d"], payload["w"]) if "w" in payload else None)
 
 
 def sign_content_link(keys: KeyRing, request_id: str, webhook: WebhookName, expires_at: datetime) -> str:
-    """Return the token of the link to what a webhook's payload is too small for."""
+    """Return the token of the link to content that a webhook's payload left out."""
     payload = {"r": request_id, **_named(webhook), "x": int(expires_at.timestamp())}
     return tokens.sign(keys, _CONTENT, payload)
 
 
 def read_content_link(keys: KeyRing, token: str) -> ContentLink:
-    """Return what a content link says; raises TokenInvalid if we did not sign it."""
+    """Read a content link; raises TokenInvalid if we did not sign it."""
     payload = tokens.read(keys, _CONTENT, token, _CHANGED)
     webhook = WebhookName(payload["d"], payload["w"])
     return ContentLink(payload["r"], webhook, datetime.fromtimestamp(payload["x"], UTC))
 
 
 def sign_shown(keys: KeyRing, request_id: str, address: str, sha256: str) -> str:
-    """Return the token that a page carries in its form: what it showed of a request, by its hash, and to whom."""
+    """Return a form's token that says which version of a request a page showed, by hash, and to whom."""
     return tokens.sign(keys, _SHOWN, {"r": request_id, "a": _digest(address), "h": sha256})
 
 
 def read_shown(keys: KeyRing, token: str, request_id: str, address: str) -> str:
-    """Return the hash of what a page showed; raises TokenInvalid if it was another request's or somebody else's."""
+    """Return the hash of what a page showed; raises TokenInvalid if the token is for another request or person."""
     payload = tokens.read(keys, _SHOWN, token, _CHANGED)
     if (payload["r"], payload["a"]) != (request_id, _digest(address)):
         raise TokenInvalid(_CHANGED)

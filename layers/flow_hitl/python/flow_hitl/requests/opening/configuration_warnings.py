@@ -1,4 +1,4 @@
-"""What is allowed in a configuration and still is hardly what its author means; said when it is saved."""
+"""Warn when a saved configuration is allowed but probably not what its author means."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ _RECENT = 20
 
 @dataclass(frozen=True)
 class ConfigurationWarnings:
-    """Look at a deployment as it is now, and at the requests that it had lately."""
+    """Check a deployment's configuration and its recent requests."""
 
     requests: RequestStore
 
     def __call__(self, deployment: Deployment) -> tuple[str, ...]:
-        """Return a sentence for each doubt, none if there is none."""
+        """Return a sentence for each warning."""
         return (*self.of_email(deployment), *self.of_rules(deployment), *self.of_auto_response(deployment))
 
     def of_email(self, deployment: Deployment) -> tuple[str, ...]:
-        """Return those about the email notifications."""
+        """Return warnings about email notifications."""
         return tuple(self._unheard(deployment))
 
     def of_rules(self, deployment: Deployment) -> tuple[str, ...]:
-        """Return those about the routing rules, their auto-responses among them."""
+        """Return warnings about the routing rules and their auto-responses."""
         own = {rule.name: rule.auto_response for rule in deployment.rules if rule.auto_response}
         return (*self._never_asked(deployment), *self._never_offered(deployment, own))
 
     def of_auto_response(self, deployment: Deployment) -> tuple[str, ...]:
-        """Return those about the deployment's auto-response."""
+        """Return warnings about the deployment's auto-response."""
         return tuple(self._never_offered(deployment, {"": deployment.settings.auto_response}))
 
     def _unheard(self, deployment: Deployment) -> Iterator[str]:
@@ -50,14 +50,14 @@ class ConfigurationWarnings:
         enabled = {name: one.default_outcome for name, one in settings.items() if one.enabled}
         recent = self.requests.recent_heads(deployment.deployment_id, _RECENT) if enabled else ()
         for rule, outcome in enabled.items():
-            # A rule's outcome is measured by the requests that the rule was for, the deployment's by all.
+            # A rule's outcome is checked against the rule's own requests, the deployment's against all.
             of_flows = [head for head in recent if head.emit_options and not head.test]
             asked = [head for head in of_flows if head.routing_rule == rule or not rule]
             without = [head for head in asked if outcome not in head.emit_options]
             if without:
                 methods = ", ".join(sorted({head.method_name for head in without}))
                 whose = f'of the rule "{rule}" ' if rule else ""
-                # One that a person might write is no value of a flow's.
+                # Outcomes are compared exactly, unlike a person's answer.
                 advice = next(filter(None, (spelling_advice(outcome or "", head.emit_options) for head in without)), "")
                 yield (
                     f'The auto-response "{outcome}" {whose}is no emit option of {len(without)} of the last '

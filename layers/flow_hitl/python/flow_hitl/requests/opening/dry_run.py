@@ -1,4 +1,4 @@
-"""A dry run of the routing rules: who would be asked, and why; nothing is written and nobody is mailed."""
+"""A dry run of the routing rules: who would be asked, and why. Nothing is written or sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from flow_hitl.requests.request import RequestShown
 
 
 class DryRun(Document):
-    """The body of `POST routing-rules/dry-run`: what a request would say of its method and state."""
+    """The body of `POST routing-rules/dry-run`: a request's method and state."""
 
     explained_by: ClassVar = RequestShown
 
@@ -24,12 +24,12 @@ class DryRun(Document):
 
 @dataclass(frozen=True)
 class InheritedAutoResponse:
-    """The auto-response that would hold for a request that says nothing of its own."""
+    """The auto-response of a request that does not specify one."""
 
     timeout_minutes: int
     """Minutes from the request's creation."""
     default_outcome: str
-    """The outcome that the flow would get."""
+    """The outcome the flow would get."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class DryRunResult:
     routing_rule: str | None
     """The rule that matched."""
     reasons: Sequence[str]
-    """The steps to this choice, in order."""
+    """The steps that led to this choice, in order."""
     considered: Sequence[ConsideredRule]
-    """What became of each rule, in order."""
+    """The result for each rule, in order."""
     sla_target_minutes: int | None
-    """The SLA that would hold."""
+    """The SLA that would apply."""
     auto_response: InheritedAutoResponse | None
-    """The auto-response that would hold; null for none."""
+    """The auto-response that would apply; null for none."""
 
 
 def dry_run(deployment: Deployment, wish: DryRun) -> DryRunResult:
-    """Return the contract's answer, with each step's reason and the deadlines that would hold."""
+    """Return the assignment, with each step's reason and the deadlines that would apply."""
     assignment = assign(
         method_name=wish.method_name,
         state=wish.state,

@@ -1,4 +1,4 @@
-"""A flow reaches a review point: its request is checked, routed and written with its first audit event."""
+"""A flow reaches a review point: check, route, and write its request with its first audit event."""
 
 import hashlib
 import uuid
@@ -45,7 +45,7 @@ def _uuid_text(value: str) -> str:
 
 
 class AutoResponseWish(Document):
-    """The auto-response that a request asks for itself."""
+    """A request's own auto-response."""
 
     explained_by: ClassVar = DueAutoResponse
 
@@ -64,7 +64,7 @@ class HistoryEntry(Document):
 
 
 class NewRequest(Document):
-    """The body of `POST /v1/requests`; the contract's names, everything else is refused."""
+    """The body of `POST /v1/requests`; unknown fields are refused."""
 
     explained_by: ClassVar = RequestShown
 
@@ -92,13 +92,13 @@ class NewRequest(Document):
 
     @property
     def says_auto_response(self) -> bool:
-        """Tell whether the body names `auto_response` at all: null means never, absence means inherit."""
+        """Tell whether the body has `auto_response`: null means never, absence means inherit."""
         return "auto_response" in self.model_fields_set
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The request, and whether this call made it (else it stood there from an earlier one)."""
+    """The request, and whether this call created it."""
 
     request: Request
     created: bool
@@ -106,7 +106,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class OpenRequest:
-    """Open a request: one transaction, or none if the same call was made before."""
+    """Open a request with one transaction, or none if the same call was made before."""
 
     requests: RequestStore
     clock: Clock
@@ -114,10 +114,10 @@ class OpenRequest:
     destinations: Destinations
 
     def __call__(self, holder: KeyHolder, wish: NewRequest, call: Call | None = None) -> Opened:
-        """Return the request; the caller's `id`, or else the key of its call, makes a repeated call harmless.
+        """Return the request; the caller's `id` or the call's key makes repeated calls harmless.
 
-        Raises Forbidden, ValidationFailed, RateLimited for a new request when a quota is used up, and
-        IdempotencyMismatch if the key stands for another body.
+        Raises Forbidden, ValidationFailed, RateLimited for a new request over a quota, and IdempotencyMismatch if the
+        key was used with another body.
         """
         authorize(holder, Action.CREATE)
         return self.open(holder.deployment, wish, call, opened_by=actor_name(holder), used=holder.usage)
@@ -132,15 +132,16 @@ class OpenRequest:
         used: Usage = NO_USAGE,
         test: Document | None = None,
     ) -> Opened:
-        """Do it for a caller who may, whom the audit log calls `opened_by`; for a `test` no flow waits.
+        """Open a request for an authorized caller, named `opened_by` in the audit log.
 
-        `used` is what the deployment has used of its quotas, `test` what was asked for in place of `wish`.
+        `used` is what the deployment has used of its quotas. For a `test`, which is the body asked for in place of
+        `wish`, no flow waits.
         """
         call, digest = (call if wish.id is None else None), _digest(deployment.deployment_id, test or wish)
         try:
             return self._open(deployment, wish, call, digest, opened_by=opened_by, used=used, test=test is not None)
         except ValidationFailed:
-            # What was opened before stands, whatever has been configured since.
+            # An earlier request stands, whatever has been configured since.
             existing = self.requests.find(wish.id, call) if wish.id or call else None
             if existing is None or existing.head.body_sha256 != digest:
                 raise
@@ -193,7 +194,7 @@ class OpenRequest:
         )
         change = opened(
             request_id=wish.id or self.ids.request_id(now),
-            # A flow has no name of its own here; a test is somebody's.
+            # A flow has no name here; a test was opened by someone.
             stamp=Stamp(self.ids.event_id(), now, opened_by if test else "flow"),
             deployment=deployment,
             content=content,
@@ -218,7 +219,7 @@ class OpenRequest:
             if full:
                 raise full
             return Opened(Request(change.after, content), created=True)
-        # The digest covers the deployment, so a request of another tenant is never shown.
+        # The digest covers the deployment, so no other tenant's request is ever shown.
         if existing.head.body_sha256 != change.after.body_sha256:
             raise IdempotencyMismatch("This id or Idempotency-Key stands for a request with another body.")
         return Opened(existing, created=False)
@@ -229,7 +230,7 @@ def _digest(deployment_id: int, wish: Document) -> str:
     try:
         text = canonical_json([deployment_id, body])
     except ValueError:
-        # pydantic reads them; a flow whose JSON parser does not could never read its request again.
+        # pydantic accepts these, but a stricter flow could never read its request again.
         raise MalformedJson("NaN, Infinity and numbers beyond a double's range are not JSON.") from None
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -249,7 +250,7 @@ def _emit_option_errors(options: Sequence[str]) -> list[FieldError]:
 
 
 def _is_printable(option: str) -> bool:
-    """Tell whether an option shows as what it is: emoji may be joined, but nothing turns the direction of text."""
+    """Tell whether an option displays as it is: joined emoji are fine, but nothing may change the text direction."""
     return all(char.isprintable() or char == "\u200d" for char in option)
 
 
@@ -271,7 +272,7 @@ def _auto_response_errors(wish: NewRequest) -> list[FieldError]:
 
 
 def _passed_over(assignment: Assignment) -> str:
-    """Return the warning that somebody else is asked than the rule that matched would have had it."""
+    """Return the warning that someone else is asked than the matching rule intended."""
     return (
         f'The rule "{assignment.rule}" should have assigned this request, but {assignment.shortfall}. '
         f"It went to {assignment.email} instead."
@@ -279,14 +280,14 @@ def _passed_over(assignment: Assignment) -> str:
 
 
 def inherited_sla(rule: RoutingRule | None, deployment: Deployment) -> int | None:
-    """Return the SLA in minutes of a request that says nothing of its own: the rule's, else the deployment's."""
+    """Return the SLA in minutes of a request without its own: the rule's, else the deployment's."""
     return (rule.sla_target_minutes if rule else None) or deployment.settings.sla_target_minutes
 
 
 def inherited_auto_response(rule: RoutingRule | None, deployment: Deployment) -> tuple[int, str] | None:
-    """Return timeout in minutes and outcome for a request that says nothing of its own; None for never.
+    """Return timeout in minutes and outcome for a request without its own auto-response; None for never.
 
-    A rule that has an auto-response of its own, be it a disabled one, overrides the deployment's.
+    A rule's own auto-response, even if disabled, overrides the deployment's.
     """
     setting = rule.auto_response if rule and rule.auto_response else deployment.settings.auto_response
     if not setting.enabled or setting.timeout_minutes is None or setting.default_outcome is None:
@@ -310,7 +311,7 @@ def _auto_response(
 
 
 def _asked_by(wish: NewRequest, deployment: Deployment) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the addresses of whoever asked, where they must not answer, and a warning if that is not known."""
+    """Return the requester's addresses if they must not answer, and a warning if the requester is unknown."""
     if not deployment.settings.forbid_self_approval:
         return (), ()
     if "requested_by" not in wish.metadata:

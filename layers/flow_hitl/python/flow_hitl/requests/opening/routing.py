@@ -13,7 +13,7 @@ from flow_hitl.platform.address import read_mailbox
 
 
 class AssignedBy(StrEnum):
-    """The step that chose the responder, by the contract's names."""
+    """The step that chose the responder; the names are the contract's."""
 
     REQUEST = "request"
     ASSIGN_FROM_INPUT = "assign_from_input"
@@ -24,18 +24,18 @@ class AssignedBy(StrEnum):
 
 @dataclass(frozen=True)
 class ConsideredRule:
-    """What became of one rule when a request was routed."""
+    """The result for one rule when a request was routed."""
 
     name: str
     """The rule's name."""
     matched: bool
-    """Whether it is the one that counts."""
+    """Whether it matched."""
     reason: str
     """Why, or why not."""
 
 
 class RuleLook(NamedTuple):
-    """One look at a rule; a thousand take less than a millisecond, so it is put into words only for a reader."""
+    """One evaluation of a rule, put into words only when read: a thousand take under a millisecond."""
 
     rule: RoutingRule
     method_name: str
@@ -62,12 +62,10 @@ class RuleLook(NamedTuple):
 
 @dataclass(frozen=True)
 class Assignment:
-    """The chosen responder, the step and rule that chose them, and why each earlier step did not.
+    """The responder, the step and rule that chose them, and why earlier steps did not.
 
-    `looks` are those at the rules, in order; the last of them is at the one that matched, if one did.
-
-    `matched` is the rule itself, for its deadlines. `shortfall` says why the rule's own wish could not be followed, a
-    clause without the rule's name, or None where it was.
+    `looks` are the rules evaluated, in order, up to the one that matched. `matched` is that rule. `shortfall` says why
+    the rule's own choice could not be followed, as a clause without its name, or None.
     """
 
     email: str
@@ -79,7 +77,7 @@ class Assignment:
     looks: tuple[RuleLook, ...] = ()
 
     def considered(self, rules: Sequence[RoutingRule]) -> tuple[ConsideredRule, ...]:
-        """Return what became of each of the `rules` that it was chosen by, also of those that were not reached."""
+        """Return the result for each of the `rules`, including those not reached."""
         why = f'not reached: the rule "{self.rule}" before it matches'
         not_reached = (ConsideredRule(rule.name, False, why) for rule in rules[len(self.looks) :])
         return (*(look.in_words for look in self.looks), *not_reached)
@@ -88,14 +86,14 @@ class Assignment:
 @lru_cache(maxsize=4096)
 def _pattern(glob: str) -> re.Pattern[str]:
     first, *rest = ("".join("." if char == "?" else re.escape(char) for char in part) for part in glob.split("*"))
-    # Atomic groups keep a pattern with many stars linear: each part is found once and never given back.
+    # Atomic groups keep patterns with many stars linear: each part is found once and never given back.
     middle = "".join(f"(?>.*?{part})" for part in rest[:-1])
     last = f".*{rest[-1]}" if rest else ""
     return re.compile(first + middle + last, re.DOTALL)
 
 
 def matches(glob: str, method_name: str) -> bool:
-    """Tell whether a method name fits a rule's pattern: `*` any characters, `?` one, all else itself, by case."""
+    """Tell whether a method name matches a pattern: `*` any characters, `?` one, case-sensitive."""
     return _pattern(glob).fullmatch(method_name) is not None
 
 
@@ -108,11 +106,11 @@ def assign(
     requested_email: str | None = None,
     refusal: Callable[[str], str | None] = lambda _assignee: None,
 ) -> Assignment:
-    """Choose the responder: the request's own wish, else the first matching rule, else the deployment creator.
+    """Choose the responder: the request's own choice, else the first matching rule's, else the creator.
 
-    Within the rule the spec's "Assignment Priority" holds: `assign_from_input`, then `assign_to_email`. A step that
-    yields no mail address, or one that `refusal` gives a reason against, falls through to the next and leaves its
-    reason. What the request itself names is for the caller to check.
+    Within a rule, `assign_from_input` comes before `assign_to_email`, as in the spec's "Assignment Priority". A step
+    that yields no address, or one with a `refusal`, falls through to the next and leaves its reason. The caller checks
+    the request's own choice.
     """
     if requested_email is not None:
         return Assignment(requested_email, AssignedBy.REQUEST, None, ("the request names the responder",))
@@ -140,7 +138,7 @@ def assign(
 
 
 def _look(method_name: str, state: FlowState, rules: Sequence[RoutingRule]) -> Iterator[RuleLook]:
-    """Look at each rule once, up to the first that matches."""
+    """Evaluate each rule once, up to the first that matches."""
     for rule in rules:
         fits = matches(rule.method_pattern, method_name)
         look = RuleLook(rule, method_name, fits, first_unmet(rule.conditions, state) if fits else None)
@@ -151,10 +149,10 @@ def _look(method_name: str, state: FlowState, rules: Sequence[RoutingRule]) -> I
 
 @dataclass(frozen=True)
 class _Step:
-    """One way in which a rule names a responder: whom, or what the `problem` with it is, a clause.
+    """One way a rule names a responder: their address, or the `problem` with it, as a clause.
 
-    `whom` is who stands in the rule, for the reason; what the state holds is not repeated. A state without the value
-    is ordinary where the rule names somebody else for that.
+    `whom` names the responder in the reason; values from the state are not repeated. A value missing from the state is
+    normal if the rule also names someone.
     """
 
     by: AssignedBy

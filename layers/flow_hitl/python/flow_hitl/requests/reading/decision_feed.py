@@ -1,8 +1,8 @@
-"""How far a reader of the decisions feed has come, in a cursor that fits a URL, whatever came in between.
+"""A reader's place in the decisions feed, as a cursor that fits a URL.
 
-Entries are named by their keys, which are in the order in which they are shown. For a while after the moment that a key
-names, another may still become visible before it. Of what is that recent, the newest is remembered entry by entry, and
-what lies behind it in groups: a group knows the sum of its entries, so one that comes later is found by the difference.
+Entries are ordered by key. For a while after the time in a key, entries before it may still become visible. Of these
+recent entries, the newest are remembered one by one, and older ones in groups: a group knows the sum of its entries, so
+the difference reveals a late one.
 """
 
 import base64
@@ -15,23 +15,23 @@ from itertools import pairwise
 from typing import Any
 
 FIRST = "0"
-"""The key that comes before all others."""
+"""The key before all others."""
 
 _KEY = re.compile(r"[0-9-]{10}T[0-9:]{8}\.[0-9]{6}#[0-9a-f-]{36}")
 _HASH_CHARACTERS = 8
 _MODULUS = 1 << 48
-# The newest entries, each by itself; when there are more, so many of the oldest become a group.
+# The newest entries are single; beyond this number, the oldest of them form a group.
 _MOST_SINGLE = 400
 _GROUP = 200
 _MOST_GROUPS = 24
-# Cursors once had so many single entries, and no groups.
+# Older cursors have this many single entries and no groups.
 _MOST_TAKEN = 500
 _CHECKED_AT_ONCE = 5
 
 
 @dataclass(frozen=True)
 class EntryGroup:
-    """Entries up to a key that were shown, by their sum; None where they are all to be shown again."""
+    """Shown entries up to a key, by their sum; None if all are to be shown again."""
 
     end: str
     total: int | None
@@ -39,7 +39,7 @@ class EntryGroup:
 
 @dataclass(frozen=True)
 class Check:
-    """The stretch that is looked at once more: groups of these numbers, behind `above` and up to `below`."""
+    """The stretch to look at again: groups with these numbers, after `above` and up to `below`."""
 
     numbers: range
     above: str
@@ -47,15 +47,15 @@ class Check:
 
     @property
     def most(self) -> int:
-        """How many entries of it are worth reading: as many as were shown, and as many again."""
+        """How many entries are worth reading: twice as many as were shown."""
         return 2 * _GROUP * len(self.numbers)
 
 
 @dataclass(frozen=True)
 class FeedPlace:
-    """A place in the feed: all up to `after` was shown, then `groups`, then single entries by their hashes.
+    """A place in the feed: everything up to `after` was shown, then `groups`, then single entries by hash.
 
-    `turn` counts the looks at groups, so that each has its turn.
+    `turn` counts looks at groups, so that each gets its turn.
     """
 
     after: str = FIRST
@@ -65,10 +65,10 @@ class FeedPlace:
 
     @classmethod
     def of(cls, document: Any) -> "FeedPlace | None":
-        """Return the place that a cursor's document says, None for one that is not ours."""
+        """Return the place in a cursor's document, None if it is not ours."""
         match document:
             case {"after": str(after), "shown": [*listed]}:
-                # As it was before there were groups.
+                # From before there were groups.
                 hashes = tuple(map(str, listed))
                 place = cls(after, (), hashes)
             case {"after": str(after), "groups": [*listed], "shown": str(text), "turn": int(turn)}:
@@ -86,13 +86,13 @@ class FeedPlace:
         return place if in_order and keys and small else None
 
     def to_document(self) -> Mapping[str, Any]:
-        """Return what the cursor holds."""
+        """Return the cursor's document."""
         groups = [[group.end, group.total] for group in self.groups]
         return {"after": self.after, "groups": groups, "shown": "".join(self.shown), "turn": self.turn}
 
     @property
     def singles_after(self) -> str:
-        """The key behind which entries are remembered one by one."""
+        """The key after which entries are remembered one by one."""
         return self.groups[-1].end if self.groups else self.after
 
     @property
@@ -101,7 +101,7 @@ class FeedPlace:
         return max(0, (_MOST_GROUPS - len(self.groups)) * _GROUP + _MOST_SINGLE - len(self.shown))
 
     def check(self, settled: str) -> Check | None:
-        """Return which groups to look at now; those whose moment has `settled` go first."""
+        """Return which groups to look at now; those before `settled` go first."""
         if not self.groups:
             return None
         first = 0
@@ -114,9 +114,9 @@ class FeedPlace:
     def checked(
         self, check: Check, keys: Sequence[str], complete: bool, settled: str, limit: int
     ) -> tuple["FeedPlace", list[str]]:
-        """Return the place after a look at some groups, and the keys in them that are to be shown, `limit` at most.
+        """Return the place after a look at some groups, and the late keys to show, up to `limit`.
 
-        `keys` are all that stand there, in order, or, if not `complete`, the first of them.
+        `keys` are all that are there, in order, or only the first of them if not `complete`.
         """
         after, groups, wanted = self.after, list(self.groups), list[str]()
         above = check.above
@@ -128,7 +128,7 @@ class FeedPlace:
             first = number == 0 or groups[number - 1].total == _GONE
             is_settled = group.end < settled
             if group.total is None:
-                # Shown again from the front on, and nothing behind it is looked at before that is done.
+                # Shown again from the front; nothing after it is looked at before that is done.
                 wanted += inside[: limit - len(wanted)]
                 done = whole and (not inside or wanted[-1:] == inside[-1:])
                 after = group.end if done else (wanted[-1] if wanted else after)
@@ -150,7 +150,7 @@ class FeedPlace:
         return replace(self, after=after, groups=kept, turn=self.turn + 1), wanted
 
     def showing(self, keys: Sequence[str], shown_now: Set[str], settled: str) -> "FeedPlace":
-        """Return the place after some of the entries behind `singles_after` were shown.
+        """Return the place after showing some of the entries after `singles_after`.
 
         `keys` are those that were read, in order.
         """
@@ -169,12 +169,12 @@ class FeedPlace:
         return replace(self, after=after, groups=tuple(groups), shown=tuple(map(short, seen[:_MOST_SINGLE])))
 
 
-# The total of a group that needs no look any more.
+# The total of a group that is finished.
 _GONE = -1
 
 
 def short(key: str) -> str:
-    """Return a key's hash, as the cursor has it."""
+    """Return a key's hash, as in the cursor."""
     return base64.urlsafe_b64encode(_digest(key)).decode()
 
 
@@ -187,7 +187,7 @@ def _number(key: str) -> int:
 
 
 def _missing(keys: Sequence[str], total: int) -> list[str] | None:
-    """Return the keys that are not in the total: none, one or two; None if it must be something else."""
+    """Return the keys missing from the total, two at most; None if that cannot explain the difference."""
     numbers = {key: _number(key) for key in keys}
     over = (sum(numbers.values()) - total) % _MODULUS
     if over == 0:

@@ -1,4 +1,4 @@
-"""Lists to look through: rows of requests and how many there are, without loading any."""
+"""Lists to browse: rows and counts, without loading requests."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from flow_hitl.requests.reading.list_rows import Counts, Order
 
 @dataclass(frozen=True)
 class ListRequests:
-    """What who manages a deployment sees of all its requests, and everybody else of those that they may answer."""
+    """Managers see all requests of their deployment, everyone else those they may answer."""
 
     rows: RequestRows
     clock: Clock
@@ -25,16 +25,16 @@ class ListRequests:
         limit: int = 50,
         cursor: str | None = None,
     ) -> RowPage:
-        """Return rows that fit, as far as one look goes; an empty page with a cursor is to be followed by another.
+        """Return matching rows within one read; an empty page with a cursor has successors.
 
-        `text` is looked for in the columns, whatever its case. Raises Forbidden, and ValidationFailed for a cursor that
-        is not ours or is of another order.
+        `text` is searched in the columns, ignoring case. Raises Forbidden, and ValidationFailed for a foreign cursor or
+        one with another order.
         """
         wanted = replace(wanted, assigned_to=_names(reader, wanted.assigned_to))
         return self.rows.page(_deployment(reader), wanted, order=order, text=text, limit=limit, cursor=cursor)
 
     def counts(self, reader: KeyHolder | SignedInMember) -> Counts:
-        """Count what the reader sees; raises Forbidden."""
+        """Count what the reader may see; raises Forbidden."""
         return self.rows.counts(_deployment(reader), _names(reader, ()), self.clock.now())
 
 
@@ -43,7 +43,7 @@ def _deployment(reader: KeyHolder | SignedInMember) -> int:
 
 
 def _names(reader: KeyHolder | SignedInMember, assigned_to: tuple[str, ...]) -> tuple[str, ...]:
-    """Return under which names to look, none for everybody's, if the reader may look at all."""
+    """Return the assignee names to look for, none for everyone's; raises Forbidden."""
     authorize(reader, Action.VIEW)
     if isinstance(reader, SignedInMember) and not reader.manages:
         return reader.email, *reader.known_as

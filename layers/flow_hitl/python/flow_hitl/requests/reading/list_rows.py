@@ -1,4 +1,4 @@
-"""Requests as lists show them: a row of each, which is all that a list reads, and how many there are."""
+"""What lists show of requests: rows and counts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ MOST_COUNTED = 1000
 
 
 class Order(StrEnum):
-    """In which order rows come; `DUE` is by SLA, soonest first, then what has none; it lists pending requests alone."""
+    """The order of rows; `DUE` lists only pending requests by SLA, soonest first, then those without."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
@@ -20,7 +20,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True)
 class RequestRow:
-    """What a list shows of a request; `summary` is the beginning of its message."""
+    """What a list shows of a request; `summary` is the start of its message."""
 
     request_id: str
     status: Status
@@ -36,14 +36,14 @@ class RequestRow:
     test: bool
 
     def has(self, text: str) -> bool:
-        """Tell whether each word of a text is part of what the row says, in whatever case."""
+        """Tell whether the row contains each word of a text, ignoring case."""
         said = "\n".join([self.method_name, self.flow_name or "", self.assigned_to_email, self.summary]).casefold()
         return all(word in said for word in text.casefold().split())
 
 
 @dataclass(frozen=True)
 class Count:
-    """How many there are, or with `more` at least how many."""
+    """A count; with `more`, a lower bound."""
 
     number: int
     more: bool = False
@@ -54,7 +54,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many requests are in each state; `overdue` are the pending ones that are past their SLA."""
+    """Requests by state; `overdue` are pending ones past their SLA."""
 
     pending: Count
     responded: Count

@@ -1,4 +1,4 @@
-"""Reading: one request (waiting for its answer if asked), lists, the decisions feed, the timeline."""
+"""Read one request (waiting for its answer if asked), lists, the decisions feed, or the timeline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +18,9 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class ReadRequests:
-    """The reads that a program or a signed-in person may make of their own deployment.
+    """What a program or signed-in person may read of their own deployment.
 
-    That somebody polls is written down once a minute by each process, for a diagnosis.
+    Each process records polls once a minute, for diagnoses.
     """
 
     requests: RequestStore
@@ -30,7 +30,7 @@ class ReadRequests:
     noted: Seldom = field(default_factory=lambda: Seldom(POLL_NOTED_EVERY))
 
     def get(self, holder: KeyHolder | SignedInMember, request_id: str, wait_seconds: int) -> Request:
-        """Return a request as soon as it is no longer pending, or as it is after `wait_seconds`."""
+        """Return a request once it is no longer pending, at the latest after `wait_seconds`."""
         head = self.requests.head(request_id) if wait_seconds else None
         if head is not None:
             authorize(holder, Action.VIEW, head)
@@ -47,9 +47,9 @@ class ReadRequests:
     def list_requests(
         self, holder: KeyHolder | SignedInMember, wanted: RequestFilter, limit: int, cursor: str | None
     ) -> Page:
-        """Return the deployment's requests, newest first; raises ValidationFailed for a cursor that is not ours.
+        """Return the deployment's requests, newest first; raises ValidationFailed for a foreign cursor.
 
-        Those of an assignee are what they may answer: under each of their addresses, and as one of a group.
+        An assignee's requests are those they may answer, under any of their addresses or as a group member.
         """
         authorize(holder, Action.VIEW)
         deployment = holder.deployment

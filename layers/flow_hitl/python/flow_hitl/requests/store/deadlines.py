@@ -1,4 +1,4 @@
-"""Deadlines and reminders: one-time schedules and messages."""
+"""Deadlines and reminders, as one-time schedules and messages."""
 
 import json
 import math
@@ -18,13 +18,13 @@ _SOON_SECONDS = 60
 
 
 def deadline_message(request_id: str, reminder_at: datetime | None = None) -> str:
-    """Return the message that a request's auto-response is due, or the reminder of that moment (whole seconds)."""
+    """Return the message for a request's auto-response, or for a reminder at a moment (whole seconds)."""
     message = {"request_id": request_id}
     return json.dumps({**message, "reminder_at": rfc3339(reminder_at)} if reminder_at else message)
 
 
 def read_deadline(body: str) -> tuple[str, datetime | None]:
-    """Return the request that a message names, and the moment if it is about a reminder."""
+    """Return the request a message names, and the moment if it is a reminder."""
     message = json.loads(body)
     reminder_at = message.get("reminder_at")
     return str(message["request_id"]), parse_rfc3339(reminder_at) if reminder_at else None
@@ -40,9 +40,9 @@ class SchedulerDeadlines:
         self._group, self._role_arn, self._queue_arn, self._queue_url = group, role_arn, queue_arn, queue_url
 
     def schedule(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
-        """See to it that `deadline` hears of the request at `due_at` (whole seconds); again does no harm.
+        """Notify `deadline` of the request at `due_at` (whole seconds); repeating it is harmless.
 
-        What is due within a minute goes to the queue, because Scheduler works by the minute.
+        Anything due within a minute goes to the queue, because Scheduler works by the minute.
         """
         if (due_at - now).total_seconds() <= _SOON_SECONDS:
             self.postpone(request_id, due_at, now, reminder=reminder)
@@ -63,7 +63,7 @@ class SchedulerDeadlines:
                 raise
 
     def postpone(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
-        """Send the message once more, to arrive at `due_at` or in a quarter of an hour, whichever is first."""
+        """Send the message again, to arrive at `due_at` or in 15 minutes, whichever comes first."""
         delay = min(_LONGEST_DELAY, max(0, math.ceil((due_at - now).total_seconds())))
         message = deadline_message(request_id, due_at if reminder else None)
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=message, DelaySeconds=delay)

@@ -1,4 +1,4 @@
-"""One page of the decisions feed: a look back at what may have become visible late, then what is new."""
+"""One page of the decisions feed: entries that became visible late, then new ones."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from flow_hitl.requests.store.request_index import LAST
 _Shown = TypeVar("_Shown")
 Row = dict[str, Any]
 Read = Callable[[str, str, int], tuple[Mapping[str, Row], bool]]
-"""Returns the rows behind one key and up to another, by their keys in order, and whether that is all; about so many."""
+"""Returns up to about so many rows after one key and up to another, sorted by key, and whether that is all."""
 
 
 def next_page(
@@ -19,10 +19,10 @@ def next_page(
     read: Read,
     load: Callable[[Sequence[Row]], Iterator[tuple[Row, _Shown | None]]],
 ) -> tuple[FeedPlace, list[_Shown]]:
-    """Return the place behind a page and what it shows; nothing becomes visible before `settled` any more.
+    """Return the place after a page and what it shows; nothing before `settled` becomes visible anymore.
 
-    `load` yields rows with what they are of, None where that is gone, and may end early. What is read does not grow
-    with what is stored, nor with how much was decided.
+    `load` yields rows with their values, None for deleted ones, and may end early. The cost does not grow with the
+    number of stored or decided requests.
     """
     check, late = place.check(settled), dict[str, Row]()
     found: Mapping[str, Row] = {}

@@ -1,4 +1,4 @@
-"""When somebody last fetched answers: small records in the requests table, which vanish after three months."""
+"""When someone last fetched answers: small records in the requests table, kept for 90 days."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,7 +1,7 @@
-"""The indexes of the requests table: what a request is found by, and reading many places of an index as one list.
+"""The requests table's indexes: what is written to them, where a request is found, and how they are read.
 
-A request is spread over shards by its id, and stands once more for its assignee; where that is a group, each of its
-people has a slot, a small record beside the head, so that a request is found by everybody who may answer it.
+A request is in a shard by its id, and once more under its assignee. Each group member has a slot, a small record next
+to the head, so that everyone who may answer finds it.
 """
 
 import re
@@ -21,7 +21,7 @@ from flow_hitl.requests.request import Head, Status
 FIRST, LAST = "0", "~~"
 _SHARDS = 4
 _READ_AHEAD = 1000
-# What is due at no time comes after all that is.
+# Sorts after all due times.
 _NEVER = "~"
 INDEX_KEY = re.compile(r"~?[0-9-]{10}T[0-9:]{8}\.[0-9]{6}#[0-9a-f-]{36}")
 
@@ -30,7 +30,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class RowPlace:
-    """One partition of an index, and the attribute by which it is in order."""
+    """One partition of an index, and its sort key."""
 
     index: str
     attribute: str
@@ -40,7 +40,7 @@ class RowPlace:
 
 @dataclass(frozen=True)
 class RowSpan:
-    """The stretch of an order that is read, both ends included; `passed` is the key at which a page before ended."""
+    """The stretch of an order to read, ends included; `passed` is the key where the previous page ended."""
 
     above: str = FIRST
     below: str = LAST
@@ -55,7 +55,7 @@ EVERYTHING = RowSpan()
 
 
 def head_entries(head: Head) -> Record:
-    """Return what a head's record has for the indexes; a member that is None keeps it out of one."""
+    """Return the index attributes of a head's record; None keeps it out of an index."""
     shard = _shard(head)
     # The feed is for flows, and none waits for a test.
     fed_at = head.decided_at if head.decision_id and not head.test else None
@@ -72,7 +72,7 @@ def head_entries(head: Head) -> Record:
 
 
 def slot_changes(before: Head | None, after: Head) -> list[Record]:
-    """Return the slots that a step changes; one that is left empty is in no index."""
+    """Return the slots a step changes; an emptied slot is in no index."""
     old, new = _slots(before) if before else [], _slots(after)
     changed = [slot for number, slot in enumerate(new) if slot not in old[number : number + 1]]
     return changed + [_slot_key(after, number) for number in range(len(new), len(old))]
@@ -85,7 +85,7 @@ def _slots(head: Head) -> list[Record]:
 
 
 def _slot_key(head: Head, number: int) -> Record:
-    # By number and not by person: a request that passes from one group to another writes over what was there.
+    # By number, not person: a request that moves to another group overwrites the old slots.
     return {"pk": head.request_id, "sk": f"slot#{number:02d}"}
 
 
@@ -107,7 +107,7 @@ def _desk_entry(head: Head, assignee: str) -> Record:
 
 
 def row_of(record: Mapping[str, Any]) -> RequestRow:
-    """Return the row that an index entry is of."""
+    """Return an index entry as a row."""
     created, _, request_id = str(record["created_key"]).partition("#")
     via = record.get("responded_via")
     return RequestRow(
@@ -130,7 +130,7 @@ def row_of(record: Mapping[str, Any]) -> RequestRow:
 
 
 def places_of(deployment_id: int, wanted: RequestFilter) -> list[RowPlace]:
-    """Return the places in order of creation that hold all requests of these states and assignees."""
+    """Return the partitions, sorted by creation, with all requests of these states and assignees."""
     statuses = wanted.statuses or tuple(Status)
     if wanted.assigned_to:
         desks = dict.fromkeys(_desk(deployment_id, status, name) for name in wanted.assigned_to for status in statuses)
@@ -142,22 +142,19 @@ def places_of(deployment_id: int, wanted: RequestFilter) -> list[RowPlace]:
 
 
 def places_by_due(deployment_id: int) -> list[RowPlace]:
-    """Return the places that hold a deployment's pending requests in the order in which they are due."""
+    """Return the partitions of a deployment's pending requests, sorted by due time."""
     return [RowPlace("by_due", "due_shard", shard, "due_key") for shard in _shards(deployment_id)]
 
 
 def places_of_decisions(deployment_id: int) -> list[RowPlace]:
-    """Return the places that hold a deployment's decisions in the order in which they were made."""
+    """Return the partitions of a deployment's decisions, sorted by decision time."""
     return [RowPlace("by_decision", "decision_shard", shard, "decision_key") for shard in _shards(deployment_id)]
 
 
 def creation_span(wanted: RequestFilter, passed: str | None, *, forward: bool) -> RowSpan | None:
-    """Return the stretch of the order of creation in which what is wanted lies, or None if nothing can.
-
-    DynamoDB takes an empty stretch for an error.
-    """
+    """Return the stretch of the creation order to read, or None if it is empty, which DynamoDB rejects."""
     above = moment_key(wanted.created_from) if wanted.created_from else FIRST
-    # Times are shown in whole seconds, so a second includes all of its fractions.
+    # Times are shown in whole seconds, so a second includes its fractions.
     below = moment_key(wanted.created_to).partition(".")[0] + "~" if wanted.created_to else LAST
     if passed is not None:
         above, below = (passed, below) if forward else (above, passed)
@@ -165,22 +162,22 @@ def creation_span(wanted: RequestFilter, passed: str | None, *, forward: bool) -
 
 
 def equal_columns(wanted: RequestFilter) -> dict[str, str | None]:
-    """Return what columns have to say, None where it does not matter."""
+    """Return the values columns must have, None for any."""
     return {"flow_name": wanted.flow_name, "method_name": wanted.method_name, "outcome": wanted.outcome}
 
 
 def due_key_of(record: Mapping[str, Any]) -> str:
-    """Return by what an index entry is in order where that is by SLA."""
+    """Return an index entry's sort key by SLA."""
     return _due_key(_moment(record["sla_due_at"]) if "sla_due_at" in record else None, record["created_key"])
 
 
 def desk_name(assignee: str) -> str:
-    """Return what two assignees have in common exactly when they are the same person or group."""
+    """Return a name that is equal for the same person or group."""
     return assignee if assignee.startswith(GROUP_PREFIX) else address_key(assignee)
 
 
 def moment_key(moment: datetime) -> str:
-    """Return a moment as text that is in order."""
+    """Return a moment as sortable text."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
@@ -212,7 +209,7 @@ def _desk(deployment_id: int, status: str, assignee: str) -> str:
 
 
 class RequestIndex:
-    """Reads places of the requests table's indexes; each call reads so much of a place at most."""
+    """Reads partitions of the requests table's indexes, each with one call of limited size."""
 
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb, self._table = dynamodb, table
@@ -225,9 +222,9 @@ class RequestIndex:
         equal: Mapping[str, str | None],
         fits: Callable[[Record], bool] | None = None,
     ) -> tuple[list[Record], str | None]:
-        """Return the entries of all places in one order, each request once, and the key up to which that is all.
+        """Return the distinct entries of all places in one order, and the key up to which they are complete.
 
-        The key is None where all was read. `equal` are values of columns, None for any; `fits` is asked of the rest.
+        The key is None if everything was read. `equal` are column values, None for any; `fits` filters the rest.
         """
         wanted = {name: value for name, value in equal.items() if value is not None}
         found: dict[str, Record] = {}
@@ -257,9 +254,9 @@ class RequestIndex:
         *,
         tests: bool = True,
     ) -> Count:
-        """Count the entries of places as far as one look at each goes.
+        """Count the entries of places with one call each.
 
-        With `until_due`, those that are due by then; without `tests`, those that are no test requests.
+        With `until_due`, only those due by then; without `tests`, no test requests.
         """
         number, more = 0, False
         for place in places:

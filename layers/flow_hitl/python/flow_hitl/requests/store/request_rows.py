@@ -1,4 +1,4 @@
-"""Lists of requests, read from the indexes of the requests table alone."""
+"""Lists of requests, read only from the indexes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -82,14 +82,14 @@ class DynamoRequestRows:
         if not wanted.assigned_to:
             span = RowSpan(above=passed or FIRST, passed=passed, forward=True)
             return self._index.read(places_by_due(deployment_id), span, enough, equal, fits)
-        # No index has a person's requests by SLA; what they have to do is few enough to be put in order here.
+        # No index has a person's requests by SLA; there are few enough to sort here.
         places = places_of(deployment_id, replace(wanted, statuses=(pending,)))
         oldest, _ = self._index.read(places, RowSpan(forward=True), MOST_COUNTED, equal, fits)
         return sorted((one for one in oldest if due_key_of(one) > (passed or "")), key=due_key_of), None
 
 
 def _fits(text: str, created: RowSpan = EVERYTHING) -> Callable[[Record], bool] | None:
-    """Return the test of an entry for its words and its time of creation, or None where every entry passes."""
+    """Return the filter for words and creation time, or None if every entry passes."""
     if not text and created == EVERYTHING:
         return None
     return lambda entry: created.above <= entry["created_key"] <= created.below and row_of(entry).has(text)

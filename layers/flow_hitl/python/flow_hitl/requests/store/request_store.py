@@ -1,4 +1,4 @@
-"""The requests table: heads, contents and responses, and the transactions that change them."""
+"""The requests table: heads, contents, responses, and the transactions that change them."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,9 +39,9 @@ from flow_hitl.requests.store.request_index import (
 )
 
 _INLINE_BYTES = 64 * 1024
-# Lambda answers with 6 MB at most, and escapes our JSON once more inside of its own.
+# Lambda responses are limited to 6 MB and escape our JSON once more.
 _PAGE_BYTES = 2 * 1024 * 1024
-# Longer than any function lives: none can commit a decision that is older than this.
+# Longer than any function runs: no decision older than this can still be committed.
 _FEED_OVERLAP = timedelta(seconds=90)
 _READ_ROUNDS = 5
 _ONCE_DAYS = 30
@@ -50,7 +50,7 @@ _heads, _contents, _responses = TypeAdapter(Head), TypeAdapter(Content), TypeAda
 
 
 class DynamoRequestStore:
-    """Requests in DynamoDB, contents above 64 KB in S3 under the name of their SHA-256."""
+    """Requests in DynamoDB; contents above 64 KB are in S3, named by their SHA-256."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class DynamoRequestStore:
         if HEAD not in records:
             raise _unknown()
         request = self._request(records)
-        # A query may see half of a transaction; a decision without its answer is never handed out.
+        # A query may see half of a transaction; a decision is never returned without its response.
         if (request.head.decision_id is None) != (request.response is None):
             raise Conflict(f"request {request_id} is being written")
         return request
@@ -149,7 +149,7 @@ class DynamoRequestStore:
         raise Conflict(f"request {head.request_id} has moved on: {codes}")
 
     def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
-        """Return a page, newest first; at most some thousand index entries are read, so it may be short or empty."""
+        """Return a page, newest first; it may be short or empty because the number of entries read is limited."""
         passed = _list_position(cursor) if cursor else None
         span = creation_span(wanted, passed, forward=False)
         if span is None:
@@ -187,7 +187,7 @@ class DynamoRequestStore:
         return [row["pk"] for row in rows[:limit]], encode_cursor(more) if more else None
 
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
-        """Return decided requests, oldest first; each is shown, however late the index has it and whatever came since.
+        """Return decided requests, oldest first, including those that reach the index late.
 
         Decisions become visible in the index slightly out of order, so the cursor trails by 90 seconds.
         """
@@ -201,7 +201,7 @@ class DynamoRequestStore:
         return Page(requests, encode_cursor(place.to_document()))
 
     def _in_bytes(self, rows: Sequence[Record]) -> Iterator[tuple[Record, Request | None]]:
-        """Load the requests of index rows in order, until a Lambda response would grow too large; None is gone."""
+        """Load the requests of index rows in order, up to the size of a Lambda response; None if deleted."""
         taken = 0
         for start in range(0, len(rows), 33):
             batch = rows[start : start + 33]
@@ -247,7 +247,7 @@ class DynamoRequestStore:
         if len(doc) <= _INLINE_BYTES:
             return {**record, "doc": doc.decode()}
         digest = hashlib.sha256(doc).hexdigest()
-        # Named by what it is: a repeated call writes the same object again and leaves no second one.
+        # Named by content, so a repeated call writes the same object again.
         key = f"content/{head.deployment_id}/{digest}"
         self._s3().put_object(Bucket=self._bucket, Key=key, Body=doc)
         return {**record, "s3_key": key, "sha256": digest}
@@ -263,7 +263,7 @@ class DynamoRequestStore:
         }
 
     def _taking(self, takes: Taken, at: datetime) -> dict[str, Any]:
-        """Return the transaction's part that takes what only one step may have."""
+        """Return the transaction's part that only one step can write."""
         if isinstance(takes, CallRecord):
             return put_call(self._table, takes)
         if isinstance(takes, str):
@@ -297,7 +297,7 @@ def _head_record(head: Head) -> dict[str, Any]:
 
 
 def _is_still_listed(head: Head, wanted: RequestFilter) -> bool:
-    """Tell whether a request is what the index, which follows a moment later, has found it to be."""
+    """Tell whether a request still matches the filters, because the index lags behind."""
     desks = {desk_name(name) for name in (head.assigned_to_email, *head.group_members)}
     is_theirs = not wanted.assigned_to or not desks.isdisjoint(map(desk_name, wanted.assigned_to))
     return is_theirs and (not wanted.statuses or head.status.value in wanted.statuses)
