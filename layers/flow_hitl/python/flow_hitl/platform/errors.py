@@ -1,7 +1,7 @@
 """Everything that can be wrong with what a caller asked, each with what the caller should be told.
 
 One hierarchy, mapped once to problem documents (`functions/http_api.py`) and once to emails
-(`replies/accept_reply.py`). The slugs and status codes are the contract's.
+(`replies/ruling.py`). The slugs and status codes are the contract's.
 """
 
 from collections.abc import Mapping, Sequence
