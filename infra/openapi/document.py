@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from flow_hitl.delivery.resume_flow import ResumePayload
 from flow_hitl.deployments.deployment import WebhookEvent
@@ -15,6 +16,8 @@ from flow_hitl.platform.errors import (
     Internal,
     MalformedJson,
     NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
     RateLimited,
     TooLarge,
     Unauthorized,
@@ -22,7 +25,7 @@ from flow_hitl.platform.errors import (
 )
 from flow_hitl.webhooks.webhook import WebhookPayload
 from infra.openapi import examples
-from infra.openapi.operations import CURSOR, ONCE, OPERATIONS, TAGS, Answer, Body, Operation, Parameter
+from infra.openapi.operations import CURSOR, IF_MATCH, ONCE, OPERATIONS, TAGS, Answer, Body, Operation, Parameter
 from infra.openapi.schemas import Json, all_errors, document_schemas, problem_schema, public, schema_name
 from infra.routes import Route, api_routes
 
@@ -30,7 +33,7 @@ PATH = Path(__file__).resolve().parents[2] / "docs/openapi.json"
 
 
 _INTRODUCTION = """\
-The human review step for AI flows. A flow asks (`POST /v1/requests`); a person answers by mail, on a page or through \
+The human review step for AI flows. A flow asks (`POST /v1/requests`); a person answers by email, on a page or through \
 another application; the flow gets the answer.
 
 Programs send `Authorization: Bearer hitl_…` with an API key of their deployment. Times are RFC 3339 in UTC with `Z` \
@@ -66,28 +69,26 @@ _STATUS_SAYS = {
     429: "The deployment's quota is used up.",
     500: "Something went wrong on our side.",
 }
-_PATH_NAMES: dict[str, Json] = {
-    "request_id": {"description": "The request's id.", "schema": {"type": "string", "format": "uuid"}},
-    "deployment_id": {"description": "The deployment's id.", "schema": {"type": "integer", "minimum": 1}},
-    "email": {"description": "The member's mail address.", "schema": {"type": "string", "format": "email"}},
-    "key_id": {"description": "The API key's id.", "schema": {"type": "string"}},
-    "webhook_id": {
-        "description": "The webhook's id.",
-        "schema": {"type": "string", "pattern": "^wh_[0-9a-f]{32}$"},
-    },
-    "delivery_id": {
-        "description": "The delivery's id.",
-        "schema": {"type": "string", "pattern": "^dlv_[0-9a-f]{34}$"},
-    },
-    "export_id": {
-        "description": "The export's id.",
-        "schema": {"type": "string", "pattern": "^exp_[0-9a-f]{42}$"},
-    },
-    "token": {
-        "description": "What was signed; take the whole URL as it was sent to you.",
-        "schema": {"type": "string"},
-    },
-    "name": {"description": "The part's name.", "schema": {"type": "string"}},
+
+
+def _within_path(name: str, description: str, **schema: Any) -> Parameter:
+    shown = {"type": "string", **schema}
+    return Parameter(name, description, shown, examples.PATH_NAMES[name], within="path", required=True)
+
+
+_PATH_PARAMETERS = {
+    parameter.name: parameter
+    for parameter in (
+        _within_path("request_id", "The request's id.", format="uuid"),
+        _within_path("deployment_id", "The deployment's id.", type="integer", minimum=1),
+        _within_path("email", "The member's email address.", format="email"),
+        _within_path("key_id", "The API key's id."),
+        _within_path("webhook_id", "The webhook's id.", pattern="^wh_[0-9a-f]{32}$"),
+        _within_path("delivery_id", "The delivery's id.", pattern="^dlv_[0-9a-f]{34}$"),
+        _within_path("export_id", "The export's id.", pattern="^exp_[0-9a-f]{42}$"),
+        _within_path("token", "What was signed; take the whole URL as it was sent to you."),
+        _within_path("name", "The part's name."),
+    )
 }
 _SIGNED_HEADERS = (
     Parameter(
@@ -152,7 +153,7 @@ def _operation(route: Route, operation: Operation) -> Json:
         "operationId": route.answered_by,
         # A key needs one of these permissions: each alternative is a requirement of its own.
         "security": [{"api_key": [permission]} for permission in _permissions(operation)],
-        "parameters": [*_path_parameters(route), *map(_parameter, operation.parameters)],
+        "parameters": [_parameter(one) for one in (*_named_in(route), *operation.parameters)],
         "responses": _responses(route, operation),
     }
     if operation.body:
@@ -171,12 +172,8 @@ def _needs(operation: Operation) -> str:
     return f"The API key needs the permission {names}." if names else ""
 
 
-def _path_parameters(route: Route) -> Iterator[Json]:
-    for name in re.findall(r"{(\w+)}", route.path):
-        said = _PATH_NAMES[name]
-        yield _parameter(
-            Parameter(name, said["description"], said["schema"], examples.PATH_NAMES[name], "path", required=True)
-        )
+def _named_in(route: Route) -> list[Parameter]:
+    return [_PATH_PARAMETERS[name] for name in re.findall(r"{(\w+)}", route.path)]
 
 
 def _parameter(parameter: Parameter) -> Json:
@@ -233,6 +230,8 @@ def _errors(route: Route, operation: Operation) -> set[type[FlowHitlError]]:
         found.add(ValidationFailed)
     if any(parameter.name == ONCE.name for parameter in operation.parameters):
         found.add(IdempotencyMismatch)
+    if IF_MATCH in operation.parameters:
+        found |= {PreconditionFailed, PreconditionRequired}
     if operation.body:
         found |= {MalformedJson, TooLarge, ValidationFailed}
     return found

@@ -4,6 +4,7 @@ What follows from the route is not said here: the names in its path, the errors 
 needed. `errors` are those that come on top.
 """
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -35,8 +36,6 @@ from flow_hitl.platform.errors import (
     Forbidden,
     NotFound,
     NotPending,
-    PreconditionFailed,
-    PreconditionRequired,
     RateLimited,
     TooLarge,
     Unauthorized,
@@ -72,7 +71,7 @@ TAGS = {
     WEBHOOKS: "Other applications that are told of requests, and what was delivered to them.",
     ANALYTICS: "How many requests there are, how fast they are answered, and by whom.",
     AUDIT: "Everything that happened, and the proof that nothing of it was changed since.",
-    PAGES: "The page behind the link in a mail. It is for browsers: its forms change with it.",
+    PAGES: "The page behind the link in an email. It is for browsers: its forms change with it.",
     DESCRIPTION: "This description.",
 }
 
@@ -143,8 +142,10 @@ def _day(name: str, description: str, example: str) -> Parameter:
     return Parameter(name, description, {"type": "string", "anyOf": either}, example)
 
 
-def _ok(description: str, document: type, example: Mapping[str, Any]) -> dict[int, Answer]:
-    return {200: Answer(description, document, example)}
+def _ok(
+    document: type, example: Mapping[str, Any], description: str = "", headers: tuple[str, ...] = ()
+) -> dict[int, Answer]:
+    return {200: Answer(description or inspect.getdoc(document) or "", document, example, headers)}
 
 
 def _page(description: str) -> Answer:
@@ -196,25 +197,21 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/requests/{request_id}": Operation(
         REQUESTS,
         "Read a request, or wait for its answer",
-        _ok(
-            "The request, also when it is still pending after the wait.",
-            RequestAnswer,
-            {"request": examples.RESPONDED},
-        ),
+        _ok(RequestAnswer, {"request": examples.RESPONDED}, "The request, even if it is still pending after the wait."),
         Action.VIEW,
         parameters=(WAIT,),
     ),
     "GET /v1/requests": Operation(
         REQUESTS,
         "List requests, newest first",
-        _ok("The requests that fit all filters.", RequestPage, examples.REQUESTS),
+        _ok(RequestPage, examples.REQUESTS, "The requests that fit all filters."),
         Action.VIEW,
         parameters=(
             Parameter("status", "Only those with this status.", {"type": "string", "enum": list(Status)}, "pending"),
             _name(
                 "assigned_to",
-                "Only those assigned to this mail address, an alias of the same member, or a group that was asked with "
-                "this person in it; or to this `group:<name>`.",
+                "Only those assigned to this email address, to an alias of the same member, to a group with this "
+                "person in it, or to this `group:<name>`.",
                 "alice@example.com",
             ),
             _name("flow_name", "Only those of this flow.", "ContentApprovalFlow"),
@@ -229,7 +226,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/decisions": Operation(
         REQUESTS,
         "Follow the decisions, oldest first",
-        _ok("Decided requests after the cursor, each at least once.", DecisionPage, examples.DECISIONS),
+        _ok(DecisionPage, examples.DECISIONS, "Decided requests after the cursor, each at least once."),
         Action.VIEW,
         "For one worker that serves many paused flows. Keep the cursor of each answer and send it with the next call; "
         "without one you get every decision from the first on.",
@@ -238,16 +235,16 @@ OPERATIONS: dict[str, Operation] = {
     "DELETE /v1/requests/{request_id}": Operation(
         REQUESTS,
         "Cancel a request",
-        _ok("The request is cancelled, now or since before.", RequestAnswer, {"request": examples.CANCELLED}),
+        _ok(RequestAnswer, {"request": examples.CANCELLED}, "The request is cancelled, now or since before."),
         Action.CANCEL,
         errors=(AlreadyResponded,),
     ),
     "POST /v1/requests/{request_id}/reassign": Operation(
         REQUESTS,
         "Give a request to somebody else",
-        _ok("The request with its new responder.", RequestAnswer, {"request": examples.REASSIGNED}),
+        _ok(RequestAnswer, {"request": examples.REASSIGNED}, "The request with its new responder."),
         Action.REASSIGN,
-        "The new responder is mailed; whoever had it before can no longer answer it.",
+        "The new responder gets an email. The previous one can no longer answer.",
         parameters=(ONCE,),
         body=Body(Reassignment, examples.REASSIGNMENT),
         errors=(AlreadyResponded, NotPending, RateLimited),
@@ -255,7 +252,7 @@ OPERATIONS: dict[str, Operation] = {
     "POST /v1/requests/{request_id}/resume-status": Operation(
         REQUESTS,
         "Report how the flow went on",
-        _ok("The request with the reported status.", RequestAnswer, {"request": examples.RESUMED}),
+        _ok(RequestAnswer, {"request": examples.RESUMED}, "The request with the reported status."),
         Action.REPORT_RESUME,
         "With `once`, `resumed` claims the resumption before it begins: of several readers of the decisions feed, the "
         "first goes on with the flow, and every other is told `already-resumed`. Send an `Idempotency-Key` with it, a "
@@ -268,13 +265,13 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/requests/{request_id}/timeline": Operation(
         REQUESTS,
         "Read everything that happened to a request",
-        _ok("The request's audit chain.", Timeline, examples.TIMELINE),
+        _ok(Timeline, examples.TIMELINE),
         Action.VIEW,
     ),
     "GET /v1/requests/{request_id}/diagnosis": Operation(
         CHECKS,
         "Find out why nothing happens",
-        _ok("Three questions, each with facts and the next step.", Diagnosis, examples.DIAGNOSIS),
+        _ok(Diagnosis, examples.DIAGNOSIS, "Three questions, each with facts and the next step."),
         Action.VIEW,
     ),
     f"POST {DEPLOYMENT}/test-request": Operation(
@@ -282,8 +279,7 @@ OPERATIONS: dict[str, Operation] = {
         "Send a test request",
         {201: Answer("The test request.", RequestAnswer, {"request": examples.TEST_REQUEST})},
         Action.CONFIGURE,
-        "A real request to a chosen address, by the way of every other. Its answer proves that mails go out and "
-        "answers come back.",
+        "A real request to an address of your choice. Its answer proves that emails go out and answers come back.",
         parameters=(ONCE,),
         body=Body(NewTestRequest, examples.NEW_TEST_REQUEST),
         errors=(RateLimited,),
@@ -291,7 +287,7 @@ OPERATIONS: dict[str, Operation] = {
     "POST /v1/callbacks/{token}": Operation(
         ANSWERS,
         "Answer a request",
-        _ok("The answer is recorded, or the same one was before.", AcceptedAnswer, examples.ACCEPTED),
+        _ok(AcceptedAnswer, examples.ACCEPTED),
         description="This is the `callback_url` of a request or of a webhook's payload. Without an `outcome`, the "
         "first line of `feedback` is the outcome if it equals an emit option, whatever its case and punctuation. The "
         "first answer counts.",
@@ -301,53 +297,51 @@ OPERATIONS: dict[str, Operation] = {
     "GET /v1/contents/{token}": Operation(
         ANSWERS,
         "Read what was too large for a webhook",
-        _ok("The request's content.", RequestContent, examples.CONTENT),
+        _ok(RequestContent, examples.CONTENT, "The request's content."),
         description="This is the `content_url` of a webhook's payload.",
         errors=(Unauthorized, NotFound, Expired),
     ),
     f"GET {DEPLOYMENT}/settings": Operation(
         SETTINGS,
         "Read the settings",
-        {200: Answer("The settings.", DeploymentSettings, examples.SETTINGS, ETAG)},
+        _ok(DeploymentSettings, examples.SETTINGS, headers=ETAG),
         Action.CONFIGURE,
     ),
     f"PUT {DEPLOYMENT}/settings": Operation(
         SETTINGS,
         "Replace the settings",
-        {200: Answer("The settings as they are from now on.", ChangedSettings, examples.CHANGED_SETTINGS, ETAG)},
+        _ok(ChangedSettings, examples.CHANGED_SETTINGS, headers=ETAG),
         Action.CONFIGURE,
         "A field that you leave out has its default.",
         parameters=(IF_MATCH,),
         body=Body(SettingsDocument, examples.SETTINGS),
-        errors=(PreconditionFailed, PreconditionRequired),
     ),
     f"GET {DEPLOYMENT}/routing-rules": Operation(
         RULES,
         "Read the routing rules",
-        {200: Answer("The rules, in their order.", RoutingRules, examples.RULES, ETAG)},
+        _ok(RoutingRules, examples.RULES, headers=ETAG),
         Action.CONFIGURE,
     ),
     f"PUT {DEPLOYMENT}/routing-rules": Operation(
         RULES,
         "Replace the routing rules",
-        {200: Answer("The rules as they are from now on.", ChangedRoutingRules, examples.CHANGED_RULES, ETAG)},
+        _ok(ChangedRoutingRules, examples.CHANGED_RULES, headers=ETAG),
         Action.CONFIGURE,
         parameters=(IF_MATCH,),
         body=Body(RulesDocument, examples.RULES),
-        errors=(PreconditionFailed, PreconditionRequired),
     ),
     f"POST {DEPLOYMENT}/routing-rules/dry-run": Operation(
         RULES,
         "Try the routing rules",
-        _ok("Who would be asked, and why.", DryRunResult, examples.DRY_RUN_RESULT),
+        _ok(DryRunResult, examples.DRY_RUN_RESULT),
         Action.CONFIGURE,
-        "Nothing is written and nobody is mailed.",
+        "Nothing is saved, and nobody gets an email.",
         body=Body(DryRun, examples.DRY_RUN),
     ),
     f"POST {DEPLOYMENT}/rotate-resume-secret": Operation(
         SETTINGS,
         "Give a deployment a new resume secret",
-        _ok("The secret that signs resumptions from then on.", RotatedSecret, examples.ROTATED),
+        _ok(RotatedSecret, examples.ROTATED),
         Action.CONFIGURE,
         "Name a moment ahead, and have your receiver take both secrets until then: the old one signs up to it, the new "
         "one after it. A signing key that no resume secret derives from any more can be retired.",
@@ -355,22 +349,20 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(Rotation, examples.ROTATION, required=False),
     ),
     f"GET {DEPLOYMENT}/members": Operation(
-        MEMBERS, "List the members", _ok("The members.", Members, examples.MEMBERS), Action.CONFIGURE
+        MEMBERS, "List the members", _ok(Members, examples.MEMBERS), Action.CONFIGURE
     ),
     f"GET {DEPLOYMENT}/members/{{email}}": Operation(
-        MEMBERS, "Read a member", _ok("The member.", Member, examples.MEMBER), Action.CONFIGURE
+        MEMBERS, "Read a member", _ok(Member, examples.MEMBER), Action.CONFIGURE
     ),
     f"PUT {DEPLOYMENT}/members/{{email}}": Operation(
         MEMBERS,
         "Add or replace a member",
-        _ok("The member as they are from now on.", Member, examples.MEMBER),
+        _ok(Member, examples.MEMBER),
         Action.CONFIGURE,
         body=Body(MemberDocument, examples.NEW_MEMBER),
     ),
     f"DELETE {DEPLOYMENT}/members/{{email}}": Operation(MEMBERS, "Remove a member", GONE, Action.CONFIGURE),
-    f"GET {DEPLOYMENT}/api-keys": Operation(
-        KEYS, "List the API keys", _ok("The keys.", ApiKeys, examples.KEYS), Action.CONFIGURE
-    ),
+    f"GET {DEPLOYMENT}/api-keys": Operation(KEYS, "List the API keys", _ok(ApiKeys, examples.KEYS), Action.CONFIGURE),
     f"POST {DEPLOYMENT}/api-keys": Operation(
         KEYS,
         "Issue an API key",
@@ -380,13 +372,13 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(NewApiKey, examples.NEW_KEY),
     ),
     f"GET {DEPLOYMENT}/api-keys/{{key_id}}": Operation(
-        KEYS, "Read an API key", _ok("The key.", ApiKeyAnswer, {"api_key": examples.KEY}), Action.CONFIGURE
+        KEYS, "Read an API key", _ok(ApiKeyAnswer, {"api_key": examples.KEY}), Action.CONFIGURE
     ),
     f"DELETE {DEPLOYMENT}/api-keys/{{key_id}}": Operation(
         KEYS, "Revoke an API key", GONE, Action.CONFIGURE, "It is refused from the next call on."
     ),
     f"GET {DEPLOYMENT}/webhooks": Operation(
-        WEBHOOKS, "List the webhooks", _ok("The webhooks.", Webhooks, examples.WEBHOOKS), Action.CONFIGURE
+        WEBHOOKS, "List the webhooks", _ok(Webhooks, examples.WEBHOOKS), Action.CONFIGURE
     ),
     f"POST {DEPLOYMENT}/webhooks": Operation(
         WEBHOOKS,
@@ -399,7 +391,7 @@ OPERATIONS: dict[str, Operation] = {
     f"PATCH {WEBHOOK}": Operation(
         WEBHOOKS,
         "Change a webhook",
-        _ok("The webhook as it is from now on.", WebhookAnswer, examples.PATCHED_WEBHOOK),
+        _ok(WebhookAnswer, examples.PATCHED_WEBHOOK, "The webhook as it is from now on."),
         Action.CONFIGURE,
         "What the body leaves out stays as it is.",
         body=Body(WebhookPatch, examples.WEBHOOK_PATCH),
@@ -410,7 +402,7 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {WEBHOOK}/rotate-secret": Operation(
         WEBHOOKS,
         "Give a webhook a new secret",
-        _ok("The secret, which is shown this once.", RotatedSecret, examples.ROTATED),
+        _ok(RotatedSecret, examples.ROTATED),
         Action.CONFIGURE,
         parameters=(ONCE,),
         body=Body(Rotation, examples.ROTATION, required=False),
@@ -425,7 +417,7 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {WEBHOOK}/deliveries": Operation(
         WEBHOOKS,
         "List deliveries, newest first",
-        _ok("The deliveries.", DeliveryPageShown, examples.DELIVERIES),
+        _ok(DeliveryPageShown, examples.DELIVERIES),
         Action.CONFIGURE,
         parameters=(LIMIT, CURSOR),
     ),
@@ -439,7 +431,7 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/analytics": Operation(
         ANALYTICS,
         "Read the figures of a range",
-        _ok("The figures.", Analytics, examples.ANALYTICS),
+        _ok(Analytics, examples.ANALYTICS),
         Action.CONFIGURE,
         "By default of the last 30 days; at most five years. Days are those of UTC, and count as a whole.",
         parameters=(
@@ -456,7 +448,7 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/audit": Operation(
         AUDIT,
         "Read the audit log, oldest first",
-        _ok("The events of the time.", AuditLogPage, examples.AUDIT_LOG),
+        _ok(AuditLogPage, examples.AUDIT_LOG),
         Action.CONFIGURE,
         "A page may be short, or empty, and not the last: follow `next_cursor` until it is null.",
         parameters=(
@@ -469,7 +461,7 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/audit/verify": Operation(
         AUDIT,
         "Verify the audit log",
-        _ok("What is verified, and what is wrong.", Verification, examples.VERIFICATION),
+        _ok(Verification, examples.VERIFICATION),
         Action.CONFIGURE,
         "Holds the events of the time against their hashes, the signed digests of each day, and what the requests "
         "say of themselves. One call verifies a part: follow `next_cursor` until it is null.",
@@ -488,7 +480,7 @@ OPERATIONS: dict[str, Operation] = {
     f"GET {DEPLOYMENT}/audit/export/{{export_id}}": Operation(
         AUDIT,
         "See how far an export is, and get its files",
-        _ok("The export.", AuditExportAnswer, examples.EXPORT),
+        _ok(AuditExportAnswer, examples.EXPORT),
         Action.CONFIGURE,
     ),
     "GET /review/{token}": Operation(

@@ -1,7 +1,7 @@
 """Settings and routing rules as JSON documents, by the contract's names: read whole, or refused field by field."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, JsonValue, create_model
@@ -190,8 +190,17 @@ def parse_settings(text: str | bytes) -> DeploymentSettings:
             *_group_errors(document.groups),
         ]
     )
-    read = {name: _READ.get(name, _as_it_is)(getattr(document, name)) for name in SETTINGS}
-    settings = DeploymentSettings(**read)
+    settings = DeploymentSettings(
+        **{
+            **{name: getattr(document, name) for name in SETTINGS},
+            "auto_response": AutoResponseSetting(**document.auto_response.model_dump()),
+            "reminders": tuple(Reminder(**one.model_dump()) for one in document.reminders),
+            "allowed_assignee_domains": tuple(dict.fromkeys(document.allowed_assignee_domains)),
+            "groups": tuple(
+                Group(name=one.name, address=one.address, members=tuple(one.members)) for one in document.groups
+            ),
+        }
+    )
     _require_room("", as_json(settings))
     return settings
 
@@ -214,16 +223,12 @@ def parse_rules(text: str | bytes) -> tuple[RoutingRule, ...]:
                 for path, tests in one.match.condition.items()
             ),
             sla_target_minutes=one.sla_target_minutes,
-            auto_response=_auto_response(one.auto_response) if one.auto_response else None,
+            auto_response=AutoResponseSetting(**one.auto_response.model_dump()) if one.auto_response else None,
         )
         for one in documents
     )
     _require_room("/rules", as_json(rules_shown(rules)))
     return rules
-
-
-def _auto_response(document: _AutoResponse) -> AutoResponseSetting:
-    return AutoResponseSetting(document.enabled, document.timeout_minutes, document.default_outcome)
 
 
 def _require_room(field: str, document: Any) -> None:
@@ -262,20 +267,6 @@ def _group_errors(groups: Sequence[_Group]) -> Iterator[FieldError]:
                 yield FieldError(f"/groups/{number}/members/{place}", "stands in the group already")
             if group.address is not None and member == group.address.lower():
                 yield FieldError(f"/groups/{number}/members/{place}", "is the shared mailbox; list its people")
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-_READ: Mapping[str, Callable[[Any], Any]] = {
-    "auto_response": _auto_response,
-    "reminders": lambda rows: tuple(Reminder(one.minutes_before_timeout, one.share_of_sla) for one in rows),
-    "allowed_assignee_domains": lambda domains: tuple(dict.fromkeys(domains)),
-    "groups": lambda groups: tuple(
-        Group(name=one.name, address=one.address, members=tuple(one.members)) for one in groups
-    ),
-}
 
 
 def _rule_errors(rules: Sequence[_Rule]) -> Iterator[FieldError]:

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from flow_hitl.people.sign_in_rules import MAILS_COUNT, SentMails, Sessions, SignInTry
-from flow_hitl.platform.dynamodb import cancellation_codes, item, put_if, values
+from flow_hitl.platform.dynamodb import cancellation_codes, item, put_if, transact, values
 from flow_hitl.platform.errors import Conflict
 
 _tries, _sent, _sessions = TypeAdapter(SignInTry), TypeAdapter(SentMails), TypeAdapter(Sessions)
@@ -38,12 +38,11 @@ class DynamoSignInTries:
         _put(self._client, self._table, _sent_record(changed))
 
     def redeem(self, used: SignInTry, left: SentMails, sessions: Sessions) -> None:
-        records = [_try_record(used), _sent_record(left), _sessions_record(sessions)]
-        parts = [{"Put": _versioned(self._table, record)} for record in records]
+        records = (_try_record(used), _sent_record(left), _sessions_record(sessions))
         try:
-            self._client.transact_write_items(TransactItems=parts)
+            transact(self._client, [{"Put": _versioned(self._table, record)} for record in records])
         except ClientError as error:
-            if not _is_race(cancellation_codes(error)):
+            if "ConditionalCheckFailed" not in cancellation_codes(error):
                 raise
             raise Conflict("somebody signed in with this before, or at the same time") from None
 
@@ -81,38 +80,23 @@ class DynamoRateCounters:
 
 
 def _try_record(found: SignInTry) -> dict[str, Any]:
-    ttl = int((found.expires_at + _KEPT_LONGER).timestamp())
-    return {
-        **_try_key(found.try_id),
-        "doc": _tries.dump_json(found).decode(),
-        "version": found.version,
-        "ttl": ttl,
-    }
+    return _record(_try_key(found.try_id), _tries, found, found.expires_at.timestamp())
 
 
 def _sent_record(found: SentMails) -> dict[str, Any]:
     # Where none is left there is none whose time the record could need.
     last = max((one.sent_at.timestamp() for one in found.mails), default=0)
-    return {
-        **_sent_key(found.email),
-        "doc": _sent.dump_json(found).decode(),
-        "version": found.version,
-        "ttl": int(last + (MAILS_COUNT + _KEPT_LONGER).total_seconds()),
-    }
+    return _record(_sent_key(found.email), _sent, found, last + MAILS_COUNT.total_seconds())
 
 
 def _sessions_record(found: Sessions) -> dict[str, Any]:
     last = max(one.expires_at for one in found.sessions)
-    return {
-        **_sessions_key(found.email),
-        "doc": _sessions.dump_json(found).decode(),
-        "version": found.version,
-        "ttl": int((last + _KEPT_LONGER).timestamp()),
-    }
+    return _record(_sessions_key(found.email), _sessions, found, last.timestamp())
 
 
-def _is_race(codes: list[str]) -> bool:
-    return bool({"ConditionalCheckFailed", "TransactionConflict"} & set(codes))
+def _record(key: dict[str, str], adapter: TypeAdapter[Any], found: Any, needed_until: float) -> dict[str, Any]:
+    ttl = int(needed_until + _KEPT_LONGER.total_seconds())
+    return {**key, "doc": adapter.dump_json(found).decode(), "version": found.version, "ttl": ttl}
 
 
 def _doc(client: Any, table: str, key: dict[str, str]) -> str | None:
