@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ from tests.support.asserts import (
     everything_written,
     key_of_another_deployment,
 )
-from tests.support.aws_calls import When, crashing, unsettled, watched
+from tests.support.aws_calls import NO_DEATH, When, crashing, deaths, unsettled, watched
 from tests.support.receiver import Receiver, receiving
 from tests.support.webhooks import Hook, hook, webhooks_path
 
@@ -163,6 +162,7 @@ def test_the_same_call_again_makes_nothing_and_gets_the_same_answer(place: Place
     assert (len(place.app.received), len(place.hitl.inbox)) == (posts, mails)
 
 
+@pytest.mark.exhaustive(3)
 @EACH
 def test_another_body_under_the_same_key_is_refused(place: Place, operation: Operation) -> None:
     assert place.post(operation.path(place), operation.body).status < 300
@@ -171,6 +171,7 @@ def test_another_body_under_the_same_key_is_refused(place: Place, operation: Ope
     assert everything_written(place.hitl) == written
 
 
+@pytest.mark.exhaustive(3)
 @EACH
 def test_another_key_makes_another(place: Place, operation: Operation) -> None:
     before = operation.count(place)
@@ -182,6 +183,7 @@ def test_another_key_makes_another(place: Place, operation: Operation) -> None:
     assert made_by(place.post(operation.path(place), operation.body, "k-1")) == made_by(one)
 
 
+@pytest.mark.exhaustive(3)
 @EACH
 def test_a_key_is_kept_for_seven_days(place: Place, operation: Operation) -> None:
     first = place.post(operation.path(place), operation.body)
@@ -192,6 +194,7 @@ def test_a_key_is_kept_for_seven_days(place: Place, operation: Operation) -> Non
     assert made_by(again) == made_by(first)
 
 
+@pytest.mark.exhaustive(3)
 @EACH
 def test_after_seven_days_a_key_stands_for_a_new_call(place: Place, operation: Operation) -> None:
     place.post(operation.path(place), operation.body)
@@ -201,6 +204,7 @@ def test_after_seven_days_a_key_stands_for_a_new_call(place: Place, operation: O
     assert operation.count(place) == before + (0 if "reassign" in operation.path(place) else 1)
 
 
+@pytest.mark.exhaustive(3)
 @EACH
 def test_the_order_and_spacing_of_a_body_do_not_matter(place: Place, operation: Operation) -> None:
     if not operation.body:
@@ -211,6 +215,7 @@ def test_the_order_and_spacing_of_a_body_do_not_matter(place: Place, operation: 
     assert made_by(again) == made_by(first)
 
 
+@pytest.mark.exhaustive(12, "operation", "key")
 @EACH
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256, "schlüssel"])
 def test_a_key_is_visible_ascii(place: Place, operation: Operation, key: str) -> None:
@@ -328,13 +333,17 @@ def test_two_at_once_make_one(place: Place) -> None:
         assert operation.count(place) == before + 1, name
 
 
+@pytest.mark.exhaustive(3, "operation")
 @EACH
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_whoever_dies_in_between_the_call_is_made_again_and_makes_one(operation: Operation, when: When) -> None:
     with hitl_on_moto() as hitl, receiving() as app:
         place = make_place(hitl, app)
         as_it_was, before = hitl.checkpoint(), operation.count(place)
-        for number in count():
+        with unsettled(hitl):
+            numbers = deaths(hitl, when, lambda: place.post(operation.path(place), operation.body))
+        assert len(numbers) > 2, "so few calls cannot be all"
+        for number in numbers:
             as_it_was()
             app.received = []
             with unsettled(hitl), crashing(hitl, number, when) as calls:
@@ -350,9 +359,7 @@ def test_whoever_dies_in_between_the_call_is_made_again_and_makes_one(operation:
             if "export" in again.json:
                 shown = hitl.api("GET", f"{place.deployment}/audit/export/{again.json['export']['id']}")
                 assert shown.json["export"]["state"] == "done", where
-            if calls.died_at is None:
-                assert number > 2, "so few calls cannot be all"
-                return
+            assert (calls.died_at is None) == (number == NO_DEATH)
 
 
 def test_without_a_key_no_call_costs_more(place: Place) -> None:

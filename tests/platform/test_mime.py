@@ -37,6 +37,7 @@ from tests.rendering.test_rendering import (
     REJECTED,
     REMINDER,
 )
+from tests.support.slices import examples
 
 LAYER = Path(__file__).parents[2] / "layers/flow_hitl/python"
 TOKEN = "aeaztyl3pyi7vpcn54asgrlhrgvaaafpm2gwhqxadk4tcmfrgrqw4zdf@hitl.a-rather-long-name.example.com"
@@ -152,8 +153,9 @@ def test_what_a_caller_names_stays_text_in_a_subject_and_a_name(text: str) -> No
     assert dict(mailparser.parse_from_bytes(raw).reply_to) == {"": TOKEN}
 
 
+@pytest.mark.exhaustive
 @given(st.text(max_size=200))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_any_text_stays_text(text: str) -> None:
     mail = _assert_sound(_written(subject=f"x{text}x", sender_name=f"x{text}x"))
 
@@ -165,8 +167,9 @@ PARTS = ["=?", "?=", "?q?", "?Q?", "?b?", "UTF-8", "=0A", "=0D=0A", "Reply-To: a
 PARTS += ["\r\n ", "😀", "_", '"', "<", ">", ",", "x" * 40]
 
 
+@pytest.mark.exhaustive
 @given(st.lists(st.sampled_from(PARTS), max_size=20).map("".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_text_made_of_pieces_of_headers_stays_text(text: str) -> None:
     mail = _assert_sound(_written(subject=f"x{text}", sender_name=text, headers={"Auto-Submitted": f"x{text}"}))
 
@@ -211,9 +214,10 @@ def _sent(context: MailContext, follows: str | None = None) -> tuple[bytes, Any]
     return ses.raw, rendered
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", CONTEXTS)
 @given(text=st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=60)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_each_kind_of_mail_says_what_it_says_and_has_our_headers_alone(kind: str, text: str) -> None:
     raw, rendered = _sent(CONTEXTS[kind](text))
 

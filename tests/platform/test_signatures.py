@@ -30,6 +30,7 @@ def test_every_genuine_signature_is_taken_and_none_of_another_message_or_key(sec
     assert not verify_signature(SIGNER.public, signature, message)
 
 
+@pytest.mark.exhaustive(6)
 @pytest.mark.parametrize("place", range(len(SIGNATURE)))
 def test_a_signature_with_any_bit_changed_is_refused(place: int) -> None:
     for bit in range(8):

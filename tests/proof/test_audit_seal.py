@@ -313,6 +313,7 @@ def tampered(kind: str) -> Callable[[Hitl, list[dict[str, Any]], int], None]:
     ]
 
 
+@pytest.mark.exhaustive(8, "which", "place", "kind")
 @pytest.mark.parametrize("which", ["sealed", "fresh"])
 @pytest.mark.parametrize("place", range(LENGTH))
 @pytest.mark.parametrize("kind", ["edit", "forge", "nonsense", "delete", "cut", "exchange"])

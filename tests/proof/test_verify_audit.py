@@ -19,6 +19,7 @@ SEALED_UNTIL = LOG.digests[-1]["digest"]["until"]
 PLACES = [(subject, place) for subject, events in LOG.chains.items() for place in range(len(events))]
 SEALED = [(subject, place) for subject, place in PLACES if LOG.chains[subject][place]["at"] < SEALED_UNTIL]
 everywhere = pytest.mark.parametrize(("subject", "place"), PLACES)
+each_sixth = pytest.mark.exhaustive(6, "subject")
 in_what_is_sealed = pytest.mark.parametrize(("subject", "place"), SEALED)
 
 
@@ -53,6 +54,7 @@ EDITS: dict[str, Any] = {
 }
 
 
+@pytest.mark.exhaustive(8, "subject", "member")
 @everywhere
 @pytest.mark.parametrize("member", EDITS)
 def test_an_edit_is_named(subject: str, place: int, member: str) -> None:
@@ -62,6 +64,7 @@ def test_an_edit_is_named(subject: str, place: int, member: str) -> None:
     assert (subject, event["seq"]) in {(found.subject, found.seq) for found in log.findings()}
 
 
+@pytest.mark.exhaustive(8, "subject", "member")
 @everywhere
 @pytest.mark.parametrize("member", EDITS)
 def test_a_missing_member_is_named(subject: str, place: int, member: str) -> None:
@@ -72,6 +75,7 @@ def test_a_missing_member_is_named(subject: str, place: int, member: str) -> Non
     assert {finding.subject for finding in found} == {subject}
 
 
+@each_sixth
 @everywhere
 def test_an_edit_with_a_hash_that_fits_is_named(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -81,6 +85,7 @@ def test_an_edit_with_a_hash_that_fits_is_named(subject: str, place: int) -> Non
     assert (subject, place + 1) in named(log.findings(heads=LOG.heads()), "replaced")
 
 
+@each_sixth
 @everywhere
 def test_a_chain_that_is_forged_from_one_event_on_is_found(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -98,6 +103,7 @@ def test_a_chain_that_is_forged_from_one_event_on_is_found(subject: str, place: 
     assert found.doubtful_from > max(confirmed, default=0)
 
 
+@each_sixth
 @in_what_is_sealed
 def test_a_forged_chain_is_found_by_its_digests_alone(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -106,6 +112,7 @@ def test_a_forged_chain_is_found_by_its_digests_alone(subject: str, place: int) 
     assert {finding.subject for finding in log.findings()} == {subject}
 
 
+@each_sixth
 @everywhere
 def test_a_deleted_event_is_named(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -113,6 +120,7 @@ def test_a_deleted_event_is_named(subject: str, place: int) -> None:
     assert (subject, place + 1) in named(log.findings(heads=LOG.heads()), "missing")
 
 
+@each_sixth
 @in_what_is_sealed
 def test_a_deletion_is_named_also_by_the_digests_alone(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -120,6 +128,7 @@ def test_a_deletion_is_named_also_by_the_digests_alone(subject: str, place: int)
     assert (subject, place + 1) in named(log.findings(), "missing")
 
 
+@each_sixth
 @everywhere
 def test_a_deletion_hidden_by_forging_what_follows_is_found(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -131,6 +140,7 @@ def test_a_deletion_hidden_by_forging_what_follows_is_found(subject: str, place:
     assert {finding.subject for finding in log.findings(heads=LOG.heads())} == {subject}
 
 
+@each_sixth
 @everywhere
 def test_a_chain_that_was_cut_off_is_named_with_all_that_is_lost(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -140,6 +150,7 @@ def test_a_chain_that_was_cut_off_is_named_with_all_that_is_lost(subject: str, p
     assert {(subject, place + 1 + number) for number in range(lost)} <= found
 
 
+@each_sixth
 @in_what_is_sealed
 def test_the_end_of_a_sealed_chain_is_missed_by_its_digest(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -147,6 +158,7 @@ def test_the_end_of_a_sealed_chain_is_missed_by_its_digest(subject: str, place: 
     assert (subject, place + 1) in named(log.findings(), "missing")
 
 
+@each_sixth
 @everywhere
 def test_an_event_that_stands_there_twice_is_named(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -155,6 +167,7 @@ def test_an_event_that_stands_there_twice_is_named(subject: str, place: int) -> 
     assert named(log.findings(), "inserted") == {(subject, place + 1)}
 
 
+@each_sixth
 @everywhere
 def test_an_event_inserted_by_forging_what_follows_is_found(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -167,6 +180,7 @@ def test_an_event_inserted_by_forging_what_follows_is_found(subject: str, place:
     assert {finding.subject for finding in log.findings(heads=LOG.heads())} == {subject}
 
 
+@each_sixth
 @everywhere
 def test_an_event_added_at_the_end_is_named(subject: str, place: int) -> None:
     log = LOG.copy()
@@ -202,6 +216,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.exhaustive(8, "subject")
 @pytest.mark.parametrize(("subject", "one", "other"), PAIRS)
 def test_events_that_changed_places_are_named(subject: str, one: int, other: int) -> None:
     log = LOG.copy()
@@ -213,6 +228,7 @@ def test_events_that_changed_places_are_named(subject: str, one: int, other: int
     assert {one + 1, other + 1} & {finding.seq for finding in found}
 
 
+@pytest.mark.exhaustive(8, "subject")
 @pytest.mark.parametrize(("subject", "one", "other"), PAIRS)
 def test_events_whose_contents_changed_places_are_named(subject: str, one: int, other: int) -> None:
     log = LOG.copy()
@@ -317,6 +333,7 @@ def parts() -> Iterator[tuple[str, str]]:
     yield from ((since, to) for since in edges for to in edges if since < to)
 
 
+@pytest.mark.exhaustive(6)
 @pytest.mark.parametrize(("since", "to"), list(parts()))
 def test_of_a_part_nothing_outside_of_it_is_missed(since: str, to: str) -> None:
     assert read_part(since, to, [event for event in LOG.events if since <= event["at"] < to]) == []

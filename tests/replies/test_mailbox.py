@@ -10,6 +10,7 @@ from flow_hitl.replies.html_reply import html_to_text
 from flow_hitl.replies.inbound_mail import InboundMail, UnreadableMail, single_mailbox
 from flow_hitl.replies.mailbox import answer_text, parse_mail
 from tests.speed import cpu_seconds
+from tests.support.slices import examples
 
 MAILS = Path(__file__).parent.parent / "data" / "mail"
 HEAD = b"From: Jane <jane@example.org>\r\nSubject: Re: Review\r\n"
@@ -161,7 +162,8 @@ def test_a_large_mail_is_read_in_a_second(name: str) -> None:
     assert cpu_seconds(read, 1.0) < 1
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.exhaustive
+@settings(max_examples=examples(150), deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(sorted(ANSWERS)), st.integers(0, 3_000))
 def test_no_bytes_raise_anything_but_unreadable(noise: bytes, name: str, at: int) -> None:
     raw = (MAILS / f"{name}.eml").read_bytes()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from flow_hitl.requests.request import Request, Status
 from tests.support.in_memory import ASSIGNEE, DOMAIN, START, TOKEN_LIFE, MailDesk
 from tests.support.oracle import assert_sound, one_trace
 from tests.support.receipts import MAILS
+from tests.support.slices import examples
 
 EVIL = "mallory@evil.example"
 
@@ -29,7 +31,8 @@ def take_anything(raw: bytes) -> None:
     assert_sound(desk, raw)
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.exhaustive
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=600))
 @example(b"")
 @example(b"\r\n\r\n")
@@ -38,7 +41,8 @@ def test_no_bytes_make_the_handler_raise(raw: bytes) -> None:
     take_anything(raw)
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.exhaustive
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(SEEDS), st.binary(max_size=40), st.floats(0, 1), st.floats(0, 0.2))
 def test_no_damaged_mail_makes_the_handler_raise(path: Path, noise: bytes, where: float, lost: float) -> None:
     raw = path.read_bytes().replace(b"%REPLY-TO%", b"x@reply.hitl.test")
@@ -61,7 +65,8 @@ headers = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.exhaustive
+@settings(max_examples=examples(300), deadline=None)
 @given(headers, st.sampled_from(("approved", "--b\r\n\r\napproved\r\n--b--", "From: jane@example.org\r\n\r\napproved")))
 def test_no_headers_let_somebody_else_decide(headers: Sequence[tuple[str, str, str]], body: str) -> None:
     head = "".join(f"{name}: {value}{end}" for name, value, end in headers)
@@ -186,7 +191,8 @@ def recipient(desk: MailDesk, request: Request, kind: str) -> str:
             return f"postmaster@{DOMAIN}"
 
 
-@settings(max_examples=700, deadline=None)
+@pytest.mark.exhaustive
+@settings(max_examples=examples(700), deadline=None)
 @given(arrivals())
 @example(PASSES)
 @example(replace(PASSES, verdicts={**PASSES.verdicts, "dmarc": "GRAY"}))

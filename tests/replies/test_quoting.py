@@ -6,11 +6,13 @@ import pytest
 
 from flow_hitl.replies.reply import extract_reply
 from tests.support.quoting import CONTENTS, LANGUAGES, REPLIES, cases
+from tests.support.slices import WHOLE
 
-# A prime, so that all styles, languages and replies come by; 1 tries every case, which takes a minute.
-_EVERY = 37
+# A prime, so that all styles, languages and replies come by.
+_EVERY = 1 if WHOLE else 101
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("content", CONTENTS)
 def test_the_own_text_and_nothing_else_is_found(content: str) -> None:
     wrong = [case.name for case in islice(cases([content]), 0, None, _EVERY) if extract_reply(case.body) != case.own]

@@ -1,9 +1,9 @@
 """Mails too big or too intricate to keep on disk, made when asked for, and a probe that measures each in a process.
 
-    python -m tests.support.big_mails
+    python -m tests.support.big_mails "20,000 parts" "40,000 headers"
 
-prints a line of JSON for each: its name, how the handler counted it and why, CPU seconds as they would be on a machine
-of the CI, and the peak memory in MB.
+prints a line of JSON for each that is named, or for all: its name, how the handler counted it and why, CPU seconds as
+they would be on a machine of the CI, and the peak memory in MB.
 """
 
 import json
@@ -111,7 +111,7 @@ def main() -> None:
     for service in ("dynamodb", "s3", "secretsmanager"):
         boto3.client(service, region_name="us-east-1")
     resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-    for name in BIG_MAILS:
+    for name in sys.argv[1:] or BIG_MAILS:
         sys.stdout.flush()
         child = os.fork()
         if not child:
