@@ -280,7 +280,7 @@ VERIFICATION: Document = {
         {
             "kind": "edited",
             "record": f"request#{_REQUEST_ID} event 2",
-            "detail": "does not have the hash that it says",
+            "detail": "does not match its hash",
             "subject": f"request#{_REQUEST_ID}",
             "seq": 2,
             "doubtful_from": None,
@@ -293,7 +293,7 @@ VERIFICATION: Document = {
     "digests": 1,
     "sealed_until": "2026-01-15T00:00:00Z",
     "next_cursor": None,
-    "conclusion": "These records are not as they were written.",
+    "conclusion": "These records were changed after they were written.",
 }
 NEW_EXPORT: Document = {"from": "2026-01-14T00:00:00Z", "to": "2026-01-15T00:00:00Z", "format": "csv"}
 _EXPORT: Document = {

@@ -68,7 +68,7 @@ def test_before_anything_is_sealed_nothing_is_said_to_be_proven(hitl: Hitl, run:
     hitl.ask(emit=EMIT)
     result = run("verify", "1")
     assert result.exit_code == 0, result.output
-    assert "Nothing of this has been sealed yet, so only the chain could be checked" in result.stdout
+    assert "None of this has been sealed yet, so only the chain could be checked" in result.stdout
     assert "Nothing was changed" not in result.stdout
 
 

@@ -87,7 +87,7 @@ def test_an_untouched_log_is_said_to_be_one(hitl: Hitl, manager: Browser) -> Non
 def test_before_anything_is_sealed_nothing_is_said_to_be_proven(hitl: Hitl, manager: Browser) -> None:
     hitl.ask(emit=EMIT)
     page = manager.get(address(hitl, "/verify")).text
-    assert "Nothing of this has been sealed yet, so only the chain could be checked" in words(page)
+    assert "None of this has been sealed yet, so only the chain could be checked" in words(page)
     assert "No changes found" not in page
     assert "notice good" not in page
 
@@ -107,7 +107,7 @@ def test_an_event_that_does_not_fit_its_hash_is_not_believed(hitl: Hitl, manager
     tampered("nonsense")(hitl, chain, 2)
     page = manager.get(address(hitl))
     assert page.status == 200
-    assert f"Event 3 of request#{request.id} is not as it was written" in page.text
+    assert f"Event 3 of request#{request.id} was changed after it was written" in page.text
 
 
 def test_verifying_goes_on_where_time_ran_out(hitl: Hitl, manager: Browser) -> None:

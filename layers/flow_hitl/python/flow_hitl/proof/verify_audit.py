@@ -1,23 +1,23 @@
-"""Verify an audit log of Flow HITL. This file stands alone: it needs Python 3.9 or newer, and nothing else.
+"""Verify an audit log of Flow HITL. This file stands alone: it needs only Python 3.9 or later.
 
-    python verify_audit.py EXPORT [--public-key KEY]    an export: the .zip, or the directory it was unpacked to
-    python verify_audit.py mail COPY.eml                print the hash of a mail, as a decision's `shown` has it
+    python verify_audit.py EXPORT [--public-key KEY]    verify an export: the .zip, or the directory it was unpacked to
+    python verify_audit.py mail COPY.eml                print the hash of an email, as in a decision's `shown`
     python verify_audit.py payload COPY.json            print the hash of a webhook's `new_request` payload
 
-It exits with 0 if nothing was changed, with 1 if something was, each named, and with 2 if it could not tell. Without
---public-key it believes the key inside the export; compare its fingerprint, or give the key that you have got from
-`aws kms get-public-key` (DER, base64 or PEM).
+The exit code is 0 if nothing was changed, 1 if something was (each finding is printed), and 2 if that cannot be told.
+Without --public-key, the key inside the export is trusted: compare its fingerprint, or pass the key that
+`aws kms get-public-key` returns (DER, base64, or PEM).
 
-The service verifies by the same functions; what they take for granted is written down here and nowhere else:
+The service verifies with the same functions. The format they check is defined here and nowhere else:
 
-- An event's hash is the SHA-256 of its canonical JSON without `hash`; `prev_hash` is the hash of the event before it,
-  and 64 zeros for the first. `seq` counts from 1.
-- A digest is signed for each period. It names, for each deployment with events in the period, the SHA-256 of a section,
-  which says of each chain that grew: its first and last `seq` of the period, and the hash of the last. A deployment's
-  name there is the hash of the first event of its own chain.
-- A digest begins when the one before it ends, and holds that one's hash. What is signed is `digest_message`, by ECDSA
-  over P-256 with SHA-256.
-- A day is sealed in the night that follows it. What is older than `SEALED_WITHIN` and in no digest was kept out of it.
+- An event's hash is the SHA-256 of its canonical JSON without `hash`. `prev_hash` is the hash of the previous event, or
+  64 zeros for the first. `seq` counts from 1.
+- Each period has a signed digest. For each deployment with events in the period, it holds the SHA-256 of a section.
+  For each chain that grew, the section has the first and last `seq` in the period, and the hash of the last. Digests
+  name a deployment by the hash of the first event of its own chain.
+- A digest begins when the previous one ends, and holds its hash. The signature is ECDSA over P-256 with SHA-256, of
+  `digest_message`.
+- Each day is sealed the night after. An event older than `SEALED_WITHIN` that no digest covers was left out.
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ DIGEST_FORMAT = "flow-hitl/audit-digest/1"
 SECTION_FORMAT = "flow-hitl/audit-section/1"
 EXPORT_FORMAT = "flow-hitl/audit-export/1"
 SEALED_WITHIN = timedelta(hours=50)
-OVERDUE = "is not there, and its time is long over"
+OVERDUE = "is missing and long overdue"
 
-# What of an event is hashed.
 _HASHED = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash")
 _TEXTS = ("subject", "event_id", "kind", "at", "actor", "prev_hash", "hash")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -56,11 +55,11 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 @dataclass(frozen=True)
 class LogFinding:
-    """Something that is not as it was written: what kind, the record by its name, and what speaks against it.
+    """A record that was changed; "`record` `detail`" is a sentence.
 
-    `kind`: edited, replaced, missing, inserted or out_of_order of an event (`subject` and `seq`), digest_missing or
-    digest_invalid of a digest (`digest` is when its period ends), file_changed of an export's `file`. Where an event
-    was replaced, those before it may be forged too, from `doubtful_from` on.
+    `kind` is edited, replaced, missing, inserted, or out_of_order for an event (`subject` and `seq`), digest_missing or
+    digest_invalid for a digest (named by the end of its period), and file_changed for a file of an export. Where an
+    event was replaced, those from `doubtful_from` on may be forged too.
     """
 
     kind: str
@@ -73,7 +72,7 @@ class LogFinding:
 
     @property
     def record(self) -> str:
-        """The name of the record that it is about."""
+        """The name of the record."""
         if self.subject is not None:
             return f"{self.subject} event {self.seq}"
         return f"digest until {self.digest}" if self.digest is not None else f"file {self.file}"
@@ -87,7 +86,7 @@ class LogFinding:
 
 
 def canonical_json(value: Any) -> str:
-    """Return the one JSON text of a value: sorted keys, no white space, UTF-8 kept."""
+    """Return a value as JSON with sorted keys, no white space, and unescaped UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -96,18 +95,18 @@ def sha256(text: str | bytes) -> str:
 
 
 def event_hash(event: Mapping[str, Any]) -> str:
-    """Return the hash that an event of the timeline, the API or an export must have."""
+    """Return the hash that an event from the timeline, the API, or an export must have."""
     return sha256(canonical_json({name: event[name] for name in _HASHED}))
 
 
 def is_intact(event: Mapping[str, Any]) -> bool:
-    """Tell whether an event by itself is as it was written; whether it is the one that was, only its chain says."""
+    """Tell whether an event matches its own hash; only its chain can tell whether it was replaced."""
     return _shape_problem(event) is None and event_hash(event) == event["hash"]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a digest says of one chain: events `first` to `seq` are of its period, and the last has the hash."""
+    """What a digest says of one chain: its period has the events `first` to `seq`, and the last has this hash."""
 
     subject: str
     first: int
@@ -119,7 +118,7 @@ class Claim:
 
 @dataclass
 class _Chain:
-    """How far a chain was read: `sealed` is the last event that a digest has confirmed."""
+    """How far a chain was read; `sealed` is the last event that a digest confirmed."""
 
     first: int
     seq: int
@@ -129,11 +128,11 @@ class _Chain:
 
 @dataclass
 class Verifier:
-    """Reads digests, then the claims of their sections, then events (of each chain in order), and says what is wrong.
+    """Reads digests, then the claims of their sections, then the events of each chain in order, and collects findings.
 
-    With `whole` each chain that is read must be there from its first event on. Else only the events from `since`
-    (included) to `to` (excluded) were asked for, and what may lie outside of that is not missed. `unsealed` counts the
-    events that no digest covers that was read; before the moment `overdue` there may be none.
+    With `whole`, each chain must be complete from its first event. Otherwise only events from `since` (included) to
+    `to` (excluded) must be there. `unsealed` counts the events that no digest covers; before the time `overdue` there
+    must be none.
     """
 
     public_keys: Mapping[str, bytes]
@@ -156,11 +155,10 @@ class Verifier:
 
     @property
     def chains(self) -> int:
-        """How many chains were read."""
         return len(self._chains)
 
     def follow(self, signed: Mapping[str, Any]) -> None:
-        """Take a digest for granted that the next one must follow."""
+        """Take the digest that the next one must follow as valid."""
         self._previous = signed["digest"]
 
     def digest(self, signed: Mapping[str, Any]) -> None:
@@ -172,17 +170,17 @@ class Verifier:
             known = known and all(map(_MOMENT.fullmatch, (since, until))) and since < until
             message = digest_message(digest)
         except (KeyError, TypeError, ValueError):
-            self._about_digest("digest_invalid", "?", "is not a digest")
+            self._invalid("?", "cannot be read")
             return
         self.digests += 1
         if not known:
-            self._about_digest("digest_invalid", until, "is of a format that is not known here")
+            self._invalid(until, "has an unknown format")
             return
         public_key = self.public_keys.get(str(digest.get("key")))
         if public_key is None:
-            self._about_digest("digest_invalid", until, f"names the key {digest.get('key')}, which is not trusted")
+            self._invalid(until, f"names the key {digest.get('key')}, which is not trusted")
         elif not verify_signature(public_key, signature, message):
-            self._about_digest("digest_invalid", until, "has a signature that does not fit it")
+            self._invalid(until, "has an invalid signature")
         self._follows(digest, since, until)
         self._previous = digest
         if until not in self._periods:
@@ -195,30 +193,30 @@ class Verifier:
         if before is None:
             return
         if since > before["until"]:
-            self._about_digest("digest_missing", since, f"comes before the digest until {until}, and is not there")
+            self.miss(since, f"is missing: the digest until {until} follows it")
         elif since < before["until"]:
-            self._about_digest("digest_invalid", until, f"begins before the digest until {before['until']} ends")
+            self._invalid(until, f"overlaps the digest until {before['until']}")
         elif digest.get("previous") != digest_hash(before):
-            self._about_digest("digest_invalid", since, f"is not the one that the digest until {until} follows")
+            self._invalid(since, f"is not the one that the digest until {until} was chained to")
 
     def section(self, digest: Mapping[str, Any], name: str, content: bytes | None) -> list[Claim]:
-        """Return the claims of a deployment's section of a digest, which `content` must be; None is none."""
+        """Return the claims of a deployment's section of a digest; `content` is the section, None if there is none."""
         wanted, until = digest["deployments"].get(name), str(digest["until"])
         if wanted is None and content is None:
             return []
         if content is None:
-            self._about_digest("digest_missing", until, "has a section for this deployment, which is not there")
+            self.miss(until, "lists a section for this deployment, which is missing")
         elif wanted is None or sha256(content) != wanted:
-            self._about_digest("digest_invalid", until, "was made with another section for this deployment")
+            self._invalid(until, "does not match its section for this deployment")
         else:
             return list(_claims(content, digest))
-        # Nothing can be told of what was sealed in it.
+        # What it sealed is unknown.
         if self._periods.pop(until, None) is not None:
             self._ends.remove(until)
         return []
 
     def seal(self, claims: Iterable[Claim]) -> None:
-        """Hold the events that follow against these claims."""
+        """Check the events to come against these claims."""
         for claim in claims:
             self._claims.setdefault(claim.subject, []).append(claim)
 
@@ -227,66 +225,65 @@ class Verifier:
         self.events += 1
         problem = _shape_problem(event)
         if problem:
-            where = str(event.get("subject")), event.get("seq")
-            self._about(("edited", *where), problem)
+            self._about("edited", str(event.get("subject")), event.get("seq"), problem)
             return
         subject, seq = event["subject"], event["seq"]
         if event_hash(event) != event["hash"]:
-            self._about(("edited", subject, seq), "is not what its hash was taken of")
+            self._about("edited", subject, seq, "does not match its hash")
         chain = self._chains.get(subject)
         if chain is None:
             self._begins(event)
             chain = self._chains[subject] = _Chain(seq, seq, event["hash"], 0)
         elif seq <= chain.seq:
             if seq == chain.seq:
-                self._about(("inserted", subject, seq), "is there twice")
+                self._about("inserted", subject, seq, "appears twice")
             else:
-                self._about(("out_of_order", subject, seq), f"comes after event {chain.seq}")
+                self._about("out_of_order", subject, seq, f"appears after event {chain.seq}")
             return
         elif seq > chain.seq + 1:
             self._missing(subject, chain.seq + 1, seq - 1, f"event {seq} follows event {chain.seq}")
         elif event["prev_hash"] != chain.hash:
-            self._about(("replaced", subject, chain.seq), f"is not the one that event {seq} was chained to")
+            self._about("replaced", subject, chain.seq, f"is not the one that event {seq} was chained to")
         chain.seq, chain.hash = seq, event["hash"]
-        self._hold_against_claims(event, chain)
+        self._check_claims(event, chain)
 
     def head(self, subject: str, seq: int, last_hash: str) -> None:
-        """Hold a chain, read whole, against what the record of its request or deployment says of its last event."""
+        """Check the end of a chain against the last event that its request or deployment recorded."""
         chain = self._chains.get(subject)
         if chain is None or chain.seq < seq:
             first = chain.seq + 1 if chain else 1 if self.whole else seq
-            self._missing(subject, first, seq, f"{subject} has had {seq} events")
+            self._missing(subject, first, seq, f"{subject} should have {seq} events")
         elif chain.seq > seq:
-            self._about(("inserted", subject, seq + 1), f"was not written by {subject}, which has had {seq} events")
+            self.strange(subject, seq + 1, f"should not exist: {subject} should have {seq} events")
         elif chain.hash != last_hash:
-            self._replaced(subject, chain, f"is not the one that was written last by {subject}")
+            self._replaced(subject, chain, f"is not the last event that {subject} recorded")
 
     def miss(self, until: str, why: str) -> None:
-        """Note that a digest is not there."""
-        self._about_digest("digest_missing", until, why)
+        """Note a missing digest."""
+        self.findings.append(LogFinding("digest_missing", why, digest=until))
 
     def strange(self, subject: str, seq: int, detail: str) -> None:
-        """Note an event that nothing else knows of."""
-        self._about(("inserted", subject, seq), detail)
+        """Note an event that should not exist."""
+        self._about("inserted", subject, seq, detail)
 
     def finish(self) -> list[LogFinding]:
-        """Return all findings, those about claims for which no event came among them."""
+        """Return all findings, including those about claims whose events never came."""
         for subject, claims in self._claims.items():
             chain = self._chains.get(subject)
             for claim in claims:
                 self._miss_claimed(claim, chain)
         self._claims.clear()
         if self.overdue and self.sealed_until and _end_of_day(self.sealed_until) <= min(self.to, self.overdue):
-            # There is a digest of each day, also of those on which nothing happened.
+            # Each day has a digest, even if nothing happened.
             self._miss_digest(self.sealed_until)
         return self.findings
 
     def is_sealed(self, moment: str) -> bool:
-        """Tell whether a digest that was read covers a moment."""
+        """Tell whether a digest covers a time."""
         return self._period_of(moment) is not None
 
     def _period_of(self, moment: str) -> str | None:
-        """Return the end of the period that a moment is in, if a digest that was read covers it."""
+        """Return the end of the period of the digest that covers a time, None without one."""
         place = bisect.bisect_right(self._ends, moment)
         until = self._ends[place] if place < len(self._ends) else None
         return until if until is not None and self._periods[until] <= moment else None
@@ -294,11 +291,11 @@ class Verifier:
     def _begins(self, event: Mapping[str, Any]) -> None:
         subject, seq = event["subject"], event["seq"]
         if seq == 1 and event["prev_hash"] != CHAIN_START:
-            self._about(("replaced", subject, 1), "does not begin a chain")
+            self._about("replaced", subject, 1, "does not start a chain")
         if seq > 1 and self.whole:
-            self._missing(subject, 1, seq - 1, f"the chain begins with event {seq}")
+            self._missing(subject, 1, seq - 1, f"the chain starts with event {seq}")
 
-    def _hold_against_claims(self, event: Mapping[str, Any], chain: _Chain) -> None:
+    def _check_claims(self, event: Mapping[str, Any], chain: _Chain) -> None:
         subject, seq, at = event["subject"], event["seq"], event["at"]
         claims = self._claims.get(subject, ())
         for claim in claims:
@@ -306,26 +303,26 @@ class Verifier:
                 if claim.hash == event["hash"]:
                     chain.sealed = seq
                 else:
-                    self._replaced(subject, chain, f"is not the one that the digest until {claim.until} has")
+                    self._replaced(subject, chain, f"is not the one in the digest until {claim.until}")
         until = self._period_of(at)
         if until is None:
             self.unsealed += 1
             if at < self.overdue:
                 self._miss_digest(at)
         elif not any(claim.until == until and claim.first <= seq <= claim.seq for claim in claims):
-            self._about(("inserted", subject, seq), f"is dated {at}, and the digest until {until} does not know it")
+            self.strange(subject, seq, unlisted(at, until))
 
     def _miss_digest(self, at: str) -> None:
-        """Note, once, that a moment is in no digest although its day was to be sealed long ago."""
+        """Note, once, that the overdue digest of a day is missing."""
         until = _end_of_day(at)
         if all(finding.digest != until for finding in self.findings):
             self.miss(until, OVERDUE)
 
     def _miss_claimed(self, claim: Claim, chain: _Chain | None) -> None:
-        """Note the events of a claim that are not there, unless they may lie outside of what was asked for."""
+        """Note the missing events of a claim, except those that may lie outside the requested range."""
         from_its_first = self.whole or claim.since >= self.since
         to_its_last = self.whole or claim.until <= self.to
-        says = f"the digest until {claim.until} knows the events up to {claim.seq}"
+        says = f"the digest until {claim.until} lists events up to {claim.seq}"
         if chain is None:
             if from_its_first and to_its_last:
                 self._missing(claim.subject, claim.first, claim.seq, says)
@@ -336,37 +333,41 @@ class Verifier:
             self._missing(claim.subject, max(chain.seq + 1, claim.first), claim.seq, says)
 
     def _replaced(self, subject: str, chain: _Chain, why: str) -> None:
-        self._about(("replaced", subject, chain.seq), why, max(chain.sealed + 1, chain.first))
+        self._about("replaced", subject, chain.seq, why, max(chain.sealed + 1, chain.first))
 
     def _missing(self, subject: str, first: int, last: int, why: str) -> None:
-        which = f"events {first} to {last} are" if last > first else f"event {first} is"
-        # One finding for each, so that each is named; of very many, the first ones.
+        which = f", like all from {first} to {last}" if last > first else ""
+        # Each event is named, up to 100 of them.
         for seq in range(first, min(last, first + 99) + 1):
-            self._about(("missing", subject, seq), f"{why}: {which} not there")
+            self._about("missing", subject, seq, f"is missing{which}: {why}")
 
-    def _about(self, what: tuple[str, str, Any], detail: str, doubtful_from: int | None = None) -> None:
-        kind, subject, seq = what
+    def _about(self, kind: str, subject: str, seq: Any, detail: str, doubtful_from: int | None = None) -> None:
         finding = LogFinding(kind, detail, subject, seq if isinstance(seq, int) else None, doubtful_from)
         if finding not in self._known:
             self._known.add(finding)
             self.findings.append(finding)
 
-    def _about_digest(self, kind: str, until: str, detail: str) -> None:
-        self.findings.append(LogFinding(kind, detail, digest=until))
+    def _invalid(self, until: str, detail: str) -> None:
+        self.findings.append(LogFinding("digest_invalid", detail, digest=until))
+
+
+def unlisted(at: str, until: str) -> str:
+    """Return what is wrong with an event that the digest of its day does not list."""
+    return f"is dated {at}, but the digest until {until} does not list it"
 
 
 def _shape_problem(event: Mapping[str, Any]) -> str | None:
     if not all(isinstance(event.get(name), str) for name in _TEXTS) or not isinstance(event.get("data"), dict):
-        return "lacks a member of an event"
+        return "lacks a required field"
     if not isinstance(event.get("seq"), int) or event["seq"] < 1:
-        return "has no place in a chain"
+        return "has an invalid seq"
     if not _MOMENT.fullmatch(event["at"]) or not _HASH.fullmatch(event["hash"]):
-        return "has no moment or no hash"
+        return "has an invalid time or hash"
     return None
 
 
 def _end_of_day(moment: str) -> str:
-    """Return when the day of a moment ends; a moment that no calendar has stays as it is."""
+    """Return the end of the day of a time; an impossible date is returned as it is."""
     try:
         return f"{date.fromisoformat(moment[:10]) + timedelta(days=1)}T00:00:00Z"
     except (ValueError, OverflowError):
@@ -374,7 +375,7 @@ def _end_of_day(moment: str) -> str:
 
 
 def _claims(content: bytes, digest: Mapping[str, Any]) -> Iterator[Claim]:
-    # Signed by way of its hash: it is as our own function wrote it, and needs no second look.
+    # The signed digest holds the section's hash, so its format needs no check.
     _, *lines = content.splitlines()
     for line in lines:
         claimed = json.loads(line)
@@ -385,17 +386,17 @@ def _claims(content: bytes, digest: Mapping[str, Any]) -> Iterator[Claim]:
 
 
 def digest_hash(digest: Mapping[str, Any]) -> str:
-    """Return the hash by which the next digest names this one."""
+    """Return the hash that the next digest holds of this one."""
     return sha256(canonical_json(digest))
 
 
 def digest_message(digest: Mapping[str, Any]) -> bytes:
-    """Return what is signed of a digest."""
+    """Return the bytes of a digest that are signed."""
     return f"{DIGEST_FORMAT} {digest_hash(digest)}".encode()
 
 
 def fingerprint(public_key: bytes) -> str:
-    """Return the name of a public key (DER): its SHA-256."""
+    """Return the SHA-256 of a public key (DER), which digests name it by."""
     return sha256(public_key)
 
 
@@ -416,7 +417,7 @@ _Point = tuple[int, int, int]
 
 
 def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """Tell whether a DER signature of a message is by the owner of a public key (DER)."""
+    """Tell whether a DER signature of a message was made with the private key of a public key (DER)."""
     point, numbers = _public_point(public_key), _signature_numbers(signature)
     if point is None or numbers is None:
         return False
@@ -430,7 +431,7 @@ def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> boo
 
 
 def read_public_key(text: bytes) -> bytes:
-    """Return a public key's DER from DER, PEM, or the base64 that AWS prints; raises ValueError for any other key."""
+    """Return a P-256 public key as DER from DER, PEM, or the base64 that AWS prints; raises ValueError."""
     key = text
     if not text.startswith(_SPKI):
         lines = [line.strip() for line in text.decode("ascii", "replace").splitlines() if not line.startswith("-----")]
@@ -439,7 +440,7 @@ def read_public_key(text: bytes) -> bytes:
         except ValueError:
             key = b""
     if _public_point(key) is None:
-        raise ValueError("it is not the public key of a P-256 key pair, as DER, PEM or base64")
+        raise ValueError("it is not a P-256 public key in DER, PEM, or base64")
     return key
 
 
@@ -459,7 +460,7 @@ def _public_point(public_key: bytes) -> tuple[int, int] | None:
 
 
 def _signature_numbers(signature: bytes) -> tuple[int, int] | None:
-    """Return r and s of a DER signature, or None unless it is spelled in the one way that DER allows."""
+    """Return r and s of a DER signature, None unless its encoding is strictly DER."""
     if len(signature) < 8 or signature[0] != 0x30 or signature[1] != len(signature) - 2:
         return None
     numbers, rest = [], signature[2:]
@@ -475,7 +476,7 @@ def _signature_numbers(signature: bytes) -> tuple[int, int] | None:
 
 
 def _sum_of_multiples(a: int, one: tuple[int, int], b: int, other: tuple[int, int]) -> _Point:
-    """Return a·one + b·other, both in one pass over the bits."""
+    """Return a·one + b·other, in one pass over the bits."""
     first, second = (*one, 1), (*other, 1)
     table: list[_Point] = [(1, 1, 0), first, second, _add(first, second)]
     total: _Point = (1, 1, 0)
@@ -545,11 +546,10 @@ _BEGIN_FORMULAS = "=+-@\u2212"
 
 
 def row_of(event: Mapping[str, Any]) -> list[str]:
-    """Return an event as a row under `COLUMNS`; the first ones are for people, `data` is all that it says, as JSON.
+    """Return an event as a row under `COLUMNS`; `data` is complete, as JSON, and most other columns are for people.
 
-    A cell that a spreadsheet could take for a formula begins with an apostrophe more, and so does one that begins with
-    an apostrophe: to take one away gives what was there. Null characters, at which older Pythons stop
-    to read, are in `data` alone.
+    A cell that a spreadsheet could take for a formula, or that begins with an apostrophe, gets one more apostrophe in
+    front. Null characters, which older Pythons cannot read, are in `data` alone.
     """
     values = {name: event["data"].get(name) for name in _FROM_DATA}
     request_id = event["subject"][8:] if event["subject"].startswith("request#") else ""
@@ -558,13 +558,13 @@ def row_of(event: Mapping[str, Any]) -> list[str]:
 
 
 def event_of_row(row: Sequence[str]) -> dict[str, Any]:
-    """Return the event that a row was made of; raises ValueError for a row that says one thing here, another there."""
+    """Return the event that a row was made from; raises ValueError, also if the row contradicts itself."""
     if len(row) != len(COLUMNS):
-        raise ValueError("does not have the columns of an export")
+        raise ValueError("it does not have the columns of an export")
     cells = dict(zip(COLUMNS, map(_text_of, row)))  # noqa: B905 - Python 3.9
     event = {**{name: cells[name] for name in _TEXTS}, "seq": int(cells["seq"]), "data": json.loads(cells["data"])}
     if not isinstance(event["data"], dict) or list(map(_text_of, row_of(event))) != list(cells.values()):
-        raise ValueError("says in its columns what it does not say in its data")
+        raise ValueError("its columns contradict its data")
     return event
 
 
@@ -579,9 +579,9 @@ def _text_of(cell: str) -> str:
 
 
 def _may_be_formula(text: str) -> bool:
-    """Tell whether a spreadsheet could take a cell for a formula, or could not tell our apostrophe from its own.
+    """Tell whether a spreadsheet could take a cell for a formula, or our apostrophe for its own.
 
-    Some import a full-width sign as the plain one, and pass over spaces and invisible characters before it.
+    Some read a full-width sign as the plain one, and skip spaces and invisible characters before it.
     """
     if text[:1].isalnum():
         return False
@@ -595,14 +595,14 @@ def _may_be_formula(text: str) -> bool:
 
 
 class Unusable(Exception):
-    """It cannot be told whether anything was changed; the text says why."""
+    """Whether anything was changed cannot be told; the message says why."""
 
 
 class Export:
     """The files of an export, in a .zip or a directory."""
 
     def __init__(self, path: str) -> None:
-        """Raises Unusable if there are none."""
+        """Open the export; raises Unusable."""
         self._path, self._zip = path, None
         try:
             if zipfile.is_zipfile(path):
@@ -610,36 +610,23 @@ class Export:
             with self.open("manifest.json") as file:
                 self.manifest: dict[str, Any] = json.load(file)
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise Unusable(f"{path} is no export with a manifest.json in it ({error}).") from None
+            raise Unusable(f"{path} is not an export: its manifest.json cannot be read ({error}).") from None
         if self.manifest.get("format") != EXPORT_FORMAT:
-            raise Unusable(f"{path} is not of the format {EXPORT_FORMAT}.")
+            raise Unusable(f"{path} is not in the format {EXPORT_FORMAT}.")
 
     def open(self, name: str) -> IO[bytes]:
-        """Raises OSError or KeyError if there is no such file."""
+        """Open a file; raises OSError or KeyError."""
         if "/" in name or "\\" in name:
             raise KeyError(name)
         return self._zip.open(name) if self._zip else open(f"{self._path}/{name}", "rb")  # noqa: PTH123
 
     def of_kind(self, kind: str) -> list[str]:
-        """Return the names of the files that hold events, seals or heads."""
+        """Return the names of the files of a kind: events, seals, or heads."""
         return [str(file["name"]) for file in self.manifest["files"] if file["kind"] == kind]
 
 
-@dataclass(frozen=True)
-class Result:
-    """What was read of an export, and what was found."""
-
-    findings: Sequence[LogFinding]
-    events: int
-    chains: int
-    digests: int
-    unsealed: int
-    sealed_until: str | None
-    key: str | None
-
-
-def verify_export(export: Export, public_key: bytes | None = None) -> Result:
-    """Verify an export, by the key that is given or else by its own; raises Unusable."""
+def verify_export(export: Export, public_key: bytes | None = None) -> Verifier:
+    """Return the verifier that has read an export with the given key, by default its own; raises Unusable."""
     manifest = export.manifest
     try:
         trusted = public_key or _own_key(manifest)
@@ -653,23 +640,21 @@ def verify_export(export: Export, public_key: bytes | None = None) -> Result:
             order = _read_events(export, name, order, verifier)
             _read_heads(export, heads, verifier)
     except (KeyError, TypeError) as error:
-        raise Unusable(f"The manifest lacks something ({error}).") from None
+        raise Unusable(f"The manifest is incomplete or malformed ({error}).") from None
     if verifier.events != manifest["events"]:
-        detail = f"speaks of {manifest['events']} events, and there are {verifier.events}"
+        detail = f"lists {manifest['events']} events, but the files hold {verifier.events}"
         verifier.findings.append(LogFinding("file_changed", detail, file="manifest.json"))
-    findings = verifier.finish()
-    used = fingerprint(trusted) if trusted else None
-    counts = verifier.events, verifier.chains, verifier.digests, verifier.unsealed
-    return Result(findings, *counts, verifier.sealed_until, used)
+    verifier.finish()
+    return verifier
 
 
 def _overdue(manifest: Mapping[str, Any]) -> str:
-    """Return the moment before which all had been sealed when the export was asked for; raises Unusable."""
+    """Return the time before which everything must have been sealed when the export was requested; raises Unusable."""
     try:
         asked_at = datetime.strptime(manifest["requested_at"], "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 - UTC, both
         return (asked_at - SEALED_WITHIN).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):
-        raise Unusable("The manifest does not say when the export was asked for.") from None
+        raise Unusable("The manifest's requested_at is not a valid time.") from None
 
 
 def _own_key(manifest: Mapping[str, Any]) -> bytes | None:
@@ -677,7 +662,7 @@ def _own_key(manifest: Mapping[str, Any]) -> bytes | None:
     try:
         return read_public_key(str(text).encode()) if text else None
     except ValueError as error:
-        raise Unusable(f"The export's own public key is of no use: {error}.") from None
+        raise Unusable(f"The export's own public key cannot be used: {error}.") from None
 
 
 def _changed_files(export: Export) -> Iterator[LogFinding]:
@@ -688,15 +673,15 @@ def _changed_files(export: Export) -> Iterator[LogFinding]:
                 while block := content.read(1 << 20):
                     digest.update(block)
         except (OSError, KeyError):
-            raise Unusable(f"The export's file {file['name']} is not there.") from None
+            raise Unusable(f"The export's file {file['name']} is missing.") from None
         except zipfile.BadZipFile as error:
             raise Unusable(f"The export's file {file['name']} cannot be read: {error}.") from None
         if digest.hexdigest() != file["sha256"]:
-            yield LogFinding("file_changed", "does not have the SHA-256 that the manifest says", file=file["name"])
+            yield LogFinding("file_changed", "does not match the SHA-256 in the manifest", file=file["name"])
 
 
 def _read_seals(export: Export, name: str, deployment: str, verifier: Verifier) -> None:
-    """Read a file of digests, each followed by the lines of the deployment's section of it."""
+    """Read a file of digests, each followed by the lines of the deployment's section."""
     signed: Mapping[str, Any] | None = None
     section: list[bytes] = []
 
@@ -716,19 +701,19 @@ def _read_seals(export: Export, name: str, deployment: str, verifier: Verifier) 
                 signed = json.loads(line)
             except (ValueError, RecursionError):
                 signed = None
-                verifier.findings.append(LogFinding("file_changed", f"has no digest in line {number}", file=name))
+                verifier.findings.append(LogFinding("file_changed", f"has no digest on line {number}", file=name))
             if signed is not None:
                 verifier.digest(signed)
     end()
 
 
 def _read_events(export: Export, name: str, order: str, verifier: Verifier) -> str:
-    """Read a file of events, which go on from the place `order`; return the place of its last."""
+    """Read a file of events, which continue after the position `order`; return the position of the last."""
     for number, event in _events(export, name, verifier):
         if _shape_problem(event) is None:
             place = f"{event['at']}#{event['subject']}#{event['seq']:06d}"
             if place < order:
-                detail = f"stands in line {number} of {name} behind later ones"
+                detail = f"is on line {number} of {name}, after later events"
                 verifier.findings.append(LogFinding("out_of_order", detail, event["subject"], event["seq"]))
             order = max(order, place)
         verifier.event(event)
@@ -736,14 +721,14 @@ def _read_events(export: Export, name: str, order: str, verifier: Verifier) -> s
 
 
 def _read_heads(export: Export, name: str, verifier: Verifier) -> None:
-    """Read how far each chain had come by the end of a file of events."""
+    """Read the last event of each chain by the end of a file of events."""
     with export.open(name) as file:
         for number, line in enumerate(file, 1):
             try:
                 head = json.loads(line)
                 verifier.head(str(head["subject"]), int(head["seq"]), str(head["hash"]))
             except (ValueError, TypeError, KeyError):
-                detail = f"does not say in line {number} how far a chain has come"
+                detail = f"does not name the last event of a chain on line {number}"
                 verifier.findings.append(LogFinding("file_changed", detail, file=name))
 
 
@@ -754,7 +739,7 @@ def _events(export: Export, name: str, verifier: Verifier) -> Iterator[tuple[int
             rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
             try:
                 if next(rows, None) != list(COLUMNS):
-                    raise Unusable(f"{name} does not begin with the columns of an export.")
+                    raise Unusable(f"{name} does not start with the columns of an export.")
                 for row in rows:
                     try:
                         yield rows.line_num, event_of_row(row)
@@ -762,7 +747,7 @@ def _events(export: Export, name: str, verifier: Verifier) -> Iterator[tuple[int
                         verifier.events += 1
                         verifier.findings.append(_unreadable(row, name, rows.line_num, str(error)))
             except (csv.Error, UnicodeDecodeError) as error:
-                detail = f"cannot be read behind line {rows.line_num}: {error}"
+                detail = f"cannot be read after line {rows.line_num}: {error}"
                 verifier.findings.append(LogFinding("file_changed", detail, file=name))
             return
         for number, line in enumerate(file, 1):
@@ -773,21 +758,21 @@ def _events(export: Export, name: str, verifier: Verifier) -> Iterator[tuple[int
             if isinstance(event, dict):
                 yield number, event
             else:
-                verifier.findings.append(LogFinding("file_changed", f"has no event in line {number}", file=name))
+                verifier.findings.append(LogFinding("file_changed", f"has no event on line {number}", file=name))
 
 
 def _unreadable(row: Sequence[str], name: str, line: int, problem: str) -> LogFinding:
     cells = dict(zip(COLUMNS, row))  # noqa: B905 - Python 3.9
     seq = cells.get("seq", "")
-    detail = f"stands in line {line} of {name}, which {problem}"
+    detail = f"on line {line} of {name} cannot be read: {problem}"
     return LogFinding("edited", detail, cells.get("subject", "?"), int(seq) if seq.isdecimal() else None)
 
 
-# --- copies of what somebody saw
+# --- copies of what someone saw
 
 
 def mail_hash(raw: bytes) -> str:
-    """Return the hash of a mail as a decision's `shown` has it, of a copy as it arrived."""
+    """Return the hash that a decision's `shown` has of an email, from a copy as it arrived."""
     message = email.message_from_bytes(raw, policy=email.policy.default)
 
     def part(kind: str) -> str:
@@ -800,56 +785,56 @@ def mail_hash(raw: bytes) -> str:
 
 
 def payload_hash(body: bytes) -> str:
-    """Return the hash of a webhook's payload as the `shown` of a decision by API has it; raises Unusable."""
+    """Return the hash that the `shown` of a decision by API has of a webhook's payload; raises Unusable."""
     try:
         request = json.loads(body)["request"]
     except (ValueError, KeyError, TypeError):
-        raise Unusable("This is not the payload of a webhook.") from None
+        raise Unusable("This is not a webhook payload.") from None
     if "content_url" in request:
-        raise Unusable("This payload was too large and has no content in it: put in what its content_url gave.")
+        raise Unusable("This payload was sent without its content. Add what its content_url returned, and try again.")
     return sha256(canonical_json({name: value for name, value in request.items() if name != "response"}))
 
 
-CHANGED = "These records are not as they were written."
+CHANGED = "These records were changed after they were written."
 
 
 def untouched(*, sealed: bool) -> str:
-    """Return what verifying has shown that found nothing; `sealed`: digests cover some of what was looked at."""
+    """Return the conclusion when there are no findings; `sealed`: digests covered some of what was verified."""
     if sealed:
         return "Nothing was changed."
     return (
-        "Nothing of this has been sealed yet, so only the chain could be checked: it is unbroken. Whoever can write to "
+        "None of this has been sealed yet, so only the chain could be checked; it is unbroken. Anyone who can write to "
         "the tables could still replace all of it."
     )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the command line says, and return the exit code."""
+    """Run the command line, and return the exit code."""
     if arguments[:1] and arguments[0] in ("mail", "payload") and len(arguments) == 2:
         hash_of = mail_hash if arguments[0] == "mail" else payload_hash
         return _say(hash_of(_read(arguments[1])))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", metavar="EXPORT")
-    parser.add_argument("--public-key", metavar="KEY", help="a file with the key that you trust")
+    parser.add_argument("--public-key", metavar="KEY", help="a file with the public key to trust")
     options = parser.parse_args(arguments)
     try:
         key = read_public_key(_read(options.public_key)) if options.public_key else None
     except ValueError as error:
-        raise Unusable(f"{options.public_key} is of no use: {error}.") from None
+        raise Unusable(f"{options.public_key} cannot be used: {error}.") from None
     export = Export(options.export)
     result = verify_export(export, key)
     _say(*_report(export.manifest, result, given=key is not None))
     return 1 if result.findings else 0
 
 
-def _report(manifest: Mapping[str, Any], result: Result, *, given: bool) -> Iterator[str]:
+def _report(manifest: Mapping[str, Any], result: Verifier, *, given: bool) -> Iterator[str]:
     yield f"Deployment {manifest.get('deployment_id')}, from {manifest['from']} to {manifest['to']}"
-    yield f"The export was asked for at {manifest['requested_at']}"
-    yield f"{result.events} events of {result.chains} chains; {result.digests} digests"
+    yield f"Export requested at {manifest['requested_at']}"
+    yield f"Events: {result.events}, in {result.chains} chains; digests: {result.digests}"
     if result.unsealed:
-        yield f"{result.unsealed} of the events are chained and not yet sealed by a digest"
-    if result.key:
-        yield f"Key {result.key}, {'as given' if given else 'the one in the export itself'}"
+        yield f"Events not yet sealed by a digest: {result.unsealed}"
+    for key in result.public_keys:
+        yield f"Key: {key} ({'given' if given else 'from the export itself'})"
     for finding in result.findings:
         yield f"{finding.kind.upper()}: {finding.record} {finding.detail}"
     if not result.findings:
@@ -858,7 +843,7 @@ def _report(manifest: Mapping[str, Any], result: Result, *, given: bool) -> Iter
 
 def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib says no more
+        with open(path, "rb") as file:  # noqa: PTH123 - as in Export.open
             return file.read()
     except OSError as error:
         raise Unusable(f"{path} cannot be read: {error.strerror}.") from None

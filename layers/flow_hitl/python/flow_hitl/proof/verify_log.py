@@ -16,7 +16,7 @@ from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cur
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.ports import SealKey, SealStore
-from flow_hitl.proof.verify_audit import OVERDUE, SEALED_WITHIN, LogFinding, Verifier, fingerprint
+from flow_hitl.proof.verify_audit import OVERDUE, SEALED_WITHIN, LogFinding, Verifier, fingerprint, unlisted
 from flow_hitl.requests.ports import RequestStore
 
 # One call does as much as fits well into the time that API Gateway waits.
@@ -152,7 +152,7 @@ class _Run:
             begin = str(digest.get("from"))
             before = self.parts.seals.digest(begin)
             if before is None:
-                verifier.miss(begin, f"comes before the digest until {digest.get('until')}, and is not there")
+                verifier.miss(begin, f"is missing: the digest until {digest.get('until')} follows it")
             else:
                 verifier.follow(before)
         verifier.digest(signed)
@@ -181,8 +181,7 @@ class _Run:
         for period in periods(parse_rfc3339(digest["from"]), parse_rfc3339(digest["until"])):
             for event in self.parts.audit.indexed(period, self.deployment_id):
                 if event.subject not in known:
-                    detail = f"is dated {rfc3339(event.at)}, and the digest until {digest['until']} does not know it"
-                    verifier.strange(event.subject, event.seq, detail)
+                    verifier.strange(event.subject, event.seq, unlisted(rfc3339(event.at), digest["until"]))
 
     # --- what is not sealed yet
 
@@ -264,7 +263,7 @@ class _Run:
             head = heads.get(subject)
             if head is None:
                 if chain:
-                    verifier.strange(subject, int(chain[0]["seq"]), "is of a request that there is not")
+                    verifier.strange(subject, int(chain[0]["seq"]), "belongs to a request that does not exist")
                 continue
             if chain and chain[-1]["seq"] > head[0]:
                 # Something may have happened since the heads were read.

@@ -147,7 +147,7 @@ def _row(record: Mapping[str, Any]) -> AuditRow:
     request = subject.removeprefix("request#") if subject.startswith("request#") else None
     event = _event(record)
     if event is None:
-        title = f"Event {seq} of {subject} is not as it was written"
+        title = f"Event {seq} of {subject} was changed after it was written"
         detail = "Verify the log to see what else was changed."
         return AuditRow(
             at=None, title=title, detail=detail, tone="bad", by="", request=request, seq=seq, hash=str(record["hash"])
