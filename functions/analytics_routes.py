@@ -1,10 +1,10 @@
-"""The managers' route to the figures of a deployment, which `functions/management.py` serves."""
+"""The managers' route to a deployment's figures, which `functions/management.py` serves."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from functions.http_api import json_response
+from functions.http_api import json_response, query
 from functions.management_access import manager
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -14,7 +14,7 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 def get_analytics(deployment_id: str) -> Response[str]:
     from flow_hitl.metrics.answers import analytics_of
 
-    holder, query = manager(router, deployment_id), router.current_event.query_string_parameters
-    begin, end, group_by = (query.get(name) or None for name in ("from", "to", "group_by"))
+    holder = manager(router, deployment_id).holder
+    begin, end, group_by = (query(router, name) for name in ("from", "to", "group_by"))
     found = current().read_analytics(holder, begin=begin, end=end, group_by=group_by)
     return json_response(200, analytics_of(found))

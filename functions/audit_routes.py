@@ -1,15 +1,14 @@
 """The managers' routes to a deployment's audit log, which `functions/management.py` serves.
 
-What they need is imported when they are called: nothing else of management pays for it at cold start.
+They import what they need when called, so that a cold start of management's other routes does not pay for it.
 """
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.people.access import KeyHolder
 from functions.http_api import body_bytes, call_of, json_response, query, query_integer, query_moment
-from functions.management_access import actor_of, manager
+from functions.management_access import manager
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
@@ -18,7 +17,7 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 def list_events(deployment_id: str) -> Response[str]:
     from flow_hitl.audit.answers import AuditLogEvent, AuditLogPage
 
-    deployment, read = _id(_manager(deployment_id)), current().read_audit
+    deployment, read = manager(router, deployment_id).id, current().read_audit
     limit = query_integer(router, "limit", 100, 1, 200)
     wanted = read.range_of(deployment, query_moment(router, "from"), query_moment(router, "to"))
     page = read.page(deployment, wanted, limit, query(router, "cursor"))
@@ -29,7 +28,7 @@ def list_events(deployment_id: str) -> Response[str]:
 def verify(deployment_id: str) -> Response[str]:
     from flow_hitl.proof.answers import verification
 
-    deployment = _id(_manager(deployment_id))
+    deployment = manager(router, deployment_id).id
     wanted = current().read_audit.range_of(deployment, query_moment(router, "from"), query_moment(router, "to"))
     verified = current().verify_audit_log(deployment, wanted, query(router, "cursor"))
     return json_response(200, verification(wanted, verified))
@@ -41,10 +40,10 @@ def start_export(deployment_id: str) -> Response[str]:
     from flow_hitl.proof.answers import AuditExportAnswer
     from flow_hitl.proof.export_audit import ExportWish
 
-    holder = _manager(deployment_id)
+    caller = manager(router, deployment_id)
     wish = parse_document(ExportWish, body_bytes(router) or b"{}")
-    exports, call = current().manage_exports, call_of(router, _id(holder), "export-audit")
-    export = exports.start(_id(holder), wish, actor=actor_of(holder), call=call)
+    exports, call = current().manage_exports, call_of(router, caller.id, "export-audit")
+    export = exports.start(caller.id, wish, actor=caller.actor, call=call)
     return json_response(202, AuditExportAnswer(exports.document(export)))
 
 
@@ -52,12 +51,5 @@ def start_export(deployment_id: str) -> Response[str]:
 def show_export(deployment_id: str, export_id: str) -> Response[str]:
     from flow_hitl.proof.answers import AuditExportAnswer
 
-    return json_response(200, AuditExportAnswer(current().manage_exports.show(_id(_manager(deployment_id)), export_id)))
-
-
-def _manager(deployment_id: str) -> KeyHolder:
-    return manager(router, deployment_id)
-
-
-def _id(holder: KeyHolder) -> int:
-    return holder.deployment.deployment_id
+    export = current().manage_exports.show(manager(router, deployment_id).id, export_id)
+    return json_response(200, AuditExportAnswer(export))

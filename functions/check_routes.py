@@ -1,4 +1,4 @@
-"""The routes by which people see if all works: test requests and diagnoses, served by `functions/management.py`."""
+"""The managers' routes to test requests and diagnoses, which `functions/management.py` serves."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
@@ -9,17 +9,16 @@ from flow_hitl.diagnosis.diagnosis import Diagnosis
 from flow_hitl.requests.answers import RequestAnswer
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from functions.http_api import body_bytes, call_of, json_response, uuid_in
-from functions.management_access import actor_of, manager
+from functions.management_access import manager
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
 
 @router.post("/v1/deployments/<deployment_id>/test-request")
 def send_test_request(deployment_id: str) -> Response[str]:
-    holder = manager(router, deployment_id)
-    wish = parse_document(NewTestRequest, body_bytes(router))
-    call = call_of(router, holder.deployment.deployment_id, "test-request")
-    request = current().send_test_request(holder.deployment, wish, call, used=holder.usage, actor=actor_of(holder))
+    caller, wish = manager(router, deployment_id), parse_document(NewTestRequest, body_bytes(router))
+    call, holder = call_of(router, caller.id, "test-request"), caller.holder
+    request = current().send_test_request(holder.deployment, wish, call, used=holder.usage, actor=caller.actor)
     return json_response(201, RequestAnswer(request.shown))
 
 

@@ -1,6 +1,6 @@
 """The pages: the review page behind a signed link, and, in modules of their own, those of signed-in people.
 
-The link shows the request, and only a POST from the page itself answers it or passes it on.
+Opening the link changes nothing; only a POST from the page itself answers the request or passes it on.
 """
 
 from http import HTTPStatus
@@ -8,6 +8,7 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.bootstrap import current
+from flow_hitl.pages.contexts import ProblemPage
 from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext
 from flow_hitl.platform.errors import Expired, FlowHitlError, NotFound, TooLarge
 from flow_hitl.platform.telemetry import logger
@@ -28,16 +29,19 @@ from functions import (
 from functions.http_api import lambda_entry, make_resolver, problem, query
 
 app = make_resolver()
-app.include_router(pages_sign_in.router)
-app.include_router(pages_requests.router)
-app.include_router(pages_analytics.router)
-app.include_router(pages_audit.router)
-app.include_router(pages_manage.router)
-app.include_router(pages_settings.router)
-app.include_router(pages_rules.router)
-app.include_router(pages_webhooks.router)
-app.include_router(pages_access.router)
-app.include_router(pages_checks.router)
+for routes in (
+    pages_sign_in,
+    pages_requests,
+    pages_analytics,
+    pages_audit,
+    pages_manage,
+    pages_settings,
+    pages_rules,
+    pages_webhooks,
+    pages_access,
+    pages_checks,
+):
+    app.include_router(routes.router)
 
 
 @app.get("/review/<token>")
@@ -83,7 +87,7 @@ def refused(error: FlowHitlError) -> Response[str]:
 
 
 def nothing_here(_error: Exception) -> Response[str]:
-    """Answer what no route of the whole API matches: people get a page, programs a problem document."""
+    """Answer where no route matches, of the API either: people get a page, programs a problem document."""
     nothing = NotFound("There is nothing at this path.")
     is_link = app.current_event.path.startswith("/review/")
     return refused(nothing) if is_link or web.wants_page(app) else problem(nothing)
@@ -91,7 +95,7 @@ def nothing_here(_error: Exception) -> Response[str]:
 
 def failed(error: Exception) -> Response[str]:
     logger.exception("unexpected", error=type(error).__name__)
-    return web.failed()
+    return web.page(ProblemPage(kind="failed"), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 app.exception_handler(FlowHitlError)(refused)

@@ -1,4 +1,4 @@
-"""The clock: one message per auto-response or reminder that is due."""
+"""The clock: one message per due auto-response or reminder."""
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 

@@ -18,7 +18,7 @@ _ASSETS = {
     "swagger-ui.js": ("text/javascript; charset=utf-8", _SWAGGER_UI / "swagger-ui-bundle.min.js"),
     "swagger-ui.css": ("text/css; charset=utf-8", _SWAGGER_UI / "swagger-ui.min.css"),
 }
-# Scripts and styles from here alone; the style sheet draws its arrows as data: pictures.
+# Scripts and styles from this site only; the style sheet has its arrows as data: images.
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

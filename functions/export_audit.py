@@ -1,4 +1,4 @@
-"""Exports of the audit log: one message per export, and one more each time that the work was too much for one run."""
+"""Exports of the audit log: one message per export, and another whenever a run ends before the work does."""
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 

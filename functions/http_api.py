@@ -1,4 +1,4 @@
-"""What the functions behind API Gateway share: the resolver, strict bodies, and errors as problem documents."""
+"""What the functions behind API Gateway share: the resolver, strict parsing, and problem documents."""
 
 import base64
 import binascii
@@ -31,13 +31,13 @@ from flow_hitl.platform.telemetry import logger
 from flow_hitl.platform.times import parse_rfc3339
 
 MAX_BODY_BYTES = 1024 * 1024
-# Nobody keeps what may hold a secret, nor reads as a page what a stranger may have written.
+# Answers may hold secrets, and text by strangers that no browser should take for a page.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Routes = APIGatewayHttpResolver | APIGatewayHttpRouter
-"""A resolver, or some of its routes that stand in a module of their own."""
+"""A resolver, or routes of it in a module of their own."""
 
 
 def make_resolver() -> APIGatewayHttpResolver:
@@ -50,19 +50,18 @@ def make_resolver() -> APIGatewayHttpResolver:
 
 
 def json_response(status: int, body: Any) -> Response[str]:
-    """Return a JSON answer in UTF-8; `body` may hold the dataclasses that are the shapes of answers."""
-    return _answer(
-        status, "application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=as_json)
-    )
+    """Return a JSON answer in UTF-8; `body` may hold the contract's dataclasses."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=as_json)
+    return _answer(status, "application/json", text)
 
 
 def no_content() -> Response[str]:
-    """Return the answer to what is gone; its body is a text, because emulators of API Gateway take no null."""
+    """Return the answer to a deletion; its body is a text because emulators of API Gateway refuse null."""
     return Response(204, body="")
 
 
 def body_bytes(app: Routes) -> bytes:
-    """Return the body as it was sent; raises TooLarge above 1 MiB."""
+    """Return the body as it was sent; raises MalformedJson for invalid base64, and TooLarge above 1 MiB."""
     raw = app.current_event.body or ""
     try:
         body = base64.b64decode(raw) if app.current_event.is_base64_encoded else raw.encode("utf-8", "surrogatepass")
@@ -74,9 +73,9 @@ def body_bytes(app: Routes) -> bytes:
 
 
 def call_of(routes: Routes, deployment_id: int, *operation: str) -> Call | None:
-    """Return the call, if it has an `Idempotency-Key`; `operation` says what is asked for, and of which thing.
+    """Return the call, if it has an `Idempotency-Key`; `operation` names what is asked for, and of which thing.
 
-    Raises ValidationFailed for a key that is none, and what `body_bytes` raises.
+    Raises ValidationFailed for an invalid key, and what `body_bytes` raises.
     """
     key = idempotency_key(routes)
     if key is None:
@@ -94,7 +93,7 @@ def idempotency_key(routes: Routes) -> str | None:
 
 
 def _meaning(body: bytes) -> bytes:
-    """Return what two bodies have in common that say the same."""
+    """Return a form that is the same for bodies with equal JSON."""
     try:
         return canonical_json(json.loads(body)).encode()
     except (ValueError, RecursionError):
@@ -102,19 +101,19 @@ def _meaning(body: bytes) -> bytes:
 
 
 def uuid_in(path_part: str) -> str:
-    """Return the request id that stands in a path, in lower case; raises NotFound for what is no UUID."""
+    """Return the request id in a path, in lower case; raises NotFound unless it is a UUID."""
     if not _UUID.fullmatch(path_part):
         raise NotFound("There is no such request.")
     return path_part.lower()
 
 
 def query(routes: Routes, name: str) -> str | None:
-    """Return a parameter of the address, None where it is missing or empty."""
+    """Return a query parameter, None if it is missing or empty."""
     return routes.current_event.query_string_parameters.get(name) or None
 
 
 def query_moment(routes: Routes, name: str) -> datetime | None:
-    """Return a time from the query string, None where there is none; raises ValidationFailed for another text."""
+    """Return a query parameter that is a time, None if it is missing or empty; raises ValidationFailed."""
     text = query(routes, name)
     try:
         return parse_rfc3339(text) if text else None
@@ -123,7 +122,7 @@ def query_moment(routes: Routes, name: str) -> datetime | None:
 
 
 def query_integer(app: Routes, name: str, default: int, lowest: int, highest: int) -> int:
-    """Return a whole number from the query string; raises ValidationFailed outside of its bounds."""
+    """Return a query parameter that is a whole number within bounds; raises ValidationFailed."""
     text = app.current_event.query_string_parameters.get(name)
     if text is None:
         return default
@@ -133,7 +132,7 @@ def query_integer(app: Routes, name: str, default: int, lowest: int, highest: in
 
 
 def problem(error: FlowHitlError) -> Response[str]:
-    """Return an error as `application/problem+json` (RFC 9457) with the contract's members."""
+    """Return an error as `application/problem+json` (RFC 9457)."""
     document = {
         "type": f"urn:flow-hitl:problem:{error.slug}",
         "title": error.title,

@@ -1,4 +1,4 @@
-"""Mail replies: one message per mail that SES took in, which lies in the mail bucket by then."""
+"""Email replies: one message per email that SES received and put into the mail bucket."""
 
 import json
 

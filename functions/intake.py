@@ -1,4 +1,4 @@
-"""The flows' side of the API: open a request, wait for its answer, list, cancel, reassign, follow the decisions."""
+"""The flows' side of the API: open requests, wait for answers, list, cancel, and reassign."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -115,7 +115,7 @@ def _holder() -> KeyHolder:
 
 
 def _watch_quotas(holder: KeyHolder) -> None:
-    """Raise the operator's alarm when a deployment has used the greater part of a quota, or all of it."""
+    """Raise the operator's alarm when a deployment has used most of a quota, or all of it."""
     deployment, used = holder.deployment, holder.usage
     if near_quota(deployment.quotas, used, current().clock.now()):
         count(
@@ -127,13 +127,13 @@ def _watch_quotas(holder: KeyHolder) -> None:
 
 
 def _call(holder: KeyHolder) -> Call | None:
-    """Return the call that opens a request; its body is compared by what the request was made of."""
+    """Return the call that opens a request, whose body is compared with the request's own content."""
     key = idempotency_key(app)
     return Call(holder.deployment.deployment_id, "", key, "", current().clock.now()) if key is not None else None
 
 
 def _name(name: str) -> str | None:
-    """Return a filter; one that is longer than any name could be would be too long for an index, too."""
+    """Return a filter; raises ValidationFailed for one that is longer than any name, and so than an index key."""
     text = query(app, name)
     if text is not None and len(text) > LONGEST_NAME:
         raise ValidationFailed([FieldError(f"/{name}", f"must not be longer than {LONGEST_NAME} characters")])

@@ -1,4 +1,4 @@
-"""Bounces and complaints about our mails, as SES reports them."""
+"""Bounces and complaints about our emails, as SES reports them."""
 
 import json
 

@@ -21,15 +21,15 @@ from flow_hitl.deployments.answers import (
     rules_shown,
 )
 from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
+from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.manage_deployments import key_of, member_of
-from flow_hitl.people.access import KeyHolder
 from flow_hitl.platform.errors import PreconditionRequired
 from flow_hitl.requests.opening.dry_run import DryRun, dry_run
 from functions.analytics_routes import router as analytics_routes
 from functions.audit_routes import router as audit_routes
 from functions.check_routes import router as check_routes
 from functions.http_api import body_bytes, call_of, json_response, lambda_entry, make_resolver, no_content
-from functions.management_access import actor_of, address_in, manager
+from functions.management_access import address_in, manager
 from functions.webhook_routes import router as webhook_routes
 
 app = make_resolver()
@@ -41,120 +41,112 @@ app.include_router(analytics_routes)
 
 @app.get("/v1/deployments/<deployment_id>/settings")
 def get_settings(deployment_id: str) -> Response[str]:
-    return _tagged(_manager(deployment_id).deployment.settings)
+    return _tagged(_deployment(deployment_id).settings)
 
 
 @app.put("/v1/deployments/<deployment_id>/settings")
 def put_settings(deployment_id: str) -> Response[str]:
-    holder = _manager(deployment_id)
-    changed = current().manage_deployments.set_settings(
-        holder.deployment.deployment_id, parse_settings(body_bytes(app)), if_match=_if_match(), actor=actor_of(holder)
-    )
+    caller, settings = manager(app, deployment_id), parse_settings(body_bytes(app))
+    changed = current().manage_deployments.set_settings(caller.id, settings, if_match=_if_match(), actor=caller.actor)
     warnings = current().configuration_warnings(changed)
     return _tagged(changed.settings, ChangedSettings(**vars(changed.settings), warnings=warnings))
 
 
 @app.get("/v1/deployments/<deployment_id>/routing-rules")
 def get_rules(deployment_id: str) -> Response[str]:
-    return _tagged(rules_shown(_manager(deployment_id).deployment.rules))
+    return _tagged(rules_shown(_deployment(deployment_id).rules))
 
 
 @app.put("/v1/deployments/<deployment_id>/routing-rules")
 def put_rules(deployment_id: str) -> Response[str]:
-    holder = _manager(deployment_id)
-    changed = current().manage_deployments.set_rules(
-        holder.deployment.deployment_id, parse_rules(body_bytes(app)), if_match=_if_match(), actor=actor_of(holder)
-    )
+    caller, rules = manager(app, deployment_id), parse_rules(body_bytes(app))
+    changed = current().manage_deployments.set_rules(caller.id, rules, if_match=_if_match(), actor=caller.actor)
     shown = rules_shown(changed.rules)
     return _tagged(shown, ChangedRoutingRules(shown.rules, current().configuration_warnings(changed)))
 
 
 @app.post("/v1/deployments/<deployment_id>/routing-rules/dry-run")
 def try_rules(deployment_id: str) -> Response[str]:
-    deployment = _manager(deployment_id).deployment
+    deployment = _deployment(deployment_id)
     return json_response(200, dry_run(deployment, parse_document(DryRun, body_bytes(app))))
 
 
 @app.post("/v1/deployments/<deployment_id>/rotate-resume-secret")
 def rotate_resume_secret(deployment_id: str) -> Response[str]:
-    holder, wish = _manager(deployment_id), parse_document(Rotation, body_bytes(app) or b"{}")
-    own = holder.deployment.deployment_id
-    issued = current().manage_deployments.rotate_resume_secret(
-        own, wish, actor=actor_of(holder), call=call_of(app, own, "rotate-resume-secret")
-    )
+    caller, wish = manager(app, deployment_id), parse_document(Rotation, body_bytes(app) or b"{}")
+    call = call_of(app, caller.id, "rotate-resume-secret")
+    issued = current().manage_deployments.rotate_resume_secret(caller.id, wish, actor=caller.actor, call=call)
     return json_response(200, issued)
 
 
 @app.get("/v1/deployments/<deployment_id>/members")
 def list_members(deployment_id: str) -> Response[str]:
-    return json_response(200, Members(_manager(deployment_id).deployment.members))
+    return json_response(200, Members(_deployment(deployment_id).members))
 
 
 @app.get("/v1/deployments/<deployment_id>/members/<email>")
 def get_member(deployment_id: str, email: str) -> Response[str]:
-    return json_response(200, member_of(_manager(deployment_id).deployment, address_in(email)))
+    return json_response(200, member_of(_deployment(deployment_id), address_in(email)))
 
 
 @app.put("/v1/deployments/<deployment_id>/members/<email>")
 def put_member(deployment_id: str, email: str) -> Response[str]:
-    holder = _manager(deployment_id)
-    member = parse_member(address_in(email), body_bytes(app))
-    current().manage_deployments.set_member(holder.deployment.deployment_id, member, actor=actor_of(holder))
+    caller, member = manager(app, deployment_id), parse_member(address_in(email), body_bytes(app))
+    current().manage_deployments.set_member(caller.id, member, actor=caller.actor)
     return json_response(200, member)
 
 
 @app.delete("/v1/deployments/<deployment_id>/members/<email>")
 def delete_member(deployment_id: str, email: str) -> Response[str]:
-    holder = _manager(deployment_id)
-    manage, address = current().manage_deployments, address_in(email)
-    manage.remove_member(holder.deployment.deployment_id, address, actor=actor_of(holder))
+    caller = manager(app, deployment_id)
+    current().manage_deployments.remove_member(caller.id, address_in(email), actor=caller.actor)
     return no_content()
 
 
 @app.get("/v1/deployments/<deployment_id>/api-keys")
 def list_keys(deployment_id: str) -> Response[str]:
-    deployment = _manager(deployment_id).deployment
+    deployment = _deployment(deployment_id)
     uses = current().manage_deployments.last_uses(deployment.deployment_id)
     return json_response(200, ApiKeys([key_shown(key, uses.get(key.key_id)) for key in deployment.keys_by_age]))
 
 
 @app.get("/v1/deployments/<deployment_id>/api-keys/<key_id>")
 def get_key(deployment_id: str, key_id: str) -> Response[str]:
-    deployment = _manager(deployment_id).deployment
+    deployment = _deployment(deployment_id)
     key, uses = key_of(deployment, key_id), current().manage_deployments.last_uses(deployment.deployment_id)
     return json_response(200, ApiKeyAnswer(key_shown(key, uses.get(key_id))))
 
 
 @app.post("/v1/deployments/<deployment_id>/api-keys")
 def issue_key(deployment_id: str) -> Response[str]:
-    holder, wish = _manager(deployment_id), parse_document(NewApiKey, body_bytes(app))
+    caller, wish = manager(app, deployment_id), parse_document(NewApiKey, body_bytes(app))
     issued = current().manage_deployments.issue_key(
-        holder.deployment.deployment_id,
+        caller.id,
         name=wish.name,
         permissions=wish.allowed,
         expires_at=wish.expiry,
-        actor=actor_of(holder),
-        call=call_of(app, holder.deployment.deployment_id, "issue-api-key"),
+        actor=caller.actor,
+        call=call_of(app, caller.id, "issue-api-key"),
     )
     return json_response(201, IssuedApiKey(key_shown(issued.api_key), issued.text))
 
 
 @app.delete("/v1/deployments/<deployment_id>/api-keys/<key_id>")
 def delete_key(deployment_id: str, key_id: str) -> Response[str]:
-    holder = _manager(deployment_id)
-    current().manage_deployments.revoke_key(holder.deployment.deployment_id, key_id, actor=actor_of(holder))
+    caller = manager(app, deployment_id)
+    current().manage_deployments.revoke_key(caller.id, key_id, actor=caller.actor)
     return no_content()
 
 
 handler = lambda_entry(app)
 
 
-def _manager(deployment_id: str) -> KeyHolder:
-    return manager(app, deployment_id)
+def _deployment(deployment_id: str) -> Deployment:
+    return manager(app, deployment_id).holder.deployment
 
 
 def _if_match() -> str:
-    """Return the `If-Match` header, which a change needs so that it cannot undo one that its author has not seen."""
+    """Return the `If-Match` header, which keeps a change from undoing one that its author has not seen."""
     if_match = app.current_event.headers.get("if-match")
     if if_match is None:
         raise PreconditionRequired(

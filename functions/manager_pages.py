@@ -1,52 +1,51 @@
-"""What the pages of those who manage a deployment share: that they do, their forms, and questions in between."""
+"""What the managers' pages share: permission, forms, and what their paths name."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.bootstrap import current
-from flow_hitl.pages.contexts import RequestSheet, Section
-from flow_hitl.pages.settings.view import ConfirmPage, FilledForm
+from flow_hitl.pages.contexts import RequestSheet
+from flow_hitl.pages.settings.view import FilledForm
 from flow_hitl.people.access import Action, authorize
 from flow_hitl.platform.errors import NotFound
 from functions.http_api import Routes
-from functions.web import Form, Place, enter, page, see_other
+from functions.web import Form, Place, enter, see_other
 
 NEW = "new"
-"""What stands in a path for something that is not there yet."""
+"""Stands in a path for something that does not exist yet."""
 
 _MAX_DIGITS = 6
 _NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
 
 
 def enter_managing(routes: Routes, deployment_id: str) -> Place:
-    """Return who is looking; raises SignedOut, NotFound, and Forbidden for somebody who does not manage."""
+    """Return the manager who is looking; raises SignedOut, NotFound, and Forbidden."""
     place = enter(routes, deployment_id)
     authorize(place.member, Action.CONFIGURE, deployment_id=place.deployment_id)
     return place
 
 
 def managed_request(place: Place, request_id: str) -> RequestSheet:
-    """Return a request; raises NotFound for one that is not theirs to see, Forbidden for one not theirs to manage."""
+    """Return a request; raises NotFound if it is not theirs to see, Forbidden if not theirs to manage."""
     sheet = current().request_pages.show(place.member, request_id)
     authorize(place.member, Action.CONFIGURE, deployment_id=place.deployment_id)
     return sheet
 
 
 def filled(form: Form) -> FilledForm:
-    """Return a form as it was sent, with the state that it says it was made from."""
-    seen = form.text("seen")
-    return FilledForm(fields=form.fields, etag=form.text("etag"), seen=_whole(seen) or 0)
+    """Return a form as it was sent, with the state that it was made from."""
+    return FilledForm(fields=form.fields, etag=form.text("etag"), seen=_whole(form.text("seen")) or 0)
 
 
 def answered(outcome: object, again: Callable[[FilledForm], Response[str]], address: str, notice: str) -> Response[str]:
-    """Show a form `again` that was refused, else lead to an address, where a notice says what was done."""
+    """Show a refused form `again`, else redirect to an address, where a notice says what was done."""
     return again(outcome) if isinstance(outcome, FilledForm) else see_other(f"{address}?notice={notice}")
 
 
 def place_in_list(text: str) -> int | None:
-    """Return the place (from 1) that a path or button names, None for `new`; raises NotFound."""
+    """Return the position, from 1, that a path or button names, None for `new`; raises NotFound."""
     if text == NEW:
         return None
     number = _whole(text)
@@ -56,35 +55,10 @@ def place_in_list(text: str) -> int | None:
 
 
 def name_in(text: str) -> str:
-    """Return the name of a webhook or delivery in a path or form; raises NotFound for what can be none."""
+    """Return the id of a webhook or delivery in a path or form; raises NotFound for an impossible one."""
     if not _NAME.fullmatch(text):
         raise NotFound("There is nothing with this name.")
     return text
-
-
-def confirm(
-    place: Place,
-    section: Section,
-    question: str,
-    *,
-    consequences: Sequence[str],
-    button: str,
-    address: str,
-    back: str,
-    hidden: Mapping[str, str],
-) -> Response[str]:
-    """Return the page that asks before something is done that cannot be undone; the answer has `sure` in it."""
-    return page(
-        ConfirmPage(
-            shell=place.shell(section),
-            question=question,
-            consequences=consequences,
-            button=button,
-            address=address,
-            back=back,
-            hidden=hidden,
-        )
-    )
 
 
 def _whole(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The audit table's stream becomes figures; what cannot be counted goes to a queue and holds up nothing else."""
+"""Turns the audit table's stream into figures; records that fail go to a queue and hold up no others."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from functions.retries import try_again
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Count records of the stream, all of a batch together, or of the retry queue, one by one."""
+    """Count records of the stream, a batch at a time, or of the retry queue, one by one."""
     streamed = [record["dynamodb"]["NewImage"] for record in event["Records"] if record.get("eventName") == "INSERT"]
     failures = _count_together(streamed)
     for image in failures:
@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _count_together(images: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the images that could not be counted: all of them, if only one is at fault."""
+    """Return the images that could not be counted: all of them, even if only one is at fault."""
     try:
         current().measure_events([event_from_item(image) for image in images])
     except Exception:

@@ -1,4 +1,4 @@
-"""Members and API keys for those who manage a deployment."""
+"""Members and API keys for managers."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Deployment, Permission
-from flow_hitl.pages.settings.view import ApiKeysPage, FilledForm, MemberPage, MembersPage, SecretPage
+from flow_hitl.pages.settings.view import ApiKeysPage, ConfirmPage, FilledForm, MemberPage, MembersPage, SecretPage
 from flow_hitl.platform.errors import NotFound
 from functions.http_api import query
-from functions.manager_pages import answered, confirm, enter_managing, filled
+from functions.manager_pages import answered, enter_managing, filled
 from functions.web import Place, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -65,7 +65,7 @@ def change_keys(deployment_id: str) -> Response[str]:
 
 def _members_page(place: Place, form: FilledForm) -> Response[str]:
     context = MembersPage(
-        shell=place.shell("settings", query(router, "notice")),
+        shell=place.shell("settings"),
         creator=place.member.deployment.creator_email,
         members=current().access_pages.members(place.member),
         form=form,
@@ -80,7 +80,7 @@ def _member_page(place: Place, email: str, form: FilledForm) -> Response[str]:
 def _after(
     place: Place, outcome: FilledForm | Deployment, again: Callable[[FilledForm], Response[str]], notice: str
 ) -> Response[str]:
-    """Show a refused form again, else the list; whoever has taken their own permission away leaves the settings."""
+    """Show a refused form again, else the list; managers who removed their own permission leave the settings."""
     if isinstance(outcome, Deployment) and Permission.MANAGE not in outcome.permissions_of(place.visitor.email):
         return see_other("/d")
     return answered(outcome, again, f"/d/{place.deployment_id}/settings/members", notice)
@@ -88,10 +88,9 @@ def _after(
 
 def _ask_to_remove(place: Place, email: str, typed: FilledForm) -> Response[str]:
     address = f"/d/{place.deployment_id}/settings/members"
-    return confirm(
-        place,
-        "settings",
-        f"Remove {email} from the members?",
+    context = ConfirmPage(
+        shell=place.shell("settings"),
+        question=f"Remove {email} from the members?",
         consequences=[
             "They can no longer sign in to this deployment or answer from their aliases.",
             "Requests assigned to them stay assigned, and they can still answer those by email.",
@@ -101,10 +100,11 @@ def _ask_to_remove(place: Place, email: str, typed: FilledForm) -> Response[str]
         back=address,
         hidden={"do": "remove", "member": email, "etag": typed.etag, "seen": str(typed.seen)},
     )
+    return page(context)
 
 
 def _keys_page(place: Place, form: FilledForm) -> Response[str]:
-    shell = place.shell("settings", query(router, "notice"))
+    shell = place.shell("settings")
     return page(ApiKeysPage(shell=shell, keys=current().access_pages.keys(place.member), form=form), form.status)
 
 
@@ -127,10 +127,9 @@ def _ask_to_revoke(place: Place, key_id: str, back: str) -> Response[str]:
     key = place.member.deployment.api_keys.get(key_id)
     if key is None:
         raise NotFound("There is no such API key.")
-    return confirm(
-        place,
-        "settings",
-        f'Revoke the API key "{key.name}"?',
+    context = ConfirmPage(
+        shell=place.shell("settings"),
+        question=f'Revoke the API key "{key.name}"?',
         consequences=[
             "Calls with this key are refused from now on.",
             "This cannot be undone, but you can issue a new key.",
@@ -140,3 +139,4 @@ def _ask_to_revoke(place: Place, key_id: str, back: str) -> Response[str]:
         back=back,
         hidden={"key_id": key_id},
     )
+    return page(context)

@@ -1,4 +1,4 @@
-"""The page of a deployment's figures, for those who manage it."""
+"""The page of a deployment's figures, for managers."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""The page of a deployment's audit log, for those who manage it."""
+"""The page of a deployment's audit log, for managers."""
 
 from http import HTTPStatus
 
@@ -17,7 +17,7 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 @router.get("/d/<deployment_id>/audit")
 def show_audit(deployment_id: str) -> Response[str]:
     place = enter_managing(router, deployment_id)
-    shell = place.shell("audit", query(router, "notice"))
+    shell = place.shell("audit")
     shown = current().audit_pages.page(place.member, shell, _asked("from", "to", "cursor"))
     return page(shown, HTTPStatus.UNPROCESSABLE_ENTITY if shown.problem else HTTPStatus.OK)
 
@@ -32,7 +32,7 @@ def verify_audit(deployment_id: str) -> Response[str]:
 
 @router.get("/d/<deployment_id>/audit/export")
 def lead_back(deployment_id: str) -> Response[str]:
-    """Lead to the page that has the form: here comes who was signed out, or had an old form, when they sent it."""
+    """Redirect whoever signed in again, or had an outdated form, to the page with the form."""
     return see_other(f"/d/{enter_managing(router, deployment_id).deployment_id}/audit")
 
 
@@ -51,5 +51,5 @@ def export_audit(deployment_id: str) -> Response[str]:
 
 
 def _asked(*names: str) -> dict[str, str]:
-    """Return the parameters of the address that are there."""
+    """Return the query parameters that were given."""
     return {name: text for name in names if (text := query(router, name)) is not None}

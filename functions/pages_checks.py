@@ -1,4 +1,4 @@
-"""How those who manage a deployment see if all works: a test request, and why nothing has happened with a request."""
+"""Checks for managers: a test request, and why nothing has happened with a request."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What those who manage a deployment do about one request, from its page."""
+"""What managers do about a request, from its page."""
 
 import json
 from dataclasses import replace
@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.contexts import RequestPage, RequestSheet
+from flow_hitl.pages.settings.view import ConfirmPage
 from flow_hitl.platform.errors import (
     AlreadyResponded,
     FlowHitlError,
@@ -17,7 +18,7 @@ from flow_hitl.platform.errors import (
     ValidationFailed,
 )
 from functions.http_api import uuid_in
-from functions.manager_pages import confirm, managed_request, name_in
+from functions.manager_pages import managed_request, name_in
 from functions.web import Form, Place, enter, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -64,10 +65,9 @@ def _reassign(place: Place, request_id: str, form: Form) -> Response[str]:
 def _cancel(place: Place, request_id: str, form: Form) -> Response[str]:
     if not form.text("sure"):
         sheet = _sheet(place, request_id)
-        return confirm(
-            place,
-            "requests",
-            "Cancel this request?",
+        context = ConfirmPage(
+            shell=place.shell("requests"),
+            question="Cancel this request?",
             consequences=[
                 f"{sheet.assigned_to} can no longer answer it.",
                 "The flow is not resumed and gets no answer.",
@@ -78,6 +78,7 @@ def _cancel(place: Place, request_id: str, form: Form) -> Response[str]:
             back=_address(place, request_id),
             hidden={"do": "cancel"},
         )
+        return page(context)
     current().cancel_request(place.member, request_id)
     return see_other(f"{_address(place, request_id)}?notice=cancelled")
 

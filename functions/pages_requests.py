@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.pages.contexts import ListFilters, RequestPage, RequestSheet, RequestsPage
+from flow_hitl.pages.contexts import ListFilters, RequestPage, RequestSheet
 from flow_hitl.pages.requests.pages import ListWish
 from functions.http_api import query, uuid_in
 from functions.web import Place, enter, page, read_form, see_other, told
@@ -18,20 +18,7 @@ def list_requests(deployment_id: str) -> Response[str]:
     texts = {name: (query(router, name) or "").strip()[:200] for name in ("method", "flow", "assignee", "outcome")}
     filters = ListFilters(text=(query(router, "q") or "").strip()[:200], order=query(router, "order") or "", **texts)
     wish = ListWish(query(router, "tab") != "history", filters, query(router, "after"))
-    listing = current().request_pages.listing(place.member, wish)
-    return page(
-        RequestsPage(
-            shell=place.shell("requests", query(router, "notice")),
-            pending=listing.pending,
-            tabs=listing.tabs,
-            orders=listing.orders,
-            filters=listing.filters,
-            rows=listing.rows,
-            newest_address=listing.newest_address,
-            next_address=listing.next_address,
-            clear_address=listing.clear_address,
-        )
-    )
+    return page(current().request_pages.listing(place.member, place.shell("requests"), wish))
 
 
 @router.get("/d/<deployment_id>/requests/<request_id>")
@@ -63,7 +50,7 @@ def answer(deployment_id: str, request_id: str) -> Response[str]:
 
 @router.get("/d/<deployment_id>/requests/<request_id>/pass-on")
 def lead_back(deployment_id: str, request_id: str) -> Response[str]:
-    """Lead to the page that has the form: here comes who was signed out, or had an old form, when they sent it."""
+    """Redirect whoever signed in again, or had an outdated form, to the page with the form."""
     place, number = enter(router, deployment_id), uuid_in(request_id)
     current().request_pages.show(place.member, number)
     return see_other(f"/d/{place.deployment_id}/requests/{number}")
@@ -80,4 +67,4 @@ def pass_on(deployment_id: str, request_id: str) -> Response[str]:
 
 def _page(place: Place, sheet: RequestSheet) -> Response[str]:
     status = 409 if sheet.beaten and not sheet.repeated else 422 if sheet.problem else 200
-    return page(RequestPage(shell=place.shell("requests", query(router, "notice")), sheet=sheet), status)
+    return page(RequestPage(shell=place.shell("requests"), sheet=sheet), status)

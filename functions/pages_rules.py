@@ -1,4 +1,4 @@
-"""The routing rules for those who manage a deployment: an ordered list, a form for each rule, and the dry run."""
+"""The routing rules for managers: an ordered list, a form for each rule, and the dry run."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,9 +7,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.pages.settings.view import DryRunView, FilledForm, RulePage, RulesPage
-from functions.http_api import query
-from functions.manager_pages import answered, confirm, enter_managing, filled, place_in_list
+from flow_hitl.pages.settings.view import ConfirmPage, DryRunView, FilledForm, RulePage, RulesPage
+from functions.manager_pages import answered, enter_managing, filled, place_in_list
 from functions.web import Place, page, read_form
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -68,7 +67,7 @@ def _list_page(
         form = replace(form, conflict=refused.conflict, problems=refused.problems, others=refused.others)
     trial = trial or pages.trial()
     context = RulesPage(
-        shell=place.shell("settings", query(router, "notice")),
+        shell=place.shell("settings"),
         rules=pages.rows(place.member),
         creator=deployment.creator_email,
         form=form,
@@ -96,10 +95,9 @@ def _rule_page(place: Place, number: int | None, form: FilledForm) -> Response[s
 
 def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str]:
     name = current().rule_pages.form(place.member, number).text("name")
-    return confirm(
-        place,
-        "settings",
-        f'Remove the rule "{name}"?',
+    context = ConfirmPage(
+        shell=place.shell("settings"),
+        question=f'Remove the rule "{name}"?',
         consequences=[
             "Open requests stay with whoever they are assigned to.",
             "New requests follow the remaining rules.",
@@ -109,6 +107,7 @@ def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str
         back=f"{_list_address(place)}/{number}",
         hidden={"do": "remove", "etag": typed.etag, "seen": str(typed.seen)},
     )
+    return page(context)
 
 
 def _list_address(place: Place) -> str:

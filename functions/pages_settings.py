@@ -1,4 +1,4 @@
-"""The settings of a deployment for those who manage it: each part a form of its own, as the spec shows them."""
+"""The settings of a deployment for managers, each part with its own form."""
 
 from functools import partial
 
@@ -7,10 +7,17 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.settings import SettingsPart
-from flow_hitl.pages.settings.view import AdvancedPage, AutoResponsePage, EmailPage, FilledForm, GroupPage, SlaPage
+from flow_hitl.pages.settings.view import (
+    AdvancedPage,
+    AutoResponsePage,
+    ConfirmPage,
+    EmailPage,
+    FilledForm,
+    GroupPage,
+    SlaPage,
+)
 from flow_hitl.platform.errors import NotFound
-from functions.http_api import query
-from functions.manager_pages import answered, confirm, enter_managing, filled, place_in_list
+from functions.manager_pages import answered, enter_managing, filled, place_in_list
 from functions.web import Place, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -23,34 +30,23 @@ def start(deployment_id: str) -> Response[str]:
     return see_other(_address(enter_managing(router, deployment_id), "email"))
 
 
-@router.get("/d/<deployment_id>/settings/email")
-def show_email(deployment_id: str) -> Response[str]:
-    return _part_page(enter_managing(router, deployment_id), "email")
+def _serve(part: SettingsPart) -> None:
+    """Add the routes of a part that has a page of its own."""
+
+    @router.get(f"/d/<deployment_id>/settings/{part}")
+    def show(deployment_id: str) -> Response[str]:
+        return _part_page(enter_managing(router, deployment_id), part)
+
+    @router.post(f"/d/<deployment_id>/settings/{part}")
+    def save(deployment_id: str) -> Response[str]:
+        place = enter_managing(router, deployment_id)
+        typed = filled(read_form(router, place.visitor))
+        outcome = current().settings_pages.save(place.member, part, typed)
+        return answered(outcome, partial(_part_page, place, part), _address(place, part), "saved")
 
 
-@router.post("/d/<deployment_id>/settings/email")
-def save_email(deployment_id: str) -> Response[str]:
-    return _save_part(enter_managing(router, deployment_id), "email")
-
-
-@router.get("/d/<deployment_id>/settings/sla")
-def show_sla(deployment_id: str) -> Response[str]:
-    return _part_page(enter_managing(router, deployment_id), "sla")
-
-
-@router.post("/d/<deployment_id>/settings/sla")
-def save_sla(deployment_id: str) -> Response[str]:
-    return _save_part(enter_managing(router, deployment_id), "sla")
-
-
-@router.get("/d/<deployment_id>/settings/auto-response")
-def show_auto_response(deployment_id: str) -> Response[str]:
-    return _part_page(enter_managing(router, deployment_id), "auto-response")
-
-
-@router.post("/d/<deployment_id>/settings/auto-response")
-def save_auto_response(deployment_id: str) -> Response[str]:
-    return _save_part(enter_managing(router, deployment_id), "auto-response")
+for own_page in (SettingsPart.EMAIL, SettingsPart.SLA, SettingsPart.AUTO_RESPONSE):
+    _serve(own_page)
 
 
 @router.get("/d/<deployment_id>/settings/advanced")
@@ -89,11 +85,11 @@ def save_group(deployment_id: str, group: str) -> Response[str]:
     return answered(outcome, partial(_advanced_page, place, "groups"), back, "removed")
 
 
-def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Response[str]:
+def _part_page(place: Place, part: SettingsPart, refused: FilledForm | None = None) -> Response[str]:
     pages, warnings = current().settings_pages, current().configuration_warnings
-    form = refused or pages.form(place.member, SettingsPart(name))
-    shell, deployment = place.shell("settings", query(router, "notice")), place.member.deployment
-    match SettingsPart(name):
+    form = refused or pages.form(place.member, part)
+    shell, deployment = place.shell("settings"), place.member.deployment
+    match part:
         case SettingsPart.EMAIL:
             return page(EmailPage(shell=shell, form=form, warnings=warnings.of_email(deployment)), form.status)
         case SettingsPart.SLA:
@@ -102,12 +98,6 @@ def _part_page(place: Place, name: str, refused: FilledForm | None = None) -> Re
             doubts, outcomes = warnings.of_auto_response(deployment), pages.outcomes(place.member)
             context = AutoResponsePage(shell=shell, form=form, warnings=doubts, outcomes=outcomes)
             return page(context, form.status)
-
-
-def _save_part(place: Place, name: str) -> Response[str]:
-    typed = filled(read_form(router, place.visitor))
-    outcome = current().settings_pages.save(place.member, SettingsPart(name), typed)
-    return answered(outcome, partial(_part_page, place, name), _address(place, name), "saved")
 
 
 def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = None) -> Response[str]:
@@ -120,7 +110,7 @@ def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = No
     if refused:
         forms[part] = refused
     context = AdvancedPage(
-        shell=place.shell("settings", query(router, "notice")),
+        shell=place.shell("settings"),
         answers=forms["answers"],
         people=forms["people"],
         reminders=forms["reminders"],
@@ -139,10 +129,9 @@ def _group_page(place: Place, number: int | None, form: FilledForm) -> Response[
 def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str]:
     group = current().settings_pages.group_form(place.member, number)
     name = group.text("name") or group.text("address")
-    return confirm(
-        place,
-        "settings",
-        f'Remove the group "{name}"?',
+    context = ConfirmPage(
+        shell=place.shell("settings"),
+        question=f'Remove the group "{name}"?',
         consequences=[
             "Requests already assigned to the group stay with its people.",
             "Routing rules that still refer to it send their requests to the deployment's creator.",
@@ -152,6 +141,7 @@ def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str
         back=f"{_address(place, 'advanced')}/{number}",
         hidden={"do": "remove", "etag": typed.etag, "seen": str(typed.seen)},
     )
+    return page(context)
 
 
 def _address(place: Place, name: str) -> str:

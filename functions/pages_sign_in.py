@@ -1,4 +1,4 @@
-"""Signing in and out: a form asks for the mail, its code or link signs in by POST alone."""
+"""Signing in and out: a form asks for the email, and its code or link signs in, by POST only."""
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
@@ -116,7 +116,7 @@ def sign_out() -> Response[str]:
     try:
         looking = visitor(router)
     except SignedOut:
-        # It was done before, perhaps in another window.
+        # Already signed out, perhaps in another window.
         return see_other("/sign-in?notice=signed_out", [session_cookie_of(None)])
     everywhere = read_form(router, looking).text("everywhere") == "yes"
     current().visits.end(looking, everywhere=everywhere)
@@ -128,7 +128,7 @@ def _link_page(token: str) -> Response[str]:
     try:
         found = current().sign_in.look_at_link(sign_in_cookie(router), token)
     except SignInRefused as refused:
-        # A phone that is told where to type the code is told nothing wrong; scanners report what is not found.
+        # Being told where to enter the code is no error, and link scanners report error statuses.
         return _refused(refused, 200 if refused.reason is SignInRefusal.OTHER_BROWSER else None)
     except TokenInvalid:
         return _refused(SignInRefused(SignInRefusal.EXPIRED))
@@ -142,7 +142,7 @@ def _signed_in(signed_in: SignedIn) -> Response[str]:
 
 def _refused(refused: SignInRefused, status: int | None = None) -> Response[str]:
     if refused.reason in (SignInRefusal.USED, SignInRefusal.EXPIRED) and _is_signed_in():
-        # Pressed twice, or gone back to after signing in.
+        # A double click, or the back button after signing in.
         return see_other("/d")
     return page(SignInRefusedPage(reason=refused.reason), status or refused.status)
 

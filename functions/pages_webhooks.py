@@ -1,4 +1,4 @@
-"""The webhooks of a deployment for those who manage it: made, changed, tried; and what was delivered to them."""
+"""The webhooks of a deployment for managers, and their deliveries."""
 
 from functools import partial
 from urllib.parse import quote
@@ -7,10 +7,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
-from flow_hitl.pages.settings.view import FilledForm, SecretPage, WebhookPage, WebhooksPage
+from flow_hitl.pages.settings.view import ConfirmPage, FilledForm, SecretPage, WebhookPage, WebhooksPage
 from flow_hitl.platform.times import readable_time
 from functions.http_api import query
-from functions.manager_pages import answered, confirm, enter_managing, filled, name_in
+from functions.manager_pages import answered, enter_managing, filled, name_in
 from functions.web import Form, Place, page, read_form, see_other
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
@@ -75,10 +75,9 @@ def _delete(place: Place, webhook_id: str, form: Form) -> Response[str]:
         pages.delete(place.member, webhook_id)
         return see_other(f"{back}?notice=removed")
     name = pages.sheet(place.member, webhook_id).webhook.name
-    return confirm(
-        place,
-        "settings",
-        f'Delete the webhook "{name}"?',
+    context = ConfirmPage(
+        shell=place.shell("settings"),
+        question=f'Delete the webhook "{name}"?',
         consequences=[
             "Nothing is sent there anymore, and its delivery log is deleted.",
             "The callback URLs it received stop working.",
@@ -88,10 +87,11 @@ def _delete(place: Place, webhook_id: str, form: Form) -> Response[str]:
         back=f"{back}/{webhook_id}",
         hidden={"do": "delete"},
     )
+    return page(context)
 
 
 def _list_page(place: Place, form: FilledForm) -> Response[str]:
-    shell = place.shell("settings", query(router, "notice"))
+    shell = place.shell("settings")
     context = WebhooksPage(shell=shell, webhooks=current().webhook_pages.rows(place.member), form=form)
     return page(context, form.status)
 
@@ -103,7 +103,7 @@ def _webhook_page(
     sheet, address = current().webhook_pages.sheet(place.member, webhook_id, cursor), _list_address(place)
     following = sheet.page.next_cursor
     context = WebhookPage(
-        shell=place.shell("settings", query(router, "notice")),
+        shell=place.shell("settings"),
         webhook_id=webhook_id,
         title=sheet.webhook.name,
         active=sheet.webhook.active,

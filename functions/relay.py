@@ -1,4 +1,4 @@
-"""The audit table's stream becomes effects; a record that fails goes to a queue of its own and holds up no other."""
+"""Turns the audit table's stream into effects; records that fail go to a queue and hold up no others."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from functions.retries import try_again
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Relay records of the stream, or of the retry queue, which carries the same records."""
+    """Relay records of the stream, or the same records from the retry queue."""
     failures: list[dict[str, str]] = []
     relayed: list[AuditEvent] = []
     for record in event["Records"]:
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _streamed(record: dict[str, Any], relayed: list[AuditEvent]) -> None:
     if record["eventName"] != "INSERT":
-        # Audit events are only ever added: anything else is tampering, or an operator at work.
+        # Audit events are only ever added: anything else is tampering, or an operator.
         count(AUDIT_EVENT_CHANGED)
         logger.critical("audit event changed", change=record["eventName"], keys=record["dynamodb"].get("Keys"))
         return
@@ -59,6 +59,6 @@ def _count(relayed: Sequence[AuditEvent]) -> None:
     try:
         current().count_usage(relayed)
     except Exception:
-        # The effects are on their way: to have the batch again would send them all twice, for a count.
+        # The effects are on their way; failing here would send them all again.
         count(USAGE_NOT_COUNTED)
         logger.exception("usage not counted")

@@ -1,4 +1,4 @@
-"""Another application's answer, by the callback URL, and what was too large for the webhook that sent it there."""
+"""Answers by callback URL, and content that was too large for its webhook."""
 
 from aws_lambda_powertools.event_handler import Response
 

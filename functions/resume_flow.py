@@ -1,4 +1,4 @@
-"""Resumption: one message per decision that a flow is waiting for at its `resume_url`."""
+"""Resumption: one message per decision for a flow that waits at its `resume_url`."""
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -16,7 +16,7 @@ def resume(record: SQSRecord) -> None:
     except EffectBusy as busy:
         raise Postponed from busy
     except NotDelivered as failed:
-        # After the last attempt the queue itself moves the message to its dead-letter queue.
+        # After the last attempt, the queue moves the message to its dead-letter queue.
         current().messages("resume").postpone(record.receipt_handle, failed.pause_seconds or 0)
         raise Postponed from failed
 

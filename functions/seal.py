@@ -1,6 +1,6 @@
-"""The audit log's seal: one message a night, and one more for each time that the work was more than one run can do.
+"""The audit log's seal: one message a night, and another whenever a run ends before the work does.
 
-A message may name a moment to seal up to; else it is for the days that are over.
+A message may name the time to seal up to; by default all past days are sealed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Mails, one per message of the email queue."""
+"""Emails, one per message of the email queue."""
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -18,7 +18,7 @@ def send(record: SQSRecord) -> None:
     try:
         current().send_mail(read_effect(record.body))
     except EffectBusy as busy:
-        # Delivered twice at once: the other worker finishes it, or its lease ends before this one comes again.
+        # Delivered twice at once: the other worker finishes it, or its lease ends before the next try.
         raise Postponed from busy
 
 

@@ -1,4 +1,4 @@
-"""Webhooks: an event of a request is one message, and so is each delivery that it leads to."""
+"""Webhooks: one message per event of a request, and one per delivery of it."""
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -17,7 +17,7 @@ def send(record: SQSRecord) -> None:
         else:
             current().send_webhook(*delivery)
     except EffectBusy as busy:
-        # Delivered twice at once: the other worker finishes it, or its lease ends before this one comes again.
+        # Delivered twice at once: the other worker finishes it, or its lease ends before the next try.
         raise Postponed from busy
 
 

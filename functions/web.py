@@ -1,4 +1,4 @@
-"""What all pages share: their headers, their cookies, their forms, and who is looking at them."""
+"""What all pages share: headers, cookies, forms, and the visitor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from flow_hitl.platform.errors import (
     ValidationFailed,
 )
 from flow_hitl.rendering.rendering import PAGE_SECURITY_POLICY, PageContext, render_page
-from functions.http_api import Routes, body_bytes, json_response
+from functions.http_api import Routes, body_bytes, json_response, query
 
-# Browsers take `__Host-` only with Secure, for the whole host and from it alone; over plain HTTP from loopback too.
+# Browsers accept `__Host-` only with Secure, for the whole host, and from it alone; on loopback also over HTTP.
 _SESSION_COOKIE = "__Host-hitl-session"
 _SIGN_IN_COOKIE = "__Host-hitl-sign-in"
 _MAX_FIELDS = 2000
@@ -38,7 +38,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex",
-    # A link that is only shown must not be looked up.
+    # A link that is merely displayed must not be resolved.
     "X-DNS-Prefetch-Control": "off",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -48,11 +48,11 @@ _HEADERS = {
 
 
 class OutdatedForm(Forbidden):
-    """A form that was not made by our page in this session; nothing is done with it."""
+    """The form was not made by our page in this session."""
 
 
 class Form:
-    """What a form says: each field's texts, of which most have one."""
+    """A form as it was sent."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
         self._fields = fields
@@ -62,34 +62,31 @@ class Form:
 
     @property
     def fields(self) -> Mapping[str, str]:
-        """The text of each field that there is."""
+        """The text of each field that was sent."""
         return {name: texts[0] for name, texts in self._fields.items()}
 
     def text(self, name: str) -> str:
-        """Return a field's text, "" for a field that is missing; raises ValidationFailed for several of them."""
-        texts = set(self.texts(name))
+        """Return a field's text, "" without one; raises ValidationFailed if it was sent with different values."""
+        texts = set(self._fields.get(name, ()))
         if len(texts) > 1:
             raise ValidationFailed([FieldError(f"/{name}", "was sent twice with different values")])
         return texts.pop() if texts else ""
 
-    def texts(self, name: str) -> Sequence[str]:
-        """Return all texts of a field that may stand there several times."""
-        return self._fields.get(name, ())
-
 
 @dataclass(frozen=True)
 class Place:
-    """Who is looking, and at which deployment."""
+    """Who is looking, and at which deployment; `notice` is the slug in the page's address."""
 
     visitor: Visitor
     member: SignedInMember
+    notice: str | None
 
     @property
     def deployment_id(self) -> int:
         return self.member.deployment.deployment_id
 
-    def shell(self, section: Section, notice: str | None = None) -> Shell:
-        """Return what surrounds a page of this deployment; `notice` is a slug out of the page's address."""
+    def shell(self, section: Section) -> Shell:
+        """Return what surrounds a page of this deployment."""
         deployment = self.member.deployment
         return Shell(
             email=self.visitor.email,
@@ -98,25 +95,25 @@ class Place:
             section=section,
             manages=self.member.manages,
             form_token=self.visitor.form_token,
-            notice=NOTICES.get(notice or ""),
+            notice=NOTICES.get(self.notice or ""),
         )
 
 
 def page(context: PageContext, status: int = 200, cookies: Sequence[Cookie] = ()) -> Response[str]:
-    """Return a page with the headers that every page has."""
+    """Return a page with the headers of all pages."""
     headers: dict[str, str | list[str]] = dict(_HEADERS)
     return Response(status, "text/html; charset=utf-8", render_page(context), headers=headers, cookies=list(cookies))
 
 
 def told(text: str | None) -> Response[str]:
-    """Return what an open page asks for in between: a text to show, None for nothing new."""
+    """Return the answer to an open page that polls for news; None for nothing new."""
     answer = json_response(200, {"text": text})
     answer.headers.update(_HEADERS)
     return answer
 
 
 def see_other(path: str, cookies: Sequence[Cookie] = ()) -> Response[str]:
-    """Return the answer that leads to another of our pages, by GET."""
+    """Redirect to another of our pages."""
     headers: dict[str, str | list[str]] = {**_HEADERS, "Location": path}
     return Response(303, "text/plain; charset=utf-8", "", headers=headers, cookies=list(cookies))
 
@@ -127,21 +124,21 @@ def visitor(routes: Routes) -> Visitor:
 
 
 def enter(routes: Routes, deployment_id: str) -> Place:
-    """Return who is looking at the deployment in the path; raises SignedOut, and NotFound if it is not for them."""
+    """Return who is looking at the deployment in the path; raises SignedOut, and NotFound without access."""
     looking = visitor(routes)
-    # Only the plain spelling of a number is one: "0456" or "٤٥٦" would be a second address of the same thing.
+    # Only the plain spelling counts: "0456" or "٤٥٦" would be a second address of the same page.
     is_number = deployment_id.isascii() and deployment_id.isdigit() and len(deployment_id) <= 15
     number = int(deployment_id) if is_number else 0
     if str(number) != deployment_id:
         raise NotFound("There is no such deployment.")
-    return Place(looking, current().visits.enter(looking, number))
+    return Place(looking, current().visits.enter(looking, number), query(routes, "notice"))
 
 
 def read_form(routes: Routes, looking: Visitor | None) -> Form:
-    """Return the form that was sent: the one way in for every page that changes anything.
+    """Return the form that was sent; every page that changes something gets its form here.
 
-    Raises OutdatedForm for a form that another site sends (browsers say where it comes from: Fetch Metadata, Origin)
-    or, where somebody is signed in, that was not made in their session; ValidationFailed for what is no form.
+    Raises OutdatedForm for a form from another site (by Fetch Metadata and Origin) or, with a visitor, from another
+    session; ValidationFailed for a body that is not a form.
     """
     if not _is_from_our_page(routes):
         raise OutdatedForm("It was not sent from this site.")
@@ -156,28 +153,26 @@ def read_form(routes: Routes, looking: Visitor | None) -> Form:
 
 
 def sign_in_cookie(routes: Routes) -> str | None:
-    """Return the cookie of a browser that has asked to sign in, if it has one."""
+    """Return the cookie of a browser that asked to sign in, if it has one."""
     return _cookie(routes, _SIGN_IN_COOKIE)
 
 
 def sign_in_cookie_of(value: str | None) -> Cookie:
-    """Return the cookie to set for a browser that asks to sign in, or, for None, to forget."""
+    """Return the cookie for a browser that asks to sign in; None deletes it."""
     return _made(_SIGN_IN_COOKIE, value, TRY_LASTS)
 
 
 def session_cookie_of(value: str | None) -> Cookie:
-    """Return the cookie to set for a session, or, for None, to forget."""
+    """Return the cookie for a session; None deletes it."""
     return _made(_SESSION_COOKIE, value, SESSION_LASTS)
 
 
 def refused(routes: Routes, error: FlowHitlError) -> Response[str]:
-    """Return the page that says what is wrong; who is not signed in is led there and back."""
+    """Return the page that says what is wrong, or redirect a signed-out visitor to sign in and come back."""
     event = routes.current_event
     if isinstance(error, SignedOut) and event.http_method == "GET":
         return see_other(f"/sign-in?next={quote(_asked_for(routes), safe='')}")
-    kind, detail = _kind(error), None
-    if isinstance(error, ValidationFailed):
-        detail = error.detail
+    kind, detail = _kind(error), error.detail if isinstance(error, ValidationFailed) else None
     minutes = -(-error.retry_after // 60) if isinstance(error, RateLimited) else 0
     next_page = known_page(event.path) if kind in ("signed_out", "form") else HOME
     answer = page(
@@ -190,21 +185,16 @@ def refused(routes: Routes, error: FlowHitlError) -> Response[str]:
 
 
 def wants_page(routes: Routes) -> bool:
-    """Tell whether a person asks, who can read a page, and no program."""
+    """Tell whether a browser is asking, rather than a program."""
     return "text/html" in (routes.current_event.headers.get("accept") or "")
 
 
 def written(routes: Routes) -> str:
-    """Return what somebody typed into a form of ours that is not taken."""
+    """Return what was typed into a form that was refused."""
     try:
         return read_form(routes, None).text("comment")
     except FlowHitlError:
         return ""
-
-
-def failed() -> Response[str]:
-    """Return the page that says that something went wrong on our side."""
-    return page(ProblemPage(kind="failed"), 500)
 
 
 def _is_from_our_page(routes: Routes) -> bool:
@@ -213,7 +203,7 @@ def _is_from_our_page(routes: Routes) -> bool:
     base = urlsplit(current().settings.base_url)
     own = f"{base.scheme}://{base.netloc}"
     if site is None:
-        # An older browser, or none: its Origin alone has to do, and "null" is what a sandboxed frame of anybody sends.
+        # Older browsers and programs have only Origin; any sandboxed frame sends "null".
         return origin in (None, own)
     return site in ("same-origin", "none") and origin in (None, "null", own)
 
@@ -242,7 +232,7 @@ def _asked_for(routes: Routes) -> str:
 
 def _cookie(routes: Routes, name: str) -> str | None:
     event = routes.current_event
-    # API Gateway takes the header apart (payload format 2.0); emulators leave it whole.
+    # API Gateway splits the header (payload format 2.0); emulators do not.
     for one in event.get("cookies") or (event.headers.get("cookie") or "").split(";"):
         found, _, value = str(one).partition("=")
         if found.strip() == name:

@@ -1,4 +1,4 @@
-"""What the SQS workers share: one message, one call; only those that failed are delivered again."""
+"""What the SQS workers share: one call per message; only those that failed are delivered again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +11,17 @@ from functions.retries import try_again
 
 
 class Postponed(Exception):
-    """The message is to come again, as planned: no failure worth an error in the log."""
+    """The message is to come again, as planned; this is not logged as an error."""
 
 
 def queue_handler(
     work: Callable[[SQSRecord], object], *, retried: str | None = None
 ) -> Callable[[dict[str, Any], Any], Any]:
-    """Return the Lambda handler that gives each message of a batch to `work` and reports those that raised.
+    """Return the Lambda handler that calls `work` with each message of a batch and reports those that raised.
 
-    `retried` is the queue whose messages come again after growing pauses; in any other they come after its own.
+    `retried` names the queue if its messages come again after growing pauses instead of the queue's own.
     """
-    # All of a batch may fail without the invocation failing: the queue delivers again, and its alarm watches the age.
+    # Even if all fail, the invocation does not: the queue delivers again, and its alarm watches the age.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
     def logged(record: SQSRecord) -> None:

@@ -9,7 +9,7 @@ from flow_hitl.audit.ports import AuditLog
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.mails.mail_feedback import reaches_nobody
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view
-from flow_hitl.pages.contexts import ListFilters, ListLink, ListRow, RequestSheet, SlaState
+from flow_hitl.pages.contexts import ListFilters, ListLink, ListRow, RequestSheet, RequestsPage, Shell, SlaState
 from flow_hitl.pages.evidence import page_shown, sign_page
 from flow_hitl.pages.requests.actions import actions_of
 from flow_hitl.pages.requests.timeline import timeline_of
@@ -51,20 +51,6 @@ class ListWish:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """What there is to see of it; the members are those of the page."""
-
-    pending: bool
-    tabs: list[ListLink]
-    orders: list[tuple[str, str]]
-    filters: ListFilters
-    rows: list[ListRow]
-    newest_address: str | None
-    next_address: str | None
-    clear_address: str
-
-
-@dataclass(frozen=True)
 class RequestPages:
     """Read, answer and pass on requests on the dashboard."""
 
@@ -77,8 +63,8 @@ class RequestPages:
     clock: Clock
     ids: Ids
 
-    def listing(self, member: SignedInMember, wish: ListWish) -> Listing:
-        """Return a list with its counts: all requests for who manages, else those that the person is asked.
+    def listing(self, member: SignedInMember, shell: Shell, wish: ListWish) -> RequestsPage:
+        """Return a list with its counts: all requests for managers, for others those assigned to them.
 
         Raises ValidationFailed for a cursor that is not ours.
         """
@@ -104,7 +90,8 @@ class RequestPages:
                 (False, "History", _sum(counts.responded, counts.cancelled)),
             )
         ]
-        return Listing(
+        return RequestsPage(
+            shell=shell,
             pending=wish.pending,
             tabs=tabs,
             orders=[(order.value, text) for order, text in _ORDERS] if wish.pending else [],
