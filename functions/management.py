@@ -33,10 +33,8 @@ from functions.management_access import address_in, manager
 from functions.webhook_routes import router as webhook_routes
 
 app = make_resolver()
-app.include_router(webhook_routes)
-app.include_router(check_routes)
-app.include_router(audit_routes)
-app.include_router(analytics_routes)
+for routes in (webhook_routes, check_routes, audit_routes, analytics_routes):
+    app.include_router(routes)
 
 
 @app.get("/v1/deployments/<deployment_id>/settings")

@@ -104,12 +104,9 @@ def _webhook_page(
     following = sheet.page.next_cursor
     context = WebhookPage(
         shell=place.shell("settings"),
-        webhook_id=webhook_id,
-        title=sheet.webhook.name,
-        active=sheet.webhook.active,
+        webhook=sheet.webhook,
         form=form or sheet.form,
         rotation=rotation or sheet.rotation,
-        signs_from=sheet.webhook.secrets[-1].signs_from,
         rotates=sheet.rotates,
         deliveries=sheet.page.deliveries,
         newest_address=f"{address}/{webhook_id}#deliveries" if cursor else None,

@@ -1,4 +1,4 @@
-"""What the dashboard's pages show: plain data, made by the services and rendered from `templates/pages/`."""
+"""What the dashboard's pages show: plain data for `templates/pages/`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ NOTICES: Mapping[str, str] = {
     "test_sent": "The test request is on its way. Answer its email; this page then shows the result.",
     "export_started": "The export is being written. Reload this page to see its progress.",
 }
-"""The one-line notices that a page shows after a form was sent: its address names one as `?notice=…`."""
+"""The notices that a page shows after a form was sent, by the slug in its address: `?notice=…`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shell:
-    """What surrounds every page of somebody who is signed in to a deployment.
+    """What surrounds every page of a signed-in person; `deployments` are theirs, this one included.
 
-    `form_token` stands in each form as `csrf`. `deployments` are those to choose from, this one among them.
+    Each form carries `form_token` as `csrf`.
     """
 
     email: str
@@ -54,7 +54,7 @@ class Shell:
 
 @dataclass(frozen=True, kw_only=True)
 class SignInPage:
-    """Where somebody asks for the mail that signs them in."""
+    """Where someone asks for the sign-in email."""
 
     template: ClassVar[str] = "pages/sign_in.html"
     next_page: str = HOME
@@ -65,7 +65,7 @@ class SignInPage:
 
 @dataclass(frozen=True, kw_only=True)
 class SignInCodePage:
-    """Where they type its code, until the moment; whether a mail was sent is not said."""
+    """Where they enter its code, by the time `until`; it does not say whether an email was sent."""
 
     template: ClassVar[str] = "pages/sign_in_code.html"
     email: str
@@ -75,7 +75,7 @@ class SignInCodePage:
 
 @dataclass(frozen=True, kw_only=True)
 class SignInLinkPage:
-    """What its link opens: a button, because mail scanners open links."""
+    """What its link opens: a button, because email scanners open links."""
 
     template: ClassVar[str] = "pages/sign_in_link.html"
     email: str
@@ -83,7 +83,7 @@ class SignInLinkPage:
 
 @dataclass(frozen=True, kw_only=True)
 class SignInRefusedPage:
-    """Why a code or link does not sign in, and what to do."""
+    """Why a code or link was refused, and what to do."""
 
     template: ClassVar[str] = "pages/sign_in_refused.html"
     reason: SignInRefusal
@@ -91,7 +91,7 @@ class SignInRefusedPage:
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentsPage:
-    """The deployments of somebody who has several, or none."""
+    """The deployments of someone who has several, or none."""
 
     template: ClassVar[str] = "pages/deployments.html"
     email: str
@@ -104,7 +104,7 @@ ProblemKind = Literal["not_found", "forbidden", "rate_limited", "signed_out", "f
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemPage:
-    """What went wrong, and what to do; `detail` is a whole sentence, `written` what somebody typed and may copy."""
+    """What went wrong, and what to do; `detail` is a sentence, `written` what was typed, to copy."""
 
     template: ClassVar[str] = "pages/problem.html"
     kind: ProblemKind
@@ -119,11 +119,7 @@ SlaState = Literal["none", "open", "soon", "overdue", "met", "missed"]
 
 @dataclass(frozen=True, kw_only=True)
 class ListRow:
-    """One request in the list.
-
-    `waiting_seconds` is how long it waits, or waited; `sla_seconds` until it is due, or how late it is
-    or was, both positive.
-    """
+    """A request in the list: how long it waits or waited, and how long until it is due or how late it is or was."""
 
     address: str
     method_name: str
@@ -142,7 +138,7 @@ class ListRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ListLink:
-    """Another view of the list: its name, its address, whether it is the one shown, and how many it has, as text."""
+    """Another view of the list; `count` is how many requests it has."""
 
     text: str
     address: str
@@ -152,7 +148,7 @@ class ListLink:
 
 @dataclass(frozen=True, kw_only=True)
 class ListFilters:
-    """What somebody has filled in above the list, as they did."""
+    """The search and filters above the list, as typed."""
 
     text: str = ""
     method: str = ""
@@ -168,7 +164,7 @@ class ListFilters:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestsPage:
-    """The list of requests: open ones, or closed ones; of everybody for who manages, else one's own."""
+    """The list of open or closed requests: all for managers, for others their own."""
 
     template: ClassVar[str] = "pages/requests.html"
     shell: Shell
@@ -186,10 +182,9 @@ class RequestsPage:
 class RequestSheet:
     """A request as a signed-in person sees it, with all that they may do.
 
-    `may_answer`: it is open, and they are asked. `reaches_nobody`: no mail reaches who is asked. `decision` is the
-    answer that counts. `actions` are there for those who manage. After a refused form there are what was written and
-    the `problem`, a sentence; `beaten`: another answer came first, which with `answered_before` was their own, and with
-    `repeated` the same as now.
+    `reaches_nobody`: no email reaches the assignees. `actions` is for managers. After a refused form, it has what was
+    written and the `problem`, a sentence; `beaten`: another answer came first, with `answered_before` their own, with
+    `repeated` the same one.
     """
 
     request_id: str
@@ -218,7 +213,7 @@ class RequestSheet:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestPage:
-    """The review page of a signed-in person, or, once it is decided, how it was."""
+    """The review page of a signed-in person, or, once it is decided, the outcome."""
 
     template: ClassVar[str] = "pages/request.html"
     shell: Shell
@@ -227,10 +222,7 @@ class RequestPage:
 
 @dataclass(frozen=True, kw_only=True)
 class DiagnosisPage:
-    """Why nothing has happened with a request: the troubleshooting questions, answered.
-
-    `address` is that of the request's page.
-    """
+    """Why nothing has happened with a request, whose page is at `address`."""
 
     template: ClassVar[str] = "pages/diagnosis.html"
     shell: Shell

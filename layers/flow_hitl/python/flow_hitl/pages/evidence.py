@@ -1,4 +1,4 @@
-"""What a page shows of a request is hashed and signed into its form, so that the answer that it sends proves it."""
+"""What a page shows of a request is hashed and signed into its form, so that the answer proves it."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -15,12 +15,12 @@ from flow_hitl.requests.evidence import Shown, ShownKind
 
 
 def sign_page(keys: KeyRing, request_id: str, view: RequestView) -> str:
-    """Return the text for the form's hidden field `shown`, for the responder whom the view is made for."""
+    """Return the form's hidden field `shown`, for the responder of the view."""
     return web_tokens.sign_shown(keys, request_id, view.assigned_to, digest(document(view)))
 
 
 def page_shown(keys: KeyRing, request_id: str, responder: str, signed: str | None) -> Shown | None:
-    """Return what a form proves that its page showed to a responder; None where it proves nothing."""
+    """Return what a form proves that its page showed to a responder, None if it proves nothing."""
     try:
         sha256 = web_tokens.read_shown(keys, signed or "", request_id, responder)
     except TokenInvalid:
@@ -29,7 +29,7 @@ def page_shown(keys: KeyRing, request_id: str, responder: str, signed: str | Non
 
 
 def document(value: Any) -> Any:
-    """Return what a page is made from as JSON: members by their names, moments as RFC 3339."""
+    """Return what a page is made from as JSON, with times in RFC 3339."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: document(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, datetime):

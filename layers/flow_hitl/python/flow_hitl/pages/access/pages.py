@@ -1,4 +1,4 @@
-"""Members and API keys as managers see and change them on the dashboard."""
+"""Members and API keys on the managers' pages."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from flow_hitl.deployments.deployment import KEYS_MAY, Deployment, Member, Permi
 from flow_hitl.deployments.manage_deployments import IssuedKey, ManageDeployments, member_of
 from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds
 from flow_hitl.pages.settings.forms import Fields, lines_in, quoted, sentence, text_in, ticked
-from flow_hitl.pages.settings.view import ApiKeyRow, FilledForm, MemberRow
+from flow_hitl.pages.settings.view import ApiKeyRow, FilledForm
 from flow_hitl.people import access
 from flow_hitl.platform.address import is_mail_address, same_address
 from flow_hitl.platform.errors import FieldError
@@ -25,19 +25,18 @@ MEMBERS_MAY = (Permission.MANAGE, Permission.RESPOND)
 
 @dataclass(frozen=True)
 class AccessPages:
-    """Whoever calls this has seen to it that the person manages the deployment."""
+    """The caller has checked that the person manages the deployment."""
 
     manage: ManageDeployments
     edit: EditByForm
     clock: Clock
 
-    def members(self, person: access.SignedInMember) -> Sequence[MemberRow]:
-        """Return the members by their addresses; the deployment's creator is none unless somebody made them one."""
-        members = sorted(person.deployment.members, key=lambda one: one.email.lower())
-        return [MemberRow(email=one.email, permissions=one.permissions, aliases=one.aliases) for one in members]
+    def members(self, person: access.SignedInMember) -> Sequence[Member]:
+        """Return the members by address, without the deployment's creator unless someone added them."""
+        return sorted(person.deployment.members, key=lambda one: one.email.lower())
 
     def new_member_form(self, person: access.SignedInMember) -> FilledForm:
-        """Return the form that adds a member, who is to respond."""
+        """Return the form that adds a member, by default to respond."""
         return _member_form(person.deployment, None, {Permission.RESPOND.value: "on"})
 
     def member_form(self, person: access.SignedInMember, email: str) -> FilledForm:
@@ -47,7 +46,7 @@ class AccessPages:
         return _member_form(person.deployment, member, {**allowed, "aliases": "\n".join(member.aliases)})
 
     def add_member(self, person: access.SignedInMember, typed: FilledForm) -> FilledForm | Deployment:
-        """Add a member; returns the deployment with them, else the form with what is wrong or has changed meanwhile."""
+        """Add a member; returns the deployment, else the form with what is wrong or changed meanwhile."""
         email = text_in(typed.fields, "email") or ""
         if not is_mail_address(email):
             problem = "Enter one plain email address, for example alice@example.com."
@@ -55,14 +54,30 @@ class AccessPages:
         if any(same_address(one.email, email) for one in person.deployment.members):
             problem = "This person is already a member. Choose them in the list to change their permissions."
             return replace(typed, problems={"email": problem})
-        return self._set_member(person, email, typed)
+        return self.save_member(person, email, typed)
 
     def save_member(self, person: access.SignedInMember, email: str, typed: FilledForm) -> FilledForm | Deployment:
-        """Change a member; returns the deployment, else the form with what is wrong or has changed meanwhile."""
-        return self._set_member(person, email, typed)
+        """Set a member; returns the deployment, else the form with what is wrong or changed meanwhile."""
+        fields = typed.fields
+        document = {
+            "email": email,
+            "permissions": [permission.value for permission in MEMBERS_MAY if ticked(fields, permission.value)],
+            "aliases": lines_in(fields, "aliases"),
+        }
+        return self._edit_member(
+            person,
+            email,
+            typed,
+            lambda: self.manage.set_member(
+                person.deployment.deployment_id,
+                parse_member(email, json.dumps(document)),
+                if_match=typed.etag,
+                actor=access.actor_name(person),
+            ),
+        )
 
     def remove_member(self, person: access.SignedInMember, email: str, typed: FilledForm) -> FilledForm | Deployment:
-        """Remove a member; returns the deployment, else the form with what has changed meanwhile; raises NotFound."""
+        """Remove a member; returns the deployment, else the form with what changed meanwhile; raises NotFound."""
         return self._edit_member(
             person,
             email,
@@ -90,13 +105,13 @@ class AccessPages:
         ]
 
     def key_form(self, person: access.SignedInMember) -> FilledForm:
-        """Return the form that issues a key, which is for a flow."""
+        """Return the form that issues a key, by default for a flow."""
         return _key_form(person.deployment, {Permission.CREATE_REQUESTS.value: "on"})
 
     def issue_key(self, person: access.SignedInMember, typed: FilledForm) -> FilledForm | IssuedKey:
-        """Issue a key and return it with its secret, else the form with what is wrong or has changed meanwhile.
+        """Issue a key and return it with its secret, else the form with what is wrong or changed meanwhile.
 
-        A form that is sent twice issues one key: with it, the keys have changed.
+        A form that is sent twice issues one key, because issuing one changes the list.
         """
         deployment, fields = person.deployment, typed.fields
         day = text_in(fields, "expires_on")
@@ -121,27 +136,8 @@ class AccessPages:
         return self.edit(deployment, typed, save, anew=_key_form, blame=_key_problem, about=about)
 
     def revoke_key(self, person: access.SignedInMember, key_id: str) -> None:
-        """Revoke a key from now on; raises NotFound."""
+        """Revoke a key; raises NotFound."""
         self.manage.revoke_key(person.deployment.deployment_id, key_id, actor=access.actor_name(person))
-
-    def _set_member(self, person: access.SignedInMember, email: str, typed: FilledForm) -> FilledForm | Deployment:
-        fields = typed.fields
-        document = {
-            "email": email,
-            "permissions": [permission.value for permission in MEMBERS_MAY if ticked(fields, permission.value)],
-            "aliases": lines_in(fields, "aliases"),
-        }
-        return self._edit_member(
-            person,
-            email,
-            typed,
-            lambda: self.manage.set_member(
-                person.deployment.deployment_id,
-                parse_member(email, json.dumps(document)),
-                if_match=typed.etag,
-                actor=access.actor_name(person),
-            ),
-        )
 
     def _edit_member(
         self, person: access.SignedInMember, email: str, typed: FilledForm, save: Callable[[], Deployment]

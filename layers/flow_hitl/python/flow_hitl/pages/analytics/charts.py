@@ -1,7 +1,6 @@
-"""The geometry of the charts: numbers in, shapes out, which a template draws as SVG.
+"""The geometry of the charts, which a template draws as SVG.
 
-A chart is as wide as its place, so everything across is in per cent of that and everything down in pixels: letters keep
-their size on every screen.
+Widths are in percent and heights in pixels, so that a chart fills its place and letters keep their size.
 """
 
 import math
@@ -13,7 +12,7 @@ Anchor = Literal["start", "middle", "end"]
 Tone = Literal["first", "second", "third", "fourth", "fifth", "rest", "good", "bad", "heat0", "heat1", "heat2", "heat3"]
 
 TONES: tuple[Tone, ...] = ("first", "second", "third", "fourth", "fifth")
-"""What things of equal rank are told apart by, in this order; further ones are "rest"."""
+"""The tones of series of equal rank, in order; further ones are "rest"."""
 _HEATS: tuple[Tone, ...] = ("heat0", "heat1", "heat2", "heat3")
 
 _TEXT = 14
@@ -29,7 +28,7 @@ _HEAT_ROW = 24
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle; x and width in per cent, y and height in pixels. `tip` says what it stands for."""
+    """A rectangle with its tooltip."""
 
     x: float
     y: float
@@ -41,7 +40,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Label:
-    """A text at its base line; x in per cent, y in pixels."""
+    """A text at its baseline."""
 
     x: float
     y: float
@@ -52,7 +51,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Chart:
-    """All shapes of a chart; `lines` are the heights of its grid lines, which begin at `lines_from` per cent."""
+    """All shapes of a chart; `lines` are the heights of its grid lines, which start at `lines_from` percent."""
 
     height: int
     boxes: tuple[Box, ...]
@@ -63,7 +62,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Slot:
-    """One place of a column chart: what is written below it, and its values, each with what its tip says."""
+    """One position in a column chart: its label, and its values with their tooltips."""
 
     name: str
     values: Sequence[tuple[int, str]]
@@ -80,7 +79,7 @@ class ChartPart:
 
 @dataclass(frozen=True)
 class ChartRow:
-    """A row of a bar chart: its name, what stands at its end, and the pieces of its bar."""
+    """A row of a bar chart: its name, the text at its end, and the pieces of its bar."""
 
     name: str
     text: str
@@ -88,7 +87,7 @@ class ChartRow:
 
 
 def columns(slots: Sequence[Slot]) -> Chart:
-    """Return columns side by side, over a scale that begins at nothing."""
+    """Return columns side by side, on a scale from 0."""
     highest = max((value for slot in slots for value, _ in slot.values), default=0)
     step = _step(highest)
     top = max(1, -(-highest // step)) * step
@@ -116,7 +115,7 @@ def columns(slots: Sequence[Slot]) -> Chart:
 
 
 def rows(given: Sequence[ChartRow], *, whole: float | None = None) -> Chart:
-    """Return bars below each other, each under its name; a bar of `whole` fills the width, None makes every bar do."""
+    """Return bars below each other, each under its name; a bar of `whole` fills the width, by default every bar."""
     boxes: list[Box] = []
     labels: list[Label] = []
     for place, row in enumerate(given):
@@ -133,7 +132,7 @@ def rows(given: Sequence[ChartRow], *, whole: float | None = None) -> Chart:
 
 
 def week(hours: Sequence[Sequence[int]], days: Sequence[str]) -> Chart:
-    """Return a field for each hour of each day, the darker the more; the days go down, the hours across."""
+    """Return a field for each hour of each day, darker for more; days go down, hours across."""
     most = max((count for day in hours for count in day), default=0)
     width = (100 - _DAYS_WIDTH) / 24
     boxes: list[Box] = []
@@ -151,7 +150,7 @@ def week(hours: Sequence[Sequence[int]], days: Sequence[str]) -> Chart:
 
 
 def _step(highest: int) -> int:
-    """Return the distance of grid lines, 1, 2 or 5 of a power of ten, that makes at most four of them."""
+    """Return the distance between grid lines, 1, 2, or 5 times a power of ten, for at most four of them."""
     power = 1
     while True:
         for factor in (1, 2, 5):
@@ -161,7 +160,7 @@ def _step(highest: int) -> int:
 
 
 def _short(number: int) -> str:
-    """Return a round number in few letters: `500`, `20k`, `1M`."""
+    """Return a round number in short: `500`, `20k`, `1M`."""
     for unit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if number >= unit:
             return f"{number / unit:g}{letter}"

@@ -1,4 +1,4 @@
-"""The analytics page: a report as tiles, charts and tables, in people's words."""
+"""The analytics page: a report as tiles, charts, and tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _CHARTED = 10
 
 @dataclass(frozen=True)
 class Choice:
-    """Something to choose by a link; `current` is what is shown."""
+    """A link to another view; `current` is the one shown."""
 
     text: str
     href: str
@@ -34,7 +34,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure in large letters, with what belongs to it in small ones."""
+    """One figure, with a note."""
 
     name: str
     value: str
@@ -44,7 +44,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class VolumeRow:
-    """How many requests were opened and answered in a day, week or month."""
+    """The requests opened and answered in a day, week, or month."""
 
     name: str
     created: int
@@ -53,7 +53,7 @@ class VolumeRow:
 
 @dataclass(frozen=True)
 class FigureRow:
-    """A group's figures, as the table writes them."""
+    """A group's figures, as the table shows them."""
 
     name: str
     created: int
@@ -83,7 +83,7 @@ class MethodRows:
 
 @dataclass(frozen=True)
 class Busy:
-    """A day of the week: its requests, and in which hour most of them came."""
+    """A day of the week: its requests, and its busiest hour."""
 
     day: str
     requests: int
@@ -92,10 +92,10 @@ class Busy:
 
 @dataclass(frozen=True, kw_only=True)
 class AnalyticsPage:
-    """What a manager sees of a range; `problem` says what was wrong with the range that was asked for, a sentence.
+    """What a manager sees of a range; `problem` says what was wrong with the requested one, a sentence.
 
-    `responses` charts the median of each group, `compliance` how many of its answers met their SLA; None where there is
-    nothing to chart. `legend` names the tones of `outcomes`.
+    `responses` charts each group's median, `compliance` its answers within their SLA; None if there is nothing to
+    chart. `legend` names the tones of `outcomes`.
     """
 
     template: ClassVar[str] = "pages/analytics.html"
@@ -148,7 +148,7 @@ def analytics_page(shell: Shell, report: Report, *, today: date, problem: str | 
         days=DAYS,
         responses=_responses(report.groups),
         compliance=_compliance(report.groups),
-        group_rows=[*map(_group_row, report.groups), *_others_row(report)],
+        group_rows=_group_rows(report),
         outcomes=_outcomes(report.methods, tones),
         legend=_legend(report.totals, tones),
         outcome_rows=[_method_rows(method) for method in report.methods if method.figures.outcomes],
@@ -156,13 +156,13 @@ def analytics_page(shell: Shell, report: Report, *, today: date, problem: str | 
 
 
 def range_problem(error: FieldError) -> str:
-    """Return what is wrong with the range that a form asked for, as a sentence."""
+    """Return what is wrong with the requested range, as a sentence."""
     return f"{_FIELDS.get(error.field, 'The range')} {error.message}. These are the last 30 days."
 
 
 def _preset_choices(inquiry: Inquiry, today: date) -> list[Choice]:
     presets = _presets(today)
-    # On the 30th of a month two of them are the same days.
+    # On the 30th of a month, two presets are the same days.
     current = next((text for text, first, last in presets if (first, last) == (inquiry.first, inquiry.last)), None)
     return [Choice(text, _query(first, last, inquiry.group_by), text == current) for text, first, last in presets]
 
@@ -209,7 +209,7 @@ def _tiles(report: Report) -> list[Tile]:
 
 
 def _volume(days: Sequence[DayVolume]) -> tuple[str, list[VolumeRow], list[Slot]]:
-    """Return by what the volume is shown, so that columns stay wide enough to be seen, with its rows and columns."""
+    """Return the unit of the volume that keeps columns wide enough to see, with its rows and columns."""
     if len(days) <= _MOST_COLUMNS:
         unit, names = "day", [_day(one.day) for one in days]
     elif len(days) <= _MOST_COLUMNS * 7:
@@ -279,7 +279,7 @@ def _compliance(groups: Sequence[FigureGroup]) -> Chart | None:
 
 
 def _outcome_tones(totals: Figures) -> dict[str, Tone]:
-    """Give the most frequent outcomes a tone each; all others share one with free text."""
+    """Give each of the most frequent outcomes a tone; all others share one with free text."""
     names = [outcome for outcome, _ in totals.outcomes if outcome is not None]
     return dict(zip(names, TONES, strict=False))
 
@@ -318,24 +318,20 @@ def _method_rows(method: FigureGroup) -> MethodRows:
     return MethodRows(method.name, found)
 
 
-def _group_row(group: FigureGroup) -> FigureRow:
-    return _figures_row(_name(group), group.figures)
-
-
-def _others_row(report: Report) -> list[FigureRow]:
-    return [_figures_row("All others", report.others)] if report.others else []
-
-
-def _figures_row(name: str, figures: Figures) -> FigureRow:
-    return FigureRow(
-        name=name,
-        created=figures.created,
-        responded=figures.responded,
-        average=_duration(figures.average_seconds),
-        median=_duration(figures.median_seconds),
-        sla=_per_cent(figures.sla_compliance),
-        automatic=_per_cent(figures.auto_response_share),
-    )
+def _group_rows(report: Report) -> list[FigureRow]:
+    named = [(_name(group), group.figures) for group in report.groups]
+    return [
+        FigureRow(
+            name=name,
+            created=figures.created,
+            responded=figures.responded,
+            average=_duration(figures.average_seconds),
+            median=_duration(figures.median_seconds),
+            sla=_per_cent(figures.sla_compliance),
+            automatic=_per_cent(figures.auto_response_share),
+        )
+        for name, figures in [*named, *([("All others", report.others)] if report.others else [])]
+    ]
 
 
 def _name(group: FigureGroup) -> str:
@@ -353,14 +349,14 @@ def _answers(count: int) -> str:
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return NOTHING
-    # A median is an estimate, which may be a little below the very minute that all of its times were.
+    # A median is an estimate, and may be slightly below a full minute that it stands for.
     return f"{round(seconds)} s" if seconds < 59.5 else readable_duration(60 * round(seconds / 60))
 
 
 def _per_cent(part: float | None) -> str:
     if part is None:
         return NOTHING
-    # What is not all must not look like all, nor what is something like nothing.
+    # Nearly all must not look like all, nor very little like nothing.
     return f"{min(99.9, max(0.1, part * 100)):.1f} %" if 0 < part < 1 else f"{part * 100:.0f} %"
 
 

@@ -1,4 +1,4 @@
-"""The audit page of a deployment, for those who manage it: some days of its log, verified and exported on demand."""
+"""The managers' audit page: some days of a deployment's log, verified and exported on demand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ class Days:
 
 @dataclass(frozen=True)
 class AuditPages:
-    """Show, verify and export some days of a deployment's log; each raises Forbidden for who does not manage it."""
+    """Show, verify, and export some days of a deployment's log; all raise Forbidden unless the member manages it."""
 
     read: ReadAudit
     verify: VerifyAuditLog
@@ -47,7 +47,7 @@ class AuditPages:
     clock: Clock
 
     def page(self, member: SignedInMember, shell: Shell, asked: Mapping[str, str]) -> AuditPage:
-        """Return the page that the parameters of its address ask for: `from`, `to`, `cursor`."""
+        """Return the page for the query parameters `from`, `to`, and `cursor`."""
         deployment_id = self._enter(member)
         try:
             days = self.days(asked)
@@ -67,7 +67,7 @@ class AuditPages:
         )
 
     def verified(self, member: SignedInMember, shell: Shell, asked: Mapping[str, str]) -> AuditPage:
-        """Return the page with what verifying its days finds in the time that there is; `place` goes on from before."""
+        """Return the page with what verifying its days finds in the time available, from the cursor `place` on."""
         deployment_id = self._enter(member)
         shown = self.page(member, shell, {name: asked[name] for name in ("from", "to") if name in asked})
         if shown.problem:
@@ -99,7 +99,7 @@ class AuditPages:
         return replace(shown, verification=view)
 
     def export(self, member: SignedInMember, form: Mapping[str, str]) -> Days:
-        """Begin an export of the days that a form names and return them; raises ValidationFailed."""
+        """Start an export of the days in a form, and return them; raises ValidationFailed."""
         deployment_id, days = self._enter(member), self.days(form)
         wanted = days.range
         wish: dict[str, Any] = {"from": rfc3339(wanted.since), "to": rfc3339(wanted.to)}
@@ -108,7 +108,7 @@ class AuditPages:
         return days
 
     def days(self, asked: Mapping[str, str]) -> Days:
-        """Return the days that are asked for, or else the latest; raises ValidationFailed."""
+        """Return the requested days, by default the latest; raises ValidationFailed."""
         today = self.clock.now().date()
         last = _day(asked, "to") or today
         first = _day(asked, "from") or last - timedelta(days=_DAYS_AT_FIRST - 1)

@@ -1,4 +1,4 @@
-"""The audit page: a deployment's log in people's words, what verifying it has found, and its exports."""
+"""The audit page: a deployment's log in plain words, the findings of a verification, and exports."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ _TITLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRow:
-    """One event; `request` is the id of the request that it is about, if it is about one."""
+    """One event; `request` is the id of its request, if it has one."""
 
     at: datetime | None
     title: str
@@ -48,22 +48,16 @@ class AuditRow:
     tone: Tone
     by: str
     request: str | None
-    seq: int
-    hash: str
 
 
 @dataclass(frozen=True)
 class Link:
-    """Where something leads."""
-
     text: str
     href: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRow:
-    """One export: of which days, by whom, how far, and where its files are to be had."""
-
     requested_at: datetime
     since: datetime
     to: datetime
@@ -78,7 +72,7 @@ class ExportRow:
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationView:
-    """What verifying has found so far: kind and text of each finding; `onward` leads to the rest, if there is more."""
+    """What a verification has found so far: kind and text of each finding; `onward` leads to the rest."""
 
     findings: Sequence[tuple[str, str]]
     events: int
@@ -88,7 +82,7 @@ class VerificationView:
 
     @property
     def untouched(self) -> str:
-        """What it means that there are no findings, a sentence."""
+        """The conclusion when there are no findings, a sentence."""
         if not self.digests:
             return untouched(sealed=False)
         return "No changes found so far." if self.onward else "No changes found in these days."
@@ -96,7 +90,7 @@ class VerificationView:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditPage:
-    """What a manager sees of some days; `problem` says what was wrong with those that were asked for, a sentence."""
+    """What a manager sees of some days; `problem` says what was wrong with the requested ones, a sentence."""
 
     template: ClassVar[str] = "pages/audit.html"
     shell: Shell
@@ -111,12 +105,12 @@ class AuditPage:
 
 
 def audit_rows(records: Sequence[Mapping[str, Any]]) -> Sequence[AuditRow]:
-    """Return events as rows; one that its own hash does not fit is shown as changed, and nothing of it is believed."""
+    """Return events as rows; one that does not match its hash is shown as changed, without its content."""
     return tuple(map(_row, records))
 
 
 def export_row(export: AuditExport, links: Mapping[str, str]) -> ExportRow:
-    """Return an export as a row; `links` are by the names of its files."""
+    """Return an export as a row, with links by file name."""
     state, tone = _STATES[export.state]
     return ExportRow(
         requested_at=export.requested_at,
@@ -138,21 +132,19 @@ def findings_view(findings: Sequence[LogFinding]) -> Sequence[tuple[str, str]]:
 
 
 def address_query(first: date, last: date, **more: str | int) -> str:
-    """Return what stands behind the `?` of a page of these days."""
+    """Return the query of a page of these days."""
     return urlencode({"from": first.isoformat(), "to": last.isoformat(), **more})
 
 
 def _row(record: Mapping[str, Any]) -> AuditRow:
-    subject, seq = str(record["subject"]), int(record["seq"])
+    subject = str(record["subject"])
     request = subject.removeprefix("request#") if subject.startswith("request#") else None
     event = _event(record)
     if event is None:
-        title = f"Event {seq} of {subject} was changed after it was written"
+        title = f"Event {record['seq']} of {subject} was changed after it was written"
         detail = "Verify the log to see what else was changed."
-        return AuditRow(
-            at=None, title=title, detail=detail, tone="bad", by="", request=request, seq=seq, hash=str(record["hash"])
-        )
-    told = next(iter(timeline_of([event])))
+        return AuditRow(at=None, title=title, detail=detail, tone="bad", by="", request=request)
+    (told,) = timeline_of([event])
     title = told.title if request else _TITLES.get(event.kind, told.title)
     detail = told.detail if request else "; ".join(_changes(event))
     return AuditRow(
@@ -162,8 +154,6 @@ def _row(record: Mapping[str, Any]) -> AuditRow:
         tone=told.tone,
         by=person_of(event.actor) or person_of(str(event.data.get("created_by") or "")),
         request=request,
-        seq=seq,
-        hash=event.hash,
     )
 
 
@@ -176,7 +166,7 @@ def _changes(event: AuditEvent) -> Iterator[str]:
 
 
 def _event(record: Mapping[str, Any]) -> AuditEvent | None:
-    """Return an event, None for one that its hash does not fit, or that is none of ours although its hash does."""
+    """Return an event, None if it does not match its hash or cannot be read."""
     try:
         return AuditEvent.from_dict(record) if is_intact(record) else None
     except ValueError:

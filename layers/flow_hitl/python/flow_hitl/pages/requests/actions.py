@@ -1,4 +1,4 @@
-"""What a manager may do about a request, as its page offers it: told by the request itself and its audit events."""
+"""What a manager may do about a request, from the request and its audit events."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from flow_hitl.requests.request import RETRIABLE, Request, Status
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookTold:
-    """The last delivery of an event of the request to a webhook, by the names that the webhook and it have."""
+    """The last delivery of an event of the request to a webhook."""
 
     webhook_id: str
     webhook: str
@@ -23,7 +23,7 @@ class WebhookTold:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestActions:
-    """What there is to do; after a refused form there are the address that was typed and the `problem` with it."""
+    """What a manager may do; after a refused form, with the address that was typed and its `problem`."""
 
     may_reassign: bool
     may_retry: bool

@@ -1,4 +1,4 @@
-"""What signed-in people see of requests, and answer: each only what they may, which the one policy says."""
+"""What signed-in people see of requests and how they answer them, each as the policy allows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats,
 from flow_hitl.pages.contexts import ListFilters, ListLink, ListRow, RequestSheet, RequestsPage, Shell, SlaState
 from flow_hitl.pages.evidence import page_shown, sign_page
 from flow_hitl.pages.requests.actions import actions_of
+from flow_hitl.pages.requests.review_contexts import refusal
 from flow_hitl.pages.requests.timeline import timeline_of
 from flow_hitl.people.access import Action, SignedInMember, authorize
 from flow_hitl.people.sign_in_rules import Session
@@ -28,7 +29,7 @@ from flow_hitl.requests.reading.list_rows import Count, Order, RequestRow
 from flow_hitl.requests.request import Request, ResumeStatus, Status
 
 _ROWS = 25
-# The last quarter of the time that there was.
+# In the last quarter of its time, a request is due soon.
 _SOON = 0.25
 _ORDERS = ((Order.OLDEST, "Longest waiting first"), (Order.NEWEST, "Newest first"), (Order.DUE, "Due first"))
 _RESUMED = {
@@ -43,7 +44,7 @@ _RESUMED = {
 
 @dataclass(frozen=True)
 class ListWish:
-    """Which list somebody asks for."""
+    """The list that someone asks for."""
 
     pending: bool
     filters: ListFilters
@@ -107,7 +108,7 @@ class RequestPages:
         return self._sheet(member, self._open(member, request_id))
 
     def news(self, member: SignedInMember, request_id: str) -> str | None:
-        """Return what has come of a request while somebody looks at it, None while it is open and still theirs."""
+        """Return what became of a request while someone was looking at it, None while it is open and theirs."""
         request = self._open(member, request_id)
         if request.head.status is Status.PENDING:
             if member.manages or member.responder_of(request.head):
@@ -118,10 +119,10 @@ class RequestPages:
     def submit(
         self, member: SignedInMember, session: Session, request_id: str, outcome: str | None, comment: str, shown: str
     ) -> RequestSheet | None:
-        """Answer with the button's outcome and the comment, or with the comment alone where there are no buttons.
+        """Answer with the button's outcome and the comment, or just the comment if there are no buttons.
 
-        Returns None once it is recorded, else the page with what is wrong, or with whose answer came first; what was
-        written is kept. Raises NotFound, and Forbidden for a request that is someone else's to answer.
+        Returns None once it is recorded, else the page with what is wrong or the answer that came first, and what was
+        written. Raises NotFound, and Forbidden for a request that is someone else's to answer.
         """
         request = self._open(member, request_id)
         responder = member.responder_of(request.head)
@@ -144,34 +145,29 @@ class RequestPages:
         try:
             self.record_response(submission)
         except (AlreadyResponded, NotPending):
-            # Somebody was faster since we looked.
+            # Someone was faster since we looked.
             return self._beaten(member, self.requests.load(request_id), outcome, comment)
-        except SelfApproval as forbidden:
-            return replace(self._sheet(member, request), comment=comment, problem=forbidden.detail)
-        except ValidationFailed as refused:
-            problem = f"Your answer {refused.errors[0].message}."
+        except (SelfApproval, ValidationFailed) as refused:
+            problem = refusal("Your answer", refused)
             return replace(self._sheet(member, request), comment=comment, problem=problem)
         return None
 
     def pass_on(self, member: SignedInMember, session: Session, request_id: str, to: str) -> RequestSheet | None:
-        """Put another person in the place of this one; returns None once it is done, else the page with what is wrong.
+        """Pass a request on to another person; returns None once it is done, else the page with what is wrong.
 
-        Raises NotFound, Forbidden and DelegationOff.
+        Raises NotFound, Forbidden, and DelegationOff.
         """
         request = self._open(member, request_id)
         responder = member.responder_of(request.head)
         if responder is None:
             raise Forbidden("Only its assignees can pass this request on.")
-        proof = _by_session(member, session)
-        delegation = Delegation(member, responder, to.strip(), Channel.DASHBOARD, proof)
+        delegation = Delegation(member, responder, to.strip(), Channel.DASHBOARD, _by_session(member, session))
         try:
             self.delegate(member.deployment, request_id, delegation)
         except (AlreadyResponded, NotPending):
             return self._beaten(member, self.requests.load(request_id), None, "")
-        except SelfApproval as forbidden:
-            return replace(self._sheet(member, request), delegate_to=to, problem=forbidden.detail)
-        except ValidationFailed as refused:
-            problem = f"The address {refused.errors[0].message}."
+        except (SelfApproval, ValidationFailed) as refused:
+            problem = refusal("The address", refused)
             return replace(self._sheet(member, request), delegate_to=to, problem=problem)
         return None
 
@@ -219,7 +215,7 @@ class RequestPages:
 
 
 def _resumed(request: Request) -> str | None:
-    """Return how far the flow is with the answer, a sentence."""
+    """Return whether the flow has the answer, as a sentence."""
     resume = request.head.resume
     if resume is not None and resume.status is ResumeStatus.WAITING and request.content.resume_url is None:
         return "The flow fetches the answer."
@@ -233,10 +229,9 @@ def _by_session(member: SignedInMember, session: Session) -> Mapping[str, object
 
 def _wanted(wish: ListWish) -> RequestFilter:
     filters = wish.filters
-    assignee = (filters.assignee,) if filters.assignee else ()
     return RequestFilter(
         statuses=(Status.PENDING.value,) if wish.pending else (Status.RESPONDED.value, Status.CANCELLED.value),
-        assigned_to=assignee,
+        assigned_to=(filters.assignee,) if filters.assignee else (),
         method_name=filters.method or None,
         flow_name=filters.flow or None,
         outcome=filters.outcome or None,
@@ -292,7 +287,7 @@ def _row(row: RequestRow, root: str, now: datetime) -> ListRow:
 
 
 def _sla(row: RequestRow, now: datetime) -> tuple[SlaState, int]:
-    """Return how a request stands against its target; an automatic answer is none in time, and nothing cancelled is."""
+    """Return how a request stands against its SLA: automatic answers miss it, and cancelled requests have none."""
     due = row.sla_due_at
     if due is None or row.status is Status.CANCELLED:
         return "none", 0

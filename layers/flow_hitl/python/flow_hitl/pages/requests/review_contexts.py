@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from flow_hitl.mails.contexts import Decision, RequestView
+from flow_hitl.platform.errors import SelfApproval, ValidationFailed
 
 MessageKind = Literal["thanks", "yours", "already_decided", "expired", "invalid", "too_large", "cancelled", "passed_on"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewContext:
-    """The review page; after a refused POST with what was written and the `problem` to put right (a sentence).
+    """The review page; after a refused POST, with what was written and the `problem`, a sentence.
 
-    What was written is the `comment`, or the address that the request could not be passed on to. `shown` goes into the
-    form as it is: it proves, with the answer, what the page showed. `chosen` is the option that the mail's button stood
-    for, still to be confirmed. At `news_address` the page asks what has become of the request in the meantime.
+    `shown` goes into the form: it proves what the page showed. `chosen` is the option of the email's button, still to
+    be confirmed. At `news_address` the page asks what became of the request in the meantime.
     """
 
     template: ClassVar[str] = "pages/review.html"
@@ -29,10 +29,10 @@ class ReviewContext:
 
 @dataclass(frozen=True, kw_only=True)
 class MessageContext:
-    """The page that says how things stand: names and decision where they are known and may be told.
+    """The page that says how things stand.
 
-    `written` is what somebody wrote whose answer came too late; `own`: the answer that counts is their own. `then` is
-    what follows from an answer that was just given, a clause.
+    `written` is the text of an answer that came too late; `own`: the answer that counts is their own. `then` is what
+    follows from the answer just given, a clause.
     """
 
     template: ClassVar[str] = "pages/message.html"
@@ -45,3 +45,8 @@ class MessageContext:
     written: str = ""
     own: bool = False
     then: str | None = None
+
+
+def refusal(what: str, error: SelfApproval | ValidationFailed) -> str:
+    """Return why an answer or an address, which `what` names, was refused: a sentence."""
+    return error.detail if isinstance(error, SelfApproval) else f"{what} {error.errors[0].message}."

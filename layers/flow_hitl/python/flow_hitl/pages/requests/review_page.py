@@ -1,4 +1,4 @@
-"""The review page behind a signed link: whoever was sent it sees the request, and by POST answers it, once."""
+"""The review page behind a signed link, where its recipient sees the request and answers it by POST, once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view, what_follows
 from flow_hitl.pages.evidence import page_shown, sign_page
-from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext
+from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext, refusal
 from flow_hitl.people.access import Action, ProvenAddress, authorize
 from flow_hitl.platform.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing
@@ -27,7 +27,7 @@ _BY_LINK = verification("review_link")
 
 @dataclass(frozen=True)
 class ReviewPage:
-    """Read and answer a request by its review link; what is shown comes back as a page context."""
+    """Read and answer a request by its review link."""
 
     requests: RequestStore
     deployments: DeploymentStore
@@ -38,10 +38,9 @@ class ReviewPage:
     ids: Ids
 
     def show(self, token: str, words: str | None = None, number: str | None = None) -> PageContext:
-        """Return the page of a link; it changes nothing, also where an option is chosen that a button then confirms.
+        """Return the page of a link, with an option to confirm, chosen by its words or its position from 1.
 
-        It is chosen by its words, or by its place among the options, from 1. Raises TokenInvalid, Forbidden, NotFound
-        and TokenExpired.
+        Changes nothing. Raises TokenInvalid, Forbidden, NotFound, and TokenExpired.
         """
         request, responder = self._open(token)
         chosen = _chosen(request.head.emit_options, words, number)
@@ -50,7 +49,7 @@ class ReviewPage:
         return replace(self._review(token, request, responder), chosen=chosen)
 
     def news(self, token: str) -> str | None:
-        """Return what has become of a request while somebody looks at it, None while it is open; raises as `show`."""
+        """Return what became of a request while someone was looking at it, None while it is open; raises as `show`."""
         try:
             request, _ = self._open(token)
         except Forbidden:
@@ -58,10 +57,7 @@ class ReviewPage:
         return news_of(request)
 
     def pass_on(self, token: str, to: str) -> PageContext:
-        """Put another person in the place of the link's; returns the page that says so, or what is wrong.
-
-        Raises what `show` raises, and DelegationOff.
-        """
+        """Pass the request on to another person; raises what `show` raises, and DelegationOff."""
         request, responder = self._open(token)
         if not _is_open(request):
             return _closed(request, responder)
@@ -71,10 +67,8 @@ class ReviewPage:
             given = self.delegate(deployment, request.head.request_id, delegation)
         except (AlreadyResponded, NotPending):
             return _closed(self.requests.load(request.head.request_id), responder)
-        except SelfApproval as forbidden:
-            return replace(self._review(token, request, responder), problem=forbidden.detail, delegate_to=to)
-        except ValidationFailed as refused:
-            problem = f"The address {refused.errors[0].message}."
+        except (SelfApproval, ValidationFailed) as refused:
+            problem = refusal("The address", refused)
             return replace(self._review(token, request, responder), problem=problem, delegate_to=to)
         return MessageContext(
             kind="passed_on",
@@ -85,10 +79,10 @@ class ReviewPage:
         )
 
     def submit(self, token: str, outcome: str | None, comment: str, shown: str | None = None) -> PageContext:
-        """Answer with the button's outcome and the comment, or with the comment alone where there are no buttons.
+        """Answer with the button's outcome and the comment, or just the comment if there are no buttons.
 
-        `shown` is the form's hidden field. Returns the page that thanks, asks for what is missing, or says who was
-        faster, with what was written. Raises what `show` raises.
+        `shown` is the form's hidden field. Returns the page that says thanks, what is wrong, or who was faster. Raises
+        what `show` raises.
         """
         request, responder = self._open(token)
         if not _is_open(request):
@@ -108,12 +102,10 @@ class ReviewPage:
         try:
             decided = self.record_response(submission)
         except (AlreadyResponded, NotPending):
-            # Somebody was faster since we looked.
+            # Someone was faster since we looked.
             return _closed(self.requests.load(request.head.request_id), responder, outcome, comment)
-        except SelfApproval as forbidden:
-            return replace(self._review(token, request, responder), comment=comment, problem=forbidden.detail)
-        except ValidationFailed as refused:
-            problem = f"Your answer {refused.errors[0].message}."
+        except (SelfApproval, ValidationFailed) as refused:
+            problem = refusal("Your answer", refused)
             return replace(self._review(token, request, responder), comment=comment, problem=problem)
         return _message(decided, "thanks", then=what_follows(decided))
 
@@ -147,10 +139,7 @@ def _chosen(options: Sequence[str], words: str | None, number: str | None) -> st
 def _closed(
     request: Request, responder: ProvenAddress, outcome: str | None = None, written: str = ""
 ) -> MessageContext:
-    """Return the page that says how a closed request was closed, to somebody who looks at it or answers it again.
-
-    Whose own answer counts is told so: perhaps they never saw that it arrived.
-    """
+    """Return the page that says how a request was closed, also to someone whose own answer it was."""
     response = request.response
     if response is None:
         return _message(request, "cancelled", written=written)

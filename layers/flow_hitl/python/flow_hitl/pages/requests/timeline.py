@@ -1,4 +1,4 @@
-"""A request's audit events in the words of whoever looks at its page."""
+"""A request's audit events in plain words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Tone = Literal["neutral", "good", "warn", "bad", "accent"]
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One thing that happened: a short sentence, what else is known of it, and whether it is good or bad news."""
+    """One thing that happened: a short sentence, details, and whether it is good or bad news."""
 
     at: datetime
     title: str
@@ -22,7 +22,7 @@ class TimelineEntry:
 
 
 def timeline_of(events: Iterable[AuditEvent]) -> Sequence[TimelineEntry]:
-    """Return the events as entries, oldest first; each event is one entry, so that none is left out."""
+    """Return one entry for each event, oldest first."""
     return tuple(TimelineEntry(event.at, *_told(event)) for event in events)
 
 
@@ -98,7 +98,7 @@ def _answered(data: Any) -> tuple[str, str, Tone]:
     if responder and not data.get("responder_verified"):
         how, responder = f"{how}, {claimed(responder)}", None
     if data.get("source"):
-        # What a program calls itself: anything, also somebody's address.
+        # A program's own label may be anything, even a person's address.
         how = f'{how}, from "{data["source"]}"'
     sent_by = (data.get("verification") or {}).get("sent_by")
     if sent_by:

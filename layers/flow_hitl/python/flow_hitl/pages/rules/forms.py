@@ -1,4 +1,4 @@
-"""A routing rule as a form, and in words: what its fields show, what rule they make, and how a list tells of it."""
+"""A routing rule as a form, and in words."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,19 +27,19 @@ CONDITION_TESTS: Sequence[tuple[str, str]] = (
     ("exists", "exists"),
     ("missing", "does not exist"),
 )
-"""The tests of a condition, as the form offers them; "missing" is the form's word for `exists` with false."""
+"""The tests of a condition in the form; "missing" is `exists` with false."""
 
 MOST_ROWS = 40
 _STATE = "state."
 _NO_VALUE = ("exists", "missing")
 _TEST_NAMES = frozenset(test for test, _ in CONDITION_TESTS)
-# What json.loads raises for a text that is no JSON, or too deep.
+# Raised by json.loads for invalid JSON and for JSON that is too deep.
 _NO_JSON = (ValueError, RecursionError)
 _LONGEST_SHOWN = 80
 
 
 class RepeatedTest(Exception):
-    """Two rows of conditions say the same of the same value; carries the second."""
+    """Two rows of conditions test the same value in the same way; carries the second."""
 
     def __init__(self, row: int) -> None:
         super().__init__(f"row {row}")
@@ -47,7 +47,7 @@ class RepeatedTest(Exception):
 
 
 def rule_fields(rule: Document) -> Fields:
-    """Return what the form shows of a rule of the contract, `{}` for a new one."""
+    """Return the form's fields for a rule, `{}` for a new one."""
     match = rule.get("match", {})
     auto_response = rule.get("auto_response")
     fields = {
@@ -67,7 +67,7 @@ def rule_fields(rule: Document) -> Fields:
 
 
 def rule_of(fields: Fields) -> Document:
-    """Return the rule that its form makes; raises RepeatedTest."""
+    """Return the rule in a form; raises RepeatedTest."""
     condition: dict[str, dict[str, Any]] = {}
     for row in _filled_rows(fields):
         path, test, operand = _condition(fields, row)
@@ -90,7 +90,7 @@ def rule_of(fields: Fields) -> Document:
 
 
 def rule_problem(fields: Fields, error: FieldError) -> tuple[str, str]:
-    """Return which field of a rule's form an error of the whole list is about, and the sentence that says so there."""
+    """Return which field of a rule's form an error of the rules document is about, and what to say there."""
     parts = [part.replace("~1", "/").replace("~0", "~") for part in error.field.lstrip("/").split("/")]
     match parts[2:]:
         case [] if parts[1:]:
@@ -115,14 +115,14 @@ def condition_rows(fields: Fields) -> int:
 
 
 def conditions_in_words(rule: Document) -> Sequence[str]:
-    """Return what a rule of the contract asks of the state, a line for each test."""
+    """Return a rule's conditions, a line for each test."""
     words = dict(CONDITION_TESTS)
     shown = [(path, *_shown(test, operand)) for path, test, operand in _tests(rule)]
     return [f"{path} {words[test]} {_cut(value)}".rstrip() for path, test, value in shown]
 
 
 def deadlines_in_words(rule: Document) -> Sequence[str]:
-    """Return the deadlines that a rule of the contract sets itself, or a dry run says would hold."""
+    """Return the deadlines that a rule sets, or that a dry run says would apply."""
     told: list[str] = []
     if rule.get("sla_target_minutes") is not None:
         told.append(f"SLA target {rule['sla_target_minutes']} min")
@@ -141,7 +141,7 @@ def _tests(rule: Document) -> list[tuple[str, str, Any]]:
 
 
 def _filled_rows(fields: Fields) -> list[int]:
-    """Return the rows in which there is a path, or a value that must have one."""
+    """Return the rows with a path, or with a value that needs one."""
     names = ("path", "value")
     return [row for row in range(MOST_ROWS) if any(text_in(fields, f"condition_{row}_{name}") for name in names)]
 
@@ -165,7 +165,7 @@ def _row_of(fields: Fields, path: str, test: str | None) -> int:
 
 
 def _operand(text: str) -> Any:
-    """Return what a value means: a number, true, false, null or a quoted text as in JSON, else the text as it is."""
+    """Return what a value means: a number, true, false, null, or a quoted text as in JSON, else the text itself."""
     value = text.strip()
     try:
         read = json.loads(value, parse_constant=lambda _: value)
@@ -175,7 +175,7 @@ def _operand(text: str) -> Any:
 
 
 def _several(text: str) -> list[Any]:
-    """Return several values: a JSON list, or values with commas in between."""
+    """Return several values: a JSON list, or values separated by commas."""
     try:
         read = json.loads(text)
     except _NO_JSON:
@@ -186,7 +186,7 @@ def _several(text: str) -> list[Any]:
 
 
 def _shown(test: str, operand: Any) -> tuple[str, str]:
-    """Return a test and its value as the form shows them, such that they are read back as they were."""
+    """Return a test and its value for the form, such that they are read back unchanged."""
     if test == "exists":
         return ("exists" if operand else "missing"), ""
     if test != "in":
@@ -203,7 +203,7 @@ def _text(value: Any) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Tell whether two values are the same, of the same type: to Python, 1 and True are equal."""
+    """Tell whether two values are equal and of one type: to Python, 1 and True are equal."""
     return type(one) is type(other) and bool(one == other)
 
 

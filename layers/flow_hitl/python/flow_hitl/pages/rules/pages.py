@@ -1,4 +1,4 @@
-"""The routing rules as managers see, order, change and try them on the dashboard."""
+"""The routing rules on the managers' pages."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -36,16 +36,16 @@ _NO_OBJECT = "This must be a JSON object, such as the state of a request."
 
 @dataclass(frozen=True)
 class RulePages:
-    """Whoever calls this has seen to it that the member manages the deployment.
+    """The caller has checked that the member manages the deployment; positions count from 1.
 
-    Each form says by an ETag which rules, in which order, it was made from; their places count from 1.
+    Each form has the ETag of the rules that it was made from, in order.
     """
 
     manage: ManageDeployments
     edit: EditByForm
 
     def rows(self, member: SignedInMember) -> Sequence[RuleRow]:
-        """Return the rules in their order."""
+        """Return the rules in order."""
         return [
             RuleRow(
                 number=number,
@@ -60,37 +60,36 @@ class RulePages:
         ]
 
     def list_form(self, member: SignedInMember) -> FilledForm:
-        """Return the form by which rules are moved; it has nothing to fill in."""
+        """Return the form that moves rules, without fields."""
         return _form(member.deployment, {})
 
     def form(self, member: SignedInMember, number: int | None) -> FilledForm:
-        """Return the form of the rule at a place, None for a new one; raises NotFound."""
+        """Return the form of the rule at a position, None for a new one; raises NotFound."""
         rule = {} if number is None else item_at(_rules(member.deployment), number)
         return _form(member.deployment, rule_fields(rule))
 
     def groups(self, member: SignedInMember) -> Sequence[str]:
-        """Return how a rule names the deployment's groups."""
+        """Return the deployment's groups as rules name them."""
         groups = member.deployment.settings.groups
         return [f"{GROUP_PREFIX}{group.name}" if group.name else group.address or "" for group in groups]
 
     def save(self, member: SignedInMember, number: int | None, typed: FilledForm) -> FilledForm | Deployment:
-        """Save the rule at a place, or add one at the end.
+        """Save the rule at a position, or add one at the end.
 
-        Returns the deployment, else the form with what is wrong, or has changed meanwhile; raises NotFound.
+        Returns the deployment, else the form with what is wrong or changed meanwhile; raises NotFound.
         """
         try:
             rule = rule_of(typed.fields)
         except RepeatedTest as repeated:
-            problem = "This repeats a row above."
-            return replace(typed, problems={f"condition_{repeated.row}_path": problem})
+            return replace(typed, problems={f"condition_{repeated.row}_path": "This repeats a row above."})
         return self._change(member, typed, lambda rules: with_item(rules, number, rule))
 
     def remove(self, member: SignedInMember, number: int, typed: FilledForm) -> FilledForm | Deployment:
-        """Remove the rule at a place; returns what `save` does."""
+        """Remove the rule at a position; returns what `save` does."""
         return self._change(member, typed, lambda rules: without_item(rules, number))
 
     def move(self, member: SignedInMember, number: int, by: int, typed: FilledForm) -> FilledForm | Deployment:
-        """Move the rule at a place up (`by` -1) or down (1); returns what `save` does."""
+        """Move the rule at a position up (`by` -1) or down (1); returns what `save` does."""
 
         def change(rules: Rules) -> Rules:
             rule, others = item_at(rules, number), without_item(rules, number)
@@ -100,10 +99,7 @@ class RulePages:
         return self._change(member, typed, change)
 
     def try_out(self, member: SignedInMember, fields: Fields) -> tuple[FilledForm, DryRunView | None]:
-        """Return the form of a dry run as it was filled in, and what would happen, unless something is wrong with it.
-
-        Nothing is written and nobody is mailed.
-        """
+        """Return the form of a dry run as filled in, and its result, None if something is wrong with the form."""
         typed = replace(self.trial(), fields=fields)
         try:
             state = json.loads(fields.get("state", "").strip() or "{}")
@@ -123,7 +119,7 @@ class RulePages:
         return typed, _result(as_json(found))
 
     def trial(self) -> FilledForm:
-        """Return the empty form of a dry run; it changes nothing, so it is made from no state."""
+        """Return the empty form of a dry run."""
         return FilledForm(fields={}, etag="", seen=0)
 
     def _change(
@@ -132,7 +128,7 @@ class RulePages:
         deployment = member.deployment
 
         def save() -> Deployment:
-            # First of all: a place in the list means what it meant only if the list is still the same.
+            # First, because a position in the list means nothing once the list has changed.
             require_unchanged(typed, as_json(rules_shown(deployment.rules)))
             rules = parse_rules(json.dumps({"rules": change(_rules(deployment))}))
             return self.manage.set_rules(deployment.deployment_id, rules, if_match=typed.etag, actor=actor_name(member))

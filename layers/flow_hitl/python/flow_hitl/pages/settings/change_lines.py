@@ -1,4 +1,4 @@
-"""What a change of a deployment's configuration was, in lines for people, from the event with before and after."""
+"""A change of a deployment's configuration in words, from the event with its before and after."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,11 +11,8 @@ _LONGEST = 200
 
 
 def lines_of(event: AuditEvent, only: Sequence[str] = ()) -> Sequence[str]:
-    """Return a line for each thing that an event of a deployment's chain changed.
-
-    `only` are the members of the settings document to tell of, none for all.
-    """
-    # Any, as each kind of event has its own documents; null where there was or is nothing.
+    """Return a line for each thing that an event changed; `only` limits the members of the settings document."""
+    # Each kind of event has its own documents; null for nothing.
     before: Any = event.data.get("before")
     after: Any = event.data.get("after")
     match event.kind:

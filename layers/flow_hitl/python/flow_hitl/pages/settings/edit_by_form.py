@@ -1,4 +1,4 @@
-"""The one way to change a deployment's configuration from a form: nobody overwrites unseen what others changed."""
+"""Changes a deployment's configuration from a form, without overwriting what others changed meanwhile."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,18 +19,18 @@ _Saved = TypeVar("_Saved")
 
 
 def form_from(deployment: Deployment, document: Any, fields: Mapping[str, str]) -> FilledForm:
-    """Return a form that edits a document of the deployment as it is now."""
+    """Return a form for a document of the deployment."""
     return FilledForm(fields=fields, etag=etag(document), seen=deployment.audit_seq)
 
 
 def require_unchanged(typed: FilledForm, document: Any) -> None:
-    """Raise PreconditionFailed unless a form was made from the document as it is; "*" names no document here."""
+    """Raise PreconditionFailed unless a form was made from this document."""
     if typed.etag != etag(document):
         raise PreconditionFailed("This was changed since the form was opened.")
 
 
 def of_kinds(*kinds: EventKind) -> Callable[[AuditEvent], bool]:
-    """Return what tells the events of these kinds from others."""
+    """Return the test for events of these kinds."""
     return lambda event: event.kind in kinds
 
 
@@ -50,21 +50,21 @@ class EditByForm:
         about: Callable[[AuditEvent], bool],
         only: Sequence[str] = (),
     ) -> _Saved | FilledForm:
-        """Return what `save` returns, else the form with what is wrong with it or what others changed meanwhile.
+        """Return what `save` returns, else the form with what is wrong or what others changed meanwhile.
 
-        `save` raises ValidationFailed, and PreconditionFailed if the form's ETag is no longer the document's. `anew`
-        makes the form from a deployment and what was typed. `blame` returns a field of the form and what is wrong
-        there. `about` picks the audit events of the document, `only` the members of the settings document (none: all).
+        `save` raises ValidationFailed, and PreconditionFailed if the form's ETag is outdated. `anew` makes the form
+        from a deployment and what was typed. `blame` returns a field of the form and what is wrong there. `about` picks
+        the audit events of the document, `only` the members of the settings document (all by default).
         """
         try:
             return save()
         except ValidationFailed as refused:
-            # The first problem of each field counts.
+            # The first problem of each field wins.
             return replace(typed, problems=dict(map(blame, reversed(refused.errors))))
         except PreconditionFailed:
             form = anew(deployment, typed.fields)
             if form.etag == typed.etag:
-                # It was changed after the deployment was read for this very call.
+                # It was changed after this call read the deployment.
                 form = anew(self.manage.show(deployment.deployment_id), typed.fields)
             events = self.audit.changes(deployment.deployment_id, typed.seen, _MOST_EVENTS)
             told = [(event, lines_of(event, only)) for event in events if about(event)]

@@ -1,7 +1,6 @@
-"""The settings as forms: what the fields of each part show of the document, and what document they make of it.
+"""The settings as forms: the fields of each part, and the document that they make.
 
-A form is filled in with texts; what is no number stays the text that it is, so that the one check of settings refuses
-it and says which field is wrong.
+A number that cannot be read stays text, so that the validation of settings refuses it and names the field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,16 +21,16 @@ _MAX_DIGITS = 9
 PARTS: Mapping[SettingsPart, Mapping[str, Setting]] = {
     part: {name: setting for name, setting in SETTINGS.items() if setting.part is part} for part in SettingsPart
 }
-"""The settings that each part has, by their name in the settings document."""
+"""The settings of each part, by their name in the settings document."""
 
 
 def members_of(part: SettingsPart, document: Document) -> Document:
-    """Return a part of the settings document, which its form's ETag is of: who changes another part does not matter."""
+    """Return a part of the settings document; its form's ETag ignores changes of other parts."""
     return {name: document[name] for name in PARTS[part]}
 
 
 def fields_of(part: SettingsPart, document: Document) -> Fields:
-    """Return what the form of a part, any but the groups, shows of the settings."""
+    """Return the fields of a part, except for groups."""
     match part:
         case SettingsPart.AUTO_RESPONSE:
             return auto_response_fields(document["auto_response"])
@@ -42,7 +41,7 @@ def fields_of(part: SettingsPart, document: Document) -> Fields:
 
 
 def document_of(part: SettingsPart, fields: Fields) -> Document:
-    """Return the members of the settings document that the form of a part, any but the groups, makes."""
+    """Return the members of the settings document in the form of a part, except for groups."""
     match part:
         case SettingsPart.AUTO_RESPONSE:
             return {"auto_response": auto_response_in(fields, enabled=ticked(fields, "enabled"))}
@@ -55,7 +54,7 @@ def document_of(part: SettingsPart, fields: Fields) -> Document:
 
 
 def problem_of(part: SettingsPart, fields: Fields, error: FieldError) -> tuple[str, str]:
-    """Return which field of a part's form an error is about, and the sentence that says so there."""
+    """Return which field of a part's form an error is about, and what to say there."""
     first, *rest = error.field.lstrip("/").split("/")
     match part:
         case SettingsPart.AUTO_RESPONSE:
@@ -70,7 +69,7 @@ def problem_of(part: SettingsPart, fields: Fields, error: FieldError) -> tuple[s
 
 
 def group_fields(group: Document) -> Fields:
-    """Return what the form of a group shows of it."""
+    """Return the fields of a group."""
     return {
         "name": group.get("name") or "",
         "address": group.get("address") or "",
@@ -79,13 +78,13 @@ def group_fields(group: Document) -> Fields:
 
 
 def group_of(fields: Fields) -> Document:
-    """Return the group that its form makes."""
+    """Return the group in a form."""
     named = {key: text_in(fields, key) for key in ("name", "address")}
     return {**{key: value for key, value in named.items() if value is not None}, "members": lines_in(fields, "members")}
 
 
 def group_problem(fields: Fields, error: FieldError) -> tuple[str, str]:
-    """Return which field of a group's form an error is about, and the sentence that says so there."""
+    """Return which field of a group's form an error is about, and what to say there."""
     _, _, *rest = [*error.field.lstrip("/").split("/"), ""]
     match [one for one in rest if one]:
         case []:
@@ -101,13 +100,13 @@ def group_problem(fields: Fields, error: FieldError) -> tuple[str, str]:
 
 
 def auto_response_fields(document: Document | None) -> dict[str, str]:
-    """Return what the fields of an auto-response show of it."""
+    """Return the fields of an auto-response."""
     found = document or {}
     return {key: text_of(found.get(key)) for key in ("enabled", "timeout_minutes", "default_outcome")}
 
 
 def auto_response_in(fields: Fields, *, enabled: bool) -> Document:
-    """Return the auto-response that its fields make."""
+    """Return the auto-response in a form."""
     return {
         "enabled": enabled,
         "timeout_minutes": number_in(fields, "timeout_minutes"),
@@ -116,7 +115,7 @@ def auto_response_in(fields: Fields, *, enabled: bool) -> Document:
 
 
 def text_of(value: Any) -> str:
-    """Return how a form's field holds a value: nothing for None and what is off, a line for each of a list."""
+    """Return a value as a field's text: "" for None and False, a line for each item of a list."""
     if isinstance(value, list):
         return "\n".join(map(str, value))
     if isinstance(value, bool):
@@ -137,43 +136,43 @@ def _value_in(fields: Fields, name: str, setting: Setting) -> Any:
 
 
 def ticked(fields: Fields, name: str) -> bool:
-    """Tell whether a box is ticked; browsers leave out those that are not."""
+    """Tell whether a box is checked; browsers do not send unchecked ones."""
     return bool(fields.get(name))
 
 
 def text_in(fields: Fields, name: str) -> str | None:
-    """Return a field's text, None for an empty one."""
+    """Return a field's text, None if it is empty."""
     return fields.get(name, "").strip() or None
 
 
 def number_in(fields: Fields, name: str) -> int | str | None:
-    """Return a field's whole number, None for an empty one, and any other text as it is."""
+    """Return a field's whole number, None if it is empty, or any other text as it is."""
     text = text_in(fields, name)
     whole = text is not None and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
     return int(text) if text is not None and whole else text
 
 
 def lines_in(fields: Fields, name: str) -> list[str]:
-    """Return the lines of a field that hold anything; a comma or semicolon parts as well as a line's end."""
+    """Return the non-blank lines of a field; commas and semicolons separate like line ends."""
     text = fields.get(name, "").replace(",", "\n").replace(";", "\n")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def quoted(values: Sequence[str], place: str, error: FieldError) -> str:
-    """Return the sentence about one of several values, which it names."""
+    """Return the sentence about one of several values."""
     value = values[int(place)] if place.isdigit() and int(place) < len(values) else ""
     return f'"{value}" {error.message}.'
 
 
 def sentence(error: FieldError) -> str:
-    """Return what is wrong with a field, or with the whole, as a sentence."""
+    """Return what is wrong with a field, or with the whole form, as a sentence."""
     if error.field:
         return f"This {error.message}."
     return f"{error.message[:1].upper()}{error.message[1:]}."
 
 
 def _reminder_fields(reminders: Sequence[Document]) -> Fields:
-    """Return the rows of the reminders, and an empty one for one more."""
+    """Return the rows of the reminders, and an empty one."""
     fields: dict[str, str] = {}
     for row, reminder in enumerate([*reminders, {}][:MOST_REMINDERS]):
         share, minutes = reminder.get("share_of_sla"), reminder.get("minutes_before_timeout")

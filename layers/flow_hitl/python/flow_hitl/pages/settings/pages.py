@@ -1,7 +1,6 @@
-"""The settings as managers see and change them on the dashboard, part by part.
+"""The settings on the managers' pages, part by part.
 
-A form says by an ETag which state of its part it was made from: who changes another part meanwhile does not touch it,
-and who changes the same part is not overwritten unseen.
+Each form has the ETag of its part: changes of other parts do not conflict with it, and none of its own is overwritten.
 """
 
 import json
@@ -38,19 +37,19 @@ _RECENT = 20
 
 @dataclass(frozen=True)
 class SettingsPages:
-    """Whoever calls this has seen to it that the member manages the deployment."""
+    """The caller has checked that the member manages the deployment; positions count from 1."""
 
     manage: ManageDeployments
     edit: EditByForm
     requests: RequestStore
 
     def form(self, member: SignedInMember, part: SettingsPart) -> FilledForm:
-        """Return the form of a part, any but the groups, with what holds now."""
+        """Return the form of a part, except for groups."""
         document = as_json(member.deployment.settings)
         return _form(member.deployment, part, fields_of(part, document))
 
     def save(self, member: SignedInMember, part: SettingsPart, typed: FilledForm) -> FilledForm | Deployment:
-        """Save a part; returns the deployment, else the form with what is wrong or has changed meanwhile."""
+        """Save a part; returns the deployment, else the form with what is wrong or changed meanwhile."""
 
         def change(document: Document) -> Document:
             return {**document, **document_of(part, typed.fields)}
@@ -58,12 +57,12 @@ class SettingsPages:
         return self._save(member, part, typed, change, lambda error: problem_of(part, typed.fields, error))
 
     def outcomes(self, member: SignedInMember) -> Sequence[str]:
-        """Return the emit options of the latest requests, each once."""
+        """Return the emit options of the latest requests."""
         heads = self.requests.recent_heads(member.deployment.deployment_id, _RECENT)
         return tuple(dict.fromkeys(option for head in heads for option in head.emit_options))
 
     def groups(self, member: SignedInMember) -> Sequence[GroupRow]:
-        """Return the groups in their order."""
+        """Return the groups in order."""
         return [
             GroupRow(
                 number=number,
@@ -75,17 +74,17 @@ class SettingsPages:
         ]
 
     def group_form(self, member: SignedInMember, number: int | None) -> FilledForm:
-        """Return the form of the group at a place (from 1), None for a new one; raises NotFound."""
+        """Return the form of the group at a position, None for a new one; raises NotFound."""
         groups = as_json(member.deployment.settings)["groups"]
         group = {} if number is None else item_at(groups, number)
         return _form(member.deployment, SettingsPart.GROUPS, group_fields(group))
 
     def save_group(self, member: SignedInMember, number: int | None, typed: FilledForm) -> FilledForm | Deployment:
-        """Save the group at a place (from 1) or add one; returns what `save` does."""
+        """Save the group at a position, or add one; returns what `save` does."""
         return self._save_groups(member, typed, lambda groups: with_item(groups, number, group_of(typed.fields)))
 
     def remove_group(self, member: SignedInMember, number: int, typed: FilledForm) -> FilledForm | Deployment:
-        """Remove the group at a place (from 1); returns what `save` does."""
+        """Remove the group at a position; returns what `save` does."""
         return self._save_groups(member, typed, lambda groups: without_item(groups, number))
 
     def _save_groups(
@@ -128,14 +127,14 @@ class SettingsPages:
 
 
 def item_at(items: Sequence[Any], number: int) -> Any:
-    """Return the item at a place, from 1; raises NotFound."""
+    """Return the item at a position, from 1; raises NotFound."""
     if not 1 <= number <= len(items):
         raise NotFound("There is no such entry in the list.")
     return items[number - 1]
 
 
 def with_item(items: Sequence[Any], number: int | None, item: Any) -> list[Any]:
-    """Return a list with another item at a place (from 1), or with one more at its end; raises NotFound."""
+    """Return a list with an item replaced, or with one more at its end; raises NotFound."""
     if number is None:
         return [*items, item]
     item_at(items, number)
@@ -143,7 +142,7 @@ def with_item(items: Sequence[Any], number: int | None, item: Any) -> list[Any]:
 
 
 def without_item(items: Sequence[Any], number: int) -> list[Any]:
-    """Return a list without the item at a place (from 1); raises NotFound."""
+    """Return a list without the item at a position; raises NotFound."""
     item_at(items, number)
     return [one for place, one in enumerate(items, start=1) if place != number]
 

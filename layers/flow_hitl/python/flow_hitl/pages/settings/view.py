@@ -1,14 +1,14 @@
-"""What the pages of a deployment's settings show: plain data, made by the services and rendered from `templates/`."""
+"""What the settings pages show: plain data for `templates/pages/`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from flow_hitl.deployments.deployment import AUTO_RESPONSE, SETTINGS, Permission, WebhookEvent
+from flow_hitl.deployments.deployment import AUTO_RESPONSE, SETTINGS, Member
 from flow_hitl.deployments.settings import Setting
 from flow_hitl.pages.contexts import Shell
-from flow_hitl.webhooks.webhook import Delivery
+from flow_hitl.webhooks.webhook import Delivery, Webhook
 
 SettingsPlace = Literal[
     "email", "rules", "sla", "auto-response", "webhooks", "members", "api-keys", "advanced", "checks"
@@ -25,12 +25,12 @@ PLACES: Mapping[SettingsPlace, str] = {
     "advanced": "Advanced",
     "checks": "Checks",
 }
-"""The settings in the spec's order, then what goes beyond it."""
+"""The spec's settings in its order, then the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OthersChange:
-    """What someone else has changed while a form was filled in: who, when, and a line for each thing."""
+    """What someone else changed while a form was being filled in, a line for each thing."""
 
     at: datetime
     by: str
@@ -39,10 +39,10 @@ class OthersChange:
 
 @dataclass(frozen=True, kw_only=True)
 class FilledForm:
-    """A form as it is filled in, and what it was made from: that document's ETag, the deployment's chain up to `seen`.
+    """A form as filled in, and what it was made from: the document's ETag, and the deployment's chain up to `seen`.
 
-    `problems` has a sentence for each wrong field, under "" for the form as a whole. `conflict`: what it was made from
-    has changed, as far as is known by these `others`; its ETag is the new one.
+    `problems` has a sentence for each wrong field, under "" for the whole form. `conflict`: the document has changed
+    since, as far as known by these `others`; the ETag is the new one.
     """
 
     fields: Mapping[str, str]
@@ -53,22 +53,21 @@ class FilledForm:
     others: Sequence[OthersChange] = ()
 
     def text(self, name: str) -> str:
-        """Return what a field holds, "" for one that is empty or not there, as boxes that are not ticked are not."""
+        """Return what a field holds, "" without one; browsers do not send unchecked boxes."""
         return self.fields.get(name, "")
 
     def problem(self, name: str) -> str | None:
-        """Return what is wrong with a field."""
         return self.problems.get(name)
 
     @property
     def status(self) -> int:
-        """The HTTP status of the page that shows it."""
+        """The HTTP status of its page."""
         return 409 if self.conflict else 422 if self.problems else 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsPage:
-    """A page among the settings, which all lead to each other."""
+    """A page of the settings, with links to all others."""
 
     places: ClassVar[Mapping[SettingsPlace, str]] = PLACES
     settings: ClassVar[Mapping[str, Setting]] = SETTINGS
@@ -80,7 +79,7 @@ class SettingsPage:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsFormPage(SettingsPage):
-    """A page with one form for a part of the settings."""
+    """A page with the form of one part of the settings."""
 
     form: FilledForm
     warnings: Sequence[str] = ()
@@ -88,7 +87,7 @@ class SettingsFormPage(SettingsPage):
 
 @dataclass(frozen=True, kw_only=True)
 class EmailPage(SettingsFormPage):
-    """Whether the deployment sends mails."""
+    """Whether the deployment sends emails."""
 
     template = "pages/settings_email.html"
     place = "email"
@@ -96,7 +95,7 @@ class EmailPage(SettingsFormPage):
 
 @dataclass(frozen=True, kw_only=True)
 class SlaPage(SettingsFormPage):
-    """How fast answers are expected, and when a wait raises an alert."""
+    """How fast answers are expected, and when waiting raises an alert."""
 
     template = "pages/settings_sla.html"
     place = "sla"
@@ -104,7 +103,7 @@ class SlaPage(SettingsFormPage):
 
 @dataclass(frozen=True, kw_only=True)
 class AutoResponsePage(SettingsFormPage):
-    """The clock's answer; `outcomes` are emit options of late requests, to choose from."""
+    """The automatic answer; `outcomes` are suggestions from recent requests."""
 
     template = "pages/settings_auto_response.html"
     place = "auto-response"
@@ -113,7 +112,7 @@ class AutoResponsePage(SettingsFormPage):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupRow:
-    """A group in the list; `number` is its place, from 1."""
+    """A group in the list; `number` is its position, from 1."""
 
     number: int
     title: str
@@ -123,10 +122,7 @@ class GroupRow:
 
 @dataclass(frozen=True, kw_only=True)
 class AdvancedPage(SettingsPage):
-    """What goes beyond the spec's settings: three forms, and the list of groups.
-
-    `groups_form` is there if a group could not be removed, because the groups have changed meanwhile.
-    """
+    """Three forms, and the list of groups; `groups_form` is set if a group could not be removed due to a conflict."""
 
     template = "pages/settings_advanced.html"
     place = "advanced"
@@ -151,7 +147,7 @@ class GroupPage(SettingsPage):
 
 @dataclass(frozen=True, kw_only=True)
 class RuleRow:
-    """A routing rule in the list; `conditions` and `more` are what it says, in words; `number` is its place, from 1."""
+    """A routing rule in the list, in words; `number` is its position, from 1."""
 
     number: int
     name: str
@@ -164,7 +160,7 @@ class RuleRow:
 
 @dataclass(frozen=True, kw_only=True)
 class DryRunView:
-    """Who would be asked, and why; what became of each rule; and which deadlines would hold, in words."""
+    """Who would be asked, and why; which rules matched; and which deadlines would apply, in words."""
 
     assigned_to: str
     reasons: Sequence[str]
@@ -174,10 +170,7 @@ class DryRunView:
 
 @dataclass(frozen=True, kw_only=True)
 class RulesPage(SettingsPage):
-    """The routing rules in their order, and the dry run below them.
-
-    `form` is what they may be moved by; it has nothing to fill in.
-    """
+    """The routing rules in order, with a form that moves them, and the dry run."""
 
     template = "pages/settings_rules.html"
     place = "rules"
@@ -191,11 +184,7 @@ class RulesPage(SettingsPage):
 
 @dataclass(frozen=True, kw_only=True)
 class RulePage(SettingsPage):
-    """One routing rule, or a new one (`number` None).
-
-    `condition_rows` is how many rows of conditions there are to fill in, `tests` what each may test, `groups` the
-    groups that it can name as `group:<name>`.
-    """
+    """One routing rule, or a new one (`number` None); `groups` are suggested assignees."""
 
     template = "pages/settings_rule.html"
     place = "rules"
@@ -208,22 +197,13 @@ class RulePage(SettingsPage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemberRow:
-    """A person of the deployment as the list shows them."""
-
-    email: str
-    permissions: frozenset[Permission]
-    aliases: Sequence[str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class MembersPage(SettingsPage):
     """The members, and the form that adds one."""
 
     template = "pages/settings_members.html"
     place = "members"
     creator: str
-    members: Sequence[MemberRow]
+    members: Sequence[Member]
     form: FilledForm
 
 
@@ -239,7 +219,7 @@ class MemberPage(SettingsPage):
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKeyRow:
-    """An API key as the list shows it; its last use is known to the hour."""
+    """An API key in the list; its last use is known to the hour."""
 
     key_id: str
     name: str
@@ -261,41 +241,24 @@ class ApiKeysPage(SettingsPage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebhookRow:
-    """A webhook as the list shows it."""
-
-    webhook_id: str
-    name: str
-    url: str
-    active: bool
-    events: Sequence[WebhookEvent]
-
-
-@dataclass(frozen=True, kw_only=True)
 class WebhooksPage(SettingsPage):
     """The webhooks, and the form that adds one."""
 
     template = "pages/settings_webhooks.html"
     place = "webhooks"
-    webhooks: Sequence[WebhookRow]
+    webhooks: Sequence[Webhook]
     form: FilledForm
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookPage(SettingsPage):
-    """One webhook: what it is, its secrets' moments, and what was delivered to it, newest first.
-
-    `signs_from` is the moment of the newest secret; `rotates`: that moment is still to come.
-    """
+    """One webhook and its deliveries, newest first; `rotates`: its newest secret is not in use yet."""
 
     template = "pages/settings_webhook.html"
     place = "webhooks"
-    webhook_id: str
-    title: str
-    active: bool
+    webhook: Webhook
     form: FilledForm
     rotation: FilledForm
-    signs_from: datetime
     rotates: bool
     deliveries: Sequence[Delivery]
     newest_address: str | None
@@ -304,7 +267,7 @@ class WebhookPage(SettingsPage):
 
 @dataclass(frozen=True, kw_only=True)
 class SecretPage:
-    """A secret that is shown this once: what it is, what to do with it, and where to go on."""
+    """A secret that is shown only once."""
 
     template: ClassVar[str] = "pages/settings_secret.html"
     shell: Shell
@@ -317,7 +280,7 @@ class SecretPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmPage:
-    """A question before something that cannot be undone; `hidden` goes on with the answer, to `address`."""
+    """A question before something that cannot be undone; the answer goes to `address` with `hidden` and `sure`."""
 
     template: ClassVar[str] = "pages/confirm.html"
     shell: Shell
@@ -331,7 +294,7 @@ class ConfirmPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ChecksPage(SettingsPage):
-    """Where a test request is sent to somebody; after a refused form there are what was typed and its `problem`."""
+    """Where a test request is sent; after a refused form, with what was typed and its `problem`."""
 
     template = "pages/settings_checks.html"
     place = "checks"

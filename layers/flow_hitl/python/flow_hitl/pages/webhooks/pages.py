@@ -1,4 +1,4 @@
-"""Webhooks and their deliveries as managers see and change them on the dashboard."""
+"""Webhooks and their deliveries on the managers' pages."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from flow_hitl.contract.validation import parse_document
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.pages.settings.edit_by_form import EditByForm, form_from, of_kinds
 from flow_hitl.pages.settings.forms import Fields, sentence, text_in, ticked
-from flow_hitl.pages.settings.view import FilledForm, WebhookRow
+from flow_hitl.pages.settings.view import FilledForm
 from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.errors import FieldError, NotFound
 from flow_hitl.platform.ports import Clock
@@ -33,7 +33,7 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class WebhookSheet:
-    """One webhook with its forms and some of its deliveries."""
+    """A webhook with its forms and some of its deliveries."""
 
     webhook: Webhook
     form: FilledForm
@@ -44,28 +44,24 @@ class WebhookSheet:
 
 @dataclass(frozen=True)
 class WebhookPages:
-    """Whoever calls this has seen to it that the member manages the deployment."""
+    """The caller has checked that the member manages the deployment."""
 
     webhooks: ManageWebhooks
     edit: EditByForm
     clock: Clock
 
-    def rows(self, member: SignedInMember) -> Sequence[WebhookRow]:
+    def rows(self, member: SignedInMember) -> Sequence[Webhook]:
         """Return the webhooks, oldest first."""
-        return [
-            WebhookRow(webhook_id=one.webhook_id, name=one.name, url=one.url, active=one.active, events=one.events)
-            for one in self.webhooks.list(member.deployment.deployment_id)
-        ]
+        return self.webhooks.list(member.deployment.deployment_id)
 
     def new_form(self, member: SignedInMember) -> FilledForm:
-        """Return the form that adds a webhook, which is told of new requests."""
-        fields = {"active": "on", WebhookEvent.NEW_REQUEST.value: "on"}
-        return self._new_form(member.deployment, fields)
+        """Return the form that adds a webhook, by default for new requests."""
+        return self._new_form(member.deployment, {"active": "on", WebhookEvent.NEW_REQUEST.value: "on"})
 
     def create(self, member: SignedInMember, typed: FilledForm) -> FilledForm | IssuedSecret:
-        """Add a webhook and return it with its secret, else the form with what is wrong or has changed meanwhile.
+        """Add a webhook and return it with its secret, else the form with what is wrong or changed meanwhile.
 
-        A form that is sent twice adds one webhook: with it, the webhooks have changed.
+        A form that is sent twice adds one webhook, because adding one changes the list.
         """
         deployment = member.deployment
 
@@ -76,7 +72,7 @@ class WebhookPages:
         return self.edit(deployment, typed, save, anew=self._new_form, blame=_problem, about=of_kinds(*_KINDS))
 
     def sheet(self, member: SignedInMember, webhook_id: str, cursor: str | None = None) -> WebhookSheet:
-        """Return a webhook; raises NotFound, and ValidationFailed for a cursor that is not ours."""
+        """Return a webhook; raises NotFound, and ValidationFailed for an invalid cursor."""
         deployment = member.deployment
         webhook = self.webhooks.show(deployment.deployment_id, webhook_id)
         page = self.webhooks.list_deliveries(deployment.deployment_id, webhook_id, _DELIVERIES, cursor)
@@ -89,7 +85,7 @@ class WebhookPages:
         )
 
     def save(self, member: SignedInMember, webhook_id: str, typed: FilledForm) -> FilledForm | Webhook:
-        """Save a webhook and return it, else the form with what is wrong or has changed meanwhile; raises NotFound."""
+        """Save a webhook and return it, else the form with what is wrong or changed meanwhile; raises NotFound."""
 
         def save() -> Webhook:
             wish = parse_document(WebhookPatch, json.dumps(_document(typed.fields)))
@@ -100,12 +96,12 @@ class WebhookPages:
         return self._edit(member, webhook_id, typed, save, _problem)
 
     def rotate(self, member: SignedInMember, webhook_id: str, typed: FilledForm) -> FilledForm | IssuedSecret:
-        """Return a new secret, else the form with what is wrong or has changed meanwhile; raises NotFound.
+        """Return a new secret, else the form with what is wrong or changed meanwhile; raises NotFound.
 
-        A form that is sent twice rotates once: with it, the secret's moment has changed.
+        A form that is sent twice rotates once, because rotating changes the webhook.
         """
         moment = text_in(typed.fields, "signs_from")
-        # What browsers send of a moment has no seconds unless somebody typed some.
+        # Browsers leave out the seconds unless someone typed some.
         text = f"{moment}:00Z" if moment and moment.count(":") == 1 else moment and f"{moment}Z"
 
         def save() -> IssuedSecret:
@@ -128,7 +124,7 @@ class WebhookPages:
     def redeliver(
         self, member: SignedInMember, webhook_id: str, delivery_id: str, request_id: str | None = None
     ) -> Delivery:
-        """Send a delivery again, which must be of the request if one is named; raises NotFound."""
+        """Send a delivery again; raises NotFound, also if it is not of the given request."""
         deployment_id = member.deployment.deployment_id
         if request_id is not None:
             earlier = self.webhooks.show_delivery(deployment_id, webhook_id, delivery_id)
