@@ -1,4 +1,4 @@
-"""The figures, and what the analytics page makes of them.
+"""The figures and their reports.
 
 rules: analytics, answers, metrics
 use cases: measure_events, read_analytics, rebuild_metrics

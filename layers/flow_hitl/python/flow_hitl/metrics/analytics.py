@@ -1,4 +1,4 @@
-"""What the figures of a range say together: totals, groups, volumes, what waits, and what somebody should look at."""
+"""The report of a range: totals, groups, volumes, what is pending, and alerts."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ MOST_GROUPS = 100
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What somebody wants to know: of which days (UTC, both included), and by what the figures are told apart."""
+    """What is asked for: days in UTC, both included, and how to group the figures."""
 
     first: date
     last: date
@@ -35,7 +35,7 @@ class Inquiry:
 
 @dataclass(frozen=True)
 class WaitingAlert:
-    """So many pending requests wait for longer than these minutes."""
+    """This many pending requests have been waiting for longer than these minutes."""
 
     waiting: Count
     minutes: int
@@ -57,9 +57,8 @@ class FigureGroup:
 class Report:
     """The answer to an inquiry.
 
-    `others` sums up the groups that are not listed, if there are any; where `complete` is False, their outcomes are not
-    known. `methods` are the review types with their outcomes. `hours` are the requests opened in each hour of the
-    week, Monday first. `pending_now` and `overdue` are of now, whatever the range is.
+    `others` sums up the groups that are not listed; unless `complete`, their outcomes are unknown. `hours` are the
+    requests opened in each hour of the week, Monday first. `pending_now` and `overdue` do not depend on the range.
     """
 
     inquiry: Inquiry
@@ -76,7 +75,6 @@ class Report:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing happened in the range."""
         return not (self.totals.created or self.totals.responded or self.totals.cancelled)
 
 
@@ -91,7 +89,7 @@ def report(
     overdue: Count,
     alerts: Iterable[WaitingAlert],
 ) -> Report:
-    """Put together what was read: the buckets of the total, of the groups and of the methods in the range."""
+    """Return the report of the range's buckets: of the total, the groups, and the methods."""
     periods = {bucket.period: tally for bucket, tally in total.items()}
     everything = _Sum()
     for tally in periods.values():
@@ -142,7 +140,7 @@ def _by_value(tallies: Mapping[Bucket, Tally]) -> dict[str, _Sum]:
 
 
 def _largest(sums: Mapping[str, _Sum]) -> list[str]:
-    """Return the names of those with the most requests and answers."""
+    """Return the names with the most requests and answers."""
 
     def size(name: str) -> tuple[int, str]:
         tally = sums[name].tally

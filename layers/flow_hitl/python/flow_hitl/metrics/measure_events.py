@@ -1,4 +1,4 @@
-"""What happened becomes figures: audit events are added to the buckets of their deployments, each once."""
+"""Adds audit events to the figures of their deployments, each once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,14 @@ from flow_hitl.platform.rounds import in_rounds
 
 @dataclass(frozen=True)
 class MeasureEvents:
-    """Add events to the figures; one that was added before, in whatever batch, adds nothing again."""
+    """Add events to the figures; adding one again changes nothing."""
 
     metrics: MetricStore
     clock: Clock
     pause: Callable[[int], None]
 
     def __call__(self, events: Sequence[AuditEvent]) -> None:
-        """Add events of any deployments, in any order.
-
-        Raises what `measure` raises for an event that makes no sense, before any of them is added, and Conflict.
-        """
+        """Add events of any deployments, in any order; raises Conflict, and before adding any what `measure` raises."""
         by_deployment: dict[int, list[Measurement]] = {}
         for event in events:
             measured = measure(event)
@@ -38,5 +35,5 @@ class MeasureEvents:
                 taken = [each for each in measured if generation.takes(each.at)]
                 self.metrics.record(deployment_id, generations, generation.number, taken, self.clock.now())
 
-        # Others write too, or a rebuild has begun or ended: what was added already has its markers.
+        # On a conflict with other writers or a rebuild, what was added already has its markers.
         in_rounds(attempt, self.pause)

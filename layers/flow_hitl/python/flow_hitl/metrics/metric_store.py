@@ -1,7 +1,7 @@
-"""The figures' buckets in the deployments table: an item for each, whose counters are numbers that are added to.
+"""The figures' buckets in the deployments table, an item for each, with its counters.
 
-Every write is a transaction that holds only while the deployment's generations are those that the writer knew of. What
-one event adds is written together with a marker of that event, so that the same event adds nothing a second time.
+Each write is a transaction that requires the deployment's generations to be those that the writer read. What an event
+adds is written with a marker of the event, so that it is added only once.
 """
 
 import hashlib
@@ -36,9 +36,9 @@ from flow_hitl.platform.rounds import in_rounds
 _generations = TypeAdapter(Generations)
 _GENERATIONS = "generations"
 _EVENT = "event"
-# No queue of ours keeps a message for nearly as long: a duplicate never comes after its marker is gone.
+# Longer than any of our queues keeps a message, so no duplicate outlives its marker.
 _MARKER_DAYS = 90
-# As many operations as DynamoDB takes in a transaction; an expression has at most 300 operators and 4 KB.
+# DynamoDB's limit per transaction; an expression has at most 300 operators and 4 KB.
 _MAX_PARTS = 100
 _MAX_COUNTERS = 100
 # Each is a megabyte: some thousand buckets.
@@ -80,7 +80,7 @@ class DynamoMetricStore:
     def add(self, deployment_id: int, generations: Generations, number: int, tallies: Tallies, name: str) -> None:
         for place, pieces in enumerate(_pieces(tallies)):
             parts = [self._update(deployment_id, number, bucket, tally) for bucket, tally in pieces]
-            # By the token DynamoDB knows it again when its answer was lost.
+            # If the answer was lost, DynamoDB recognizes the token.
             token = _digest([deployment_id, number, name, place])
             in_rounds(partial(self._transact, deployment_id, generations, parts, token), self._pause)
 
@@ -132,7 +132,7 @@ class DynamoMetricStore:
     def _transact(
         self, deployment_id: int, generations: Generations, parts: Sequence[Mapping[str, Any]], token: str | None = None
     ) -> list[str]:
-        """Write all or nothing; return [] on success, else why each part was refused where a condition was not met."""
+        """Write all or nothing; return [] on success, else why each part was refused if a condition failed."""
         state = {"TableName": self._table, "Key": item(_state_key(deployment_id)), **_is_version(generations.version)}
         try:
             transact(self._client, [{"ConditionCheck": state}, *parts], token)
@@ -154,7 +154,7 @@ class DynamoMetricStore:
         names = {f"#c{place}": name for place, name in enumerate(tally)}
         numbers = {f":c{place}": amount for place, amount in enumerate(tally.values())}
         added = ", ".join(f"#c{place} :c{place}" for place in range(len(tally)))
-        # Time and again the same: an item must say of what it is, as its key holds only a digest.
+        # Set each time: the key holds only a digest of these.
         labels = {"value": bucket.value, "outcome": bucket.outcome}
         labels = {name: text for name, text in labels.items() if text is not None}
         said = ", ".join(f"#{name} = :{name}" for name in labels)
@@ -170,7 +170,7 @@ class DynamoMetricStore:
 
 
 def _chunks(measured: Sequence[Measurement]) -> Iterator[list[Measurement]]:
-    """Cut events into as many as fit into one transaction, with a marker for each and an update for each bucket."""
+    """Split events into transactions, with a marker for each event and an update for each bucket."""
     chunk: list[Measurement] = []
     buckets: set[Bucket] = set()
     for each in measured:
@@ -184,7 +184,7 @@ def _chunks(measured: Sequence[Measurement]) -> Iterator[list[Measurement]]:
 
 
 def _pieces(tallies: Tallies) -> Iterator[Sequence[tuple[Bucket, Tally]]]:
-    """Cut tallies into transactions of as many counters as expressions take, none of which writes an item twice."""
+    """Split tallies into transactions that fit the limits and write no item twice."""
     longest = max((len(tally) for tally in tallies.values()), default=0)
     for start in range(0, longest, _MAX_COUNTERS):
         cut = ((bucket, dict(islice(tally.items(), start, start + _MAX_COUNTERS))) for bucket, tally in tallies.items())
@@ -203,7 +203,7 @@ def _tally(wire: Mapping[str, Any]) -> Tally:
 
 
 def _key(deployment_id: int, number: int, bucket: Bucket) -> dict[str, str]:
-    # Names may be longer than a key can be.
+    # Names may be too long for a key.
     digest = _digest([bucket.value, bucket.outcome])
     return {"pk": _pk(deployment_id, number, bucket.dimension), "sk": f"{_sort_prefix(bucket.period)}#{digest}"}
 
@@ -223,10 +223,8 @@ def _state_key(deployment_id: int) -> dict[str, str]:
 def _is_version(version: int) -> dict[str, Any]:
     if version == 0:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
-    return {
-        "ConditionExpression": "version = :version",
-        "ExpressionAttributeValues": item({":version": version}),
-    }
+    values = item({":version": version})
+    return {"ConditionExpression": "version = :version", "ExpressionAttributeValues": values}
 
 
 def _digest(value: object) -> str:

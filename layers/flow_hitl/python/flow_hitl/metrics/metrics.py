@@ -1,12 +1,11 @@
-"""Figures about reviews, kept as sums: what each audit event adds to which counters, and what is read off them.
+"""Figures about reviews: what each audit event adds to which counters, and what the counters say.
 
 A bucket holds the counters of one period (a UTC day, a month, or all time) for one value of one dimension. Buckets are
-merged by addition, so it does not matter in which order events come, and a long range is the sum of a few months and
-days. An event counts in the period in which it happened: a request on the day it was opened, its answer on the day it
-was given. A reassignment moves the request from one reviewer to another on the day it was opened; nothing else is ever
-taken away.
+merged by addition, so the order of events does not matter, and a long range is the sum of a few months and days. A
+request counts on the day it was opened, its answer on the day it was given. A reassignment moves the request to another
+reviewer on the day it was opened; nothing else is ever subtracted.
 
-Response times are those of people. The clock's answers are counted apart, and as missed where there was an SLA.
+Response times are those of people. Automatic answers are counted separately, and miss the SLA if there was one.
 """
 
 import math
@@ -21,25 +20,23 @@ from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.times import parse_rfc3339
 
 BIN_RATIO = 1.05
-"""Each bin of response times reaches this much further than the one before it."""
+"""Each bin of response times is this much wider than the previous one."""
 MEDIAN_ERROR = (BIN_RATIO - 1) / (BIN_RATIO + 1)
-"""By how much, as a share of the true median, the one read off the bins may be wrong: 2.44 %."""
+"""The relative error of a median from the bins: 2.44%."""
 ALL_TIME = "all"
 
 CREATED, RESPONDED, CANCELLED = "created", "responded", "cancelled"
 _AUTO, _SECONDS, _MET, _MISSED = "auto", "seconds", "met", "missed"
 _BIN, _HOUR = "bin:", "hour:"
-HOURS_OF_WEEK = 7 * 24
 
 Tally = Mapping[str, int]
-"""Counters by their names; one that is missing is 0."""
+"""Counters by name; a missing one is 0."""
 
 
 class Dimension(StrEnum):
-    """By what figures are told apart, besides the total over all requests.
+    """What figures are grouped by.
 
-    The reviewer of an answer is the person who is proven to have given it, else whom the request was assigned to. A
-    flow without a name is "".
+    The reviewer of an answer is the proven responder, else the assignee. A flow without a name is "".
     """
 
     TOTAL = "total"
@@ -53,10 +50,10 @@ GROUPINGS = (Dimension.REVIEWER, Dimension.FLOW, Dimension.METHOD)
 
 @dataclass(frozen=True)
 class Bucket:
-    """The name of one set of counters.
+    """The name of a set of counters.
 
-    `period` is `2026-01-14`, `2026-01` or `ALL_TIME`. With an outcome ("" for free text) it counts the answers that had
-    this outcome; None is the bucket of everything else.
+    `period` is `2026-01-14`, `2026-01`, or `ALL_TIME`. With an outcome ("" for free text), it counts answers with that
+    outcome, with None everything else.
     """
 
     dimension: Dimension
@@ -70,7 +67,7 @@ Tallies = Mapping[Bucket, Tally]
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one event adds; its id tells it from another, so that it is added once."""
+    """What an event adds."""
 
     event_id: str
     at: datetime
@@ -78,10 +75,10 @@ class Measurement:
 
 
 def measure(event: AuditEvent) -> Measurement | None:
-    """Return what an event adds to the figures of its deployment, or None for one that is not counted.
+    """Return what an event adds to the figures of its deployment, None if it does not count.
 
-    Counted are requests opened, answered and cancelled, and to whom they have gone, unless they are tests. Raises
-    KeyError, TypeError or ValueError for an event that lacks what it should have.
+    Requests count when opened, answered, cancelled, and reassigned, unless they are tests. Raises KeyError, TypeError,
+    or ValueError for a malformed event.
     """
     match event.kind:
         case EventKind.REQUEST_CREATED:
@@ -113,7 +110,7 @@ def measure(event: AuditEvent) -> Measurement | None:
 
 
 def _moved(event: AuditEvent) -> Measurement | None:
-    """Return how a reassignment moves an opened request, None where it stays, or the event is of before it said so."""
+    """Return how a reassignment moves an opened request, None if it stays, or for old events without that data."""
     before, after = (str(event.data.get(name)).lower() for name in ("assigned_before", "assigned_to_email"))
     opened_at = event.data.get("created_at")
     if opened_at is None or event.data["test"] or before == after:
@@ -128,46 +125,48 @@ def _moved(event: AuditEvent) -> Measurement | None:
 
 
 def merged(tallies: Iterable[Tallies]) -> dict[Bucket, Counter[str]]:
-    """Return the sum of several sets of buckets."""
+    """Return the sum of sets of buckets."""
     total: dict[Bucket, Counter[str]] = {}
     for each in tallies:
-        for bucket, tally in each.items():
-            total.setdefault(bucket, Counter()).update(tally)
+        merge(total, each)
     return total
 
 
+def merge(total: dict[Bucket, Counter[str]], tallies: Tallies) -> None:
+    """Add a set of buckets to another."""
+    for bucket, tally in tallies.items():
+        total.setdefault(bucket, Counter()).update(tally)
+
+
 def day_period(day: date) -> str:
-    """Return the period of one UTC day."""
     return day.isoformat()
 
 
 def month_period(day: date) -> str:
-    """Return the period of the month in which a day lies."""
     return f"{day:%Y-%m}"
 
 
 def is_month(period: str) -> bool:
-    """Tell whether a period is a month."""
     return len(period) == len("2026-01")
 
 
 @dataclass(frozen=True)
 class Generation:
-    """One whole set of buckets; all events before `since` were added to it together, by the rebuild that made it."""
+    """A complete set of buckets; the rebuild that made it added all events before `since`."""
 
     number: int
     since: datetime | None = None
 
     def takes(self, at: datetime) -> bool:
-        """Tell whether an event of this moment is one to be added by itself."""
+        """Tell whether an event of this time must be added by itself."""
         return self.since is None or at >= self.since
 
 
 @dataclass(frozen=True)
 class Generations:
-    """Which sets of buckets a deployment has: the one that is shown, one that is being built, and those to be removed.
+    """A deployment's sets of buckets: the one shown, one being built, and those to be removed.
 
-    `version` counts the changes; no number is ever used twice.
+    `version` counts the changes; no number is ever reused.
     """
 
     live: Generation = Generation(0)
@@ -177,36 +176,35 @@ class Generations:
 
     @property
     def growing(self) -> tuple[Generation, ...]:
-        """The sets that new events are added to."""
         return (self.live, self.building) if self.building else (self.live,)
 
     def begun(self, since: datetime) -> "Generations":
-        """Return what is so when another set begins to be built, in place of one whose building was not finished."""
+        """Return the generations with another set being built, instead of an unfinished one."""
         abandoned = (self.building.number,) if self.building else ()
         number = self.version + 1
         return Generations(self.live, Generation(number, since), (*self.discarded, *abandoned), number)
 
     def switched(self) -> "Generations":
-        """Return what is so when the set that was built is shown; raises ValueError where there is none."""
+        """Return the generations with the new set shown; raises ValueError if there is none."""
         if self.building is None:
             raise ValueError("nothing is being built")
         return Generations(self.building, None, (*self.discarded, self.live.number), self.version + 1)
 
     def cleared(self) -> "Generations":
-        """Return what is so when all that was discarded is removed."""
+        """Return the generations after the discarded ones were removed."""
         return Generations(self.live, self.building, (), self.version + 1)
 
 
 @dataclass(frozen=True)
 class Span:
-    """Periods of one kind, days or months, from the first to the last, both included."""
+    """Days or months from the first to the last, both included."""
 
     first: str
     last: str
 
 
 def spans(first: date, last: date) -> tuple[Span, ...]:
-    """Return the fewest periods that make up a range of days, both ends included: at most days, months and days."""
+    """Return the fewest periods of a range of days, both included: at most days, months, and days."""
     begin = first if first.day == 1 else _next_month(first)
     end = last if (last + timedelta(days=1)).day == 1 else last.replace(day=1) - timedelta(days=1)
     if begin > end:
@@ -218,12 +216,12 @@ def spans(first: date, last: date) -> tuple[Span, ...]:
 
 
 def bin_of(seconds: int) -> int:
-    """Return the bin of a response time: 0 for less than a second, then one for each step of `BIN_RATIO`."""
+    """Return the bin of a response time: 0 below a second, then one for each step of `BIN_RATIO`."""
     return 0 if seconds < 1 else 1 + math.floor(math.log(seconds) / math.log(BIN_RATIO))
 
 
 def middle_of(number: int) -> float:
-    """Return the seconds that stand for all of a bin; none in it is further away than `MEDIAN_ERROR` of itself."""
+    """Return the seconds that stand for a bin, within `MEDIAN_ERROR` of any time in it."""
     if number == 0:
         return 0.0
     low = BIN_RATIO ** (number - 1)
@@ -232,7 +230,7 @@ def middle_of(number: int) -> float:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a tally says. Times are in seconds; None where nobody answered, or nothing had an SLA."""
+    """What a tally says; times are in seconds, None without answers or without an SLA."""
 
     created: int
     responded: int
@@ -246,17 +244,17 @@ class Figures:
 
     @property
     def sla_compliance(self) -> float | None:
-        """The share of answers within their SLA, among those that had one."""
+        """The share of answers within their SLA, of those that had one."""
         return share(self.sla_met, self.sla_met + self.sla_missed)
 
     @property
     def auto_response_share(self) -> float | None:
-        """The share of answers that the clock gave."""
+        """The share of automatic answers."""
         return share(self.auto_responded, self.responded)
 
 
 def figures(tally: Tally, outcomes: Mapping[str, int] | None = None) -> Figures:
-    """Read the figures off a tally and the numbers of answers by outcome ("" for free text), most frequent first."""
+    """Return the figures of a tally and of the answers by outcome ("" for free text), most frequent first."""
     by_people = tally.get(RESPONDED, 0) - tally.get(_AUTO, 0)
     ranked = sorted((outcomes or {}).items(), key=lambda each: (-each[1], each[0]))
     return Figures(
@@ -273,12 +271,12 @@ def figures(tally: Tally, outcomes: Mapping[str, int] | None = None) -> Figures:
 
 
 def pending(all_time: Tally) -> int:
-    """Return how many requests are open, by the tally of all time."""
+    """Return how many requests are open, from the tally of all time."""
     return all_time.get(CREATED, 0) - all_time.get(RESPONDED, 0) - all_time.get(CANCELLED, 0)
 
 
 def share(part: int, whole: int) -> float | None:
-    """Return a part of a whole, from 0 to 1, or None of nothing."""
+    """Return a part of a whole, from 0 to 1, None of nothing."""
     return part / whole if whole else None
 
 
@@ -295,12 +293,12 @@ class DayVolume:
 
 
 def volume_by_day(total: Mapping[str, Tally], first: date, last: date) -> tuple[DayVolume, ...]:
-    """Return the volume of each day of a range, by the total's tallies of the periods that make it up."""
+    """Return the volume of each day of a range, from the total's tallies by period."""
     return tuple(_volume(total, first + timedelta(days=number)) for number in range((last - first).days + 1))
 
 
 def volume_by_hour(tally: Tally) -> tuple[tuple[int, ...], ...]:
-    """Return how many requests were opened in each hour (UTC) of each day of the week, Monday first."""
+    """Return the requests opened in each hour (UTC) of each day of the week, Monday first."""
     return tuple(tuple(tally.get(f"{_HOUR}{day * 24 + hour}", 0) for hour in range(24)) for day in range(7))
 
 
@@ -338,7 +336,7 @@ def _only_states(adds: Tally) -> Counter[str]:
 
 
 def _when(kind: EventKind, at: datetime, period: str) -> Counter[str]:
-    """Return the counters by day of the month and hour of the week, which the total has for volumes."""
+    """Return the total's counters by day of the month and hour of the week."""
     adds: Counter[str] = Counter()
     if kind is EventKind.REQUEST_CREATED:
         adds[f"{_HOUR}{at.weekday() * 24 + at.hour}"] = 1
@@ -358,7 +356,7 @@ def _median(tally: Tally) -> float | None:
 
 
 def _ranked(bins: Iterable[tuple[int, int]], rank: int) -> float:
-    """Return what stands for the value of a rank, from 0, among all of the bins' values."""
+    """Return the approximate value of a rank, from 0, among the bins' values."""
     for number, count in bins:
         if rank < count:
             return middle_of(number)

@@ -10,34 +10,34 @@ from flow_hitl.metrics.metrics import Bucket, Dimension, Generations, Measuremen
 
 @dataclass(frozen=True)
 class MetricReading:
-    """The buckets of a range; `complete` is False where there are more than are read at a time."""
+    """The buckets of a range; `complete` is False if there were too many to read."""
 
     tallies: Mapping[Bucket, Tally]
     complete: bool
 
 
 class MetricStore(Protocol):
-    """The figures' buckets, a set of them per deployment and generation."""
+    """The figures' buckets, a set for each deployment and generation."""
 
     def generations(self, deployment_id: int) -> Generations:
-        """Read which sets there are, consistently."""
+        """Read which sets exist, consistently."""
 
     def save(self, deployment_id: int, generations: Generations) -> None:
-        """Write the next version of that; raises Conflict if it is not the next."""
+        """Write the next version; raises Conflict if it is not the next."""
 
     def record(
         self, deployment_id: int, generations: Generations, number: int, measured: Sequence[Measurement], now: datetime
     ) -> None:
-        """Add each event to a set, once for ever; raises Conflict if the generations are others by now."""
+        """Add each event to a set, once; raises Conflict if the generations have changed."""
 
     def add(self, deployment_id: int, generations: Generations, number: int, tallies: Tallies, name: str) -> None:
-        """Add sums to a set; `name` tells those of one set apart. Raises Conflict if the generations are others."""
+        """Add sums to a set, once per `name`; raises Conflict if the generations have changed."""
 
     def contents(self, deployment_id: int, number: int, span: Span) -> Tallies:
-        """Return all buckets of all dimensions in a span, however many they are."""
+        """Return all buckets of all dimensions in a span."""
 
     def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> MetricReading:
-        """Return a dimension's buckets in these spans, with the same few calls however many requests they count."""
+        """Return a dimension's buckets in these spans, with few calls however many requests they count."""
 
     def all_time(self, deployment_id: int, number: int) -> Tally:
         """Return the total of all time."""

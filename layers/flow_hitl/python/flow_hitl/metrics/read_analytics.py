@@ -1,4 +1,4 @@
-"""Analytics: what a manager wants to know is checked, read with few calls however much happened, and put together."""
+"""Analytics: checks a query, reads its figures with few calls, and makes the report."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ReadAnalytics:
-    """The figures of a deployment's range, for those who manage it."""
+    """The figures of a range of days, for managers."""
 
     metrics: MetricStore
     backlog: Backlog
@@ -32,10 +32,7 @@ class ReadAnalytics:
     def __call__(
         self, reader: KeyHolder | SignedInMember, *, begin: str | None, end: str | None, group_by: str | None
     ) -> Report:
-        """Return the report that a query of the API or of the page asks for; parts that are None are left to us.
-
-        Raises Forbidden, and ValidationFailed for what is no range or no grouping.
-        """
+        """Return the report for a query of the API or the page; raises Forbidden, and what `read_inquiry` raises."""
         authorize(reader, Action.CONFIGURE)
         now = self.clock.now()
         inquiry = read_inquiry(begin=begin, end=end, group_by=group_by, today=now.astimezone(UTC).date())
@@ -62,7 +59,7 @@ class ReadAnalytics:
         )
 
     def _alerts(self, deployment: Deployment, now: datetime) -> list[WaitingAlert]:
-        """Return the alert that some wait for longer than the limit, which is the SLA target where none is set."""
+        """Return the alert about requests that wait longer than the limit, by default the SLA target."""
         settings = deployment.settings
         limit = settings.waiting_alert_minutes or settings.sla_target_minutes
         if limit is None:
@@ -72,10 +69,9 @@ class ReadAnalytics:
 
 
 def read_inquiry(*, begin: str | None, end: str | None, group_by: str | None, today: date) -> Inquiry:
-    """Return what a query asks for: by default the last 30 days, by reviewer.
+    """Return what a query asks for, by default the last 30 days by reviewer; raises ValidationFailed.
 
-    A day (`2026-01-14`) is meant as a whole; a time (RFC 3339) is widened to the UTC day in which it lies, but a range
-    that ends at midnight ends with the day before. Raises ValidationFailed.
+    A time (RFC 3339) stands for its UTC day, but a range that ends at midnight ends with the day before.
     """
     until = _moment("to", end, whole_days=1) if end else _midnight(today + _ONE_DAY)
     last = (until - timedelta(microseconds=1)).date()
@@ -93,7 +89,7 @@ def read_inquiry(*, begin: str | None, end: str | None, group_by: str | None, to
 
 
 def _moment(name: str, text: str, *, whole_days: int) -> datetime:
-    """Return the moment that a text names; a day is its midnight, or that after so many whole days."""
+    """Return a time; a day is its midnight, plus this many whole days."""
     day = _DAY.fullmatch(text)
     try:
         moment = _midnight(date.fromisoformat(text)) if day else parse_rfc3339(text)

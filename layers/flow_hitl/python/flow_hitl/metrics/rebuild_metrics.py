@@ -1,8 +1,7 @@
-"""The figures once more, from the audit log: built beside those that are shown, compared with them, put in their place.
+"""Rebuilds the figures from the audit log beside those shown, compares them, and replaces them.
 
-Events go on arriving meanwhile. Those before a moment an hour ago are added here, month by month and all at once; those
-after it one by one, as `measure_events` does with what arrives: each has its marker, so it does not matter who of the
-two comes first, or that both come.
+Events keep arriving meanwhile. Those older than an hour are added here, a month at a time. Later ones are added one by
+one, here and by `measure_events`: thanks to their markers, only the first of the two counts.
 """
 
 from collections import Counter
@@ -25,6 +24,7 @@ from flow_hitl.metrics.metrics import (
     Tallies,
     Tally,
     measure,
+    merge,
     merged,
     month_period,
 )
@@ -33,10 +33,10 @@ from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.rounds import in_rounds
 
-# Longer than any function lives, and than an index takes to show what was written: older events have settled.
+# Longer than any function runs and any index lags: older events have settled.
 _SETTLED_AFTER = timedelta(hours=1)
 _INDEX_LAG_SECONDS = 5
-# Longer than the stream's batches wait to be measured.
+# Longer than a batch of the stream waits to be measured.
 _MEASURE_LAG_SECONDS = 30
 _READ_AHEAD = 100
 _ADD_AT_ONCE = 1000
@@ -45,7 +45,7 @@ _TOTAL = Bucket(Dimension.TOTAL, ALL_TIME)
 
 @dataclass(frozen=True)
 class Counted:
-    """How many events were added, and how many made no sense, as they did not when they arrived."""
+    """How many events were added, and how many were malformed."""
 
     added: int
     senseless: int
@@ -53,7 +53,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Difference:
-    """A counter of a bucket that is shown with another number than the audit log has."""
+    """A counter that is shown with another number than the audit log has."""
 
     bucket: Bucket
     counter: str
@@ -63,7 +63,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class RebuildMetrics:
-    """Recompute a deployment's figures, for the operator; `progress` is told of each month that is done."""
+    """Recomputes a deployment's figures, for the operator; calls `progress` with each finished month."""
 
     metrics: MetricStore
     archive: AuditArchive
@@ -71,9 +71,9 @@ class RebuildMetrics:
     pause: Callable[[int], None]
 
     def rebuild(self, deployment_id: int, progress: Callable[[str], object]) -> Counted:
-        """Build the figures anew and show them in place of the old ones, which are then removed.
+        """Rebuild the figures, replace the old ones, and remove those.
 
-        Raises NotFound, and Conflict if another rebuild has begun meanwhile, which removes what this one has built.
+        Raises NotFound, and Conflict if another rebuild has begun, which removes what this one has built.
         """
         beginning = self._beginning(deployment_id)
         generations = self._begin(deployment_id)
@@ -85,7 +85,7 @@ class RebuildMetrics:
             recent: list[Measurement] = []
             for measured in self._measured(deployment_id, days, found):
                 if not building.takes(measured.at):
-                    _add(sums, measured.tallies)
+                    merge(sums, measured.tallies)
                     continue
                 recent.append(measured)
                 if len(recent) == _ADD_AT_ONCE:
@@ -102,15 +102,15 @@ class RebuildMetrics:
         return Counted(found.counted, found.senseless)
 
     def differences(self, deployment_id: int, progress: Callable[[str], object]) -> Iterator[Difference]:
-        """Yield where the figures that are shown differ from the audit log, latest month first; changes nothing.
+        """Yield where the figures shown differ from the audit log, latest month first; raises NotFound.
 
-        Of a figure that changes meanwhile, the log must be between what is shown before and after. Raises NotFound.
+        If a figure changes meanwhile, the log must be between its values before and after.
         """
         beginning = self._beginning(deployment_id)
         number = self.metrics.generations(deployment_id).live.number
         total: Counter[str] = Counter()
         before = self.metrics.all_time(deployment_id, number)
-        # What an event changes of an earlier month waits until that month comes.
+        # Changes of earlier months wait for their turn.
         earlier: dict[Bucket, Counter[str]] = {}
         for month, days in reversed(list(self._months(beginning))):
             shown = self._month(deployment_id, number, month)
@@ -135,12 +135,12 @@ class RebuildMetrics:
         since = (self.clock.now() - _SETTLED_AFTER).replace(microsecond=0)
         generations = self.metrics.generations(deployment_id).begun(since)
         self.metrics.save(deployment_id, generations)
-        # What was measured until now went to the old figures alone, and must be in the index when we read it.
+        # Events measured until now went only to the old figures, and must be in the index when we read it.
         self.clock.sleep(_INDEX_LAG_SECONDS)
         return generations
 
     def _months(self, beginning: datetime) -> Iterator[tuple[str, list[Period]]]:
-        """Yield each month up to now with its days."""
+        """Yield each month until now with its days."""
         days = periods(beginning, self.clock.now() + timedelta(minutes=5))
         for month, found in groupby(days, key=lambda day: month_period(day.since.date())):
             yield month, list(found)
@@ -175,13 +175,13 @@ class RebuildMetrics:
     def _compare(self, shown: Tallies, logged: Tallies, look_again: Callable[[], Tallies]) -> Iterator[Difference]:
         if not any(_differing(shown, logged, shown)):
             return
-        # Perhaps it grew while we read, or has not been measured yet.
+        # It may have grown while we were reading, or not have been measured yet.
         self.clock.sleep(_MEASURE_LAG_SECONDS)
         yield from _differing(shown, logged, look_again())
 
 
 class _Found:
-    """What was found in the log by now."""
+    """What was found in the log so far."""
 
     def __init__(self) -> None:
         self.counted = self.senseless = 0
@@ -196,13 +196,8 @@ class _Found:
         return measured
 
 
-def _add(sums: dict[Bucket, Counter[str]], tallies: Tallies) -> None:
-    for bucket, tally in tallies.items():
-        sums.setdefault(bucket, Counter()).update(tally)
-
-
 def _differing(before: Tallies, logged: Tallies, after: Tallies) -> Iterator[Difference]:
-    """Yield the counters of the log that are not between those of two looks at the figures."""
+    """Yield the counters of the log that are not between those of two reads of the figures."""
     nothing: Tally = {}
     for bucket in sorted({*before, *logged, *after}, key=repr):
         low, high = before.get(bucket, nothing), after.get(bucket, nothing)
