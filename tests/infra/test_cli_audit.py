@@ -126,7 +126,7 @@ def test_an_export_that_fails_says_what_to_do(hitl: Hitl, run: Run) -> None:
     [
         (("verify",), "Give the deployment's ID, or --export PATH."),
         (("verify", "1", "--export", "x"), "Give the deployment's ID, or --export PATH."),
-        (("verify", "--export", "/nowhere.zip"), "/nowhere.zip is no export"),
+        (("verify", "--export", "/nowhere.zip"), "/nowhere.zip is not an export"),
         (("verify", "1", "--from", "yesterday"), "is no time such as 2027-01-31T00:00:00Z"),
         (("verify", "9"), "There is no deployment 9."),
         (("export", "9"), "There is no deployment 9."),
