@@ -1,4 +1,4 @@
-"""Proof that the log is what it was: seals, verification and exports.
+"""Proof that the audit log is unchanged: seals, verification, and exports.
 
 rules: export, seal, verify_audit
 use cases: answers, export_audit, seal_audit, verify_log

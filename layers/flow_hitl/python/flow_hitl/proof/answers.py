@@ -1,4 +1,4 @@
-"""What the routes to proofs answer: verifications and exports."""
+"""The answers about verifications and exports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,26 +14,18 @@ from flow_hitl.proof.verify_log import Verified
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """Something that is not as it was written."""
+    """A record that was changed."""
 
-    kind: Literal[
-        "edited",
-        "replaced",
-        "missing",
-        "inserted",
-        "out_of_order",
-        "digest_missing",
-        "digest_invalid",
-    ]
+    kind: Literal["edited", "replaced", "missing", "inserted", "out_of_order", "digest_missing", "digest_invalid"]
     """What is wrong with the record."""
     detail: str
-    """What speaks against it."""
+    """What is wrong, in words; `record` and `detail` form a sentence."""
     subject: str | None
-    """The chain of the event; null for a digest."""
+    """The event's chain; null for a digest."""
     seq: int | None
-    """The event's place in its chain."""
+    """The event's position in its chain."""
     doubtful_from: int | None
-    """Where an event was replaced: those before it may be forged too, from this one on."""
+    """If an event was replaced: the first event that may be forged too."""
     digest: str | None
     """The digest, by the end of its period; null for an event."""
     file: None
@@ -44,46 +36,46 @@ class AuditFinding:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was verified, and what came of it."""
+    """What was verified, and the result."""
 
     since: datetime
-    """The beginning of the time that was asked for."""
+    """The start of the requested time."""
     to: datetime
-    """Its end, which is not part of it."""
+    """Its end, not included."""
     verified: bool
-    """Whether there are no findings; without a signed digest (`sealed_until`) that says little."""
+    """Whether there are no findings; without a signed digest (`sealed_until`), that says little."""
     findings: Sequence[AuditFinding]
     """What is wrong."""
     events: int
-    """How many events this call looked at."""
+    """How many events this call checked."""
     chains: int
-    """How many chains this call looked at, each from its beginning."""
+    """How many chains this call checked, each from its first event."""
     digests: int
-    """How many signed digests this call looked at."""
+    """How many signed digests this call checked."""
     sealed_until: Time | None
-    """When the last digest that this call looked at ends; null for none."""
+    """When the last digest that this call checked ends; null without one."""
     next_cursor: str | None
-    """Send it as `cursor` to verify the next part; null when all is done."""
+    """Send it as `cursor` to verify the next part; null when done."""
     conclusion: str
-    """What this shows, a sentence for people: without a digest only the chain could be checked."""
+    """What this proves, a sentence for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditExportFile:
-    """One file of an export."""
+    """A file of an export."""
 
     name: str
     """The file's name."""
     kind: FileKind
-    """What is in it."""
+    """What it contains."""
     bytes: int
     """Its size."""
     sha256: Sha256
     """The SHA-256 of its content."""
     events: int = ABSENT
-    """How many events it holds, where it holds events."""
+    """How many events it contains, if it contains events."""
     url: Url
-    """Where to download it, for an hour; it needs no API key."""
+    """Where to download it without an API key, for an hour."""
 
 
 @dataclass(frozen=True)
@@ -93,29 +85,29 @@ class AuditExportShown:
     id: str
     """The export's id."""
     state: ExportState
-    """How far it is; `done` and `failed` are final."""
+    """Its progress; `done` and `failed` are final."""
     format: Literal["csv", "jsonl"]
     """The format of the events."""
     since: datetime
-    """The beginning of the exported time."""
+    """The start of the exported time."""
     to: datetime
-    """Its end, which is not part of it."""
+    """Its end, not included."""
     requested_by: str
-    """Who asked for it."""
+    """Who requested it."""
     requested_at: datetime
-    """When."""
+    """When it was requested."""
     events: int
-    """How many events are written so far."""
+    """How many events were written so far."""
     digests: int
-    """How many signed digests are written so far."""
+    """How many signed digests were written so far."""
     reason: str | None
     """Why it failed."""
     finished_at: datetime | None
-    """When it was done, or failed."""
+    """When it finished or failed."""
     kept_until: datetime
-    """Until when the files are kept."""
+    """When the files are deleted."""
     manifest_sha256: Sha256 | None
-    """The SHA-256 of the manifest, which names those of all other files."""
+    """The SHA-256 of the manifest, which has those of all other files."""
     files: Sequence[AuditExportFile]
     """The files, once it is done."""
 
@@ -129,7 +121,7 @@ class AuditExportAnswer:
 
 
 def verification(wanted: Range, verified: Verified) -> Verification:
-    """Return what one call has verified of the time that was asked for."""
+    """Return what one call has verified."""
     findings = verified.findings
     return Verification(
         since=wanted.since,
@@ -146,7 +138,7 @@ def verification(wanted: Range, verified: Verified) -> Verification:
 
 
 def export_shown(export: AuditExport, links: Mapping[str, str]) -> AuditExportShown:
-    """Return an export; `links` are by the files' names, and those of a finished one only."""
+    """Return an export with links by file name, empty until it is finished."""
     manifest = next(iter(export.of_kind("manifest")), None)
     return AuditExportShown(
         id=export.export_id,

@@ -1,4 +1,4 @@
-"""An export of a deployment's audit log: what was asked for, and how far the work on it has come."""
+"""An export of a deployment's audit log: the wish, and the progress."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.times import rfc3339
 
 EXPORTS_KEPT = timedelta(days=7)
-"""How long the files are kept, and the record of them."""
+"""How long the files and the record of an export are kept."""
 
 EXPORT_PREFIX = "exports/"
-"""What the names of all exports' files in the bucket begin with."""
+"""The prefix of all exports' files in the bucket."""
 
 EXPORT_ATTEMPTS = 4
-"""How often the queue delivers a message about an export, before it is given up."""
+"""How often the queue delivers a message about an export before giving up."""
 
 
 class ExportState(StrEnum):
@@ -31,7 +31,7 @@ FileKind = Literal["events", "heads", "seals", "script", "manifest"]
 
 @dataclass(frozen=True)
 class ExportFile:
-    """One finished file, with how many events it holds, if it holds events."""
+    """A finished file."""
 
     name: str
     kind: FileKind
@@ -40,14 +40,14 @@ class ExportFile:
     events: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as manifest and API show it."""
+        """Return it as the manifest and the API show it."""
         shown = {"name": self.name, "kind": self.kind, "bytes": self.size, "sha256": self.sha256}
         return {**shown, "events": self.events} if self.kind == "events" else shown
 
 
 @dataclass(frozen=True)
 class EventName:
-    """An event by its place: enough to go on behind it, and to say which one it was."""
+    """An event's position and hash, enough to continue after it."""
 
     at: datetime
     subject: str
@@ -57,10 +57,9 @@ class EventName:
 
 @dataclass(frozen=True)
 class AuditExport:
-    """One export; `version` counts the steps, of which each finishes one file or more.
+    """An export; `version` counts the steps, each of which finishes files.
 
-    Behind `sealed_until` (the end of a digest) and `last` the work goes on; `seals_done` and `events_done` say that
-    there is no more of either.
+    The work continues after `sealed_until`, the end of a digest, and `last`, until `seals_done` and `events_done`.
     """
 
     export_id: str
@@ -85,14 +84,14 @@ class AuditExport:
 
     @property
     def prefix(self) -> str:
-        """What the names of its files in the bucket begin with."""
+        """The prefix of its files in the bucket."""
         return f"{EXPORT_PREFIX}{self.deployment_id}/{self.export_id}/"
 
     def of_kind(self, kind: FileKind) -> Sequence[ExportFile]:
         return [file for file in self.files if file.kind == kind]
 
     def manifest(self, name: str, public_key: str) -> dict[str, Any]:
-        """Return the manifest; `name` is the deployment's in digests, `public_key` PEM."""
+        """Return the manifest; `name` is the deployment's name in digests, `public_key` is PEM."""
         return {
             "export_id": self.export_id,
             "deployment_id": self.deployment_id,

@@ -1,11 +1,11 @@
-"""A deployment's audit log is written out for a time: events, the digests that cover them, and a manifest of all."""
+"""Exports a deployment's audit log: events, the digests that cover them, and a manifest."""
 
 import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Annotated, Literal
 
@@ -29,13 +29,13 @@ from flow_hitl.proof.export import AuditExport, EventName, ExportFile, ExportSta
 from flow_hitl.proof.ports import ExportFiles, ExportQueue, ExportStore, SealKey, SealStore
 from flow_hitl.proof.verify_audit import COLUMNS, EXPORT_FORMAT, pem, row_of
 
-# So much is written before the next file begins: one is finished within one run, and its hash with it.
+# A file and its hash must be finished within one run.
 _EVENTS_PER_FILE = 50_000
 _DIGESTS_PER_FILE = 100
 _BATCH = 100
 _WORK_FOR = timedelta(minutes=8)
 _SCRIPT = "verify_audit.py"
-# By this, spreadsheets see that a CSV file is in UTF-8.
+# Tells spreadsheets that a CSV file is in UTF-8.
 _BYTE_ORDER_MARK = "\ufeff"
 
 Moment = Annotated[str, AfterValidator(moment_text)]
@@ -45,16 +45,16 @@ class ExportWish(Document):
     """The body of `POST audit/export`."""
 
     since: Annotated[Moment | None, Field(alias="from")] = None
-    """The beginning of the time to export. Left out, the first day of the log."""
+    """The start of the time to export, by default the first day of the log."""
     to: Moment | None = None
-    """Its end, which is not part of it. Left out, now."""
+    """Its end, not included, by default now."""
     format: Literal["csv", "jsonl"] = "jsonl"
     """The format of the events."""
 
 
 @dataclass(frozen=True)
 class ManageExports:
-    """Ask for an export, and see how far it is."""
+    """Starts exports, and shows their progress."""
 
     exports: ExportStore
     files: ExportFiles
@@ -66,14 +66,14 @@ class ManageExports:
     ids: Ids
 
     def start(self, deployment_id: int, wish: ExportWish, *, actor: str, call: Call | None = None) -> AuditExport:
-        """Take down who exports what, in the deployment's own chain, and begin; raises ValidationFailed."""
+        """Record who exports what in the deployment's own chain, and start; raises ValidationFailed."""
         export = self.once(
             call,
             lambda remember: self._add(deployment_id, wish, actor, remember),
             lambda record: self.exports.load(deployment_id, record.made),
         )
         if export.state is ExportState.PENDING:
-            # Also for a call that comes again: the one before may have ended here. Whoever gets both works once.
+            # Also for a repeated call: the first may have died right here. Two messages do no harm.
             self.queue.send(deployment_id, export.export_id)
         return export
 
@@ -91,7 +91,7 @@ class ManageExports:
         return export
 
     def show(self, deployment_id: int, export_id: str) -> AuditExportShown:
-        """Return an export as the API shows it, with links that hold for an hour; raises NotFound."""
+        """Return an export as the API shows it, with links that work for an hour; raises NotFound."""
         return self.document(self.exports.load(deployment_id, export_id))
 
     def document(self, export: AuditExport) -> AuditExportShown:
@@ -99,7 +99,7 @@ class ManageExports:
         return export_shown(export, self.links(export))
 
     def links(self, export: AuditExport) -> Mapping[str, str]:
-        """Return where the files of a finished export are to be had for an hour, by their names."""
+        """Return links to the files of a finished export by name, for an hour."""
         if export.state is not ExportState.DONE:
             return {}
         return {file.name: self.files.link(export.prefix + file.name) for file in export.files}
@@ -111,7 +111,7 @@ class ManageExports:
 
 @dataclass
 class _Written:
-    """What went into a file of events."""
+    """The contents of a file of events."""
 
     events: int = 0
     first: EventName | None = None
@@ -126,7 +126,7 @@ class _Written:
 
 @dataclass(frozen=True)
 class RunExport:
-    """Do the work of an export, file by file; what is finished is kept, and the next run goes on behind it."""
+    """Writes an export, file by file; the next run continues after what is finished."""
 
     exports: ExportStore
     files: ExportFiles
@@ -137,27 +137,27 @@ class RunExport:
     clock: Clock
 
     def __call__(self, deployment_id: int, export_id: str) -> bool:
-        """Return True when there is nothing more to do, False if time ran out and it must be called again."""
+        """Return True when there is nothing more to do, False if it must be called again because time ran out."""
         export, stop_at = self.exports.load(deployment_id, export_id), self.clock.now() + _WORK_FOR
         while export.state in (ExportState.PENDING, ExportState.RUNNING):
             if self.clock.now() >= stop_at:
                 return False
             try:
-                export = self._commit(replace(self._step(export), version=export.version + 1))
+                export = self._commit(self._step(export))
             except Conflict:
-                # Another worker is at it.
+                # Another worker is on it.
                 return True
         return True
 
     def give_up(self, deployment_id: int, export_id: str) -> None:
-        """Say of an export that it has failed, after the last try."""
+        """Mark an export as failed, after the last attempt."""
         export = self.exports.load(deployment_id, export_id)
         if export.state in (ExportState.PENDING, ExportState.RUNNING):
             reason = "The export failed after several attempts. Please start it again."
-            failed = replace(export, state=ExportState.FAILED, reason=reason, finished_at=self.clock.now())
-            self._commit(replace(failed, version=export.version + 1))
+            self._commit(replace(export, state=ExportState.FAILED, reason=reason, finished_at=self.clock.now()))
 
     def _commit(self, export: AuditExport) -> AuditExport:
+        export = replace(export, version=export.version + 1)
         self.exports.commit(export)
         return export
 
@@ -167,14 +167,10 @@ class RunExport:
             return self._seals(export)
         return self._finish(export) if export.events_done else self._events(export)
 
-    # --- digests
-
     def _seals(self, export: AuditExport) -> AuditExport:
-        """Write digests that cover the time, each followed by the deployment's section of it."""
-        ends = self._covering(export)
-        wanted = list(islice(ends, _DIGESTS_PER_FILE + 1))
+        """Write the next file of digests, each followed by the deployment's section."""
+        wanted = list(islice(self._covering(export), _DIGESTS_PER_FILE + 1))
         taken = wanted[:_DIGESTS_PER_FILE]
-        done = len(wanted) == len(taken)
         if not taken:
             return replace(export, seals_done=True)
         name = self.audit.first_events([export.deployment_id])[export.deployment_id].hash
@@ -184,7 +180,7 @@ class RunExport:
             files=(*export.files, file),
             digests=export.digests + len(taken),
             sealed_until=taken[-1],
-            seals_done=done,
+            seals_done=len(wanted) == len(taken),
         )
 
     def _covering(self, export: AuditExport) -> Iterator[str]:
@@ -199,10 +195,8 @@ class RunExport:
             yield f"{canonical_json(signed)}\n".encode()
             yield self.seals.section(name, until) or b""
 
-    # --- events
-
     def _events(self, export: AuditExport) -> AuditExport:
-        """Write the next file of events, and beside it how far each chain has come by its end."""
+        """Write the next file of events, and one with the last event of each chain in it."""
         written = _Written()
         records = self._records(export, written)
         lines = _csv_lines(records) if export.format == "csv" else (f"{canonical_json(one)}\n" for one in records)
@@ -236,8 +230,6 @@ class RunExport:
             yield from self.audit.indexed(period, export.deployment_id, after)
             after = None
 
-    # --- the rest
-
     def _finish(self, export: AuditExport) -> AuditExport:
         script = self._write_named(export, _SCRIPT, "script", [self.script])
         export = replace(export, files=(*export.files, script))
@@ -245,8 +237,8 @@ class RunExport:
         document = {"format": EXPORT_FORMAT, **export.manifest(name, pem(self.key.public_key()))}
         content = json.dumps(document, indent=1, ensure_ascii=False).encode()
         manifest = self._write_named(export, "manifest.json", "manifest", [content])
-        now: datetime = self.clock.now()
-        return replace(export, files=(*export.files, manifest), state=ExportState.DONE, finished_at=now)
+        files = (*export.files, manifest)
+        return replace(export, files=files, state=ExportState.DONE, finished_at=self.clock.now())
 
     def _write(self, export: AuditExport, kind: FileKind, ending: str, content: Iterable[bytes]) -> ExportFile:
         return self._write_named(export, f"{kind}-{len(export.of_kind(kind)) + 1:05d}.{ending}", kind, content)

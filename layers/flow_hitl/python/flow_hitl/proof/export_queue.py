@@ -1,12 +1,10 @@
-"""Exports on their way to their worker."""
+"""The queue of exports."""
 
 import json
 from typing import Any
 
 
 class SqsExportQueue:
-    """Sends exports of the audit log to their worker."""
-
     def __init__(self, client: Any, queue_url: str) -> None:
         self._client, self._queue_url = client, queue_url
 
@@ -16,6 +14,6 @@ class SqsExportQueue:
 
 
 def read_export(body: str) -> tuple[int, str]:
-    """Return the deployment's and the export's id that a message names."""
+    """Return the deployment's and the export's id in a message."""
     message = json.loads(body)
     return int(message["deployment_id"]), str(message["export_id"])

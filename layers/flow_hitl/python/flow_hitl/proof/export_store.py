@@ -1,4 +1,4 @@
-"""Exports of the audit log: how far each is stands in the deployments table, their files in a bucket for a few days."""
+"""Exports of the audit log: their progress in the deployments table, their files in a bucket for a few days."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from flow_hitl.proof.export import EXPORTS_KEPT, AuditExport
 
 _exports = TypeAdapter(AuditExport)
 _EXPORT = "export#"
-# S3 takes parts of 5 MB or more; this much is held in memory.
+# Held in memory; S3 takes parts of 5 MB or more.
 _PART_BYTES = 8 * 1024 * 1024
 _LINK_SECONDS = 3600
 
@@ -49,13 +49,13 @@ class DynamoExportStore:
 
 
 class S3ExportFiles:
-    """One bucket; `signing_client` makes the links."""
+    """The bucket; `signing_client` makes the links."""
 
     def __init__(self, client: Any, signing_client: Callable[[], Any], bucket: str) -> None:
         self._client, self._signing_client, self._bucket = client, signing_client, bucket
 
     def write(self, key: str, content: Iterable[bytes]) -> tuple[int, str]:
-        """Write a file piece by piece; what stood there under its name is replaced."""
+        """Write a file piece by piece, replacing any of the same name."""
         digest, size, held = hashlib.sha256(), 0, bytearray()
         parts: _Parts | None = None
         try:
@@ -80,8 +80,7 @@ class S3ExportFiles:
         return size, digest.hexdigest()
 
     def link(self, key: str) -> str:
-        name = key.rpartition("/")[2]
-        disposition = f'attachment; filename="{name}"'
+        disposition = f'attachment; filename="{key.rpartition("/")[2]}"'
         url: str = self._signing_client().generate_presigned_url(
             "get_object",
             Params={"Bucket": self._bucket, "Key": key, "ResponseContentDisposition": disposition},

@@ -1,4 +1,4 @@
-"""What keeps digests, exports and the sealing key."""
+"""Stores of digests and exports, and the sealing key."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -8,37 +8,37 @@ from flow_hitl.proof.export import AuditExport
 
 
 class SealStore(Protocol):
-    """The digests, sections and public keys, where nothing can be changed once it is there."""
+    """The digests, sections, and public keys, all written once."""
 
     def ends(self, after: str = "") -> Iterator[str]:
-        """Yield the ends of the digests' periods (RFC 3339) that are later, in order."""
+        """Yield the ends of later periods (RFC 3339) that have a digest, in order."""
 
     def digest(self, until: str) -> Mapping[str, Any] | None:
         """Return the signed digest of a period."""
 
     def add_digest(self, signed: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Write a digest unless its period has one; return the one that stands."""
+        """Write a digest unless its period has one; return the stored one."""
 
     def section(self, name: str, until: str) -> bytes | None: ...
 
     def add_section(self, name: str, until: str, content: bytes) -> bytes:
-        """Write a section unless it is there; return the one that stands."""
+        """Write a section unless it exists; return the stored one."""
 
     def add_public_key(self, public_key: bytes) -> None:
-        """Publish a key (DER) beside what it verifies."""
+        """Publish a key (DER) next to what it verifies."""
 
 
 class ExportStore(Protocol):
-    """Exports of the audit log, for as long as their files are kept."""
+    """Exports of the audit log, while their files are kept."""
 
     def load(self, deployment_id: int, export_id: str) -> AuditExport:
         """Read an export consistently; raises NotFound."""
 
     def adding(self, export: AuditExport) -> TransactionPart:
-        """Return what adds an export, for `DeploymentStore.commit`."""
+        """Return the part of `DeploymentStore.commit` that adds an export."""
 
     def commit(self, export: AuditExport) -> None:
-        """Write an export's next version; raises Conflict if someone else did."""
+        """Write an export's next version; raises Conflict if it exists."""
 
     def recent(self, deployment_id: int, limit: int) -> Sequence[AuditExport]:
         """Return the latest exports, newest first."""
@@ -46,19 +46,19 @@ class ExportStore(Protocol):
 
 class ExportFiles(Protocol):
     def write(self, key: str, content: Iterable[bytes]) -> tuple[int, str]:
-        """Write a file without holding all of it; return its size in bytes and its SHA-256."""
+        """Write a file without keeping all of it in memory; return its size in bytes and its SHA-256."""
 
     def link(self, key: str) -> str:
-        """Return a URL at which a file can be had for an hour."""
+        """Return a URL of a file that works for an hour."""
 
 
 class ExportQueue(Protocol):
     def send(self, deployment_id: int, export_id: str) -> None:
-        """See to it that the work on an export goes on."""
+        """Continue the work on an export."""
 
 
 class SealKey(Protocol):
-    """The key pair of which nobody has the private key."""
+    """A key pair whose private key never leaves KMS."""
 
     def sign(self, message: bytes) -> bytes:
         """Return the DER signature, by ECDSA over P-256 with SHA-256."""

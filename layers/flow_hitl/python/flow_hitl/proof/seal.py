@@ -1,7 +1,4 @@
-"""Digests of the audit log: what each chain had come to by the end of a period, to be signed and locked away.
-
-What a digest and its sections look like, `verify_audit.py` says, which checks them without us.
-"""
+"""Digests of the audit log: each chain's events by the end of a period, in the format that `verify_audit.py` has."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -14,7 +11,7 @@ from flow_hitl.proof.verify_audit import DIGEST_FORMAT, SECTION_FORMAT, digest_h
 
 
 def make_section(deployment_id: int, name: str, period: Period, events: Iterable[IndexedEvent]) -> bytes:
-    """Return a deployment's section: each chain that grew in the period, by the first and last of its events.
+    """Return a deployment's section: the first and last event of each chain that grew in the period.
 
     `name` is the hash of the first event of the deployment's own chain. The same events give the same bytes.
     """
@@ -45,10 +42,9 @@ def make_digest(
     key: str,
     sealed_at: datetime,
 ) -> dict[str, Any]:
-    """Return the digest of a period, still to be signed.
+    """Return the digest of a period, to be signed with the key of this fingerprint.
 
-    `previous` is the digest before it, if there is one; `sections` are the SHA-256 of each, by the deployments' names;
-    `key` is the fingerprint of the key that will sign.
+    `sections` has the SHA-256 of each section, by the deployment's name.
     """
     return {
         "format": DIGEST_FORMAT,

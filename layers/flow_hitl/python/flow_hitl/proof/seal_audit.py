@@ -1,4 +1,4 @@
-"""The audit log is sealed, day by day: what every chain had come to is signed and put where nobody can change it."""
+"""Seals the audit log day by day: digests of all chains are signed and stored where no one can change them."""
 
 import base64
 from collections import deque
@@ -16,18 +16,18 @@ from flow_hitl.proof.ports import SealKey, SealStore
 from flow_hitl.proof.seal import make_digest, make_section
 from flow_hitl.proof.verify_audit import digest_message, fingerprint, sha256
 
-# Longer than any function lives that could still write an event of the day before, and than the index is late.
+# Longer than any function that may still write an event of the previous day runs, and than the index lags.
 SETTLED_AFTER = timedelta(minutes=30)
-# The last digest is looked for among the latest, before it is looked for among all.
+# The last digest is searched here first, then among all.
 _LATEST = timedelta(days=90)
-# Ids are counted from 1, and one that was never used is the trace of a creation that failed.
+# Ids count from 1, with gaps where a creation failed.
 _FIRST_IDS = range(1, 101)
 _WORK_FOR = timedelta(seconds=180)
 
 
 @dataclass(frozen=True)
 class SealAudit:
-    """Add the digests that are missing, one for each day. What is there already stays: to do it again does no harm."""
+    """Adds the missing digests, one for each day, and never changes an existing one."""
 
     audit: AuditArchive
     seals: SealStore
@@ -35,13 +35,13 @@ class SealAudit:
     clock: Clock
 
     def daily(self) -> bool:
-        """Seal all days that are over; return False if time ran out before that, and it must be called again."""
+        """Seal all past days; return False if it must be called again because time ran out."""
         return self(midnight(self.clock.now() - SETTLED_AFTER))
 
     def __call__(self, until: datetime) -> bool:
-        """Seal what happened before a moment (whole seconds, not to come), of which nothing is still being written.
+        """Seal what happened before a past time (whole seconds), of which nothing may still be being written.
 
-        Returns False if time ran out before that, and it must be called again.
+        Returns False if it must be called again because time ran out.
         """
         stop_at, until = self.clock.now() + _WORK_FOR, min(until, self.clock.now().replace(microsecond=0))
         previous = self._latest()
@@ -63,7 +63,7 @@ class SealAudit:
         for deployment_id, events in groupby(self.audit.indexed(period), key=lambda event: event.deployment_id):
             name = self.audit.first_events([deployment_id])[deployment_id].hash
             content = make_section(deployment_id, name, period, events)
-            # One that an earlier try left behind is the one that counts.
+            # One that an earlier attempt left behind counts.
             sections[name] = sha256(self.seals.add_section(name, until, content))
         digest = make_digest(period, previous, sections, key=key, sealed_at=self.clock.now())
         signature = base64.b64encode(self.key.sign(digest_message(digest))).decode()
@@ -77,7 +77,7 @@ class SealAudit:
         return digest
 
     def _beginning(self) -> datetime | None:
-        """Return the day of the first event of all, which is a deployment's; None where there is none."""
+        """Return the day of the first event of all, which is a deployment's; None without events."""
         firsts = self.audit.first_events(_FIRST_IDS)
         return midnight(min(event.at for event in firsts.values())) if firsts else None
 

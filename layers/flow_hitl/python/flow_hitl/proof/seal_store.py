@@ -1,4 +1,4 @@
-"""What seals the audit log: digests in a bucket with Object Lock, signed by a key that never leaves KMS."""
+"""Seals of the audit log: digests in a bucket with Object Lock, signed with a key in KMS."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ DIGESTS, SECTIONS, KEYS = "digests/", "sections/", "keys/"
 
 
 class S3SealStore:
-    """One bucket; every name is written once, and what stands there first stays."""
+    """The bucket, in which each object is written once."""
 
     def __init__(self, client: Any, bucket: str) -> None:
         self._client, self._bucket = client, bucket
@@ -51,7 +51,7 @@ class S3SealStore:
         try:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content, IfNoneMatch="*")
         except ClientError as error:
-            # The second is S3's word for another write of the same name at this moment.
+            # S3 reports the second for a concurrent write of the same object.
             if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
                 raise
             found = self._get(key)

@@ -1,4 +1,4 @@
-"""A deployment's audit log is held against its own hashes, its digests, and what its requests say of themselves."""
+"""Verifies a deployment's audit log against its hashes, its digests, and the records of its requests."""
 
 import re
 from collections.abc import Mapping, Sequence, Set
@@ -19,7 +19,7 @@ from flow_hitl.proof.ports import SealKey, SealStore
 from flow_hitl.proof.verify_audit import OVERDUE, SEALED_WITHIN, LogFinding, Verifier, fingerprint, unlisted
 from flow_hitl.requests.ports import RequestStore
 
-# One call does as much as fits well into the time that API Gateway waits.
+# One call must fit well into API Gateway's timeout.
 _CHAINS = 200
 _DIGESTS = 40
 _DAYS = 100
@@ -28,10 +28,9 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Verified:
-    """What one call has looked at: how many events, chains and digests, what is wrong, and the cursor to go on at.
+    """What one call has checked and found; `sealed`: this call or an earlier one has checked digests.
 
-    `sealed_until` is when the last digest that was looked at ends; `sealed` tells whether this call or one before it
-    has looked at any.
+    `sealed_until` is when the last digest ends.
     """
 
     findings: Sequence[LogFinding]
@@ -45,10 +44,10 @@ class Verified:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a call goes on.
+    """Where a call continues.
 
-    Among the digests: at the one of this end, of whose claims so many are done. Behind them `until` is where what is
-    sealed ends, and it goes on behind the event `after` of the index, then among the requests at the cursor `opened`.
+    In the stage of digests: at the one that ends at `until`, with so many of its claims `done`. Later, `until` is the
+    end of what is sealed, `after` the last event of the index, and `opened` the cursor of requests.
     """
 
     stage: str = "digests"
@@ -60,10 +59,10 @@ class _Place:
 
 @dataclass(frozen=True)
 class VerifyAuditLog:
-    """Verify whole chains: those of which a digest or the index says that they grew in the time asked for.
+    """Verifies all chains that grew in a time, whole.
 
-    What is sealed is found by the digests, so that nothing can hide by being gone; what is not sealed yet, by the index
-    and by the requests that were opened since.
+    Sealed ones are found by their digests, so that deleting them does not hide them; the others by the index, and by
+    the requests opened since.
     """
 
     audit: AuditArchive
@@ -74,9 +73,8 @@ class VerifyAuditLog:
     clock: Clock
 
     def __call__(self, deployment_id: int, wanted: Range, cursor: str | None) -> Verified:
-        """Verify the next part; raises ValidationFailed for a cursor that is none of ours."""
-        run = _Run(self, deployment_id, wanted)
-        return run.go_on(_place(cursor))
+        """Verify the next part; raises ValidationFailed for an invalid cursor."""
+        return _Run(self, deployment_id, wanted).go_on(_place(cursor))
 
 
 class _Run:
@@ -107,10 +105,8 @@ class _Run:
     def _is_full(self) -> bool:
         return self.chains >= _CHAINS or self.digests >= _DIGESTS
 
-    # --- what is sealed
-
     def _digests(self, place: _Place) -> _Place:
-        """Verify the digests of the time, and the chains that each of them names."""
+        """Verify the digests of the time, and their chains."""
         seals, since, to = self.parts.seals, rfc3339(self.wanted.since), rfc3339(self.wanted.to)
         sealed = place.until
         for until in seals.ends(after=_just_before(place.until) if place.until else since):
@@ -120,7 +116,7 @@ class _Run:
             signed = seals.digest(until) or {}
             verifier = self._digest(signed, quiet=done > 0)
             if not verifier.is_sealed(str(signed.get("digest", {}).get("from"))):
-                # It is none, or was changed beyond use.
+                # It is unusable.
                 self.findings += verifier.finish()
                 continue
             if signed["digest"]["from"] >= to:
@@ -134,7 +130,7 @@ class _Run:
         return _Place("events", sealed)
 
     def _miss_the_next(self, sealed: str) -> None:
-        """Note if no digest goes on where the last one ended: there is one of each day, whatever happened on it."""
+        """Note if no digest follows the last one: each day has one, even if nothing happened."""
         begin = max(self.wanted.since, midnight(self.first.at))
         last = midnight(parse_rfc3339(sealed) if sealed else begin)
         if min(self.wanted.to, self.parts.clock.now() - SEALED_WITHIN) - last >= _ONE_DAY:
@@ -145,7 +141,7 @@ class _Run:
             self.findings.append(LogFinding("digest_missing", OVERDUE, digest=until))
 
     def _digest(self, signed: Mapping[str, Any], *, quiet: bool) -> Verifier:
-        """Return a verifier that has checked a digest; `quiet`: an earlier call has said what is wrong with it."""
+        """Return a verifier that has checked a digest; `quiet`: an earlier call has reported its findings."""
         verifier = Verifier(self.keys, whole=True)
         digest = signed.get("digest")
         if isinstance(digest, Mapping) and digest.get("previous") is not None:
@@ -161,7 +157,7 @@ class _Run:
         return verifier
 
     def _section(self, verifier: Verifier, digest: Mapping[str, Any], done: int) -> int | None:
-        """Verify what a digest claims, as far as one call goes; return how many claims are done, None for all."""
+        """Verify a digest's claims, as far as one call goes; return how many are done, None for all."""
         until = str(digest["until"])
         self.digests += 1
         claims = verifier.section(digest, self.name, self.parts.seals.section(self.name, until))
@@ -171,19 +167,17 @@ class _Run:
         self.events += sum(claim.seq - claim.first + 1 for claim in part)
         if done + len(part) < len(claims):
             return done + len(part)
-        # Of a section that is none, nothing can be told.
+        # Without a valid section, nothing can be said.
         if verifier.is_sealed(digest["from"]):
             self._uncovered(verifier, digest, {claim.subject for claim in claims})
         return None
 
     def _uncovered(self, verifier: Verifier, digest: Mapping[str, Any], known: Set[str]) -> None:
-        """Note what the index holds of chains that a digest should know and does not."""
+        """Note the events of the index whose chains the digest should list and does not."""
         for period in periods(parse_rfc3339(digest["from"]), parse_rfc3339(digest["until"])):
             for event in self.parts.audit.indexed(period, self.deployment_id):
                 if event.subject not in known:
                     verifier.strange(event.subject, event.seq, unlisted(rfc3339(event.at), digest["until"]))
-
-    # --- what is not sealed yet
 
     def _events(self, place: _Place) -> _Place:
         """Verify the chains that grew since the last digest."""
@@ -209,7 +203,7 @@ class _Run:
         return max(self.wanted.since, parse_rfc3339(place.until)) if place.until else self.wanted.since
 
     def _grown(self, rows: Sequence[IndexedEvent], begin: datetime) -> None:
-        """Verify the chains of these rows, each where its first event since the last digest stands."""
+        """Verify the chains of these rows, each once: at its first event since the last digest."""
         overdue = next((row for row in rows if row.at < self.parts.clock.now() - SEALED_WITHIN), None)
         if overdue:
             self._miss(rfc3339(midnight(overdue.at) + _ONE_DAY))
@@ -222,10 +216,10 @@ class _Run:
         self.findings += verifier.finish()
 
     def _requests(self, place: _Place) -> _Place | None:
-        """See to it that each request that was opened since the last digest has a chain at all."""
-        begin, room = self._unsealed_from(place), _CHAINS
+        """Check that each request opened since the last digest has a chain."""
+        begin = self._unsealed_from(place)
         opened, cursor = self.parts.requests.opened_between(
-            self.deployment_id, begin, self.wanted.to, room, place.opened
+            self.deployment_id, begin, self.wanted.to, _CHAINS, place.opened
         )
         heads = self.parts.requests.heads(opened)
         firsts = self.parts.audit.records(
@@ -239,8 +233,6 @@ class _Run:
         self.findings += verifier.finish()
         return _Place("requests", place.until, opened=cursor) if cursor is not None else None
 
-    # --- chains
-
     def _read_chains(
         self,
         verifier: Verifier,
@@ -250,7 +242,7 @@ class _Run:
     ) -> None:
         """Verify whole chains, and that they end as their requests or the deployment say.
 
-        With `firsts`, a chain that has an earlier event since the moment `since` was verified when that was met.
+        With `firsts`, chains with an earlier event since the time `since` are skipped: they were verified there.
         """
         heads = self._heads(subjects)
         for subject in subjects:
@@ -266,12 +258,12 @@ class _Run:
                     verifier.strange(subject, int(chain[0]["seq"]), "belongs to a request that does not exist")
                 continue
             if chain and chain[-1]["seq"] > head[0]:
-                # Something may have happened since the heads were read.
+                # It may have grown since the heads were read.
                 head = self._heads([subject])[subject]
             verifier.head(subject, *head)
 
     def _heads(self, subjects: Sequence[str]) -> Mapping[str, tuple[int, str]]:
-        """Return how many events each chain has had, and the hash of the last, as is said where they are not."""
+        """Return the last `seq` and hash of each chain, as recorded outside of the log."""
         own = deployment_subject(self.deployment_id)
         ids = [subject.removeprefix("request#") for subject in subjects if re.fullmatch("request#.+", subject)]
         heads = {
@@ -286,7 +278,7 @@ class _Run:
 
 
 def _just_before(until: str) -> str:
-    """Return what `until` comes right behind among the ends of digests."""
+    """Return the time right before the end of a digest."""
     return rfc3339(parse_rfc3339(until) - timedelta(seconds=1))
 
 
