@@ -90,14 +90,16 @@ def take_code() -> Response[str]:
     return page(SignInCodePage(email=found.email, until=found.expires_at, problem=problem), 422)
 
 
-@router.get("/sign-in/link/<token>")
+@router.route("/sign-in/link/<token>", method=["GET", "HEAD"])
 def look_at_link(token: str) -> Response[str]:
-    return _link_page(token)
-
-
-@router.head("/sign-in/link/<token>")
-def probe_link(token: str) -> Response[str]:
-    return _link_page(token)
+    try:
+        found = current().sign_in.look_at_link(sign_in_cookie(router), token)
+    except SignInRefused as refused:
+        # Being told where to enter the code is no error, and link scanners report error statuses.
+        return _refused(refused, 200 if refused.reason is SignInRefusal.OTHER_BROWSER else None)
+    except TokenInvalid:
+        return _refused(SignInRefused(SignInRefusal.EXPIRED))
+    return page(SignInLinkPage(email=found.email))
 
 
 @router.post("/sign-in/link/<token>")
@@ -122,17 +124,6 @@ def sign_out() -> Response[str]:
     current().visits.end(looking, everywhere=everywhere)
     notice = "signed_out_everywhere" if everywhere else "signed_out"
     return see_other(f"/sign-in?notice={notice}", [session_cookie_of(None)])
-
-
-def _link_page(token: str) -> Response[str]:
-    try:
-        found = current().sign_in.look_at_link(sign_in_cookie(router), token)
-    except SignInRefused as refused:
-        # Being told where to enter the code is no error, and link scanners report error statuses.
-        return _refused(refused, 200 if refused.reason is SignInRefusal.OTHER_BROWSER else None)
-    except TokenInvalid:
-        return _refused(SignInRefused(SignInRefusal.EXPIRED))
-    return page(SignInLinkPage(email=found.email))
 
 
 def _signed_in(signed_in: SignedIn) -> Response[str]:

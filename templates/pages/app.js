@@ -1,7 +1,7 @@
 "use strict";
-// Makes the pages more pleasant; every one of them works without it.
+// Makes the pages more convenient; all of them work without it.
 
-// Menus close by Escape and by a press elsewhere.
+// Menus close on Escape and on a click elsewhere.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
@@ -15,14 +15,14 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// A choice that says what a list shows takes effect at once.
+// A choice of what a list shows takes effect immediately.
 for (const form of document.querySelectorAll("form[data-at-once]")) {
   form.addEventListener("change", (event) => {
     if (event.target.matches("select")) form.requestSubmit();
   });
 }
 
-// Someone else's decision is told while one is still writing: nothing that was typed is touched.
+// Shows someone else's decision while the answer is still being written, which stays as it is.
 for (const news of document.querySelectorAll("[data-news]")) {
   const look = async () => {
     if (document.hidden) return;
@@ -42,7 +42,7 @@ for (const news of document.querySelectorAll("[data-news]")) {
   document.addEventListener("visibilitychange", look);
 }
 
-// A form is sent once, however often its button is pressed.
+// A form is sent once, however often its button is clicked.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post") return;

@@ -1,4 +1,4 @@
-"""Style sheet, script and icon of the pages: each is served under the name of its content, and never changes there."""
+"""The pages' style sheet, script, and icon, each served under a name with its content's digest."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,25 +16,22 @@ _CONTENT_TYPES = {
 
 @dataclass(frozen=True)
 class Asset:
-    """A file of ours, as browsers get it."""
-
     url: str
     content_type: str
     text: str
 
 
 def asset_url(name: str) -> str:
-    """Return the path at which a file is served: `/assets/<stem>-<digest>.<suffix>`; raises KeyError for no file."""
+    """Return the path of a file: `/assets/<stem>-<digest>.<suffix>`; raises KeyError."""
     return _assets()[name].url
 
 
 def find_asset(file_name: str) -> Asset | None:
-    """Return the file that is served under a name, None for a name that is none, or is one of an older version."""
+    """Return the file with a name, None for unknown names and those of older versions."""
     return next((asset for asset in _assets().values() if asset.url == f"/assets/{file_name}"), None)
 
 
 def templates_folder() -> Path:
-    """Return the folder of templates and assets."""
     return code_folder() / "templates"
 
 

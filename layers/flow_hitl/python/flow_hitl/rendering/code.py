@@ -1,12 +1,12 @@
-"""Source code with its parts marked, for the languages that AI flows write."""
+"""Syntax highlighting, for the languages that AI flows write."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import escape
 
-# Lexers are lists of regular expressions, and the text was written by someone else: these are the languages that
-# docs/decisions/0012 found quick with the worst that was tried.
+# Lexers are regular expressions that run on text by strangers: docs/decisions/0012 found these languages fast enough in
+# the worst case.
 LANGUAGES = frozenset(
     {
         "bash",
@@ -42,7 +42,7 @@ LANGUAGES = frozenset(
 )
 LONGEST = 4_000
 
-# Which class marks which of Pygments' token types; the first that fits counts. `pages/style.css` has the colours.
+# The class for each of Pygments' token types; the first match counts. `pages/style.css` has the colors.
 _MARKS: Sequence[tuple[str, str]] = (
     ("Comment", "c"),
     ("Keyword", "k"),
@@ -61,7 +61,7 @@ CODE_CLASSES = frozenset(mark for _, mark in _MARKS)
 
 
 def highlighted(code: str, language: str) -> str | None:
-    """Return code as HTML with its parts in spans, None for a language or length that is left as it is."""
+    """Return code as highlighted HTML, None for an unknown language or very long code."""
     name = language.strip().lower()
     if name not in LANGUAGES or len(code) > LONGEST:
         return None

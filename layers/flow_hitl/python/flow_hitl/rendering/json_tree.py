@@ -1,13 +1,12 @@
-"""Any JSON value as a tree that opens and closes without script."""
+"""JSON values as a tree that opens and closes without scripts."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeGuard
 
 from markupsafe import Markup
 
-from flow_hitl.rendering.markdown import excerpt, one_line, printable
+from flow_hitl.rendering.markdown import excerpt, is_branch, one_line, printable
 
-# A page that is too large to be sent helps nobody; all of it can still be shown as plain text.
+# Keeps the page small enough to send; everything can still be shown as plain text.
 _MOST_NODES = 3000
 _DEEPEST = 12
 _OPEN_MEMBERS = 12
@@ -15,7 +14,7 @@ _LONG_TEXT = 400
 
 
 def render_tree(value: object) -> Markup:
-    """Return a JSON value as nested lists; what has many members, or lies deep, is closed at first."""
+    """Return a JSON value as nested lists; only small ones at the top are open at first."""
     return Markup().join(_Tree().children(value, 0))
 
 
@@ -37,7 +36,7 @@ class _Tree:
 
     def _node(self, key: str | None, value: object, depth: int) -> Iterator[Markup]:
         label = Markup('<span class="key">{}</span> ').format(printable(key)) if key is not None else Markup("")
-        if not _is_branch(value):
+        if not is_branch(value):
             yield label + _leaf(value)
         elif depth >= _DEEPEST:
             yield label + Markup('<span class="text">{}</span>').format(one_line(value))
@@ -50,7 +49,7 @@ class _Tree:
 
 
 def _members(value: object) -> Iterator[tuple[str | None, object]]:
-    if not _is_branch(value):
+    if not is_branch(value):
         yield None, value
     elif isinstance(value, Mapping):
         yield from ((str(key), member) for key, member in value.items())
@@ -74,7 +73,3 @@ def _size(value: Mapping[object, object] | Sequence[object]) -> str:
     number = len(value)
     unit = "field" if isinstance(value, Mapping) else "item"
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def _is_branch(value: object) -> TypeGuard[Mapping[object, object] | Sequence[object]]:
-    return isinstance(value, Mapping | Sequence) and not isinstance(value, str) and bool(value)

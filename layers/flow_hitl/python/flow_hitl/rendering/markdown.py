@@ -1,7 +1,7 @@
-"""What an AI wrote, made safe and readable: markdown as HTML, any other JSON as an indented outline.
+"""Makes what an AI wrote safe and readable: markdown as HTML, other JSON as an indented outline.
 
-Nothing here trusts its input. HTML in the text stays text, and what the markdown makes is passed through an allow list
-that knows no images, no styles, no relative links and nothing that loads or runs by itself.
+No input is trusted. HTML in the text stays text, and the HTML of the markdown passes an allow list without images,
+foreign styles, relative links, and anything that loads or runs by itself.
 """
 
 import json
@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import nh3
 from markdown_it import MarkdownIt
@@ -20,11 +20,11 @@ from flow_hitl.rendering.code import CODE_CLASSES, highlighted
 
 Medium = Literal["page", "mail"]
 
-# A megabyte of one-letter table cells takes seconds to render; no more of a text than this is read as a document.
+# A megabyte of one-letter table cells takes seconds to render.
 MARKDOWN_LIMIT = 200_000
 OUTLINE_LIMIT = 200_000
 _MAX_NESTING = 100
-# Of one document: marking the parts of code takes longer than all the rest.
+# Per document, because highlighting takes longer than all the rest.
 _HIGHLIGHTED_CHARS = 20_000
 _OUTLINE_DEPTH = 12
 _HEADING_SHIFT = 2
@@ -33,23 +33,23 @@ _TAGS = {"a", "blockquote", "br", "code", "em", "h3", "h4", "h5", "h6", "hr", "l
 _TAGS |= {"span", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"}
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "span": {"class"}, "td": {"align"}, "th": {"align"}}
 _ATTRIBUTES |= {"li": {"class"}, "*": {"dir"}}
-# Only what surely names its own destination: `//host`, `/\host` and `https:host` would be resolved against our page.
+# Only absolute links: `//host`, `/\host`, and `https:host` would be resolved against our page.
 _LINK = re.compile(r"(?:https?://[^/\\\s]|mailto:[^/\\\s])[^\s\x00-\x1f]*", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# By an override "0005" reads as "5000"; no language needs one. A lone surrogate is no character.
+# An override makes "0005" read as "5000", and no language needs one. A lone surrogate is not a character.
 _UNSHOWABLE = re.compile(r"[\u202d\u202e\ud800-\udfff]")
 
 _FOOTNOTE = re.compile(r"\[\^([^\s\[\]]{1,40})\]")
 _FOOTNOTE_TEXT = re.compile(rf"{_FOOTNOTE.pattern}:[ \t]*")
 _TASK = re.compile(r"\[([ xX])\](?=\s)")
-# As text and not as emoji, whose colours would say more than the list does.
+# As text, because an emoji's colors would say more than the list does.
 _TASK_BOXES = {" ": "\u2610\ufe0e", "x": "\u2611\ufe0e", "X": "\u2611\ufe0e"}
 _TASK_CLASS = "task"
 
-# Mail clients ignore or remove style sheets, so in mails each element carries its style. Colours are inherited, which
-# keeps them readable in dark mode; the only ones named are greys that show on both grounds. Cells break between words
-# alone, and what they stand in is scrolled: to break anywhere would make columns of single letters.
+# Email clients ignore style sheets, so each element has its style. Colors are inherited, to stay readable in dark mode,
+# except for grays that work in both modes. Table cells break only between words, and the table scrolls: breaking
+# anywhere would make columns of single letters.
 _CODE = "font-family:Menlo,Consolas,monospace"
 _PLAIN = (
     "margin:0 0 14px;font:14px/1.5 Menlo,Consolas,monospace;white-space:pre-wrap;word-break:break-word;"
@@ -82,25 +82,25 @@ Way = Literal["ltr", "rtl"]
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters, its line ends as `\\n`; tabs stay.
+    """Return the text without control characters except tabs, and with line ends as `\\n`.
 
-    In place of a lone surrogate, and of what would turn the order of the characters round, stands U+FFFD.
+    U+FFFD replaces lone surrogates and characters that override the direction.
     """
     return _UNSHOWABLE.sub("\ufffd", _CONTROLS.sub("", _LINE_ENDS.sub("\n", text)))
 
 
 def render_markdown(text: str, medium: Medium = "page") -> Markup:
-    """Return CommonMark with tables, task lists and footnotes as safe HTML: the first `MARKDOWN_LIMIT` characters.
+    """Return CommonMark with tables, task lists, and footnotes as safe HTML: the first `MARKDOWN_LIMIT` characters.
 
-    Headings start at `<h3>`, an image becomes a link to it, and a block says which way it runs where that is not the
-    way of what it stands in. For a mail every element carries its style; on a page code whose language is named has its
-    parts marked by `CODE_CLASSES`. Very deeply nested text stays as it is, preformatted, under a line that says so.
+    Headings start at `<h3>`, images become links, and blocks have a direction where it changes. In an email each
+    element has its style; on a page, code of a known language is highlighted with `CODE_CLASSES`. Very deeply nested
+    text is shown preformatted, and a line says so.
     """
     text, _ = excerpt(printable(text), MARKDOWN_LIMIT)
     markdown = _markdown()
     tokens = markdown.parse(text)
     if any(token.level >= _MAX_NESTING - 1 for token in tokens):
-        # The parser drops what is nested deeper, and nobody may approve what they were not shown.
+        # The parser drops what is nested deeper, and no one may approve what they were not shown.
         return _TOO_DEEP + preformatted(text, medium)
     tokens = list(_without_blank_heads(tokens))
     _mark_footnotes(tokens)
@@ -117,7 +117,7 @@ def render_markdown(text: str, medium: Medium = "page") -> Markup:
 
 
 def render_output(output: object, medium: Medium = "page") -> Markup:
-    """Return a flow's output as safe HTML: a string is markdown, any other JSON value an indented outline."""
+    """Return a flow's output as safe HTML: a string as markdown, other JSON as an indented outline."""
     return render_markdown(output, medium) if isinstance(output, str) else preformatted(outline(output), medium)
 
 
@@ -128,7 +128,7 @@ def preformatted(text: str, medium: Medium = "page") -> Markup:
 
 
 def outline(value: object) -> str:
-    """Return any JSON value as indented plain text, one `key: value` a line; a string alone is returned as it is."""
+    """Return any JSON value as indented plain text, one `key: value` per line; a string stays as it is."""
     if isinstance(value, str):
         return printable(value)
     lines: list[str] = []
@@ -136,7 +136,7 @@ def outline(value: object) -> str:
     for line in _outline_lines(value, 0):
         room -= len(line) + 1
         if room < 0:
-            # Indentation multiplies deep lists: a page that cannot be sent helps nobody.
+            # Indentation multiplies deep lists, and the page must stay small enough to send.
             lines.append("… (there is more than can be shown here)")
             break
         lines.append(line)
@@ -144,7 +144,7 @@ def outline(value: object) -> str:
 
 
 def one_line(value: object) -> str:
-    """Return any JSON value as a single line of text: strings with their white space closed up, the rest as JSON."""
+    """Return any JSON value as one line: strings with single spaces, the rest as JSON."""
     if isinstance(value, str):
         return " ".join(printable(value).split())
     try:
@@ -154,10 +154,7 @@ def one_line(value: object) -> str:
 
 
 def direction(text: str) -> Way | None:
-    """Return which way a text runs, by its first letter, as browsers do for `dir="auto"`; None if it has no letter.
-
-    Not every mail client knows "auto".
-    """
+    """Return the direction of a text's first letter, as `dir="auto"` does in browsers; None without letters."""
     for character in text:
         way = unicodedata.bidirectional(character)
         if way in ("L", "R", "AL"):
@@ -166,7 +163,7 @@ def direction(text: str) -> Way | None:
 
 
 def excerpt(text: str, limit: int) -> tuple[str, bool]:
-    """Return at most `limit` characters of the text, cut between words where there are any, and whether it was cut."""
+    """Return at most `limit` characters of the text, cut between words if possible, and whether it was cut."""
     if len(text) <= limit:
         return text, False
     cut = text[: limit + 1]
@@ -180,7 +177,7 @@ def excerpt(text: str, limit: int) -> tuple[str, bool]:
 @cache
 def _markdown() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
-    # Link definitions are not shown, so text could hide in them from the person who is to approve it.
+    # Link definitions are not rendered, so they could hide text from the person who approves it.
     return parser.disable("reference")
 
 
@@ -215,17 +212,16 @@ def _safe_attribute(tag: str, name: str, value: str) -> str | None:
 
 @cache
 def _styles() -> frozenset[str]:
-    """Return every style that we write."""
     bare = {_mail_style(tag, way) for tag in _MAIL_STYLES for way in (None, *_BEGINS)}
     return frozenset(bare | {_mail_style("li", way, _TASK_STYLE) for way in (None, *_BEGINS)} | {_CODE})
 
 
 def _mail_style(tag: str, way: str | None, more: str = "") -> str:
-    """Return an element's style; `way` is given where it runs another way than what it stands in."""
+    """Return an element's style; `way` is its direction if it differs from its parent's."""
     style = _MAIL_STYLES.get(tag, "")
     if way == "rtl":
         style = style.replace("0 0 0 14px", "0 14px 0 0").replace("-left", "-right")
-        # What is no wider than its text would stand on the other side.
+        # Narrow tables would stay on the other side.
         more = "margin-left:auto" if tag == "table" else more
     parts = (style, more, f"text-align:{_BEGINS[way]}" if way in _BEGINS else "")
     return ";".join(part for part in parts if part)
@@ -235,7 +231,7 @@ _TOO_DEEP = Markup("<p><em>This text is nested too deeply to be shown formatted:
 
 
 def _without_blank_heads(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Yield the tokens without the heads of tables that are there because markdown wants one, and say nothing."""
+    """Yield the tokens without empty table heads, which markdown requires."""
     at = 0
     while at < len(tokens):
         if tokens[at].type == "thead_open":
@@ -248,7 +244,7 @@ def _without_blank_heads(tokens: Sequence[Token]) -> Iterator[Token]:
 
 
 def _mark_footnotes(tokens: Sequence[Token]) -> None:
-    """Raise the numbers of footnotes that have a text; the text stays where it was written, each on its own line."""
+    """Raise the numbers of footnotes that have a text, which stays where it was written, on its own line."""
     inlines = [token.children for token in tokens if token.children]
     names = {found[1] for children in inlines for child in _line_starts(children) if (found := _footnote(child))}
     if not names:
@@ -303,7 +299,7 @@ def _mark_tasks(tokens: Sequence[Token], medium: Medium) -> None:
         if item.type != "list_item_open" or not inline.children or inline.children[0].type != "text":
             continue
         first = inline.children[0]
-        # As it was written, and as it is shown: a backslash makes it text.
+        # Both as written and as shown, because a backslash makes it text.
         if (found := _TASK.match(first.content)) and _TASK.match(inline.content):
             first.content = _TASK_BOXES[found[1]] + first.content[found.end() :]
             item.meta["task"] = True
@@ -312,10 +308,7 @@ def _mark_tasks(tokens: Sequence[Token], medium: Medium) -> None:
 
 
 def _ways(tokens: Sequence[Token]) -> list[Way | None]:
-    """Return of each token that opens a block which way it runs, None where it is the way of what it stands in.
-
-    A block runs the way of the first letter in it.
-    """
+    """Return for each token the direction of the block that it opens, by its first letter, None if unchanged."""
     first: list[Way | None] = [None] * len(tokens)
     ends: list[int] = []
     at, letters = len(tokens), None
@@ -345,7 +338,7 @@ def _letters(child: Token) -> str:
 
 
 def _show_code(token: Token, medium: Medium, room: int) -> None:
-    """Make a block of code of its token, with its parts marked on a page if there is room left for it."""
+    """Turn a token into a block of code, highlighted on a page if there is room."""
     code = highlighted(token.content, token.info) if medium == "page" and room >= 0 else None
     shown = escape(token.content) if code is None else code
     outer, inner = (f' style="{_MAIL_STYLES["pre"]}"', f' style="{_CODE}"') if medium == "mail" else ("", "")
@@ -385,7 +378,7 @@ def _outline_lines(value: object, depth: int) -> Iterator[str]:
     margin = "  " * depth
     if isinstance(value, str):
         yield from (margin + line for line in printable(value).splitlines() or [""])
-    elif not _is_branch(value) or depth > _OUTLINE_DEPTH:
+    elif not is_branch(value) or depth > _OUTLINE_DEPTH:
         yield margin + one_line(value)
     elif isinstance(value, Mapping):
         for key, member in value.items():
@@ -398,12 +391,13 @@ def _outline_lines(value: object, depth: int) -> Iterator[str]:
 
 
 def _labelled(label: str, member: object, depth: int) -> Iterator[str]:
-    if _is_branch(member) or (isinstance(member, str) and len(printable(member).splitlines()) > 1):
+    if is_branch(member) or (isinstance(member, str) and len(printable(member).splitlines()) > 1):
         yield label
         yield from _outline_lines(member, depth + 1)
     else:
         yield f"{label} {one_line(member)}".rstrip()
 
 
-def _is_branch(value: object) -> bool:
+def is_branch(value: object) -> TypeGuard[Mapping[object, object] | Sequence[object]]:
+    """Tell whether a JSON value has members."""
     return isinstance(value, Mapping | Sequence) and not isinstance(value, str) and bool(value)

@@ -1,11 +1,11 @@
-"""What templates need of a mail's context, and what they make of it."""
+"""Email contexts and rendered emails."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 
 class MailContext(Protocol):
-    """What a mail shows by the templates of `email/<kind>/`; `reply_to` is None where no answer is needed."""
+    """The data of an email in `email/<kind>/`; `reply_to` is None if no answer is needed."""
 
     kind: ClassVar[str]
 
@@ -17,8 +17,6 @@ class MailContext(Protocol):
 
 @dataclass(frozen=True)
 class RenderedEmail:
-    """A mail's subject (one line) and its two bodies."""
-
     subject: str
     text: str
     html: str

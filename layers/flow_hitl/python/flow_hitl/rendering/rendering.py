@@ -1,7 +1,7 @@
-"""Mails and pages from `templates/`: what each of them needs is one frozen dataclass, checked by mypy.
+"""Emails and pages from `templates/`, each with a frozen dataclass as its context.
 
-Everything in a context may come from an AI or a stranger. HTML is escaped by default, markdown is sanitised, and a
-name that a template misspells is an error.
+Any text in a context may come from an AI or a stranger: HTML is escaped, and markdown sanitized. A misspelled name in a
+template is an error.
 """
 
 from collections.abc import Sequence
@@ -34,17 +34,17 @@ from flow_hitl.replies.reply import PREVIEW_SIGN, REPLY_MARKER
 SUBJECT_LIMIT = 150
 TEST_MARK = "[Test] "
 
-# Gmail hides what comes after 102 KB of a mail, and counts what no reader sees.
+# Gmail cuts an email after 102 KB, counting also what no reader sees.
 MAIL_HTML_LIMIT = 60_000
-# Fifty options of a hundred characters fit, in any script; a link by its words says more to who reads the address.
+# Longer options are named by number, so that fifty options of a hundred characters fit in any script.
 _LONGEST_ANSWER_IN_LINK = 150
 
 
 @dataclass(frozen=True)
 class Room:
-    """How much a mail shows: characters of message and output, how its answers look, and whether it has the rest.
+    """How much an email shows: characters of message and output, the look of answers, and whether it has the rest.
 
-    Large buttons come with a link each that opens a reply; `extras` are output, state and history.
+    Large buttons come with links that open a reply; `extras` are output, state, and history.
     """
 
     chars: int
@@ -52,11 +52,11 @@ class Room:
     extras: bool = True
 
 
-# The first that keeps a mail within its limit; the last does so with whatever a request may hold.
+# The first that keeps the email within its limit is used; the last always does.
 _ROOMS = (Room(3000, "large"), Room(3000, "small"), Room(800, "small"), Room(250, "plain", extras=False))
 _MOST_LARGE_BUTTONS = 12
 
-# Our one style sheet, our one script, our own forms and nothing else; no script can make markup out of text.
+# Only our style sheet, script, and forms; no script can turn text into markup.
 PAGE_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -64,13 +64,13 @@ PAGE_SECURITY_POLICY = (
 
 
 class PageContext(Protocol):
-    """What a page shows; `template` is the file that shows it."""
+    """The data of a page, and its template."""
 
     template: ClassVar[str]
 
 
 def render_email(context: MailContext) -> RenderedEmail:
-    """Return the mail that `templates/email/<kind>/` makes of a context."""
+    """Return the email of a context, from `templates/email/<kind>/`."""
     environment, folder = _environment(), f"email/{context.kind}"
     mark = TEST_MARK if context.test else ""
     subject = subject_line(mark + environment.get_template(f"{folder}/subject.txt").render(mail=context))
@@ -84,20 +84,20 @@ def render_email(context: MailContext) -> RenderedEmail:
 
 
 def render_page(context: PageContext) -> str:
-    """Return the page of a context; send it with PAGE_SECURITY_POLICY."""
+    """Return the page of a context, to be sent with PAGE_SECURITY_POLICY."""
     return _environment().get_template(context.template).render(page=context)
 
 
 def mailto_link(address: str, subject: str, body: str) -> str:
-    """Return a `mailto:` URL (RFC 6068) that opens a mail with subject and body filled in; line ends become CRLF."""
+    """Return a `mailto:` URL (RFC 6068) with subject and body; line ends become CRLF."""
     lines = "\r\n".join(printable(body).split("\n"))
     return f"mailto:{quote(address, safe='@')}?subject={quote(one_line(subject), safe='')}&body={quote(lines, safe='')}"
 
 
 def answer_url(review_url: str, options: Sequence[str], option: str) -> str:
-    """Return the address at which one of the options can be confirmed by a press; to open it decides nothing.
+    """Return the address of the page that confirms an option; opening it decides nothing.
 
-    It names the option by its words, or, where these would be long, by its place among the options, from 1.
+    It names the option by its words, or if these are long, by its position from 1.
     """
     words = quote(option, safe="")
     if len(words) <= _LONGEST_ANSWER_IN_LINK:
@@ -106,13 +106,13 @@ def answer_url(review_url: str, options: Sequence[str], option: str) -> str:
 
 
 def subject_line(text: str) -> str:
-    """Return the text as a mail subject: one line, no control characters, at most `SUBJECT_LIMIT` characters."""
+    """Return the text as a subject: one line of at most `SUBJECT_LIMIT` characters, without control characters."""
     subject, was_cut = excerpt(one_line(text), SUBJECT_LIMIT - 1)
     return subject + "…" if was_cut else subject
 
 
 def method_title(method_name: str) -> str:
-    """Return a method's name as people write: `approve_payment` is "Approve payment"."""
+    """Return a method's name as words: `approve_payment` as "Approve payment"."""
     words = " ".join(method_name.replace("_", " ").split())
     return words[:1].upper() + words[1:] if words else method_name
 
@@ -173,11 +173,11 @@ def _beginning(text: str, limit: int) -> str:
 
 
 def _isolated(text: str) -> Markup:
-    """Return a name so that its direction does not turn round the sentence it stands in."""
+    """Return a name whose direction does not affect the sentence around it."""
     return Markup("<bdi>{}</bdi>").format(printable(text))
 
 
 def _way(text: str | Markup) -> Markup:
-    """Return the attributes of a mail's block that let its text run, and begin, where its script does."""
+    """Return the attributes that give an email's block the direction of its text."""
     way = direction(str(text)) or "ltr"
     return Markup(' dir="{}" align="{}"').format(way, {"rtl": "right", "ltr": "left"}[way])
