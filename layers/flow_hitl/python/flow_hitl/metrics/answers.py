@@ -1,4 +1,4 @@
-"""What the route to the analytics answers; shares are from 0 to 1, times in seconds."""
+"""The answer about analytics; shares are from 0 to 1, times in seconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,38 +24,38 @@ class OutcomeFigures:
 
 @dataclass(frozen=True)
 class FiguresShown:
-    """What was counted in a range; each request and each answer on its own day. Tests are left out."""
+    """What was counted in a range, each request and each answer on its own day, without tests."""
 
     created: int
     """How many requests were opened."""
     responded: int
-    """How many were answered, by people or by the clock."""
+    """How many were answered, by people or automatically."""
     cancelled: int
     """How many were cancelled."""
     average_response_seconds: float | None
-    """The mean time that people took to answer; null where nobody answered."""
+    """The mean response time of people; null if no one answered."""
     median_response_seconds: float | None
-    """The median of that time; `median_error` says how exact it is."""
+    """The median of that time, within `median_error`."""
     sla_met: int
     """How many were answered within their SLA."""
     sla_missed: int
-    """How many were answered later, or by the clock."""
+    """How many were answered later, or automatically."""
     sla_compliance: float | None
-    """The share within the SLA, from 0 to 1; null where no request had one."""
+    """The share within the SLA, from 0 to 1; null if no request had one."""
     auto_responded: int
-    """How many the clock answered."""
+    """How many were answered automatically."""
     auto_response_share: float | None
-    """The clock's share of the answers, from 0 to 1."""
+    """The share of automatic answers, from 0 to 1."""
     outcomes: Sequence[OutcomeFigures]
-    """The outcomes, the most frequent first."""
+    """The outcomes, most frequent first."""
 
 
 @dataclass(frozen=True)
 class GroupFigures(FiguresShown):
-    """The figures of one group; which of the three names it has depends on `group_by`."""
+    """The figures of a group; `group_by` decides which of the three names it has."""
 
     reviewer: str | None = ABSENT
-    """Who answered, or was asked."""
+    """Who answered or was asked."""
     flow: str | None = ABSENT
     """The flow's name; null for flows without one."""
     method: str | None = ABSENT
@@ -75,11 +75,11 @@ class WaitingAlertShown:
     """Something that a manager should look at now."""
 
     kind: Literal["waiting"]
-    """Always `waiting`: requests wait for too long."""
+    """Always `waiting`: requests have been waiting for too long."""
     requests: int
-    """How many, counted up to 1,000."""
+    """How many, up to 1,000."""
     minutes: int
-    """The limit that they are beyond."""
+    """The limit that they exceed."""
     text: str
     """The same in words."""
 
@@ -93,13 +93,13 @@ class Analytics:
     to: date
     """The last day, in UTC."""
     group_by: Annotated[str, Schema(enum=[*GROUPINGS])]
-    """By what the groups are told apart."""
+    """What the groups are."""
     totals: FiguresShown
     """The figures of the whole deployment."""
     groups: Sequence[GroupFigures]
     """The groups with the most requests and answers, at most 100."""
     others: FiguresShown | None
-    """The figures of the groups that are not listed; null where all are."""
+    """The figures of all other groups; null if all are listed."""
     review_types: Sequence[ReviewTypeFigures]
     """The figures by method, whatever `group_by` says."""
     volume_by_day: Sequence[DayVolume]
@@ -107,13 +107,13 @@ class Analytics:
     volume_by_hour_of_week: Sequence[Sequence[int]]
     """How many requests were opened in each hour of the week (UTC): seven days from Monday on, 24 hours each."""
     pending_now: int
-    """How many requests are pending now, whatever the range is."""
+    """How many requests are pending now, regardless of the range."""
     overdue: int
-    """How many of them are past their SLA, counted up to 1,000."""
+    """How many of them are past their SLA, up to 1,000."""
     alerts: Sequence[WaitingAlertShown]
     """What a manager should look at now."""
     median_error: float
-    """By how much a median may be wrong, as a share of it."""
+    """The relative error of medians."""
 
 
 def analytics_of(found: Report) -> Analytics:
