@@ -19,7 +19,7 @@ CREATOR = "creator@example.com"
 MEMBER = "'onfocus=__ran`1`'autofocus='@example.com"
 ALIAS = "{{31337*3}}${31337*3}`__ran`2``@example.com"
 # Names take so many characters; and a request so many emit options.
-_NAME, _OPTIONS, _SHORTEST = 250, 20, 110
+_NAME, _OPTIONS = 250, 20
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Arena:
 
 
 def fill(hitl: Hitl, every: Sequence[Payload]) -> Arena:
-    """Write the payloads everywhere; the hundred shortest into the fields that are short."""
-    short = sorted(every, key=lambda payload: len(payload.text))[:_SHORTEST]
+    """Write the payloads everywhere; the shortest third into the fields that are short."""
+    short = sorted(every, key=lambda payload: len(payload.text))[: len(every) // 3]
     _own_deployment(hitl, every)
     _configure(hitl, every, short)
     with receiving() as app:

@@ -313,6 +313,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 
 
 @e2e
+@pytest.mark.exhaustive(3)
 @pytest.mark.parametrize("how", ["terminate", "interrupt", "kill"])
 def test_nothing_is_left_behind(tmp_path: Path, how: str) -> None:
     stale = credentials_path(tmp_path)

@@ -28,14 +28,15 @@ from infra.local.patience import HANG_SECONDS
 from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
 from tests.support.receiver import Receiver, receiving
+from tests.support.slices import WHOLE
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.exhaustive]
 
 # What the assignee is told of an answer that is not theirs, by who gave it.
 _HANDLED = {"cancel": "Cancelled: ", "auto_response": "Answered automatically: "}
 CHANNELS = ("email", "dashboard", "api", "auto_response", "cancel")
 PAIRS = list(itertools.combinations_with_replacement(CHANNELS, 2))
-ROUNDS = 5
+ROUNDS = 5 if WHOLE else 2
 FIRST_SHIFT_SECONDS = 0.12
 CREATORS = 8
 AUTO_RESPONSE = {"timeout_minutes": 60, "default_outcome": "rejected"}
