@@ -2,8 +2,8 @@
 
 import os
 import subprocess
+import sys
 import sysconfig
-import venv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from infra.local.patience import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
+UV = Path(sys.executable).with_name("uv")
 USES_THE_FIXTURE = """
 from flow_hitl_testing import Hitl
 
@@ -48,13 +49,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not name.startswith(("tests/", ".")) and (ROOT / name).is_file():
             (made / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             (made / "source" / name).write_bytes((ROOT / name).read_bytes())
-    venv.create(made / "environment", with_pip=True)
-    python = made / "environment/bin/python"
-    sources: list[str | Path] = [made / "source", made / "source/client"]
-    run([python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", "wheels", *sources], made)
+    for source in (made / "source", made / "source/client"):
+        run([UV, "build", "--quiet", "--wheel", "--out-dir", made / "wheels", source], made)
     wheels = sorted((made / "wheels").glob("*.whl"))
     assert [wheel.name.partition("-")[0] for wheel in wheels] == ["flow_hitl", "flow_hitl_client"]
-    run([python, "-m", "pip", "install", "--quiet", "--no-deps", *wheels], made)
+    run([UV, "venv", "--quiet", "--python", sys.executable, made / "environment"], made)
+    python = made / "environment/bin/python"
+    run([UV, "pip", "install", "--quiet", "--no-deps", "--python", python, *wheels], made)
     # By a line alone: the links to this repository that are installed there are not followed.
     (packages_of(made / "environment") / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return made / "environment"
