@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.validation import parse_document
-from flow_hitl.diagnosis.diagnosis import Diagnosis
+from flow_hitl.diagnosis.findings import Diagnosis
 from flow_hitl.requests.answers import RequestAnswer
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from functions.http_api import body_bytes, call_of, json_response, uuid_in

@@ -8,8 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flow_hitl.deployments.deployment import Deployment, Permission
-from flow_hitl.diagnosis.diagnosis import RequestDiagnosis
-from flow_hitl.diagnosis.findings import Finding, command, dead_letters_found, info, ok, problem
+from flow_hitl.diagnosis.findings import Finding, RequestDiagnosis, command, dead_letters_found, info, ok, problem
 from flow_hitl.diagnosis.mail_findings import quota_text, sending_problems
 from flow_hitl.platform.address import GROUP_PREFIX, domain_of
 from flow_hitl.platform.aws import client

@@ -24,7 +24,7 @@ from flow_hitl.deployments.answers import (
 )
 from flow_hitl.deployments.configuration_documents import RulesDocument, SettingsDocument
 from flow_hitl.deployments.deployment import DeploymentSettings, Member
-from flow_hitl.diagnosis.diagnosis import Diagnosis
+from flow_hitl.diagnosis.findings import Diagnosis
 from flow_hitl.metrics.answers import Analytics
 from flow_hitl.metrics.metrics import GROUPINGS
 from flow_hitl.people.access import Action

@@ -11,7 +11,7 @@ import pytest
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import DeploymentName, FreeText
 from flow_hitl.diagnosis.findings import AnsweredQuestion, AnswerStatus, Finding, FindingStatus, Question
-from flow_hitl.mails.contexts import Decision, HistoryRound, RequestView
+from flow_hitl.mails.contexts import Decision, RequestView
 from flow_hitl.pages.contexts import (
     DeploymentsPage,
     DiagnosisPage,
@@ -34,7 +34,7 @@ from flow_hitl.pages.requests.timeline import TimelineEntry
 from flow_hitl.pages.settings.view import ChecksPage
 from flow_hitl.people.sign_in_rules import SignInRefusal
 from flow_hitl.rendering.rendering import render_page
-from flow_hitl.requests.request import Status
+from flow_hitl.requests.request import HistoryRound, Status
 
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 HERE, THERE = DeploymentName(1, "Content Review"), DeploymentName(2, "Payments")

@@ -14,7 +14,7 @@ import pytest
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
-from flow_hitl.mails.contexts import Decision, HistoryRound, RequestView
+from flow_hitl.mails.contexts import Decision, RequestView
 from flow_hitl.mails.kinds.confirm import ConfirmationContext
 from flow_hitl.mails.kinds.confirm_delegation import PassedOnContext
 from flow_hitl.mails.kinds.notify import NotificationContext
@@ -38,6 +38,7 @@ from flow_hitl.rendering.rendering import (
 from flow_hitl.replies.mailbox import answer_text, parse_mail
 from flow_hitl.replies.rejections import RejectionReason
 from flow_hitl.replies.reply import REPLY_MARKER
+from flow_hitl.requests.request import HistoryRound
 
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 REPLY_TO = "aeaztyl3pyi7vpcn54asgrlhrgvaaafpm2gwhqxadk4tcmfrgrqw4zdf@in.example.com"

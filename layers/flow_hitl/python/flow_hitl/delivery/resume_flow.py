@@ -18,16 +18,7 @@ from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import (
-    Change,
-    Head,
-    Request,
-    RequestShown,
-    Resume,
-    ResumeStatus,
-    Stamp,
-    note,
-)
+from flow_hitl.requests.request import Change, Head, Request, RequestShown, Resume, ResumeStatus, Stamp, note
 
 
 class NotDelivered(Exception):

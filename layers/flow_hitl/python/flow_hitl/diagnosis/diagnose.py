@@ -6,10 +6,10 @@ from flow_hitl.audit.ports import AuditLog
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.diagnosis.diagnosis import RequestDiagnosis, diagnose
-from flow_hitl.diagnosis.findings import Facts
-from flow_hitl.diagnosis.flow_findings import flow_is_owed
-from flow_hitl.diagnosis.mail_findings import late_mails
+from flow_hitl.diagnosis.findings import Facts, RequestDiagnosis
+from flow_hitl.diagnosis.flow_findings import flow_is_owed, flow_question
+from flow_hitl.diagnosis.mail_findings import late_mails, mail_question
+from flow_hitl.diagnosis.reply_findings import reply_question
 from flow_hitl.mails.ports import MailAccount, SuppressionList
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
 from flow_hitl.platform.ports import Clock, DeadLetters
@@ -39,12 +39,16 @@ class DiagnoseRequest:
         """Raises NotFound and Forbidden."""
         head = self.requests.head(request_id)
         authorize(actor, Action.VIEW, head)
-        return diagnose(self._facts(head, actor.deployment))
+        return self._diagnosis(head, actor.deployment)
 
     def for_operator(self, request_id: str) -> tuple[int, RequestDiagnosis]:
         """Return the deployment's id and the diagnosis, for the operator; raises NotFound."""
         head = self.requests.head(request_id)
-        return head.deployment_id, diagnose(self._facts(head, self.deployments.load(head.deployment_id)))
+        return head.deployment_id, self._diagnosis(head, self.deployments.load(head.deployment_id))
+
+    def _diagnosis(self, head: Head, deployment: Deployment) -> RequestDiagnosis:
+        facts = self._facts(head, deployment)
+        return RequestDiagnosis(head.request_id, (mail_question(facts), reply_question(facts), flow_question(facts)))
 
     def _facts(self, head: Head, deployment: Deployment) -> Facts:
         timeline, now = self.audit.timeline(head.request_id), self.clock.now()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.contract.shapes import RequestId
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.mails.sending import SendingState
 from flow_hitl.platform.no_answer import Unknown
@@ -67,6 +68,24 @@ class AnsweredQuestion:
     """The answer; `waiting` if nothing is wrong and someone has yet to act."""
     findings: tuple[Finding, ...]
     """The facts behind the answer."""
+
+
+@dataclass(frozen=True)
+class RequestDiagnosis:
+    """The answers to the three questions."""
+
+    request_id: RequestId
+    """The request."""
+    questions: tuple[AnsweredQuestion, ...]
+    """The three questions, in the order in which a request meets them."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A diagnosis."""
+
+    diagnosis: RequestDiagnosis
+    """What was found about the request."""
 
 
 @dataclass(frozen=True)

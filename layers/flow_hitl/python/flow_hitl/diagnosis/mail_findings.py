@@ -1,6 +1,6 @@
 """The first question: why was the email not sent? Settings, rules, addresses, suppression, and SES."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
@@ -199,18 +199,13 @@ def _asking(timeline: Sequence[AuditEvent]) -> list[AuditEvent]:
 def _asked(person: str, timeline: Sequence[AuditEvent]) -> AuditEvent:
     """Return the event that last asked a person."""
     events = _asking(timeline)
-    return next((event for event in reversed(events) if _is_among(person, _asked_by(event))), events[0])
+    return next((event for event in reversed(events) if _asks(event, person)), events[0])
 
 
-def _asked_by(event: AuditEvent) -> Sequence[str]:
-    people: Sequence[str] = event.data.get("people") or [event.data["assigned_to_email"]]
-    return people
+def _asks(event: AuditEvent, person: str) -> bool:
+    return any(same_address(person, one) for one in event.data.get("people") or [event.data["assigned_to_email"]])
 
 
 def _happened_to(person: str, timeline: Sequence[AuditEvent], kind: EventKind) -> bool:
     since = _asked(person, timeline).seq
     return any(e.kind is kind and e.seq > since and same_address(e.data["to"], person) for e in timeline)
-
-
-def _is_among(person: str, people: Iterable[str]) -> bool:
-    return any(same_address(person, one) for one in people)

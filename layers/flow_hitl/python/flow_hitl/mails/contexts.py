@@ -6,15 +6,7 @@ from datetime import datetime
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
-
-
-@dataclass(frozen=True)
-class HistoryRound:
-    """One earlier step of the flow: its method, when (as the flow wrote it) and what it put out (any JSON)."""
-
-    method: str
-    at: str
-    output: object
+from flow_hitl.requests.request import HistoryRound
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flow_hitl.contract.shapes import Channel
-from flow_hitl.mails.contexts import Decision, HistoryRound, RequestView
+from flow_hitl.mails.contexts import Decision, RequestView
 from flow_hitl.platform.address import GROUP_PREFIX
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.times import readable_time
 from flow_hitl.requests.opening.routing import AssignedBy
-from flow_hitl.requests.request import Content, Head, Request, Response, ResumeStatus, Status
+from flow_hitl.requests.request import Content, Head, HistoryRound, Request, Response, ResumeStatus, Status
 
 _STATE_CHARS = 200_000
 _HAS_GONE_ON = frozenset({ResumeStatus.DELIVERED, ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN})
@@ -28,10 +28,7 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
         emit_options=head.emit_options,
         free_text=head.free_text,
         state=_shown(content.state),
-        history=tuple(
-            HistoryRound(str(entry["method"]), str(entry.get("at") or ""), entry.get("output"))
-            for entry in _recent(content.history)
-        ),
+        history=tuple(HistoryRound(**entry) for entry in _recent(content.history)),
         assigned_to=responder,
         assigned_why=_assigned_why(head, content),
         deadline_text=_deadline_text(head),
@@ -114,13 +111,10 @@ def news_of(request: Request) -> str | None:
     if decision.via is Channel.AUTO_RESPONSE:
         told = f"No one answered in time, so the answer is {answer}"
     else:
-        told = f"{_who_answered(request)} answered {answer}"
+        response = request.response
+        who = response.responder if response and response.responder_verified else None
+        told = f"{who or 'Someone else'} answered {answer}"
     return f"{told}, {readable_time(decision.at)}. The first answer counts."
-
-
-def _who_answered(request: Request) -> str:
-    response = request.response
-    return (response.responder if response and response.responder_verified else None) or "Someone else"
 
 
 def _assigned_why(head: Head, content: Content) -> str:

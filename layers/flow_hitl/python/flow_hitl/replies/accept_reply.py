@@ -35,7 +35,7 @@ from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding import reply_address
 from flow_hitl.requests.deciding.record_response import MAX_ANSWER_CHARS, RecordResponse, Submission
 from flow_hitl.requests.deciding.reply_address import ReplyToken
-from flow_hitl.requests.evidence import mail_shown, verification
+from flow_hitl.requests.evidence import mail_shown
 from flow_hitl.requests.ports import RequestStore, TakenAlready
 from flow_hitl.requests.request import Head, asked_before
 
@@ -200,11 +200,11 @@ def _once(receipt: Receipt) -> str:
 
 def _verification(receipt: Receipt, mail: InboundMail, sender: ProvenAddress) -> Mapping[str, object]:
     on_behalf = mail.sent_by and not same_address(mail.sent_by, sender.email)
-    return verification(
-        "reply_address",
-        sender=sender.email,
+    return {
+        "method": "reply_address",
+        "sender": sender.email,
         **({"sent_by": mail.sent_by} if on_behalf else {}),
-        verdicts=receipt.verdicts,
-        mail=receipt.message_id,
-        mail_sha256=mail.sha256,
-    )
+        "verdicts": receipt.verdicts,
+        "mail": receipt.message_id,
+        "mail_sha256": mail.sha256,
+    }

@@ -155,9 +155,11 @@ def _read(message: Message, header_bytes: bytes) -> InboundMail:
     headers = [(name, _readings(value, message)) for name, value in message.raw_items()]
     plain = [(name, readings[0]) for name, readings in headers]
     subjects = [_decoded(one) for name, readings in headers if name.lower() == "subject" for one in readings] or [""]
-    sender_name = _name_in(next((value for name, value in plain if name.lower() == "from"), ""))
+    sender = next((value for name, value in plain if name.lower() == "from"), "")
+    sender_name = _decoded(email.utils.parseaddr(sender[:1000])[0])
     content_types = list(_content_types(message))
     automatic = (automatic_reason(plain, content_types, subject) for subject in subjects)
+    senders = [value for name, value in plain if name.lower() == "sender"]
     bodies = list(_bodies(message, dict.fromkeys(_BODY_TYPES, MAX_TEXT)))
     return InboundMail(
         from_headers=_from_headers(message, header_bytes),
@@ -168,7 +170,7 @@ def _read(message: Message, header_bytes: bytes) -> InboundMail:
         html="\n\n".join(body.html or body.text for body in bodies) if any(body.html for body in bodies) else None,
         answers=tuple(_MESSAGE_ID.findall(" ".join(_decoded(str(message.get(name, ""))) for name in _THREAD))),
         sender_name=sender_name,
-        sent_by=_one_line(", ".join(_mailbox(value) for name, value in plain if name.lower() == "sender"))[:320],
+        sent_by=_one_line(", ".join(single_mailbox((one,)) or _decoded(one) for one in senders))[:320],
         reaction=reaction_reason(plain, content_types, subjects[0], sender_name),
     )
 
@@ -198,14 +200,6 @@ def _is_codec(charset: str) -> bool:
         return bool(codecs.lookup(charset))
     except LookupError:
         return False
-
-
-def _mailbox(sender_header: str) -> str:
-    return single_mailbox((sender_header,)) or _decoded(sender_header)
-
-
-def _name_in(from_header: str) -> str:
-    return _decoded(email.utils.parseaddr(from_header[:1000])[0])
 
 
 def _from_headers(message: Message, header_bytes: bytes) -> tuple[str, ...]:

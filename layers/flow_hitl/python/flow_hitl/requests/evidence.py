@@ -1,10 +1,9 @@
 """What someone saw when they answered: the decision holds its hash, to be checked against a copy."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.platform.address import same_address
@@ -46,22 +45,13 @@ def mail_shown(timeline: Iterable[AuditEvent], recipient: str, answers: Iterable
     hashed.
     """
     sent = [event for event in timeline if event.kind in _ASKING and same_address(event.data["to"], recipient)]
-    named = set(answers)
-    answered = [event for event in sent if _is_named(str(event.data["message_id"]), named)]
+    # SES returns an id and sends it as <id@region.amazonses.com>.
+    named = {name.strip("<>").partition("@")[0] for name in answers}
+    answered = [event for event in sent if event.data["message_id"] in named]
     event = next(reversed(answered or sent), None)
     if event is None or not event.data.get("sha256"):
         return None
     return Shown(ShownKind.MAIL, event.data["sha256"], event.event_id)
-
-
-def verification(method: str, **facts: Any) -> Mapping[str, Any]:
-    """Return how a responder was verified, for the decision's event: the method and its evidence."""
-    return {"method": method, **facts}
-
-
-def _is_named(message_id: str, named: set[str]) -> bool:
-    # SES returns an id and sends it as <id@region.amazonses.com>.
-    return any(name.strip("<>").partition("@")[0] == message_id for name in named)
 
 
 def _lines(text: str) -> str:

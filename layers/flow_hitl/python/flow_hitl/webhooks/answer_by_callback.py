@@ -12,7 +12,6 @@ from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Ids
 from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
-from flow_hitl.requests.evidence import verification
 from flow_hitl.requests.request import Request
 from flow_hitl.webhooks.ports import WebhookStore
 from flow_hitl.webhooks.show_content import require_webhook
@@ -43,17 +42,17 @@ class AnswerByCallback:
         link = web_tokens.read_callback(self.keys, token)
         if link.webhook is not None:
             require_webhook(self.webhooks, link.webhook)
-        request_id = link.request_id
+        webhook_id = link.webhook.webhook_id if link.webhook else None
         return self.record_response(
             Submission(
-                request_id=request_id,
-                actor=CallbackHolder(request_id),
+                request_id=link.request_id,
+                actor=CallbackHolder(link.request_id),
                 via=Channel.API,
                 decision_id=f"callback/{self.ids.event_id()}",
                 text=answer.feedback,
                 outcome=answer.outcome,
                 responder=answer.responder,
                 source=answer.source,
-                verification=verification("callback_url", webhook_id=link.webhook.webhook_id if link.webhook else None),
+                verification={"method": "callback_url", "webhook_id": webhook_id},
             )
         )

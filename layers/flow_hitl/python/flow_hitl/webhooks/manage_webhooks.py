@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -105,41 +106,38 @@ class ManageWebhooks:
         Raises ValidationFailed, and PreconditionFailed if the webhooks no longer match `if_match`.
         """
 
+        def make(remember: Remember) -> IssuedSecret:
+            refuse([*_url_errors(wish.url, self.destinations), *_event_errors(wish.events)])
+            now, webhook_id = self.clock.now(), f"wh_{self.ids.event_id()}"
+            secret, sealed = self._new_secret(webhook_id, now)
+            webhook = Webhook(
+                webhook_id=webhook_id,
+                deployment_id=deployment_id,
+                name=wish.name,
+                url=wish.url,
+                events=_in_order(wish.events),
+                active=wish.active,
+                created_at=now,
+                secrets=(sealed,),
+            )
+
+            def step(found: Deployment) -> Configured:
+                others = self.webhooks.list(deployment_id)
+                require_match(if_match, webhooks_to_list(others))
+                if len(others) >= _MAX_WEBHOOKS:
+                    raise ValidationFailed([FieldError("", f"a deployment may have {_MAX_WEBHOOKS} webhooks at most")])
+                change = self.webhooks.writing(webhook)
+                return _configured(found, [*others, webhook], None, webhook.audited(), change)
+
+            called = remember(webhook_id, secret)
+            self.change_configuration(deployment_id, EventKind.WEBHOOK_CREATED, actor, step, called)
+            return IssuedSecret(webhook, secret, now)
+
         def again(record: CallRecord) -> IssuedSecret:
-            webhook = self.webhooks.load(deployment_id, record.made)
-            return IssuedSecret(webhook, self.once.secret(record), webhook.created_at)
+            made = self.webhooks.load(deployment_id, record.made)
+            return IssuedSecret(made, self.once.secret(record), made.created_at)
 
-        return self.once(call, lambda remember: self._create(deployment_id, wish, if_match, actor, remember), again)
-
-    def _create(
-        self, deployment_id: int, wish: NewWebhook, if_match: str | None, actor: str, remember: Remember
-    ) -> IssuedSecret:
-        refuse([*_url_errors(wish.url, self.destinations), *_event_errors(wish.events)])
-        now = self.clock.now()
-        webhook_id = f"wh_{self.ids.event_id()}"
-        secret, sealed = self._new_secret(webhook_id, now)
-        webhook = Webhook(
-            webhook_id=webhook_id,
-            deployment_id=deployment_id,
-            name=wish.name,
-            url=wish.url,
-            events=_in_order(wish.events),
-            active=wish.active,
-            created_at=now,
-            secrets=(sealed,),
-        )
-
-        def step(found: Deployment) -> Configured:
-            others = self.webhooks.list(deployment_id)
-            require_match(if_match, webhooks_to_list(others))
-            if len(others) >= _MAX_WEBHOOKS:
-                raise ValidationFailed([FieldError("", f"a deployment may have {_MAX_WEBHOOKS} webhooks at most")])
-            change = self.webhooks.writing(webhook)
-            return _configured(found, [*others, webhook], None, webhook.audited(), change)
-
-        called = remember(webhook_id, secret)
-        self.change_configuration(deployment_id, EventKind.WEBHOOK_CREATED, actor, step, called)
-        return IssuedSecret(webhook, secret, now)
+        return self.once(call, make, again)
 
     def change(
         self,
@@ -161,15 +159,10 @@ class ManageWebhooks:
         )
         refuse([*_url_errors(wish.url, self.destinations), *_event_errors(wish.events or [])])
 
-        def changed(webhook: Webhook) -> Webhook:
-            return replace(
-                webhook,
-                name=webhook.name if wish.name is None else wish.name,
-                url=webhook.url if wish.url is None else wish.url,
-                events=webhook.events if wish.events is None else _in_order(wish.events),
-                active=webhook.active if wish.active is None else wish.active,
-            )
-
+        named = wish.model_dump(exclude_unset=True)
+        if wish.events is not None:
+            named["events"] = _in_order(wish.events)
+        changed = partial(replace, **named)
         return self._change(deployment_id, webhook_id, EventKind.WEBHOOK_CHANGED, actor, changed, if_match)
 
     def rotate_secret(
@@ -187,38 +180,27 @@ class ManageWebhooks:
         Raises NotFound, ValidationFailed, and PreconditionFailed if the webhook no longer matches `if_match`.
         """
 
+        def make(remember: Remember) -> IssuedSecret:
+            now = self.clock.now()
+            signs_from = wish.moment(now)
+            self.webhooks.load(deployment_id, webhook_id)
+            secret, sealed = self._new_secret(webhook_id, signs_from)
+            webhook = self._change(
+                deployment_id,
+                webhook_id,
+                EventKind.WEBHOOK_SECRET_ROTATED,
+                actor,
+                lambda webhook: webhook.rotated(sealed, now),
+                if_match,
+                remember(signs_from.isoformat(), secret),
+            )
+            return IssuedSecret(webhook, secret, signs_from)
+
         def again(record: CallRecord) -> IssuedSecret:
             webhook = self.webhooks.load(deployment_id, webhook_id)
             return IssuedSecret(webhook, self.once.secret(record), datetime.fromisoformat(record.made))
 
-        def make(remember: Remember) -> IssuedSecret:
-            return self._rotate_secret(deployment_id, webhook_id, wish, if_match, actor, remember)
-
         return self.once(call, make, again)
-
-    def _rotate_secret(
-        self,
-        deployment_id: int,
-        webhook_id: str,
-        wish: Rotation,
-        if_match: str | None,
-        actor: str,
-        remember: Remember,
-    ) -> IssuedSecret:
-        now = self.clock.now()
-        signs_from = wish.moment(now)
-        self.webhooks.load(deployment_id, webhook_id)
-        secret, sealed = self._new_secret(webhook_id, signs_from)
-        webhook = self._change(
-            deployment_id,
-            webhook_id,
-            EventKind.WEBHOOK_SECRET_ROTATED,
-            actor,
-            lambda webhook: webhook.rotated(sealed, now),
-            if_match,
-            remember(signs_from.isoformat(), secret),
-        )
-        return IssuedSecret(webhook, secret, signs_from)
 
     def delete(self, deployment_id: int, webhook_id: str, *, actor: str = OPERATOR) -> None:
         """Delete a webhook, which invalidates its callback URLs; raises NotFound."""

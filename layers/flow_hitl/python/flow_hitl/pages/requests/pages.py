@@ -22,7 +22,6 @@ from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
-from flow_hitl.requests.evidence import verification
 from flow_hitl.requests.ports import RequestFilter, RequestStore
 from flow_hitl.requests.reading.list_requests import ListRequests
 from flow_hitl.requests.reading.list_rows import Count, Order, RequestRow
@@ -224,7 +223,7 @@ def _resumed(request: Request) -> str | None:
 
 def _by_session(member: SignedInMember, session: Session) -> Mapping[str, object]:
     proof = {"address": member.email, "way": session.way.value, "signed_in_at": rfc3339(session.began_at)}
-    return verification("session", **proof)
+    return {"method": "session", **proof}
 
 
 def _wanted(wish: ListWish) -> RequestFilter:

@@ -16,13 +16,12 @@ from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
-from flow_hitl.requests.evidence import verification
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Request, Status
 
 PageContext = ReviewContext | MessageContext
 
-_BY_LINK = verification("review_link")
+_BY_LINK = {"method": "review_link"}
 
 
 @dataclass(frozen=True)

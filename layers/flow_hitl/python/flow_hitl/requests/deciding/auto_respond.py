@@ -1,5 +1,6 @@
 """The clock answers: a deadline fires, early, late, or twice, and decides at most once."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flow_hitl.contract.shapes import Channel
@@ -8,7 +9,6 @@ from flow_hitl.platform.errors import AlreadyResponded, NotPending
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
-from flow_hitl.requests.evidence import verification
 from flow_hitl.requests.ports import Deadlines, RequestStore
 from flow_hitl.requests.request import Status
 
@@ -38,10 +38,8 @@ class AutoRespond:
             decision_id=f"auto/{request_id}",
             text=due.default_outcome,
             outcome=due.default_outcome if head.emit_options else None,
-            verification=verification("clock", due_at=rfc3339(due.due_at)),
+            verification={"method": "clock", "due_at": rfc3339(due.due_at)},
         )
-        try:
+        # If a person answered between our two reads, their answer stands.
+        with suppress(AlreadyResponded, NotPending):
             self.record_response(submission)
-        except (AlreadyResponded, NotPending):
-            # A person answered between our two reads; their answer stands.
-            return

@@ -132,8 +132,4 @@ def _trimmed(text: str, unwanted: Callable[[str], bool]) -> str:
 # A line may repeat the same few characters many times.
 @lru_cache(maxsize=1024)
 def _is_no_word(character: str) -> bool:
-    return _is_invisible(character) or _is_symbol(character)
-
-
-def _is_symbol(character: str) -> bool:
-    return unicodedata.category(character)[0] in "PS" or character == "\u20e3"
+    return _is_invisible(character) or unicodedata.category(character)[0] in "PS" or character == "\u20e3"

@@ -8,13 +8,7 @@ from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
 from flow_hitl.people.access import Action, Actor, authorize
 from flow_hitl.platform.digests import digest
-from flow_hitl.platform.errors import (
-    AlreadyResponded,
-    AnsweredAlike,
-    FieldError,
-    NotAnOption,
-    ValidationFailed,
-)
+from flow_hitl.platform.errors import AlreadyResponded, AnsweredAlike, FieldError, NotAnOption, ValidationFailed
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.deciding.matching import none_of, read_answer

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -159,22 +159,20 @@ class OpenRequest:
         test: bool,
     ) -> Opened:
         now = self.clock.now()
-        refuse(
-            [
-                *_emit_option_errors(wish.emit_options),
-                *_resume_url_errors(wish.resume_url, self.destinations),
-                *_auto_response_errors(wish),
-            ]
-        )
-        asked_by, doubts = _asked_by(wish, deployment) if not test else ((), _doubts_about_a_test(deployment))
-        refuse(_assignee_errors(wish.assigned_to_email, deployment, asked_by))
+        refuse([*_emit_option_errors(wish.emit_options), *_own_errors(wish, self.destinations)])
+        asked_by, doubts = _asked_by(wish, deployment)
+        if test:
+            doubts = () if deployment.settings.email_notifications else (_NOTHING_IS_MAILED,)
+        assignee = wish.assigned_to_email
+        if assignee is not None and (refusal := deployment.refusal_of(assignee, asked_by)):
+            refuse([FieldError("/assigned_to_email", refusal)])
         assignment = assign(
             method_name=wish.method_name,
             state=wish.state,
             rules=deployment.rules,
             creator_email=deployment.creator_email,
-            requested_email=wish.assigned_to_email,
-            refusal=lambda assignee: deployment.refusal_of(assignee, asked_by),
+            requested_email=assignee,
+            refusal=lambda named: deployment.refusal_of(named, asked_by),
         )
         auto_response, warnings = _auto_response(wish, assignment.matched, deployment)
         if assignment.shortfall:
@@ -254,21 +252,12 @@ def _is_printable(option: str) -> bool:
     return all(char.isprintable() or char == "\u200d" for char in option)
 
 
-def _resume_url_errors(url: str | None, destinations: Destinations) -> list[FieldError]:
-    problem = url_problem(url, destinations) if url is not None else None
-    return [FieldError("/resume_url", problem)] if problem else []
-
-
-def _assignee_errors(assignee: str | None, deployment: Deployment, asked_by: Sequence[str]) -> list[FieldError]:
-    refusal = deployment.refusal_of(assignee, asked_by) if assignee is not None else None
-    return [FieldError("/assigned_to_email", refusal)] if refusal else []
-
-
-def _auto_response_errors(wish: NewRequest) -> list[FieldError]:
+def _own_errors(wish: NewRequest, destinations: Destinations) -> Iterator[FieldError]:
+    if wish.resume_url is not None and (problem := url_problem(wish.resume_url, destinations)):
+        yield FieldError("/resume_url", problem)
     own = wish.auto_response
     if own and wish.emit_options and own.default_outcome not in wish.emit_options:
-        return [FieldError("/auto_response/default_outcome", none_of(own.default_outcome, wish.emit_options))]
-    return []
+        yield FieldError("/auto_response/default_outcome", none_of(own.default_outcome, wish.emit_options))
 
 
 def _passed_over(assignment: Assignment) -> str:
@@ -321,7 +310,3 @@ def _asked_by(wish: NewRequest, deployment: Deployment) -> tuple[tuple[str, ...]
         message = "must be one plain email address, because this deployment forbids self-approval"
         raise ValidationFailed([FieldError("/metadata/requested_by", message)])
     return deployment.may_be_addresses_of(asked_by), ()
-
-
-def _doubts_about_a_test(deployment: Deployment) -> tuple[str, ...]:
-    return () if deployment.settings.email_notifications else (_NOTHING_IS_MAILED,)
