@@ -50,7 +50,9 @@ def flow_question(facts: Facts) -> AnsweredQuestion:
     findings += map(_reported, reported[-1:])
     findings += dead_letters(facts, *queues)
     findings += webhooks_told(facts, WebhookEvent.RESPONSE_SUBMITTED)
-    return answered(Question.FLOW_NOT_RESUMED, findings, _unless_wrong(findings))
+    # The first finding is the answer itself.
+    went_on = any(finding.status is FindingStatus.OK for finding in findings[1:])
+    return answered(Question.FLOW_NOT_RESUMED, findings, AnswerStatus.OK if went_on else AnswerStatus.WAITING)
 
 
 def flow_is_owed(head: Head) -> bool:
@@ -59,20 +61,12 @@ def flow_is_owed(head: Head) -> bool:
     return head.resume is not None and head.resume.status not in has_it
 
 
-def _unless_wrong(findings: list[Finding]) -> AnswerStatus:
-    """Return `ok` if something after the answer itself went well, else `waiting`."""
-    went_on = any(finding.status is FindingStatus.OK for finding in findings[1:])
-    return AnswerStatus.OK if went_on else AnswerStatus.WAITING
-
-
 def _not_answered(head: Head) -> Finding:
     due = head.auto_response
-    clock = (
-        f' If nobody answers, the auto-response is due at {rfc3339(due.due_at)}: "{due.default_outcome}".'
-        if due
-        else ""
-    )
-    return info(f"The request has not been answered, so there is nothing to resume the flow with.{clock}")
+    fact = "The request has not been answered, so there is nothing to resume the flow with."
+    if due:
+        fact += f' If no one answers, the auto-response is due at {rfc3339(due.due_at)}: "{due.default_outcome}".'
+    return info(fact)
 
 
 def _attempts(facts: Facts) -> Iterator[Finding]:

@@ -9,43 +9,29 @@ import nh3
 from flow_hitl.replies.foreign_text import after_attribution, is_divider
 from flow_hitl.replies.inbound_mail import UnreadableMail
 
-_BLOCKS = frozenset(
-    (
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "center",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "tbody",
-        "tr",
-        "ul",
-    )
-)
 _SPACED = frozenset(("blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"))
+_BLOCKS = _SPACED | {
+    "address",
+    "article",
+    "aside",
+    "center",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figure",
+    "footer",
+    "form",
+    "header",
+    "hr",
+    "li",
+    "main",
+    "nav",
+    "section",
+    "tbody",
+    "tr",
+}
 _CELLS = frozenset(("td", "th"))
 _VOID = frozenset(("br", "hr", "img", "wbr", "col", "area"))
 _DROPPED = frozenset(("script", "style", "title", "head", "template", "textarea", "select", "svg", "math", "object"))

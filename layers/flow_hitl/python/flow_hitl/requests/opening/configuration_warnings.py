@@ -8,6 +8,10 @@ from flow_hitl.requests.deciding.matching import spelling_advice
 from flow_hitl.requests.ports import RequestStore
 
 _RECENT = 20
+_UNHEARD = (
+    "Email notifications are off and no webhook is active: requests will only appear in the dashboard. "
+    "Sign-in and confirmation emails are still sent."
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,9 @@ class ConfigurationWarnings:
 
     def of_email(self, deployment: Deployment) -> tuple[str, ...]:
         """Return warnings about email notifications."""
-        return tuple(self._unheard(deployment))
+        if deployment.settings.email_notifications or deployment.webhook_events:
+            return ()
+        return (_UNHEARD,)
 
     def of_rules(self, deployment: Deployment) -> tuple[str, ...]:
         """Return warnings about the routing rules and their auto-responses."""
@@ -32,13 +38,6 @@ class ConfigurationWarnings:
     def of_auto_response(self, deployment: Deployment) -> tuple[str, ...]:
         """Return warnings about the deployment's auto-response."""
         return tuple(self._never_offered(deployment, {"": deployment.settings.auto_response}))
-
-    def _unheard(self, deployment: Deployment) -> Iterator[str]:
-        if not deployment.settings.email_notifications and not deployment.webhook_events:
-            yield (
-                "Email notifications are off and no webhook is active: requests will only appear in the dashboard. "
-                "Sign-in and confirmation mails are still sent."
-            )
 
     def _never_asked(self, deployment: Deployment) -> Iterator[str]:
         for rule in deployment.rules:

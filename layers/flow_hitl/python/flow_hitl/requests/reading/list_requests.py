@@ -31,15 +31,13 @@ class ListRequests:
         one with another order.
         """
         wanted = replace(wanted, assigned_to=_names(reader, wanted.assigned_to))
-        return self.rows.page(_deployment(reader), wanted, order=order, text=text, limit=limit, cursor=cursor)
+        return self.rows.page(
+            reader.deployment.deployment_id, wanted, order=order, text=text, limit=limit, cursor=cursor
+        )
 
     def counts(self, reader: KeyHolder | SignedInMember) -> Counts:
         """Count what the reader may see; raises Forbidden."""
-        return self.rows.counts(_deployment(reader), _names(reader, ()), self.clock.now())
-
-
-def _deployment(reader: KeyHolder | SignedInMember) -> int:
-    return reader.deployment.deployment_id
+        return self.rows.counts(reader.deployment.deployment_id, _names(reader, ()), self.clock.now())
 
 
 def _names(reader: KeyHolder | SignedInMember, assigned_to: tuple[str, ...]) -> tuple[str, ...]:
