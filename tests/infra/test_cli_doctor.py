@@ -221,7 +221,7 @@ def test_a_domain_that_ses_has_not_verified(doctor: Doctor) -> None:
     with ses_says(identity=IDENTITY | {"VerifiedForSendingStatus": False}):
         found = doctor().of("mail out")
     assert [check["status"] for check in found] == ["problem", "problem"]
-    assert "hitl.test, where mail is sent from" in found[0]["fact"]
+    assert "hitl.test, which email is sent from" in found[0]["fact"]
     assert "reply.hitl.test, where replies go" in found[1]["fact"]
 
 

@@ -55,7 +55,7 @@ def test_it_waits_for_the_answer_and_tells_what_happens(
     result = run(*TO, "--wait", "1")
     assert result.exit_code == 0
     # What stands before are the metrics of the function that took the reply.
-    assert result.stdout.splitlines()[-1] == "The test worked: the mail arrived, and the reply to it came back."
+    assert result.stdout.splitlines()[-1] == "The test worked: the email arrived, and the reply came back."
     told = [line.split("  ", 1)[1] for line in result.stderr.splitlines() if line.startswith("2026-")]
     assert told == [
         "the request is open and assigned to tester@example.com",

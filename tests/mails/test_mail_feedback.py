@@ -198,10 +198,10 @@ def test_that_nobody_is_reached_is_said_on_the_dashboard_in_the_diagnosis_and_by
     assert '"CreatorUnreachable":[1.0]' in capsys.readouterr().out
     assert f"No email about this request reaches {CREATOR}" in creator.get(page).text
     diagnosis = hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").text
-    assert f"The request waits for {CREATOR}, whom no mail reaches" in diagnosis
+    assert f"The request waits for {CREATOR}, whom no email reaches" in diagnosis
     hitl.api("POST", f"/v1/requests/{request.id}/reassign", {"assigned_to_email": ANN})
     assert "No email about this request reaches" not in creator.get(page).text
-    assert "whom no mail reaches" not in hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").text
+    assert "whom no email reaches" not in hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").text
 
 
 def test_a_lost_mail_to_somebody_else_raises_no_alarm(hitl: Hitl, capsys: pytest.CaptureFixture[str]) -> None:

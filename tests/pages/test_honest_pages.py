@@ -35,7 +35,7 @@ def test_a_program_writes_nobody_elses_name_into_the_audit_log(hitl: Hitl, claim
     assert (event["data"]["responder"], event["data"]["responder_verified"]) == (claimed, False)
     assert "another application" in words(hitl.signed_in().get(AUDIT))
     diagnosis = words(hitl.signed_in().get(f"{url(request)}/diagnosis"))
-    assert f"by {claimed} as its caller says, which is not proven, by way of api" in diagnosis
+    assert f"by {claimed} as its caller says, which is not proven, by api" in diagnosis
 
 
 def test_a_person_whom_a_program_only_names_hears_that_the_request_was_answered(hitl: Hitl) -> None:

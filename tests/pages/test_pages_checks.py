@@ -49,7 +49,7 @@ def test_a_manager_sends_a_test_to_themselves_and_sees_it(hitl: Hitl, manager: B
     assert mail.to == "creator@example.com"
     assert mail.subject.startswith("[Test] ")
     hitl.reply("it works", to=mail)
-    assert "The test worked: the mail arrived, and the reply to it came back." in manager.get(address_of(page)).text
+    assert "The test worked: the email arrived, and the reply came back." in manager.get(address_of(page)).text
 
 
 def test_it_goes_to_whom_they_say_in_their_name(hitl: Hitl, manager: Browser) -> None:
@@ -112,7 +112,7 @@ def test_it_names_the_address_that_gets_no_mail_and_what_to_do(hitl: Hitl, manag
     hitl.bounce(request, "creator@example.com", "Complaint")
     said = diagnosed(manager, request)[MAIL]
     assert said.startswith("problem")
-    assert "creator@example.com gets no mail any more" in said
+    assert "creator@example.com no longer gets email" in said
     assert "What to do: Reassign the request." in said
     assert "<code>flow-hitl mail allow creator@example.com</code>" in manager.get(f"{path(request)}/diagnosis").text
 
@@ -121,8 +121,8 @@ def test_it_names_mails_that_are_off(hitl: Hitl, manager: Browser) -> None:
     hitl.configure(settings={"email_notifications": False})
     found = diagnosed(manager, hitl.ask(emit=EMIT))
     assert "Email notifications were off when the responder was asked" in found[MAIL]
-    assert "What to do: Switch on email_notifications" in found[MAIL]
-    assert "See the question before this one: was the mail sent?" in found[REPLY]
+    assert "What to do: Turn on email_notifications" in found[MAIL]
+    assert "See the previous question: was the email sent?" in found[REPLY]
 
 
 def test_it_says_the_same_as_the_api_with_the_times_as_people_read_them(hitl: Hitl, manager: Browser) -> None:
@@ -133,7 +133,7 @@ def test_it_says_the_same_as_the_api_with_the_times_as_people_read_them(hitl: Hi
         for finding in question["findings"]:
             for text in filter(None, (finding["fact"], finding["next_step"])):
                 assert all(part.strip() in said for part in with_readable_times(text).split("`")), text
-    assert "as was known at 14 Jan 2026, 12:00 UTC" in said
+    assert "as reported at 14 Jan 2026, 12:00 UTC" in said
 
 
 def test_nothing_of_a_stranger_becomes_markup_and_nothing_comes_from_elsewhere(hitl: Hitl, manager: Browser) -> None:

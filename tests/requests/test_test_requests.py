@@ -37,7 +37,7 @@ def test_it_goes_the_whole_way_and_its_reply_proves_the_way_back(hitl: Hitl) -> 
 
     assert request.outcome == "It works"
     assert request.kinds == ["request_created", "notification_sent", "response_submitted", "confirmation_sent"]
-    assert result_on_the_timeline(request) == "The test worked: the mail arrived, and the reply to it came back."
+    assert result_on_the_timeline(request) == "The test worked: the email arrived, and the reply came back."
     confirmation = hitl.inbox[-1]
     assert "worked" in confirmation.subject
     assert "The test worked" in confirmation.text

@@ -109,7 +109,7 @@ def _fetched(facts: Facts, answer: AuditEvent) -> Finding:
     for key_id, at in sorted(polls.decisions_feed.items(), key=lambda poll: poll[1])[-SHOWN:]:
         name = keys[key_id].name if key_id in keys else key_id
         seen.append(f'the decisions feed was polled with the API key "{name}" at {rfc3339(at)}')
-    last = "; ".join(seen) or "nobody has waited on the request or polled the decisions feed"
+    last = "; ".join(seen) or "no one has waited on the request or polled the decisions feed"
     fact = f"The request has no resume_url: the flow's side fetches its answer. To the minute, {last}."
     moments = [*polls.decisions_feed.values(), *([polls.request] if polls.request else [])]
     if any(at >= answer.at - _UNTOLD for at in moments):

@@ -89,8 +89,8 @@ def sending_problems(sending: SendingState, to: Sequence[str] = ()) -> Iterator[
     """Yield what keeps SES from sending, to these addresses if given."""
     if not sending.identity_verified:
         yield problem(
-            f"SES has not verified {sending.identity}, where mail is sent from.",
-            "Set the DNS records that the outputs of the mail edge stack name, and wait until SES has seen them.",
+            f"SES has not verified {sending.identity}, which email is sent from.",
+            "Set the DNS records named in the outputs of the mail edge stack, and wait until SES has seen them.",
         )
     if not sending.sending_enabled:
         yield problem(
@@ -98,7 +98,7 @@ def sending_problems(sending: SendingState, to: Sequence[str] = ()) -> Iterator[
         )
     if not sending.production:
         yield problem(
-            "The SES account is in the sandbox: mail goes to verified addresses only.",
+            "The SES account is in the sandbox: email goes to verified addresses only.",
             f"Ask AWS for production access in the SES console, or verify {names(to) or 'each responder'} there.",
         )
     if 0 <= sending.quota <= sending.sent:
@@ -111,7 +111,7 @@ def sending_problems(sending: SendingState, to: Sequence[str] = ()) -> Iterator[
 def quota_text(sending: SendingState) -> str:
     """Return how much of its quota the account has used."""
     quota = f"{sending.quota:.0f}" if sending.quota >= 0 else "any number of"
-    return f"{sending.sent:.0f} of {quota} mails in 24 hours"
+    return f"{sending.sent:.0f} of {quota} emails in 24 hours"
 
 
 def _setting(facts: Facts) -> Finding:
@@ -119,10 +119,10 @@ def _setting(facts: Facts) -> Finding:
         return ok("Email notifications were on when the responder was asked.")
     at = rfc3339(_asking(facts.timeline)[-1].at)
     on_by_now = facts.deployment.settings.email_notifications
-    first = "They are on by now." if on_by_now else "Switch on email_notifications in the deployment's settings."
+    first = "They are on now." if on_by_now else "Turn on email_notifications in the deployment's settings."
     return problem(
-        f"Email notifications were off when the responder was asked at {at}, so no mail was sent.",
-        f"{first} This request is mailed to whom it is reassigned while they are on; it can be answered without.",
+        f"Email notifications were off when the responder was asked at {at}, so no email was sent.",
+        f"{first} Then reassigning this request emails its new assignee; it can also be answered without email.",
     )
 
 
@@ -136,7 +136,7 @@ def _assignment(facts: Facts) -> Finding:
     next_step = None
     if head.assigned_by is AssignedBy.DEPLOYMENT_CREATOR:
         next_step = (
-            "If somebody else should have been asked, correct the routing rules. A dry run says why none matches, on "
+            "If someone else should have been asked, correct the routing rules. A dry run says why none matches, on "
             f"their page under Settings or by POST /v1/deployments/{head.deployment_id}/routing-rules/dry-run."
         )
     return info(f"{head.assigned_to_email} was asked: {reasons}.", next_step)
@@ -145,7 +145,7 @@ def _assignment(facts: Facts) -> Finding:
 def _undelivered(event: AuditEvent) -> Finding:
     to, reason = event.data["to"], event.data["reason"]
     return problem(
-        f"The mail to {to} did not arrive, as was known at {rfc3339(event.at)}: {reason}.",
+        f"The email to {to} did not arrive, as reported at {rfc3339(event.at)}: {reason}.",
         "Correct the address where it comes from: the routing rule, the flow's state or the request. If it is right "
         f"and works again: {command('mail', 'allow', to)}.",
     )
@@ -153,15 +153,15 @@ def _undelivered(event: AuditEvent) -> Finding:
 
 def _nobody_reached(facts: Facts) -> Finding:
     return problem(
-        f"The request waits for {names(facts.head.responders)}, whom no mail reaches, and nobody else manages this "
-        "deployment to whom it could go.",
-        "Reassign the request. Add a second member with manage_human_feedback: such requests go to them by themselves.",
+        f"The request waits for {names(facts.head.responders)}, whom no email reaches, and there is no other manager "
+        "of this deployment to reassign it to.",
+        "Reassign the request. Add a second member with manage_human_feedback: such requests then go to them.",
     )
 
 
 def _suppressed(person: str, reason: str) -> Finding:
     return problem(
-        f"{person} gets no mail any more: earlier mail to this address {reason}.",
+        f"{person} no longer gets email: earlier email to this address {reason}.",
         f"Reassign the request. Once the address works again: {command('mail', 'allow', person)}.",
     )
 
@@ -170,7 +170,7 @@ def _unsent(people: Sequence[str], timeline: Sequence[AuditEvent]) -> Iterator[F
     if people:
         since = rfc3339(min(_asked(person, timeline).at for person in people))
         yield problem(
-            f"No mail has gone to {names(people)} since {since}.",
+            f"No email has gone to {names(people)} since {since}.",
             f"If nothing here says why, {command('doctor')} may; then the logs of the functions relay and send_email.",
         )
 
@@ -180,15 +180,15 @@ def _sending(sending: SendingState | Unknown | None, to: Sequence[str]) -> Itera
         yield info(f"SES could not be asked about the account ({sending.why}).", f"See {command('doctor')}.")
     elif sending is not None:
         found = tuple(sending_problems(sending, to))
-        yield from found or (ok(f"SES sends mail from {sending.identity}: {quota_text(sending)}."),)
+        yield from found or (ok(f"SES sends email from {sending.identity}: {quota_text(sending)}."),)
 
 
 def _refused(event: AuditEvent) -> Finding:
     data = event.data
     return Finding(
-        f"A mail ({data['mail']}) to {data['to']} was refused at {rfc3339(event.at)}: {data['reason']}.",
+        f"An email ({data['mail']}) to {data['to']} was refused at {rfc3339(event.at)}: {data['reason']}.",
         FindingStatus.PROBLEM,
-        f"The request goes on without it. Who gets no mail is listed by {command('mail', 'suppressed')}.",
+        f"The request goes on without it. To list suppressed addresses, run {command('mail', 'suppressed')}.",
     )
 
 

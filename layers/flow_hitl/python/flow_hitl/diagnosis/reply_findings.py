@@ -41,7 +41,7 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
     ),
     RejectionReason.UNREADABLE: (
         "it could not be read",
-        "Reply again with a short plain mail, without attachments.",
+        "Reply again with a short plain email, without attachments.",
     ),
     RejectionReason.SENDER_MISMATCH: (
         "its sender is not the assignee",
@@ -49,27 +49,27 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
     ),
     RejectionReason.SELF_APPROVAL: (
         "its sender asked for the request, and this deployment forbids self-approval",
-        "Reassign the request to somebody who did not ask for it.",
+        "Reassign the request to someone who did not ask for it.",
     ),
     RejectionReason.DELEGATION_OFF: (
-        "it asks to pass the request on, which this deployment does not allow",
+        "it delegates the request, which this deployment does not allow",
         "Answer it, reassign it, or switch on allow_delegation in the deployment's settings.",
     ),
     RejectionReason.DELEGATION_REFUSED: (
-        "it asks to pass the request on to somebody who cannot be asked",
-        "Pass it on to another address, or answer it.",
+        "it delegates the request to someone who cannot be asked",
+        "Delegate it to another address, or answer it.",
     ),
     RejectionReason.SENDER_UNPROVEN: (
         "its sender could not be verified",
-        "Answer on the review page, whose link was mailed. If the sender's domain publishes DMARC, replies are proven.",
+        "Answer on the review page linked in the email. Replies are proven if the sender's domain publishes DMARC.",
     ),
     RejectionReason.EXPIRED: (
-        "the address that it went to had expired",
-        "Reply to the mail that said so: its address holds.",
+        "its reply address had expired",
+        "Reply to the email that said so: its address is valid.",
     ),
     RejectionReason.REASSIGNED: (
-        "its sender had the request before and no longer has it",
-        "Whoever has it now can answer. If it should be the sender after all, reassign it.",
+        "its sender no longer has the request",
+        "The new assignee can answer. If it should be the sender after all, reassign it.",
     ),
     RejectionReason.ALREADY_RESPONDED: (
         "the request was answered before",
@@ -83,25 +83,25 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
 
 _AFTER_DISCARD: dict[str, str] = {
     DiscardReason.NOT_ISSUED: (
-        "The address was altered on the way, or belongs to somebody who no longer has the request: reply to the newest "
-        "mail of it."
+        "The address was altered, or belongs to someone who no longer has the request: reply to the newest email "
+        "about it."
     ),
     DiscardReason.VIRUS: "Send a plain reply without attachments, or answer on the review page.",
     DiscardReason.SPAM: "SES took it for spam: send a short plain reply, or answer on the review page.",
     DiscardReason.AUTOMATIC: (
-        "Mail that a machine sends, such as an out-of-office note, is no answer. If its sender is away, reassign the "
+        "Automatic email, such as an out-of-office reply, is not an answer. If its sender is away, reassign the "
         "request."
     ),
     DiscardReason.EMOJI_REACTION: (
-        "A press on an emoji is not an answer, and its sender was told so once: reply in words, with the answer as the "
+        "An emoji reaction is not an answer, and its sender was told so once: reply in words, with the answer as the "
         "first line, or answer on the review page."
     ),
     DiscardReason.NO_LONGER_ASKED: (
-        "The request was reassigned, and nothing proves that this mail comes from whoever had it before. Whoever has "
-        "it now can answer."
+        "The request was reassigned, and nothing proves that this email comes from its former assignee. The new "
+        "assignee can answer."
     ),
     DiscardReason.TOO_MANY_ERROR_MAILS: (
-        "Answer on the review page: today nobody is told any more of replies to this request that decide nothing."
+        "Answer on the review page: no more error emails about this request are sent today."
     ),
 }
 
@@ -133,7 +133,7 @@ def _how_it_ended(facts: Facts) -> Finding:
         by = f" by {answer['responder']}" if answer["responder_verified"] else f" {claimed(answer['responder'])}"
     said = f'"{answer["outcome"]}"' if answer["outcome"] is not None else "with free text"
     result = f" {answer['test_result']}" if answer.get("test_result") else ""
-    return ok(f"The request was answered {said} at {at}{by}, by way of {answer['responded_via']}.{result}")
+    return ok(f"The request was answered {said} at {at}{by}, by {answer['responded_via']}.{result}")
 
 
 def _who_may_answer(facts: Facts) -> Iterator[Finding]:
@@ -141,7 +141,7 @@ def _who_may_answer(facts: Facts) -> Iterator[Finding]:
     if facts.deployment.are_askers(head.responders, head.not_to_be_answered_by):
         yield problem(
             f"{names(head.responders)} asked for the request, and this deployment forbids self-approval.",
-            "Reassign the request to somebody who did not ask for it.",
+            "Reassign the request to someone who did not ask for it.",
         )
     proof = ", and DMARC must prove it" if facts.deployment.settings.require_dmarc_pass else ""
     yield info(
@@ -153,11 +153,11 @@ def _who_may_answer(facts: Facts) -> Iterator[Finding]:
 def _token(facts: Facts) -> Finding:
     expires_at = facts.head.token_expires_at
     if facts.now < expires_at:
-        return ok(f"The reply addresses and review links that were mailed hold until {rfc3339(expires_at)}.")
+        return ok(f"The emailed reply addresses and review links are valid until {rfc3339(expires_at)}.")
     return problem(
-        f"The reply addresses and review links that were mailed expired at {rfc3339(expires_at)}.",
-        "Let the responder reply once more: the mail that says that it came too late has an address that holds. Or "
-        "reassign the request. The setting reply_token_days says how long they hold.",
+        f"The emailed reply addresses and review links expired at {rfc3339(expires_at)}.",
+        "Have the responder reply again: the email that says it was too late has a valid address. Or reassign the "
+        "request. The setting reply_token_days sets how long they are valid.",
     )
 
 
@@ -177,8 +177,8 @@ def _rejected(event: AuditEvent, head: Head) -> Finding:
 
 def _discarded(discard: Discard) -> Finding:
     reason = discard.reason.partition(": ")[0]
-    told = f"A mail to this request was discarded at {rfc3339(discard.at)}: {discard.reason}."
-    next_step = _AFTER_DISCARD.get(reason, "Reply to the newest mail of the request.")
+    told = f"An email to this request was discarded at {rfc3339(discard.at)}: {discard.reason}."
+    next_step = _AFTER_DISCARD.get(reason, "Reply to the newest email about the request.")
     return problem(f"{told}{_verdicts(discard.details)}", next_step)
 
 
@@ -193,11 +193,11 @@ def _verdicts(data: Mapping[str, Any]) -> str:
 def _nothing_came(facts: Facts) -> Finding:
     if not any(was_mailed(person, facts.timeline) for person in facts.head.responders):
         return info(
-            "No email has been sent that somebody could reply to.",
-            "See the question before this one: was the mail sent?",
+            "No email has been sent that anyone could reply to.",
+            "See the previous question: was the email sent?",
         )
     return info(
         "No reply to this request has arrived.",
-        "If somebody says that they replied: it must go to the reply address of the mail itself. Whether mail reaches "
-        f"us at all (MX record, receipt rule), see {command('doctor')}.",
+        "If someone says they replied: it must go to the email's own reply address. To check whether email reaches "
+        f"the service at all (MX record, receipt rule), run {command('doctor')}.",
     )

@@ -91,7 +91,7 @@ class SendMail:
         effect = occasion.effect
         suppressed = self.suppressed.reason(recipient, occasion.request.head.deployment_id)
         if suppressed is not None:
-            raise MailRefused(f"earlier mail to this address {suppressed}")
+            raise MailRefused(f"earlier email to this address {suppressed}")
         rendered = self.renderer.render_email(context)
         if mail.repeats_subject:
             rendered = replace(rendered, subject=f"Re: {rendered.subject}")

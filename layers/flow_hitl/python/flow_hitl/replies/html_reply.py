@@ -94,7 +94,7 @@ def html_to_text(markup: str) -> str:
     nests them, because HTML parsers are slow on such.
     """
     if _depth(markup) > MAX_DEPTH:
-        raise UnreadableMail("the HTML is nested too deep")
+        raise UnreadableMail("the HTML is nested too deeply")
     writer = _Writer()
     writer.feed(_CLEANER.clean(markup))
     writer.close()

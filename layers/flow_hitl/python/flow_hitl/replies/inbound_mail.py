@@ -148,9 +148,9 @@ def judge_sender(receipt: Receipt, mail: InboundMail, strict_dmarc: bool) -> Pro
             return Disproven(f"the {name} check failed")
     address = single_mailbox(mail.from_headers)
     if address is None:
-        return Disproven("the mail does not have exactly one From header with exactly one address")
+        return Disproven("the email does not have exactly one From header with exactly one address")
     if receipt.dmarc == FAIL:
-        return Disproven(f"the mail does not come from {domain_of(address)} (DMARC failed)")
+        return Disproven(f"the email does not come from {domain_of(address)} (DMARC failed)")
     for name, verdict in (("virus", receipt.virus), ("spam", receipt.spam)):
         if verdict not in (PASS, GRAY):
             return Unproven(f"the {name} check could not be made")

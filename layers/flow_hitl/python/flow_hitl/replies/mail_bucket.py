@@ -13,6 +13,6 @@ class S3MailBucket:
         found = self._client.get_object(Bucket=self._bucket, Key=key)
         if found["ContentLength"] > limit:
             found["Body"].close()
-            raise TooLarge(f"The mail is larger than {limit} bytes.")
+            raise TooLarge(f"The email is larger than {limit} bytes.")
         raw: bytes = found["Body"].read()
         return raw

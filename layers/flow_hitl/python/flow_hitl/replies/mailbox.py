@@ -100,7 +100,7 @@ def parse_mail(raw: bytes) -> InboundMail:
         return replace(_read(message, header_bytes), sha256=hashlib.sha256(raw).hexdigest())
     # What the two parsers may raise on hostile input; anything else is a bug of ours and must surface.
     except (AttributeError, IndexError, KeyError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise UnreadableMail(f"the mail cannot be parsed ({type(error).__name__})") from error
+        raise UnreadableMail(f"the email cannot be parsed ({type(error).__name__})") from error
 
 
 def answer_text(mail: InboundMail, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
@@ -127,31 +127,31 @@ def answer_is_cut(mail: InboundMail, answer: str) -> bool:
 
 def _within_limits(raw: bytes) -> bytes:
     if len(raw) > MAX_BYTES:
-        raise UnreadableMail(f"the mail is larger than {MAX_BYTES // 1_000_000} MB")
+        raise UnreadableMail(f"the email is larger than {MAX_BYTES // 1_000_000} MB")
     end = _HEADER_END.search(raw, 0, MAX_HEADER_BYTES + 4)
     if end is None and len(raw) > MAX_HEADER_BYTES:
-        raise UnreadableMail(f"the mail has more than {MAX_HEADER_BYTES // 1024} KB of headers")
+        raise UnreadableMail(f"the email has more than {MAX_HEADER_BYTES // 1024} KB of headers")
     header_bytes = raw[: end.start()] if end else raw
     if b"\0" in header_bytes or b"\r" in header_bytes.replace(b"\r\n", b"\n"):
         # Parsers disagree about where such a header ends, and so about the sender.
-        raise UnreadableMail("the headers hold NUL or a bare carriage return")
+        raise UnreadableMail("the headers contain NUL or a bare carriage return")
     lines = raw.count(b"\n")
     if lines > MAX_LINES:
-        raise UnreadableMail("the mail has too many lines")
+        raise UnreadableMail("the email has too many lines")
     if raw.count(b"\n--") > MAX_BOUNDARY_LINES:
-        raise UnreadableMail("the mail has too many parts")
+        raise UnreadableMail("the email has too many parts")
     folded = b"\n" + raw.lower()
     containers = sum(1 for _ in _BOUNDARY.finditer(folded)) + sum(map(folded.count, _OTHER_CONTAINERS))
     if containers > MAX_CONTAINERS or lines * containers > MAX_LINES_BY_CONTAINERS:
-        raise UnreadableMail("the mail is nested too deep")
+        raise UnreadableMail("the email is nested too deeply")
     if any(len(match[0]) - 1 > MAX_PART_HEADER_BYTES for match in _CONTENT_HEADER.finditer(folded)):
-        raise UnreadableMail("a part of the mail has too long headers")
+        raise UnreadableMail("a part of the email has overlong headers")
     return header_bytes
 
 
 def _read(message: Message, header_bytes: bytes) -> InboundMail:
     if any(isinstance(defect, _BROKEN_HEADERS) for defect in message.defects):
-        raise UnreadableMail("a line of the headers is none")
+        raise UnreadableMail("the headers contain a line that is not a header")
     headers = [(name, _readings(value, message)) for name, value in message.raw_items()]
     plain = [(name, readings[0]) for name, readings in headers]
     subjects = [_decoded(one) for name, readings in headers if name.lower() == "subject" for one in readings] or [""]

@@ -152,7 +152,7 @@ def _judge_former(sender: ProvenAddress | Rejected, former: Addressee, reaction:
     if isinstance(sender, Rejected):
         return Discarded(DiscardReason.NO_LONGER_ASKED, sender.data["why"])
     if not sender.is_known_as(former.email):
-        return Discarded(DiscardReason.NO_LONGER_ASKED, "sent by somebody else")
+        return Discarded(DiscardReason.NO_LONGER_ASKED, "sent by someone else")
     if reaction is not None:
         return Discarded(DiscardReason.EMOJI_REACTION, reaction)
     return Rejected(RejectionReason.REASSIGNED)

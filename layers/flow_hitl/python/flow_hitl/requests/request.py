@@ -47,10 +47,10 @@ _MOST_CONSIDERED = 10
 
 # What the answer to a test request proves, for the timeline.
 _PROVEN_BY = {
-    Channel.EMAIL: "The test worked: the mail arrived, and the reply to it came back.",
-    Channel.DASHBOARD: "The test worked: the mail arrived, and the answer on the review page came back.",
-    Channel.API: "The test was answered by API; whether its mail arrived is not shown by that.",
-    Channel.AUTO_RESPONSE: "Nobody answered the test in time.",
+    Channel.EMAIL: "The test worked: the email arrived, and the reply came back.",
+    Channel.DASHBOARD: "The test worked: the email arrived, and the answer on the review page came back.",
+    Channel.API: "The test was answered by API, which does not show whether its email arrived.",
+    Channel.AUTO_RESPONSE: "No one answered the test in time.",
 }
 RETRIABLE = (ResumeStatus.WAITING, ResumeStatus.FAILED, ResumeStatus.RESUME_FAILED)
 """The flow has no answer yet or could not use it, so resending makes sense."""
@@ -599,7 +599,7 @@ def report_resume(
         if name and name == before.claimed_by:
             return None
         raise AlreadyResumed(
-            "Somebody else has claimed the resumption of this flow: leave it to them. "
+            "Someone else has claimed the resumption of this flow: leave it to them. "
             "If they can no longer do it, report resume_failed; then claim it again."
         )
     claimed_by = name if once else "" if status is ResumeStatus.RESUME_FAILED else before.claimed_by

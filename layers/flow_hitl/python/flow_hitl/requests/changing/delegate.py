@@ -43,7 +43,7 @@ class Delegate:
             authorize(delegation.person, Action.DELEGATE, head)
             require_pending(head)
             if not deployment.settings.allow_delegation:
-                raise DelegationOff("In this deployment nobody passes a request on themselves.")
+                raise DelegationOff("This deployment does not allow delegation.")
             refusal = _refusal(deployment, head, delegation)
             if refusal:
                 raise ValidationFailed([FieldError("/delegate_to", refusal)])

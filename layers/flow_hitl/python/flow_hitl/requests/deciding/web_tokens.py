@@ -13,7 +13,7 @@ _REVIEW = "review-link/v1"
 _CALLBACK = "callback-url/v1"
 _CONTENT = "webhook-content/v1"
 _SHOWN = "shown-page/v1"
-_CHANGED = "This link was altered or is incomplete. Open it again from the mail."
+_CHANGED = "This link was altered or is incomplete. Open it again from the email."
 
 
 @dataclass(frozen=True)

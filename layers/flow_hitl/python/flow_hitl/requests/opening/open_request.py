@@ -24,13 +24,13 @@ from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Content, DueAutoResponse, HistoryRound, Request, RequestShown, Stamp, opened
 
 _ASKED_BY_NOBODY = (
-    "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anybody may answer."
+    "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anyone may answer."
 )
 _NOTHING_IS_MAILED = (
-    "Email notifications are off in this deployment, so this test is not mailed: switch them on, then test again."
+    "Email notifications are off in this deployment, so no test email is sent: turn them on and test again."
 )
 _NOBODY_MAY_ANSWER = (
-    "The request went to whoever asked for it, who may not answer it: reassign it, or add a routing rule for it."
+    "The request went to the person who asked for it, who may not answer it: reassign it, or add a routing rule."
 )
 
 
