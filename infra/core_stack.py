@@ -8,11 +8,10 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from flow_hitl.platform.environment import Settings
-from functions import dashboard, docs, intake, management, respond
 from infra.constructs.access import Access
 from infra.constructs.data import Data, removal_policy
 from infra.constructs.functions import Functions
-from infra.constructs.http_api import MANAGING, HttpApi
+from infra.constructs.http_api import HttpApi
 from infra.constructs.layers import Code
 from infra.constructs.monitoring import CLOUDWATCH, Monitoring
 from infra.constructs.queues import Queues
@@ -21,6 +20,7 @@ from infra.constructs.sealing import Nightly, Seals
 from infra.constructs.ses_topic import SES, SesTopic, let_ses_store_mail
 from infra.options import Options
 from infra.outputs import output_name
+from infra.topology import HTTP_FUNCTIONS, queue_settings
 
 
 class CoreStack(Stack):
@@ -43,11 +43,8 @@ class CoreStack(Stack):
         self.functions = Functions(
             self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access
         )
-        self.api.serve(intake.app, self.functions["intake"])
-        self.api.serve(management.app, self.functions["management"], throttle=MANAGING)
-        self.api.serve(respond.app, self.functions["respond"])
-        self.api.serve(dashboard.app, self.functions["dashboard"], and_the_rest=True)
-        self.api.serve(docs.app, self.functions["docs"], throttle=MANAGING)
+        for declared in HTTP_FUNCTIONS:
+            self.api.serve(declared, self.functions[declared.name].function)
         self.monitoring = Monitoring(
             self,
             "Monitoring",
@@ -68,25 +65,10 @@ class CoreStack(Stack):
             deployments_table=data.deployments.table.table_name,
             content_bucket=data.content.bucket_name,
             mail_bucket=data.mail.bucket_name,
-            email_queue_url=queues["email"].queue.queue_url,
-            resume_queue_url=queues["resume"].queue.queue_url,
-            deadline_queue_url=queues["deadline"].queue.queue_url,
             deadline_queue_arn=queues["deadline"].queue.queue_arn,
-            relay_retry_queue_url=queues["relay_retry"].queue.queue_url,
-            measure_retry_queue_url=queues["measure_retry"].queue.queue_url,
-            webhook_queue_url=queues["webhook"].queue.queue_url,
-            inbound_mail_queue_url=queues["inbound_mail"].queue.queue_url,
-            mail_feedback_queue_url=queues["mail_feedback"].queue.queue_url,
-            email_dead_letter_queue_url=queues["email"].dead_letters.queue_url,
-            resume_dead_letter_queue_url=queues["resume"].dead_letters.queue_url,
-            inbound_mail_dead_letter_queue_url=queues["inbound_mail"].dead_letters.queue_url,
-            relay_retry_dead_letter_queue_url=queues["relay_retry"].dead_letters.queue_url,
-            stream_dead_letter_queue_url=queues.stream_dead_letters.queue_url,
             webhook_key_id=data.webhook_key.key_arn,
-            seal_queue_url=queues["seal"].queue.queue_url,
             seal_bucket=self.seals.bucket.bucket_name,
             seal_key_id=self.seals.key.key_arn,
-            export_queue_url=queues["export"].queue.queue_url,
             export_bucket=data.exports.bucket_name,
             scheduler_role_arn=self.scheduling.role.role_arn,
             scheduler_group=self.scheduling.group.schedule_group_name,
@@ -96,6 +78,9 @@ class CoreStack(Stack):
             mail_from=options.mail_from,
             allow_insecure_urls=str(options.allow_insecure_urls).lower(),
             allowed_networks=options.allowed_networks,
+            **queue_settings(
+                lambda name: queues[name].queue.queue_url, lambda name: queues.dead_letter_queues[name].queue_url
+            ),
         )
 
     def _topic_key(self, options: Options) -> kms.Key:

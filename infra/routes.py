@@ -1,23 +1,17 @@
-"""The functions behind HTTP, the routes that their resolvers declare, and which of these are the API."""
+"""The routes that the resolvers of the functions behind HTTP declare, who answers each, and which are the API."""
 
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from functions import dashboard, docs, intake, management, respond
+import functions as handlers
+from infra.topology import HTTP_FUNCTIONS
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
-
-RESOLVERS: dict[str, APIGatewayHttpResolver] = {
-    "intake": intake.app,
-    "management": management.app,
-    "respond": respond.app,
-    "dashboard": dashboard.app,
-    "docs": docs.app,
-}
-"""The resolver of each function behind HTTP, by the function's name."""
 
 _API = re.compile(r"/v1/.+|/docs(/.*)?|/review/[^/]+")
 
@@ -34,9 +28,24 @@ class Route:
         return f"{self.method} {self.path}"
 
 
-def routes_of(resolver: APIGatewayHttpResolver) -> Iterator[Route]:
-    """Yield each route that a resolver declares."""
-    for path, item in (resolver.get_openapi_schema().paths or {}).items():
+def answering(method: str, path: str) -> str:
+    """Return the function that answers a call; only those asked before it are imported."""
+    (rest,) = (one.name for one in HTTP_FUNCTIONS if one.the_rest)
+    call, others = f"{method} {path}", (one.name for one in HTTP_FUNCTIONS if not one.the_rest)
+    return next((name for name in others if _pattern(name).fullmatch(call)), rest)
+
+
+@cache
+def _pattern(function: str) -> re.Pattern[str]:
+    """Return what matches the method and path of each route of a function."""
+    routes = map(str, routes_of(function))
+    return re.compile("|".join(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route)) for route in routes))
+
+
+def routes_of(function: str) -> Iterator[Route]:
+    """Yield each route that a function's resolver declares."""
+    app: APIGatewayHttpResolver = importlib.import_module(f"{handlers.__name__}.{function}").app
+    for path, item in (app.get_openapi_schema().paths or {}).items():
         for method in METHODS:
             operation = getattr(item, method)
             if operation:
@@ -47,7 +56,7 @@ def routes_of(resolver: APIGatewayHttpResolver) -> Iterator[Route]:
 
 def all_routes() -> list[Route]:
     """Return every route that answers by HTTP."""
-    return [route for resolver in RESOLVERS.values() for route in routes_of(resolver)]
+    return [route for one in HTTP_FUNCTIONS for route in routes_of(one.name)]
 
 
 def is_api(path: str) -> bool:

@@ -1,5 +1,6 @@
-"""Which functions and queues there are, and what triggers what: CDK and the `hitl` fixture both make them from here."""
+"""The functions, the queues, and what triggers what; CDK, the local stack and the `hitl` fixture read it here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flow_hitl.delivery.retries import DAYS, RESUME, Patience
@@ -21,6 +22,27 @@ class Function:
     name: str
     timeout_seconds: int = WORKER.seconds
     memory_size: int = 512
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """The most calls of one route: per second in the long run, and at once."""
+
+    steady: int
+    burst: int
+
+
+ORDINARY = Throttle(steady=200, burst=400)
+MANAGING = Throttle(steady=20, burst=40)
+
+
+@dataclass(frozen=True)
+class HttpFunction:
+    """A function that answers the routes of its resolver, and with `the_rest` whatever no route matches."""
+
+    name: str
+    throttle: Throttle = ORDINARY
+    the_rest: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,13 +97,21 @@ FUNCTIONS = (
     Function("export_audit", 600, _LARGE),
 )
 
+HTTP_FUNCTIONS = (
+    HttpFunction("intake"),
+    HttpFunction("management", MANAGING),
+    HttpFunction("respond"),
+    HttpFunction("dashboard", the_rest=True),
+    HttpFunction("docs", MANAGING),
+)
+
 QUEUES = (
     Queue("email", "send_email"),
     Queue("resume", "resume_flow", batch_size=1, patience=RESUME, late_seconds=24 * 3600),
     Queue("webhook", "send_webhook", batch_size=1, visibility_seconds=WEBHOOK_SENDER.hidden_seconds),
     # A deadline that is not yet due is put back for up to a quarter of an hour.
     Queue("deadline", "deadline", late_seconds=30 * 60),
-    Queue("inbound_mail", "inbound_mail", batch_size=5, visibility_seconds=MAIL_READER.hidden_seconds),
+    Queue("inbound_mail", "inbound_mail", 5, visibility_seconds=MAIL_READER.hidden_seconds),
     Queue("mail_feedback", "mail_feedback"),
     Queue("relay_retry", "relay"),
     Queue("measure_retry", "measure"),
@@ -103,6 +133,12 @@ STREAM_READERS = (StreamReader("relay", 50, 0), StreamReader("measure", 200, 5))
 
 # What waits in the dead-letter queues of these, or of the stream, can say why a request got stuck.
 DIAGNOSED = ("email", "resume", "inbound_mail", "relay_retry")
+
+
+def queue_settings(queue: Callable[[str], str], dead_letters: Callable[[str], str]) -> dict[str, str]:
+    """Return the functions' settings that name queues, from the URLs of a queue and of its dead letters."""
+    work = {f"{one.name}_queue_url": queue(one.name) for one in QUEUES}
+    return work | {f"{name}_dead_letter_queue_url": dead_letters(name) for name in (*DIAGNOSED, "stream")}
 
 
 def construct_id(name: str) -> str:

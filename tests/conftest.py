@@ -38,14 +38,13 @@ def _described_answers() -> Iterator[None]:
 
     def checked(
         self: Hitl,
-        function: str,
         method: str,
         path: str,
         body: str | bytes | None,
         headers: Mapping[str, str],
         **options: Any,
     ) -> Answer:
-        answer = call(self, function, method, path, body, headers, **options)
+        answer = call(self, method, path, body, headers, **options)
         described.check(method, path, body, answer)
         return answer
 

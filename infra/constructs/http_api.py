@@ -1,33 +1,20 @@
 """The HTTP API: its routes are those that the functions' resolvers declare."""
 
 import json
-from dataclasses import dataclass
 from typing import Any, cast
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from constructs import Construct
 
 from flow_hitl.platform import telemetry
 from infra.constructs.findings import accept
-from infra.constructs.functions import HitlFunction
 from infra.routes import routes_of
-from infra.topology import API_TIMEOUT_SECONDS
+from infra.topology import API_TIMEOUT_SECONDS, ORDINARY, HttpFunction, Throttle
 
-
-@dataclass(frozen=True)
-class Throttle:
-    """How many calls of one route are taken: each second in the long run, and at once."""
-
-    steady: int
-    burst: int
-
-
-ORDINARY = Throttle(steady=200, burst=400)
-MANAGING = Throttle(steady=20, burst=40)
 # Each of these may keep a function busy for 20 seconds, and an account runs 1,000 at once unless AWS allows more.
 WAITING = {
     "GET /v1/requests/{request_id}": Throttle(steady=30, burst=100),
@@ -79,27 +66,17 @@ class HttpApi(Construct):
             metric_name="RefusedCalls",
         )
 
-    def serve(
-        self,
-        resolver: APIGatewayHttpResolver,
-        target: HitlFunction,
-        *,
-        throttle: Throttle = ORDINARY,
-        and_the_rest: bool = False,
-    ) -> None:
-        """Add each route of the function's resolver, with one permission for the whole API.
-
-        `and_the_rest` gives it what no route matches too, so that this is answered as everything else is.
-        """
+    def serve(self, declared: HttpFunction, function: lambda_.Function) -> None:
+        """Add each route of the function's resolver, with one permission for the whole API."""
         integration = integrations.HttpLambdaIntegration(
-            target.name,
-            target.function,
+            declared.name,
+            function,
             scope_permission_to_route=False,
             timeout=Duration.seconds(API_TIMEOUT_SECONDS),
         )
-        for declared in routes_of(resolver):
+        for one in routes_of(declared.name):
             for route in self.api.add_routes(
-                path=declared.path, methods=[apigateway.HttpMethod(declared.method)], integration=integration
+                path=one.path, methods=[apigateway.HttpMethod(one.method)], integration=integration
             ):
                 accept(
                     route,
@@ -107,8 +84,8 @@ class HttpApi(Construct):
                     "and the API's description are for everybody.",
                     "AwsSolutions-APIG4",
                 )
-                self._throttle(route, str(declared), WAITING.get(str(declared), throttle))
-        if and_the_rest:
+                self._throttle(route, str(one), WAITING.get(str(one), declared.throttle))
+        if declared.the_rest:
             default = apigateway.HttpRouteKey.DEFAULT
             rest = apigateway.HttpRoute(self, "TheRest", http_api=self.api, route_key=default, integration=integration)
             accept(rest, "It leads to nothing but the answer that there is nothing.", "AwsSolutions-APIG4")

@@ -57,7 +57,7 @@ class _Front:
         cookies = [one for one in environ.get("HTTP_COOKIE", "").split("; ") if one]
         body = environ["wsgi.input"].read().decode() or None
         with self._lock:
-            answer = self._hitl._http("dashboard", environ["REQUEST_METHOD"], path, body, headers, cookies=cookies)
+            answer = self._hitl._http(environ["REQUEST_METHOD"], path, body, headers, cookies=cookies)
         sent = [*answer.headers.items(), *(("Set-Cookie", cookie) for cookie in answer.cookies)]
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", sent)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.text.encode()]

@@ -12,7 +12,6 @@ from markupsafe import escape
 from playwright.sync_api import Browser, Error, Route
 
 from flow_hitl.rendering.rendering import PAGE_SECURITY_POLICY
-from functions.dashboard import app
 from infra.local.hitl_fixture import hitl_on_moto
 from infra.routes import routes_of
 from tests.browser.arena import CREATOR, MEMBER, Arena, fill
@@ -211,7 +210,7 @@ def every_page(site: Served, arena: Arena) -> list[str]:
         "rule": ["1", "2", "new"],
         "group": ["1", "new"],
     }
-    inside = [one.path for one in routes_of(app) if one.method == "GET" and one.path.startswith("/d")]
+    inside = [one.path for one in routes_of("dashboard") if one.method == "GET" and one.path.startswith("/d")]
     addresses = []
     for path in inside:
         names = re.findall(r"{(\w+)}", path)

@@ -7,23 +7,23 @@ PROGRAM = {"accept": "*/*"}
 
 
 def test_a_person_at_the_root_is_led_to_their_requests(hitl: Hitl) -> None:
-    answer = hitl._http("dashboard", "GET", "/", None, PERSON)
+    answer = hitl._http("GET", "/", None, PERSON)
     assert (answer.status, answer.headers["Location"]) == (303, "/d")
 
 
 def test_a_program_at_the_root_is_told_where_the_api_is(hitl: Hitl) -> None:
-    answer = hitl._http("dashboard", "GET", "/", None, PROGRAM)
+    answer = hitl._http("GET", "/", None, PROGRAM)
     assert (answer.status, answer.headers["Content-Type"]) == (404, "application/problem+json")
     assert answer.json["detail"] == "The API is below /v1, and /docs describes it."
 
 
 def test_at_an_unknown_address_a_person_gets_a_page_that_leads_on(hitl: Hitl) -> None:
-    answer = hitl._http("dashboard", "GET", "/elsewhere", None, PERSON)
+    answer = hitl._http("GET", "/elsewhere", None, PERSON)
     assert answer.status == 404
     assert "Not found" in answer.text
     assert 'href="/d"' in answer.text
 
 
 def test_at_an_unknown_address_a_program_gets_a_problem_document(hitl: Hitl) -> None:
-    answer = hitl._http("dashboard", "GET", "/elsewhere", None, PROGRAM)
+    answer = hitl._http("GET", "/elsewhere", None, PROGRAM)
     assert (answer.status, answer.json["type"]) == (404, "urn:flow-hitl:problem:not-found")

@@ -7,7 +7,7 @@ import pytest
 
 from flow_hitl.platform.environment import Settings
 from infra.outputs import output_name, settings_from_outputs
-from infra.routes import RESOLVERS
+from infra.topology import HTTP_FUNCTIONS
 from tests.infra.conftest import Stack
 
 NAMES = (
@@ -27,7 +27,7 @@ NAMES = (
     "send_webhook",
     "docs",
 )
-BEHIND_THE_API = tuple(RESOLVERS)
+BEHIND_THE_API = tuple(one.name for one in HTTP_FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", NAMES)

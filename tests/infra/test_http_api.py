@@ -5,13 +5,14 @@ from collections import Counter
 
 import pytest
 
-from infra.routes import RESOLVERS, all_routes, routes_of
+from infra.routes import all_routes, routes_of
+from infra.topology import HTTP_FUNCTIONS
 from tests.infra.conftest import Stack
 
 
-@pytest.mark.parametrize("name", RESOLVERS)
+@pytest.mark.parametrize("name", [one.name for one in HTTP_FUNCTIONS])
 def test_each_route_of_a_resolver_leads_to_its_function_once(core: Stack, name: str) -> None:
-    declared = Counter(map(str, routes_of(RESOLVERS[name])))
+    declared = Counter(map(str, routes_of(name)))
     if name == "dashboard":
         # What no route matches: people get a page that says so, programs a problem document.
         declared["$default"] = 1
@@ -57,9 +58,11 @@ def test_the_contracts_routes_are_there(core: Stack) -> None:
 
 
 def test_each_function_has_one_integration_and_one_permission(core: Stack) -> None:
-    assert len(core.of_type("AWS::ApiGatewayV2::Integration")) == len(RESOLVERS)
+    assert len(core.of_type("AWS::ApiGatewayV2::Integration")) == len(HTTP_FUNCTIONS)
     permissions = core.properties("AWS::Lambda::Permission")
-    assert len({each["FunctionName"]["Fn::GetAtt"][0] for each in permissions}) == len(permissions) == len(RESOLVERS)
+    assert (
+        len({each["FunctionName"]["Fn::GetAtt"][0] for each in permissions}) == len(permissions) == len(HTTP_FUNCTIONS)
+    )
 
 
 def test_the_stage_is_throttled_and_logged_without_paths(core: Stack) -> None:
@@ -76,7 +79,7 @@ def test_what_waits_and_what_manages_has_limits_of_its_own(core: Stack) -> None:
     ordinary = stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
     settings = stage["Properties"]["RouteSettings"]
     waiting = {"GET /v1/requests/{request_id}", "GET /v1/decisions"}
-    of_people = {str(route) for name in ("management", "docs") for route in routes_of(RESOLVERS[name])}
+    of_people = {str(route) for name in ("management", "docs") for route in routes_of(name)}
     assert set(settings) == waiting | of_people
     assert 20 * sum(settings[route]["ThrottlingRateLimit"] for route in waiting) < 1000
     assert all(0 < each["ThrottlingRateLimit"] <= each["ThrottlingBurstLimit"] for each in settings.values())

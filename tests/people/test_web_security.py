@@ -11,7 +11,6 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 
 from flow_hitl.bootstrap import current
-from functions.dashboard import app
 from infra.local.hitl_fixture import Answer, AskedRequest, Browser, Hitl, hitl_on_moto
 from infra.routes import routes_of
 from tests.support.asserts import EMIT, callback
@@ -19,7 +18,7 @@ from tests.support.forms import Form, forms_of
 from tests.support.slices import WHOLE, part
 
 CREATOR, ANNA, STRANGER = "creator@example.com", "anna@example.com", "stranger@example.com"
-ROUTES = [(one.method, one.path) for one in routes_of(app)]
+ROUTES = [(one.method, one.path) for one in routes_of("dashboard")]
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",

@@ -79,7 +79,6 @@ class Browser:
         sent = {"content-type": "application/x-www-form-urlencoded"} if body is not None else {}
         parts = urlsplit(path)
         answer = self._hitl._http(
-            "dashboard",
             method,
             f"{parts.path}?{parts.query}" if parts.query else parts.path,
             body,

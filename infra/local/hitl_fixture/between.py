@@ -4,7 +4,6 @@ import base64
 import importlib
 import itertools
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -16,15 +15,6 @@ from infra.local.hitl_fixture.clock import TurnedClock
 from infra.local.hitl_fixture.seen import Answer, Mail
 from infra.local.hitl_fixture.stack import ACCOUNT, REGION, WORK_QUEUES, queue_url
 
-# Which function serves what, by a pattern of the path's beginning; the rest is intake's.
-_SERVED_BY = {
-    "/v1/callbacks/": "respond",
-    "/v1/contents/": "respond",
-    "/v1/deployments/": "management",
-    "/v1/requests/[^/]+/diagnosis": "management",
-    "/v1/openapi.json": "docs",
-    "/docs": "docs",
-}
 MOST_ROUNDS = 1000
 
 
@@ -53,8 +43,7 @@ class BetweenFunctions:
         if key is not None:
             sent["authorization"] = f"Bearer {self.api_key if key == 'own' else key}"
         text = json.dumps(body) if raw is None and body is not None else raw
-        function = next((name for pattern, name in _SERVED_BY.items() if re.match(pattern, path)), "intake")
-        return self._http(function, method, path, text, sent)
+        return self._http(method, path, text, sent)
 
     def measure(self) -> None:
         """Count what has happened so far; by itself that is done only when somebody looks at figures."""
@@ -65,7 +54,6 @@ class BetweenFunctions:
 
     def _http(
         self,
-        function: str,
         method: str,
         path: str,
         body: str | bytes | None,
@@ -74,6 +62,8 @@ class BetweenFunctions:
         cookies: Sequence[str] = (),
         source_ip: str = "203.0.113.7",
     ) -> Answer:
+        from infra.routes import answering
+
         parts = urlsplit(path)
         if parts.path.endswith("/analytics"):
             self.measure()
@@ -95,6 +85,7 @@ class BetweenFunctions:
             "body": text,
             "isBase64Encoded": encoded,
         }
+        function = answering(method, parts.path)
         answer = self._function(function)(event, _context(function))
         self._settle()
         text = answer.get("body") or ""
@@ -146,9 +137,7 @@ class BetweenFunctions:
         if not self._has_message(name):
             return False
         url, queue = queue_url(name), WORK_QUEUES[name]
-        found = self._clients["sqs"].receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=queue.visibility_seconds, AttributeNames=["All"]
-        )
+        found = self._clients["sqs"].receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])
         messages = found.get("Messages", [])
         for message in messages:
             record = sqs_record(

@@ -122,7 +122,7 @@ class Hitl(BetweenFunctions):
                 "action": {"type": "S3", "bucketName": bucket, "objectKey": key},
             },
         }
-        self._take_in("inbound-mail", json.dumps(notification))
+        self._take_in("inbound_mail", json.dumps(notification))
 
     def bounce(self, request: AskedRequest, address: str, kind: str = "Permanent") -> None:
         """Report, as SES does, that a notification did not reach an address; `kind` may be `Complaint`."""
@@ -139,14 +139,14 @@ class Hitl(BetweenFunctions):
                 "bouncedRecipients": [{"emailAddress": address, "status": "5.1.1"}],
                 "feedbackId": feedback_id,
             }
-        self._take_in("mail-feedback", json.dumps(event))
+        self._take_in("mail_feedback", json.dumps(event))
 
     def page(self, method: str, url: str, form: Mapping[str, str] | None = None, **headers: str) -> Answer:
         """Open a review page, or send its form."""
         sent = {"content-type": "application/x-www-form-urlencoded", **headers}
         parts = urlsplit(url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        return self._http("dashboard", method, path, urlencode(form) if form else None, sent)
+        return self._http(method, path, urlencode(form) if form else None, sent)
 
     def browser(self, *, source_ip: str = "203.0.113.7") -> "Browser":
         """Return a browser of its own, in which nobody is signed in."""

@@ -4,18 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from infra.topology import QUEUES, RETENTION_DAYS
+from infra.topology import QUEUES, RETENTION_DAYS, queue_settings
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 _INBOUND_DOMAIN = "reply.hitl.test"
 
 
-def sqs_name(name: str) -> str:
-    """Return a queue's name in SQS."""
-    return name.replace("_", "-")
-
-
-WORK_QUEUES = {sqs_name(queue.name): queue for queue in QUEUES}
+WORK_QUEUES = {queue.name: queue for queue in QUEUES}
 
 
 def clients_of_handlers() -> Mapping[str, Any]:
@@ -39,14 +34,14 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
         clients["s3"].create_bucket(Bucket=bucket)
     retention = {"MessageRetentionPeriod": str(RETENTION_DAYS * 24 * 3600)}
     for name in (*WORK_QUEUES, "stream"):
-        clients["sqs"].create_queue(QueueName=f"{name}-dlq", Attributes=retention)
+        clients["sqs"].create_queue(QueueName=dead_letters(name), Attributes=retention)
     clients["s3"].create_bucket(Bucket="seals", ObjectLockEnabledForBucket=True)
     locked = {"Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}, "ObjectLockEnabled": "Enabled"}
     clients["s3"].put_object_lock_configuration(Bucket="seals", ObjectLockConfiguration=locked)
     for name, queue in WORK_QUEUES.items():
-        redrive = {"deadLetterTargetArn": f"{queue_arn(name)}-dlq", "maxReceiveCount": queue.max_receives}
-        attributes = {**retention, "RedrivePolicy": json.dumps(redrive)}
-        clients["sqs"].create_queue(QueueName=name, Attributes=attributes)
+        redrive = {"deadLetterTargetArn": queue_arn(dead_letters(name)), "maxReceiveCount": queue.max_receives}
+        hidden = {"VisibilityTimeout": str(queue.visibility_seconds), "RedrivePolicy": json.dumps(redrive)}
+        clients["sqs"].create_queue(QueueName=name, Attributes=retention | hidden)
     clients["sesv2"].create_email_identity(EmailIdentity="hitl.test")
     clients["scheduler"].create_schedule_group(Name="hitl")
     secret = json.dumps({"active": "1", "1": "a-signing-key-for-tests"})
@@ -59,25 +54,10 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
         deployments_table=DEPLOYMENTS.name,
         content_bucket="content",
         mail_bucket="mail",
-        email_queue_url=queue_url("email"),
-        resume_queue_url=queue_url("resume"),
-        deadline_queue_url=queue_url("deadline"),
         deadline_queue_arn=queue_arn("deadline"),
-        relay_retry_queue_url=queue_url("relay-retry"),
-        measure_retry_queue_url=queue_url("measure-retry"),
-        webhook_queue_url=queue_url("webhook"),
-        inbound_mail_queue_url=queue_url("inbound-mail"),
-        mail_feedback_queue_url=queue_url("mail-feedback"),
-        email_dead_letter_queue_url=queue_url("email-dlq"),
-        resume_dead_letter_queue_url=queue_url("resume-dlq"),
-        inbound_mail_dead_letter_queue_url=queue_url("inbound-mail-dlq"),
-        relay_retry_dead_letter_queue_url=queue_url("relay-retry-dlq"),
-        stream_dead_letter_queue_url=queue_url("stream-dlq"),
         webhook_key_id=webhook_key,
-        seal_queue_url=queue_url("seal"),
         seal_bucket="seals",
         seal_key_id=seal_key["KeyMetadata"]["Arn"],
-        export_queue_url=queue_url("export"),
         export_bucket="exports",
         scheduler_role_arn=f"arn:aws:iam::{ACCOUNT}:role/scheduler",
         scheduler_group="hitl",
@@ -86,7 +66,12 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
         inbound_domain=_INBOUND_DOMAIN,
         mail_from="reviews@hitl.test",
         allow_insecure_urls="true",
+        **queue_settings(queue_url, lambda name: queue_url(dead_letters(name))),
     )
+
+
+def dead_letters(name: str) -> str:
+    return f"{name}-dlq"
 
 
 def queue_url(name: str) -> str:
