@@ -8,9 +8,9 @@ import click
 from flow_hitl.metrics.metrics import Dimension
 from flow_hitl.metrics.rebuild_metrics import Difference
 from infra.cli.output import show, table
-from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, with_target
 
-# Figures that differ in more places than can be listed are to be rebuilt anyway.
+# With more differences than that, a rebuild is due anyway.
 _MOST_LISTED = 1000
 
 
@@ -21,24 +21,23 @@ def analytics() -> None:
 
 @analytics.command()
 @deployment_argument
-@click.option("--check", is_flag=True, help="Only say where the figures differ from the audit log; exits 1 if they do.")
-@target_options
-@pass_target
+@click.option("--check", is_flag=True, help="Only list where the figures differ from the audit log; exit 1 if they do.")
+@with_target
 def rebuild(target: CommandTarget, deployment_id: int, check: bool) -> None:
-    """Recompute the figures from the audit log, and show the new ones once they are whole.
+    """Recompute the figures from the audit log; the old ones are shown until the new ones are complete.
 
-    Requests go on meanwhile, and are counted too. A rebuild that was interrupted is begun anew by the next.
+    New requests are counted meanwhile. If a rebuild is interrupted, run it again: it starts over.
     """
     if check:
         _check(target, deployment_id)
         return
     counted = target.application.rebuild_metrics.rebuild(deployment_id, _progress(target))
-    broken = f"; {counted.senseless:,} made no sense and were left out" if counted.senseless else ""
+    broken = f"; {counted.senseless:,} were invalid and left out" if counted.senseless else ""
     show(
         target,
         {"deployment_id": deployment_id, "events": counted.added, "senseless": counted.senseless},
         f"Rebuilt the figures of deployment {deployment_id} from {counted.added:,} events{broken}.",
-        "look at them on the dashboard's page Analytics, or compare them with the log: "
+        "open the Analytics page of the dashboard, or compare the figures with the log: "
         + target.command(f"analytics rebuild {deployment_id} --check"),
     )
 
@@ -51,7 +50,7 @@ def _check(target: CommandTarget, deployment_id: int) -> None:
             target,
             {"deployment_id": deployment_id, "agree": True, "differences": []},
             f"The figures of deployment {deployment_id} agree with its audit log.",
-            "nothing needs to be done.",
+            "nothing to do.",
         )
         return
     listed = [_to_dict(one) for one in differences]
@@ -64,7 +63,7 @@ def _check(target: CommandTarget, deployment_id: int) -> None:
             ["Period", "By", "Of", "Outcome", "Counter", "Shown", "Logged"],
             [[value if value is not None else "" for value in one.values()] for one in listed],
         ),
-        f"see whether events rest in a queue ({target.command('redrive measure')}), then rebuild the figures: "
+        f"send dead letters again ({target.command('redrive measure')}), then rebuild the figures: "
         + target.command(f"analytics rebuild {deployment_id}"),
     )
     click.get_current_context().exit(1)
@@ -84,7 +83,7 @@ def _to_dict(one: Difference) -> dict[str, str | int | None]:
 
 
 def _progress(target: CommandTarget) -> Callable[[str], None]:
-    """Return what says on standard error which months were read, as a long log takes minutes."""
+    """Return what reports each month that was read on standard error: a long log takes minutes."""
 
     def say(month: str) -> None:
         if not target.as_json:

@@ -1,4 +1,4 @@
-"""`flow-hitl api-key`: the keys by which flows and other programs call the API."""
+"""`flow-hitl api-key`: the keys that flows and other programs call the API with."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from flow_hitl.deployments.answers import KeyShown, key_shown
 from flow_hitl.deployments.deployment import KEYS_MAY, Permission
 from infra.cli.moments import future_moment
 from infra.cli.output import show, table
-from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 
 
 @click.group("api-key")
@@ -27,15 +27,14 @@ def api_key() -> None:
     required=True,
     multiple=True,
     type=click.Choice([permission.value for permission in Permission]),
-    help="What the key may do; give it once for each. To respond is for people: see `flow-hitl member set`.",
+    help="What the key may do; repeat for more. Only people may respond: see `flow-hitl member set`.",
 )
 @click.option("--expires", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 90d.  [never]")
-@target_options
-@pass_target
+@with_target
 def issue(
     target: CommandTarget, deployment_id: int, name: str, permissions: tuple[str, ...], expires: str | None
 ) -> None:
-    """Issue an API key and print it, this once."""
+    """Issue an API key and print it once."""
     if not name.strip():
         raise click.BadParameter("must not be blank.", param_hint="--name")
     if not KEYS_MAY.issuperset(permissions):
@@ -49,17 +48,15 @@ def issue(
         target,
         {"api_key": document, "key": issued.text},
         f"{_table([document])}\n\n{issued.text}",
-        "keep the key where its program reads secrets: it is not shown again. To revoke it: "
+        "store the key where its program reads secrets; it is not shown again. To revoke it: "
         + target.command(f"api-key revoke {deployment_id} {issued.api_key.key_id}"),
     )
 
 
 @api_key.command("list")
-@deployment_argument
-@target_options
-@pass_target
+@with_deployment
 def list_keys(target: CommandTarget, deployment_id: int) -> None:
-    """List a deployment's API keys, without their secrets; the last use is known to the hour."""
+    """List a deployment's API keys without their secrets; the last use is accurate to the hour."""
     keys = target.manage.show(deployment_id).keys_by_age
     uses = target.manage.last_uses(deployment_id)
     documents = [as_json(key_shown(key, uses.get(key.key_id))) for key in keys]
@@ -76,16 +73,15 @@ def list_keys(target: CommandTarget, deployment_id: int) -> None:
 @api_key.command()
 @deployment_argument
 @click.argument("key_id", metavar="KEYID")
-@target_options
-@pass_target
+@with_target
 def revoke(target: CommandTarget, deployment_id: int, key_id: str) -> None:
-    """Revoke an API key, from the next call on."""
+    """Revoke an API key; its next call is refused."""
     revoked = target.manage.revoke_key(deployment_id, key_id)
     show(
         target,
         {"api_key": as_json(revoked, KeyShown)},
         f"Revoked API key {revoked.key_id} ({revoked.name}) of deployment {deployment_id}.",
-        f"see which keys are left: {target.command(f'api-key list {deployment_id}')}",
+        f"see the remaining keys: {target.command(f'api-key list {deployment_id}')}",
     )
 
 

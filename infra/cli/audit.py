@@ -15,7 +15,7 @@ from flow_hitl.proof.export_audit import ExportWish
 from flow_hitl.proof.verify_audit import Export, LogFinding, Unusable, read_public_key, untouched, verify_export
 from infra.cli.errors import OperatorError
 from infra.cli.output import facts, show, table
-from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 
 _OPERATOR = "operator"
 _LOOK_AGAIN_SECONDS = 1.0
@@ -28,11 +28,17 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
     try:
         return parse_rfc3339(value) if value else None
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no time such as 2027-01-31T00:00:00Z.") from None
+        raise click.BadParameter(f"{value!r} is not a time such as 2027-01-31T00:00:00Z.") from None
 
 
-_since = click.option("--from", "since", metavar="TIME", callback=_moment, help="Events from here on.  [the first]")
-_to = click.option("--to", metavar="TIME", callback=_moment, help="Events before this.  [now]")
+_since = click.option(
+    "--from",
+    "since",
+    metavar="TIME",
+    callback=_moment,
+    help="Start with events at this time.  [default: the first event]",
+)
+_to = click.option("--to", metavar="TIME", callback=_moment, help="End before events at this time.  [default: now]")
 
 
 @click.group()
@@ -41,40 +47,41 @@ def audit() -> None:
 
 
 @audit.command()
-@target_options
-@pass_target
+@with_target
 def seal(target: CommandTarget) -> None:
-    """Seal what has happened until two minutes ago, or on the local stack until now.
+    """Seal all events up to two minutes ago, or up to now on the local stack.
 
-    Each night does that by itself with the days that are over. What is sealed can no longer be changed unnoticed, not
-    even by whoever may write to the tables.
+    Complete days are sealed every night. Once sealed, no event can be changed unnoticed, even by someone with write
+    access to the tables.
     """
     application = target.application
-    # A function may take a moment long before it writes its event: of what is sealed, none may come later.
+    # A function may write its event some time after the moment it carries; a sealed period must get no more events.
     settled = timedelta() if target.local else _SETTLED_AFTER
     until = rfc3339((application.clock.now() - settled).replace(microsecond=0) + timedelta(seconds=1))
     application.clock.sleep(1)
     application.messages("seal").send(json.dumps({"until": until}))
-    # None is a second earlier: the seal of this very moment is waited for.
+    # One second earlier, so that the seal of exactly this moment is found.
     before = rfc3339(parse_rfc3339(until) - timedelta(seconds=1))
     stop_at = application.clock.now() + _WAIT
     while next(application.seal_audit.seals.ends(after=before), None) is None:
         if application.clock.now() >= stop_at:
-            raise OperatorError("The seal has not come yet.", "The log of the function seal says more.")
+            raise OperatorError("The seal is not there yet.", "See the log of the function seal.")
         application.clock.sleep(_LOOK_AGAIN_SECONDS)
-    show(target, {"sealed_until": until}, f"Sealed until {until}.", target.command("audit verify ID"))
+    show(
+        target,
+        {"sealed_until": until},
+        f"Sealed until {until}.",
+        f"verify a deployment: {target.command('audit verify ID')}",
+    )
 
 
 @audit.command()
 @click.argument("deployment_id", metavar="[ID]", type=click.IntRange(min=1), required=False)
 @_since
 @_to
-@click.option("--export", "path", metavar="PATH", help="Verify an export (.zip or directory), without any stack.")
-@click.option(
-    "--public-key", metavar="FILE", help="With --export: the key that you trust, instead of the export's own."
-)
-@target_options
-@pass_target
+@click.option("--export", "path", metavar="PATH", help="Verify an export (.zip or directory); needs no stack.")
+@click.option("--public-key", metavar="FILE", help="With --export: a key you trust, instead of the export's own.")
+@with_target
 @click.pass_context
 def verify(
     context: click.Context,
@@ -85,7 +92,7 @@ def verify(
     path: str | None,
     public_key: str | None,
 ) -> None:
-    """Verify a deployment's audit log, or an export of one; the exit code is 1 if something was changed."""
+    """Verify a deployment's audit log or an export of it; the exit code is 1 if anything was changed."""
     if (path is None) == (deployment_id is None):
         raise click.UsageError("Give the deployment's ID, or --export PATH.")
     document = _verify_export(path, public_key) if path else _verify_log(target, deployment_id or 0, since, to)
@@ -94,7 +101,7 @@ def verify(
     counted = _facts(document, "events", "digests", "sealed_until")
     text = "\n".join([counted, "", *(lines or [untouched(sealed=document["digests"] > 0)])])
     keep = "keep a copy: " + target.command(f"audit export {deployment_id or 'ID'} --to-file audit.zip")
-    show(target, document, text, "find out who could write to the tables, and keep a copy" if findings else keep)
+    show(target, document, text, f"find out who had write access to the tables, and {keep}" if findings else keep)
     context.exit(1 if findings else 0)
 
 
@@ -121,7 +128,7 @@ def _verify_export(path: str, public_key: str | None) -> dict[str, Any]:
         key = read_public_key(Path(public_key).read_bytes()) if public_key else None
         result = verify_export(Export(path), key)
     except (Unusable, OSError, ValueError) as error:
-        raise OperatorError(str(error), "Name an export as `flow-hitl audit export` has written it.") from error
+        raise OperatorError(str(error), "Give an export that `flow-hitl audit export` wrote.") from error
     return _document(result.findings, result.events, result.digests, result.sealed_until)
 
 
@@ -140,10 +147,11 @@ def _document(findings: Any, events: int, digests: int, sealed_until: str | None
 @_since
 @_to
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
-@click.option("--wait", is_flag=True, help="Return only when the export is finished.")
-@click.option("--to-file", metavar="NAME.zip", type=click.Path(dir_okay=False), help="Wait, and put all files into it.")
-@target_options
-@pass_target
+@click.option("--wait", is_flag=True, help="Wait until the export is finished.")
+@click.option(
+    "--to-file", metavar="NAME.zip", type=click.Path(dir_okay=False), help="Wait, then save all files in this .zip."
+)
+@with_target
 def export(
     target: CommandTarget,
     deployment_id: int,
@@ -153,7 +161,7 @@ def export(
     wait: bool,
     to_file: str | None,
 ) -> None:
-    """Export a deployment's audit log, with the digests that cover it and a manifest of all."""
+    """Export a deployment's audit log, the digests that cover it, and a manifest."""
     exports = target.application.manage_exports
     target.manage.show(deployment_id)
     wish = ExportWish.model_validate({"from": _text(since), "to": _text(to), "format": form})
@@ -163,19 +171,17 @@ def export(
         target.application.clock.sleep(_LOOK_AGAIN_SECONDS)
         document = as_json(exports.show(deployment_id, started.export_id))
     if document["state"] == "failed":
-        raise OperatorError(document["reason"], "The log of the function export_audit says more.")
+        raise OperatorError(document["reason"], "See the log of the function export_audit.")
     if to_file:
         _download(document, Path(to_file))
     again = target.command(f"audit exports {deployment_id}")
     check = target.command(f"audit verify --export {to_file}") if to_file else again
     told = _facts(document, "id", "state", "from", "to", "events", "digests", "manifest_sha256")
-    show(target, {"export": document}, told, check)
+    show(target, {"export": document}, told, f"{'verify it' if to_file else 'see all exports'}: {check}")
 
 
 @audit.command()
-@deployment_argument
-@target_options
-@pass_target
+@with_deployment
 def exports(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's exports, newest first."""
     manage = target.application.manage_exports
@@ -183,12 +189,17 @@ def exports(target: CommandTarget, deployment_id: int) -> None:
     found = [as_json(manage.document(one)) for one in manage.recent(deployment_id, 20)]
     rows = [(one["id"], one["state"], one["format"], one["from"], one["to"], one["events"]) for one in found]
     headings = ("id", "state", "format", "from", "to", "events")
-    text = table(headings, rows) if rows else "No exports; they are kept for a few days."
-    show(target, {"exports": found}, text, target.command(f"audit export {deployment_id} --to-file audit.zip"))
+    text = table(headings, rows) if rows else "No exports. Exports are kept for 7 days."
+    show(
+        target,
+        {"exports": found},
+        text,
+        f"export the log: {target.command(f'audit export {deployment_id} --to-file audit.zip')}",
+    )
 
 
 def _download(document: Mapping[str, Any], target: Path) -> None:
-    """Put an export's files into a .zip that is there whole or not at all."""
+    """Save an export's files as a .zip, whole or not at all."""
     import requests
 
     scratch = target.with_name(f"{target.name}.part")

@@ -1,4 +1,4 @@
-"""What `flow-hitl doctor` looks at: the whole installation, each deployment, and one request if it is asked about."""
+"""What `flow-hitl doctor` checks: the installation, each deployment, and one request if it is asked about."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ _LATEST = 20
 
 @dataclass(frozen=True)
 class StackCheck:
-    """What was looked at, and what was found."""
+    """What was checked, and what was found."""
 
     name: str
     finding: Finding
@@ -46,13 +46,13 @@ class StackCheck:
 def look(
     target: CommandTarget, deployment_id: int | None = None, request_id: str | None = None
 ) -> Iterator[StackCheck]:
-    """Yield every check in turn, of all deployments or of the one that is named or has the request.
+    """Yield every check, of all deployments or only of the one named or the request's.
 
-    Raises NotFound for a deployment or request that there is not.
+    Raises NotFound for an unknown deployment or request.
     """
     missing = missing_outputs(target.outputs)
     if missing:
-        step = "Name the core stack with --stack, and deploy it with this version. The rest is looked at then."
+        step = "Name the core stack with --stack, and deploy this version of it. Then run doctor again."
         yield StackCheck("stack", problem(f"The stack's outputs lack {', '.join(missing)}.", step))
         return
     yield StackCheck("stack", ok(f"The stack has all {len(target.outputs)} outputs."))
@@ -71,9 +71,9 @@ def _installation(target: CommandTarget) -> Iterator[StackCheck]:
     yield from _named("dead letters", _dead_letters(target))
     if target.local:
         yield from _named("alarms", [_only_on_aws("the local stack raises no alarms")])
-        yield from _named("mail out", [_only_on_aws("every mail is shown at /_local/ of the local stack")])
-        yield from _named("mail in", [_only_on_aws("the local stack takes mail by SMTP, without a receipt rule")])
-        yield from _named("MX record", [_only_on_aws("the local stack takes mail by SMTP, without a name in the DNS")])
+        yield from _named("mail out", [_only_on_aws("the local stack shows every email at /_local/")])
+        yield from _named("mail in", [_only_on_aws("the local stack receives email by SMTP, without a receipt rule")])
+        yield from _named("MX record", [_only_on_aws("the local stack receives email by SMTP, without DNS")])
         return
     yield from _named("alarms", _asked(lambda: _alarms(target.stack_name)))
     yield from _named("mail out", _mail_out(target))
@@ -85,20 +85,20 @@ def _signing_key(target: CommandTarget) -> Iterator[Finding]:
     ids, active = _ring(target)
     if isinstance(active, Unknown):
         yield problem(
-            f"The signing keys cannot be read ({active.why}): without them no mail, link or callback is signed.",
-            "Look at the secret that the stack's output SigningSecretId names, and whether you may read it.",
+            f"The signing keys cannot be read ({active.why}); without them no reply address, link, or callback works.",
+            "Check the secret that the stack's output SigningSecretId names, and your permission to read it.",
         )
     elif active in ids:
-        yield ok(f"Key {active} signs; what is signed with {', '.join(ids)} is taken.")
+        yield ok(f"Key {active} signs; signatures by {', '.join(ids)} are accepted.")
     else:
         yield problem(
-            "The secret with the signing keys does not name an active key that it has.",
-            "Put its previous version back, in Secrets Manager.",
+            "The secret with the signing keys names no active key.",
+            "Restore its previous version in Secrets Manager.",
         )
 
 
 def _ring(target: CommandTarget) -> tuple[Sequence[str], str | Unknown]:
-    """Return the ids of the signing keys, none if they cannot be read, and that of the active one."""
+    """Return the ids of the signing keys (none if they cannot be read), and the active one."""
     ring = target.application.manage_signing_keys
     try:
         return ring.ids(), ring.keys.active_id()
@@ -134,7 +134,7 @@ def _alarms(stack: str) -> Iterator[Finding]:
         yield problem(
             f'The alarm "{alarm["AlarmDescription"].removeprefix(ALARM_PREFIX)}" is on since '
             f"{rfc3339(alarm['StateUpdatedTimestamp'])}: {alarm.get('StateReason', 'no reason given')}.",
-            "Read the log of the function that it names; the stack's CloudWatch dashboard shows what came before.",
+            "See the log of the function it names, and the stack's CloudWatch dashboard.",
         )
     if not ours:
         yield ok("No alarm is on.")
@@ -147,7 +147,7 @@ def _mail_out(target: CommandTarget) -> Iterator[Finding]:
         yield _not_asked("SES", state)
     else:
         wrong = tuple(sending_problems(state))
-        yield from wrong or [ok(f"SES may send from {state.identity} to everybody: {quota_text(state)}.")]
+        yield from wrong or [ok(f"SES may send from {state.identity} to everyone: {quota_text(state)}.")]
     inbound = application.settings.inbound_domain
     if inbound != domain_of(application.settings.mail_from):
         yield from _asked(lambda: _inbound_identity(inbound))
@@ -159,8 +159,8 @@ def _inbound_identity(domain: str) -> Iterator[Finding]:
         yield ok(f"SES has verified {domain}, where replies go.")
     else:
         yield problem(
-            f"SES has not verified {domain}, where replies go, and takes no mail for it.",
-            "Set the DNS records that the outputs of the mail edge stack name, and wait until SES has seen them.",
+            f"SES has not verified {domain}, where replies go, and receives no email for it.",
+            "Set the DNS records in the outputs of the mail edge stack, and wait until SES has verified them.",
         )
 
 
@@ -170,21 +170,21 @@ def _receipt_rule(target: CommandTarget) -> Iterator[Finding]:
     name, domain = receipt_rule_name(target.stack_name), target.application.settings.inbound_domain
     redeploy = f"Deploy the mail edge stack again: npx aws-cdk deploy {target.stack_name}-mail-edge."
     if active is None:
-        yield problem("No receipt rule set is active in this region, so SES takes no mail.", redeploy)
+        yield problem("No receipt rule set is active in this region, so SES receives no email.", redeploy)
         return
     rule = next((rule for rule in answer.get("Rules", []) if rule["Name"] == name), None)
     if rule is None:
         yield problem(f"The active receipt rule set, {active}, does not have the rule {name}.", redeploy)
         return
     if not rule.get("Enabled"):
-        yield problem(f"The receipt rule {name} is switched off.", f"Switch it on in the SES console. Or: {redeploy}")
+        yield problem(f"The receipt rule {name} is switched off.", f"Switch it on in the SES console, or: {redeploy}")
         return
     stored = [action["S3Action"] for action in rule.get("Actions", []) if "S3Action" in action]
     ours = {"BucketName": target.outputs["MailBucket"], "TopicArn": target.outputs["ReceiptsTopicArn"]}
     if domain not in rule.get("Recipients", []) or not any(ours.items() <= action.items() for action in stored):
-        yield problem(f"The receipt rule {name} does not bring the mail of {domain} into this stack.", redeploy)
+        yield problem(f"The receipt rule {name} does not deliver email for {domain} to this stack.", redeploy)
     else:
-        yield ok(f"The receipt rule {name} in {active} takes the mail of {domain}.")
+        yield ok(f"The receipt rule {name} in {active} delivers email for {domain}.")
 
 
 def _mx_record(domain: str) -> Finding:
@@ -192,18 +192,18 @@ def _mx_record(domain: str) -> Finding:
     import dns.resolver
 
     ours = f"inbound-smtp.{client('sesv2').meta.region_name}.amazonaws.com"
-    step = f"Let the domain's owner set this record in the DNS: {domain} MX 10 {ours}"
+    step = f"Have the domain's owner set this DNS record: {domain} MX 10 {ours}"
     try:
         answer = dns.resolver.resolve(domain, "MX", lifetime=_MX_SECONDS)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return problem(f"{domain} has no MX record, so nobody's reply can be delivered.", step)
+        return problem(f"{domain} has no MX record, so no reply can be delivered.", step)
     except dns.exception.DNSException as error:
         return _not_asked("the DNS", Unknown(type(error).__name__))
     hosts = {str(record.exchange).rstrip(".").lower(): record.preference for record in answer}
     # Mail goes to the host with the lowest preference.
     if ours not in hosts or hosts[ours] > min(hosts.values()):
-        return problem(f"The MX record of {domain} leads to {', '.join(sorted(hosts))}, not to SES.", step)
-    return ok(f"The MX record of {domain} leads to SES.")
+        return problem(f"The MX record of {domain} points to {', '.join(sorted(hosts))}, not to SES.", step)
+    return ok(f"The MX record of {domain} points to SES.")
 
 
 def _deployments(target: CommandTarget, deployments: Sequence[Deployment]) -> Iterator[StackCheck]:
@@ -220,7 +220,7 @@ def _deployments(target: CommandTarget, deployments: Sequence[Deployment]) -> It
             *_webhooks(target, deployment),
         ]
         title = f"deployment {deployment.deployment_id}"
-        yield from _named(title, found or [ok(f'Nothing is wrong with "{deployment.name}".')])
+        yield from _named(title, found or [ok(f'"{deployment.name}" has no problems.')])
 
 
 def _doubts(target: CommandTarget, deployment: Deployment) -> Iterator[Finding]:
@@ -236,13 +236,13 @@ def _suppressed_people(deployment: Deployment, suppressed: Sequence[Mapping[str,
     for address in _people(deployment):
         if address.lower() in reasons:
             yield problem(
-                f"{address} gets no mail, because earlier mail to this address {reasons[address.lower()]}.",
-                f"Ask somebody else, or once it works again: {command('mail', 'allow', address)}.",
+                f"{address} gets no email, because earlier email to this address {reasons[address.lower()]}.",
+                f"Ask someone else, or once the address works: {command('mail', 'allow', address)}.",
             )
 
 
 def _people(deployment: Deployment) -> Sequence[str]:
-    """Return everybody whom the configuration names as somebody to ask, each once."""
+    """Return everyone whom the configuration names as someone to ask, each once."""
     named = [
         deployment.creator_email,
         *(member.email for member in deployment.members),
@@ -260,16 +260,16 @@ def _keys(target: CommandTarget, deployment: Deployment, key_ids: Sequence[str])
         yield info("No API key may open requests, so no flow can ask.", f"Issue one: {issue}.")
     for gone in sorted(deployment.resume_keys(now) - set(key_ids)) if key_ids else ():
         yield problem(
-            f"The signing key {gone} is gone, from which the resume signing secret is derived.",
-            "Put the previous version of the secret with the signing keys back, in Secrets Manager; or give the "
-            f"deployment a new secret: {command('rotate-resume-secret', deployment_id)}.",
+            f"The resume secret is derived from signing key {gone}, which no longer exists.",
+            "Restore the previous version of the signing keys in Secrets Manager, or give the deployment a new "
+            f"resume secret: {command('rotate-resume-secret', deployment_id)}.",
         )
     following = deployment.next_resume_secret(now)
     if following and following.signs_from:
         yield info(
-            f"A new resume secret signs from {rfc3339(following.signs_from)} on.",
-            "Until then, have the program behind the flows' resume_url take both: "
-            f"{command('resume-secret', deployment_id)} shows them.",
+            f"A new resume secret signs from {rfc3339(following.signs_from)}.",
+            "Until then, have the program at your flows' resume_url accept both secrets: "
+            f"{command('resume-secret', deployment_id)}.",
         )
 
 
@@ -278,7 +278,7 @@ def _webhooks(target: CommandTarget, deployment: Deployment) -> Iterator[Finding
     for webhook in manage.list(deployment.deployment_id):
         page = manage.list_deliveries(deployment.deployment_id, webhook.webhook_id, _LATEST, None)
         stalled = [one for one in page.deliveries if one.status_at(now) is DeliveryStatus.STALLED]
-        yield from (_undelivered(webhook.name, one, "nobody is at it any more") for one in stalled)
+        yield from (_undelivered(webhook.name, one, "the worker stopped before it was done") for one in stalled)
         finished = next((one for one in page.deliveries if one.result is not None), None)
         if webhook.active and finished and finished.result and finished.result.status is DeliveryStatus.FAILED:
             yield _undelivered(webhook.name, finished, finished.result.reason)
@@ -287,8 +287,8 @@ def _webhooks(target: CommandTarget, deployment: Deployment) -> Iterator[Finding
 def _undelivered(webhook: str, delivery: Delivery, why: str) -> Finding:
     path = f"/v1/deployments/{delivery.deployment_id}/webhooks/{delivery.webhook_id}/deliveries/{delivery.delivery_id}"
     return problem(
-        f'The webhook "{webhook}" was not told of "{delivery.event}" of {rfc3339(delivery.at)}: {why}.',
-        f"Mend its receiver, then send it again: POST {path}/redeliver.",
+        f'The webhook "{webhook}" did not get "{delivery.event}" of {rfc3339(delivery.at)}: {why}.',
+        f"Fix its receiver, then send it again: POST {path}/redeliver.",
     )
 
 
@@ -302,7 +302,7 @@ def _named(name: str, findings: Iterable[Finding]) -> Iterator[StackCheck]:
 
 
 def _asked(ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """Return what a look at AWS found, or that it could not be done."""
+    """Return what a check of AWS found, or that AWS gave no answer."""
     try:
         return list(ask())
     except (BotoCoreError, ClientError) as error:
@@ -310,7 +310,7 @@ def _asked(ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 
 def _not_asked(whom: str, unknown: Unknown) -> Finding:
-    return info(f"This could not be looked at: {whom} did not answer ({unknown.why}).", "See if your role may ask.")
+    return info(f"This could not be checked: {whom} did not answer ({unknown.why}).", "Check your role's permissions.")
 
 
 def _only_on_aws(why: str) -> Finding:

@@ -10,14 +10,18 @@ from flow_hitl.deployments.answers import rules_shown
 from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
 from flow_hitl.deployments.deployment import Deployment
 from infra.cli.output import show, table
-from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _file_option(command: _Command) -> _Command:
     return click.option(
-        "--file", required=True, metavar="PATH", type=click.File("rb"), help="The whole document; - for standard input."
+        "--file",
+        required=True,
+        metavar="PATH",
+        type=click.File("rb"),
+        help="The complete JSON document; - for standard input.",
     )(command)
 
 
@@ -27,9 +31,7 @@ def settings() -> None:
 
 
 @settings.command("get")
-@deployment_argument
-@target_options
-@pass_target
+@with_deployment
 def get_settings(target: CommandTarget, deployment_id: int) -> None:
     """Show the settings; with --json as the document that `set` takes."""
     _show_settings(target, target.manage.show(deployment_id), _how_to_change(target, "settings", deployment_id))
@@ -38,13 +40,12 @@ def get_settings(target: CommandTarget, deployment_id: int) -> None:
 @settings.command("set")
 @deployment_argument
 @_file_option
-@target_options
-@pass_target
+@with_target
 def set_settings(target: CommandTarget, deployment_id: int, file: BinaryIO) -> None:
-    """Replace the settings by those of a file; what it leaves out gets its default."""
+    """Replace the settings with a file; a setting it leaves out gets its default."""
     changed = target.manage.set_settings(deployment_id, parse_settings(file.read()))
     _warn(target, changed)
-    _show_settings(target, changed, f"see who is asked: {target.command(f'rules get {deployment_id}')}")
+    _show_settings(target, changed, f"see the routing rules: {target.command(f'rules get {deployment_id}')}")
 
 
 @click.group()
@@ -53,9 +54,7 @@ def rules() -> None:
 
 
 @rules.command("get")
-@deployment_argument
-@target_options
-@pass_target
+@with_deployment
 def get_rules(target: CommandTarget, deployment_id: int) -> None:
     """Show the routing rules; with --json as the document that `set` takes."""
     _show_rules(target, target.manage.show(deployment_id), _how_to_change(target, "rules", deployment_id))
@@ -64,17 +63,16 @@ def get_rules(target: CommandTarget, deployment_id: int) -> None:
 @rules.command("set")
 @deployment_argument
 @_file_option
-@target_options
-@pass_target
+@with_target
 def set_rules(target: CommandTarget, deployment_id: int, file: BinaryIO) -> None:
-    """Replace all routing rules by those of a file; the first that matches decides."""
+    """Replace all routing rules with a file; the first rule that matches decides."""
     changed = target.manage.set_rules(deployment_id, parse_rules(file.read()))
     _warn(target, changed)
-    _show_rules(target, changed, f"see how they are asked: {target.command(f'settings get {deployment_id}')}")
+    _show_rules(target, changed, f"see the settings: {target.command(f'settings get {deployment_id}')}")
 
 
 def _warn(target: CommandTarget, changed: Deployment) -> None:
-    """Say what is hardly meant, on standard error: the document on standard output stays one that `set` takes."""
+    """Warn on standard error: the document on standard output stays one that `set` takes."""
     for warning in target.application.configuration_warnings(changed):
         click.echo(f"Warning: {warning}", err=True)
 
@@ -114,8 +112,12 @@ def _show_rules(target: CommandTarget, found: Deployment, next_step: str) -> Non
         )
         for number, rule in enumerate(documents, start=1)
     ]
-    otherwise = f"The deployment's creator, {found.creator_email}, is asked when "
-    text = f"{table(headings, rows)}\n\n{otherwise}these name nobody." if rows else f"{otherwise}there are no rules."
+    goes = f"goes to the deployment's creator, {found.creator_email}."
+    text = (
+        f"{table(headings, rows)}\n\nA request that no rule assigns {goes}"
+        if rows
+        else f"No rules: every request {goes}"
+    )
     show(target, as_json(rules_shown(found.rules)), text, next_step)
 
 

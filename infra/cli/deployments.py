@@ -16,7 +16,7 @@ from flow_hitl.platform.times import rfc3339
 from infra.cli.errors import OperatorError
 from infra.cli.moments import future_moment
 from infra.cli.output import facts, show, table
-from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 
 
 def _not_blank(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -27,7 +27,7 @@ def _not_blank(_context: click.Context, _parameter: click.Parameter, value: str)
 
 def _mail_address(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not is_mail_address(value):
-        raise click.BadParameter(f"{value!r} is not one plain email address, for example alice@example.com.")
+        raise click.BadParameter(f"{value!r} is not one plain email address such as alice@example.com.")
     return value
 
 
@@ -36,25 +36,28 @@ _AT_LEAST_ONE = click.IntRange(min=1, max=1_000_000_000)
 
 @click.group()
 def deployment() -> None:
-    """Create, list and show deployments, and set what each may use."""
+    """Create, list, and show deployments, and set their quotas."""
 
 
 @deployment.command()
-@click.option("--name", required=True, callback=_not_blank, help="What reviewers read in their mails.")
+@click.option("--name", required=True, callback=_not_blank, help="The name that reviewers see in their email.")
 @click.option(
     "--creator",
     required=True,
     metavar="EMAIL",
     callback=_mail_address,
-    help="Who is asked when no routing rule names anybody.",
+    help="Who gets the requests that no routing rule assigns.",
 )
 @click.option(
-    "--organization", required=True, metavar="NUMBER", type=click.IntRange(min=1), help="The organisation it is of."
+    "--organization",
+    required=True,
+    metavar="NUMBER",
+    type=click.IntRange(min=1),
+    help="The organization it belongs to.",
 )
-@target_options
-@pass_target
+@with_target
 def create(target: CommandTarget, name: str, creator: str, organization: int) -> None:
-    """Create a deployment with the default settings, no routing rules and no API keys."""
+    """Create a deployment with default settings, no routing rules, and no API keys."""
     created = target.manage.create(name=name, creator_email=creator, organization_id=organization)
     show(
         target,
@@ -66,8 +69,7 @@ def create(target: CommandTarget, name: str, creator: str, organization: int) ->
 
 
 @deployment.command("list")
-@target_options
-@pass_target
+@with_target
 def list_deployments(target: CommandTarget) -> None:
     """List all deployments of the stack."""
     found = target.manage.list()
@@ -80,16 +82,14 @@ def list_deployments(target: CommandTarget) -> None:
         target,
         {"deployments": [_to_dict(one) for one in found]},
         table(("id", "name", "organization", "creator", "rules", "api keys"), rows) if rows else "No deployments yet.",
-        target.command("deployment show ID") if rows else create_one,
+        f"see one: {target.command('deployment show ID')}" if rows else f"create one: {create_one}",
     )
 
 
 @deployment.command("show")
-@deployment_argument
-@target_options
-@pass_target
+@with_deployment
 def show_deployment(target: CommandTarget, deployment_id: int) -> None:
-    """Show a deployment; with --json its whole configuration."""
+    """Show a deployment; with --json, its whole configuration."""
     found, used = target.manage.show(deployment_id), target.manage.usage(deployment_id)
     document = {
         **_to_dict(found),
@@ -99,20 +99,19 @@ def show_deployment(target: CommandTarget, deployment_id: int) -> None:
         "api_keys": key_facts(found),
     }
     more = [target.command(f"{words} {deployment_id}") for words in ("settings get", "rules get", "api-key list")]
-    show(target, {"deployment": document}, _facts(found, used), ", ".join(more))
+    show(target, {"deployment": document}, _facts(found, used), f"see more: {', '.join(more)}")
 
 
 @deployment.command()
 @deployment_argument
-@click.option("--requests-per-hour", metavar="NUMBER", type=_AT_LEAST_ONE, help="New requests in each full hour.")
-@click.option("--mails-per-day", metavar="NUMBER", type=_AT_LEAST_ONE, help="Mails of every kind in each day (UTC).")
-@target_options
-@pass_target
+@click.option("--requests-per-hour", metavar="NUMBER", type=_AT_LEAST_ONE, help="New requests per clock hour.")
+@click.option("--mails-per-day", metavar="NUMBER", type=_AT_LEAST_ONE, help="Emails of every kind per day (UTC).")
+@with_target
 def quota(target: CommandTarget, deployment_id: int, requests_per_hour: int | None, mails_per_day: int | None) -> None:
-    """Set how much a deployment may use, from the next call on.
+    """Set a deployment's quotas; they apply from the next call.
 
-    What is used up is refused with 429 until the hour or the day is over. Mails of requests that were taken before
-    still go out.
+    Beyond a quota, new requests are refused with 429 until the hour or day ends. Emails of requests that were accepted
+    before still go out.
     """
     if requests_per_hour is None and mails_per_day is None:
         raise click.UsageError("Give --requests-per-hour, --mails-per-day or both.")
@@ -123,23 +122,21 @@ def quota(target: CommandTarget, deployment_id: int, requests_per_hour: int | No
         target,
         _quotas_to_dict(changed, used),
         _facts(changed, used),
-        f"look at what is used by now: {target.command(f'deployment show {deployment_id}')}",
+        f"see the usage: {target.command(f'deployment show {deployment_id}')}",
     )
 
 
 @click.command("resume-secret")
-@deployment_argument
-@target_options
-@pass_target
+@with_deployment
 def resume_secret(target: CommandTarget, deployment_id: int) -> None:
     """Print the secret that signs resumptions."""
     secret, following = target.manage.resume_secret(deployment_id), target.manage.next_resume_secret(deployment_id)
     document: dict[str, Any] = {"resume_signing_secret": secret}
-    hint = "give it to the program behind the flows' resume_url, which checks X-Signature with it. Keep it secret."
+    hint = "give it to the program at your flows' resume_url, which checks X-Signature with it. Keep it secret."
     if following:
         signs_from = rfc3339(following.signs_from)
         document["next"] = {"secret": following.secret, "signs_from": signs_from}
-        hint = f"have your flows' resume_url take both: from {signs_from} on {following.secret} signs."
+        hint = f"have the program at your flows' resume_url accept both: {following.secret} signs from {signs_from}."
     show(target, document, secret, hint)
 
 
@@ -148,25 +145,24 @@ def resume_secret(target: CommandTarget, deployment_id: int) -> None:
 @click.option(
     "--signs-from", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 1d; 30d at most.  [now]"
 )
-@target_options
-@pass_target
+@with_target
 def rotate_resume_secret(target: CommandTarget, deployment_id: int, signs_from: str | None) -> None:
-    """Give a deployment a new resume secret and print it; until it signs, the old one does."""
+    """Give a deployment a new resume secret and print it; the old one signs until then."""
     now = target.application.clock.now()
     moment = rfc3339(future_moment(signs_from, now, "--signs-from")) if signs_from is not None else None
     try:
         issued = target.manage.rotate_resume_secret(deployment_id, Rotation(signs_from=moment))
     except ValidationFailed as refused:
         raise OperatorError(
-            f"The secret was not rotated: {refused.detail}.", "Leave out --signs-from to rotate at once."
+            f"The secret was not rotated: {refused.detail}.", "Leave out --signs-from to rotate now."
         ) from None
     at = rfc3339(issued.signs_from)
     show(
         target,
         {"secret": issued.secret, "signs_from": at},
         issued.secret,
-        f"have your flows' resume_url take the old one too: this one signs from {at} on. Then retire the "
-        f"key that the old one derived from: {target.command('signing-key retire KEYID')}.",
+        f"have the program at your flows' resume_url accept both secrets: this one signs from {at}. Then retire the "
+        f"signing key of the old one: {target.command('signing-key retire KEYID')}.",
     )
 
 
@@ -180,7 +176,7 @@ def _facts(found: Deployment, used: Usage) -> str:
             ("Routing rules", len(found.rules)),
             ("API keys", len(found.api_keys)),
             ("Requests this hour", f"{used.requests} of {found.quotas.requests_per_hour}"),
-            ("Mails today (UTC)", f"{used.mails} of {found.quotas.mails_per_day}"),
+            ("Emails today (UTC)", f"{used.mails} of {found.quotas.mails_per_day}"),
         )
     )
 

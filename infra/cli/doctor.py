@@ -1,4 +1,4 @@
-"""`flow-hitl doctor`: is everything in place, and if not, what to do next."""
+"""`flow-hitl doctor`: whether everything works, and if not, what to do."""
 
 import json
 import uuid
@@ -8,21 +8,20 @@ import click
 
 from flow_hitl.diagnosis.findings import FindingStatus
 from infra.cli.checks import StackCheck, look
-from infra.cli.target import CommandTarget, pass_target, target_options
+from infra.cli.target import CommandTarget, with_target
 
 _MARKS = {FindingStatus.OK: "ok", FindingStatus.PROBLEM: "PROBLEM", FindingStatus.INFO: "note"}
 
 
 @click.command()
 @click.argument("subject", metavar="[ID]", required=False)
-@target_options
-@pass_target
+@with_target
 @click.pass_context
 def doctor(context: click.Context, target: CommandTarget, subject: str | None) -> None:
-    """Look at the whole installation.
+    """Check the whole installation.
 
-    ID is a deployment's number, or a request's id to have that request diagnosed too; without it all deployments are
-    looked at. Ends with exit code 1 if there is a problem.
+    ID is a deployment's number, or a request's id to diagnose that request too; without ID, all deployments are
+    checked. The exit code is 1 if there is a problem.
     """
     deployment_id, request_id = _what(subject)
     checks = look(target, deployment_id, request_id)
@@ -52,7 +51,7 @@ def _what(subject: str | None) -> tuple[int | None, str | None]:
 
 
 def _printed(checks: Iterator[StackCheck]) -> Iterator[StackCheck]:
-    """Print each check as soon as it is made: some take seconds."""
+    """Print each check as soon as it is done: some take seconds."""
     for check in checks:
         mark = _MARKS[check.finding.status]
         click.echo(f"{mark.ljust(8)} {check.name}: {check.finding.fact}")

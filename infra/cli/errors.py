@@ -1,4 +1,4 @@
-"""What the operator reads when something is wrong: one sentence, and a hint at what to do."""
+"""The operator's errors: one sentence about what is wrong, and a hint what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ class OperatorError(click.ClickException):
 
 @contextmanager
 def refusals(sentence: str, hint: str) -> Iterator[None]:
-    """Say of options that are refused what was not done and why, and of what is not there where to look."""
+    """Turn refused options into `sentence` and the reasons, and what was not found into its own sentence."""
     try:
         yield
     except ValidationFailed as refused:
@@ -37,7 +37,7 @@ def refusals(sentence: str, hint: str) -> Iterator[None]:
 
 
 class OperatorGroup(click.Group):
-    """A group of commands whose services and AWS may fail in ways that the operator can mend."""
+    """The commands; turns errors of services and AWS into an OperatorError."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -45,8 +45,8 @@ class OperatorGroup(click.Group):
         except FlowHitlError as error:
             raise _of_service(error) from error
         except Conflict as error:
-            again = "Run the command again; nothing was changed."
-            raise OperatorError("Others kept changing the deployment at the same time.", again) from error
+            hint = "Nothing was changed. Run the command again."
+            raise OperatorError("Others kept changing the deployment at the same time.", hint) from error
         except (boto.BotoCoreError, boto.ClientError) as error:
             raise _of_aws(error) from error
 
@@ -55,12 +55,12 @@ def _of_service(error: FlowHitlError) -> OperatorError:
     if isinstance(error, ValidationFailed):
         fields = "".join(f"\n  {one.field or '/'}: {one.message}" for one in error.errors)
         hint = (
-            "Correct each field and run the command again; the same command with `get` and --json prints a valid file."
+            "Correct each field and run the command again. The same command with `get` and --json prints a valid file."
         )
         return OperatorError(f"The file is not valid, and nothing was changed.{fields}", hint)
     if isinstance(error, MalformedJson):
-        return OperatorError(error.detail, "Correct the file and run the command again; nothing was changed.")
-    hint = "`flow-hitl deployment list` and `flow-hitl api-key list ID` show what there is."
+        return OperatorError(error.detail, "Nothing was changed. Correct the file and run the command again.")
+    hint = "See `flow-hitl deployment list` and `flow-hitl api-key list ID`."
     return OperatorError(error.detail, hint)
 
 
@@ -68,13 +68,14 @@ def _of_aws(error: boto.BotoCoreError | boto.ClientError) -> OperatorError:
     if isinstance(error, boto.NoCredentialsError):
         return OperatorError("There are no AWS credentials.", f"Set AWS_PROFILE or sign in to AWS, or {_LOCAL_HINT}.")
     if isinstance(error, boto.NoRegionError):
-        return OperatorError("No AWS region is chosen.", f"Set AWS_DEFAULT_REGION or AWS_PROFILE, or {_LOCAL_HINT}.")
+        return OperatorError("No AWS region is set.", f"Set AWS_DEFAULT_REGION or AWS_PROFILE, or {_LOCAL_HINT}.")
     if isinstance(error, (boto.ConnectionError, boto.HTTPClientError)):
         return OperatorError(
-            "AWS could not be reached.", "Check the network and the region; with --local, that `make local` still runs."
+            "AWS could not be reached.",
+            "Check the network and the region; with --local, check that `make local` is still running.",
         )
     if isinstance(error, boto.ClientError):
         details = error.response.get("Error", {})
         sentence = f"AWS refused {error.operation_name} with {details.get('Code')}: {details.get('Message')}"
-        return OperatorError(sentence, "Check that these credentials are of the stack's account and may do this.")
-    return OperatorError(f"AWS could not be asked: {error}", "Check the AWS credentials, profile and region.")
+        return OperatorError(sentence, "Check that your credentials are for the stack's account and allow this.")
+    return OperatorError(f"The call to AWS failed: {error}", "Check your AWS credentials, profile, and region.")

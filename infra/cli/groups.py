@@ -1,4 +1,4 @@
-"""`flow-hitl group`: people of whom any one may answer, as they stand in a deployment's settings."""
+"""`flow-hitl group`: groups in a deployment's settings, of which any one member may answer."""
 
 import json
 from typing import Any
@@ -13,16 +13,16 @@ from flow_hitl.platform.address import GROUP_PREFIX, is_mail_address
 from flow_hitl.platform.errors import PreconditionFailed
 from infra.cli.errors import OperatorError, refusals
 from infra.cli.output import show, table
-from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 
 _name_argument = click.argument("name", metavar="NAME")
 
 
 @click.group()
 def group() -> None:
-    """Set, list and remove the groups of people that requests can be assigned to.
+    """Set, list, and remove the groups that requests can be assigned to.
 
-    A routing rule names a group as group:NAME, or by the address of the mailbox that its people share.
+    A routing rule names a group as group:NAME, or by the address of its shared mailbox.
     """
 
 
@@ -30,23 +30,22 @@ def group() -> None:
 @deployment_argument
 @_name_argument
 @click.option(
-    "--member", "members", required=True, multiple=True, metavar="EMAIL", help="Give it once for each person."
+    "--member", "members", required=True, multiple=True, metavar="EMAIL", help="A person of the group; repeat for more."
 )
-@click.option("--address", metavar="EMAIL", help="A shared mailbox that stands for the group as well.")
-@target_options
-@pass_target
+@click.option("--address", metavar="EMAIL", help="A shared mailbox that also stands for the group.")
+@with_target
 def set_group(
     target: CommandTarget, deployment_id: int, name: str, members: tuple[str, ...], address: str | None
 ) -> None:
-    """Add a group, or replace the people of the one that there is; for a shared mailbox alone, NAME is its address.
+    """Add a group or replace its members; for a shared mailbox without a name, NAME is its address.
 
-    Requests that were assigned before stay with whom they were assigned to.
+    Requests that are already assigned stay as they are.
     """
     if is_mail_address(name) and address is not None:
-        raise click.UsageError("NAME is a mailbox already: leave out --address, or give the group another name.")
+        raise click.UsageError("NAME is already a mailbox: leave out --address, or choose another name.")
     for one in (*members, *([address] if address is not None else [])):
         if not is_mail_address(one):
-            raise click.BadParameter(f"{one!r} is no plain email address such as alice@example.com.")
+            raise click.BadParameter(f"{one!r} is not a plain email address such as alice@example.com.")
     found = target.manage.show(deployment_id)
     groups, place = _documents(found), _place_of(found, name)
     if place is None:
@@ -57,25 +56,22 @@ def set_group(
 
 
 @group.command("list")
-@deployment_argument
-@target_options
-@pass_target
+@with_deployment
 def list_groups(target: CommandTarget, deployment_id: int) -> None:
-    """List a deployment's groups with their people."""
+    """List a deployment's groups and their members."""
     _show(target, target.manage.show(deployment_id))
 
 
 @group.command()
 @deployment_argument
 @_name_argument
-@target_options
-@pass_target
+@with_target
 def remove(target: CommandTarget, deployment_id: int, name: str) -> None:
-    """Remove a group; requests that were assigned to it stay with its people."""
+    """Remove a group; requests that are assigned to it stay with its members."""
     found = target.manage.show(deployment_id)
     groups, place = _documents(found), _place_of(found, name)
     if place is None:
-        hint = f"{target.command(f'group list {deployment_id}')} shows what there is."
+        hint = f"See {target.command(f'group list {deployment_id}')}"
         raise OperatorError(f"Deployment {deployment_id} has no group {name}.", hint)
     del groups[place]
     _save(target, found, groups, "The group was not removed")
@@ -95,13 +91,13 @@ def _documents(found: Deployment) -> list[dict[str, Any]]:
 def _save(target: CommandTarget, found: Deployment, groups: list[dict[str, Any]], sentence: str) -> None:
     """Write the settings with these groups and show them, unless somebody else has written them meanwhile."""
     before = as_json(found.settings)
-    with refusals(sentence, f"{target.command(f'group list {found.deployment_id}')} shows the groups in their order."):
+    with refusals(sentence, f"See the groups in order: {target.command(f'group list {found.deployment_id}')}"):
         settings = parse_settings(json.dumps({**before, "groups": groups}))
         try:
             changed = target.manage.set_settings(found.deployment_id, settings, if_match=etag(before))
         except PreconditionFailed as error:
-            again = "Run the command again; nothing was changed."
-            raise OperatorError("Somebody else changed the settings at the same time.", again) from error
+            hint = "Nothing was changed. Run the command again."
+            raise OperatorError("Somebody else changed the settings at the same time.", hint) from error
     for warning in target.application.configuration_warnings(changed):
         click.echo(f"Warning: {warning}", err=True)
     _show(target, changed)
@@ -115,7 +111,7 @@ def _show(target: CommandTarget, found: Deployment) -> None:
         target,
         {"groups": documents},
         table(("group", "shared mailbox", "members"), rows) if rows else "No groups.",
-        f"name it in a rule, as group:NAME or by its mailbox: {target.command(f'rules get {number}')}"
+        f"use it in a rule as group:NAME or by its mailbox: {target.command(f'rules get {number}')}"
         if rows
-        else target.command(f"group set {number} NAME --member EMAIL --member EMAIL"),
+        else f"add one: {target.command(f'group set {number} NAME --member EMAIL --member EMAIL')}",
     )

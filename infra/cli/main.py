@@ -1,4 +1,4 @@
-"""`flow-hitl`: what an operator does to a stack, on AWS or on the local stack."""
+"""`flow-hitl`: the operator's command for a stack on AWS or the local stack."""
 
 import click
 
@@ -22,7 +22,7 @@ from infra.cli.webhooks import webhook
 @click.group(cls=OperatorGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @target_options
 def main() -> None:
-    """Create deployments, issue their API keys, set their settings and routing rules, and see that all works."""
+    """Set up deployments, their API keys, settings, and routing rules, and check that everything works."""
 
 
 for command in (

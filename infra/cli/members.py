@@ -1,4 +1,4 @@
-"""`flow-hitl member`: the people of a deployment, and from which other addresses they answer."""
+"""`flow-hitl member`: the people of a deployment, and the other addresses they answer from."""
 
 import click
 
@@ -7,12 +7,12 @@ from flow_hitl.deployments.answers import Members
 from flow_hitl.deployments.deployment import Deployment, Member, Permission
 from flow_hitl.platform.address import is_mail_address
 from infra.cli.output import show, table
-from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 
 
 @click.group()
 def member() -> None:
-    """Set, list and remove a deployment's members."""
+    """Set, list, and remove a deployment's members."""
 
 
 @member.command("set")
@@ -23,26 +23,25 @@ def member() -> None:
     "permissions",
     multiple=True,
     type=click.Choice([Permission.MANAGE.value, Permission.RESPOND.value]),
-    help="What the member may do beyond answering what is assigned to them; give it once for each.",
+    help="What the member may do beyond answering their own requests; repeat for more.",
 )
-@click.option("--alias", "aliases", multiple=True, metavar="EMAIL", help="Another address that they answer from.")
-@target_options
-@pass_target
+@click.option(
+    "--alias", "aliases", multiple=True, metavar="EMAIL", help="Another address they answer from; repeat for more."
+)
+@with_target
 def set_member(
     target: CommandTarget, deployment_id: int, email: str, permissions: tuple[str, ...], aliases: tuple[str, ...]
 ) -> None:
-    """Add a member, or replace what is set for them."""
+    """Add a member, or replace their permissions and aliases."""
     for address in (email, *aliases):
         if not is_mail_address(address):
-            raise click.BadParameter(f"{address!r} is no plain email address such as alice@example.com.")
+            raise click.BadParameter(f"{address!r} is not a plain email address such as alice@example.com.")
     wanted = Member(email, frozenset(Permission(permission) for permission in permissions), aliases)
     _show(target, target.manage.set_member(deployment_id, wanted))
 
 
 @member.command("list")
-@deployment_argument
-@target_options
-@pass_target
+@with_deployment
 def list_members(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's members."""
     _show(target, target.manage.show(deployment_id))
@@ -51,24 +50,22 @@ def list_members(target: CommandTarget, deployment_id: int) -> None:
 @member.command()
 @deployment_argument
 @click.argument("email", metavar="EMAIL")
-@target_options
-@pass_target
+@with_target
 def remove(target: CommandTarget, deployment_id: int, email: str) -> None:
     """Remove a member."""
     _show(target, target.manage.remove_member(deployment_id, email))
 
 
 @member.command()
-@target_options
-@pass_target
+@with_target
 def index(target: CommandTarget) -> None:
-    """Note anew who may sign in to the dashboard, for all deployments; changes of members do it by themselves.
+    """Rebuild the list of who may sign in to the dashboard, for all deployments.
 
-    Needed once, where deployments are older than the dashboard.
+    Needed once, if deployments are older than the dashboard; every change of members updates the list.
     """
     number = target.manage.index_people()
-    text = f"Noted who may sign in to {number} {'deployment' if number == 1 else 'deployments'}."
-    show(target, {"deployments": number}, text, "nothing; people sign in at /d of the API's address.")
+    text = f"Listed who may sign in to {number} {'deployment' if number == 1 else 'deployments'}."
+    show(target, {"deployments": number}, text, "have people sign in at the API's address, under /d.")
 
 
 def _show(target: CommandTarget, deployment: Deployment) -> None:
@@ -80,5 +77,5 @@ def _show(target: CommandTarget, deployment: Deployment) -> None:
         target,
         as_json(Members(deployment.members)),
         table(("email", "permissions", "aliases"), rows) if rows else "No members.",
-        target.command(f"member set {deployment.deployment_id} EMAIL --alias EMAIL"),
+        f"add or change one: {target.command(f'member set {deployment.deployment_id} EMAIL --alias EMAIL')}",
     )

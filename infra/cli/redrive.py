@@ -1,4 +1,4 @@
-"""`flow-hitl redrive`: send again what was given up."""
+"""`flow-hitl redrive`: try dead letters again."""
 
 from typing import TYPE_CHECKING
 
@@ -6,39 +6,25 @@ import click
 
 from infra.cli.errors import OperatorError
 from infra.cli.output import show
-from infra.cli.target import CommandTarget, pass_target, target_options
+from infra.cli.target import CommandTarget, with_target
 from infra.outputs import output_name
+from infra.topology import QUEUES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-# The operator's names, and those of the stack's queues.
-_QUEUES = {
-    "resume": "resume",
-    "email": "email",
-    "webhook": "webhook",
-    "deadline": "deadline",
-    "inbound-mail": "inbound_mail",
-    "mail-feedback": "mail_feedback",
-    "relay": "relay_retry",
-    "measure": "measure_retry",
-    "seal": "seal",
-    "export": "export",
-}
-# Asks all of SQS's servers; a short poll may find nothing where there is something.
+# The operator's name of each queue.
+_QUEUES = {queue.name.removesuffix("_retry").replace("_", "-"): queue.name for queue in QUEUES}
+# A long poll asks all of SQS's servers; a short one may miss messages.
 WAIT_SECONDS = 1
 _BATCH = 10
 
 
 @click.command()
 @click.argument("queue", type=click.Choice(list(_QUEUES)))
-@target_options
-@pass_target
+@with_target
 def redrive(target: CommandTarget, queue: str) -> None:
-    """Send a queue's dead letters again.
-
-    All messages of the queue's dead-letter queue go back to the queue, whose worker tries them anew.
-    """
+    """Move a queue's dead letters back to the queue, whose worker tries them again."""
     from flow_hitl.platform.aws import client
 
     dead_letters, work = (_queue_url(target, f"{_QUEUES[queue]}_{kind}_url") for kind in ("dead_letter_queue", "queue"))
@@ -50,17 +36,17 @@ def redrive(target: CommandTarget, queue: str) -> None:
         f"Moved {messages} from the dead-letter queue of {queue} back to its queue."
         if moved
         else f"The dead-letter queue of {queue} is empty; nothing was moved.",
-        "its worker tries them now. What fails again comes back to the dead-letter queue, and its alarm says so."
+        "nothing to do unless the alarm comes back: messages that fail again return to the dead-letter queue."
         if moved
-        else f"look into another: {', '.join(name for name in _QUEUES if name != queue)}.",
+        else f"try another queue: {', '.join(name for name in _QUEUES if name != queue)}.",
     )
 
 
 def move_back(sqs: "SQSClient", source_url: str, target_url: str) -> int:
-    """Send each message of one queue to another, then delete it; return how many were moved.
+    """Move all messages from one queue to another; return how many.
 
-    Ended in between, it leaves at most one message in both queues, which workers take without harm. SQS's own
-    StartMessageMoveTask works in the background, so that nothing certain could be said, and no emulator has it.
+    If it is interrupted, at most one message is in both queues, which workers handle. SQS's own StartMessageMoveTask
+    works in the background and cannot report when it is done.
     """
     moved = 0
     while messages := sqs.receive_message(

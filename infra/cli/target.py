@@ -1,4 +1,4 @@
-"""Which stack a command works on, and how it prints: the options and arguments that commands share."""
+"""The options and arguments that commands share: which stack they work on, and how they print."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 @dataclass
 class CommandTarget:
-    """The stack that a command was pointed at, wired when it is first needed."""
+    """The stack that a command works on, connected when it is first needed."""
 
     local: bool = False
     stack: str | None = None
@@ -30,7 +30,7 @@ class CommandTarget:
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
-        """The core stack's outputs; raises OperatorError that says where they were looked for."""
+        """The core stack's outputs; raises OperatorError if the stack is not found."""
         if self.local and self.stack is not None:
             raise click.UsageError("Give --local or --stack, not both.")
         return _local_outputs() if self.local else _stack_outputs(self.stack_name)
@@ -49,7 +49,8 @@ class CommandTarget:
         except ValidationError as error:
             missing = ", ".join(str(one["loc"][0]) for one in error.errors())
             raise OperatorError(
-                f"The stack's outputs lack {missing}.", "Name the core stack, and deploy it with this version."
+                f"The stack's outputs lack {missing}.",
+                "Name the core stack with --stack, and deploy this version of it.",
             ) from error
         return Application(settings, SystemClock(), RandomIds(), jitter)
 
@@ -69,11 +70,18 @@ class CommandTarget:
         return " --local" if self.local else f" --stack {self.stack}" if self.stack else ""
 
     def command(self, words: str) -> str:
-        """Return a command line of ours that works on the same stack."""
+        """Return a command line that works on the same stack."""
         return f"flow-hitl {words}{self.choice}"
 
 
-pass_target = click.make_pass_decorator(CommandTarget, ensure=True)
+def with_target(command: _Command) -> _Command:
+    """Add `target_options`, and give the command its target as the first argument."""
+    return target_options(click.make_pass_decorator(CommandTarget, ensure=True)(command))
+
+
+def with_deployment(command: _Command) -> _Command:
+    """Add the argument ID, a deployment's number as `deployment_id`, to what `with_target` adds."""
+    return deployment_argument(with_target(command))
 
 
 def target_options(command: _Command) -> _Command:
@@ -84,15 +92,14 @@ def target_options(command: _Command) -> _Command:
             is_flag=True,
             expose_value=False,
             callback=_remember,
-            help="Work on the local stack that `make local` runs.",
+            help="Use the local stack that `make local` runs.",
         ),
         click.option(
             "--stack",
             metavar="NAME",
             expose_value=False,
             callback=_remember,
-            help=f"Work on this CloudFormation stack, with the usual AWS credentials and region.  [default: "
-            f"{DEFAULT_STACK}]",
+            help=f"Use this CloudFormation stack, with your AWS credentials and region.  [default: {DEFAULT_STACK}]",
         ),
         click.option(
             "--json", "as_json", is_flag=True, expose_value=False, callback=_remember, help="Print JSON, for programs."
@@ -123,7 +130,7 @@ def _local_outputs() -> Mapping[str, str]:
     except FileNotFoundError as error:
         raise OperatorError(
             f"No local stack is running: there is no {operator_path(local_home())}.",
-            "Start one with `make local`, and leave it running.",
+            "Start it with `make local` in another terminal.",
         ) from error
     use_emulator_credentials()
     os.environ |= {"AWS_ENDPOINT_URL": operator.endpoint_url, "AWS_DEFAULT_REGION": operator.region}
@@ -143,6 +150,6 @@ def _stack_outputs(name: str) -> Mapping[str, str]:
             raise
         raise OperatorError(
             f"There is no stack {name} in {cloudformation.meta.region_name}.",
-            "Name it with --stack, choose AWS_PROFILE or AWS_DEFAULT_REGION, or add --local for the local stack.",
+            "Name it with --stack, set AWS_PROFILE or AWS_DEFAULT_REGION, or use --local for the local stack.",
         ) from error
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

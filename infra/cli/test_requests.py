@@ -1,4 +1,4 @@
-"""`flow-hitl test-request`: ask a person for nothing but an answer, to see that mails go out and answers come back."""
+"""`flow-hitl test-request`: check that email goes out and answers come back."""
 
 from datetime import timedelta
 
@@ -12,16 +12,16 @@ from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from infra.cli.errors import OperatorError
 from infra.cli.output import show
-from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, with_target
 
 _LOOK_EVERY_SECONDS = 1.0
 _HAPPENED = {
     EventKind.REQUEST_CREATED: "the request is open and assigned to {assigned_to_email}",
-    EventKind.NOTIFICATION_SENT: "the mail service took the mail to {to}",
-    EventKind.NOTIFICATION_UNDELIVERED: "the mail to {to} did not arrive: {reason}",
-    EventKind.REQUEST_REASSIGNED: "the request went to {assigned_to_email}: {reason}",
-    EventKind.REPLY_REJECTED: "a reply decided nothing: {reason}",
-    EventKind.RESPONSE_SUBMITTED: "it was answered by way of {responded_via}: {feedback}",
+    EventKind.NOTIFICATION_SENT: "the mail service accepted the email to {to}",
+    EventKind.NOTIFICATION_UNDELIVERED: "the email to {to} was not delivered: {reason}",
+    EventKind.REQUEST_REASSIGNED: "the request was reassigned to {assigned_to_email}: {reason}",
+    EventKind.REPLY_REJECTED: "a reply was rejected: {reason}",
+    EventKind.RESPONSE_SUBMITTED: "it was answered via {responded_via}: {feedback}",
 }
 _OVER = (EventKind.RESPONSE_SUBMITTED, EventKind.REQUEST_CANCELLED)
 
@@ -42,7 +42,7 @@ def _wish(_context: click.Context, _parameter: click.Parameter, value: str) -> N
     required=True,
     metavar="ADDRESS",
     callback=_wish,
-    help="Who gets it: a mail address, or group:NAME.",
+    help="Who gets it: an email address, or group:NAME.",
 )
 @click.option(
     "--wait",
@@ -50,38 +50,38 @@ def _wish(_context: click.Context, _parameter: click.Parameter, value: str) -> N
     type=click.FloatRange(min=0, max=24 * 60),
     default=0,
     metavar="MINUTES",
-    help="Wait so long for the answer and tell what happens; exit code 1 if none comes.  [do not wait]",
+    help="Wait up to this long and report what happens; exit 1 without an answer.  [default: do not wait]",
 )
-@target_options
-@pass_target
+@with_target
 def test_request(target: CommandTarget, deployment_id: int, wish: NewTestRequest, minutes: float) -> None:
-    """Send a real request to an address, marked as a test.
+    """Send a real request, marked as a test.
 
-    It goes the way of every request, but no flow waits for it and no figure counts it. Its answer proves the way back.
+    It takes the same path as every request, but no flow waits for it and no figure counts it. Answer it to test the
+    way back.
     """
     try:
         request = target.application.send_test_request(target.manage.show(deployment_id), wish)
     except ValidationFailed as refused:
-        who_may = f"See who may be asked: {target.command(f'settings get {deployment_id}')}"
+        who_may = f"See which addresses are allowed: {target.command(f'settings get {deployment_id}')}"
         raise OperatorError(f"The test was not sent: {wish.to} {refused.errors[0].message}.", who_may) from refused
     for warning in request.content.warnings:
         click.echo(f"Warning: {warning}", err=True)
     request_id = request.head.request_id
     doctor = target.command(f"doctor {request_id}")
     if not minutes:
-        text = f"The test request {request_id} is on its way to {wish.to}."
-        show(target, {"request": as_json(request.shown)}, text, f"answer it, then see how it stands: {doctor}")
+        text = f"Test request {request_id} is on its way to {wish.to}."
+        show(target, {"request": as_json(request.shown)}, text, f"answer it, then check it: {doctor}")
         return
     answer = _answer(target, request_id, timedelta(minutes=minutes))
     if answer is None:
-        raise OperatorError(f"The test request {request_id} has no answer after {minutes:g} minutes.", f"See {doctor}")
+        raise OperatorError(f"Test request {request_id} has no answer after {minutes:g} minutes.", f"See {doctor}")
     result = str(answer.data["test_result"])
     document = {"request": as_json(request.shown), "outcome": answer.data["outcome"], "result": result}
-    show(target, document, result, f"see all that happened: {doctor}")
+    show(target, document, result, f"see what happened: {doctor}")
 
 
 def _answer(target: CommandTarget, request_id: str, patience: timedelta) -> AuditEvent | None:
-    """Tell what happens to a request, and return its answer as soon as there is one, or None when patience is over."""
+    """Report what happens to a request, and return its answer, or None when patience is over."""
     clock, send = target.application.clock, target.application.send_test_request
     until, told = clock.now() + patience, 0
     while True:

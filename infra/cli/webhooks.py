@@ -1,4 +1,4 @@
-"""`flow-hitl webhook`: the applications that are told of requests, and what was delivered to them."""
+"""`flow-hitl webhook`: the webhooks of a deployment, and their deliveries."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from flow_hitl.webhooks.webhook import Delivery
 from infra.cli.errors import refusals
 from infra.cli.moments import future_moment
 from infra.cli.output import show, table
-from infra.cli.target import CommandTarget, deployment_argument, pass_target, target_options
+from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 
 _webhook_argument = click.argument("webhook_id", metavar="WEBHOOK")
 _events_option = click.option(
@@ -26,27 +26,26 @@ _events_option = click.option(
     "events",
     multiple=True,
     type=click.Choice([event.value for event in WebhookEvent]),
-    help="What it is told of; give it once for each.",
+    help="An event to send; repeat for more.",
 )
 
 
 @click.group()
 def webhook() -> None:
-    """Create, change, try and delete a deployment's webhooks, and look at what was delivered."""
+    """Create, change, test, and delete a deployment's webhooks, and see their deliveries."""
 
 
 @webhook.command()
 @deployment_argument
 @click.option("--name", required=True, help="Which application it is.")
-@click.option("--url", required=True, help="Where events are POSTed, https://…")
+@click.option("--url", required=True, help="Where events are sent by POST, https://…")
 @_events_option
 @click.option("--inactive", is_flag=True, help="Create it switched off.")
-@target_options
-@pass_target
+@with_target
 def create(
     target: CommandTarget, deployment_id: int, name: str, url: str, events: Sequence[str], inactive: bool
 ) -> None:
-    """Create a webhook and print its signing secret, this once; without --event it is told of new requests."""
+    """Create a webhook and print its signing secret once; without --event it gets new requests."""
     wish = {"name": name, "url": url, "active": not inactive, **_some(events=_once(events))}
     with _refusals(target, deployment_id, "The webhook was not created") as manage:
         issued = manage.create(deployment_id, parse_document(NewWebhook, json.dumps(wish)))
@@ -56,15 +55,13 @@ def create(
         target,
         {"webhook": document, "secret": issued.secret},
         f"{_table([document])}\n\n{issued.secret}",
-        "give the secret to the application, which checks X-Signature with it: it is not shown again. Then try it: "
+        "give the secret to the application, which checks X-Signature with it; it is not shown again. Then test it: "
         + target.command(f"webhook test {words}"),
     )
 
 
 @webhook.command("list")
-@deployment_argument
-@target_options
-@pass_target
+@with_deployment
 def list_webhooks(target: CommandTarget, deployment_id: int) -> None:
     """List a deployment's webhooks, without their secrets."""
     target.manage.show(deployment_id)
@@ -73,9 +70,9 @@ def list_webhooks(target: CommandTarget, deployment_id: int) -> None:
         target,
         {"webhooks": documents},
         _table(documents) if documents else "No webhooks yet.",
-        target.command(f"webhook deliveries {deployment_id} WEBHOOK")
+        f"see its deliveries: {target.command(f'webhook deliveries {deployment_id} WEBHOOK')}"
         if documents
-        else target.command(f"webhook create {deployment_id} --name NAME --url URL"),
+        else f"create one: {target.command(f'webhook create {deployment_id} --name NAME --url URL')}",
     )
 
 
@@ -83,11 +80,10 @@ def list_webhooks(target: CommandTarget, deployment_id: int) -> None:
 @deployment_argument
 @_webhook_argument
 @click.option("--name", help="Which application it is.")
-@click.option("--url", help="Where events are POSTed, https://…")
+@click.option("--url", help="Where events are sent by POST, https://…")
 @_events_option
 @click.option("--active/--inactive", default=None, help="Switch it on or off.")
-@target_options
-@pass_target
+@with_target
 def change(
     target: CommandTarget,
     deployment_id: int,
@@ -97,31 +93,30 @@ def change(
     events: Sequence[str],
     active: bool | None,
 ) -> None:
-    """Change what is given of a webhook, and nothing else; it counts from the next event on."""
+    """Change a webhook; options that are not given stay as they are."""
     wish = _some(name=name, url=url, events=_once(events), active=active)
     if not wish:
         raise click.UsageError("Give --name, --url, --event, --active or --inactive.")
     with _refusals(target, deployment_id, "The webhook was not changed") as manage:
         changed = manage.change(deployment_id, webhook_id, parse_document(WebhookPatch, json.dumps(wish)))
     document = as_json(webhook_shown(changed))
-    next_step = f"try it: {target.command(f'webhook test {deployment_id} {webhook_id}')}"
+    next_step = f"test it: {target.command(f'webhook test {deployment_id} {webhook_id}')}"
     show(target, {"webhook": document}, _table([document]), next_step)
 
 
 @webhook.command()
 @deployment_argument
 @_webhook_argument
-@target_options
-@pass_target
+@with_target
 def delete(target: CommandTarget, deployment_id: int, webhook_id: str) -> None:
-    """Delete a webhook; the callback URLs that it was given answer no more requests."""
+    """Delete a webhook; the callback URLs it was given stop working."""
     with _refusals(target, deployment_id, "The webhook was not deleted") as manage:
         manage.delete(deployment_id, webhook_id)
     show(
         target,
         {"deleted": webhook_id},
         f"Deleted webhook {webhook_id} of deployment {deployment_id}.",
-        f"see which are left: {target.command(f'webhook list {deployment_id}')}",
+        f"see the remaining ones: {target.command(f'webhook list {deployment_id}')}",
     )
 
 
@@ -131,47 +126,44 @@ def delete(target: CommandTarget, deployment_id: int, webhook_id: str) -> None:
 @click.option(
     "--signs-from", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 1d; 30d at most.  [now]"
 )
-@target_options
-@pass_target
+@with_target
 def rotate_secret(target: CommandTarget, deployment_id: int, webhook_id: str, signs_from: str | None) -> None:
-    """Give a webhook a new signing secret and print it, this once; until it signs, the old one does."""
+    """Give a webhook a new signing secret and print it once; the old one signs until then."""
     now = target.application.clock.now()
     moment = rfc3339(future_moment(signs_from, now, "--signs-from")) if signs_from is not None else None
     with _refusals(target, deployment_id, "The secret was not rotated") as manage:
         issued = manage.rotate_secret(deployment_id, webhook_id, Rotation(signs_from=moment))
-    show(target, _secret(issued), issued.secret, f"give it to the application; it signs from {_signs_from(issued)} on.")
+    show(target, _secret(issued), issued.secret, f"give it to the application; it signs from {_signs_from(issued)}.")
 
 
 @webhook.command("test")
 @deployment_argument
 @_webhook_argument
-@target_options
-@pass_target
+@with_target
 def send_test_ping(target: CommandTarget, deployment_id: int, webhook_id: str) -> None:
-    """Send a test ping the way that events go, also to a webhook that is switched off."""
-    with _refusals(target, deployment_id, "The test ping was not sent") as manage:
+    """Send a test event, even to a webhook that is switched off."""
+    with _refusals(target, deployment_id, "The test was not sent") as manage:
         delivery = manage.test(deployment_id, webhook_id)
-    _show_sent(target, delivery, f"A test ping is on its way to webhook {webhook_id}")
+    _show_sent(target, delivery, f"A test is on its way to webhook {webhook_id}")
 
 
 @webhook.command()
 @deployment_argument
 @_webhook_argument
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many to show.")
-@click.option("--cursor", help="Where to go on: what the list before ended with.")
-@target_options
-@pass_target
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many to list.")
+@click.option("--cursor", help="The cursor that the previous list ended with.")
+@with_target
 def deliveries(target: CommandTarget, deployment_id: int, webhook_id: str, limit: int, cursor: str | None) -> None:
-    """List what was sent to a webhook in the last 90 days, newest first; with --json what it answered, too."""
+    """List a webhook's deliveries of the last 90 days, newest first; --json shows the answers too."""
     with _refusals(target, deployment_id, "The deliveries were not listed") as manage:
         page = manage.list_deliveries(deployment_id, webhook_id, limit, cursor)
     words, documents = f"{deployment_id} {webhook_id}", [_document(target, one) for one in page.deliveries]
     if page.next_cursor:
-        next_step = f"see the older ones: {target.command(f'webhook deliveries {words} --cursor {page.next_cursor}')}"
+        next_step = f"see older ones: {target.command(f'webhook deliveries {words} --cursor {page.next_cursor}')}"
     elif documents:
         next_step = f"send one again: {target.command(f'webhook redeliver {words} DELIVERY')}"
     else:
-        next_step = f"send a test ping: {target.command(f'webhook test {words}')}"
+        next_step = f"send a test: {target.command(f'webhook test {words}')}"
     show(
         target,
         {"deliveries": documents, "next_cursor": page.next_cursor},
@@ -184,12 +176,11 @@ def deliveries(target: CommandTarget, deployment_id: int, webhook_id: str, limit
 @deployment_argument
 @_webhook_argument
 @click.argument("delivery_id", metavar="DELIVERY")
-@target_options
-@pass_target
+@with_target
 def redeliver(target: CommandTarget, deployment_id: int, webhook_id: str, delivery_id: str) -> None:
     """Send a delivery again, under the X-Webhook-Id of the first."""
-    hint = f"{target.command(f'webhook deliveries {deployment_id} {webhook_id}')} shows what was sent."
-    with _refusals(target, deployment_id, "It was not sent again", hint) as manage:
+    hint = f"See {target.command(f'webhook deliveries {deployment_id} {webhook_id}')}"
+    with _refusals(target, deployment_id, "The delivery was not sent again", hint) as manage:
         delivery = manage.redeliver(deployment_id, webhook_id, delivery_id)
     _show_sent(target, delivery, f"Delivery {delivery_id} is on its way again")
 
@@ -198,9 +189,9 @@ def redeliver(target: CommandTarget, deployment_id: int, webhook_id: str, delive
 def _refusals(
     target: CommandTarget, deployment_id: int, sentence: str, hint: str | None = None
 ) -> Iterator[ManageWebhooks]:
-    """Yield the service, for a deployment that there is, and say of what is refused what was not done."""
+    """Yield the service of an existing deployment; a refusal becomes `sentence` and its reasons."""
     target.manage.show(deployment_id)
-    with refusals(sentence, hint or f"{target.command(f'webhook list {deployment_id}')} shows what there is."):
+    with refusals(sentence, hint or f"See {target.command(f'webhook list {deployment_id}')}"):
         yield target.application.manage_webhooks
 
 
@@ -229,7 +220,7 @@ def _document(target: CommandTarget, delivery: Delivery) -> dict[str, Any]:
 def _show_sent(target: CommandTarget, delivery: Delivery, sentence: str) -> None:
     log = target.command(f"webhook deliveries {delivery.deployment_id} {delivery.webhook_id}")
     text = f"{sentence}, as delivery {delivery.delivery_id}."
-    show(target, {"delivery": _document(target, delivery)}, text, f"see in a moment what came of it: {log}")
+    show(target, {"delivery": _document(target, delivery)}, text, f"see the result in a moment: {log}")
 
 
 def _table(documents: Sequence[dict[str, Any]]) -> str:

@@ -23,7 +23,7 @@ class _Ended(Exception):
 
 
 def main() -> int:
-    """Start the stack, keep it until a signal or until a part of it dies, end everything; return the exit code."""
+    """Run the stack until a signal or until a part of it dies; return the exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     progress = Progress()
@@ -38,9 +38,7 @@ def main() -> int:
         return fail(str(error))
     except Exception as error:
         (home / ERRORS).write_text(traceback.format_exc())
-        return fail(
-            f"It failed: {type(error).__name__}: {error}. Start it again; the whole error is in {home / ERRORS}."
-        )
+        return fail(f"It failed: {type(error).__name__}: {error}. Start it again; see {home / ERRORS} for details.")
 
 
 def _run(home: Path, progress: Progress) -> int:
@@ -54,22 +52,23 @@ def _run(home: Path, progress: Progress) -> int:
             int(os.environ.get("FLOW_HITL_PORT", HTTP_PORT)), int(os.environ.get("FLOW_HITL_SMTP_PORT", SMTP_PORT))
         )
     except ValueError:
-        return fail("FLOW_HITL_PORT and FLOW_HITL_SMTP_PORT must be numbers.")
+        return fail("FLOW_HITL_PORT and FLOW_HITL_SMTP_PORT must be numbers. Correct them and start again.")
     stack = LocalStack(home, ports, progress)
     try:
         credentials = stack.start()
         progress.say(f"Ready: the API at {credentials.base_url}, inbound SMTP at 127.0.0.1:{credentials.smtp_port}")
         progress.say(f"Mailbox: {credentials.base_url}/_local/   credentials: {credentials_path(home)}")
-        progress.say("Its requests, mails and keys last until it ends: end it with Ctrl-C, and the next start is empty")
+        progress.say("Press Ctrl-C to stop it; its requests, emails, and keys are deleted then")
+        progress.say("Next: open the mailbox, or run `.venv/bin/flow-hitl doctor --local` in another terminal")
         stack.watch()
     except StackFailed as error:
         return fail(str(error))
     except DeploymentError as error:
-        return fail(f"The stack was not created; mend these resources and start it again:\n{error}")
+        return fail(f"The stack was not created. Fix these resources and start it again:\n{error}")
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        progress.say("Ending the local stack, and with it its requests, mails and keys")
+        progress.say("Stopping the local stack")
         stack.stop()
     return 0
 

@@ -1,4 +1,4 @@
-"""The synthesised core stack for this machine: kept by the hash of its inputs, as a synth takes 10 seconds."""
+"""The synthesized core stack for this machine, cached by the hash of its inputs: a synth takes 10 seconds."""
 
 import hashlib
 import json
@@ -77,7 +77,9 @@ def _synthesise(target: Path) -> None:
             check=False,
         )
         if run.returncode != 0:
-            raise StackFailed("The CDK app failed:\n" + "\n".join(run.stdout.splitlines()[-20:]))
+            raise StackFailed(
+                "The CDK app failed; fix this and start again:\n" + "\n".join(run.stdout.splitlines()[-20:])
+            )
         try:
             made.rename(target)
         except OSError:

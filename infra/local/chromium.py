@@ -1,4 +1,4 @@
-"""The browser of the tests in `tests/browser`: found, or, as root on Debian and its kin, installed: `make browser`."""
+"""The browser for `tests/browser`: found, or installed by apt-get as root."""
 
 import os
 import shutil
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 MISSING = (
-    "The tests in tests/browser need Chromium or Chrome, and there is none on this machine. "
-    "Install it (on Debian: sudo apt-get install chromium), then run: make browser"
+    "The tests in tests/browser need Chromium or Chrome, and this machine has neither. "
+    "Install one (on Debian: sudo apt-get install chromium), then run: make browser"
 )
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _APPLICATIONS = (
@@ -27,7 +27,7 @@ def find() -> str | None:
 
 
 def main() -> int:
-    """See to it that there is a browser; return the exit code."""
+    """Find or install a browser; return the exit code."""
     if find() is not None:
         return 0
     if _may_install():
@@ -44,7 +44,7 @@ def _may_install() -> bool:
 
 def _install() -> None:
     started = time.monotonic()
-    print("set-up: Chromium for the browser tests, by apt-get (about half a minute) …", flush=True)
+    print("set-up: installing Chromium for the browser tests with apt-get (about 30 s) …", flush=True)
     quiet = ("apt-get", "--quiet=2", "-o=Dpkg::Use-Pty=0")
     for command in ([*quiet, "update"], [*quiet, "install", "--yes", "--no-install-recommends", *_PACKAGES]):
         if not _run(command):
@@ -53,7 +53,7 @@ def _install() -> None:
 
 
 def _run(command: Sequence[str]) -> bool:
-    """Run a command of apt's; what it says is shown if it fails."""
+    """Run a command; show its output if it fails."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

@@ -1,4 +1,4 @@
-"""`make demo`: the main path once, unattended. A flow asks, a person answers by mail, the flow goes on."""
+"""`make demo`: the main path, unattended. A flow asks, a person answers by email, the flow resumes."""
 
 import os
 import signal
@@ -27,11 +27,11 @@ LOG_LINES = 40
 
 
 def main() -> int:
-    """Run the demonstration and return the exit code: 0 if the flow got the answer and went on."""
+    """Run the demo; return 0 if the flow got the answer and resumed."""
     signal.signal(signal.SIGTERM, _interrupt)
     os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"]))
     progress = Progress()
-    progress.say("Flow HITL demonstration: a flow asks, a person answers by mail, the flow goes on")
+    progress.say("Flow HITL demo: a flow asks, a person answers by email, the flow resumes")
     try:
         with tempfile.TemporaryDirectory(prefix="flow-hitl-demo-") as directory:
             home = Path(directory)
@@ -44,8 +44,8 @@ def main() -> int:
     except StackFailed as error:
         return fail(str(error))
     except KeyboardInterrupt:
-        return fail("Interrupted.")
-    progress.say("That was the whole way. `make local` leaves the stack running for you to try it.")
+        return fail("Interrupted. Run `make demo` to start over.")
+    progress.say("Done. Next: run `make local` to keep the stack running and try it yourself.")
     return 0
 
 
@@ -67,26 +67,26 @@ def _play(credentials: Credentials, progress: Progress) -> None:
     printer.start()
     try:
         mail = _wait_for_mail(credentials, flow, after=0)
-        progress.say(f'Mail to {mail["to"][0]}: "{mail["subject"]}"')
+        progress.say(f'Email to {mail["to"][0]}: "{mail["subject"]}"')
         _reply(credentials, mail)
-        progress.say(f'{mail["to"][0]} replies by mail: "{ANSWER.splitlines()[0]}"')
+        progress.say(f'{mail["to"][0]} replies by email: "{ANSWER.splitlines()[0]}"')
         code = flow.wait(HANG_SECONDS)
         printer.join(HANG_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise StackFailed("The flow did not go on after the reply.") from error
+        raise StackFailed("The flow did not resume after the reply; see the log above.") from error
     finally:
         if flow.poll() is None:
             flow.kill()
             flow.wait()
     if code != 0:
-        raise StackFailed(f"The flow ended with exit code {code}.")
+        raise StackFailed(f"The flow ended with exit code {code}; see its output above.")
     confirmation = _wait_for_mail(credentials, flow, after=1)
-    progress.say(f'Mail to {confirmation["to"][0]}: "{confirmation["subject"]}"')
+    progress.say(f'Email to {confirmation["to"][0]}: "{confirmation["subject"]}"')
     _print_timeline(credentials, progress)
 
 
 def _wait_for_mail(credentials: Credentials, flow: "subprocess.Popen[str]", after: int) -> dict[str, Any]:
-    """Return the mail that follows the first `after` ones."""
+    """Return the email that follows the first `after` ones."""
     deadline = time.monotonic() + HANG_SECONDS
     while time.monotonic() < deadline:
         mails: list[dict[str, Any]] = _get(f"{credentials.base_url}/_local/mail")["mails"]
@@ -95,11 +95,11 @@ def _wait_for_mail(credentials: Credentials, flow: "subprocess.Popen[str]", afte
         if flow.poll() not in (None, 0):
             break
         time.sleep(0.1)
-    raise StackFailed(f"The mail did not arrive within {HANG_SECONDS:.0f} s.")
+    raise StackFailed(f"No email arrived within {HANG_SECONDS:.0f} s; see the log above.")
 
 
 def _reply(credentials: Credentials, mail: dict[str, Any]) -> None:
-    """Answer as a mail program does: to the reply-to address, with the question quoted below."""
+    """Reply as a mail client does: to the Reply-To address, with the question quoted below."""
     reply = EmailMessage()
     reply["From"] = mail["to"][0]
     reply["To"] = mail["reply_to"]
@@ -110,7 +110,7 @@ def _reply(credentials: Credentials, mail: dict[str, Any]) -> None:
 
 
 def _print_timeline(credentials: Credentials, progress: Progress) -> None:
-    """Print each audit event of the request, after the last effect has had a moment to be recorded."""
+    """Print each audit event of the request."""
     headers = {"Authorization": f"Bearer {credentials.api_key}"}
     (request,) = _get(f"{credentials.base_url}/v1/requests", headers)["requests"]
     timeline = _get(f"{credentials.base_url}/v1/requests/{request['id']}/timeline", headers)
@@ -120,7 +120,7 @@ def _print_timeline(credentials: Credentials, progress: Progress) -> None:
 
 
 def _detail(event: dict[str, Any]) -> str:
-    """Return who it was, and of the event's data what says most in one line."""
+    """Return who did it, and the most telling of the event's data."""
     data = event["data"]
     told = [
         f"{name} {data[name]}"
@@ -137,7 +137,7 @@ def _get(url: str, headers: dict[str, str] | None = None) -> Any:
 
 
 def _print_log(home: Path) -> None:
-    """Print the end of the emulator's log, which goes away with the demonstration's files."""
+    """Print the end of the emulator's log, which is deleted with the demo's files."""
     log = emulator_log(home)
     if log.exists():
         print("\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:]), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The emulator of AWS as a child process: started fresh, on 127.0.0.1 alone, and ended with everything it started."""
+"""The AWS emulator as a child process on 127.0.0.1, stopped with everything it started."""
 
 import contextlib
 import os
@@ -54,23 +54,21 @@ class Emulator:
                     return
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.1)
-        raise StackFailed(
-            f"The emulator did not answer within {HANG_SECONDS:.0f} s; see the end of its log, {self._log}."
-        )
+        raise StackFailed(f"The emulator did not answer within {HANG_SECONDS:.0f} s; see the end of {self._log}.")
 
     def check(self) -> None:
         """Raise StackFailed if the process has ended."""
         if self._process is not None and self._process.poll() is not None:
             raise StackFailed(
                 f"The emulator has stopped (exit code {self._process.returncode}). "
-                f"Start it again; if it stops again, see the end of its log, {self._log}."
+                f"Start the stack again; if it stops again, see the end of {self._log}."
             )
 
     def stop(self) -> None:
-        """End the emulator and the functions it started, and remove their files; does nothing if it never started."""
+        """Stop the emulator and its functions, and remove their files; do nothing if it never started."""
         if self._process is None:
             return
-        # It leads a session of its own, so its process group holds exactly what it started, functions included.
+        # It leads its own session, so its process group is exactly what it started, functions included.
         group = self._process.pid
         _signal_group(group, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -94,7 +92,7 @@ class Emulator:
         )
 
     def _environment(self) -> dict[str, str]:
-        """Return an environment of its own: functions inherit it, and this machine's AWS set-up must not."""
+        """Return a clean environment: functions inherit it, and this machine's AWS configuration must not leak in."""
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self._directory),
@@ -106,7 +104,7 @@ class Emulator:
             "MINISTACK_REGION": REGION,
             "S3_DATA_DIR": str(self._directory / "s3"),
             "STATE_DIR": str(self._directory / "state"),
-            # Each function acts under its role of the template, so that a missing grant fails here as it does on AWS.
+            # Functions act under their roles, so that a missing grant fails as it does on AWS.
             "AUTH": "true",
             "SERVICES": (
                 "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,scheduler,secretsmanager,"
@@ -116,7 +114,7 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent",
             "LAMBDA_ACCOUNT_CONCURRENCY": "500",
-            # Soon after a burst its surplus of workers ends.
+            # Extra workers end soon after a burst.
             "LAMBDA_WARM_TTL_SECONDS": "15",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL_SESV2": self._ses_endpoint_url,
@@ -125,7 +123,7 @@ class Emulator:
 
 
 def use_emulator_credentials() -> None:
-    """Let boto3 in this process call the emulator: its fixed credentials and region, no proxy, no profile."""
+    """Point boto3 in this process at the emulator: fixed credentials and region, no proxy, no profile."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
         os.environ.pop(name, None)
     os.environ |= {
@@ -141,21 +139,18 @@ def use_emulator_credentials() -> None:
 
 
 def function_python() -> str:
-    """Return the version ("3.11") of the emulator's Python, which is the one that runs the functions.
-
-    Raises StackFailed.
-    """
+    """Return the version ("3.11") of the Python that runs the emulator and the functions; raises StackFailed."""
     command = [str(_python()), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     found = subprocess.run(command, check=False, capture_output=True, text=True)
     if found.returncode != 0:
-        raise StackFailed("The emulator's Python does not run; run `make clean setup`.")
+        raise StackFailed("The emulator's Python does not run. Run `make clean setup`, then start again.")
     return found.stdout.strip()
 
 
 def _python() -> Path:
     python = ROOT / ".venv-emulator/bin/python"
     if not python.exists():
-        raise StackFailed("The emulator is not installed; run `make setup` first.")
+        raise StackFailed("The emulator is not installed. Run `make setup`, then start again.")
     return python
 
 
@@ -172,6 +167,6 @@ def _signal_group(group: int, number: signal.Signals) -> None:
     except ProcessLookupError:
         pass
     except PermissionError:
-        # macOS answers so for a group whose only member is a finished process that nobody has waited for.
+        # macOS raises this for a group whose only member is a zombie.
         if sys.platform != "darwin":
             raise

@@ -38,7 +38,7 @@ class _SetUpFailed(Exception):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Install what `local`, `dev` or the tests on crewai need, unless it is installed already; return the exit code."""
+    """Install what the profile needs, unless it is installed already; return the exit code."""
     profile, *rest = arguments or ["local"]
     if (profile, len(rest)) not in (("local", 0), ("dev", 0), ("crewai", 0), ("crewai", 1)):
         print("usage: python -m infra.local.environment [local | dev | crewai [VERSION]]", file=sys.stderr)
@@ -68,7 +68,7 @@ def _wait_for(lock: IO[str]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print("set-up: waiting for another command that sets up the same environments …", flush=True)
+        print("set-up: waiting for another set-up of the same environments …", flush=True)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
@@ -79,7 +79,7 @@ def _set_up(profile: str) -> None:
         profile = "dev"
     wanted = f"{profile} {_fingerprint('bootstrap', profile)}"
     if _stamp(VENV) != wanted:
-        _make(VENV, f"the packages of requirements/{profile}.txt into .venv")
+        _make(VENV, f"installing requirements/{profile}.txt into .venv")
         _run([str(VENV / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
               "--require-hashes", "-r", str(REQUIREMENTS / "bootstrap.txt")])  # fmt: skip
         _sync(VENV, profile)
@@ -87,23 +87,23 @@ def _set_up(profile: str) -> None:
         _write_stamp(VENV, wanted)
         _say(started, "  done")
     if _stamp(EMULATOR_VENV) != (emulator := _fingerprint("emulator")):
-        _make(EMULATOR_VENV, "the emulator of AWS into .venv-emulator", pip=False)
+        _make(EMULATOR_VENV, "installing the AWS emulator into .venv-emulator", pip=False)
         _sync(EMULATOR_VENV, "emulator")
         _write_stamp(EMULATOR_VENV, emulator)
         _say(started, "  done")
 
 
 def _set_up_crewai(version: str | None = None) -> None:
-    """Install a crewai, by default the newest that we support, into an environment of its own: it takes a gigabyte."""
+    """Install a crewai, by default the newest supported one, into its own environment: it takes a gigabyte."""
     name = f"crewai-{version}" if version else "crewai"
     if not (REQUIREMENTS / f"{name}.txt").exists():
         known = ", ".join(sorted(path.stem.removeprefix("crewai-") for path in REQUIREMENTS.glob("crewai-*.txt")))
-        raise _SetUpFailed(f"there is no lock for crewai {version}; there are {known}, and the newest without CREWAI=…")
+        raise _SetUpFailed(f"there is no lock for crewai {version}; use CREWAI={known}, or leave it out for the newest")
     if sys.version_info >= (3, 14):
         raise _SetUpFailed("crewai needs Python 3.10 to 3.13: make PYTHON=python3.13 …")
     started, venv = time.monotonic(), ROOT / f".venv-{name}"
     if _stamp(venv) != (wanted := _fingerprint(name)):
-        _make(venv, f"the packages of requirements/{name}.txt into {venv.name}", pip=False)
+        _make(venv, f"installing requirements/{name}.txt into {venv.name}", pip=False)
         _sync(venv, name)
         _write_stamp(venv, wanted)
         _say(started, "  done")
@@ -154,7 +154,7 @@ def _run(command: Sequence[str]) -> None:
         code = subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
     if code != 0:
         raise _SetUpFailed(
-            f"this failed, for the reason above: {' '.join(command)}\nset-up: run the same command again."
+            f"this command failed, see above: {' '.join(command)}\nset-up: run the same make command again."
         )
 
 

@@ -1,4 +1,4 @@
-"""The one address of the local stack: the mailbox comes from here, all else from the emulator."""
+"""The address of the local stack: serves the mailbox, and forwards everything else to the emulator."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from infra.local.reply import reply_to
 LARGEST_BODY = 10 * 1024 * 1024
 
 _OWN = re.compile(r"/_local(/|\Z)")
-# A name that leads here from elsewhere must not let a page of others read this mailbox.
+# Against DNS rebinding: a page from elsewhere must not read this mailbox.
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 _HOP_BY_HOP = frozenset(
     (
@@ -35,7 +35,7 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-# What a sandboxed frame of our own page may show: a mail's own styles, never a script, a form or a foreign picture.
+# A frame shows an email's own styles; no script, form, or remote image.
 _MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -51,7 +51,7 @@ Send = Callable[[EmailMessage], object]
 
 
 class _Refused(Exception):
-    """There is no such page, or the call is not allowed: the status and the sentence of the answer."""
+    """The status and the sentence that refuse a call."""
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
         super().__init__(detail)
@@ -70,7 +70,7 @@ class Front:
         self._mailbox = mailbox
         self._facts = facts
         self._send = send
-        # One connection per call that waits; retrying is the caller's choice.
+        # One connection per waiting call; retrying is the caller's choice.
         self._pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=HANG_SECONDS)
         self._pages = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).with_name("pages")), autoescape=True, trim_blocks=True
@@ -80,7 +80,7 @@ class Front:
         """Answer one request."""
         path = environ["PATH_INFO"]
         wants_page = "text/html" in environ.get("HTTP_ACCEPT", "")
-        # For people this is where to go; the service itself would ask them to sign in.
+        # People go to the mailbox; the service itself would ask them to sign in.
         if _OWN.match(path) or (path == "/" and wants_page):
             try:
                 status, headers, body = self._local(environ, path)
@@ -114,15 +114,15 @@ class Front:
 
     def _local(self, environ: WSGIEnvironment, path: str) -> Answer:
         if urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname not in _LOOPBACK:
-            raise _Refused(HTTPStatus.FORBIDDEN, "The mailbox is shown at 127.0.0.1 and localhost alone.")
+            raise _Refused(HTTPStatus.FORBIDDEN, "The mailbox is only available at 127.0.0.1 and localhost.")
         method = environ["REQUEST_METHOD"]
         match = re.fullmatch(r"/_local/(mail|view|body|reply)/([A-Za-z0-9-]+)", path)
         if match and match[1] == "reply":
             if method != "POST":
-                raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "A reply is sent by the form below its mail, by POST.")
+                raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Send a reply with the form below the email, by POST.")
             return self._reply(self._mail(match[2]), environ)
         if method not in ("GET", "HEAD"):
-            raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET and HEAD are possible here.")
+            raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Use GET or HEAD here.")
         if path in ("/", "/_local"):
             return HTTPStatus.FOUND, [("Location", "/_local/")], b""
         if path == "/_local/":
@@ -139,20 +139,20 @@ class Front:
         mail = self._mailbox.get(mail_id)
         if mail is None:
             raise _Refused(
-                HTTPStatus.NOT_FOUND, "There is no such page or mail; mails last until the local stack ends."
+                HTTPStatus.NOT_FOUND, "There is no such page or email. Emails are deleted when the local stack stops."
             )
         return mail
 
     def _reply(self, mail: DeliveredMail, environ: WSGIEnvironment) -> Answer:
-        """Send what somebody typed below a mail, as a mail program does, and lead back to the list."""
+        """Send what someone typed below an email, as a mail client does, and redirect to the list."""
         if not _is_from_our_page(environ):
-            raise _Refused(HTTPStatus.FORBIDDEN, "Only the form below a mail may send a reply.")
+            raise _Refused(HTTPStatus.FORBIDDEN, "Send a reply with the form below the email.")
         if not mail.reply_to:
-            raise _Refused(HTTPStatus.CONFLICT, "This mail wants no reply: it has no Reply-To address.")
+            raise _Refused(HTTPStatus.CONFLICT, "This email takes no reply: it has no Reply-To address.")
         form = parse_qs(environ["wsgi.input"].read().decode("utf-8", "replace"), keep_blank_values=True)
         text, sender = form.get("text", [""])[0], form.get("from", [mail.to[0]])[0]
         if sender not in mail.to:
-            raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "A reply comes from somebody to whom the mail was sent.")
+            raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "Reply as one of the email's recipients.")
         try:
             self._send(reply_to(mail, sender, text))
         except (smtplib.SMTPException, OSError) as error:
@@ -186,7 +186,7 @@ class Front:
         headers = [
             ("Content-Type", "text/html; charset=utf-8"),
             ("Content-Security-Policy", _PAGE_POLICY),
-            # The form's own address is what tells its calls from those of other pages.
+            # The referrer tells the form's own calls from those of other pages.
             ("Referrer-Policy", "same-origin"),
             ("X-Content-Type-Options", "nosniff"),
             ("Cache-Control", "no-store"),
@@ -194,11 +194,11 @@ class Front:
         return status, headers, page.encode()
 
     def _body(self, mail: DeliveredMail) -> Answer:
-        """Return the mail's HTML for the frame of the page; links open in a new window."""
+        """Return the email's HTML for the page's frame; links open in a new window."""
         html = mail.body("html")
         if html is None:
             html = self._pages.get_template("plain.html").render(text=mail.body("plain") or "")
-        # Followed inside the frame, a link would meet the sandbox: the review page has a form.
+        # Inside the frame, the sandbox would block the review page's form.
         html, heads = re.subn(r"(?i)<head(?:\s[^>]*)?>", r'\g<0><base target="_blank">', html, count=1)
         if not heads:
             html = '<base target="_blank">' + html
@@ -216,19 +216,19 @@ def _request_headers(environ: WSGIEnvironment) -> urllib3.HTTPHeaderDict:
     for name, value in environ.items():
         if name.startswith("HTTP_"):
             header = name[5:].replace("_", "-").lower()
-            # API Gateway names the client's host itself; the emulator finds its services by the one it gets.
+            # The emulator finds its services by the Host header it gets.
             if header not in _HOP_BY_HOP and header != "host":
                 headers.add(header, value)
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
-    # urllib3 adds these on its own where they are missing; what the caller did not send must not arrive.
+    # urllib3 would add these where the caller did not send them.
     for header in ("user-agent", "accept-encoding"):
         headers.setdefault(header, urllib3.util.SKIP_HEADER)
     return headers
 
 
 def _is_from_our_page(environ: WSGIEnvironment) -> bool:
-    """Tell whether a call comes from a page of this address, or from a program, which is no page at all."""
+    """Tell whether a call comes from a page of this address, or from a program."""
     site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
     if site is not None:
         return str(site) == "same-origin"
@@ -239,7 +239,9 @@ def _unanswered(error: urllib3.exceptions.HTTPError) -> tuple[str, Headers, byte
     status = (
         HTTPStatus.GATEWAY_TIMEOUT if isinstance(error, urllib3.exceptions.ReadTimeoutError) else HTTPStatus.BAD_GATEWAY
     )
-    _, headers, body = _problem(status, "The emulator of AWS gave no answer; `make local` says whether it has stopped.")
+    _, headers, body = _problem(
+        status, "The AWS emulator did not answer. Check the terminal of `make local`: it may have stopped."
+    )
     return f"{status.value} {status.phrase}", [*headers, ("Content-Length", str(len(body)))], body
 
 

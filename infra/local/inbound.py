@@ -1,4 +1,4 @@
-"""Inbound mail by SMTP, as Amazon SES receives it: the raw mail goes to the bucket, its receipt to the topic."""
+"""Inbound email by SMTP, as Amazon SES receives it: the raw email goes to the bucket, its receipt to the topic."""
 
 import asyncio
 import json
@@ -179,7 +179,7 @@ class _Handler:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: Sequence[str]
     ) -> str:
         if address.rpartition("@")[2].lower() != self._domain:
-            return f"550 5.1.1 Only recipients at {self._domain} are taken here"
+            return f"550 5.1.1 Only recipients at {self._domain} are accepted"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 OK"

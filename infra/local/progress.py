@@ -1,4 +1,4 @@
-"""Progress on the terminal: each step, the seconds it took, and while it takes long a sign of life."""
+"""Progress on the terminal: each step, how long it took, and a sign of life while it takes long."""
 
 import sys
 import threading
@@ -13,7 +13,7 @@ class Progress:
     """Prints one line per step, with the time since this object was made."""
 
     def __init__(self, told_seconds: float = TOLD_SECONDS) -> None:
-        """Say of a step that takes longer than `told_seconds` that it goes on, again and again."""
+        """Say every `told_seconds` that a step is still running."""
         self._started = time.monotonic()
         self._told_seconds = told_seconds
 
@@ -27,7 +27,7 @@ class Progress:
 
     @contextmanager
     def step(self, doing: str) -> Iterator[Callable[[str], None]]:
-        """Print what is being done, and when it is done how long that took; takes notes of how far it is."""
+        """Print what is being done, then how long it took; yields what takes notes of how far it is."""
         self.say(f"{doing} …")
         started = time.monotonic()
         with signs_of_life(self.say, self._told_seconds) as note:
@@ -37,7 +37,7 @@ class Progress:
 
 @contextmanager
 def signs_of_life(say: Callable[[str], None], seconds: float = TOLD_SECONDS) -> Iterator[Callable[[str], None]]:
-    """Say every so many seconds that the block still runs, with the last note of how far it is."""
+    """Say every `seconds` that the block still runs, with the last note of how far it is."""
     notes = ["still working"]
     ended = threading.Event()
     started = time.monotonic()
@@ -56,6 +56,6 @@ def signs_of_life(say: Callable[[str], None], seconds: float = TOLD_SECONDS) -> 
 
 
 def fail(message: str) -> int:
-    """Print one sentence about what went wrong and return the exit code for it."""
+    """Print what went wrong and return the exit code for it."""
     print(f"flow-hitl local: {message}", file=sys.stderr, flush=True)
     return 1

@@ -1,4 +1,4 @@
-"""A local stack in a process of its own, on free ports and with its own files: for the demo and the tests."""
+"""A local stack in its own process, on free ports, with its own files: for the demo and the tests."""
 
 import os
 import signal
@@ -26,10 +26,9 @@ class RunningStack:
 
 @contextmanager
 def running_stack(home: Path, errors: Path | None = None) -> Iterator[RunningStack]:
-    """Start `python -m infra.local` with its files in `home`, wait until it is ready, and end it at last.
+    """Run `python -m infra.local` with its files in `home`, ready when the block begins.
 
-    Its progress goes to this process's standard output, what goes wrong to the file `errors` or this one's standard
-    error. Raises StackFailed.
+    Progress goes to standard output, errors to the file `errors` or standard error. Raises StackFailed.
     """
     with errors.open("wb") if errors else nullcontext() as said:
         process = subprocess.Popen(
@@ -37,7 +36,7 @@ def running_stack(home: Path, errors: Path | None = None) -> Iterator[RunningSta
             env=os.environ | {HOME_VARIABLE: str(home), "FLOW_HITL_PORT": "0", "FLOW_HITL_SMTP_PORT": "0"},
             cwd=ROOT,
             stderr=said,
-            # Ctrl-C at the terminal is ours to answer: the stack is ended after what uses it.
+            # Ctrl-C must reach us only: the stack stops after what uses it.
             start_new_session=True,
         )
     try:
@@ -55,9 +54,9 @@ def _wait(process: subprocess.Popen[bytes], home: Path, errors: Path | None) -> 
     deadline = time.monotonic() + START_SECONDS
     while not credentials_path(home).exists():
         if process.poll() is not None:
-            why = errors.read_text() if errors else "it said why above."
+            why = errors.read_text() if errors else "see its output above."
             raise StackFailed(f"The local stack ended with exit code {process.returncode}; {why}")
         if time.monotonic() > deadline:
-            raise StackFailed(f"The local stack was not ready within {START_SECONDS:.0f} s.")
+            raise StackFailed(f"The local stack was not ready within {START_SECONDS:.0f} s; see its output above.")
         time.sleep(0.1)
     return read_credentials(home)

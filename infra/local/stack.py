@@ -1,4 +1,4 @@
-"""The local stack: the emulator with the core stack deployed on it, the mailbox, SMTP in, and the address in front."""
+"""The local stack: the emulator with the core stack, the mailbox, inbound SMTP, and the address in front."""
 
 import shutil
 import socket
@@ -26,7 +26,7 @@ from infra.local.progress import Progress
 from infra.local.seed import seed
 from infra.local.ses import ses_app
 from infra.local.state import Credentials, Operator, credentials_path, emulator_log, operator_path, write_state
-from infra.local.warm_up import warm_up
+from infra.local.warm_up import api_url, warm_up
 
 FRONT_THREADS = 64
 SES_THREADS = 4
@@ -44,10 +44,10 @@ class Ports:
 
 
 class LocalStack:
-    """Starts every part in order, watches them, and ends every part that it started."""
+    """Starts every part in order, watches them, and stops them."""
 
     def __init__(self, home: Path, ports: Ports, progress: Progress) -> None:
-        """Prepare a stack that keeps its files in `home`, claimed by the caller, and will answer on `ports`."""
+        """Prepare a stack on `ports` that keeps its files in `home`, which the caller has claimed."""
         self._home = home
         self._wanted = ports
         self._progress = progress
@@ -56,37 +56,36 @@ class LocalStack:
         self._emulator: Emulator | None = None
 
     def start(self) -> Credentials:
-        """Start everything, write the files for other programs and return the credentials.
+        """Start everything and return the credentials; call `stop` in any case.
 
-        Raises StackFailed or DeploymentError; call `stop` in any case.
+        Raises StackFailed or DeploymentError.
         """
         try:
             return self._start()
         except (BotoCoreError, ClientError, urllib3.exceptions.HTTPError, OSError) as error:
-            # Whatever waits for the emulator fails when that ends, and then its end is the reason.
+            # If the emulator has stopped, that is the reason.
             if self._emulator is not None:
                 self._emulator.check()
             raise StackFailed(
-                f"It could not start: {type(error).__name__}: {error}. "
-                f"Start it again; if that fails too, see the end of {emulator_log(self._home)}."
+                f"The local stack did not start: {type(error).__name__}: {error}. "
+                f"Start it again; if it fails again, see the end of {emulator_log(self._home)}."
             ) from error
 
     def _start(self) -> Credentials:
         http, smtp = _bind(self._wanted.http, "FLOW_HITL_PORT"), _bind(self._wanted.smtp, "FLOW_HITL_SMTP_PORT")
         base_url = f"http://127.0.0.1:{_port(http)}"
-        with self._progress.step("Synthesising the core stack (kept for the next start)"):
+        with self._progress.step("Synthesizing the core stack (cached for the next start)"):
             assembly.synthesise(self._home / "assembly", base_url)
         mailbox = self._mailbox()
-        with self._progress.step("Starting the emulator of AWS"):
+        with self._progress.step("Starting the AWS emulator"):
             emulator = self._start_emulator(mailbox)
         with self._progress.step("Deploying the core stack"):
             outputs = deploy(self._home / "assembly", assembly.STACK_NAME, emulator.endpoint_url)
         operator = Operator(emulator.endpoint_url, REGION, assembly.STACK_NAME, outputs)
         with self._progress.step("Creating a deployment and an API key"):
             seeded = seed(operator)
-        api_url = f"{emulator.endpoint_url}/_aws/execute-api/{outputs['ApiId']}/$default"
         with self._progress.step("Starting the functions") as note:
-            warm_up(emulator.endpoint_url, api_url, note)
+            warm_up(emulator.endpoint_url, outputs["ApiId"], note)
         credentials = Credentials(
             base_url=base_url,
             smtp_port=_port(smtp),
@@ -102,23 +101,28 @@ class LocalStack:
         smtp_server = SmtpServer(credentials.smtp_port, assembly.INBOUND_DOMAIN, receiver.accept)
         smtp_server.start()
         self._parts.callback(smtp_server.stop)
-        front = Front(api_url, mailbox, _facts(credentials, credentials_path(self._home)), smtp_server.deliver)
+        front = Front(
+            api_url(emulator.endpoint_url, outputs["ApiId"]),
+            mailbox,
+            _facts(credentials, credentials_path(self._home)),
+            smtp_server.deliver,
+        )
         self._serve("front", front, http, FRONT_THREADS, LARGEST_BODY)
         self._write(operator, credentials)
         return credentials
 
     def watch(self) -> None:
-        """Wait until a part of the stack ends by itself, and raise StackFailed that says which."""
+        """Wait until a part of the stack stops by itself; raise StackFailed that says which."""
         while True:
             time.sleep(CHECK_SECONDS)
             if self._emulator is not None:
                 self._emulator.check()
             for name, thread in self._threads.items():
                 if not thread.is_alive():
-                    raise StackFailed(f"The {name} server of the local stack has stopped.")
+                    raise StackFailed(f"The {name} server of the local stack has stopped; start the stack again.")
 
     def stop(self) -> None:
-        """End what was started."""
+        """Stop what was started."""
         self._parts.close()
 
     def _mailbox(self) -> Mailbox:
@@ -136,7 +140,7 @@ class LocalStack:
         return self._emulator
 
     def _serve(self, name: str, app: WsgiApp, bound: socket.socket, threads: int, largest_body: int) -> None:
-        """Serve a WSGI application in a thread that ends with this process."""
+        """Serve a WSGI application in a daemon thread."""
         server = create_server(
             app,
             sockets=[bound],
@@ -155,14 +159,14 @@ class LocalStack:
 
 
 def _bind(port: int, variable: str) -> socket.socket:
-    """Take a port of 127.0.0.1 now and listen on it later, so that a wrong one is known at once; 0 takes a free one."""
+    """Bind a port of 127.0.0.1 (0: any free one) before the slow steps, so that a taken one fails at once."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind(("127.0.0.1", port))
     except OSError as error:
         bound.close()
-        raise StackFailed(f"Port {port} is taken; choose another with {variable}=… (0 takes a free one).") from error
+        raise StackFailed(f"Port {port} is taken. Choose another with {variable}=… (0 for a free one).") from error
     return bound
 
 
@@ -174,9 +178,9 @@ def _port(bound: socket.socket) -> int:
 def _facts(credentials: Credentials, credentials_file: Path) -> dict[str, str]:
     return {
         "API": credentials.base_url,
-        "SMTP in": f"127.0.0.1:{credentials.smtp_port}",
-        "takes mail for": f"@{credentials.inbound_domain}",
-        "deployment": str(credentials.deployment_id),
-        "sign in as": credentials.manager_email,
-        "key in": str(credentials_file),
+        "Inbound SMTP": f"127.0.0.1:{credentials.smtp_port}",
+        "Receives email for": f"@{credentials.inbound_domain}",
+        "Deployment": str(credentials.deployment_id),
+        "Sign in as": credentials.manager_email,
+        "API key in": str(credentials_file),
     }

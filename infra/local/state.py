@@ -46,13 +46,15 @@ def local_home(environ: Mapping[str, str] = os.environ) -> Path:
 
 @contextmanager
 def claimed(home: Path) -> Iterator[None]:
-    """Hold `home` for one stack, without the files of an earlier one; raises StackFailed if another stack holds it."""
+    """Claim `home` for one stack and remove an earlier one's files; raises StackFailed if it is claimed."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StackFailed(f"Another local stack is running with its files in {home}.") from error
+            raise StackFailed(
+                f"Another local stack is running in {home}. Stop it, or set {HOME_VARIABLE} to another folder."
+            ) from error
         _forget(home)
         try:
             yield

@@ -309,7 +309,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         with _start(tmp_path, FLOW_HITL_PORT=str(port)) as process:
             _, errors = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 1
-    assert f"Port {port} is taken; choose another with FLOW_HITL_PORT" in errors
+    assert f"Port {port} is taken. Choose another with FLOW_HITL_PORT" in errors
 
 
 @e2e

@@ -484,7 +484,7 @@ def test_a_region_that_is_not_chosen_is_said(stack: Stack) -> None:
     with patch.dict(os.environ, nothing), _own_clients():
         del os.environ["AWS_DEFAULT_REGION"]
         error, hint = stack.refused("deployment", "list").splitlines()
-    assert error == "Error: No AWS region is chosen."
+    assert error == "Error: No AWS region is set."
     assert "AWS_DEFAULT_REGION" in hint
 
 
@@ -528,7 +528,7 @@ def test_a_deployment_that_others_keep_changing_is_said_and_left_alone(stack: St
 def test_who_may_sign_in_is_noted_anew_for_all_deployments(stack: Stack) -> None:
     stack.create()
     number = len(stack.json("deployment", "list")["deployments"])
-    said = f"Noted who may sign in to {number} {'deployment' if number == 1 else 'deployments'}."
+    said = f"Listed who may sign in to {number} {'deployment' if number == 1 else 'deployments'}."
     assert said in stack.ok("member", "index")
     stack.create()
     assert stack.json("member", "index") == {"deployments": number + 1}

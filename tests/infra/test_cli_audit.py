@@ -51,7 +51,7 @@ def test_a_seal_that_does_not_come_is_said(hitl: Hitl, run: Run) -> None:
     with patch("flow_hitl.proof.seal_audit.SealAudit.__call__", side_effect=OSError("KMS")):
         result = run("seal")
     assert result.exit_code == 1
-    assert "The seal has not come yet." in result.stderr
+    assert "The seal is not there yet." in result.stderr
 
 
 def test_an_untouched_log_is_said_to_be_one(hitl: Hitl, run: Run) -> None:
@@ -127,7 +127,7 @@ def test_an_export_that_fails_says_what_to_do(hitl: Hitl, run: Run) -> None:
         (("verify",), "Give the deployment's ID, or --export PATH."),
         (("verify", "1", "--export", "x"), "Give the deployment's ID, or --export PATH."),
         (("verify", "--export", "/nowhere.zip"), "/nowhere.zip is not an export"),
-        (("verify", "1", "--from", "yesterday"), "is no time such as 2027-01-31T00:00:00Z"),
+        (("verify", "1", "--from", "yesterday"), "is not a time such as 2027-01-31T00:00:00Z"),
         (("verify", "9"), "There is no deployment 9."),
         (("export", "9"), "There is no deployment 9."),
         (("export", "1", "--from", "2026-02-01T00:00:00Z", "--to", "2026-01-01T00:00:00Z"), "must be later than"),

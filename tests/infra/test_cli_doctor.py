@@ -147,7 +147,7 @@ def test_people_read_the_same_as_lines(doctor: Doctor, hitl: Hitl) -> None:
     lines = result.stdout.splitlines()
     assert lines[0].startswith("ok       stack: ")
     (problem,) = [number for number, line in enumerate(lines) if line.startswith("PROBLEM")]
-    assert lines[problem].startswith("PROBLEM  deployment 1: creator@example.com gets no mail")
+    assert lines[problem].startswith("PROBLEM  deployment 1: creator@example.com gets no email")
     assert "-> " in lines[problem + 1]
     assert "`flow-hitl mail allow creator@example.com`" in lines[problem + 1]
     assert lines[-1] == "1 problem found."
@@ -157,7 +157,7 @@ def test_people_read_the_same_as_lines(doctor: Doctor, hitl: Hitl) -> None:
 def test_outputs_of_another_version(doctor: Doctor, outputs: dict[str, str]) -> None:
     del outputs["EmailDeadLetterQueueUrl"]
     report = doctor()
-    assert "deploy it with this version" in report.problem("stack", "email_dead_letter_queue_url")
+    assert "deploy this version" in report.problem("stack", "email_dead_letter_queue_url")
     assert len(report.checks) == 1
 
 
@@ -241,8 +241,8 @@ def test_no_rule_set_is_active(doctor: Doctor) -> None:
     ("change", "words"),
     [
         ({"Enabled": False}, "switched off"),
-        ({"Recipients": ["other.test"]}, "does not bring the mail of reply.hitl.test"),
-        ({"Actions": [{"S3Action": {"BucketName": "other"}}]}, "does not bring the mail of reply.hitl.test"),
+        ({"Recipients": ["other.test"]}, "does not deliver email for reply.hitl.test"),
+        ({"Actions": [{"S3Action": {"BucketName": "other"}}]}, "does not deliver email for reply.hitl.test"),
     ],
 )
 def test_a_receipt_rule_that_was_changed(doctor: Doctor, rules: Any, change: dict[str, Any], words: str) -> None:
@@ -255,7 +255,7 @@ def test_a_receipt_rule_that_was_changed(doctor: Doctor, rules: Any, change: dic
     [
         ({}, "no MX record"),
         ({"reply.hitl.test": []}, "no MX record"),
-        ({"reply.hitl.test": ["10 mail.elsewhere.test."]}, "leads to mail.elsewhere.test, not to SES"),
+        ({"reply.hitl.test": ["10 mail.elsewhere.test."]}, "points to mail.elsewhere.test, not to SES"),
         ({"reply.hitl.test": ["10 mail.elsewhere.test.", f"20 {OURS}"]}, "not to SES"),
     ],
 )
@@ -282,7 +282,7 @@ def test_what_cannot_be_asked_is_no_problem_and_is_said(doctor: Doctor, monkeypa
         report = doctor()
     assert report.problems == []
     for name in ("alarms", "mail out", "mail in", "MX record"):
-        assert "could not be looked at" in report.of(name)[0]["fact"], name
+        assert "could not be checked" in report.of(name)[0]["fact"], name
 
 
 def test_doubts_about_a_configuration_are_problems(doctor: Doctor, hitl: Hitl) -> None:
@@ -296,7 +296,7 @@ def test_only_the_deployment_that_was_named(doctor: Doctor, hitl: Hitl) -> None:
     other = manage.create(name="Other", creator_email="gone@example.com", organization_id=1).deployment_id
     current().suppressed.add("gone@example.com", "bounced", datetime(2026, 1, 1, tzinfo=UTC))
     assert doctor(str(hitl.deployment_id)).problems == []
-    assert "mail allow" in doctor(str(other)).problem(f"deployment {other}", "gone@example.com gets no mail")
+    assert "mail allow" in doctor(str(other)).problem(f"deployment {other}", "gone@example.com gets no email")
     assert len(doctor().problems) == 1
 
 
@@ -331,7 +331,7 @@ def test_webhooks_that_fail_or_were_never_sent(doctor: Doctor, hitl: Hitl, monke
         failing = hook(hitl, app.url)
         hitl.ask(emit=EMIT)
         failed = failing.deliveries[0]["id"]
-    step = doctor().problem("deployment 1", 'The webhook "Jira" was not told of "new_request"', "HTTP 500")
+    step = doctor().problem("deployment 1", 'The webhook "Jira" did not get "new_request"', "HTTP 500")
     assert f"/webhooks/{failing.id}/deliveries/{failed}/redeliver" in step
     hitl.api("DELETE", f"/v1/deployments/1/webhooks/{failing.id}")
 
@@ -341,7 +341,7 @@ def test_webhooks_that_fail_or_were_never_sent(doctor: Doctor, hitl: Hitl, monke
         lost.call("POST", "/test")
     assert doctor().problems == []
     hitl.advance(minutes=61)
-    assert "redeliver" in doctor().problem("deployment 1", "nobody is at it any more")
+    assert "redeliver" in doctor().problem("deployment 1", "the worker stopped")
 
 
 def test_a_request_is_diagnosed_with_its_deployment(doctor: Doctor, hitl: Hitl) -> None:

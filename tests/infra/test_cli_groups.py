@@ -99,8 +99,8 @@ def test_what_cannot_be_done_is_one_sentence_and_a_hint(run: Run, words: tuple[s
     ("words", "sentence"),
     [
         (("finance",), "Missing option '--member'"),
-        (("finance", *people("Ann <ann@example.com>")), "is no plain email address"),
-        (("finance", *people(ANN), "--address", "finance"), "'finance' is no plain email address"),
+        (("finance", *people("Ann <ann@example.com>")), "is not a plain email address"),
+        (("finance", *people(ANN), "--address", "finance"), "'finance' is not a plain email address"),
         ((MAILBOX, *people(ANN), "--address", MAILBOX), "NAME is a mailbox already"),
     ],
 )

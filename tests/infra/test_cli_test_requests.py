@@ -59,9 +59,9 @@ def test_it_waits_for_the_answer_and_tells_what_happens(
     told = [line.split("  ", 1)[1] for line in result.stderr.splitlines() if line.startswith("2026-")]
     assert told == [
         "the request is open and assigned to tester@example.com",
-        "the mail service took the mail to tester@example.com",
-        "a reply decided nothing: sender_mismatch",
-        "it was answered by way of email: it works",
+        "the mail service accepted the email to tester@example.com",
+        "a reply was rejected: sender_mismatch",
+        "it was answered via email: it works",
     ]
 
 

@@ -158,7 +158,7 @@ def test_a_person_is_led_to_the_mailbox_and_from_a_wrong_address_too(site: Site)
     assert site.call("/", **BROWSER)[1]["Location"] == "/_local/"
     status, headers, page = site.call("/_local/elsewhere", **BROWSER)
     assert (status, headers["Content-Type"]) == (404, "text/html; charset=utf-8")
-    assert "There is no such page or mail" in page
+    assert "There is no such page or email" in page
     assert 'href="/_local/"' in page
 
 
@@ -172,11 +172,11 @@ def test_what_is_not_the_mailbox_is_the_services_to_answer(site: Site) -> None:
     for path in ("/", "/elsewhere", "/_localhost", "/v1/requests"):
         status, headers, body = site.call(path, HTTP_HOST="127.0.0.1:8700")
         assert (status, headers["Content-Type"]) == (502, "application/problem+json")
-        assert "gave no answer" in body
+        assert "did not answer" in body
 
 
 def test_an_empty_mailbox_says_where_to_begin(site: Site) -> None:
     _, _, page = site.call("/_local/", **BROWSER)
     for address in ("/d", "/docs"):
         assert f'href="{address}"' in page
-    assert "lasts until the local stack ends" in page
+    assert "deleted when the local stack stops" in page
