@@ -20,7 +20,7 @@ MODULES = {
     "crewai.registry": "CrewAI: the registry",
     "crewai.answers": "CrewAI: the answer",
     "crewai.versions": "CrewAI: versions",
-    "crewai.resumption": "CrewAI: going on",
+    "crewai.resumption": "CrewAI: resuming",
     "crewai.store": "CrewAI: the store",
 }
 Definition = ast.FunctionDef | ast.AsyncFunctionDef

@@ -1,8 +1,7 @@
-"""The flows' side of Flow HITL: ask a person, wait, go on with the answer.
+"""Flow HITL for flows: ask a person, wait, continue with the answer.
 
-`Client` and `AsyncClient` speak the HTTP contract, `flow_hitl_client.webhooks` reads and answers what is pushed to you,
-`flow_hitl_client.signature` checks it, and `flow_hitl_client.crewai` (extra `[crewai]`) joins all to CrewAI's
-`@human_feedback`.
+`Client` and `AsyncClient` call the API; `flow_hitl_client.webhooks` receives and answers webhooks;
+`flow_hitl_client.signature` verifies them; `flow_hitl_client.crewai` (extra `[crewai]`) connects `@human_feedback`.
 """
 
 from flow_hitl_client.aio import AsyncClient

@@ -1,4 +1,4 @@
-"""`python -m flow_hitl_client`: the command where it is not on the PATH."""
+"""`python -m flow_hitl_client`: the command, where it is not on the PATH."""
 
 import sys
 

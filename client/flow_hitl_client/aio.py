@@ -18,7 +18,7 @@ T = TypeVar("T")
 def _awaited(
     call: Callable[Concatenate[Client, P], T],
 ) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, T]]:
-    """Return a method that makes the plain client's call in a thread, with its arguments, types and docstring."""
+    """Return a method that makes the plain client's call in a thread."""
 
     @wraps(call)
     async def awaited(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -28,10 +28,9 @@ def _awaited(
 
 
 class AsyncClient:
-    """A Client whose calls are awaited: same names, arguments, answers and errors.
+    """A Client whose calls are awaited; names, arguments, answers, and errors are the same.
 
-    Each call runs in a thread of the client's own, so that long polls hold up neither the loop nor other code that uses
-    its threads. For hundreds of waiting flows follow `decisions` by one call in place of one `wait_for` each.
+    Calls run in the client's own threads. For hundreds of waiting flows, follow `decisions` instead of many `wait_for`.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class AsyncClient:
         retries: int = 4,
         concurrency: int = 32,
     ) -> None:
-        """Connect as Client does; at most `concurrency` calls are under way at once, the others wait their turn."""
+        """Connect as Client does; at most `concurrency` calls run at once."""
         self._client = Client(url, api_key, timeout=timeout, retries=retries)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="flow-hitl-client")
 
@@ -56,7 +55,7 @@ class AsyncClient:
         self.close()
 
     def close(self) -> None:
-        """Give the threads back; calls that are under way come to their end, whose answers nobody gets."""
+        """Release the threads; running calls finish, and their answers are dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     create_request = _awaited(Client.create_request)
@@ -76,7 +75,7 @@ class AsyncClient:
         return found
 
     async def iterate_requests(self, **filters: Any) -> AsyncIterator[Request]:
-        """Return every request that `list_requests` finds, page after page."""
+        """Yield every request that `list_requests` finds."""
         requests = self._client.iterate_requests(**filters)
         while (request := await self._in_thread(next, requests, None)) is not None:
             yield request

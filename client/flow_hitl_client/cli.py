@@ -12,11 +12,11 @@ from typing import Any
 from flow_hitl_client.errors import FlowHitlClientError
 from flow_hitl_client.journal import Journal
 
-_CREWAI_MISSING = "crewai is missing: pip install 'flow-hitl-client[crewai]'"
+_CREWAI_MISSING = "crewai is not installed: pip install 'flow-hitl-client[crewai]'"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0, 1 if something went wrong, 2 for a wrong call."""
+    """Run the command and return the exit code: 0, 1 on failure, 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
@@ -30,25 +30,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="flow-hitl-client",
-        description="Goes on with paused flows. FLOW_HITL_URL and FLOW_HITL_API_KEY say where to, FLOW_HITL_FLOWS "
-        "(default: ~/.flow-hitl/flows.db) where paused flows are stored.",
+        description="Resumes paused flows. Needs FLOW_HITL_URL and FLOW_HITL_API_KEY; FLOW_HITL_FLOWS is where paused "
+        "flows are stored (default: ~/.flow-hitl/flows.db).",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    resume = commands.add_parser("resume", help="go on with flows when people answer, until Ctrl-C")
+    resume = commands.add_parser("resume", help="resume flows when people answer, until Ctrl-C")
     resume.add_argument("--app", required=True, help="my_flows:registry, or a module with flow classes")
     resume.add_argument("--store", help="the file with the paused flows")
-    resume.add_argument("--concurrency", type=int, default=4, help="how many flows may run at once (default: 4)")
-    resume.add_argument("--resume-url", help="where later review points of these flows shall be pushed to")
-    resume.add_argument("--once", action="store_true", help="go on with what is decided now, and end")
-    resume.add_argument("--retry-failed", action="store_true", help="first try all flows again that could not go on")
+    resume.add_argument("--concurrency", type=int, default=4, help="the most flows that run at once (default: 4)")
+    resume.add_argument("--resume-url", help="where to push decisions of these flows' later review points")
+    resume.add_argument("--once", action="store_true", help="resume what is decided now, then exit")
+    resume.add_argument("--retry-failed", action="store_true", help="first retry all flows that failed to resume")
     resume.set_defaults(run=_resume)
 
-    pending = commands.add_parser("pending", help="show the flows that wait for a person")
+    pending = commands.add_parser("pending", help="list the flows that wait for a person")
     pending.add_argument("--store", help="the file with the paused flows")
     pending.set_defaults(run=_pending)
 
-    retry = commands.add_parser("retry", help="let a flow that failed after its answer go on once more")
+    retry = commands.add_parser("retry", help="let a flow that failed to resume try again")
     retry.add_argument("request_id", nargs="?", help="the request whose flow failed (default: all)")
     retry.add_argument("--store", help="the file with the paused flows")
     retry.set_defaults(run=_retry)
@@ -68,17 +68,17 @@ def _resume(options: argparse.Namespace) -> int:
     if options.retry_failed:
         resumer.retry()
     if options.once:
-        print(f"{resumer.run_once()} flows went on.")
+        print(f"{resumer.run_once()} flows resumed.")
         return 0
 
     def stop(number: int, _frame: Any) -> None:
-        print("Stopping when the running flows are done; once more to stop at once.", flush=True)
+        print("Stopping when the running flows are done. Press Ctrl-C again to stop now.", flush=True)
         signal.signal(number, signal.SIG_DFL)
         resumer.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    print(f"Waiting for decisions, for the flows in {resumer.journal.path}. Ctrl-C ends.", flush=True)
+    print(f"Waiting for decisions for the flows in {resumer.journal.path}. Press Ctrl-C to stop.", flush=True)
     resumer.run()
     return 0
 
@@ -91,9 +91,7 @@ def _pending(options: argparse.Namespace) -> int:
         print(f"{pause.request_id}  {pause.flow_class}.{pause.body['method_name']}  flow {pause.flow_id}{note}")
     print(f"{len(waiting)} review points wait for a person.")
     if cancelled:
-        print(
-            f"{len(cancelled)} were cancelled, so that their flows stay paused; start anew those that are still wanted."
-        )
+        print(f"{len(cancelled)} were cancelled; their flows stay paused. Start a new flow if you still need one.")
     return 0
 
 
@@ -101,7 +99,7 @@ def _retry(options: argparse.Namespace) -> int:
     journal = Journal(options.store)
     ids = [options.request_id] if options.request_id else [pause.request_id for pause in journal.failed()]
     count = sum(journal.again(request_id) for request_id in ids)
-    print(f"{count} flows will go on again.")
+    print(f"{count} flows will be resumed again by `flow-hitl-client resume`.")
     return 0 if count or not options.request_id else 1
 
 

@@ -1,4 +1,4 @@
-"""The plain client: one method per call of the contract that a flow needs."""
+"""The plain client: one method per API call that a flow needs."""
 
 import json
 import os
@@ -34,9 +34,9 @@ LONGEST_PAUSE_SECONDS: Final = 60
 
 
 class _BearerAuth(AuthBase):
-    """Sends the key as `auth`, because a bare header would lose against a .netrc entry for the same host.
+    """Sends the key, and an `Idempotency-Key` with each POST.
 
-    Each POST gets a name of its own, under which the server knows it again when it is tried again.
+    As `auth`, because a .netrc entry for the host would override a plain header.
     """
 
     def __init__(self, api_key: str) -> None:
@@ -50,7 +50,7 @@ class _BearerAuth(AuthBase):
 
 
 class _PatientRetry(Retry):
-    """Pauses for as long as the server asks, up to a minute: what takes longer is for the caller to decide."""
+    """Pauses as long as the server asks, up to a minute; beyond that, the caller decides."""
 
     def increment(self, *args: Any, **kwargs: Any) -> "_PatientRetry":
         response = kwargs.get("response")
@@ -62,17 +62,17 @@ class _PatientRetry(Retry):
 class Client:
     """A connection to one deployment.
 
-    Lost connections, 429 and 5xx are tried again, with growing pauses or after the time that the server names, up to a
-    minute. That is safe for every call: a request has an id of ours, and every other POST an `Idempotency-Key`, so that
-    asking twice asks once. Errors: `ProblemError` when the server refuses, `ServerUnreachable` when no answer came.
+    Lost connections, 429, and 5xx are retried, with growing pauses or as the server asks, up to a minute. Retries are
+    safe: a request has an id of the client's, and every other POST an `Idempotency-Key`. Raises `ProblemError` when the
+    server refuses, and `ServerUnreachable` when no answer came.
     """
 
     def __init__(
         self, url: str | None = None, api_key: str | None = None, *, timeout: float = 30.0, retries: int = 4
     ) -> None:
-        """Connect to `url` with `api_key`, by default FLOW_HITL_URL and FLOW_HITL_API_KEY of the environment.
+        """Connect to `url` with `api_key`; the defaults are FLOW_HITL_URL and FLOW_HITL_API_KEY in the environment.
 
-        `timeout` is in seconds, for one try, and on top of the time that a call is asked to wait. Raises NotConfigured.
+        `timeout` is in seconds per try, in addition to a call's `wait`. Raises NotConfigured.
         """
         self.url: Final = (url or _environment("FLOW_HITL_URL")).rstrip("/")
         self.key: Final = api_key or _environment("FLOW_HITL_API_KEY")
@@ -101,9 +101,9 @@ class Client:
     ) -> CreatedRequest:
         """Ask a person: open a request, and return it with its callback URL.
 
-        `output` is what the person reviews: markdown, or any JSON. What is left out follows the deployment's settings
-        and routing rules. The same `request_id` (a UUID, by default a new one) with the same content returns the first
-        request again. Raises ValidationFailed, TooLarge, IdempotencyMismatch.
+        `output` is what the person reviews: Markdown or any JSON. The deployment's settings and routing rules apply to
+        what is left out. The same `request_id` (a UUID, default: a new one) with the same content returns the first
+        request. Raises ValidationFailed, TooLarge, IdempotencyMismatch.
         """
         optional = {
             "flow_name": flow_name,
@@ -130,15 +130,15 @@ class Client:
         return cast("CreatedRequest", self._call("POST", "/v1/requests", body=body))
 
     def get_request(self, request_id: str, *, wait: int = 0) -> Request:
-        """Return the request; with `wait` (0 to 20 seconds) the server answers when it is decided, or at the end."""
+        """Return the request; with `wait` (0 to 20 seconds), once it is decided or the time is up."""
         answer = self._call("GET", _path(request_id), query={"wait": wait}, waiting=wait)
         return cast("Request", answer["request"])
 
     def wait_for(self, request_id: str, *, timeout: float | None = None) -> Request:
         """Return the request once it is no longer pending: `response` holds the decision, None if it was cancelled.
 
-        Waits for ever, or for `timeout` seconds and then raises StillPending. Where too many flows wait at once, it
-        asks less often; RateLimited is raised only if the timeout ends in such a pause.
+        Raises StillPending after `timeout` seconds (None: waits forever). When the server is busy, it asks less often,
+        and raises RateLimited only if the timeout ends in such a pause.
         """
         deadline = deadline_after(timeout)
         while isinstance(found := look(self.get_request, request_id, deadline), Pause):
@@ -146,11 +146,11 @@ class Client:
         return found
 
     def cancel(self, request_id: str) -> Request:
-        """Close the request without an answer and return it; raises AlreadyResponded when somebody was faster."""
+        """Cancel the request and return it; raises AlreadyResponded if someone answered first."""
         return cast("Request", self._call("DELETE", _path(request_id))["request"])
 
     def reassign(self, request_id: str, assigned_to_email: str) -> Request:
-        """Pass an open request on to another person and return it; raises AlreadyResponded, NotPending."""
+        """Reassign an open request and return it; raises AlreadyResponded, NotPending."""
         body = {"assigned_to_email": assigned_to_email}
         return cast("Request", self._call("POST", f"{_path(request_id)}/reassign", body=body)["request"])
 
@@ -169,7 +169,7 @@ class Client:
     ) -> RequestPage:
         """Return one page of the deployment's requests, newest first; `next_cursor` is None on the last.
 
-        What is given must all hold. Times must say their time zone.
+        All given filters must match. Times need a time zone.
         """
         query = {
             "status": status,
@@ -185,7 +185,7 @@ class Client:
         return cast("RequestPage", self._call("GET", "/v1/requests", query=query))
 
     def iterate_requests(self, **filters: Any) -> Iterator[Request]:
-        """Return every request that `list_requests` finds, page after page."""
+        """Yield every request that `list_requests` finds."""
         cursor = filters.pop("cursor", None)
         while True:
             page = self.list_requests(cursor=cursor, **filters)
@@ -195,24 +195,24 @@ class Client:
                 return
 
     def decisions(self, cursor: str | None = None, *, limit: int | None = None, wait: int = 0) -> Decisions:
-        """Return what was decided after `cursor` (None: from the beginning), for a worker that serves many flows.
+        """Return what was decided after `cursor` (None: from the beginning), for one worker that serves many flows.
 
-        A decision may come more than once. With `wait` (0 to 20 seconds) the server holds an empty answer back.
+        A decision may come more than once. With `wait` (0 to 20 seconds), the server waits for one to return.
         """
         query = {"cursor": cursor, "limit": limit, "wait": wait}
         return cast("Decisions", self._call("GET", "/v1/decisions", query=query, waiting=wait))
 
     def report_resume_status(self, request_id: str, status: ResumeStatus, *, detail: str | None = None) -> Request:
-        """Tell the request's timeline how the flow went on, and return the request."""
+        """Report to the request's timeline whether the flow resumed, and return the request."""
         body = {"status": status} if detail is None else {"status": status, "detail": detail}
         return cast("Request", self._call("POST", f"{_path(request_id)}/resume-status", body=body)["request"])
 
     def claim_resumption(self, request_id: str, claim: str | None = None) -> Request:
-        """Claim that you alone go on with the request's flow, before you do, and return the request.
+        """Claim the right to resume the request's flow, before you do, and return the request, now `resumed`.
 
-        It is `resumed` from then on. Raises AlreadyResumed for everybody but the first. `claim` names the caller (1 to
-        255 visible ASCII characters, by default new ones): keep it where you may have to repeat the claim after a
-        crash. `report_resume_status(…, "resume_failed")` gives the claim back.
+        Raises AlreadyResumed for everyone but the first. `claim` identifies the caller (1 to 255 visible ASCII
+        characters, default: random); store it if you may have to repeat the claim after a crash.
+        `report_resume_status(…, "resume_failed")` releases the claim.
         """
         body, headers = {"status": "resumed", "once": True}, {"Idempotency-Key": claim or str(uuid.uuid4())}
         answer = self._call("POST", f"{_path(request_id)}/resume-status", body=body, headers=headers)
@@ -223,7 +223,7 @@ class Client:
 
 
 def retrying_session(retries: int) -> requests.Session:
-    """Return a session that tries lost connections, 429 and 5xx again, with growing pauses or as `Retry-After` says."""
+    """Return a session that retries lost connections, 429, and 5xx, with growing pauses or as `Retry-After` says."""
     session = requests.Session()
     adapter = HTTPAdapter(
         max_retries=_PatientRetry(
@@ -253,7 +253,7 @@ def exchange(
 ) -> dict[str, Any]:
     """Make one call and return the answer's JSON object.
 
-    `shown` stands in errors for the URL, which may hold a token. Raises ProblemError and ServerUnreachable.
+    Errors show `shown` instead of the URL, which may hold a token. Raises ProblemError and ServerUnreachable.
     """
     content = None if body is None else json.dumps(body, allow_nan=False)
     try:
@@ -284,7 +284,7 @@ def _path(request_id: str) -> str:
 def _environment(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
-        raise NotConfigured(f"set {name} in the environment, or give it to Client()")
+        raise NotConfigured(f"set {name} in the environment, or pass it to Client()")
     return value
 
 
@@ -292,17 +292,17 @@ def _rfc3339(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone; use datetime.now(timezone.utc), for example")
+        raise ValueError(f"{moment} has no time zone; use, for example, datetime.now(timezone.utc)")
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _problem(response: requests.Response, answer: Any, shown: str) -> Problem:
-    """Return the problem document of an answer, or one that says what came instead."""
+    """Return an answer's problem document, or one that says what came instead."""
     if isinstance(answer, dict) and {"type", "title", "status", "detail"} <= answer.keys():
         return cast("Problem", answer)
     return {
         "type": "about:blank",
         "title": response.reason or "Unexpected answer",
         "status": response.status_code,
-        "detail": f"{shown} gave no answer of Flow HITL: {response.text[:200]}",
+        "detail": f"{shown}: the answer is not from Flow HITL: {response.text[:200]}",
     }

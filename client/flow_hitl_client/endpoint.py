@@ -1,12 +1,11 @@
-"""A small endpoint for the `resume_url` pushes, as a WSGI or an ASGI application.
+"""A small endpoint for `resume_url` pushes, as a WSGI or ASGI application.
 
     resumer = Resumer(registry)
-    resumer.start(feed=False)                        # or with the feed as well: what was missed is then caught up
+    resumer.start(feed=False)                        # or with the feed, to catch up on what was missed
     app = wsgi_app(resumer.accept, secrets=["…"])    # the deployment's resume signing secret
 
-It answers 204 when the decision is kept, which is before the flow goes on: the sender need not wait, and a flow that
-fails is not sent again and again. 401 is for what the server did not sign, 404 for a flow that waits in another store;
-the server tries these again for 24 hours.
+It answers 204 once the decision is stored, before the flow resumes; 401 if the server did not sign the push; and 404 if
+the flow waits in another store. The server retries 401 and 404 for 24 hours.
 """
 
 import logging
@@ -19,7 +18,7 @@ from flow_hitl_client.webhooks import NotAnEvent, receive_resume
 
 _log = logging.getLogger("flow_hitl_client")
 
-# A request is at most 1 MiB, with its response somewhat more.
+# A request is at most 1 MiB; its response adds a little.
 _LARGEST_BODY: Final = 2 * 1024 * 1024
 _REASONS: Final = {204: "No Content", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
                    405: "Method Not Allowed", 413: "Content Too Large"}  # fmt: skip
@@ -28,7 +27,7 @@ Accept = Callable[[Request], bool]
 
 
 def handle(accept: Accept, secrets: Sequence[str], method: str, headers: Mapping[str, str], body: bytes) -> int:
-    """Take one push and return the HTTP status to answer it with: for frameworks of your own."""
+    """Handle one push and return the HTTP status to answer with, for use in any web framework."""
     if method != "POST":
         return 405
     if len(body) > _LARGEST_BODY:
@@ -42,9 +41,9 @@ def handle(accept: Accept, secrets: Sequence[str], method: str, headers: Mapping
         _log.warning("refused a push: %s", error)
         return 400
     if event["event"] != "response_submitted":
-        return 204  # an event of a later server, which is not for us
+        return 204  # an event that only a later version handles
     if not accept(event["request"]):
-        _log.warning("a push for request %s, but no flow in this store waits for it", event["request"]["id"])
+        _log.warning("push for request %s, but no flow in this store waits for it", event["request"]["id"])
         return 404
     return 204
 
@@ -100,4 +99,4 @@ async def _lifespan(receive: Any, send: Any) -> None:
 
 def _require(secrets: Sequence[str]) -> None:
     if isinstance(secrets, str) or not secrets or not all(secrets):
-        raise ValueError("give the resume signing secret of your deployment, in a list")
+        raise ValueError("pass your deployment's resume signing secrets as a list")

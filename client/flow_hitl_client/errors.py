@@ -1,4 +1,4 @@
-"""Everything that can go wrong on the flows' side. Catch `FlowHitlClientError` for all of it."""
+"""The client's errors; `FlowHitlClientError` is the base of all."""
 
 from typing import ClassVar
 
@@ -9,30 +9,30 @@ _TOO_MANY_REQUESTS = 429
 
 
 class FlowHitlClientError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """The base of every error of this package."""
 
 
 class NotConfigured(FlowHitlClientError):
-    """The address of the server or the API key is missing."""
+    """The server's URL or the API key is missing."""
 
 
 class ServerUnreachable(FlowHitlClientError):
-    """No answer came, after all retries; the cause is the exception of `requests`."""
+    """No answer came after all retries; the cause is the exception of `requests`."""
 
 
 class StillPending(FlowHitlClientError):
-    """Nobody answered within the time that the caller wanted to wait; `request` is its current state."""
+    """Nobody answered before the timeout; `request` is the current state."""
 
     def __init__(self, request: Request) -> None:
-        super().__init__(f"request {request['id']} still waits for {request['assigned_to_email']}")
+        super().__init__(f"request {request['id']} is still waiting for {request['assigned_to_email']}")
         self.request = request
 
 
 class ProblemError(FlowHitlClientError):
     """The server refused; `problem` is its problem document.
 
-    The subclasses are the problems that the contract names. Anything else, such as a gateway's own page, is raised
-    as this class itself with a document of the type `about:blank`.
+    Each problem type of the API has a subclass. Anything else, such as a gateway's own page, is raised as this class
+    with a document of the type `about:blank`.
     """
 
     slug: ClassVar[str] = ""
@@ -43,12 +43,12 @@ class ProblemError(FlowHitlClientError):
 
     @property
     def status(self) -> int:
-        """Return the HTTP status."""
+        """The HTTP status."""
         return self.problem["status"]
 
 
 class Unauthorized(ProblemError):
-    """The API key is missing, wrong, expired or revoked."""
+    """The API key is missing, wrong, expired, or revoked."""
 
     slug = "unauthorized"
 
@@ -66,37 +66,37 @@ class NotFound(ProblemError):
 
 
 class AlreadyResponded(ProblemError):
-    """The request was decided before; `problem` has `responded_via`, `responded_at` and `outcome`."""
+    """The request is already decided; `problem` has `responded_via`, `responded_at` and `outcome`."""
 
     slug = "already-responded"
 
 
 class NotPending(ProblemError):
-    """The request is closed without an answer; `problem` has `request_status`."""
+    """The request was closed without an answer; `problem` has `request_status`."""
 
     slug = "not-pending"
 
 
 class AlreadyResumed(ProblemError):
-    """Somebody else has claimed the resumption of this request's flow."""
+    """Someone else has claimed the resumption of this request's flow."""
 
     slug = "already-resumed"
 
 
 class Expired(ProblemError):
-    """The link or token is out of date."""
+    """The link or token has expired."""
 
     slug = "expired"
 
 
 class PreconditionFailed(ProblemError):
-    """What is to be changed was changed since it was read."""
+    """The resource was changed since it was read."""
 
     slug = "precondition-failed"
 
 
 class PreconditionRequired(ProblemError):
-    """The change does not say by `If-Match` which state it is of."""
+    """The change needs an `If-Match` header."""
 
     slug = "precondition-required"
 
@@ -114,22 +114,22 @@ class ValidationFailed(ProblemError):
 
 
 class IdempotencyMismatch(ProblemError):
-    """The request id was used before, for another question."""
+    """The request id was already used for another request."""
 
     slug = "idempotency-mismatch"
 
 
 class RateLimited(ProblemError):
-    """Too many calls, also after the retries: `problem["quota"]` names the deployment's quota that is used up.
+    """Too many calls, even after retries: `problem["quota"]` names the deployment's quota that is used up.
 
-    It has none where API Gateway, in front of the server, throttles all calls together.
+    It is missing where API Gateway throttles all calls together.
     """
 
     slug = "rate-limited"
 
     @property
     def retry_after(self) -> int | None:
-        """Return the seconds after which there is room again, or None if the server did not say."""
+        """The seconds to wait, or None if the server did not say."""
         return self.problem.get("retry_after")
 
 
@@ -137,7 +137,7 @@ _BY_TYPE = {_TYPE_PREFIX + error.slug: error for error in ProblemError.__subclas
 
 
 def problem_error(problem: Problem) -> ProblemError:
-    """Return the exception for a problem document, of the class that its `type` names."""
-    # API Gateway throttles in words of its own.
+    """Return the exception for a problem document."""
+    # API Gateway's own 429 has no problem type.
     otherwise = RateLimited if problem["status"] == _TOO_MANY_REQUESTS else ProblemError
     return _BY_TYPE.get(problem["type"], otherwise)(problem)

@@ -1,8 +1,7 @@
-"""Where paused flows, their requests and their decisions are kept until the flow has gone on: one SQLite file.
+"""The journal: paused flows, their requests, and their decisions in one SQLite file, until the flow has resumed.
 
-It is the flows' outbox and inbox. A pause is written whole before anybody is asked, so that a request that could not be
-sent is sent later, a decision that came is never lost, and a flow whose listener failed can go on once more from where
-it had paused. Several processes may share the file.
+A pause is written before anyone is asked, so an unsent request is sent later, no decision is lost, and a flow whose
+listener failed can resume again. Several processes may share the file.
 """
 
 import json
@@ -51,8 +50,8 @@ CREATE TABLE IF NOT EXISTS flow_hitl_cursors (feed TEXT PRIMARY KEY, cursor TEXT
 class Pause:
     """One review point at which a flow waits.
 
-    `body` is what is posted to ask the person, `snapshot` what the framework needs to go on. Pauses with the same
-    `group_id` were reached by parallel branches: the flow goes on when all of them are decided.
+    `body` asks the person; `snapshot` is what the framework needs to resume. Pauses with the same `group_id` are of
+    parallel branches: the flow resumes when all of them are decided.
     """
 
     request_id: str
@@ -67,7 +66,7 @@ class Pause:
 
     @property
     def answered(self) -> tuple[Request, Response]:
-        """Return the decided request and its response; raises ValueError for a pause that is not decided."""
+        """The decided request and its response; raises ValueError if the pause is not decided."""
         response = self.decision["response"] if self.decision else None
         if self.decision is None or response is None:
             raise ValueError(f"request {self.request_id} has no response")
@@ -76,7 +75,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Report:
-    """How a flow went on, still to be told to the request's timeline."""
+    """How a flow resumed, not yet reported to the request's timeline."""
 
     request_id: str
     status: ResumeStatus
@@ -84,12 +83,12 @@ class Report:
 
 
 def default_path() -> Path:
-    """Return FLOW_HITL_FLOWS of the environment, or else ~/.flow-hitl/flows.db."""
+    """Return FLOW_HITL_FLOWS of the environment, or ~/.flow-hitl/flows.db."""
     return Path(os.environ.get("FLOW_HITL_FLOWS") or Path.home() / ".flow-hitl" / "flows.db").absolute()
 
 
 def make_file(path: Path) -> None:
-    """Make the file and its directory if they are not there, its owner's alone: states and outputs are confidential."""
+    """Make the file and its directory if missing, readable only by the owner."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT, 0o600))
 
@@ -98,7 +97,7 @@ class Journal:
     """The paused flows in one file."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        """Use the file, by default that of `default_path`, and make it if it is not there."""
+        """Use the file (default: `default_path`), and make it if it is missing."""
         self.path = Path(path or default_path()).absolute()
         make_file(self.path)
         with self._connection() as database:
@@ -125,19 +124,19 @@ class Journal:
         self._after_asking(request_id, "asked", None)
 
     def refused(self, request_id: str, reason: str) -> None:
-        """Note that the server will never take this request."""
+        """Note that the server refused this request for good."""
         self._after_asking(request_id, "refused", reason)
 
     # --- deciding ---
 
     def waiting_since(self) -> float | None:
-        """Return when the pause that has waited longest for a person was stored, in Unix seconds."""
+        """Return when the longest-waiting pause was stored, in Unix seconds."""
         with self._connection() as database:
             row = database.execute("SELECT MIN(stored_at) FROM flow_hitl_pauses WHERE status = 'asked'").fetchone()
         return None if row[0] is None else float(row[0])
 
     def cancel(self, request_id: str) -> bool:
-        """Note that nobody will answer a request any more; false if no flow of this file waited for it."""
+        """Note that a request was cancelled; false if no flow in this file waited for it."""
         with self._transaction() as database:
             changed = database.execute(
                 "UPDATE flow_hitl_pauses SET status = 'cancelled', changed_at = ? WHERE request_id = ? "
@@ -147,9 +146,9 @@ class Journal:
             return changed.rowcount > 0
 
     def decide(self, requests: Iterable[Request], *, feed: str | None = None, cursor: str | None = None) -> list[str]:
-        """Keep the decisions of flows that wait here, and the feed's cursor with them; return these flows' ids.
+        """Store the decisions of flows that wait here, with the feed's cursor; return these flows' ids.
 
-        What was decided before, or belongs to no flow of this file, changes nothing.
+        Ignores what is already decided, or belongs to no flow in this file.
         """
         flow_ids = []
         with self._transaction() as database:
@@ -173,10 +172,10 @@ class Journal:
             row = database.execute("SELECT cursor FROM flow_hitl_cursors WHERE feed = ?", (feed,)).fetchone()
         return None if row is None else str(row[0])
 
-    # --- going on ---
+    # --- resuming ---
 
     def ready(self, class_names: Sequence[str]) -> list[list[Pause]]:
-        """Return up to 100 groups, of flows of these classes, of which everything is decided; longest decided first."""
+        """Return up to 100 fully decided groups of flows of these classes, longest decided first."""
         with self._connection() as database:
             rows = database.execute(
                 "SELECT group_id FROM flow_hitl_pauses AS one WHERE status = 'decided' "
@@ -199,7 +198,7 @@ class Journal:
         return [row[0] for row in rows]
 
     def claim(self, flow_id: str, owner: str, seconds: float) -> bool:
-        """Take the flow, or keep it: true unless another owner has it and its time is not over."""
+        """Claim the flow, or extend the claim; false if another owner holds it."""
         now = time.time()
         with self._transaction() as database:
             database.execute(
@@ -211,15 +210,15 @@ class Journal:
         return bool(row[0] == owner)
 
     def release(self, flow_id: str, owner: str) -> None:
-        """Give the flow back."""
+        """Release the flow."""
         with self._transaction() as database:
             database.execute("DELETE FROM flow_hitl_claims WHERE flow_id = ? AND owner = ?", (flow_id, owner))
 
     def replace(self, old: Pause, new: Pause, detail: str) -> None:
-        """Let a new pause stand in the place of one whose answer is of no use; `detail` is reported of the old one."""
+        """Replace a pause whose answer cannot be used; `detail` is reported for the old one."""
         now = time.time()
         with self._transaction() as database:
-            # A group of its own: what has gone by no longer holds up the others of its moment.
+            # Its own group, so that it no longer holds up the others of its moment.
             database.execute(
                 "UPDATE flow_hitl_pauses SET group_id = request_id, status = 'paused_again', report = 'paused_again', "
                 "detail = ?, changed_at = ? WHERE request_id = ?",
@@ -229,7 +228,7 @@ class Journal:
             self._insert(database, new, now)
 
     def resumption(self, request_id: str) -> str:
-        """Return the name under which this file claims the resumption of a request: the same until it failed."""
+        """Return the name by which this file claims a request's resumption: the same until it fails."""
         with self._transaction() as database:
             database.execute(
                 "INSERT OR IGNORE INTO flow_hitl_resumptions VALUES (?, ?)", (request_id, str(uuid.uuid4()))
@@ -240,7 +239,7 @@ class Journal:
         return str(row[0])
 
     def finish(self, pauses: Sequence[Pause], status: ResumeStatus, detail: str | None = None) -> None:
-        """Note how the flow went on from these pauses; `reports` has it until `reported`."""
+        """Note how the flow resumed from these pauses; `reports` has it until `reported`."""
         with self._transaction() as database:
             for pause in pauses:
                 database.execute(
@@ -248,11 +247,11 @@ class Journal:
                     "WHERE request_id = ?",
                     (status, detail, status, time.time(), pause.request_id),
                 )
-                # A failure gives the claim back, and what has gone on needs none.
+                # A failure releases the claim, and a resumed flow needs none.
                 database.execute("DELETE FROM flow_hitl_resumptions WHERE request_id = ?", (pause.request_id,))
 
     def leave_to_others(self, pauses: Sequence[Pause], detail: str) -> None:
-        """Note that this file may not go on from these pauses; `again` lets it try once more."""
+        """Note that another store claimed these pauses; `again` lets this one try again."""
         with self._transaction() as database:
             for pause in pauses:
                 database.execute(
@@ -262,7 +261,7 @@ class Journal:
                 )
 
     def again(self, request_id: str) -> bool:
-        """Let the flow go on once more from this pause, which failed; false if it did not fail."""
+        """Let the flow resume again from this failed pause; false if it did not fail."""
         with self._transaction() as database:
             changed = database.execute(
                 "UPDATE flow_hitl_pauses SET status = 'decided', changed_at = ? WHERE status = 'resume_failed' AND "
@@ -272,7 +271,7 @@ class Journal:
             return changed.rowcount > 0
 
     def failed(self) -> list[Pause]:
-        """Return up to 100 pauses from which the flow did not go on, oldest first."""
+        """Return up to 100 pauses from which the flow failed to resume, oldest first."""
         return self._pauses("WHERE status = 'resume_failed' ORDER BY changed_at LIMIT 100")
 
     def reports(self) -> list[Report]:
@@ -284,7 +283,7 @@ class Journal:
         return [Report(*row) for row in rows]
 
     def reported(self, report: Report) -> None:
-        """Forget a report, unless a newer one has taken its place."""
+        """Forget a report, unless a newer one has replaced it."""
         with self._transaction() as database:
             database.execute(
                 "UPDATE flow_hitl_pauses SET report = NULL WHERE request_id = ? AND report = ?",
@@ -298,7 +297,7 @@ class Journal:
         return next(iter(self._pauses("WHERE request_id = ?", request_id)), None)
 
     def group(self, group_id: str) -> list[Pause]:
-        """Return the pauses of one moment, in the order in which the flow came to them."""
+        """Return the pauses of one moment, in the flow's order."""
         return self._pauses("WHERE group_id = ? ORDER BY rowid", group_id)
 
     def open(self, flow_id: str | None = None) -> list[Pause]:
@@ -312,7 +311,7 @@ class Journal:
         return self._pauses("WHERE status = 'cancelled' ORDER BY changed_at LIMIT 1000")
 
     def forget(self, before: float) -> None:
-        """Delete the rounds of flows that ended or went on before a moment, in Unix seconds, and wait for nothing."""
+        """Delete pauses that ended before a moment, in Unix seconds, of flows that wait for nothing."""
         with self._transaction() as database:
             database.execute(
                 "DELETE FROM flow_hitl_pauses AS old WHERE status IN ('resumed', 'paused_again', 'cancelled') "

@@ -1,6 +1,6 @@
-"""The shapes that the API sends and takes, as the contract names them.
+"""The shapes of the API: plain dictionaries at run time.
 
-They are plain dictionaries at run time. The server may add fields; times are RFC 3339 texts in UTC.
+The server may add fields. Times are RFC 3339 texts in UTC.
 """
 
 from typing import Any, Literal, TypedDict
@@ -21,14 +21,14 @@ class HistoryEntry(TypedDict):
 
 
 class AutoResponseOverride(TypedDict):
-    """What a flow asks for when nobody answers within `timeout_minutes` (at least 1)."""
+    """The answer a flow wants if nobody answers within `timeout_minutes` (at least 1)."""
 
     timeout_minutes: int
     default_outcome: str
 
 
 class AutoResponse(AutoResponseOverride):
-    """What happens when nobody answers until `due_at`."""
+    """The answer that is given if nobody answers by `due_at`."""
 
     due_at: str
 
@@ -48,7 +48,7 @@ class Response(TypedDict):
 
 
 class Resume(TypedDict):
-    """How far the flow's resumption has come."""
+    """The state of the flow's resumption."""
 
     status: Literal["waiting", "delivered", "failed", "resumed", "resume_failed", "paused_again"]
     attempts: int

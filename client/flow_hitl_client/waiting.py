@@ -1,4 +1,4 @@
-"""How a flow waits for a decision, one step at a time: both clients take these steps and pause in their own way."""
+"""How both clients wait for a decision, one step at a time."""
 
 import math
 import time
@@ -14,20 +14,20 @@ LONGEST_WAIT_SECONDS: Final = 20
 
 @dataclass(frozen=True)
 class Pause:
-    """The request is still pending, or nobody could say; ask again after some seconds."""
+    """The request is still pending, or the server is busy: ask again after some seconds."""
 
     seconds: float
 
 
 def deadline_after(timeout: float | None) -> float | None:
-    """Return when a wait of `timeout` seconds ends, by the monotonic clock; None is never."""
+    """Return when a wait of `timeout` seconds ends, by the monotonic clock; None means never."""
     return None if timeout is None else time.monotonic() + timeout
 
 
 def look(get_request: Callable[..., Request], request_id: str, deadline: float | None) -> Request | Pause:
-    """Make one step: return the request if it is no longer pending, or the pause before the next step.
+    """Return the request if it is no longer pending, or the pause before the next look.
 
-    Raises StillPending at the deadline, and RateLimited when the deadline falls into the pause.
+    Raises StillPending at the deadline, and RateLimited if the deadline falls into the pause.
     """
     left = math.inf if deadline is None else max(0, math.ceil(deadline - time.monotonic()))
     try:

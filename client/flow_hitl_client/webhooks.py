@@ -1,4 +1,4 @@
-"""Receive a webhook, and answer it.
+"""Receive and answer webhooks.
 
 from flow_hitl_client import webhooks
 
@@ -18,7 +18,7 @@ from flow_hitl_client.types import Request, ResumeEvent, WebhookEvent
 
 
 class NotAnEvent(FlowHitlClientError):
-    """The body is signed by us and yet no event that this version knows how to read. Answer 400."""
+    """The signature is valid, but this version cannot read the event. Answer 400."""
 
 
 def receive(
@@ -29,11 +29,11 @@ def receive(
     tolerance_seconds: int = 300,
     now: float | None = None,
 ) -> WebhookEvent:
-    """Return the event of a webhook after checking that it is genuine and fresh.
+    """Return a webhook's event after checking that it is genuine and fresh.
 
-    `secret` is the webhook's whole `whsec_…` text, or several during a rotation; `headers` those of the HTTP request,
-    in any case; `body` the raw bytes; `now` Unix seconds (default: the clock). `X-Webhook-Id` is the same when a
-    delivery comes twice. Raises InvalidSignature, NotAnEvent.
+    `secret` is the whole `whsec_…` text, or several during a rotation; `headers` are the HTTP request's, in any case;
+    `body` is the raw bytes; `now` is in Unix seconds (default: the clock). A repeated delivery has the same
+    `X-Webhook-Id`. Raises InvalidSignature, NotAnEvent.
     """
     return cast("WebhookEvent", _receive(secret, headers, body, tolerance_seconds, now))
 
@@ -46,7 +46,7 @@ def receive_resume(
     tolerance_seconds: int = 300,
     now: float | None = None,
 ) -> ResumeEvent:
-    """Return the event of a push to a `resume_url`, as `receive` does with a webhook.
+    """Return the event of a push to a `resume_url`, as `receive` does for webhooks.
 
     `secret` is the deployment's resume signing secret, or several. Raises InvalidSignature, NotAnEvent.
     """
@@ -63,17 +63,17 @@ def answer(
     timeout: float = 30.0,
     retries: int = 4,
 ) -> Request:
-    """Answer a request by its callback URL, without any other credential, and return the decided request.
+    """Answer a request by its callback URL, which needs no other credential, and return the decided request.
 
-    Without `outcome` the first line of `feedback` is matched with the emit options, as in a mail. `source` is your
-    application's label; `responder` is stored as claimed. Trying again is safe: the same answer counts once.
-    Raises AlreadyResponded, NotPending, ValidationFailed, Unauthorized (the URL was altered, or its webhook is gone),
+    Without `outcome`, the first line of `feedback` is matched with the emit options, as in an email. `source` labels
+    your application; `responder` is stored as claimed. Retries are safe: the same answer counts once.
+    Raises AlreadyResponded, NotPending, ValidationFailed, Unauthorized (the URL was altered, or its webhook deleted),
     ServerUnreachable.
     """
     optional = {"outcome": outcome, "source": source, "responder": responder}
     body = {"feedback": feedback, **{name: value for name, value in optional.items() if value is not None}}
     with retrying_session(retries) as session:
-        # The URL answers for whoever knows it: it stands in no error.
+        # Whoever knows the URL can answer, so no error shows it.
         document = exchange(session, "POST", callback_url, "the callback URL", body=body, timeout=timeout)
     return cast("Request", document["request"])
 

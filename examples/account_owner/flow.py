@@ -1,4 +1,4 @@
-"""A quote goes to whoever owns the account: the flow looks them up in the CRM, a routing rule reads its state.
+"""A quote goes to the account owner: the flow looks them up in the CRM, and a routing rule reads its state.
 
 python flow.py [account]
 """
@@ -20,7 +20,7 @@ class QuoteFlow(Flow):
     @start()
     def look_up_owner(self) -> None:
         self.state.setdefault("account", "ACME")
-        # An account that nobody owns has no address here: the rule then falls back to its own address.
+        # Without an owner, the rule falls back to its own address.
         self.state["account_owner_email"] = ACCOUNT_OWNERS.get(self.state["account"])
 
     @human_feedback(message="May this quote go to your customer?", emit=["send", "hold"])

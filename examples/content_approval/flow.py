@@ -1,7 +1,7 @@
 """The specification's ContentApprovalFlow on real CrewAI, without an LLM.
 
-    python flow.py                             asks, waits, and goes on
-    FLOW_HITL_MODE=durable python flow.py      asks and ends; `flow-hitl-client resume --app flow:registry` goes on
+    python flow.py                             asks, waits, and continues
+    FLOW_HITL_MODE=durable python flow.py      asks and ends; `flow-hitl-client resume --app flow:registry` resumes
 
 What to know about the specification's snippet is in README.md.
 """
@@ -20,8 +20,8 @@ class ContentApprovalFlow(Flow):
     def generate_content(self):
         return "Generated marketing copy for Q1 campaign..."
 
-    # The person sees what this method returns, and not the generated copy: it takes no argument. So after
-    # "needs_revision", which really leads back here, they see the same text again; a flow of yours would revise it.
+    # The person sees what this method returns, not the generated copy, and after "needs_revision" the same text again.
+    # Your flow would revise it.
     @human_feedback(
         message="Please review this content for brand compliance:",
         emit=["approved", "rejected", "needs_revision"],

@@ -1,4 +1,4 @@
-"""Expenses: who must approve depends on the amount. The flow puts the address into its state, a routing rule reads it.
+"""Expenses: the amount decides who must approve. The flow sets the address in its state; a routing rule reads it.
 
 python flow.py [amount]
 """
@@ -13,7 +13,7 @@ import flow_hitl_client.crewai as hitl
 
 hitl.install()
 
-# Up to so much, in euros, this person may approve.
+# The limit in euros up to which each person may approve.
 THRESHOLDS = [
     (1_000, "team.lead@example.com"),
     (10_000, "head.of.finance@example.com"),
@@ -25,7 +25,7 @@ class Expense(BaseModel):
     purpose: str = "Conference booth"
     amount: float = 4_800
     approver_email: str = ""
-    # Who asked must not approve: the deployment setting `forbid_self_approval` looks at `metadata.requested_by`.
+    # With `forbid_self_approval`, the person in `metadata.requested_by` must not approve.
     requested_by: str = "sam@example.com"
 
 

@@ -1,4 +1,4 @@
-"""Quality assurance: a customer's answer is checked before it goes out, and what was wrong makes the next ones better.
+"""Quality assurance: QA checks an answer before it goes to the customer, and its feedback improves the next ones.
 
 python flow.py
 """
@@ -15,7 +15,7 @@ class AnswerFlow(Flow):
     @start()
     def take_question(self) -> None:
         self.state["question"] = "When will my order arrive?"
-        # What QA has said so far. Your crew would read it before it writes, and keep it for the next question.
+        # QA feedback so far: your crew would read it before writing.
         self.state["lessons"] = []
 
     @human_feedback(message="Is this fit for the customer?", emit=["deliver", "improve"])

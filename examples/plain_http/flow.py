@@ -1,8 +1,8 @@
-"""A flow that asks a person, waits, and goes on with the answer. No framework, only the client.
+"""A flow that asks a person, waits, and continues with the answer. No framework, only the client.
 
     FLOW_HITL_URL=… FLOW_HITL_API_KEY=… python flow.py
 
-`make demo` runs it against the local stack and answers the mail; `examples/README.md` shows how to do so by hand.
+`make demo` runs it on the local stack and answers the email; `examples/README.md` shows how to do it by hand.
 """
 
 import sys
@@ -23,7 +23,7 @@ Our new **Meadow** collection is here: *twelve colours*, made to last.
 def main() -> int:
     hitl = Client()
 
-    # Ask. The server chooses the person by its routing rules and mails them; the flow only says what it needs.
+    # Ask. The server picks the person by its routing rules and emails them.
     created = hitl.create_request(
         flow_id=f"flow_{uuid.uuid4()}",
         flow_name="ContentApprovalFlow",
@@ -36,8 +36,7 @@ def main() -> int:
     request = created["request"]
     say(f"Request {request['id']}: waiting for {request['assigned_to_email']} to answer …")
 
-    # Wait. This is one quiet connection, for as long as people need. (A flow that should not keep a process alive gives
-    # a `resume_url` above and ends here: it is called with the decision.)
+    # Wait for as long as people need. To end the process instead, pass a `resume_url` above: it gets the decision.
     request = hitl.wait_for(request["id"])
     response = request["response"]
     if response is None:
@@ -46,7 +45,7 @@ def main() -> int:
     answer = response["outcome"] or "in their own words"
     say(f"{response['responder'] or 'The clock'} answered by {response['responded_via']}: {answer}")
 
-    # Go on.
+    # Continue.
     note = response["comment"] or response["feedback"]
     if response["outcome"] == "approved":
         say(f"Publishing. Note: {note}")
@@ -55,7 +54,7 @@ def main() -> int:
     else:
         say(f"Back to the author. Wanted: {note}")
 
-    # Close the circle: the request's timeline now says that the flow has gone on.
+    # Report to the request's timeline that the flow resumed.
     hitl.report_resume_status(request["id"], "resumed")
     return 0
 

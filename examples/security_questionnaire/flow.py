@@ -1,4 +1,4 @@
-"""A security questionnaire: answers are drafted, the security team corrects them until they are right.
+"""A security questionnaire: the security team corrects drafted answers until they are right.
 
 python flow.py
 """
@@ -27,7 +27,7 @@ class SecurityQuestionnaireFlow(Flow[Questionnaire]):
             "How often are backups tested?": "Every month.",
         }
 
-    # The team's word leads back here; what they said stands in the state, and in the mail as an earlier round.
+    # Corrections lead back here; they are in the state, and in the email as earlier rounds.
     @human_feedback(message="Are these answers accurate?", emit=["accurate", "needs_changes"])
     @listen(or_("draft_answers", "revised"))
     def review_answers(self) -> str:
@@ -37,7 +37,7 @@ class SecurityQuestionnaireFlow(Flow[Questionnaire]):
     @listen("needs_changes")
     def revised(self, result: HumanFeedbackResult) -> None:
         self.state.corrections.append(str(result.feedback))
-        # Your crew would work the correction in.
+        # Your crew would apply the correction.
         self.state.answers["How often are backups tested?"] = str(result.feedback)
 
     @listen("accurate")

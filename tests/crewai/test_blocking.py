@@ -185,7 +185,7 @@ def test_the_wait_survives_an_outage_and_follows_a_reassignment(
     # The first poll meets the outage, the reassignment wakes no poll of this server: the next one sees it.
     monkeypatch.setattr(hitl.providers, "LONGEST_WAIT_SECONDS", 1)
     assert kickoff(flows.ReviewFlow) == "published"
-    assert "Waiting for bob@example.com (passed on)" in said
+    assert "Waiting for bob@example.com (reassigned)" in said
 
 
 def test_a_cancelled_request_ends_the_flow(client: Client, server: HitlServer) -> None:
@@ -208,7 +208,7 @@ def test_free_text_never_becomes_the_first_option(
     assert kickoff(flows.ReviewFlow) == "archived"
     first, second = server.asked()
     assert (first["free_text"], second["free_text"]) == ("accept", "ask_again")
-    assert second["message"].startswith("alice@example.com has answered this, but it is not clear which")
+    assert second["message"].startswith("alice@example.com answered, but it is not clear which")
     assert "hm, I am not so sure" in second["message"]
     assert second["message"].endswith("\n\nGood?")
     assert second["metadata"] == {"team": "brand", "flow_hitl": {"follows": first["id"]}}

@@ -1,18 +1,18 @@
-"""CrewAI: `@human_feedback` asks by Flow HITL, and the person's answer picks the listener, without an LLM.
+"""CrewAI: `@human_feedback` asks through Flow HITL, and the person's answer picks the listener, without an LLM.
 
     import flow_hitl_client.crewai as hitl
 
-    hitl.install()      # reads FLOW_HITL_URL and FLOW_HITL_API_KEY; decorators stay untouched; waits in place
+    hitl.install()      # reads FLOW_HITL_URL and FLOW_HITL_API_KEY; decorators stay unchanged; waits in place
 
-A flow that shall survive the end of its process pauses instead:
+To survive the end of the process, a flow pauses instead:
 
     hitl.install(durable=True)
-    paused = MyFlow().kickoff()     # stored, and asked; a HumanFeedbackPending
+    paused = MyFlow().kickoff()     # stored, then asked; a HumanFeedbackPending
 
-and goes on by `flow-hitl-client resume --app my_flows:registry`, by an endpoint (`flow_hitl_client.crewai.resumer`), or
-by `hitl.resume(MyFlow, request)`.
+It is resumed by `flow-hitl-client resume --app my_flows:registry`, by an endpoint (`flow_hitl_client.crewai.resumer`),
+or by `hitl.resume(MyFlow, request)`.
 
-Needs the extra `[crewai]`. Tried with crewai 1.8.0, 1.8.1, 1.10.1, 1.14.7 and 1.15.30.
+Needs the extra `[crewai]`. Tested with crewai 1.8.0, 1.8.1, 1.10.1, 1.14.7, and 1.15.30.
 """
 
 import os
@@ -64,12 +64,11 @@ def install(
     store: str | os.PathLike[str] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> None:
-    """Let every `@human_feedback` of this process that names no provider of its own ask by Flow HITL.
+    """Let every `@human_feedback` of this process without its own provider ask through Flow HITL.
 
     By default it waits in place (BlockingProvider). With `durable`, or FLOW_HITL_MODE=durable in the environment, it
-    stores the flow instead (DurableProvider, which takes `resume_url` and `store`). A `provider` made by you takes the
-    place of all that. On crewai 1.8 and 1.9, call it before the classes with `emit` are defined.
-    Raises NotConfigured, CrewAINotSupported.
+    stores the flow (DurableProvider, which takes `resume_url` and `store`). Your own `provider` replaces both.
+    On crewai 1.8 and 1.9, call it before defining classes with `emit`. Raises NotConfigured, CrewAINotSupported.
     """
     if provider is None:
         options: dict[str, Any] = {"free_text": free_text} | ({} if say is None else {"say": say})
@@ -85,29 +84,27 @@ def pending_request_id(flow_id: str, store: Any = None) -> str:
     _persistence, journal = opened(store)
     waiting = journal.open(flow_id)
     if not waiting:
-        raise NotPaused(f"flow {flow_id} does not wait for anybody in {journal.path}")
+        raise NotPaused(f"flow {flow_id} is not waiting for anyone in {journal.path}")
     return waiting[0].request_id
 
 
 def resume(flow: Any, request: Request, *, client: Client | None = None, store: Any = None) -> Any:
-    """Go on with the flow that paused for this request, and return what its `kickoff()` would have returned.
+    """Resume the flow that paused for this request, and return what its `kickoff()` would have returned.
 
-    `flow` is its class, or a Registry. The decided outcome picks the listener, without an LLM. `result.feedback` is the
-    person's comment, or the first line where there is no comment; of a free text it is all of it. An answer that is
-    none of the options is interpreted by crewai's LLM; where it cannot, the person is asked again. If the flow pauses
-    once more, for that or by itself, the new HumanFeedbackPending is returned. A flow whose listener failed can be
-    resumed again.
+    `flow` is its class or a Registry. The outcome picks the listener, without an LLM. `result.feedback` is the person's
+    comment, or the first line if there is none; for free text, all of it. Crewai's LLM interprets an answer that is
+    none of the options; if it cannot, the person is asked again. If the flow pauses again, the new HumanFeedbackPending
+    is returned. A flow whose listener failed can be resumed again.
 
-    How it went (`resumed`, `paused_again`, `resume_failed` with the exception's text) is reported to the request's
-    timeline by `client` (default: from the environment). It may be called where an event loop is running.
-    Raises NotDecided (also while a parallel review point of the flow waits), NotPaused, Busy, and whatever the flow's
-    own methods raise.
+    `client` (default: from the environment) reports `resumed`, `paused_again`, or `resume_failed` to the request's
+    timeline. May be called while an event loop is running. Raises NotDecided (also while a parallel review point
+    waits), NotPaused, Busy, and whatever the flow's methods raise.
     """
     return resumption.run_coroutine(resume_async(flow, request, client=client, store=store))
 
 
 async def resume_async(flow: Any, request: Request, *, client: Client | None = None, store: Any = None) -> Any:
-    """Do what `resume` does, in the event loop that is running."""
+    """Do what `resume` does, in the running event loop."""
     if request["response"] is None:
         raise NotDecided(f"request {request['id']} is {request['status']} and has no response")
     client = client or Client()
@@ -118,12 +115,12 @@ async def resume_async(flow: Any, request: Request, *, client: Client | None = N
     if pause is None or pause.status != "decided":
         raise NotPaused(f"no flow in {journal.path} waits for request {request['id']}")
     pauses = journal.group(pause.group_id)
-    # A caller has one decision; those of parallel review points may have come as well.
+    # Parallel review points may be decided too.
     journal.decide([client.get_request(one.request_id) for one in pauses if one.decision is None])
     pauses = journal.group(pause.group_id)
     waiting = [one.request_id for one in pauses if one.decision is None]
     if waiting:
-        raise NotDecided(f"the flow also waits for {', '.join(waiting)}; it goes on when all are answered")
+        raise NotDecided(f"the flow also waits for {', '.join(waiting)}; it resumes when all are answered")
     entry = registry_of(flow).find(pause.flow_class)
     gone_on = await resumption.go_on(entry, pauses, inner, DurableProvider(client).asker(journal))
     resumption.send_reports(journal, client)

@@ -11,11 +11,10 @@ _JUDGES: Final = frozenset({"resume_async", "_finalize_human_feedback"})
 
 
 class Answer(str):
-    """The person's text; `outcome` is the option that they chose, `request` the whole request object.
+    """The person's text, which a listener gets as `result.feedback`.
 
-    Of a free text, `outcome` is what crewai's LLM took it for.
-
-    `result.feedback` of a listener is one, so that `result.feedback.request["response"]["responder"]` says who decided.
+    `outcome` is the option they chose, or the one that crewai's LLM made of free text; `request` is the request:
+    `result.feedback.request["response"]["responder"]` says who decided.
     """
 
     request: Request | None
@@ -32,13 +31,13 @@ class Answer(str):
         return self
 
     def __str__(self) -> str:
-        """Stay what it is: crewai calls `str()` on what a provider returns."""
+        """Return itself: crewai calls `str()` on what a provider returns."""
         return self
 
     def strip(self, chars: str | None = None, /) -> str:
-        """Return the stripped text, but nothing where crewai decides whether to ask an LLM.
+        """Return the stripped text, but an empty one where crewai decides whether to ask an LLM.
 
-        To a blank text it applies `default_outcome`, to any other, even to exactly "approved", an LLM.
+        For blank text it applies `default_outcome`; for any other, even exactly "approved", it asks an LLM.
         """
         if self.looks_blank:
             caller = sys._getframe(1)
@@ -52,10 +51,9 @@ class Answer(str):
 
 
 def text_of(response: Response, earlier: str = "") -> str:
-    """Return what the flow gets to read: of a chosen option the comment where there is one, else the first line.
+    """Return what the flow gets: the comment on a chosen option, else the first line; without an outcome, everything.
 
-    Without an outcome it is everything that the person said: the first line and the lines after it. `earlier` is what
-    was said before, where the person was asked again: the flow gets it too.
+    `earlier` is what was said before the person was asked again; the flow gets it too.
     """
     feedback, comment = response["feedback"], response["comment"]
     if response["outcome"] is None:

@@ -11,7 +11,7 @@ from flow_hitl_client.crewai.plain import plain_json, state_of
 from flow_hitl_client.crewai.steps import round_of_body
 from flow_hitl_client.types import CreatedRequest, FreeText, HistoryEntry, Request, Response
 
-# Under this key a request's metadata, the stored pause and later `result.metadata` name requests.
+# The key of request ids in a request's metadata, the stored pause, and `result.metadata`.
 METADATA_KEY: Final = "flow_hitl"
 
 _LONGEST_QUOTE: Final = 300
@@ -20,7 +20,7 @@ _MOST_HISTORY: Final = 100
 
 @dataclass(frozen=True)
 class Wishes:
-    """What an author may say about all requests of a process."""
+    """What an author may set for all requests of a process."""
 
     free_text: FreeText | None = None
     resume_url: str | None = None
@@ -29,8 +29,7 @@ class Wishes:
 def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry], wishes: Wishes) -> dict[str, Any]:
     """Return the arguments of `create_request` for one review point.
 
-    Who answers in words of their own is asked again only where nothing could interpret them; else the deployment's
-    setting holds.
+    Free text is asked again if nothing could interpret it; otherwise the deployment's setting applies.
     """
     free_text = wishes.free_text
     if context.emit and free_text is None and versions.cannot_interpret(flow, context):
@@ -58,24 +57,21 @@ def create(client: Client, body: dict[str, Any]) -> CreatedRequest:
 
 
 def waiting(created: CreatedRequest, flow: str) -> str:
-    """Return for whom a flow waits, and below it the page where whoever signs in sees the request.
-
-    The links of the mail let their reader answer, so no program is given them.
-    """
+    """Return for whom a flow waits, and the request's dashboard page."""
     request, page = created["request"], created.get("dashboard_url")
     text = f"Waiting for {whom(request)}: {flow}.{request['method_name']}"
     return f"{text}\n  {page}" if page else text
 
 
 def again(body: dict[str, Any], message: str, request: Request, response: Response) -> dict[str, Any]:
-    """Return what asks once more, for one of the options, after an answer that nothing could interpret.
+    """Return the arguments that ask the assignee to choose an option, after an answer that nothing could interpret.
 
-    `message` is that of the review point. Whoever has it now is asked.
+    `message` is the review point's.
     """
     said = text_of(response)
     quote = said if len(said) <= _LONGEST_QUOTE else said[:_LONGEST_QUOTE] + "…"
-    who = response["responder"] or "Somebody"
-    told = f"{who} has answered this, but it is not clear which of the options is meant: “{quote}” Please choose one."
+    who = response["responder"] or "Someone"
+    told = f"{who} answered, but it is not clear which option they meant: “{quote}” Please choose one."
     reassigned = request["assigned_by"] == "reassignment"
     return {
         **body,
@@ -90,7 +86,7 @@ def again(body: dict[str, Any], message: str, request: Request, response: Respon
 
 def asked_again(body: dict[str, Any]) -> str:
     """Return, for the timeline, what became of an answer that nothing could interpret."""
-    return f"It was not clear which option the answer means, so it was asked again: request {body['request_id']}"
+    return f"It was not clear which option the answer meant, so it was asked again: request {body['request_id']}"
 
 
 def whom(request: Request) -> str:
@@ -98,7 +94,7 @@ def whom(request: Request) -> str:
     why = {
         "request": "named by the flow",
         "deployment_creator": "deployment creator",
-        "reassignment": "passed on",
+        "reassignment": "reassigned",
     }.get(request["assigned_by"])
     rule = request["routing_rule"]
     return f"{request['assigned_to_email']} ({why or f'rule {rule}'})"

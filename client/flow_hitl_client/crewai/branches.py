@@ -1,8 +1,7 @@
-"""Which branches of a flow are running: a pause must not cut off the others.
+"""The running branches of a flow: a pause must not cut off the others.
 
-crewai stops a flow at the first pause that reaches it, drops every other branch, and stores one pause per flow. So a
-branch that pauses waits here until all others have come to rest, at a review point of their own or at their end.
-Everything here runs in the flow's event loop; there are no locks.
+crewai stops a flow at the first pause, drops every other branch, and stores one pause per flow. So a branch that pauses
+waits until all others have ended or paused too. Everything runs in the flow's event loop, without locks.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ class _Run:
         self.paused: list[Any] = []
 
     def check(self) -> None:
-        """Let all pauses go if nothing else is running."""
+        """Release all pauses if nothing else is running."""
         parents = {branch.parent for branch in self.branches}
         leaves = [branch for branch in self.branches if branch not in parents]
         if leaves and all(branch.rest for branch in leaves):
@@ -34,7 +33,7 @@ class _Run:
 
 
 class Branch:
-    """One start method or listener, with everything that follows from it."""
+    """A start method or listener, and everything that follows from it."""
 
     def __init__(self, flow: Any, run: _Run, parent: "Branch | None") -> None:
         self.flow = flow
@@ -44,12 +43,12 @@ class Branch:
         self.rest: asyncio.Future[None] | None = None
 
     async def pause(self, pending: Any) -> None:
-        """Return when every branch of the flow rests; `pending.flow_hitl_group` then holds all their pauses."""
+        """Return when every branch rests; `pending.flow_hitl_group` then holds all pauses."""
         if hasattr(pending, "flow_hitl_group"):
-            return  # it comes from a branch below, where it has waited
+            return  # it already waited in a branch below
         pending.flow_hitl_group = self.run.paused
         self.run.paused.append(pending)
-        # The branches that crewai started together with this one may not have come to their first line yet.
+        # Branches that crewai started together with this one may not have begun yet.
         await asyncio.sleep(0)
         self.rest = asyncio.get_running_loop().create_future()
         try:
@@ -62,7 +61,7 @@ class Branch:
 
 @contextmanager
 def branch(flow: Any) -> Iterator[Branch]:
-    """Note that a branch of the flow runs inside of this block."""
+    """Note that a branch of the flow runs in this block."""
     parent = _current.get()
     if parent is not None and parent.flow is not flow:
         parent = None  # a flow that runs inside of another one
@@ -82,5 +81,5 @@ def branch(flow: Any) -> Iterator[Branch]:
 
 
 def current() -> Branch | None:
-    """Return the branch that this code runs in, also from the thread that crewai runs a method in."""
+    """Return the branch that this code runs in, also in the thread that crewai runs a method in."""
     return _current.get()

@@ -9,15 +9,15 @@ import pydantic_core
 
 
 def plain_json(value: Any, *, nan: Literal["null", "constants"] = "null") -> Any:
-    """Return the value as plain JSON: models, dataclasses and dates by pydantic, anything unknown by its text.
+    """Return the value as plain JSON: models, dataclasses, and dates as pydantic writes them, anything else as text.
 
-    JSON has no NaN: it becomes null, or with `constants` stays what Python's own parser takes back.
+    NaN becomes null, or with `constants` what Python's own parser reads back.
     """
     return json.loads(pydantic_core.to_json(value, fallback=str, inf_nan_mode=nan, bytes_mode="base64"))
 
 
 def state_of(flow: Any) -> Any:
-    """Return the flow's state itself: from 1.10 on `flow.state` is a proxy, which serialises to nothing."""
+    """Return the flow's state itself: from 1.10 on `flow.state` is a proxy, which serializes to nothing."""
     state = flow.state
     unwrap = getattr(type(state), "_unwrap", None)
     return state if unwrap is None else unwrap(state)

@@ -1,4 +1,4 @@
-"""The two ways to reach a person from `@human_feedback`: wait in place, or store the flow and end."""
+"""The two providers for `@human_feedback`: wait in place, or store the flow and end."""
 
 import logging
 import os
@@ -27,11 +27,11 @@ from flow_hitl_client.waiting import LONGEST_WAIT_SECONDS
 
 _log = logging.getLogger("flow_hitl_client")
 
-# So often a waiting flow looks whether its process was told to stop.
+# How often a waiting flow checks whether its process was told to stop.
 _LOOK_SECONDS: Final = 0.3
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
-# Set while a stored flow goes on: whatever provider is installed, its next review points are stored too.
+# Set while a stored flow resumes: its next review points are stored too, whatever the provider.
 resuming: ContextVar["StoreThenAsk | None"] = ContextVar("flow_hitl_resuming", default=None)
 
 
@@ -39,7 +39,7 @@ class ReviewCancelled(FlowHitlClientError):
     """The request was cancelled while the flow waited for it; `request` is its last state."""
 
     def __init__(self, request: Request) -> None:
-        super().__init__(f"request {request['id']} was cancelled, so the flow has no answer to go on with")
+        super().__init__(f"request {request['id']} was cancelled, so the flow has no answer to continue with")
         self.request = request
 
 
@@ -48,14 +48,14 @@ class Stopped(FlowHitlClientError):
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")  # in one piece, as parallel branches say something too
+    sys.stdout.write(text + "\n")  # in one write: parallel branches print too
     sys.stdout.flush()
 
 
 class BlockingProvider:
-    """Opens a request and waits in place, for as long as people need: a script just works.
+    """Opens a request and waits in place for as long as people need.
 
-    The wait survives an unreachable server, but not the end of the process: for that, take DurableProvider.
+    The wait survives an unreachable server, but not the end of the process: for that, use DurableProvider.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class BlockingProvider:
         free_text: FreeText | None = None,
         say: Callable[[str], None] = _say,
     ) -> None:
-        """Ask through `client` (default: from the environment); `say` tells for whom the flow waits.
+        """Ask through `client` (default: from the environment); `say` reports whom the flow waits for.
 
-        `free_text`: what happens to an answer that is none of the `emit` options. `ask_again` asks the person to choose
-        one; with `accept` crewai's LLM chooses, and where it cannot, the person is asked again. By default the
-        deployment's setting holds, but where crewai has no usable LLM the person is asked again.
+        `free_text` says what happens to an answer that is none of the `emit` options: `ask_again` asks the person to
+        choose one; with `accept`, crewai's LLM chooses, and if it cannot, the person is asked again. The default is the
+        deployment's setting, or `ask_again` if crewai has no usable LLM.
         """
         versions.prepare()
         self._client = client or Client()
@@ -106,7 +106,7 @@ class BlockingProvider:
         request = self._wait(created["request"])
         response = request["response"]
         if response is not None:
-            nobody = "The clock" if response["responded_via"] == "auto_response" else "Somebody"
+            nobody = "The clock" if response["responded_via"] == "auto_response" else "Someone"
             self._say(f"{response['responder'] or nobody} answered: {response['outcome'] or response['feedback']}")
         return request
 
@@ -120,7 +120,7 @@ class BlockingProvider:
             except (ServerUnreachable, ProblemError) as error:
                 if isinstance(error, ProblemError) and error.status < 500 and error.status != 429:
                     raise
-                _log.warning("still waiting, although Flow HITL does not answer: %s", error)
+                _log.warning("Flow HITL does not answer; still waiting: %s", error)
                 time.sleep(pause_seconds)
                 pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
             if request["assigned_to_email"] != asked:
@@ -129,8 +129,8 @@ class BlockingProvider:
         return request
 
     def _poll(self, request_id: str) -> Request:
-        """Make one long poll; raises Stopped when the program shall end."""
-        # In a thread that nobody waits for when the interpreter ends.
+        """Make one long poll; raises Stopped when the program is to end."""
+        # In a daemon thread, which does not delay the interpreter's end.
         poll: Future[Request] = Future()
         threading.Thread(target=self._resolve, args=(poll, request_id), name="flow-hitl-poll", daemon=True).start()
         while True:
@@ -150,15 +150,15 @@ class BlockingProvider:
         try:
             self._client.report_resume_status(request["id"], status, detail=detail)
         except FlowHitlClientError as error:
-            # The flow has its answer; a lost report must not take it away.
-            _log.warning("could not report that request %s has its flow going on: %s", request["id"], error)
+            # The flow has its answer; a lost report must not stop it.
+            _log.warning("could not report that the flow of request %s resumed: %s", request["id"], error)
 
 
 class DurableProvider:
     """Stores the flow, then opens a request: `kickoff()` returns a HumanFeedbackPending and the process may end.
 
-    Its `callback_info` has the `request_id`, and as `request` the request object if the server could be reached.
-    A resumer (`flow-hitl-client resume`) goes on with the flow.
+    Its `callback_info` has the `request_id`, and the `request` if the server could be reached. A resumer
+    (`flow-hitl-client resume`) resumes the flow.
     """
 
     def __init__(
@@ -172,23 +172,23 @@ class DurableProvider:
     ) -> None:
         """Ask through `client` (default: from the environment).
 
-        `resume_url` is where the server pushes decisions to, if your resumer has an endpoint. `free_text` is as in
-        BlockingProvider. `store` is the file for paused flows; see `flow_store`. A flow that has a persistence of its
-        own keeps it, and has its pauses in `store` as well.
+        `resume_url` is your resumer's endpoint, if the server is to push decisions. `free_text` is as in
+        BlockingProvider. `store` is the file for paused flows; see `flow_store`. A flow keeps its own persistence if it
+        has one; its pauses are in `store` as well.
         """
         versions.prepare()
-        # Who waits here is a program on its way to its end; the resumer has the time to try again.
+        # The program is about to end; the resumer has time to retry.
         self._client = client or Client(timeout=10, retries=1)
         self._wishes = asking.Wishes(free_text=free_text, resume_url=resume_url)
         self._store = store
         self._say = say
 
     def request_feedback(self, context: Any, flow: Any) -> str:
-        """Raise the HumanFeedbackPending that crewai stores; only then is the person asked."""
+        """Raise the HumanFeedbackPending that crewai stores; then the person is asked."""
         return pause(context, flow, resuming.get() or self._attached(flow))
 
     def _attached(self, flow: Any) -> StoreThenAsk:
-        """Return the flow's persistence with the journal beside it, after giving it to the flow."""
+        """Give the flow a persistence with the journal beside it, and return that."""
         present = versions.persistence_of(flow)
         if isinstance(present, StoreThenAsk):
             return present
@@ -204,7 +204,7 @@ class DurableProvider:
 
 def pause(context: Any, flow: Any, store: StoreThenAsk) -> str:
     """Raise the pause that crewai hands to the flow's `store`."""
-    # crewai stores JSON: up to 1.10 it fails at a model, later it makes a dictionary of it, as here.
+    # crewai stores JSON: up to 1.10 it fails on a model, later it makes a dictionary of it, as here.
     context.method_output = plain_json(context.method_output, nan="constants")
     context.metadata = plain_json(context.metadata)
     pending = HumanFeedbackPending(context=context, callback_info={"request_id": str(uuid.uuid4())})

@@ -1,4 +1,4 @@
-"""Which flows a resumer can go on with."""
+"""The flows that a resumer can resume."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class UnknownFlow(FlowHitlClientError):
 
 @dataclass(frozen=True)
 class Entry:
-    """A flow class, and what its constructor wants."""
+    """A flow class, and its constructor's arguments."""
 
     flow_class: type[Any]
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -25,12 +25,12 @@ class Entry:
 class Registry:
     """The flows of an app: `registry = Registry(ContentApprovalFlow, ExpenseFlow)`.
 
-    Name here every class whose flows may be waiting. A paused flow is found by the name of its class, whatever module
-    it ran in, because a script's own module is called `__main__`.
+    List every class whose flows may be waiting. A paused flow is found by the name of its class, whatever its module,
+    because a script's own module is called `__main__`.
     """
 
     def __init__(self, *flow_classes: type[Any], persistence: Any = None) -> None:
-        """Register the classes; `persistence` is the one that the flows are started with, if you give them one."""
+        """Register the classes; `persistence` is the one that you start the flows with, if any."""
         self.persistence = persistence
         self._entries: dict[str, list[Entry]] = {}
         for flow_class in flow_classes:
@@ -44,7 +44,7 @@ class Registry:
 
     @property
     def names(self) -> list[str]:
-        """Return the names of all classes."""
+        """The names of all classes."""
         return sorted(self._entries)
 
     def find(self, path: str) -> Entry:

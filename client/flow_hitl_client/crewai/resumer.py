@@ -1,16 +1,16 @@
-"""The resumer: goes on with stored flows when their decisions come, from the feed or by push.
+"""The resumer: resumes stored flows when their decisions arrive, from the feed or by push.
 
 As a worker, with one connection for any number of paused flows and no public endpoint:
 
     flow-hitl-client resume --app my_flows:registry
 
-As an endpoint for the `resume_url` pushes, beside your own web app or alone (`gunicorn my_flows:resume_app`):
+As an endpoint for `resume_url` pushes, beside your web app or alone (`gunicorn my_flows:resume_app`):
 
     resumer = Resumer(registry)
     resumer.start()
     resume_app = flow_hitl_client.endpoint.wsgi_app(resumer.accept, secrets=["…"])      # or asgi_app
 
-Both may run at once, and several of each: a flow goes on in one of them at a time.
+Several of both may run at once: only one resumes a flow.
 """
 
 import hashlib
@@ -39,13 +39,13 @@ _PAGE: Final = 100
 _LOOK_SECONDS: Final = 5.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _CANCELLED_SECONDS: Final = 600.0
-# By how much the clocks of this machine and of the server may differ.
+# The most by which this machine's clock and the server's may differ.
 _CLOCKS_DIFFER: Final = timedelta(hours=1)
 _KEEP_SECONDS: Final = 90 * 24 * 3600.0
 
 
 class Resumer:
-    """Goes on with the flows of one store. Its methods may be called from any thread."""
+    """Resumes the flows of one store. Its methods may be called from any thread."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class Resumer:
     ) -> None:
         """Resume the flows of `app`: a Registry, a flow class, a list of them, or a module of them.
 
-        `client` is by default made from the environment, `store` the file of `flow_store`. `resume_url` and `free_text`
-        are for the next review points of the flows, as in DurableProvider. So many flows as `concurrency` says run at
-        the same time, each in a thread. `say` is told what happens.
+        `client` defaults to the environment's, `store` to `flow_store`'s file. `resume_url` and `free_text` are for the
+        flows' next review points, as in DurableProvider. At most `concurrency` flows run at once, each in a thread.
+        `say` reports what happens.
         """
         self._registry: Registry = registry_of(app)
         self._client = client or Client()
@@ -75,23 +75,23 @@ class Resumer:
         self._feed = f"{self._client.url} {hashlib.sha256(self._client.key.encode()).hexdigest()[:16]}"
         self._stop = threading.Event()
         self._wake = threading.Event()
-        # When a group, the requests that could not be sent, or the look for strangers may be tried again.
+        # When a group, or a task of `run`, may be tried again.
         self._rests: dict[str, float] = {}
 
     @property
     def journal(self) -> Journal:
-        """Return where the paused flows are kept."""
+        """Where the paused flows are stored."""
         return self._journal
 
     def run(self, *, feed: bool = True) -> None:
-        """Go on with flows until `stop`; flows that are running then are waited for, and nothing is lost.
+        """Resume flows until `stop`, then wait for the running ones.
 
-        Without `feed` only decisions that are pushed (`accept`) are looked at. Raises Unauthorized and Forbidden.
+        Without `feed`, only pushed decisions (`accept`) count. Raises Unauthorized and Forbidden.
         """
         self._journal.forget(time.time() - _KEEP_SECONDS)
         failures: list[Exception] = []
         if feed:
-            # A daemon, because at the end it may hang in its last long poll, which nobody needs to wait for.
+            # A daemon: nobody needs to wait for its last long poll.
             threading.Thread(target=self._follow, args=(failures,), name="flow-hitl-feed", daemon=True).start()
         running: dict[str, Future[None]] = {}
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="flow-hitl-resume") as executor:
@@ -116,22 +116,22 @@ class Resumer:
             raise failures[0]
 
     def start(self, *, feed: bool = True) -> threading.Thread:
-        """Do `run` in a thread of its own and return it: for a web app that takes pushes as well.
+        """Do `run` in its own thread and return that, for a web app that also takes pushes.
 
-        When your app ends, call `stop` and join the thread. If it does not, flows that are running then go on once more
-        from their review point in the next resumer.
+        When your app ends, call `stop` and join the thread; otherwise the next resumer runs interrupted flows again
+        from their review point.
         """
         thread = threading.Thread(target=self.run, kwargs={"feed": feed}, name="flow-hitl-resumer", daemon=True)
         thread.start()
         return thread
 
     def stop(self) -> None:
-        """Let `run` come to its end. A signal handler may call it."""
+        """End `run`. A signal handler may call it."""
         self._stop.set()
         self._wake.set()
 
     def run_once(self) -> int:
-        """Go on with every flow that can go on now, and return how many there were. For a scheduler such as cron."""
+        """Resume every flow that can resume now, and return how many; for a scheduler such as cron."""
         self._ask_what_was_not_asked()
         while self._read_feed(wait=0):
             pass
@@ -145,13 +145,13 @@ class Resumer:
         return len(done)
 
     def accept(self, request: Request) -> bool:
-        """Take a pushed decision: true if it is kept (the flow goes on soon), false if no flow here waits for it."""
+        """Take a pushed decision: true if it is stored (the flow resumes soon), false if no flow here waits for it."""
         self._journal.decide([request])
         self._wake.set()
         return self._journal.pause(request["id"]) is not None
 
     def retry(self, request_id: str | None = None) -> int:
-        """Let the flow of a request, or every flow, whose resumption failed go on once more; return how many."""
+        """Let a request's flow, or every flow, that failed to resume try again; return how many."""
         ids = [request_id] if request_id else [pause.request_id for pause in self._journal.failed()]
         count = sum(self._journal.again(one) for one in ids)
         self._wake.set()
@@ -162,9 +162,9 @@ class Resumer:
         try:
             gone_on = run_coroutine(go_on(self._registry.find(pauses[0].flow_class), pauses, self._inner, self._asker))
         except (Busy, NotPaused) as error:
-            _log.debug("flow %s goes on elsewhere: %s", flow, error)
+            _log.debug("flow %s resumes elsewhere: %s", flow, error)
         except FlowHitlClientError as error:
-            _log.warning("flow %s cannot go on yet: %s", flow, error)
+            _log.warning("flow %s cannot resume yet: %s", flow, error)
         except Exception:
             _log.exception("flow %s: the resumer itself failed", flow)
         else:
@@ -174,7 +174,7 @@ class Resumer:
             self._wake.set()
 
     def _may(self, what: str, rest_seconds: float) -> bool:
-        """Tell whether it is time for something again, and let it rest from now on."""
+        """Tell whether it is time for something again; if so, let it rest from now on."""
         now = time.monotonic()
         if self._rests.get(what, now) > now:
             return False
@@ -183,10 +183,10 @@ class Resumer:
 
     def _name_strangers(self) -> None:
         for flow_class in self._journal.strangers(self._registry.names):
-            _log.warning("flows of %s are decided and wait, but the registry does not have that class", flow_class)
+            _log.warning("decided flows of %s wait, but the registry does not have that class", flow_class)
 
     def _note_cancelled(self) -> None:
-        """Find out which requests were cancelled: the feed has decisions only."""
+        """Find out which requests were cancelled: the feed only has decisions."""
         since = self._journal.waiting_since()
         if since is None:
             return
@@ -200,7 +200,7 @@ class Resumer:
             _log.warning("cannot see which requests were cancelled: %s", error)
 
     def _ask_what_was_not_asked(self) -> None:
-        # What another process is storing right now is asked by both; the request's id makes that one request.
+        # Another process may send the same pause; the request's id makes that one request.
         for pause in self._journal.unasked():
             try:
                 if self._asker.ask(pause) is None:
@@ -220,7 +220,7 @@ class Resumer:
                 self._wake.set()
                 return
             except FlowHitlClientError as error:
-                _log.warning("cannot read the decisions; trying again in %.0f s: %s", pause, error)
+                _log.warning("cannot read the decisions; retrying in %.0f s: %s", pause, error)
                 self._stop.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 

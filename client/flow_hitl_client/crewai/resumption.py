@@ -1,4 +1,4 @@
-"""Going on with a stored flow."""
+"""Resuming a stored flow."""
 
 import asyncio
 import logging
@@ -29,15 +29,15 @@ T = TypeVar("T")
 
 
 class NotPaused(FlowHitlClientError):
-    """The flow does not wait for this request in this store: it has gone on, or was stored in another place."""
+    """No flow waits for this request in this store: it has resumed, or is stored elsewhere."""
 
 
 class NotDecided(FlowHitlClientError):
-    """Somebody still has to answer, or the request was cancelled, so there is nothing to resume with."""
+    """The request has no answer yet, or was cancelled."""
 
 
 class Busy(FlowHitlClientError):
-    """Another process goes on with this flow right now."""
+    """Another process is resuming this flow."""
 
 
 class _Unclear(Exception):
@@ -50,7 +50,7 @@ class _Unclear(Exception):
 
 @dataclass(frozen=True)
 class GoneOn:
-    """How far a flow came: `result` is what its `kickoff()` would have returned, `error` what stopped it."""
+    """How a resumption ended: `result` is what `kickoff()` would have returned, `error` what stopped the flow."""
 
     status: ResumeStatus
     result: Any = None
@@ -58,17 +58,17 @@ class GoneOn:
 
 
 async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) -> GoneOn:
-    """Go on with the flow from the pauses of one moment, all of which are decided, and note in the journal how it went.
+    """Resume the flow from the decided pauses of one moment, and note the result in the journal.
 
-    Raises NotPaused if the flow has gone on from here before, Busy if another process does so now, and what
-    `Client.claim_resumption` raises, except that AlreadyResumed becomes NotPaused.
+    Raises NotPaused if the flow has resumed before, also elsewhere; Busy if another process is resuming it; and the
+    other errors of `Client.claim_resumption`.
     """
     journal, flow_id = asker.journal, pauses[0].flow_id
     with _claimed(journal, flow_id):
-        # Read again: who had the flow before us may have gone on with it.
+        # Read again: the previous owner may have resumed it.
         pauses = journal.group(pauses[0].group_id)
         if any(pause.status != "decided" for pause in pauses):
-            raise NotPaused(f"flow {flow_id} has gone on from request {pauses[0].request_id} before")
+            raise NotPaused(f"flow {flow_id} has already resumed from request {pauses[0].request_id}")
         _claim_resumption(pauses, asker)
         try:
             result, paused_again = await _run(entry, pauses, inner, asker)
@@ -76,8 +76,8 @@ async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker)
             return GoneOn("paused_again", asker.ask_again(unclear.pauses)[0])
         except Exception as error:
             if not threading.main_thread().is_alive():
-                raise  # the interpreter ends under the flow; it goes on again in the next resumer
-            _log.warning("flow %s could not go on", flow_id, exc_info=True)
+                raise  # the interpreter is ending; the next resumer runs the flow again
+            _log.warning("flow %s failed to resume", flow_id, exc_info=True)
             journal.finish(pauses, "resume_failed", f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL])
             return GoneOn("resume_failed", error=error)
         status: ResumeStatus = "paused_again" if paused_again else "resumed"
@@ -86,15 +86,15 @@ async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker)
 
 
 def _claim_resumption(pauses: Sequence[Pause], asker: Asker) -> None:
-    """Be the only one to go on with these requests, whatever other store has the flow: a copy, or a backup."""
+    """Claim the requests at the server: another store, such as a copy or a backup, may have the flow too."""
     for pause in pauses:
         try:
             asker.client.claim_resumption(pause.request_id, asker.journal.resumption(pause.request_id))
         except AlreadyResumed as error:
             asker.journal.leave_to_others(pauses, str(error))
             raise NotPaused(
-                f"flow {pause.flow_id} has gone on from request {pause.request_id} elsewhere, or does so now. If that "
-                "ended without effect, report resume_failed for the request; then retry."
+                f"flow {pause.flow_id} has resumed, or is resuming, from request {pause.request_id} elsewhere. If that "
+                "had no effect, report resume_failed for the request; then retry."
             ) from error
 
 
@@ -119,7 +119,7 @@ async def _run(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) 
         resuming.reset(token)
     if paused:
         return paused[0], True
-    # Up to 1.10, `resume` returns something else than `kickoff`.
+    # Up to 1.10, `resume` does not return what `kickoff` does.
     return (result if versions.STRICT or not flow.method_outputs else flow.method_outputs[-1]), False
 
 
@@ -154,10 +154,10 @@ async def _answers(flow: Any, pauses: Sequence[Pause], contexts: Sequence[Any]) 
 
 @contextmanager
 def _claimed(journal: Journal, flow_id: str) -> Iterator[None]:
-    """Have the flow to ourselves; the claim outlives this process by a minute at most."""
+    """Hold the flow alone; the claim outlives this process by at most a minute."""
     owner = str(uuid.uuid4())
     if not journal.claim(flow_id, owner, _LEASE_SECONDS):
-        raise Busy(f"another process goes on with flow {flow_id}; try again when it has finished")
+        raise Busy(f"another process is resuming flow {flow_id}; try again when it has finished")
     over = threading.Event()
 
     def keep() -> None:
@@ -175,12 +175,12 @@ def _claimed(journal: Journal, flow_id: str) -> Iterator[None]:
 
 
 def send_reports(journal: Journal, client: Client) -> None:
-    """Tell the timelines how their flows went on; what cannot be told now stays for the next time."""
+    """Report to the timelines how their flows resumed; what fails now is reported next time."""
     for report in journal.reports():
         try:
             client.report_resume_status(report.request_id, report.status, detail=report.detail)
         except FlowHitlClientError as error:
-            # The flow has gone on (or has its own exception); a lost report must not change that.
+            # A lost report must not change how the flow ended.
             _log.warning("could not report %s for request %s: %s", report.status, report.request_id, error)
             if not isinstance(error, (NotFound, ValidationFailed)):
                 return
@@ -188,7 +188,7 @@ def send_reports(journal: Journal, client: Client) -> None:
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run the coroutine to its end from ordinary code, also where an event loop is running in this thread."""
+    """Run the coroutine to its end, also if an event loop is running in this thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""The persistence that a flow pauses into: it stores, and only then asks."""
+"""The persistence that a flow pauses into: it stores first, then asks."""
 
 import logging
 import os
@@ -31,8 +31,7 @@ class FlowStore(SQLiteFlowPersistence):  # type: ignore[misc] # the base class i
 def flow_store(path: str | os.PathLike[str] | None = None) -> FlowStore:
     """Return the store for paused flows, by default FLOW_HITL_FLOWS or ~/.flow-hitl/flows.db.
 
-    crewai's own default lies in a directory named after the working directory, so that a process started elsewhere
-    would not find the flow.
+    crewai's own default depends on the working directory, so a process started elsewhere would not find the flow.
     """
     chosen = Path(path or default_path()).absolute()
     make_file(chosen)
@@ -49,10 +48,9 @@ class Asker:
     say: Callable[[str], None]
 
     def ask(self, pause: Pause) -> Request | None:
-        """Send one; None if the server cannot be reached now, so that a resumer sends it later.
+        """Send one; return None if the server cannot be reached, and a resumer sends it later.
 
-        Raises the ProblemError of a request that the server refuses; it is not sent again, except where only the key is
-        wrong.
+        Raises the ProblemError of a refusal; the request is not sent again unless the key was at fault.
         """
         try:
             created = asking.create(self.client, pause.body)
@@ -62,14 +60,14 @@ class Asker:
             if isinstance(error, ProblemError) and error.status < 500 and error.status != 429:
                 self.journal.refused(pause.request_id, str(error))
                 raise
-            _log.warning("nobody could be asked yet for flow %s: %s", pause.flow_id, error)
+            _log.warning("the request of flow %s could not be sent yet: %s", pause.flow_id, error)
             return None
         self.journal.asked(pause.request_id)
         self.say(asking.waiting(created, pause.flow_class.rpartition(".")[2]))
         return created["request"]
 
     def ask_again(self, pauses: Sequence[Pause]) -> list[HumanFeedbackPending]:
-        """Ask again by new requests, in the place of these, of which nothing could tell what their answers mean."""
+        """Replace these pauses, whose answers nothing could interpret, by new requests, and send them."""
         follow_ups = []
         for pause in pauses:
             (request, response), context = pause.answered, pause.snapshot["context"]
@@ -94,7 +92,7 @@ class Asker:
 
 
 class StoreThenAsk(FlowPersistence):  # type: ignore[misc] # see FlowStore
-    """A flow's own persistence, with the journal beside it: stores a pause in both, and asks when that is done."""
+    """A flow's persistence with the journal beside it: stores a pause in both, then asks."""
 
     _inner: Any = PrivateAttr(default=None)
     _asker: Any = PrivateAttr(default=None)
@@ -102,7 +100,7 @@ class StoreThenAsk(FlowPersistence):  # type: ignore[misc] # see FlowStore
     _held_back: Any = PrivateAttr(default=None)
 
     def __init__(self, inner: Any, asker: Asker, *, resuming: tuple[dict[str, Any], Any] | None = None) -> None:
-        """Wrap `inner`. With `resuming` (state, pause) that is what is loaded, and new pauses wait for `commit`."""
+        """Wrap `inner`; with `resuming` (state, pause), load that, and hold new pauses until `commit`."""
         super().__init__()
         self._inner = inner
         self._asker = asker
@@ -125,7 +123,7 @@ class StoreThenAsk(FlowPersistence):  # type: ignore[misc] # see FlowStore
         return self._resuming or self._inner.load_pending_feedback(flow_uuid)
 
     def clear_pending_feedback(self, flow_uuid: str) -> None:
-        """Forget crewai's pause; the journal's stays until the flow has gone on."""
+        """Forget crewai's pause; the journal's stays until the flow has resumed."""
         self._inner.clear_pending_feedback(flow_uuid)
 
     def save_pending_feedback(self, flow_uuid: str, context: Any, state_data: Any) -> None:
@@ -140,7 +138,7 @@ class StoreThenAsk(FlowPersistence):  # type: ignore[misc] # see FlowStore
             self.commit()
 
     def commit(self) -> list[Any]:
-        """Store the pauses that were held back, ask for each, and return them (HumanFeedbackPending)."""
+        """Store the held pauses, ask for each, and return them (HumanFeedbackPending)."""
         pendings: list[Any] = self._held_back
         self._held_back = []
         if not pendings:
@@ -155,7 +153,7 @@ class StoreThenAsk(FlowPersistence):  # type: ignore[misc] # see FlowStore
             context = pending.context
             request_id = pending.callback_info["request_id"]
             body = asking.body_of(context, flow, request_id, steps.shown(), self._asker.wishes)
-            # A new dictionary, because the old one belongs to the decorator and so to every instance of the flow.
+            # A new dictionary: the old one belongs to the decorator, and so to every instance of the flow.
             context.metadata = {**context.metadata, asking.METADATA_KEY: {"request_id": request_id}}
             snapshot = {
                 "context": context.to_dict(),
@@ -191,7 +189,7 @@ def context_of(snapshot: Mapping[str, Any]) -> Any:
 
 
 def opened(store: Any) -> tuple[Any, Journal]:
-    """Return the persistence and the journal that belong together: for a path, a persistence of any kind, or None."""
+    """Return the persistence and its journal for a path, a persistence, or None."""
     if isinstance(store, StoreThenAsk):
         return store._inner, store._asker.journal
     if isinstance(store, FlowPersistence):

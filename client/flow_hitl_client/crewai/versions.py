@@ -1,7 +1,7 @@
-"""What crewai lets no provider do, done once for the whole process: the one place that touches crewai's own methods.
+"""The one place that patches crewai's own methods, once per process.
 
-Tried with crewai 1.8.0, 1.8.1, 1.10.1, 1.14.7 and 1.15.30. `prepare` refuses a crewai that lacks what it needs, so that
-a new version fails at `install()` and not in the middle of a flow. See docs/flows/traps/ and decision 19.
+Tested with crewai 1.8.0, 1.8.1, 1.10.1, 1.14.7, and 1.15.30. `prepare` refuses a crewai that lacks what it needs, so
+that a new version fails at `install()`, not in the middle of a flow. Why: docs/flows/traps/ and decision 19.
 """
 
 import asyncio
@@ -32,15 +32,15 @@ STRICT: Final = hasattr(_feedback_module, "HumanFeedbackCollapseError")
 
 
 class CrewAINotSupported(FlowHitlClientError):
-    """This crewai is not one that the provider can work with."""
+    """The provider cannot work with this crewai."""
 
 
 class NotUnderstood(FlowHitlClientError):
-    """The person's text is none of the options, and no LLM could say which one they meant. No option was chosen."""
+    """The text is none of the options, and no LLM could say which one is meant. No option was chosen."""
 
 
 class _NoLlm:
-    """Stands for an LLM that cannot be built, until somebody really needs it."""
+    """Stands for an LLM that cannot be built; fails only when it is called."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -50,10 +50,10 @@ class _NoLlm:
 
 
 def cannot_interpret(flow: Any, context: Any) -> str | None:
-    """Return why crewai could not tell which option a free text at this review point means; None if it may."""
+    """Return why crewai could not interpret free text at this review point; None if it may."""
     try:
         llm = _llm_of(flow, context)
-        # From 1.14 on, what needs the credentials is made with the first call.
+        # From 1.14, the first call makes what needs the credentials.
         for make in filter(None, (getattr(llm, name, None) for name in ("_get_sync_client",))):
             make()
         if type(llm) is LLM and not (llm.api_key or llm.base_url or llm.api_base):
@@ -65,7 +65,7 @@ def cannot_interpret(flow: Any, context: Any) -> str | None:
 
 
 def interpret(flow: Any, context: Any, text: str) -> str:
-    """Return the option that crewai's LLM takes a free text for; raises NotUnderstood, whatever went wrong."""
+    """Return the option that crewai's LLM makes of free text; raises NotUnderstood, whatever went wrong."""
     try:
         outcome = flow._collapse_to_outcome(feedback=text, outcomes=context.emit, llm=_llm_of(flow, context))
     except NotUnderstood:
@@ -78,7 +78,7 @@ def interpret(flow: Any, context: Any, text: str) -> str:
 
 
 def _llm_of(flow: Any, context: Any) -> Any:
-    """Return the LLM that crewai asks at this review point: the decorator's own, as stored, or its default."""
+    """Return the LLM that crewai asks at this review point: the decorator's, as stored, or the default."""
     config = getattr(getattr(type(flow), context.method_name, None), "__human_feedback_config__", None)
     named = context.llm if config is None or config.llm is None else config.llm
     if STRICT:
@@ -95,7 +95,7 @@ def _llm_of(flow: Any, context: Any) -> Any:
 
 
 def prepare() -> None:
-    """Make this process's crewai ready for our providers; a second call does nothing. Raises CrewAINotSupported."""
+    """Prepare this process's crewai for our providers, once; raises CrewAINotSupported."""
     if getattr(Flow, "_flow_hitl_prepared", False):
         return
     missing = [name for name in _NEEDED if not hasattr(Flow, name)]
@@ -116,9 +116,9 @@ def prepare() -> None:
 
 
 def _let_emit_do_without_an_llm() -> None:
-    """Give crewai 1.8 and 1.9 the default LLM that 1.10 has: there, `emit` without `llm` is a ValueError.
+    """Give crewai 1.8 and 1.9 the default LLM of 1.10: there, `emit` without `llm` is a ValueError.
 
-    By the function's own defaults, so that it holds wherever the decorator was imported before.
+    Set in the function's defaults, so that it holds where the decorator is already imported.
     """
     decorator = _feedback_module.human_feedback
     try:
@@ -130,7 +130,7 @@ def _let_emit_do_without_an_llm() -> None:
 
 
 def _build_an_llm_only_when_needed() -> None:
-    """Let 1.15 reach the person although the LLM of the review point cannot be built."""
+    """Let 1.15 reach the person even if the review point's LLM cannot be built."""
     if not STRICT:
         return
     from crewai.flow import runtime  # type: ignore[import-not-found]
@@ -150,14 +150,14 @@ def _build_an_llm_only_when_needed() -> None:
 
 
 def _deciding(original: Callable[..., str]) -> Callable[..., str]:
-    """Return `_collapse_to_outcome` that asks no LLM about what a person has decided, and never guesses."""
+    """Return `_collapse_to_outcome` that asks no LLM about a chosen option, and never guesses."""
 
     def collapse(self: Any, feedback: str, outcomes: Sequence[str], llm: Any) -> str:
         if isinstance(feedback, Answer) and feedback.outcome in outcomes:
             return str(feedback.outcome)
         if isinstance(llm, _NoLlm):
             raise NotUnderstood(f"{feedback!r} is none of {list(outcomes)}, and there is no LLM to ask: {llm.reason}")
-        # Up to 1.14, crewai falls back to the first outcome. It is one that nobody listens to; an LLM may choose it.
+        # Up to 1.14, crewai falls back to the first outcome: here, one that nobody listens to.
         chosen = original(self, feedback=str(feedback), outcomes=[_CANNOT_TELL, *outcomes], llm=llm)
         if chosen not in outcomes:
             raise NotUnderstood(f"{feedback!r} is none of {list(outcomes)}, and the LLM {llm!r} could not tell")
@@ -167,7 +167,7 @@ def _deciding(original: Callable[..., str]) -> Callable[..., str]:
 
 
 def _as_branch(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the method of a flow that runs as a branch: a pause in it waits until every other branch rests too."""
+    """Return the flow method run as a branch: a pause in it waits until every other branch rests."""
 
     async def run(self: Any, *arguments: Any, **options: Any) -> Any:
         with branches.branch(self) as branch:
@@ -181,9 +181,9 @@ def _as_branch(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_its_own_feedback(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the method of a flow that leaves its own feedback behind.
+    """Return the flow method that restores its own `last_human_feedback`.
 
-    When it returns, crewai hands `last_human_feedback` to the listeners; a parallel branch may have overwritten it.
+    crewai hands that to the listeners next; a parallel branch may have overwritten it.
     """
 
     async def run(self: Any, name: Any, *arguments: Any, **options: Any) -> Any:
@@ -198,8 +198,8 @@ def _with_its_own_feedback(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _noted(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `_execute_method` that notes what has run, for the person who reviews what comes next."""
-    # From 1.10 on it returns the id of an event as well.
+    """Return `_execute_method` that notes what has run, as context for the next reviewer."""
+    # From 1.10, it returns an event id as well.
     with_event = "tuple" in str(signature(original).return_annotation)
 
     async def run(self: Any, name: Any, *arguments: Any, **options: Any) -> Any:
@@ -229,7 +229,7 @@ def set_persistence(flow: Any, persistence: Any) -> None:
 
 
 def joins_of(flow: Any) -> dict[str, Any]:
-    """Return, as plain JSON, what an `and_` or `or_` of the flow has seen so far: crewai keeps it in memory only."""
+    """Return, as plain JSON, what `and_` and `or_` have seen so far, which crewai keeps only in memory."""
     seen = getattr(flow, _joins_name(flow))
     fired = getattr(flow, "_fired_or_listeners", ())
     return {
@@ -239,7 +239,7 @@ def joins_of(flow: Any) -> dict[str, Any]:
 
 
 def restore_joins(flow: Any, joins: dict[str, Any]) -> None:
-    """Put back what `joins_of` returned."""
+    """Restore what `joins_of` returned."""
     getattr(flow, _joins_name(flow)).update({listener: set(events) for listener, events in joins["seen"].items()})
     with contextlib.suppress(AttributeError):
         flow._fired_or_listeners.update(joins["fired"])
@@ -250,7 +250,7 @@ def _joins_name(flow: Any) -> str:
 
 
 def interrupted() -> bool:
-    """Tell whether the task that this thread works for was cancelled, as Ctrl-C does."""
+    """Tell whether this thread's task was cancelled, as by Ctrl-C."""
     branch = branches.current()
     if branch is None:
         return False
