@@ -8,9 +8,9 @@ from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.access_documents import NO_KEY_RESPONDS
 from flow_hitl.deployments.answers import KeyShown, key_shown
 from flow_hitl.deployments.deployment import KEYS_MAY, Permission
-from infra.cli.moments import future_moment
 from infra.cli.output import show, table
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
+from infra.cli.values import future_moment
 
 
 @click.group("api-key")

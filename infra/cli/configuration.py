@@ -9,7 +9,7 @@ from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.answers import rules_shown
 from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
 from flow_hitl.deployments.deployment import Deployment
-from infra.cli.output import show, table
+from infra.cli.output import show, table, warn
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -44,7 +44,7 @@ def get_settings(target: CommandTarget, deployment_id: int) -> None:
 def set_settings(target: CommandTarget, deployment_id: int, file: BinaryIO) -> None:
     """Replace the settings with a file; a setting it leaves out gets its default."""
     changed = target.manage.set_settings(deployment_id, parse_settings(file.read()))
-    _warn(target, changed)
+    warn(target, changed)
     _show_settings(target, changed, f"see the routing rules: {target.command(f'rules get {deployment_id}')}")
 
 
@@ -67,14 +67,8 @@ def get_rules(target: CommandTarget, deployment_id: int) -> None:
 def set_rules(target: CommandTarget, deployment_id: int, file: BinaryIO) -> None:
     """Replace all routing rules with a file; the first rule that matches decides."""
     changed = target.manage.set_rules(deployment_id, parse_rules(file.read()))
-    _warn(target, changed)
+    warn(target, changed)
     _show_rules(target, changed, f"see the settings: {target.command(f'settings get {deployment_id}')}")
-
-
-def _warn(target: CommandTarget, changed: Deployment) -> None:
-    """Warn on standard error: the document on standard output stays one that `set` takes."""
-    for warning in target.application.configuration_warnings(changed):
-        click.echo(f"Warning: {warning}", err=True)
 
 
 def _how_to_change(target: CommandTarget, words: str, deployment_id: int) -> str:

@@ -5,29 +5,21 @@ from typing import Any
 
 import click
 
-from flow_hitl.contract.rotation import Rotation
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.answers import key_facts, rules_shown
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.quotas import NO_USAGE, Usage
-from flow_hitl.platform.address import is_mail_address
 from flow_hitl.platform.errors import ValidationFailed
 from flow_hitl.platform.times import rfc3339
 from infra.cli.errors import OperatorError
-from infra.cli.moments import future_moment
 from infra.cli.output import facts, show, table
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
+from infra.cli.values import plain_address, rotation, signs_from_option
 
 
 def _not_blank(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not value.strip():
         raise click.BadParameter("must not be blank.")
-    return value
-
-
-def _mail_address(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not is_mail_address(value):
-        raise click.BadParameter(f"{value!r} is not one plain email address such as alice@example.com.")
     return value
 
 
@@ -45,7 +37,7 @@ def deployment() -> None:
     "--creator",
     required=True,
     metavar="EMAIL",
-    callback=_mail_address,
+    callback=plain_address,
     help="Who gets the requests that no routing rule assigns.",
 )
 @click.option(
@@ -142,16 +134,13 @@ def resume_secret(target: CommandTarget, deployment_id: int) -> None:
 
 @click.command("rotate-resume-secret")
 @deployment_argument
-@click.option(
-    "--signs-from", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 1d; 30d at most.  [now]"
-)
+@signs_from_option
 @with_target
 def rotate_resume_secret(target: CommandTarget, deployment_id: int, signs_from: str | None) -> None:
     """Give a deployment a new resume secret and print it; the old one signs until then."""
-    now = target.application.clock.now()
-    moment = rfc3339(future_moment(signs_from, now, "--signs-from")) if signs_from is not None else None
+    wish = rotation(target, signs_from)
     try:
-        issued = target.manage.rotate_resume_secret(deployment_id, Rotation(signs_from=moment))
+        issued = target.manage.rotate_resume_secret(deployment_id, wish)
     except ValidationFailed as refused:
         raise OperatorError(
             f"The secret was not rotated: {refused.detail}.", "Leave out --signs-from to rotate now."

@@ -12,8 +12,9 @@ from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.platform.address import GROUP_PREFIX, is_mail_address
 from flow_hitl.platform.errors import PreconditionFailed
 from infra.cli.errors import OperatorError, refusals
-from infra.cli.output import show, table
+from infra.cli.output import show, table, warn
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
+from infra.cli.values import plain_address
 
 _name_argument = click.argument("name", metavar="NAME")
 
@@ -30,9 +31,15 @@ def group() -> None:
 @deployment_argument
 @_name_argument
 @click.option(
-    "--member", "members", required=True, multiple=True, metavar="EMAIL", help="A person of the group; repeat for more."
+    "--member",
+    "members",
+    required=True,
+    multiple=True,
+    metavar="EMAIL",
+    callback=plain_address,
+    help="A person of the group; repeat for more.",
 )
-@click.option("--address", metavar="EMAIL", help="A shared mailbox that also stands for the group.")
+@click.option("--address", metavar="EMAIL", callback=plain_address, help="A shared mailbox that stands for the group.")
 @with_target
 def set_group(
     target: CommandTarget, deployment_id: int, name: str, members: tuple[str, ...], address: str | None
@@ -43,9 +50,6 @@ def set_group(
     """
     if is_mail_address(name) and address is not None:
         raise click.UsageError("NAME is already a mailbox: leave out --address, or choose another name.")
-    for one in (*members, *([address] if address is not None else [])):
-        if not is_mail_address(one):
-            raise click.BadParameter(f"{one!r} is not a plain email address such as alice@example.com.")
     found = target.manage.show(deployment_id)
     groups, place = _documents(found), _place_of(found, name)
     if place is None:
@@ -98,8 +102,7 @@ def _save(target: CommandTarget, found: Deployment, groups: list[dict[str, Any]]
         except PreconditionFailed as error:
             hint = "Nothing was changed. Run the command again."
             raise OperatorError("Somebody else changed the settings at the same time.", hint) from error
-    for warning in target.application.configuration_warnings(changed):
-        click.echo(f"Warning: {warning}", err=True)
+    warn(target, changed)
     _show(target, changed)
 
 

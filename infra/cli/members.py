@@ -5,9 +5,9 @@ import click
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.answers import Members
 from flow_hitl.deployments.deployment import Deployment, Member, Permission
-from flow_hitl.platform.address import is_mail_address
 from infra.cli.output import show, table
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
+from infra.cli.values import plain_address
 
 
 @click.group()
@@ -17,7 +17,7 @@ def member() -> None:
 
 @member.command("set")
 @deployment_argument
-@click.argument("email", metavar="EMAIL")
+@click.argument("email", metavar="EMAIL", callback=plain_address)
 @click.option(
     "--permission",
     "permissions",
@@ -26,16 +26,18 @@ def member() -> None:
     help="What the member may do beyond answering their own requests; repeat for more.",
 )
 @click.option(
-    "--alias", "aliases", multiple=True, metavar="EMAIL", help="Another address they answer from; repeat for more."
+    "--alias",
+    "aliases",
+    multiple=True,
+    metavar="EMAIL",
+    callback=plain_address,
+    help="Another address they answer from; repeat for more.",
 )
 @with_target
 def set_member(
     target: CommandTarget, deployment_id: int, email: str, permissions: tuple[str, ...], aliases: tuple[str, ...]
 ) -> None:
     """Add a member, or replace their permissions and aliases."""
-    for address in (email, *aliases):
-        if not is_mail_address(address):
-            raise click.BadParameter(f"{address!r} is not a plain email address such as alice@example.com.")
     wanted = Member(email, frozenset(Permission(permission) for permission in permissions), aliases)
     _show(target, target.manage.set_member(deployment_id, wanted))
 

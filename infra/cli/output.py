@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from flow_hitl.deployments.deployment import Deployment
 from infra.cli.target import CommandTarget
 
 
@@ -19,6 +20,12 @@ def show(target: CommandTarget, document: Any, text: str, next_step: str) -> Non
         return
     click.echo(text)
     click.echo(f"\nNext: {next_step}", err=True)
+
+
+def warn(target: CommandTarget, changed: Deployment) -> None:
+    """Print what a deployment's configuration hardly means, on standard error: standard output stays a document."""
+    for warning in target.application.configuration_warnings(changed):
+        click.echo(f"Warning: {warning}", err=True)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from botocore.exceptions import ClientError
@@ -76,7 +76,8 @@ class CommandTarget:
 
 def with_target(command: _Command) -> _Command:
     """Add `target_options`, and give the command its target as the first argument."""
-    return target_options(click.make_pass_decorator(CommandTarget, ensure=True)(command))
+    passes = click.make_pass_decorator(CommandTarget, ensure=True)
+    return target_options(cast("_Command", passes(command)))
 
 
 def with_deployment(command: _Command) -> _Command:

@@ -7,18 +7,17 @@ from typing import Any
 
 import click
 
-from flow_hitl.contract.rotation import Rotation
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.webhooks.answers import delivery_shown, webhook_shown
-from flow_hitl.webhooks.manage_webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch
+from flow_hitl.webhooks.manage_webhooks import ManageWebhooks, NewWebhook, WebhookPatch
 from flow_hitl.webhooks.webhook import Delivery
 from infra.cli.errors import refusals
-from infra.cli.moments import future_moment
 from infra.cli.output import show, table
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
+from infra.cli.values import rotation, signs_from_option
 
 _webhook_argument = click.argument("webhook_id", metavar="WEBHOOK")
 _events_option = click.option(
@@ -123,17 +122,16 @@ def delete(target: CommandTarget, deployment_id: int, webhook_id: str) -> None:
 @webhook.command("rotate-secret")
 @deployment_argument
 @_webhook_argument
-@click.option(
-    "--signs-from", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 1d; 30d at most.  [now]"
-)
+@signs_from_option
 @with_target
 def rotate_secret(target: CommandTarget, deployment_id: int, webhook_id: str, signs_from: str | None) -> None:
     """Give a webhook a new signing secret and print it once; the old one signs until then."""
-    now = target.application.clock.now()
-    moment = rfc3339(future_moment(signs_from, now, "--signs-from")) if signs_from is not None else None
+    wish = rotation(target, signs_from)
     with _refusals(target, deployment_id, "The secret was not rotated") as manage:
-        issued = manage.rotate_secret(deployment_id, webhook_id, Rotation(signs_from=moment))
-    show(target, _secret(issued), issued.secret, f"give it to the application; it signs from {_signs_from(issued)}.")
+        issued = manage.rotate_secret(deployment_id, webhook_id, wish)
+    at = rfc3339(issued.signs_from)
+    document = {"secret": issued.secret, "signs_from": at}
+    show(target, document, issued.secret, f"give it to the application; it signs from {at}.")
 
 
 @webhook.command("test")
@@ -202,14 +200,6 @@ def _some(**options: object) -> dict[str, object]:
 
 def _once(events: Sequence[str]) -> list[str] | None:
     return list(dict.fromkeys(events)) or None
-
-
-def _secret(issued: IssuedSecret) -> dict[str, str]:
-    return {"secret": issued.secret, "signs_from": _signs_from(issued)}
-
-
-def _signs_from(issued: IssuedSecret) -> str:
-    return rfc3339(issued.signs_from)
 
 
 def _document(target: CommandTarget, delivery: Delivery) -> dict[str, Any]:

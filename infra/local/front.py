@@ -85,7 +85,11 @@ class Front:
             try:
                 status, headers, body = self._local(environ, path)
             except _Refused as refused:
-                status, headers, body = self._refusal(refused) if wants_page else _problem(refused.status, str(refused))
+                status, headers, body = (
+                    self._written(refused.status, failure=str(refused))
+                    if wants_page
+                    else _problem(refused.status, str(refused))
+                )
             status_line = f"{status.value} {status.phrase}"
             headers = [*headers, ("Content-Length", str(len(body)))]
         else:
@@ -129,7 +133,9 @@ class Front:
             replied = parse_qs(environ.get("QUERY_STRING", "")).get("replied", [""])[0]
             return self._page(replied=self._mailbox.get(replied))
         if path == "/_local/mail":
-            return _json(HTTPStatus.OK, {"mails": [mail.summary() for mail in self._mailbox.mails()]})
+            document = {"mails": [mail.summary() for mail in self._mailbox.mails()]}
+            body = json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
+            return HTTPStatus.OK, [("Content-Type", "application/json; charset=utf-8")], body
         mail = self._mail(match[2] if match else "")
         if match and match[1] == "mail":
             return HTTPStatus.OK, [("Content-Type", "message/rfc822"), ("X-Content-Type-Options", "nosniff")], mail.raw
@@ -175,9 +181,6 @@ class Front:
             text=text,
             failure=failure,
         )
-
-    def _refusal(self, refused: _Refused) -> Answer:
-        return self._written(refused.status, failure=str(refused))
 
     def _written(self, status: HTTPStatus, **content: object) -> Answer:
         page = self._pages.get_template("mailbox.html").render(
@@ -256,8 +259,3 @@ def _problem(status: HTTPStatus, detail: str) -> Answer:
     slug = status.phrase.lower().replace(" ", "-")
     document = {"type": f"urn:flow-hitl:problem:{slug}", "title": status.phrase, "status": status, "detail": detail}
     return status, [("Content-Type", "application/problem+json")], json.dumps(document).encode() + b"\n"
-
-
-def _json(status: HTTPStatus, content: dict[str, object], headers: Headers | None = None) -> Answer:
-    body = json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n"
-    return status, [("Content-Type", "application/json; charset=utf-8"), *(headers or [])], body

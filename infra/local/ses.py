@@ -1,6 +1,6 @@
-"""What the functions reach as Amazon SES: takes `SendEmail` of API version 2 and puts the mail into the mailbox.
+"""A stand-in for Amazon SES: takes `SendEmail` of API version 2 and puts the email into the mailbox.
 
-The emulator's own SES loses raw mail and Reply-To.
+The emulator's own SES loses raw email and Reply-To.
 """
 
 import base64
@@ -16,14 +16,14 @@ from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from infra.local.inbound import LARGEST_MAIL
 from infra.local.mailbox import Mailbox
 
 SEND_EMAIL = ("POST", "/v2/email/outbound-emails")
-LARGEST_MAIL = 40 * 1024 * 1024
 
 
 class _Rejected(Exception):
-    """The call is none that SES would take."""
+    """SES would refuse the call."""
 
 
 def ses_app(mailbox: Mailbox) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
@@ -32,7 +32,7 @@ def ses_app(mailbox: Mailbox) -> Callable[[WSGIEnvironment, StartResponse], Iter
     def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
             if (environ["REQUEST_METHOD"], environ["PATH_INFO"]) != SEND_EMAIL:
-                raise _Rejected("This stand-in for SES knows only SendEmail.")
+                raise _Rejected("This stand-in for SES only knows SendEmail.")
             status, answer = HTTPStatus.OK, {"MessageId": _send(mailbox, environ["wsgi.input"].read())}
         except _Rejected as error:
             status, answer = HTTPStatus.BAD_REQUEST, {"message": str(error)}
@@ -51,7 +51,7 @@ def _send(mailbox: Mailbox, body: bytes) -> str:
         call: dict[str, Any] = json.loads(body)
         raw = base64.b64decode(call["Content"]["Raw"]["Data"], validate=True)
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise _Rejected("This stand-in for SES takes only raw mail (Content.Raw.Data).") from error
+        raise _Rejected("This stand-in for SES only takes raw email (Content.Raw.Data).") from error
     if len(raw) > LARGEST_MAIL:
         raise _Rejected("Message length is more than 41943040 bytes long.")
     destination = call.get("Destination") or {}
@@ -66,8 +66,8 @@ def _send(mailbox: Mailbox, body: bytes) -> str:
 
 
 def _as_sent(raw: bytes, message_id: str) -> tuple[bytes, list[str]]:
-    """Return the mail with Message-ID and Date as SES sets them, whatever they were, and its To, Cc and Bcc headers."""
-    # compat32 leaves the headers that it was not told to change as they are, byte by byte.
+    """Return the email with Message-ID and Date as SES sets them, and its To, Cc, and Bcc headers."""
+    # compat32 keeps all other headers byte by byte.
     message = BytesParser(policy=policy.compat32).parsebytes(raw)
     addressed = [str(value) for name in ("to", "cc", "bcc") for value in message.get_all(name, [])]
     for name in ("message-id", "date", "bcc"):

@@ -90,11 +90,7 @@ class LocalStack:
             base_url=base_url,
             smtp_port=_port(smtp),
             inbound_domain=assembly.INBOUND_DOMAIN,
-            deployment_id=seeded.deployment_id,
-            organization_id=seeded.organization_id,
-            api_key=seeded.api_key,
-            resume_signing_secret=seeded.resume_signing_secret,
-            manager_email=seeded.manager_email,
+            **vars(seeded),
         )
         receiver = Receiver(emulator.endpoint_url, outputs["MailBucket"], outputs["ReceiptsTopicArn"])
         smtp.close()
@@ -108,7 +104,8 @@ class LocalStack:
             smtp_server.deliver,
         )
         self._serve("front", front, http, FRONT_THREADS, LARGEST_BODY)
-        self._write(operator, credentials)
+        write_state(operator_path(self._home), operator)
+        write_state(credentials_path(self._home), credentials)
         return credentials
 
     def watch(self) -> None:
@@ -152,10 +149,6 @@ class LocalStack:
         thread = threading.Thread(target=server.run, name=name, daemon=True)
         thread.start()
         self._threads[name] = thread
-
-    def _write(self, operator: Operator, credentials: Credentials) -> None:
-        write_state(operator_path(self._home), operator)
-        write_state(credentials_path(self._home), credentials)
 
 
 def _bind(port: int, variable: str) -> socket.socket:

@@ -198,7 +198,7 @@ def test_a_deployment_is_created_listed_and_shown(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--creator", "Boss <boss@example.com>", "one plain email address"),
+        ("--creator", "Boss <boss@example.com>", "a plain email address"),
         ("--name", " ", "must not be blank"),
         ("--organization", "acme", "not a valid integer"),
     ],
@@ -424,7 +424,7 @@ def test_a_wrong_file_changes_nothing_and_names_the_field(stack: Stack, what: st
 def test_a_file_that_is_no_json_is_said_to_be_none(stack: Stack) -> None:
     error, hint = stack.refused("rules", "set", stack.create(), "--file", "-", stdin="{").splitlines()
     assert error.startswith("Error: This is no JSON in UTF-8: ")
-    assert "nothing was changed" in hint
+    assert "Nothing was changed" in hint
 
 
 # --- the resume secret and the dead-letter queues

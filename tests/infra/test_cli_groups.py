@@ -101,7 +101,7 @@ def test_what_cannot_be_done_is_one_sentence_and_a_hint(run: Run, words: tuple[s
         (("finance",), "Missing option '--member'"),
         (("finance", *people("Ann <ann@example.com>")), "is not a plain email address"),
         (("finance", *people(ANN), "--address", "finance"), "'finance' is not a plain email address"),
-        ((MAILBOX, *people(ANN), "--address", MAILBOX), "NAME is a mailbox already"),
+        ((MAILBOX, *people(ANN), "--address", MAILBOX), "NAME is already a mailbox"),
     ],
 )
 def test_wrong_words_change_nothing(run: Run, words: tuple[str, ...], sentence: str) -> None:
