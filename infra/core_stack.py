@@ -24,7 +24,7 @@ from infra.topology import HTTP_FUNCTIONS, queue_settings
 
 
 class CoreStack(Stack):
-    """Data, queues, functions, API, schedules and monitoring of one deployment."""
+    """Data, queues, functions, API, schedules, and monitoring."""
 
     def __init__(self, scope: Construct, construct_id: str, options: Options, **kwargs: Any) -> None:
         super().__init__(scope, construct_id, **kwargs)
@@ -84,7 +84,7 @@ class CoreStack(Stack):
         )
 
     def _topic_key(self, options: Options) -> kms.Key:
-        """Make the key of both topics: SES and CloudWatch cannot publish to one under the AWS-managed key."""
+        """Make the topics' key: SES and CloudWatch cannot publish under the AWS-managed one."""
         key = kms.Key(self, "TopicKey", enable_key_rotation=True, removal_policy=removal_policy(options))
         for service in (SES, CLOUDWATCH):
             key.grant(
@@ -95,7 +95,7 @@ class CoreStack(Stack):
         return key
 
     def _write_outputs(self) -> None:
-        """Name what the operator's commands and the local stack need: every setting, and what settings leave out."""
+        """Output every setting, and what else the operator's commands and the local stack need."""
         dead_letters = {
             f"{name}_dead_letter_queue_url": queue.queue_url for name, queue in self.queues.dead_letter_queues.items()
         }
@@ -111,6 +111,6 @@ class CoreStack(Stack):
             }
         )
         for name, value in outputs.items():
-            # CloudFormation has no empty outputs; a setting that may be empty is so by default.
+            # CloudFormation has no empty outputs; settings that may be empty default to that.
             if value:
                 CfnOutput(self, output_name(name), value=value)

@@ -1,4 +1,4 @@
-"""The mail edge: what only AWS has, the SES identities and the receipt rule."""
+"""The mail edge, which only AWS has: SES identities and the receipt rule."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from infra.options import Options
 
 
 class MailEdgeStack(Stack):
-    """Mail in and out of one deployment; its outputs are the DNS records that the domain's owner has to set."""
+    """Email in and out; the outputs are the DNS records that the domain's owner has to set."""
 
     def __init__(self, scope: Construct, construct_id: str, options: Options, core: CoreStack, **kwargs: Any) -> None:
         super().__init__(scope, construct_id, **kwargs)
@@ -21,10 +21,10 @@ class MailEdgeStack(Stack):
             "ConfigurationSet",
             configuration_set_name=options.stack_name,
             reputation_metrics=True,
-            # Complaints are ours to heed: SES would keep the address from every deployment's mail, and from signing in.
+            # We handle complaints: SES would suppress the address for every deployment, and for signing in.
             suppression_reasons=ses.SuppressionReasons.BOUNCES_ONLY,
         )
-        # The L2 would write to the core stack's topic policy and so make each stack depend on the other.
+        # The L2 would change the core stack's topic policy, and so make the stacks depend on each other.
         destination = ses.CfnConfigurationSetEventDestination
         destination(
             self,

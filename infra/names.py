@@ -1,9 +1,9 @@
-"""Names that the stacks give to things, and by which the operator's commands find them again."""
+"""Names that the stacks give, and the operator's commands look for."""
 
 ALARM_PREFIX = "Flow HITL: "
-"""How the description of each of our alarms begins."""
+"""How each alarm's description begins."""
 
 
 def receipt_rule_name(stack_name: str) -> str:
-    """Return the name of the SES receipt rule by which the replies to a core stack come in."""
+    """Return the name of the SES receipt rule for replies to a core stack."""
     return f"{stack_name}-replies"

@@ -1,4 +1,4 @@
-"""What an operator may choose about a deployment, read from CDK context (`cdk deploy -c name=value`)."""
+"""The operator's options, read from CDK context (`cdk deploy -c name=value`)."""
 
 import re
 from collections.abc import Mapping
@@ -12,34 +12,18 @@ Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
 Lock = Literal["governance", "compliance"]
 
-OPTION_NAMES = (
-    "inbound_domain",
-    "mail_from",
-    "architecture",
-    "python",
-    "base_url",
-    "allow_insecure_urls",
-    "allowed_networks",
-    "packages_for_host",
-    "require_tls",
-    "removal",
-    "seal_lock",
-    "seal_retention_days",
-    "alarm_email",
-    "stack_name",
-)
 PYTHON_VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 @dataclass(frozen=True)
 class Options:
-    """The choices of one deployment; only `inbound_domain` has no default.
+    """The options of one stack; only `inbound_domain` has no default.
 
-    `allowed_networks` lists the private networks and hosts, separated by commas, that webhooks and resume URLs may lead
-    to: `10.0.0.0/8,jira.internal.example,git.internal.example:8443`.
-    `packages_for_host` builds the layers for this machine's system instead of Lambda's, where an emulator runs them.
-    `seal_lock` is the mode of Object Lock on the audit log's digests, each for `seal_retention_days`: under governance
-    an administrator can lift it, under compliance nobody can, the account's owner included.
+    `allowed_networks` lists the private networks and hosts, separated by commas, that webhooks and resume URLs may use:
+    `10.0.0.0/8,jira.internal.example,git.internal.example:8443`.
+    `packages_for_host` builds the layers for this machine instead of Lambda, for an emulator.
+    `seal_lock` is the Object Lock mode of the audit log's digests, for `seal_retention_days`: an administrator can lift
+    governance; nobody, not even the account's owner, can lift compliance.
     `require_tls` is false only for an emulator that speaks plain HTTP and enforces policies.
     """
 
@@ -60,12 +44,12 @@ class Options:
 
     @property
     def sender_domain(self) -> str:
-        """The domain of the address that mail is sent from."""
+        """The domain that email is sent from."""
         return domain_of(self.mail_from)
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> "Options":
-        """Read the options from CDK context values; raises ValueError that says which one to change and how."""
+        """Read the options; raises ValueError that says which one to change and how."""
         inbound_domain = _text(context, "inbound_domain")
         if inbound_domain is None:
             raise ValueError("Say which domain receives the replies: -c inbound_domain=hitl.example.com")
@@ -91,6 +75,9 @@ class Options:
         )
 
 
+OPTION_NAMES = tuple(Options.__dataclass_fields__)
+
+
 def _text(context: Mapping[str, object], name: str) -> str | None:
     value = context.get(name)
     return str(value).strip() or None if value is not None else None
@@ -108,7 +95,7 @@ def _allowed_networks(context: Mapping[str, object]) -> str:
 def _base_url(context: Mapping[str, object]) -> str | None:
     url = _text(context, "base_url")
     if url is not None and not re.fullmatch(r"https?://[^/?#\s]+/?", url):
-        raise ValueError(f"base_url must be an address without a path such as https://hitl.example.com, not {url!r}")
+        raise ValueError(f"base_url must be a URL without a path such as https://hitl.example.com, not {url!r}")
     return url.rstrip("/") if url else None
 
 
@@ -120,7 +107,7 @@ def _days(context: Mapping[str, object], name: str, default: int) -> int:
 
 
 def _one_of(context: Mapping[str, object], name: str, allowed: tuple[str, ...]) -> str:
-    """Return the option's value, or the first of those allowed when it is not given."""
+    """Return the option's value, by default the first allowed one."""
     value = (_text(context, name) or allowed[0]).lower()
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(dict.fromkeys(allowed))}, not {value!r}")

@@ -1,4 +1,4 @@
-"""The names of the core stack's outputs, and how the settings are read back from them."""
+"""The core stack's outputs, and the settings read back from them."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ def output_name(name: str) -> str:
 
 
 def missing_outputs(outputs: Mapping[str, str]) -> list[str]:
-    """Return the settings that a stack's outputs lack: it is none of ours then, or of another version."""
+    """Return the settings that a stack's outputs lack: it is not ours, or of another version."""
     required = [name for name, field in Settings.model_fields.items() if field.is_required()]
     return [name for name in required if output_name(name) not in outputs]
 

@@ -1,4 +1,4 @@
-"""Build the directories that Lambda receives, without Docker; each is kept in `.build/` by the hash of its inputs."""
+"""Build the directories for Lambda without Docker, cached in `.build/` by the hash of their inputs."""
 
 import hashlib
 import shutil
@@ -21,7 +21,7 @@ PLATFORMS: dict[Architecture, str] = {"arm64": "aarch64-manylinux_2_28", "x86_64
 
 @dataclass(frozen=True)
 class Package:
-    """A finished directory and the hash of everything that it was made from."""
+    """A finished directory and the hash of its inputs."""
 
     path: Path
     digest: str
@@ -29,14 +29,14 @@ class Package:
 
 @dataclass(frozen=True)
 class Packager:
-    """Makes the packages for one Python version and processor."""
+    """Makes the packages for one Python version and architecture."""
 
     python: str
     architecture: Architecture
     for_host: bool = False
 
     def dependencies(self) -> Package:
-        """Return the layer of third-party packages, as locked; runs `uv`, which needs the package index once."""
+        """Return the layer of locked third-party packages; the first time, `uv` needs the package index."""
         requirements = ROOT / "layers/dependencies/requirements.txt"
         return self._package(
             "dependencies", [requirements], lambda target: self._install(requirements, target / "python")
@@ -70,7 +70,7 @@ class Packager:
         if not package.path.exists():
             if interpreter is None:
                 print(
-                    f"{name}: no Python {self.python} here, so without bytecode: cold starts take longer",
+                    f"{name}: built without bytecode, so cold starts are slower; install Python {self.python}",
                     file=sys.stderr,
                 )
             BUILD_DIRECTORY.mkdir(exist_ok=True)
@@ -92,11 +92,11 @@ class Packager:
             ],
             check=True,
         )  # fmt: skip
-        # Commands of the packages: nobody runs them in Lambda, and their first line names this machine's Python.
+        # The packages' commands are not needed in Lambda, and name this machine's Python.
         shutil.rmtree(target / "bin", ignore_errors=True)
 
     def _interpreter(self) -> str | None:
-        """Return this machine's Python of the runtime's version, or None: bytecode of another version is of no use."""
+        """Return this machine's Python of the runtime's version, or None: other bytecode is useless."""
         if self.python == f"{sys.version_info.major}.{sys.version_info.minor}":
             return sys.executable
         found = subprocess.run(
@@ -117,7 +117,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _compile(interpreter: str, directory: Path) -> None:
-    """Add bytecode that is valid whatever the files' times are: Lambda's copy of them has other times."""
+    """Add bytecode that does not depend on file times, which differ in Lambda."""
     subprocess.run(
         [
             interpreter, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
@@ -128,7 +128,7 @@ def _compile(interpreter: str, directory: Path) -> None:
 
 
 def _publish(target: Path, path: Path) -> None:
-    """Move the finished directory to its place; another build of the same may have been quicker."""
+    """Move the finished directory into place; another build may have been quicker."""
     try:
         target.rename(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""The routes that the resolvers of the functions behind HTTP declare, who answers each, and which are the API."""
+"""The HTTP routes, the function that answers each, and which of them are the API."""
 
 import importlib
 import re
@@ -18,7 +18,7 @@ _API = re.compile(r"/v1/.+|/docs(/.*)?|/review/[^/]+")
 
 @dataclass(frozen=True)
 class Route:
-    """A method and a path as API Gateway writes it, and the name of the Python function that answers there."""
+    """A method, a path as API Gateway writes it, and the Python function that answers."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ class Route:
 
 
 def answering(method: str, path: str) -> str:
-    """Return the function that answers a call; only those asked before it are imported."""
+    """Return the function that answers a call; imports no more of them than it must."""
     (rest,) = (one.name for one in HTTP_FUNCTIONS if one.the_rest)
     call, others = f"{method} {path}", (one.name for one in HTTP_FUNCTIONS if not one.the_rest)
     return next((name for name in others if _pattern(name).fullmatch(call)), rest)
@@ -60,10 +60,9 @@ def all_routes() -> list[Route]:
 
 
 def is_api(path: str) -> bool:
-    """Tell whether what answers at a path is part of the API, and so of its description.
+    """Tell whether a path is part of the API and its description: `/v1`, `/docs`, and the page behind an email's link.
 
-    That is what programs call, below `/v1`; the description itself, below `/docs`; and the page behind the link in a
-    mail. All else is for people: the dashboard's pages with their forms, scripts and styles, which change together.
+    The rest is the dashboard, which may change at any time.
     """
     return _API.fullmatch(path) is not None
 

@@ -1,4 +1,4 @@
-"""The three DynamoDB tables, declared once: the CDK stack and the test fixtures both make them from here."""
+"""The three DynamoDB tables, which CDK and the fixture make."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index; it carries the keys and, when `carries` names any, those attributes too."""
+    """A global secondary index of the keys and the attributes in `carries`."""
 
     name: str
     partition: Key
@@ -35,7 +35,7 @@ class Table:
     streams_new_images: bool = False
 
 
-# What a list shows of a request: a row is read from an index alone.
+# What a list shows of a request, read from an index alone.
 LIST_COLUMNS = (
     "status",
     "flow_name",
@@ -77,10 +77,7 @@ TABLES = (REQUESTS, AUDIT, DEPLOYMENTS)
 
 
 def create_table_arguments(table: Table, name: str) -> dict[str, Any]:
-    """Return the keyword arguments of boto3's `create_table` that make this table under `name`.
-
-    Time to live is not among them: DynamoDB takes it only from `update_time_to_live`, once the table exists.
-    """
+    """Return the arguments of boto3's `create_table` for this table under `name`; time to live is set separately."""
     keys = {key.name: key for index in table.indexes for key in (index.partition, index.sort)}
     keys |= {key.name: key for key in (table.partition, table.sort)}
     arguments: dict[str, Any] = {

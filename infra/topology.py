@@ -71,14 +71,14 @@ class Queue:
 
 @dataclass(frozen=True)
 class StreamReader:
-    """A function that the audit table's stream feeds, and how long a batch may wait to be full."""
+    """A function that the audit table's stream feeds; `window_seconds` is how long a batch may fill up."""
 
     name: str
     batch_size: int
     window_seconds: int
 
 
-# In the order of a deployment's and a request's way through them.
+# In the order in which a deployment and a request meet them.
 FUNCTIONS = (
     Function("management", API_TIMEOUT_SECONDS, _LARGE),
     Function("intake", API_TIMEOUT_SECONDS, _LARGE),
@@ -127,11 +127,10 @@ QUEUES = (
     ),
 )
 
-# DynamoDB serves two of them well, and no third. The figures may be some seconds old; the more events come together,
-# the fewer writes they take.
+# A stream serves two readers, not three. Figures may be some seconds old: larger batches take fewer writes.
 STREAM_READERS = (StreamReader("relay", 50, 0), StreamReader("measure", 200, 5))
 
-# What waits in the dead-letter queues of these, or of the stream, can say why a request got stuck.
+# Dead letters of these, and of the stream, can explain why a request is stuck.
 DIAGNOSED = ("email", "resume", "inbound_mail", "relay_retry")
 
 
@@ -142,5 +141,5 @@ def queue_settings(queue: Callable[[str], str], dead_letters: Callable[[str], st
 
 
 def construct_id(name: str) -> str:
-    """Return the name as CDK's constructs have it: `relay_retry` is `RelayRetry`."""
+    """Return the construct id of a name: `RelayRetry` for `relay_retry`."""
     return "".join(word.capitalize() for word in name.split("_"))

@@ -1,4 +1,4 @@
-"""What each function may do: exact actions on exact resources, written out by hand."""
+"""What each function may do: exact actions on exact resources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ CONTENT_PREFIX = "content/"
 
 @dataclass(frozen=True)
 class Right:
-    """One statement of a function's policy, and the findings about its wildcard that we accept, with the reason."""
+    """A statement of a function's policy, and the findings about its wildcard that are accepted, with the reason."""
 
     statement: iam.PolicyStatement
     accepted_findings: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Access(Construct):
         self.options = options
 
     def intake(self) -> list[Right]:
-        """Open, read, list and cancel requests; store large content."""
+        """Open, read, list, and cancel requests; store large content."""
         return [
             *self._decide("dynamodb:BatchGetItem"),
             _allow(("dynamodb:Query",), [self.data.deployments.table.table_arn]),
@@ -62,7 +62,7 @@ class Access(Construct):
         ]
 
     def management(self) -> list[Right]:
-        """Change a deployment's configuration with its audit event; test, diagnose, show figures and audit log."""
+        """Change a deployment's configuration with its audit event; test, diagnose, show figures and the audit log."""
         data = self.data
         deployments, requests = data.deployments.table, data.requests
         keep = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
@@ -76,7 +76,7 @@ class Access(Construct):
             self._read_lists("by_created", "by_status", "by_due"),
             _allow(("kms:Encrypt",), [data.webhook_key.key_arn]),
             self._repeat_secrets(),
-            # What a deployment's new resume secret derives from.
+            # A new resume secret is derived from it.
             self._read_secret(),
             _send(self.queues["webhook"].queue),
             *self._diagnose(),
@@ -85,11 +85,11 @@ class Access(Construct):
         ]
 
     def respond(self) -> list[Right]:
-        """Record an answer that came by API, if the webhook that was given the URL is still there."""
+        """Record an answer by API, if the webhook that got the URL still exists."""
         return [*self._decide(), self._read_secret(), self._read_configuration()]
 
     def dashboard(self) -> list[Right]:
-        """Show requests, answer and pass them on; sign people in; manage, as `management` does for programs."""
+        """Show, answer, and reassign requests; sign people in; manage, as `management` does for programs."""
         data = self.data
         keep = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
         return [
@@ -104,11 +104,11 @@ class Access(Construct):
         ]
 
     def docs(self) -> list[Right]:
-        """Show the API's description to everybody: it needs nothing that is kept anywhere."""
+        """Show the API's description, which needs no data."""
         return [self._never_change_audit()]
 
     def inbound_mail(self) -> list[Right]:
-        """Read a mail and record the answer in it."""
+        """Read an email and record the answer in it."""
         return [
             *self._decide(),
             self._read_secret(),
@@ -118,7 +118,7 @@ class Access(Construct):
         ]
 
     def mail_feedback(self) -> list[Right]:
-        """Note a bounce or a complaint, and pass the request on to somebody who can be reached."""
+        """Note a bounce or a complaint, and reassign the request to someone who can be reached."""
         return [
             *self._decide("dynamodb:UpdateItem"),
             self._read_configuration(),
@@ -126,12 +126,12 @@ class Access(Construct):
         ]
 
     def deadline(self) -> list[Right]:
-        """Record the default answer when the time is up; note what reminder is due; put back what fired early."""
+        """Record the default answer when time is up; note due reminders; put back what fired early."""
         queue = self.queues["deadline"].queue
         return [*self._decide(), self._read_configuration(), _retry(queue), _send(queue)]
 
     def relay(self) -> list[Right]:
-        """Turn audit events into messages and schedules; see if a webhook wants one; count what deployments use."""
+        """Turn audit events into messages and schedules; look up webhooks; count what deployments use."""
         queues = self.queues
         return [
             *self._read_stream(),
@@ -163,7 +163,7 @@ class Access(Construct):
         ]
 
     def measure(self) -> list[Right]:
-        """Add audit events to the figures; the events come with the stream."""
+        """Add audit events of the stream to the figures."""
         queues, deployments = self.queues, self.data.deployments.table
         actions = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
         return [
@@ -175,7 +175,7 @@ class Access(Construct):
         ]
 
     def send_email(self) -> list[Right]:
-        """Send a request's mail from the one address; a mail that we format ourselves needs `SendRawEmail`."""
+        """Send email from the one address; email that we format ourselves needs `SendRawEmail`."""
         configuration_set = Stack.of(self).format_arn(
             service="ses", resource="configuration-set", resource_name=self.options.stack_name
         )
@@ -197,7 +197,7 @@ class Access(Construct):
         ]
 
     def send_webhook(self) -> list[Right]:
-        """Make an event's deliveries and deliver each: open its secret, keep its log, note the result."""
+        """Make an event's deliveries and deliver each: decrypt its secret, log it, note the result."""
         queue, deployments = self.queues["webhook"].queue, self.data.deployments.table
         actions = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
         return [
@@ -210,7 +210,7 @@ class Access(Construct):
         ]
 
     def seal(self) -> list[Right]:
-        """Read what changed, sign a digest of it and add that to the others."""
+        """Read what changed, sign a digest of it, and store that."""
         seals, audit = self.seals, self.data.audit
         return [
             _allow(("dynamodb:Query",), [audit.index_arn("by_day")]),
@@ -224,7 +224,7 @@ class Access(Construct):
         ]
 
     def export_audit(self) -> list[Right]:
-        """Read the audit log and its digests, and write them out file by file."""
+        """Read the audit log and its digests, and write them to files."""
         data, queue = self.data, self.queues["export"].queue
         return [
             _allow(("dynamodb:Query",), [data.audit.index_arn("by_day")]),
@@ -239,7 +239,7 @@ class Access(Construct):
         ]
 
     def _diagnose(self) -> list[Right]:
-        """Return what it takes, beyond the tables, to say why nothing has happened with a request."""
+        """Return what a diagnosis needs beyond the tables."""
         return [
             _look_into(*self.queues.diagnosed),
             _allow(("ses:GetEmailIdentity",), [self._sender_identity]),
@@ -251,7 +251,7 @@ class Access(Construct):
         ]
 
     def _examine_audit(self) -> list[Right]:
-        """Return what it takes to show a deployment's audit log, to verify it, and to have it exported."""
+        """Return what it takes to show, verify, and export a deployment's audit log."""
         audit = self.data.audit
         return [
             _allow(("dynamodb:Query", "dynamodb:BatchGetItem"), [audit.table.table_arn]),
@@ -262,7 +262,7 @@ class Access(Construct):
         ]
 
     def _read_seals(self) -> list[Right]:
-        """Return what it takes to find and check digests; without the list, S3 does not say that an object is none."""
+        """Return what it takes to find and check digests; without ListBucket, S3 hides that an object is missing."""
         seals = self.seals
         return [
             _allow(("s3:ListBucket",), [seals.bucket.bucket_arn]),
@@ -271,7 +271,7 @@ class Access(Construct):
         ]
 
     def _decide(self, *more_on_requests: str) -> list[Right]:
-        """Return what every function needs that reads a request and changes it together with its audit event."""
+        """Return what it takes to read a request and change it together with its audit event."""
         data = self.data
         return [
             _allow(
@@ -288,7 +288,7 @@ class Access(Construct):
         return Stack.of(self).format_arn(service="ses", resource="identity", resource_name=self.options.sender_domain)
 
     def _read_stream(self) -> list[Right]:
-        """Return what Lambda's poller does with the audit stream in the function's name."""
+        """Return what Lambda's poller does with the audit stream on the function's behalf."""
         stream = str(self.data.audit.table.table_stream_arn)
         return [
             _allow(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), [stream]),
@@ -309,7 +309,7 @@ class Access(Construct):
         return _allow(("secretsmanager:GetSecretValue",), [self.data.secret_arn])
 
     def _repeat_secrets(self) -> Right:
-        """Open what a call that comes again was answered with; no webhook's own secret is sealed under that name."""
+        """Decrypt the stored answers of repeated calls, whose context is not that of webhooks' own secrets."""
         return Right(
             iam.PolicyStatement(
                 actions=["kms:Decrypt"],
@@ -351,7 +351,7 @@ def _look_into(*queues: sqs.IQueue) -> Right:
 
 
 def _consume(queue: sqs.IQueue, *more: str) -> Right:
-    """Return what Lambda's poller does in the function's name."""
+    """Return what Lambda's poller does on the function's behalf."""
     return _allow(("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", *more), [queue.queue_arn])
 
 

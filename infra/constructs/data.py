@@ -1,4 +1,4 @@
-"""Where everything is kept: the three tables, the buckets, the signing secret and the key of other secrets."""
+"""The data: three tables, buckets, the signing secret, and the key that encrypts other secrets."""
 
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ ATTRIBUTE_TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeTy
 
 
 class DataTable(Construct):
-    """One table as `infra.tables` declares it, on demand, encrypted and restorable to any point in time."""
+    """A table of `infra.tables`: on demand, encrypted, with point-in-time recovery."""
 
     def __init__(self, scope: Construct, construct_id: str, table: Table, options: Options) -> None:
         super().__init__(scope, construct_id)
@@ -64,7 +64,7 @@ class DataTable(Construct):
 
 
 class Data(Construct):
-    """Tables, buckets, the secret that signs reply addresses and links, the key that encrypts webhooks' secrets."""
+    """Tables, buckets, the secret that signs reply addresses and links, and the key of the webhooks' secrets."""
 
     def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
         super().__init__(scope, construct_id)
@@ -95,7 +95,7 @@ class Data(Construct):
             ),
             removal_policy=removal_policy(options),
         )
-        # Not `Ref`, which emulators resolve to the name: IAM compares ARNs.
+        # Not `Ref`, which emulators resolve to the name; IAM compares ARNs.
         self.secret_arn = cast("secretsmanager.CfnSecret", self.secret.node.default_child).attr_id
         accept(
             self.secret,
@@ -106,7 +106,7 @@ class Data(Construct):
 
 
 def removal_policy(options: Options) -> RemovalPolicy:
-    """Return what becomes of stored data when the stack is deleted."""
+    """Return what happens to stored data when the stack is deleted."""
     return RemovalPolicy.RETAIN if options.removal == "retain" else RemovalPolicy.DESTROY
 
 
@@ -115,14 +115,14 @@ def _attribute(key: Key) -> dynamodb.Attribute:
 
 
 def _deny_changes_of(audit: dynamodb.Table) -> None:
-    """Forbid everyone to change audit events; to delete the whole table stays an administrator's right."""
+    """Deny everyone changes of audit events; an administrator may still delete the whole table."""
     audit.add_to_resource_policy(
         iam.PolicyStatement(
             sid="AuditEventsAreNeverChanged",
             effect=iam.Effect.DENY,
             principals=[iam.StarPrincipal()],
             actions=list(AUDIT_MUTATIONS),
-            resources=["*"],  # in a table's own policy this is the table and its indexes; its ARN would be a circle
+            resources=["*"],  # here: the table and its indexes; its ARN would be circular
         )
     )
 
@@ -130,7 +130,7 @@ def _deny_changes_of(audit: dynamodb.Table) -> None:
 def private_bucket(
     scope: Construct, construct_id: str, options: Options, rules: list[s3.LifecycleRule], **more: Any
 ) -> s3.Bucket:
-    """Make a bucket that is encrypted and closed to the public; `more` are other properties of it."""
+    """Make an encrypted bucket without public access; `more` are further properties."""
     bucket = s3.Bucket(
         scope,
         construct_id,

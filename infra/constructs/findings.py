@@ -1,4 +1,4 @@
-"""How a finding of cdk-nag is accepted: beside the construct that it is about, with the reason."""
+"""Accept findings of cdk-nag beside the construct they are about, with the reason."""
 
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct

@@ -1,4 +1,4 @@
-"""The functions, each with its own role, its own log and its trigger."""
+"""The functions, each with its own role, log, and triggers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
 
 
 class HitlFunction(Construct):
-    """`functions.<name>.handler` with the shared code and environment and the rights that are given, no others."""
+    """`functions.<name>.handler` with the shared code and environment, and only the given rights."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class HitlFunction(Construct):
 
 
 class Functions(Construct):
-    """All functions; those behind the API get their routes from `HttpApi.serve`."""
+    """All functions; `HttpApi.serve` adds the routes."""
 
     def __init__(
         self, scope: Construct, own_id: str, code: Code, environment: Mapping[str, str], access: Access
@@ -89,7 +89,7 @@ class Functions(Construct):
 
     @property
     def all(self) -> list[HitlFunction]:
-        """The functions, in the order in which they are declared."""
+        """The functions, in the order of their declaration."""
         return [*self._by_name.values()]
 
     @property

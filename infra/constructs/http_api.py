@@ -1,4 +1,4 @@
-"""The HTTP API: its routes are those that the functions' resolvers declare."""
+"""The HTTP API, with the routes that the functions' resolvers declare."""
 
 import json
 from typing import Any, cast
@@ -15,13 +15,13 @@ from infra.constructs.findings import accept
 from infra.routes import routes_of
 from infra.topology import API_TIMEOUT_SECONDS, ORDINARY, HttpFunction, Throttle
 
-# Each of these may keep a function busy for 20 seconds, and an account runs 1,000 at once unless AWS allows more.
+# Each call may keep a function busy for 20 seconds, and an account runs 1,000 at once by default.
 WAITING = {
     "GET /v1/requests/{request_id}": Throttle(steady=30, burst=100),
     "GET /v1/decisions": Throttle(steady=10, burst=50),
 }
 
-# The route, never the path: the paths of callbacks and review pages hold tokens.
+# The route, never the path: paths of callbacks and review pages hold tokens.
 ACCESS_LOG = {
     "request_id": "$context.requestId",
     "time": "$context.requestTime",
@@ -56,7 +56,7 @@ class HttpApi(Construct):
             destination_arn=log_group.log_group_arn, format=json.dumps(ACCESS_LOG)
         )
         self._route_settings: dict[str, Any] = {}
-        # API Gateway counts what it throttles among the client errors; its access log tells them apart.
+        # API Gateway counts throttled calls as client errors; its access log tells them apart.
         self.refused_calls = logs.MetricFilter(
             self,
             "RefusedCalls",
@@ -96,5 +96,5 @@ class HttpApi(Construct):
         limits = {"ThrottlingRateLimit": throttle.steady, "ThrottlingBurstLimit": throttle.burst}
         self._route_settings[key] = limits
         self._cfn_stage.route_settings = self._route_settings
-        # A stage that names a route which is not there yet is refused.
+        # AWS refuses a stage that names a route which does not exist yet.
         self._cfn_stage.add_dependency(cast("apigateway.CfnRoute", route.node.default_child))

@@ -1,4 +1,4 @@
-"""What runs in Lambda: the two layers and the functions' code, packaged without Docker."""
+"""The code in Lambda: two layers and the functions, packaged without Docker."""
 
 from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
@@ -10,7 +10,7 @@ from infra.packaging import Package, Packager
 
 
 class Code(Construct):
-    """The runtime, the processor, the layers and the one asset that every function shares."""
+    """The runtime, the architecture, the layers, and the asset that all functions share."""
 
     def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
         super().__init__(scope, construct_id)
@@ -36,7 +36,7 @@ class Code(Construct):
 
 
 def accept_runtime_findings(function: lambda_.Function) -> None:
-    """Accept that the runtime need not be the newest there is."""
+    """Accept that the runtime need not be the newest."""
     accept(
         function,
         "The Python version is the operator's choice (context `python`), and the default is one that every locked "

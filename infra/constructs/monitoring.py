@@ -1,4 +1,4 @@
-"""What tells an operator that something is wrong: alarms, and one dashboard."""
+"""Alarms, and one dashboard."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,7 +27,7 @@ DASHBOARD_WIDTH = 24
 
 
 class Monitoring(Construct):
-    """Alarms that go to one topic, and a dashboard that shows them beside what they watch."""
+    """Alarms that go to one topic, and a dashboard of them and of what they watch."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Monitoring(Construct):
         self._alarm("calls refused with 429", api.refused_calls.metric(period=PERIOD, statistic="Sum"), 1)
 
     def _watch_what_functions_count(self) -> None:
-        """Raise an alarm for what must never be, and for what the operator should see to."""
+        """Raise alarms for what functions count: what must never happen, and what needs the operator."""
         for what, metric in (
             ("audit event changed", telemetry.AUDIT_EVENT_CHANGED),
             ("creator unreachable", telemetry.CREATOR_UNREACHABLE),
@@ -99,7 +99,7 @@ class Monitoring(Construct):
         self._alarm("a message keeps failing", _counted(telemetry.MESSAGE_KEEPS_FAILING, Duration.hours(1)), 1)
 
     def _alarm(self, what: str, metric: cloudwatch.IMetric, threshold: float) -> None:
-        """Raise an alarm when the metric reaches the threshold within one period; silence is good news."""
+        """Raise an alarm when the metric reaches the threshold in one period; missing data is fine."""
         alarm = cloudwatch.Alarm(
             self,
             what.title().replace(":", "").replace("_", "").replace(" ", ""),

@@ -1,4 +1,4 @@
-"""The queues between the functions, each with a dead-letter queue, and how each is worked off."""
+"""The queues between the functions, each with a dead-letter queue."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
@@ -12,7 +12,7 @@ RETENTION = Duration.days(RETENTION_DAYS)
 
 
 class WorkQueue(Construct):
-    """A queue and the dead-letter queue where a message rests that was tried often enough."""
+    """A queue and its dead-letter queue."""
 
     def __init__(self, scope: Construct, plan: Queue, options: Options) -> None:
         super().__init__(scope, construct_id(plan.name))
@@ -30,10 +30,7 @@ class WorkQueue(Construct):
 
 
 class Queues(Construct):
-    """All queues by their names, as the operator's commands and the outputs call them.
-
-    `stream_dead_letters` takes what the audit stream could not deliver at all.
-    """
+    """All queues by name; `stream_dead_letters` takes what the audit stream could not deliver."""
 
     def __init__(self, scope: Construct, own_id: str, options: Options) -> None:
         super().__init__(scope, own_id)
@@ -50,14 +47,14 @@ class Queues(Construct):
 
     @property
     def dead_letter_queues(self) -> dict[str, sqs.Queue]:
-        """Every dead-letter queue by the name of what filled it."""
+        """Every dead-letter queue by the name of its queue, or `stream`."""
         return {name: work.dead_letters for name, work in self.work_queues.items()} | {
             "stream": self.stream_dead_letters
         }
 
 
 def dead_letter_queue(scope: Construct, own_id: str, options: Options) -> sqs.Queue:
-    """Make a queue that keeps its messages for as long as SQS allows."""
+    """Make a queue that keeps messages as long as SQS allows."""
     queue = sqs.Queue(
         scope,
         own_id,

@@ -1,4 +1,4 @@
-"""The SES receipt rule that stores inbound mail and publishes its receipt, made by a custom resource."""
+"""The SES receipt rule that stores inbound email and publishes its receipt, made by a custom resource."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class ReceiptRule(Construct):
 
     @property
     def rule_set_name(self) -> str:
-        """The rule set that the rule was put into, once deployed."""
+        """The rule set that has the rule, once deployed."""
         return self.resource.get_att_string("RuleSetName")
 
     def _function(self, options: Options) -> lambda_.Function:

@@ -1,4 +1,4 @@
-"""One-time schedules: the group they live in and the role by which they write to the deadline queue."""
+"""One-time schedules: their group, and the role that writes to the deadline queue."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from constructs import Construct
 
 
 class Scheduling(Construct):
-    """The schedule group and the role that EventBridge Scheduler assumes."""
+    """The schedule group, and the role that EventBridge Scheduler assumes."""
 
     def __init__(self, scope: Construct, construct_id: str, deadline_queue: sqs.IQueue) -> None:
         super().__init__(scope, construct_id)
@@ -34,7 +34,7 @@ class Scheduling(Construct):
 
 
 def sending_role(scope: Construct, policy: str, queues: Sequence[sqs.IQueue]) -> iam.Role:
-    """Make the role by which EventBridge Scheduler, of our own account alone, writes to some queues."""
+    """Make the role by which EventBridge Scheduler of this account writes to some queues."""
     send = iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in queues])
     return iam.Role(
         scope,

@@ -1,4 +1,4 @@
-"""What seals the audit log: the key that signs, the bucket where nothing can be changed, and the nightly call."""
+"""Sealing the audit log: the signing key, the locked bucket, and the nightly schedule."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -12,7 +12,7 @@ from infra.constructs.queues import WorkQueue
 from infra.constructs.scheduling import sending_role
 from infra.options import Options
 
-# After midnight in UTC, by when nothing of the day before is still being written.
+# Some time after midnight UTC, when nothing of the day before is still being written.
 NIGHTLY = "cron(15 1 * * ? *)"
 LOCK_BYPASSES = (
     "s3:DeleteObject",
@@ -24,7 +24,7 @@ LOCK_BYPASSES = (
 
 
 class Seals(Construct):
-    """The digests' bucket, under Object Lock from each object's first moment, and the key that signs them."""
+    """The digests' bucket under Object Lock, and the key that signs them."""
 
     def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
         super().__init__(scope, construct_id)
@@ -57,7 +57,7 @@ class Seals(Construct):
 
 
 class Nightly(Construct):
-    """The schedule that has each day sealed, and the role by which it says so."""
+    """The schedule that has each day sealed, and its role."""
 
     def __init__(self, scope: Construct, construct_id: str, work: WorkQueue) -> None:
         super().__init__(scope, construct_id)

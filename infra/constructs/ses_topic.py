@@ -1,4 +1,4 @@
-"""A topic that SES publishes to, and the queue that gets each message as SES wrote it."""
+"""A topic that SES publishes to, and the queue that gets its messages unwrapped."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -16,7 +16,7 @@ SES = "ses.amazonaws.com"
 
 
 class SesTopic(Construct):
-    """SES publishes there, for this account only; messages reach the work queue without SNS's envelope."""
+    """A topic for SES of this account only; messages reach the work queue without SNS's envelope."""
 
     def __init__(self, scope: Construct, construct_id: str, key: kms.IKey, work: WorkQueue, options: Options) -> None:
         super().__init__(scope, construct_id)
@@ -28,7 +28,7 @@ class SesTopic(Construct):
 
 
 def let_ses_store_mail(mail: s3.Bucket) -> None:
-    """Let SES put inbound mail into the bucket, for this account only."""
+    """Let SES put inbound email into the bucket, for this account only."""
     mail.add_to_resource_policy(_ses_may("s3:PutObject", mail.arn_for_objects(f"{MAIL_PREFIX}*"), mail))
 
 
