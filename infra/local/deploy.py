@@ -1,4 +1,4 @@
-"""Deploy a synthesised stack onto an emulator of AWS, without the CDK command line."""
+"""Deploy a synthesized stack to the AWS emulator, without the CDK command line."""
 
 import io
 import json
@@ -20,14 +20,11 @@ BOOTSTRAP_VERSION = "30"
 
 
 class DeploymentError(Exception):
-    """The emulator could not make the stack; the message lists the resources that failed and why."""
+    """The emulator could not create the stack; the message lists the failed resources and why."""
 
 
 def deploy(assembly_dir: Path, stack_name: str, endpoint_url: str) -> dict[str, str]:
-    """Upload the stack's assets, create the stack, wait for it and return its outputs.
-
-    Takes credentials and region from the environment, as boto3 does. Raises DeploymentError.
-    """
+    """Upload the assets, create the stack, and return its outputs; raises DeploymentError."""
     sts = patient_client("sts", endpoint_url)
     account = sts.get_caller_identity()["Account"]
     patient_client("ssm", endpoint_url).put_parameter(
@@ -43,7 +40,7 @@ def deploy(assembly_dir: Path, stack_name: str, endpoint_url: str) -> dict[str, 
 
 
 def _upload_assets(s3: "S3Client", assembly_dir: Path, stack_name: str, account: str, region: str) -> dict[str, str]:
-    """Upload what the stack's manifest lists, the template too; return `<bucket>/<key>` by the source's path."""
+    """Upload what the stack's manifest lists, including the template; return `<bucket>/<key>` by source path."""
     manifest = json.loads((assembly_dir / f"{stack_name}.assets.json").read_text())
     uploaded: dict[str, str] = {}
     buckets: set[str] = set()
@@ -62,7 +59,7 @@ def _upload_assets(s3: "S3Client", assembly_dir: Path, stack_name: str, account:
 
 
 def _zipped(directory: Path) -> bytes:
-    """Return the directory as a zip archive, uncompressed: it travels no further than this machine."""
+    """Return the directory as an uncompressed zip archive: it stays on this machine."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, strict_timestamps=False) as zipped:
         for path in sorted(directory.rglob("*")):
@@ -86,7 +83,7 @@ def _create_stack(cloudformation: "CloudFormationClient", stack_name: str, templ
 def _lock_objects(
     s3: "S3Client", cloudformation: "CloudFormationClient", stack_name: str, template: dict[str, Any]
 ) -> None:
-    """Lock the objects of those buckets of which the template says so: the emulator passes over that property."""
+    """Set the template's Object Lock, which the emulator ignores."""
     for logical_id, resource in template["Resources"].items():
         lock = resource.get("Properties", {}).get("ObjectLockConfiguration")
         if resource["Type"] == "AWS::S3::Bucket" and lock:

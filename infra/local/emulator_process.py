@@ -1,11 +1,9 @@
-"""What runs inside the emulator's own environment: ministack, with six changes for the local stack.
+"""Runs ministack in the emulator's environment, with six changes for the local stack.
 
-It ends when the program that started it ends. Its functions share one unpacked copy of each archive: ministack writes
-and unpacks the layers, thousands of files, for each process of each function, which takes most of a start. A grant on
-the schedules of a group is honoured: ministack takes every schedule for one of the default group when it checks grants.
-A function that logs nothing is answered for at once: ministack waits 50 ms for a line, which is most of a warm call.
-Workers are forked from one warm process. And a call waits a moment for a worker that becomes free before it starts
-another one: ministack starts one for each call that finds the others busy, and keeps it.
+It ends with the program that started it. Functions share one unpacked copy of each archive; ministack would unpack
+thousands of files per process. Grants on a schedule group work; ministack takes every schedule as of the default group.
+A call without log lines is answered at once; ministack waits 50 ms for one. Workers are forked from one warm process.
+And a call waits a moment for a free worker; ministack starts another one, and keeps it.
 """
 
 import hashlib
@@ -26,12 +24,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-# As many workers of a function start at once; more only after such a time in which none of them has become free.
+# So many workers of a function start at once; more only after none has become free for so long.
 EAGER_WORKERS = 4
 STUCK_SECONDS = 2.0
-# What the address in front takes at once (`stack.FRONT_THREADS`): a call that waits for an answer keeps its worker.
+# As many as `stack.FRONT_THREADS`: a waiting call keeps its worker.
 MOST_WORKERS = 64
-# On AWS a queue's consumers grow to 1,000 and more; with ministack's five, five slow receivers hold up all others.
+# AWS runs 1,000 consumers and more; with ministack's five, five slow receivers hold up all others.
 MOST_BATCHES = 32
 
 _unpack = zipfile.ZipFile.extractall
@@ -39,16 +37,16 @@ _unpacking = threading.Lock()
 
 
 def _end_with_parent() -> None:
-    """Wait for the pipe from the parent to close, then end this process group: the emulator and its functions."""
-    # Not sys.stdin.read(): that would hold a lock which the interpreter needs to end.
+    """When the parent's pipe closes, end this process group: the emulator and its functions."""
+    # Not sys.stdin.read(), which holds a lock that the interpreter needs to end.
     os.read(sys.stdin.fileno(), 1)
     os.killpg(0, signal.SIGTERM)
 
 
 def _share_unpacked(archives: Path) -> None:
-    """Let every archive be unpacked once, into `archives`, and be linked to from where it is asked for.
+    """Unpack every archive once, into `archives`, and link to it.
 
-    In place of a layer ministack gets an archive of one name, the copy's: it would check each name of the layer's own.
+    ministack gets a stand-in for each layer, with the copy's name only: it would check every name in the layer.
     """
     functions: Any = import_module("ministack.services.lambda_svc")
     find_layer = functions._resolve_layer_zip
@@ -65,7 +63,7 @@ def _share_unpacked(archives: Path) -> None:
                 try:
                     Path(scratch).rename(unpacked)
                 except OSError:
-                    # Another stack on this machine was quicker.
+                    # Another stack was quicker.
                     shutil.rmtree(scratch, ignore_errors=True)
         return unpacked
 
@@ -94,7 +92,7 @@ def _archive_of(name: str) -> bytes:
 
 
 def _know_schedule_groups() -> None:
-    """Let the check of a call on a schedule use the group that the call names."""
+    """Check a call on a schedule against the group that it names."""
     actions: Any = import_module("ministack.core.iam_actions")
     find_arn = actions.extract_resource_arn
 
@@ -109,15 +107,15 @@ def _know_schedule_groups() -> None:
 
 
 def _wait_less_for_logs() -> None:
-    """Wait 5 ms for what a function logs; a line that is later than that is written with those of the next call."""
+    """Wait only 5 ms for a function's log lines; later ones are written with the next call's."""
     worker: Any = import_module("ministack.core.lambda_runtime").Worker
     first_line, *others = worker._drain_stderr_bounded.__defaults__
     worker._drain_stderr_bounded.__defaults__ = (first_line / 10, *others)
 
 
 def _fork_workers() -> None:
-    """Start the functions' workers by forks of one process that has imported what they need."""
-    # This runs as a program, so its folder is the path to its neighbor.
+    """Fork the functions' workers from one process that has imported what they need."""
+    # As a program, its folder is on the path.
     fork_server: Any = import_module("fork_server")
     if fork_server.AVAILABLE:
         runtime: Any = import_module("ministack.core.lambda_runtime")
@@ -126,14 +124,14 @@ def _fork_workers() -> None:
 
 
 class Pool:
-    """Lends workers: one that is free, or else a new one if the function has few, or if all are stuck.
+    """Lends workers: a free one, or a new one if the function has few or all are stuck.
 
-    Calls that only compute are over sooner on few processes than on many. Calls that wait for something, as a long poll
-    does, hold theirs: after a while in which none has become free there may be twice as many.
+    Few processes finish computing calls sooner. Waiting calls, such as long polls, hold their workers: after a while
+    without a free one, there may be twice as many.
     """
 
     def __init__(self, runtime: Any, clock: Callable[[], float] = time.monotonic) -> None:
-        """Lend the workers of `runtime`, ministack's module of that name; `clock` is in seconds."""
+        """Lend the workers of ministack's module `runtime`; `clock` is in seconds."""
         self._runtime = runtime
         self._acquire, self._release = runtime.acquire_worker, runtime.release_worker
         self._clock = clock
@@ -142,7 +140,7 @@ class Pool:
         self._allowed: dict[str, int] = {}
 
     def acquire(self, name: str, config: Any, code: bytes, qualifier: str = "$LATEST", **named: Any) -> Any:
-        """Return what ministack's `acquire_worker` returns, when there is a worker or may be one more."""
+        """Return what ministack's `acquire_worker` does, once there is a worker or may be one more."""
         key = self._runtime._worker_key(name, config, qualifier)
         with self._changed:
             while (seconds := self._seconds_to_wait(key)) > 0:
@@ -153,7 +151,7 @@ class Pool:
             return worker, how
 
     def release(self, worker: Any) -> None:
-        """Take a worker back; None, where it has ended, is nothing to take back."""
+        """Take a worker back; None means that it has ended."""
         with self._changed:
             self._release(worker)
             if worker is not None:

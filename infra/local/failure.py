@@ -2,4 +2,4 @@
 
 
 class StackFailed(Exception):
-    """A part of the local stack did not start or has stopped; the message is for the person at the terminal."""
+    """A part of the local stack did not start or has stopped; the message is shown as it is."""

@@ -1,7 +1,6 @@
 """Workers of the emulator's functions, forked from one process that has imported what functions import.
 
-A worker that is started alone imports for a second and holds 60 MB of its own. Forked it shares both, so that a burst
-of calls starts its workers in no time. As a program this is that process:
+Alone, a worker imports for a second and takes 60 MB; forked, it shares both. Run as a program, this is that process:
 `python fork_server.py CHANNEL CODE_DIRECTORY LAYER_DIRECTORIES`.
 """
 
@@ -23,19 +22,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-# The networking parts of macOS end a process that was forked without a program of its own.
+# macOS's networking ends a forked process that runs no program of its own.
 AVAILABLE = sys.platform == "linux"
 PACKAGES = ("functions", "flow_hitl")
-# Those whose AWS clients functions make.
+# The services whose clients functions make.
 SERVICES = ("dynamodb", "s3", "sqs", "kms", "secretsmanager", "scheduler", "sesv2")
 LARGEST_ORDER = 1024 * 1024
 
 
 class Forked:
-    """A forked worker, used like `subprocess.Popen`."""
+    """A forked worker, with the interface of `subprocess.Popen`."""
 
     def __init__(self, server: "ForkServer", pid: int, ends: Sequence[int]) -> None:
-        """Take the worker of this process id, and our ends of its standard input, output and error output."""
+        """Take the worker's process id, and our ends of its three standard streams."""
         self.pid = pid
         self.returncode: int | None = None
         self.stdin: IO[str] = os.fdopen(ends[0], "w", buffering=1, encoding="utf-8")
@@ -71,13 +70,13 @@ class Forked:
         try:
             self.returncode = self._server.signal(self.pid, number)
         except OSError:
-            # Whoever forked it has ended. Nobody can wait for it now; it ends by itself when it reads no more.
+            # The server has ended, so nobody can wait for the worker; it ends when its input closes.
             self.returncode = -signal.SIGKILL
             self.stdin.close()
 
 
 class ForkServer:
-    """Starts workers in the process that forks them, which it starts itself and starts again if it has ended."""
+    """Starts workers by the forking process, which it starts, and restarts if that has ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -85,7 +84,7 @@ class ForkServer:
         self._channel: socket.socket | None = None
 
     def popen(self, command: Sequence[str], **options: Any) -> Any:
-        """Start a Python worker by a fork, and any other command as `subprocess.Popen` does."""
+        """Start a Python worker by a fork, or another command as `subprocess.Popen` does."""
         if len(command) != 2 or not command[1].endswith("_worker.py"):
             return subprocess.Popen(command, **options)
         order = {"script": command[1], "directory": options["cwd"], "environment": options["env"]}
@@ -105,16 +104,13 @@ class ForkServer:
         return Forked(self, int(pid), [our_in, our_out, our_err])
 
     def signal(self, pid: int, number: int) -> int | None:
-        """Send a signal (0 sends none) to a worker that runs; return its exit code if it has ended.
-
-        Raises OSError if the process that forked it has ended.
-        """
+        """Send a signal (0: none) to a worker, or return its exit code; raises OSError if the server has ended."""
         with self._lock:
             code = self._ask({"pid": pid, "signal": number}, [])
         return None if code is None else int(code)
 
     def stop(self) -> None:
-        """End the process that forks workers; they end when nobody writes to them any more."""
+        """End the forking process; workers end when their input closes."""
         with self._lock:
             self._end()
 
@@ -158,18 +154,18 @@ class ForkServer:
 def main(channel: socket.socket, code: str, layers: str) -> None:
     """Import what functions import, then fork a worker for each order; end when the emulator does."""
     sys.path[:0] = [code, *(folder for layer in layers.split(os.pathsep) for folder in (f"{layer}/python", layer))]
-    # As in a worker, whose standard output is for answers alone: a logger may keep the stream that it finds now.
+    # In a worker, standard output is for answers only, and loggers keep the stream they find now.
     sys.stdout = sys.stderr
     for package in PACKAGES:
         for module in _modules(package):
-            # A module that fails is reported by the worker that needs it.
+            # The worker that needs a failing module reports it.
             with contextlib.suppress(Exception):
                 import_module(module)
     if "boto3" in sys.modules:
         with contextlib.suppress(Exception):
             _make_clients()
     gc.collect()
-    # What is here stays: a collection in a worker would copy each page that it looks at.
+    # A collection in a worker would copy every page that it looks at.
     gc.freeze()
     workers: set[int] = set()
     while True:
@@ -196,10 +192,9 @@ def _modules(package: str) -> Iterator[str]:
 
 
 def _make_clients() -> None:
-    """Make the clients that functions make, and one call that nobody answers.
+    """Fill the shared botocore session by making the functions' clients and one call that nobody answers.
 
-    What botocore reads and keeps for that lies then in the session that all workers share. It holds no credentials:
-    these are given to the clients here, and each worker looks for its own.
+    The session gets no credentials: each worker finds its own.
     """
     boto3: Any = import_module("boto3")
     config = import_module("botocore.config").Config(retries={"total_max_attempts": 1}, connect_timeout=1)
@@ -218,7 +213,7 @@ def _make_clients() -> None:
 
 
 def _tend(workers: set[int], pid: int, number: int) -> int | None:
-    """Signal a worker of ours and return None, or its exit code; until that is asked for nobody else gets its id."""
+    """Signal a worker and return None, or return its exit code; until then, its id is not reused."""
     if pid not in workers:
         return 0
     ended, status = os.waitpid(pid, os.WNOHANG)
@@ -231,7 +226,7 @@ def _tend(workers: set[int], pid: int, number: int) -> int | None:
 
 
 def _work(order: dict[str, Any], ends: Sequence[int]) -> NoReturn:
-    """Be the worker: its streams, its environment, its folder and its program."""
+    """Become the worker: its streams, environment, folder, and program."""
     code = 1
     try:
         for number, end in enumerate(ends):

@@ -26,17 +26,17 @@ VERDICTS_HEADER = "X-Local-Verdicts"
 VERDICTS = ("spamVerdict", "virusVerdict", "spfVerdict", "dkimVerdict", "dmarcVerdict")
 STATUSES = ("PASS", "FAIL", "GRAY", "PROCESSING_FAILED", "DISABLED")
 
-# One header with its continuation lines; a mail may end its lines by CR LF or by LF alone.
+# One header with its continuation lines, which end with CR LF or LF.
 _VERDICTS_LINES = re.compile(rb"(?im)^" + VERDICTS_HEADER.encode() + rb"[ \t]*:((?:.*)(?:\r?\n[ \t].*)*)(?:\r?\n|\Z)")
 
 
 class BadVerdicts(ValueError):
-    """The header X-Local-Verdicts is not what the local stack understands."""
+    """The header X-Local-Verdicts is not valid."""
 
 
 @dataclass(frozen=True)
 class ReceivedMail:
-    """A mail as SMTP delivered it, with the verdicts that the local stack is to report."""
+    """An email as SMTP delivered it, with the verdicts to report."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -46,9 +46,9 @@ class ReceivedMail:
 
 
 def take_verdicts(raw: bytes) -> tuple[bytes, dict[str, str], str | None]:
-    """Return the mail without the header X-Local-Verdicts, the status of each verdict, and the DMARC policy if named.
+    """Return the email without X-Local-Verdicts, the status of each verdict (default: PASS), and the DMARC policy.
 
-    A verdict is PASS unless the header names it. Raises BadVerdicts.
+    Raises BadVerdicts.
     """
     head, separator, body = _split(raw)
     found = _VERDICTS_LINES.findall(head)
@@ -67,7 +67,7 @@ def take_verdicts(raw: bytes) -> tuple[bytes, dict[str, str], str | None]:
 
 
 def receipt_notification(mail: ReceivedMail, message_id: str, bucket: str, key: str, topic_arn: str) -> dict[str, Any]:
-    """Return what SES publishes for a mail that its S3 action stored (its manual: "Contents of notifications")."""
+    """Return what SES publishes for an email that its S3 action stored (SES manual: "Contents of notifications")."""
     now = _timestamp()
     message = BytesHeaderParser(policy=policy.compat32).parsebytes(mail.raw)
     destination = [address for name in ("to", "cc") for address in _addresses(message, name)]
@@ -108,17 +108,17 @@ def receipt_notification(mail: ReceivedMail, message_id: str, bucket: str, key: 
 
 
 class Receiver:
-    """Stores a mail and publishes its receipt, by the same two resources that the SES receipt rule has on AWS."""
+    """Stores an email and publishes its receipt, as the SES receipt rule does on AWS."""
 
     def __init__(self, endpoint_url: str, bucket: str, topic_arn: str) -> None:
-        """Use this bucket and topic of the emulator at `endpoint_url`."""
+        """Use a bucket and a topic of the emulator at `endpoint_url`."""
         self._s3 = patient_client("s3", endpoint_url)
         self._sns = patient_client("sns", endpoint_url)
         self._bucket = bucket
         self._topic_arn = topic_arn
 
     def accept(self, mail: ReceivedMail) -> str:
-        """Store the mail, publish its receipt and return its message id."""
+        """Store the email, publish its receipt, and return its message id."""
         message_id = secrets.token_hex(20)
         key = f"inbound/{message_id}"
         now = format_datetime(datetime.now(UTC))
@@ -139,10 +139,10 @@ class Receiver:
 
 
 class SmtpServer:
-    """Takes mail for one domain on 127.0.0.1 and hands each to a function."""
+    """Receives email for one domain on 127.0.0.1."""
 
     def __init__(self, port: int, domain: str, accept: Callable[[ReceivedMail], str]) -> None:
-        """Listen on `port` for recipients at `domain`; `accept` returns the id to answer with."""
+        """Listen on `port` for recipients at `domain`; `accept` takes an email and returns its id."""
         self._controller = Controller(
             _Handler(domain, accept),
             hostname="127.0.0.1",
@@ -155,7 +155,7 @@ class SmtpServer:
         )
 
     def deliver(self, mail: EmailMessage) -> None:
-        """Send a mail to this server, to the addresses in its headers; raises smtplib's errors and OSError."""
+        """Send an email to this server; raises smtplib's errors and OSError."""
         with smtplib.SMTP("127.0.0.1", self._controller.port, timeout=HANG_SECONDS) as smtp:
             smtp.send_message(mail)
 
@@ -205,7 +205,7 @@ def _parse_verdicts(value: bytes) -> dict[str, Any]:
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes, bytes]:
-    """Split a mail into its header lines (each with its line end), the empty line, and the body."""
+    """Split an email into its header lines (each with its line end), the empty line, and the body."""
     end = re.search(rb"(?m)^\r?\n", raw)
     return (raw, b"", b"") if end is None else (raw[: end.start()], end.group(), raw[end.end() :])
 
@@ -215,7 +215,7 @@ def _values(message: Message, name: str) -> list[str]:
 
 
 def _text(value: object) -> str:
-    """Return a header's text: unfolded, encoded words decoded where that works, as SES reports it."""
+    """Return a header's text as SES reports it: unfolded, with encoded words decoded where possible."""
     unfolded = re.sub(r"\r?\n(?=[ \t])", "", str(value))
     try:
         return str(make_header(decode_header(unfolded)))

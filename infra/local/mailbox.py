@@ -1,4 +1,4 @@
-"""The mails that the stack has sent, in the order of sending; each is also a file for other tools."""
+"""The emails that the stack has sent, each also as a file for other tools."""
 
 import threading
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DeliveredMail:
-    """One mail: who gets it by the envelope, and the bytes as sent."""
+    """An email: its envelope recipients, and the bytes as sent."""
 
     id: str
     to: tuple[str, ...]
@@ -24,7 +24,7 @@ class DeliveredMail:
     raw: bytes
 
     def summary(self) -> dict[str, object]:
-        """Return the mail's line of `GET /_local/mail`."""
+        """Return the email's entry in `GET /_local/mail`."""
         return {
             "id": self.id,
             "to": list(self.to),
@@ -35,29 +35,29 @@ class DeliveredMail:
         }
 
     def body(self, kind: str) -> str | None:
-        """Return the text of the body of `kind` ("html" or "plain"), or None if the mail has no such body."""
+        """Return the body of `kind` ("html" or "plain"), or None if there is none."""
         part = parse(self.raw).get_body((kind,))
         return str(part.get_content()) if part is not None else None
 
 
 class Mailbox:
-    """Holds what was sent since the stack started; safe to use from several threads."""
+    """What was sent since the stack started; thread-safe."""
 
     def __init__(self, directory: Path) -> None:
-        """Keep each mail as `<id>.eml` in `directory`, which must exist."""
+        """Store each email as `<id>.eml` in `directory`, which must exist."""
         self._directory = directory
         self._lock = threading.Lock()
         self._mails: dict[str, DeliveredMail] = {}
 
     def add(self, mail_id: str, recipients: Sequence[str], raw: bytes) -> DeliveredMail:
-        """Keep a mail that was sent just now to these envelope recipients; its headers supply the rest."""
+        """Add an email that was just sent to these envelope recipients."""
         message = parse(raw)
         mail = DeliveredMail(
             id=mail_id,
             to=tuple(recipients),
             sender=_first_address(message, "from"),
             reply_to=_first_address(message, "reply-to"),
-            # Where the line was folded right after the colon, the parser keeps the space that follows.
+            # If the line was folded right after the colon, the parser keeps the space.
             subject=str(message.get("subject", "")).strip(),
             date=datetime.now(UTC),
             raw=raw,
@@ -68,18 +68,18 @@ class Mailbox:
         return mail
 
     def mails(self) -> list[DeliveredMail]:
-        """Return all mails, oldest first."""
+        """Return all emails, oldest first."""
         with self._lock:
             return list(self._mails.values())
 
     def get(self, mail_id: str) -> DeliveredMail | None:
-        """Return the mail of that id, or None."""
+        """Return the email with that id, or None."""
         with self._lock:
             return self._mails.get(mail_id)
 
 
 def parse(raw: bytes) -> EmailMessage:
-    """Parse a mail of our own making; not for mail from outside."""
+    """Parse an email that we made; not for email from outside."""
     return BytesParser(policy=policy.default).parsebytes(raw)
 
 

@@ -1,8 +1,8 @@
-"""How long to wait for what should come. A machine may be slow, so only a hang reaches these limits."""
+"""How long to wait: on a slow machine, too, only a hang reaches these limits."""
 
-# One step: a call, a start, a mail.
+# One step: a call, a start, an email.
 HANG_SECONDS = 300.0
-# All steps of a start, the first synthesis of the stack among them.
+# All steps of a start, including the first synthesis.
 START_SECONDS = 3600.0
 # Between two lines of progress.
 TOLD_SECONDS = 15.0

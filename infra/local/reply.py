@@ -1,4 +1,4 @@
-"""The reply to a mail of the mailbox, as a mail program writes it."""
+"""A reply to an email of the mailbox, as a mail client writes it."""
 
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime, make_msgid
@@ -7,7 +7,7 @@ from infra.local.mailbox import DeliveredMail, parse
 
 
 def reply_to(mail: DeliveredMail, sender: str, text: str) -> EmailMessage:
-    """Return what `sender` answers: to the mail's Reply-To address, in its thread, with the mail quoted below."""
+    """Return the sender's reply: to the Reply-To address, in the thread, with the email quoted below."""
     original = parse(mail.raw)
     reply = EmailMessage()
     reply["From"] = sender

@@ -98,7 +98,7 @@ def test_wait_for_returns_as_soon_as_somebody_answers(client: Client, server: Hi
 
 
 def test_wait_for_gives_up_when_it_should(client: Client) -> None:
-    with pytest.raises(StillPending, match=r"waits for alice@example\.com") as raised:
+    with pytest.raises(StillPending, match=r"waiting for alice@example\.com") as raised:
         client.wait_for(ask(client), timeout=0)
     assert raised.value.request["status"] == "pending"
 

@@ -1,8 +1,7 @@
-"""The `hitl` pytest fixture: the whole of Flow HITL in the test's own process, on moto, with a clock that you turn.
+"""The `hitl` pytest fixture: all of Flow HITL in the test's process, on moto, with a clock that the test turns.
 
-The real handlers run, over the real adapters, against moto's DynamoDB, SQS, S3, SES, Scheduler, Secrets Manager and
-KMS. What AWS does between them is done here: the audit stream, the queues, the schedules. No thread, no port, no
-waiting.
+The real handlers and adapters run against moto's DynamoDB, SQS, S3, SES, Scheduler, Secrets Manager, and KMS. The
+fixture plays the audit stream, the queues, and the schedules between them. No threads, no ports, no waiting.
 
     def test_the_flow_archives_what_is_rejected(hitl):
         request = hitl.ask("Publish?", emit=["approved", "rejected"])
@@ -50,7 +49,7 @@ def hitl() -> Iterator[Hitl]:
 
 @contextmanager
 def hitl_on_moto() -> Iterator[Hitl]:
-    """Run what the fixture gives, for tests that need a fresh one several times."""
+    """Yield what the fixture does, for tests that need a fresh one several times."""
     from moto import mock_aws
 
     from flow_hitl import bootstrap
@@ -66,7 +65,7 @@ def hitl_on_moto() -> Iterator[Hitl]:
     with patch.dict(os.environ, environment), quick_moto(), mock_aws():
         started = Hitl.start()
         clock = started.clock
-        # moto's queues hide, delay and forget messages by a clock of their own; here it is the test's.
+        # moto's queues hide, delay, and expire messages by their own clock: make it the test's.
         with (
             patch("moto.sqs.models.unix_time", lambda: clock.now().timestamp()),
             patch("moto.sqs.models.unix_time_millis", lambda: clock.now().timestamp() * 1000),

@@ -1,4 +1,4 @@
-"""Who acts on a deployment besides the test itself: the flow with its request, and a person with their browser."""
+"""The flow's request, and a person's browser."""
 
 import re
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from infra.local.hitl_fixture.seen import Answer
 
 @dataclass(frozen=True)
 class AskedRequest:
-    """A request that the test's flow opened; every look at it is fresh."""
+    """A request that the flow opened, read anew at each access."""
 
     id: str
     callback_url: str
     _hitl: BetweenFunctions
 
     def now(self) -> dict[str, Any]:
-        """Return the contract's request object as it is at this moment."""
+        """Return the API's current request object."""
         request: dict[str, Any] = self._hitl.api("GET", f"/v1/requests/{self.id}").json["request"]
         return request
 
@@ -49,9 +49,9 @@ class AskedRequest:
 
 
 class Browser:
-    """A browser that looks at our pages: it keeps its cookies, and fills in what a page's form hides.
+    """A browser that keeps cookies and fills in hidden form fields.
 
-    It follows no redirect by itself: `location` is where the last answer led.
+    It follows no redirects: `location` is the target of the last one.
     """
 
     def __init__(self, hitl: BetweenFunctions, source_ip: str) -> None:
@@ -62,15 +62,15 @@ class Browser:
 
     @property
     def session(self) -> str | None:
-        """The cookie of the session, None where nobody is signed in."""
+        """The session cookie, or None if nobody is signed in."""
         return self.cookies.get("__Host-hitl-session")
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
-        """Open a page; `path` may be a whole address of ours."""
+        """Open a page; `path` may be a full URL."""
         return self._visit(method, path, None, headers)
 
     def post(self, path: str, form: Mapping[str, Any] | None = None, **headers: str) -> Answer:
-        """Send a form, whose values may be lists, as the page that was opened last would."""
+        """Send a form, whose values may be lists, as the last page would."""
         fields = {"csrf": self._form_token} if self._form_token else {}
         own = {"origin": "https://hitl.test", "sec-fetch-site": "same-origin"}
         return self._visit("POST", path, urlencode({**fields, **(form or {})}, doseq=True), {**own, **headers})

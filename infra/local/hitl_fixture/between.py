@@ -1,4 +1,4 @@
-"""What AWS does between the functions: it routes calls, feeds the stream, works the queues, and fires schedules."""
+"""What AWS does between the functions: route calls, feed the stream, work the queues, and fire schedules."""
 
 import base64
 import importlib
@@ -38,7 +38,7 @@ class BetweenFunctions:
         headers: Mapping[str, str] | None = None,
         raw: str | bytes | None = None,
     ) -> Answer:
-        """Call the API; `path` may carry a query. `key` is the API key, None for none; `raw` is a body as it is."""
+        """Call the API; `path` may have a query, `key` is the API key (None: none), `raw` replaces the JSON body."""
         sent = {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}}
         if key is not None:
             sent["authorization"] = f"Bearer {self.api_key if key == 'own' else key}"
@@ -46,7 +46,7 @@ class BetweenFunctions:
         return self._http(method, path, text, sent)
 
     def measure(self) -> None:
-        """Count what has happened so far; by itself that is done only when somebody looks at figures."""
+        """Count what has happened so far, which otherwise waits until someone reads figures."""
         fresh, self._unmeasured = self._unmeasured, []
         if fresh:
             self._deliver("measure", fresh)
@@ -92,7 +92,7 @@ class BetweenFunctions:
         return Answer(answer["statusCode"], answer.get("headers", {}), text, answer.get("cookies", ()))
 
     def _settle(self) -> None:
-        """Let the stream and the queues run until nothing is left to do at this moment."""
+        """Run the stream and the queues until nothing is left to do now."""
         for _ in range(MOST_ROUNDS):
             if not self._relay_new_events() and not self._work_queues():
                 return
@@ -104,10 +104,10 @@ class BetweenFunctions:
         from flow_hitl.bootstrap import current
 
         audit_table = current().settings.audit_table
-        # Not by a scan of the table, which takes moto longer than all the rest that a handler does.
+        # Not by a scan, which takes moto longer than all the rest of a handler.
         chains = dynamodb_backends[ACCOUNT][REGION].tables[audit_table].items.values()
         events = [event for chain in chains for event in chain.values()]
-        # Events are only ever added: to count them is enough to see that there are no new ones.
+        # Events are only added, so their number tells whether there are new ones.
         if len(events) == len(self._relayed):
             return False
         items = [event.to_json()["Attributes"] for event in events]
@@ -124,7 +124,7 @@ class BetweenFunctions:
                 for number, item in enumerate(fresh)
             ]
             self._deliver("relay", records)
-            # Only now: a relay that died is given the same records again.
+            # Only now: a relay that died gets the same records again.
             self._relayed.update(map(_event_key, fresh))
             self._unmeasured += records
         return bool(fresh)

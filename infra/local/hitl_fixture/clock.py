@@ -1,4 +1,4 @@
-"""Time and ids as a test wants them: time goes on when it is told to, and ids are the same in every run."""
+"""A test's clock, and ids that are the same in every run."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ START = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 
 
 class TurnedClock:
-    """A clock that goes on only when it is told to; to sleep is to turn it."""
+    """A clock that only moves when told to; sleeping moves it."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -25,7 +25,7 @@ class TurnedClock:
 
 
 class CountedIds:
-    """Ids that are the same in every run; `given` of them have been given out before."""
+    """Ids that are the same in every run; `given` have been issued before."""
 
     def __init__(self, given: int = 0) -> None:
         self.given = given

@@ -1,4 +1,4 @@
-"""The fixture itself: one deployment on moto, and what a test can have people, the flow and time do to it."""
+"""The fixture: one deployment on moto, and what the flow, people, and time do to it."""
 
 import copy
 import json
@@ -23,7 +23,7 @@ Made = TypeVar("Made")
 
 
 class Hitl(BetweenFunctions):
-    """One deployment on moto: ask as the flow, read and answer mail as the reviewer, turn the clock."""
+    """One deployment on moto: ask as the flow, read and answer email as the reviewer, turn the clock."""
 
     # --- as the flow
 
@@ -36,7 +36,7 @@ class Hitl(BetweenFunctions):
         flow_id: str = "flow_test",
         **fields: Any,
     ) -> AskedRequest:
-        """Open a request; `fields` are any others of `POST /v1/requests`. Fails the test if it is refused."""
+        """Open a request, with any further `fields` of `POST /v1/requests`; fails the test if it is refused."""
         body = {
             "flow_id": flow_id,
             "method_name": method_name,
@@ -52,7 +52,7 @@ class Hitl(BetweenFunctions):
 
     @property
     def inbox(self) -> list[Mail]:
-        """Every mail that was sent, oldest first."""
+        """Every email that was sent, oldest first."""
         from moto.ses.models import ses_backends
 
         for mail in ses_backends[ACCOUNT][REGION].sent_messages[len(self._mails) :]:
@@ -69,13 +69,13 @@ class Hitl(BetweenFunctions):
         headers: Mapping[str, str] | None = None,
         raw: bytes | None = None,
     ) -> None:
-        """Answer a mail (the last one that takes an answer) as its recipient, from a plain mail client.
+        """Reply to an email (default: the last with a Reply-To) as its recipient, as a plain mail client does.
 
-        `verdicts` are SES's, such as `{"dmarc": "FAIL"}`, all PASS otherwise; `raw` is a whole mail in place of ours.
+        `verdicts` are SES's, such as `{"dmarc": "FAIL"}` (default: PASS); `raw` replaces the whole email.
         """
         asked = next((mail for mail in reversed(self.inbox) if mail.reply_to), self.inbox[-1]) if to is None else to
         recipient = asked if isinstance(asked, str) else asked.reply_to
-        assert recipient, "this mail cannot be replied to"
+        assert recipient, "this email has no Reply-To"
         sender = sender or (asked.to if isinstance(asked, Mail) else None)
         assert sender, "say who sends the reply"
         if raw is None:
@@ -98,7 +98,7 @@ class Hitl(BetweenFunctions):
         verdicts: Mapping[str, str] | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Take in a mail as SES does: into the bucket, its receipt to `inbound_mail`; the same id is a redelivery."""
+        """Receive an email as SES does; the same `message_id` is a redelivery."""
         from flow_hitl.bootstrap import current
 
         message_id = message_id or f"mail{next(self._mail_ids):06d}"
@@ -125,7 +125,7 @@ class Hitl(BetweenFunctions):
         self._take_in("inbound_mail", json.dumps(notification))
 
     def bounce(self, request: AskedRequest, address: str, kind: str = "Permanent") -> None:
-        """Report, as SES does, that a notification did not reach an address; `kind` may be `Complaint`."""
+        """Report, as SES does, a bounce of a notification, or a `Complaint`."""
         mail = {"messageId": "sent", "tags": {"request_id": [request.id], "kind": ["notify"]}}
         feedback_id = f"feedback{next(self._mail_ids):06d}"
         event: dict[str, Any] = {"eventType": "Bounce", "mail": mail}
@@ -149,11 +149,11 @@ class Hitl(BetweenFunctions):
         return self._http(method, path, urlencode(form) if form else None, sent)
 
     def browser(self, *, source_ip: str = "203.0.113.7") -> "Browser":
-        """Return a browser of its own, in which nobody is signed in."""
+        """Return a new browser in which nobody is signed in."""
         return Browser(self, source_ip)
 
     def signed_in(self, email: str = "creator@example.com") -> "Browser":
-        """Return a browser in which somebody has signed in, by the code out of their mail."""
+        """Return a browser in which someone has signed in with the code from their email."""
         browser = self.browser()
         browser.post("/sign-in", {"email": email})
         browser.post("/sign-in/code", {"code": self.sign_in_code()})
@@ -161,15 +161,15 @@ class Hitl(BetweenFunctions):
         return browser
 
     def sign_in_code(self, mail: Mail | None = None) -> str:
-        """Return the code in a sign-in mail, by default the last one."""
+        """Return the code in a sign-in email (default: the last email)."""
         found = re.search(r"^  (\d{4} \d{4})\s*$", (mail or self.inbox[-1]).text, re.MULTILINE)
-        assert found, "this mail has no code"
+        assert found, "this email has no code"
         return found[1]
 
     def review_url(self, mail: Mail | None = None) -> str:
-        """Return the review link in a mail, by default the last one."""
+        """Return the review link in an email (default: the last one)."""
         found = re.search(r"https://hitl\.test/review/[\w.-]+", (mail or self.inbox[-1]).text)
-        assert found, "this mail has no review link"
+        assert found, "this email has no review link"
         return found[0]
 
     # --- as the operator
@@ -177,7 +177,7 @@ class Hitl(BetweenFunctions):
     def configure(
         self, *, settings: Mapping[str, Any] | None = None, rules: Sequence[Mapping[str, Any]] | None = None
     ) -> None:
-        """Change settings (those named) and replace the routing rules, both in the contract's JSON."""
+        """Change the given settings and replace the routing rules, both in the API's JSON."""
         from flow_hitl.bootstrap import current
         from flow_hitl.contract.shapes import as_json
         from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
@@ -190,10 +190,10 @@ class Hitl(BetweenFunctions):
             manage.set_rules(self.deployment_id, parse_rules(json.dumps({"rules": list(rules)})))
 
     def seal(self) -> None:
-        """Seal the audit log as far as it has come, as is done each night with the days that are over."""
+        """Seal the audit log up to now, as is done each night with complete days."""
         from flow_hitl.platform.times import rfc3339
 
-        # Of the second that has begun, more may still happen.
+        # More may happen in the current second.
         self.clock.sleep(1)
         message = json.dumps({"until": rfc3339(self.clock.now())})
         self._clients["sqs"].send_message(QueueUrl=queue_url("seal"), MessageBody=message)
@@ -202,7 +202,7 @@ class Hitl(BetweenFunctions):
     # --- as time
 
     def advance(self, *, minutes: float = 0, seconds: float = 0, days: float = 0) -> None:
-        """Let time pass; everything that comes due on the way happens at its time."""
+        """Let time pass; whatever comes due happens at its time."""
         goal = self.clock.now() + timedelta(days=days, minutes=minutes, seconds=seconds)
         while due := min((moment for moment in self._coming() if moment <= goal), default=None):
             self.clock.turn_to(due)
@@ -212,13 +212,13 @@ class Hitl(BetweenFunctions):
         self._settle()
 
     def checkpoint(self) -> Callable[[], None]:
-        """Return what puts everything back to how it is now, as often as it is called: data, mail, queues and clock."""
+        """Return what restores data, email, queues, and clock to now, any number of times."""
         moment = Moment.of(self)
         return lambda: moment.restore(self)
 
     @classmethod
     def start(cls) -> Self:
-        """Make the stack on a moto that is already mocking, and one deployment in it."""
+        """Make the stack and one deployment on a moto that is mocking."""
         from flow_hitl import bootstrap
         from flow_hitl.bootstrap import Application
 
@@ -229,17 +229,17 @@ class Hitl(BetweenFunctions):
 
 
 def made_once(make: Callable[[Hitl], Made]) -> Callable[[Hitl], Made]:
-    """Let many tests begin with what `make` does to a fresh deployment: it is done once, and put there after that."""
+    """Let many tests begin with what `make` does to a fresh deployment: it runs once, and is restored after that."""
     done: list[tuple[Hitl, Made, Moment]] = []
 
     def made(hitl: Hitl) -> Made:
         fresh = hitl.clock.now() == START and ids_given() == _made_stack().ids_given
-        assert fresh, "something has happened already, and would be undone"
+        assert fresh, "something has already happened, and would be undone"
         if not done:
             done.append((hitl, make(hitl), Moment.kept(hitl)))
         first, result, moment = done[0]
         moment.restore(hitl)
-        # What was returned then looks at the deployment of its own test.
+        # Point the result at this test's deployment.
         return copy.deepcopy(result, {id(first): hitl})
 
     return made
@@ -258,7 +258,7 @@ class _MadeStack:
 
 @cache
 def _made_stack() -> _MadeStack:
-    """Make the stack on a moto that is already mocking: once in a process, as it takes longer than most tests."""
+    """Make the stack once per process: it takes longer than most tests."""
     from flow_hitl import bootstrap
     from flow_hitl.bootstrap import Application
     from flow_hitl.deployments.deployment import Permission

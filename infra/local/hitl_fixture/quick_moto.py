@@ -1,4 +1,4 @@
-"""What moto and botocore do anew at each call, spared."""
+"""Shortcuts for moto and botocore."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from infra.local.hitl_fixture.stack import REGION
 
 @contextmanager
 def quick_moto() -> Iterator[None]:
-    """Spare moto and botocore what they do anew at each call; it takes half of a test's time and changes no answer."""
+    """Skip what moto and botocore redo at each call: half of a test's time, without changing any answer."""
     with ExitStack() as stack:
         for target, attribute, quick in _shortcuts():
             stack.enter_context(patch.object(target, attribute, quick, create=attribute == "__deepcopy__"))
@@ -21,7 +21,7 @@ def quick_moto() -> Iterator[None]:
 
 @cache
 def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
-    """Return what is replaced: where, its name, and by what."""
+    """Return what is replaced: where, which attribute, and by what."""
     import moto.backend_index
     import moto.core.models
     import moto.core.responses
@@ -48,13 +48,13 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
 
     def serialize(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if shape.name == "AttributeValue":
-            # It is in its wire form already, of one type; the model names ten, each under several names.
+            # It already has its wire form; the model would try ten types.
             serializer._default_serialize(serialized, value, shape, key)
         else:
             by_the_model(serializer, serialized, value, shape, key)
 
-    # moto copies whole tables before a transaction, and all items that it answers with. Only an update changes an
-    # item in its place: if that has a copy to change, all others can share the item.
+    # moto copies whole tables before a transaction, and every item it returns. Only an update changes an item in
+    # place: if it changes a copy, all others can share the item.
     def update_item(backend: Any, table_name: str, key: Any, *arguments: Any, **options: Any) -> Any:
         item, items = backend.get_item(table_name, key), backend.tables[table_name].items
         if item is not None and item.range_key is None:
@@ -66,7 +66,7 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
     def project(item: Any, expressions: Any) -> Any:
         if any(len(path) > 1 or "[" in path[0] for path in expressions):
             return by_path(item, expressions)
-        # Whole attributes, as of an index; moto converts the whole item for each of them.
+        # Whole attributes, as of an index; moto would convert the whole item for each.
         projected = Item(item.hash_key, item.range_key, {})
         dict.update(projected.attrs, {name: item.attrs[name] for (name,) in expressions if name in item.attrs})
         return projected
@@ -78,7 +78,7 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         return copied
 
     def what_is_signed(auth: Any, request: Any) -> Any:
-        # Nobody here checks signatures; but a link that is signed is shown.
+        # Nobody checks signatures here, but presigned links are shown.
         return canonical_request(auth, request) if isinstance(auth, SigV4QueryAuth) else ""
 
     def request_id(headers: Any) -> str:
@@ -95,9 +95,9 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
         (moto.core.responses, "camelcase_to_underscores", cache(camelcase_to_underscores)),
         (moto.sqs.models, "camelcase_to_underscores", cache(camelcase_to_underscores)),
-        # 644 of them are registered for each test, for whoever calls AWS past botocore.
+        # moto registers 644 of them per test, for calls without botocore.
         (moto.core.models, "CallbackResponse", cache(CallbackResponse)),
-        # Each call is compared with the addresses of 100 services, one by one.
+        # moto compares each call with 100 services in turn: try ours first.
         (moto.backend_index, "backend_url_patterns", sorted(patterns, key=lambda one: one[0] not in ours)),
         (SigV4Auth, "canonical_request", what_is_signed),
         (moto.core.responses, "gen_amzn_requestid_long", request_id),

@@ -1,4 +1,4 @@
-"""What a test sees of the stack: answers by HTTP and mails."""
+"""What a test sees: HTTP answers and emails."""
 
 import email
 import email.policy
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """What an HTTP call to a handler gave."""
+    """The answer to an HTTP call."""
 
     status: int
     headers: Mapping[str, str]
@@ -26,7 +26,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that was sent, as a mail client shows it; `raw` is its source."""
+    """A sent email, as a mail client shows it; `raw` is its source."""
 
     message: EmailMessage
     raw: str
@@ -57,7 +57,7 @@ class Mail:
         return str(part.get_content()) if part is not None else ""
 
 
-# After each return to a checkpoint the same mails are sent again.
+# Tests that return to a checkpoint send the same emails again.
 @lru_cache(maxsize=256)
 def parsed_mail(raw: str) -> Mail:
     return Mail(email.message_from_string(raw, policy=email.policy.default), raw)

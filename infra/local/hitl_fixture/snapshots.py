@@ -1,4 +1,4 @@
-"""All that moto holds at one moment, to return to."""
+"""Snapshots of moto, to return to."""
 
 import copy
 from collections.abc import Iterator, Sequence, Set
@@ -13,7 +13,7 @@ from infra.local.hitl_fixture.seen import Mail
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that moto holds at one moment; it can be put back to it any number of times."""
+    """All that moto holds at one moment; can be restored any number of times."""
 
     places: Sequence[tuple[Any, str, str]]
     backends: Sequence[Any]
@@ -42,13 +42,13 @@ def _copied(backends: Sequence[Any]) -> Sequence[Any]:
     from moto.sqs.models import SQSBackend
 
     queues = [queue for one in backends if isinstance(one, SQSBackend) for queue in one.queues.values()]
-    # Locks cannot be copied. With one thread, the copies can share them.
+    # Locks cannot be copied; with one thread, the copies can share them.
     return copy.deepcopy(backends, {id(queue._messages_lock): queue._messages_lock for queue in queues})
 
 
 @dataclass(frozen=True)
 class Moment:
-    """All of a deployment at one moment, on which any `Hitl` can go on."""
+    """A deployment at one moment, from which any `Hitl` can continue."""
 
     snapshot: Snapshot
     now: datetime
@@ -72,10 +72,10 @@ class Moment:
 
     @classmethod
     def kept(cls, hitl: BetweenFunctions) -> Self:
-        """Return what can be restored after the end of a test as well."""
+        """Return a moment that can be restored after the test has ended, too."""
         from moto.s3.models import FakeKey
 
-        # At its end, moto closes every object in S3 that it knows of, and complains about others; not about these.
+        # At the end, moto closes every S3 object that it knows, and complains about others: not about these.
         keys: Any = FakeKey
         known = list(keys.instances_tracked)
         moment = cls.of(hitl)

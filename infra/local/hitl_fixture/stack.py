@@ -1,4 +1,4 @@
-"""The stack as moto gets it: tables, buckets, queues, keys, and the settings that lead the functions to them."""
+"""The stack on moto: tables, buckets, queues, keys, and the settings that name them."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ WORK_QUEUES = {queue.name: queue for queue in QUEUES}
 
 
 def clients_of_handlers() -> Mapping[str, Any]:
-    """Return the clients that the handlers use too."""
+    """Return the clients that the handlers use, too."""
     from flow_hitl.platform import aws
 
     names = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager", "kms")
@@ -22,12 +22,12 @@ def clients_of_handlers() -> Mapping[str, Any]:
 
 
 def make_stack(clients: Mapping[str, Any]) -> Any:
-    """Make all of it, and return the settings with which the functions find it."""
+    """Make everything, and return the settings."""
     from flow_hitl.platform.environment import Settings
     from infra.tables import AUDIT, DEPLOYMENTS, REQUESTS, create_table_arguments
 
     for table in (REQUESTS, AUDIT, DEPLOYMENTS):
-        # The stream is played by the fixture; moto's own would only cost time.
+        # The fixture plays the stream; moto's own would only cost time.
         arguments = create_table_arguments(table, table.name)
         clients["dynamodb"].create_table(**{k: v for k, v in arguments.items() if k != "StreamSpecification"})
     for bucket in ("content", "mail", "exports"):
