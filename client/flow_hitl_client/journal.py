@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -71,6 +71,10 @@ class Pause:
         if self.decision is None or response is None:
             raise ValueError(f"request {self.request_id} has no response")
         return self.decision, response
+
+
+_COLUMNS: Final = tuple(field.name for field in fields(Pause))
+_IN_JSON: Final = ("body", "snapshot", "decision")
 
 
 @dataclass(frozen=True)
@@ -348,25 +352,9 @@ class Journal:
 
     def _pauses(self, where: str, *values: str) -> list[Pause]:
         with self._connection() as database:
-            rows = database.execute(
-                "SELECT request_id, group_id, flow_id, flow_class, body, snapshot, status, decision, detail "
-                f"FROM flow_hitl_pauses {where}",
-                values,
-            ).fetchall()
-        return [
-            Pause(
-                request_id=row[0],
-                group_id=row[1],
-                flow_id=row[2],
-                flow_class=row[3],
-                body=json.loads(row[4]),
-                snapshot=json.loads(row[5]),
-                status=row[6],
-                decision=None if row[7] is None else json.loads(row[7]),
-                detail=row[8],
-            )
-            for row in rows
-        ]
+            rows = database.execute(f"SELECT {', '.join(_COLUMNS)} FROM flow_hitl_pauses {where}", values).fetchall()
+        found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+        return [Pause(**row | {name: json.loads(row[name] or "null") for name in _IN_JSON}) for row in found]
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

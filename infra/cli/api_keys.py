@@ -8,7 +8,7 @@ from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.access_documents import NO_KEY_RESPONDS
 from flow_hitl.deployments.answers import KeyShown, key_shown
 from flow_hitl.deployments.deployment import KEYS_MAY, Permission
-from infra.cli.output import show, table
+from infra.cli.output import listed, show
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 from infra.cli.values import future_moment
 
@@ -86,17 +86,6 @@ def revoke(target: CommandTarget, deployment_id: int, key_id: str) -> None:
 
 
 def _table(documents: list[dict[str, Any]]) -> str:
-    return table(
-        ("key id", "name", "permissions", "created", "expires", "last used"),
-        [
-            (
-                one["id"],
-                one["name"],
-                ", ".join(one["permissions"]),
-                one["created_at"],
-                one["expires_at"] or "never",
-                one["last_used_at"] or "never",
-            )
-            for one in documents
-        ],
-    )
+    columns = {"key id": "id", "name": "name", "permissions": "permissions", "created": "created_at"}
+    shown = [{**one, **{name: one[name] or "never" for name in ("expires_at", "last_used_at")}} for one in documents]
+    return listed({**columns, "expires": "expires_at", "last used": "last_used_at"}, shown)

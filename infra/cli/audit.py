@@ -14,7 +14,7 @@ from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.export_audit import ExportWish
 from flow_hitl.proof.verify_audit import Export, LogFinding, Unusable, read_public_key, untouched, verify_export
 from infra.cli.errors import OperatorError
-from infra.cli.output import facts, show, table
+from infra.cli.output import facts, listed, show
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 
 _OPERATOR = "operator"
@@ -187,9 +187,8 @@ def exports(target: CommandTarget, deployment_id: int) -> None:
     manage = target.application.manage_exports
     target.manage.show(deployment_id)
     found = [as_json(manage.document(one)) for one in manage.recent(deployment_id, 20)]
-    rows = [(one["id"], one["state"], one["format"], one["from"], one["to"], one["events"]) for one in found]
-    headings = ("id", "state", "format", "from", "to", "events")
-    text = table(headings, rows) if rows else "No exports. Exports are kept for 7 days."
+    columns = {name: name for name in ("id", "state", "format", "from", "to", "events")}
+    text = listed(columns, found) if found else "No exports. Exports are kept for 7 days."
     show(
         target,
         {"exports": found},

@@ -24,6 +24,12 @@ from infra.outputs import missing_outputs
 _DEAD_LETTERS = re.compile(r"(\w+)DeadLetterQueueUrl")
 _MX_SECONDS = 5.0
 _LATEST = 20
+_ONLY_ON_AWS = {
+    "alarms": "the local stack raises no alarms",
+    "mail out": "the local stack shows every email at /_local/",
+    "mail in": "the local stack receives email by SMTP, without a receipt rule",
+    "MX record": "the local stack receives email by SMTP, without DNS",
+}
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,8 @@ def _installation(target: CommandTarget) -> Iterator[StackCheck]:
     yield from _named("signing key", _signing_key(target))
     yield from _named("dead letters", _dead_letters(target))
     if target.local:
-        yield from _named("alarms", [_only_on_aws("the local stack raises no alarms")])
-        yield from _named("mail out", [_only_on_aws("the local stack shows every email at /_local/")])
-        yield from _named("mail in", [_only_on_aws("the local stack receives email by SMTP, without a receipt rule")])
-        yield from _named("MX record", [_only_on_aws("the local stack receives email by SMTP, without DNS")])
+        for name, why in _ONLY_ON_AWS.items():
+            yield StackCheck(name, info(f"This does not apply here: {why}."))
         return
     yield from _named("alarms", _asked(lambda: _alarms(target.stack_name)))
     yield from _named("mail out", _mail_out(target))
@@ -311,10 +315,6 @@ def _asked(ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 def _not_asked(whom: str, unknown: Unknown) -> Finding:
     return info(f"This could not be checked: {whom} did not answer ({unknown.why}).", "Check your role's permissions.")
-
-
-def _only_on_aws(why: str) -> Finding:
-    return info(f"This does not apply here: {why}.")
 
 
 def _snake(camel: str) -> str:

@@ -1,7 +1,7 @@
 """How commands print: tables of plain text or JSON on standard output, what to do next on standard error."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -37,10 +37,21 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     )
 
 
+def listed(columns: Mapping[str, str], documents: Iterable[Mapping[str, Any]]) -> str:
+    """Return documents as a table: `columns` names the field below each heading."""
+    return table([*columns], [[_plain(one[field]) for field in columns.values()] for one in documents])
+
+
 def facts(pairs: Sequence[tuple[str, object]]) -> str:
     """Return names with their values, one a line."""
     width = max(len(name) for name, _ in pairs)
     return "\n".join(f"{name.ljust(width)}  {_cell(value)}" for name, value in pairs)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return ", ".join(value) or "-"
+    return "-" if value is None else value
 
 
 def _cell(value: object) -> str:

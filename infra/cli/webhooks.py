@@ -15,7 +15,7 @@ from flow_hitl.webhooks.answers import delivery_shown, webhook_shown
 from flow_hitl.webhooks.manage_webhooks import ManageWebhooks, NewWebhook, WebhookPatch
 from flow_hitl.webhooks.webhook import Delivery
 from infra.cli.errors import refusals
-from infra.cli.output import show, table
+from infra.cli.output import listed, show
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 from infra.cli.values import rotation, signs_from_option
 
@@ -214,35 +214,12 @@ def _show_sent(target: CommandTarget, delivery: Delivery, sentence: str) -> None
 
 
 def _table(documents: Sequence[dict[str, Any]]) -> str:
-    return table(
-        ("webhook", "name", "url", "events", "active", "secret signs from"),
-        [
-            (
-                one["id"],
-                one["name"],
-                one["url"],
-                ", ".join(one["events"]),
-                "yes" if one["active"] else "no",
-                one["secret_signs_from"],
-            )
-            for one in documents
-        ],
-    )
+    columns = {"webhook": "id", "name": "name", "url": "url", "events": "events", "active": "active"}
+    shown = [{**one, "active": "yes" if one["active"] else "no"} for one in documents]
+    return listed({**columns, "secret signs from": "secret_signs_from"}, shown)
 
 
 def _delivery_table(documents: Sequence[dict[str, Any]]) -> str:
-    return table(
-        ("delivery", "event", "request", "status", "result", "ms", "at"),
-        [
-            (
-                one["id"],
-                one["event"] if one["redelivery_of"] is None else f"{one['event']} (again)",
-                one["request_id"] or "-",
-                one["status"],
-                one["reason"] or "-",
-                "-" if one["duration_ms"] is None else one["duration_ms"],
-                one["at"],
-            )
-            for one in documents
-        ],
-    )
+    columns = {"delivery": "id", "event": "event", "request": "request_id", "status": "status", "result": "reason"}
+    shown = [{**one, "event": one["event"] + (" (again)" if one["redelivery_of"] else "")} for one in documents]
+    return listed({**columns, "ms": "duration_ms", "at": "at"}, shown)

@@ -235,7 +235,7 @@ def test_an_answer_that_is_not_ours_says_so(server: HitlServer) -> None:
     client = Client(server.url, API_KEY, retries=0)
     for status in (200, 302, 502):
         server.trouble = [(status, "text/html", b"<h1>Welcome</h1>")]
-        with pytest.raises(ProblemError, match=r"no answer of Flow HITL.*Welcome") as raised:
+        with pytest.raises(ProblemError, match=r"not from Flow HITL.*Welcome") as raised:
             client.get_request(REQUEST_ID)
         assert (raised.value.status, raised.value.problem["type"]) == (status, "about:blank")
 
