@@ -378,6 +378,7 @@ LONG = {
 }
 
 
+@pytest.mark.exhaustive(30, "context", "long", "options")
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("long", LONG)
 @pytest.mark.parametrize("context", [NOTIFICATION, REMINDER, REJECTED], ids=lambda context: context.kind)
