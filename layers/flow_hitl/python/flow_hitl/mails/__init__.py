@@ -1,4 +1,4 @@
-"""Mail out: what each mail says, sending it, and who gets none.
+"""Email out: what each says, sending it, and who gets none.
 
 rules: contexts, mail_feedback, sending
 use cases: kinds.*, mail, registry, request_view, send_mail, send_sign_in_mail, undelivered

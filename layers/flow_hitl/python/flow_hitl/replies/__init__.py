@@ -1,4 +1,4 @@
-"""Mail in: whose it is, what the person wrote, and what becomes of it.
+"""Email in: who sent it, what they wrote, and what becomes of it.
 
 rules: automatic_mail, foreign_text, inbound_mail, reactions, rejections, reply, reply_frame, reply_phrases,
     ruling

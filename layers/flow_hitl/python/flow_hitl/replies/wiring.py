@@ -1,4 +1,4 @@
-"""Mail in."""
+"""Email in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request from its opening to its decision: routing, deciding, changing, reading and listing.
+"""A request from opening to decision: routing, deciding, changing, reading, and listing.
 
 rules: answers, changing.delegation, changing.reminders, deciding.matching, deciding.openings, deciding.reply_address,
     deciding.web_tokens, evidence, opening.routing, reading.decision_feed, reading.list_rows, reading.polling,

@@ -1,4 +1,4 @@
-"""Other applications that hear of requests and may answer them.
+"""Other applications that hear of requests and can answer them.
 
 rules: answers, webhook
 use cases: answer_by_callback, manage_webhooks, send_webhook, show_content
