@@ -120,7 +120,7 @@ def see_other(path: str, cookies: Sequence[Cookie] = ()) -> Response[str]:
 
 def visitor(routes: Routes) -> Visitor:
     """Return who is signed in; raises SignedOut."""
-    return current().visits.recognise(_cookie(routes, _SESSION_COOKIE))
+    return current().visits.recognize(_cookie(routes, _SESSION_COOKIE))
 
 
 def enter(routes: Routes, deployment_id: str) -> Place:

@@ -32,7 +32,7 @@ def test_every_kind_of_event_is_an_entry_whatever_it_holds(kind: EventKind) -> N
         (
             EventKind.RESPONSE_SUBMITTED,
             {**ANSWER, "outcome": None, "feedback": "Shorter", "responded_via": "email"},
-            "a@example.com answered with feedback by mail",
+            "a@example.com answered with feedback by email",
             "Shorter",
         ),
         (

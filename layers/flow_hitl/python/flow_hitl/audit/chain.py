@@ -67,7 +67,7 @@ class AuditEvent:
     at: datetime
     """When it happened."""
     actor: str
-    """Who did it: a mail address, `member/…`, `api_key/…`, `flow`, or a part of this service."""
+    """Who did it: an email address, `member/…`, `api_key/…`, `flow`, or a part of this service."""
     data: Mapping[str, Any]
     """The facts, which depend on the kind."""
     prev_hash: Sha256

@@ -42,7 +42,7 @@ _unless_test = _once_if(lambda data: not data.get("test"))
 class EffectKind(StrEnum):
     """Every effect: its name, the events that it follows from, and its targets by each event's data.
 
-    They stand in the order in which people would like their mails to come.
+    They stand in the order in which people want their emails.
     """
 
     targets: Mapping[EventKind, _Targets]

@@ -19,7 +19,7 @@ _MARK_CHARACTERS = 6
 
 @dataclass(frozen=True)
 class CountUsage:
-    """Add up the requests that events opened and the mails that follow from them, each event once."""
+    """Add up the requests that events opened and the emails that follow from them, each event once."""
 
     log: UsageLog
 

@@ -103,7 +103,7 @@ class Group:
         return tuple(name for name in (self.name and GROUP_PREFIX + self.name, self.address) if name)
 
     def is_meant_by(self, assignee: str) -> bool:
-        """Tell whether an assignee, a mail address or `group:<name>`, is this group."""
+        """Tell whether an assignee, an email address or `group:<name>`, is this group."""
         if assignee.startswith(GROUP_PREFIX):
             return self.name is not None and assignee.removeprefix(GROUP_PREFIX) == self.name
         return self.address is not None and same_address(self.address, assignee)
@@ -123,7 +123,7 @@ class DeploymentSettings:
             "Sign-in and confirmation emails are still sent.",
         ),
     ] = True
-    """Whether responders are mailed. Without it, requests show on the dashboard and at webhooks."""
+    """Whether responders get emails. Without them, requests show on the dashboard and at webhooks."""
     sla_target_minutes: Annotated[
         int | None,
         Setting(
@@ -156,7 +156,7 @@ class DeploymentSettings:
             limits=(1, 365),
         ),
     ] = 7
-    """Days for which a mail can be replied to."""
+    """Days for which people can reply to an email."""
     free_text: Annotated[
         FreeText,
         Setting(
@@ -188,7 +188,7 @@ class DeploymentSettings:
             hint="When off, replies from domains without a DMARC policy are accepted too.",
         ),
     ] = False
-    """Whether a reply counts only if the sender's domain publishes DMARC and the mail passes it."""
+    """Whether a reply counts only if the sender's domain publishes DMARC and the email passes it."""
     forbid_self_approval: Annotated[
         bool,
         Setting(
@@ -210,7 +210,7 @@ class DeploymentSettings:
             optional=True,
         ),
     ] = ()
-    """The mail domains that requests may be assigned to; empty for all. The deployment creator is always allowed."""
+    """The email domains that requests may be assigned to; empty for all. The deployment creator is always allowed."""
     groups: Annotated[
         tuple[Group, ...],
         Setting(
@@ -378,7 +378,7 @@ class Deployment:
         return frozenset(address.lower() for address in addresses)
 
     def refusal_of(self, assignee: str, asked_by: Sequence[str] = ()) -> str | None:
-        """Return why a request may not be assigned to a mail address or `group:<name>`, or None if it may.
+        """Return why a request may not be assigned to an email address or `group:<name>`, or None if it may.
 
         The reason does not name the assignee: whoever tells it does. Refused are a group that there is not, whoever
         asked for the request (`asked_by`, their addresses), and a person outside of the allowed domains: but the
@@ -408,7 +408,7 @@ class Deployment:
         )
 
     def names_of(self, *assignees: str) -> tuple[str, ...]:
-        """Return every name under which requests go to any of these mail addresses and `group:<name>`s."""
+        """Return every name under which requests go to any of these email addresses and `group:<name>`s."""
         groups = [group for group in self.settings.groups if any(map(group.is_meant_by, assignees))]
         addresses = [address for assignee in assignees for address in self.addresses_of(assignee)]
         return tuple(dict.fromkeys([*addresses, *(name for group in groups for name in group.names)]))

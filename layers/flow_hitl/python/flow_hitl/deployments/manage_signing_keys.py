@@ -31,7 +31,7 @@ class ManageSigningKeys:
         return sorted(self.keys.all_keys(), key=int)
 
     def rotate(self) -> str:
-        """Add a key, make it the active one and return its id; every mail, link and callback out there stays good."""
+        """Add a key, make it the active one and return its id; every email, link and callback out there stays good."""
         new = next((str(number) for number in range(1, _HIGHEST_ID + 1) if str(number) not in self.ids()), None)
         if new is None:
             raise ValidationFailed([FieldError("", f"there are {_HIGHEST_ID} keys already; retire one first")])

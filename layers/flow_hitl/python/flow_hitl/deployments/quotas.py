@@ -20,7 +20,7 @@ class Quotas:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a deployment has used: requests since the full hour, mails since midnight (UTC)."""
+    """What a deployment has used: requests since the full hour, emails since midnight (UTC)."""
 
     requests: int = 0
     mails: int = 0
@@ -46,7 +46,7 @@ class _Window:
 
 
 def over_quota(quotas: Quotas, used: Usage, wanted: Usage, now: datetime) -> RateLimited | None:
-    """Return the refusal of a call that wants a request or a mail where none is left, or None if there is room."""
+    """Return the refusal of a call that wants a request or an email where none is left, or None."""
     full = [one for one in _windows(quotas, used, wanted, now) if one.wanted and one.used >= one.limit]
     if not full:
         return None

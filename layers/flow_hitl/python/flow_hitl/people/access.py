@@ -1,4 +1,4 @@
-"""Who may do what: the one policy that mail, page, API and clock all ask. What it does not allow is denied."""
+"""Who may do what: the one policy that email, page, API and clock all ask. What it does not allow is denied."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ class KeyHolder:
 
 @dataclass(frozen=True)
 class ProvenAddress:
-    """A person whose mail address is proven, by an authenticated mail or a link that only they were sent.
+    """A person whose email address is proven, by an authenticated email or a link that only they were sent.
 
     `known_as` are the members' addresses that this one is an explicit alias of. `may_be` are all addresses that may be
     the same person's: they count against the person, and never for them.

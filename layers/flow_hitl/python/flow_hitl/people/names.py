@@ -3,13 +3,11 @@
 from flow_hitl.contract.shapes import Channel
 
 _BY = {
-    Channel.EMAIL: "by mail",
+    Channel.EMAIL: "by email",
     Channel.DASHBOARD: "on the page",
     Channel.API: "through the API",
     Channel.AUTO_RESPONSE: "automatically",
 }
-
-
 _OURS = frozenset({"flow-hitl", "flow"})
 
 

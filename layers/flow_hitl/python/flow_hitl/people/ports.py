@@ -17,10 +17,10 @@ class SignInTries(Protocol):
         """Write a try's next version; raises Conflict if somebody else did."""
 
     def sent_to(self, email: str) -> SentMails:
-        """Read the mails to an address consistently; one that never got any has none."""
+        """Read the emails to an address consistently; one that never got any has none."""
 
     def note_sent(self, changed: SentMails) -> None:
-        """Write the mails' next version; raises Conflict if somebody else did."""
+        """Write the emails' next version; raises Conflict if somebody else did."""
 
     def redeem(self, used: SignInTry, left: SentMails, sessions: Sessions) -> None:
         """Write the next version of each, all or none; raises Conflict if somebody else wrote one of them."""
@@ -36,7 +36,7 @@ class SessionStore(Protocol):
 
 class SignInQueue(Protocol):
     def send(self, try_id: str) -> None:
-        """See to it that the mail of a try is sent, if anybody who may sign in has its address."""
+        """See to it that the email of a try is sent, if anybody who may sign in has its address."""
 
 
 class RateCounters(Protocol):

@@ -1,8 +1,7 @@
-"""Signing in by mail: a try is begun for any address, and proven by the code or the link that its owner was sent.
+"""Signing in by email: a try is begun for any address, and proven by the code or the link that its owner was sent.
 
-What is done for an address does not depend on whether anybody may sign in with it: that is found out where the mail is
-sent, so neither the page nor its timing tells. Nor does it depend on what others did for it: nobody can use up another
-browser's guesses, and who gets no mail of their own because others asked for too many uses one of those.
+Neither the page nor its timing tells whether anybody may sign in with an address: that is found out where the email is
+sent. Nobody can use up another browser's guesses, and who gets no email because others asked for too many uses theirs.
 """
 
 from collections.abc import Callable
@@ -73,7 +72,7 @@ class SignIn:
     def begin(self, email: str, next_page: str | None, cookie: str | None, source: str) -> str:
         """Begin a try for an address, from an IP address, and return the browser's cookie.
 
-        Raises ValidationFailed for what is no mail address, and RateLimited.
+        Raises ValidationFailed for what is no email address, and RateLimited.
         """
         address = email.strip().lower()
         if not is_mail_address(address):
@@ -102,7 +101,7 @@ class SignIn:
         return self._open(browser.try_id if browser else "", browser)
 
     def by_code(self, cookie: str | None, typed: str) -> SignedIn:
-        """Sign in with the code of a mail to the address that this browser gave.
+        """Sign in with the code of an email to the address that this browser gave.
 
         Raises SignInRefused, after which one guess of this browser's try is gone.
         """
@@ -133,18 +132,18 @@ class SignIn:
         return in_rounds(attempt, self.pause)
 
     def _mail_of(self, found: SignInTry, sent: SentMails, typed: str, now: datetime) -> SentMail | None:
-        """Return the mail whose code was typed, of those that may sign in the browser of a try."""
+        """Return the email whose code was typed, of those that may sign in the browser of a try."""
         own = sent.find(found.try_id, now)
         if own and is_code(typed, code_of(self.keys, own.key_id, own.try_id)):
             return own
-        # Who begins many tries could guess at one mail with all of them; its link stays good.
+        # Who begins many tries could guess at one email with all of them; its link stays good.
         guesses = self.counters.count(f"sign-in-guesses/{found.email}", MAILS_COUNT, now)
         others = sent.open(now) if guesses <= MOST_GUESSES_AT_OTHERS else ()
         right = [one for one in others if is_code(typed, code_of(self.keys, one.key_id, one.try_id))]
         return right[0] if right else None
 
     def _by_link(self, cookie: str | None, token: str) -> tuple[SignInTry, SentMails]:
-        """Return the try that a link proves in this browser, and the mails to its address without the link's."""
+        """Return the try that a link proves in this browser, and the emails to its address without the link's."""
         mailed_for, now = read_link(self.keys, token), self.clock.now()
         browser = read_browser(self.keys, cookie)
         made = self.tries.load(mailed_for)
@@ -169,7 +168,7 @@ class SignIn:
         return require_open(found, browser_digest(browser.secret) if browser else None, self.clock.now())
 
     def _redeem(self, proven: SignInTry, left: SentMails, way: SignInWay) -> SignedIn:
-        """Use up a try and a mail, and begin the session that they are for, all in one write; raises Conflict."""
+        """Use up a try and an email, and begin the session that they are for, all in one write; raises Conflict."""
         now = self.clock.now()
         session = Session(self.ids.event_id(), way, now, now + SESSION_LASTS)
         used = replace(proven, used=True, version=proven.version + 1)

@@ -1,11 +1,11 @@
-"""Sign-ins on their way to the worker that mails."""
+"""Sign-ins on their way to the worker that sends emails."""
 
 import json
 from typing import Any
 
 
 class SqsSignInQueue:
-    """Sends tries to sign in to the worker that sends mails, by the queue from which it takes effects too."""
+    """The queue from which the worker takes effects, too."""
 
     def __init__(self, client: Any, queue_url: str) -> None:
         self._client, self._queue_url = client, queue_url

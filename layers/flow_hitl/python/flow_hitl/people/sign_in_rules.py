@@ -18,12 +18,12 @@ CODE_DIGITS = 8
 MOST_GUESSES = 5
 TRY_LASTS = timedelta(minutes=15)
 MAILS_AT_ONCE = 3
-"""So many mails go to an address whenever it asks; after that one as soon as the last is `MAIL_PAUSE` old."""
+"""An address gets so many emails on request; after that, one as soon as the last is `MAIL_PAUSE` old."""
 MAIL_PAUSE = timedelta(minutes=10)
 MAILS_COUNT = timedelta(hours=1)
-"""For how long a mail counts among those."""
+"""For how long an email counts among those."""
 MOST_GUESSES_AT_OTHERS = 50
-"""How many wrong codes an hour an address may see from browsers that the mail was not made for."""
+"""How many wrong codes an hour an address may see from browsers that the email was not made for."""
 SESSION_LASTS = timedelta(days=7)
 MOST_SESSIONS = 20
 HOME = "/d"
@@ -35,14 +35,14 @@ _PAGE = re.compile(
 
 
 class SignInWay(StrEnum):
-    """How somebody proved that the mail was theirs."""
+    """How somebody proved that the email was theirs."""
 
     CODE = "code"
     LINK = "link"
 
 
 class SignInRefusal(StrEnum):
-    """Why a try was not taken; after all but the first a new mail is needed, or the other browser."""
+    """Why a try was not taken; after all but the first, a new email or the other browser is needed."""
 
     WRONG_CODE = "wrong_code"
     NO_MORE_GUESSES = "no_more_guesses"
@@ -79,7 +79,7 @@ class SignInTry:
 
 @dataclass(frozen=True)
 class SentMail:
-    """One mail with a code and a link: the try that it was made for, with the key that its code follows from."""
+    """One email with a code and a link: the try that it was made for, and the key that its code follows from."""
 
     try_id: str
     key_id: str
@@ -89,10 +89,10 @@ class SentMail:
 
 @dataclass(frozen=True)
 class SentMails:
-    """The mails to one address that have signed nobody in yet, oldest first; `version` counts the changes.
+    """The emails to one address that have signed nobody in yet, oldest first; `version` counts the changes.
 
-    Anybody can ask for mails to an address, so there are few. Whoever asks when there is none left uses the last one:
-    what a mail holds proves the address in each browser that asked to sign in with it.
+    Anybody can ask for emails to an address, so there are few. Whoever gets none uses the last one: it proves the
+    address in each browser that asked to sign in with it.
     """
 
     email: str
@@ -100,15 +100,15 @@ class SentMails:
     version: int = 0
 
     def find(self, try_id: str, now: datetime) -> SentMail | None:
-        """Return the mail that was made for a try, while its code and link are good."""
+        """Return the email that was made for a try, while its code and link are good."""
         return next((one for one in self.open(now) if one.try_id == try_id), None)
 
     def open(self, now: datetime) -> tuple[SentMail, ...]:
-        """Return the mails whose code and link are good."""
+        """Return the emails whose code and link are good."""
         return tuple(one for one in self.mails if now < one.expires_at)
 
     def add(self, made_for: SignInTry, now: datetime) -> "SentMails | None":
-        """Return them with the mail of a try, or None if the address has had too many."""
+        """Return them with the email of a try, or None if the address has had too many."""
         counted = tuple(one for one in self.mails if now < one.sent_at + MAILS_COUNT)
         if len(counted) >= MAILS_AT_ONCE and now < counted[-1].sent_at + MAIL_PAUSE:
             return None

@@ -47,7 +47,7 @@ class Visits:
     clock: Clock
     pause: Callable[[int], None]
 
-    def recognise(self, cookie: str | None) -> Visitor:
+    def recognize(self, cookie: str | None) -> Visitor:
         """Return whose session a cookie names; raises SignedOut."""
         named = read_session(self.keys, cookie)
         session = self.sessions.load(named.email).find(named.session_id, self.clock.now()) if named else None

@@ -1,4 +1,4 @@
-"""Mail addresses: what counts as one, and when two are the same."""
+"""Email addresses: what counts as one, and when two are the same."""
 
 import re
 import unicodedata
@@ -21,9 +21,8 @@ _KEPT = "ßς"
 def is_mail_address(value: object) -> bool:
     """Tell whether `value` is one plain mailbox: RFC 5321 dot-atom at a dotted domain, ASCII, no display name.
 
-    Quoted local parts and address literals are legal mail and are refused: nobody is reviewed there, and each is a
-    way to make two parsers disagree about who is meant. So is a local part that holds an encoded word (RFC 2047), which
-    mail software decodes wherever it stands.
+    Quoted local parts, address literals and encoded words (RFC 2047) are legal and are refused: each can make two
+    parsers disagree about who is meant.
     """
     if not isinstance(value, str) or len(value) > 254:
         return False
@@ -50,7 +49,7 @@ def read_mailbox(value: object) -> str:
     address = f"{local}@{_ascii_domain(domain)}"
     # A name that is itself an address would leave open who is meant.
     if "@" in name and name.strip(" \"'").lower() != address.lower():
-        raise ValueError("names more than one mail address")
+        raise ValueError("names more than one email address")
     if not is_mail_address(address):
         if not local.isascii() and local.isprintable() and is_mail_address(f"x@{_ascii_domain(domain)}"):
             raise ValueError("is not a supported email address: use only ASCII characters before the @")
@@ -130,7 +129,7 @@ def address_key(address: str) -> str:
 
 
 def domain_of(address: str) -> str:
-    """Return the lower-case domain of a mail address."""
+    """Return the lower-case domain of an email address."""
     return address.rpartition("@")[2].lower()
 
 

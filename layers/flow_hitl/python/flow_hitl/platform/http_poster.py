@@ -1,9 +1,8 @@
 """POST to an address that somebody else chose, without becoming their way into this network.
 
-The URL is read again, its name is resolved once, every address that the name has must be allowed, and the connection
-goes to an address that was checked. Two judge each step, `ssrfguard` and our own `domain.outgoing_url`: what one lets
-through by mistake the other stops. No redirects, no proxies, no decompression, a bounded answer, and a clock of its own
-over the whole exchange, the look-up of the name included.
+The URL is read again, its name is resolved once, and the connection goes to an address that was checked. `ssrfguard`
+and our own `outgoing_url` both judge each step. No redirects, no proxies, no decompression, a bounded answer, and one
+clock over the whole exchange, from the look-up of the name on.
 """
 
 import io

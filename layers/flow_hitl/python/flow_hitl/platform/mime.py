@@ -1,4 +1,4 @@
-"""A mail as it goes out: its headers, and one text in two forms. Imports the standard library alone.
+"""An email as it goes out: its headers, and one text in two forms. Imports the standard library alone.
 
 Values of headers come from callers. The `email.policy.default` of several Python versions decodes an encoded word that
 is assigned to a header, line ends and all, so that a flow's name could become headers of its own (cpython#121650).
@@ -40,9 +40,9 @@ def write_mail(
     follows: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Return the mail in 7-bit ASCII, its lines ended by CRLF.
+    """Return the email in 7-bit ASCII, its lines ended by CRLF.
 
-    Addresses are bare mailboxes; `follows` is the Message-ID, in its angle brackets, whose thread the mail continues.
+    Addresses are bare mailboxes; `follows` is the Message-ID, in its angle brackets, whose thread the email continues.
     A reader finds each text as it is given here, without the space around it, but for characters that no header can
     hold: a run of line ends and other controls is read as one space. ValueError: an address, a Message-ID or a header's
     name is not one word.

@@ -1,4 +1,4 @@
-"""Logs and metrics, the same in every function. What is logged never holds a secret, a token or a mail's text."""
+"""Logs and metrics, the same in every function. Logs never hold a secret, a token or an email's text."""
 
 from typing import Any
 
