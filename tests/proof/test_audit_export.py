@@ -28,6 +28,7 @@ from flow_hitl.proof.verify_audit import (
     verify_export,
 )
 from infra.local.hitl_fixture import Answer, Hitl, made_once
+from infra.local.patience import HANG_SECONDS
 from tests.audit.test_audit_log import all_events, audit_path, some_days
 from tests.support.asserts import (
     EMIT,
@@ -435,7 +436,12 @@ def test_a_digest_taken_out_of_an_export_is_named(sealed_export: dict[str, Path]
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the script by itself: no packages, nothing of ours on the path."""
     return subprocess.run(
-        [sys.executable, "-I", "-S", *arguments], capture_output=True, text=True, check=False, cwd="/", timeout=60
+        [sys.executable, "-I", "-S", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        timeout=HANG_SECONDS,
     )
 
 

@@ -39,7 +39,7 @@ class NameServer:
     def resolver(self) -> UdpResolver:
         """Return a look-up with the signature of `getaddrinfo` that asks this server."""
         return UdpResolver(
-            nameservers=("127.0.0.1",), nameserver_port=self.port, timeout=0.3, attempt_timeout=0.1, attempts=1
+            nameservers=("127.0.0.1",), nameserver_port=self.port, timeout=3.0, attempt_timeout=1.0, attempts=1
         )
 
     def reply(self, query: bytes) -> bytes | None:
