@@ -93,7 +93,7 @@ def _documents(found: Deployment) -> list[dict[str, Any]]:
 
 
 def _save(target: CommandTarget, found: Deployment, groups: list[dict[str, Any]], sentence: str) -> None:
-    """Write the settings with these groups and show them, unless somebody else has written them meanwhile."""
+    """Write the settings with these groups and show them, unless someone else has changed them."""
     before = as_json(found.settings)
     with refusals(sentence, f"See the groups in order: {target.command(f'group list {found.deployment_id}')}"):
         settings = parse_settings(json.dumps({**before, "groups": groups}))
@@ -101,7 +101,7 @@ def _save(target: CommandTarget, found: Deployment, groups: list[dict[str, Any]]
             changed = target.manage.set_settings(found.deployment_id, settings, if_match=etag(before))
         except PreconditionFailed as error:
             hint = "Nothing was changed. Run the command again."
-            raise OperatorError("Somebody else changed the settings at the same time.", hint) from error
+            raise OperatorError("Someone else changed the settings at the same time.", hint) from error
     warn(target, changed)
     _show(target, changed)
 

@@ -22,7 +22,7 @@ from infra.cli.webhooks import webhook
 @click.group(cls=OperatorGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @target_options
 def main() -> None:
-    """Set up deployments, their API keys, settings, and routing rules, and check that everything works."""
+    """Create deployments, manage their API keys, settings, and routing rules, and check that everything works."""
 
 
 for command in (

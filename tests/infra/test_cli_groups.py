@@ -124,7 +124,7 @@ def test_what_somebody_else_sets_meanwhile_is_not_overwritten(
 
     monkeypatch.setattr(type(manage), "show", show_and_lose_the_race)
     result = run("set", "ID", "finance", *people(ANN))
-    assert (result.exit_code, "Somebody else changed the settings" in result.stderr) == (1, True)
+    assert (result.exit_code, "Someone else changed the settings" in result.stderr) == (1, True)
     assert groups(run) == []
     assert run("set", "ID", "finance", *people(ANN)).exit_code == 0
     assert manage.show(hitl.deployment_id).settings.free_text == "ask_again"
