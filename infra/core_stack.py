@@ -15,12 +15,13 @@ from infra.constructs.http_api import HttpApi
 from infra.constructs.layers import Code
 from infra.constructs.monitoring import CLOUDWATCH, Monitoring
 from infra.constructs.queues import Queues
+from infra.constructs.recurring import Recurring
 from infra.constructs.scheduling import Scheduling
-from infra.constructs.sealing import Nightly, Seals
+from infra.constructs.sealing import NIGHTLY, Seals
 from infra.constructs.ses_topic import SES, SesTopic, let_ses_store_mail
 from infra.options import Options
 from infra.outputs import output_name
-from infra.topology import HTTP_FUNCTIONS, queue_settings
+from infra.topology import HTTP_FUNCTIONS, SWEEPS, queue_settings
 
 
 class CoreStack(Stack):
@@ -38,7 +39,8 @@ class CoreStack(Stack):
         self.scheduling = Scheduling(self, "Scheduling", self.queues["deadline"].queue)
         self.api = HttpApi(self, "HttpApi")
         self.settings = self._settings(options)
-        Nightly(self, "Nightly", self.queues["seal"])
+        Recurring(self, "Nightly", self.queues["seal"], NIGHTLY)
+        Recurring(self, "Sweeping", self.queues["sweep"], SWEEPS)
         access = Access(self, "Access", self.data, self.seals, self.queues, self.scheduling, options)
         self.functions = Functions(
             self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access

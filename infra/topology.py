@@ -95,6 +95,7 @@ FUNCTIONS = (
     Function("docs", API_TIMEOUT_SECONDS),
     Function("seal", 300, _LARGE),
     Function("export_audit", 600, _LARGE),
+    Function("sweep", 300),
 )
 
 HTTP_FUNCTIONS = (
@@ -125,10 +126,15 @@ QUEUES = (
         tries=EXPORT_ATTEMPTS,
         late_seconds=6 * 3600,
     ),
+    # A run has five minutes; what it did not come to, the next one does, so its message need not come again for long.
+    Queue("sweep", "sweep", batch_size=1, visibility_seconds=1800, patience=None, tries=3, late_seconds=3600),
 )
 
 # A stream serves two readers, not three. Figures may be some seconds old: larger batches take fewer writes.
 STREAM_READERS = (StreamReader("relay", 50, 0), StreamReader("measure", 200, 5))
+
+# Events settle within ten minutes; a sweep twice as often would cost twice as much.
+SWEEPS = "rate(5 minutes)"
 
 # Dead letters of these, and of the stream, can explain why a request is stuck.
 DIAGNOSED = ("email", "resume", "inbound_mail", "relay_retry")

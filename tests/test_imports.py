@@ -31,6 +31,7 @@ FLOORS = (
     "diagnosis",
     "metrics",
     "proof",
+    "sweep",
     "pages",
 )
 MAY_IMPORT = {

@@ -16,6 +16,7 @@ from flow_hitl.proof.verify_audit import Export, LogFinding, Unusable, read_publ
 from infra.cli.errors import OperatorError
 from infra.cli.output import facts, listed, show
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
+from infra.cli.values import moment
 
 _OPERATOR = "operator"
 _LOOK_AGAIN_SECONDS = 1.0
@@ -24,21 +25,14 @@ _WAIT = timedelta(minutes=5)
 _DOWNLOAD_SECONDS = 60
 
 
-def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    try:
-        return parse_rfc3339(value) if value else None
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a time such as 2027-01-31T00:00:00Z.") from None
-
-
 _since = click.option(
     "--from",
     "since",
     metavar="TIME",
-    callback=_moment,
+    callback=moment,
     help="Start with events at this time.  [default: the first event]",
 )
-_to = click.option("--to", metavar="TIME", callback=_moment, help="End before events at this time.  [default: now]")
+_to = click.option("--to", metavar="TIME", callback=moment, help="End before events at this time.  [default: now]")
 
 
 @click.group()

@@ -13,6 +13,7 @@ from infra.cli.groups import group
 from infra.cli.mail import mail
 from infra.cli.members import member
 from infra.cli.redrive import redrive
+from infra.cli.replay import replay
 from infra.cli.signing_keys import signing_key
 from infra.cli.target import target_options
 from infra.cli.test_requests import test_request
@@ -38,6 +39,7 @@ for command in (
     signing_key,
     mail,
     redrive,
+    replay,
     analytics,
     audit,
     test_request,

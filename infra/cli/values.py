@@ -25,6 +25,14 @@ def plain_address(_context: click.Context, _parameter: click.Parameter, value: A
     return value
 
 
+def moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Return the time that an option names; raises BadParameter."""
+    try:
+        return parse_rfc3339(value) if value else None
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a time such as 2027-01-31T00:00:00Z.") from None
+
+
 def future_moment(text: str, now: datetime, option: str) -> datetime:
     """Return the moment that a text names; raises BadParameter if it names none, or one that has passed."""
     days = _DAYS.fullmatch(text)

@@ -137,28 +137,21 @@ class Access(Construct):
             *self._read_stream(),
             _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), [self.data.deployments.table.table_arn]),
             _retry(queues["relay_retry"].queue),
-            _send(
-                queues["email"].queue,
-                queues["resume"].queue,
-                queues["webhook"].queue,
-                queues["deadline"].queue,
-                queues["relay_retry"].queue,
-                queues.stream_dead_letters,
-            ),
-            Right(
-                iam.PolicyStatement(
-                    actions=["scheduler:CreateSchedule"], resources=[self.scheduling.schedule_arn_pattern]
-                ),
-                (self.scheduling.schedule_wildcard_finding,),
-                "The relay names each schedule after the event that it is for.",
-            ),
-            Right(
-                iam.PolicyStatement(
-                    actions=["iam:PassRole"],
-                    resources=[self.scheduling.role.role_arn],
-                    conditions={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
-                )
-            ),
+            _send(queues["relay_retry"].queue, queues.stream_dead_letters),
+            *self._hand_on(),
+            self._never_change_audit(),
+        ]
+
+    def sweep(self) -> list[Right]:
+        """Read the log and how far its effects have come; hand on what is missing, as `relay` does."""
+        data, queues = self.data, self.queues
+        return [
+            _allow(("dynamodb:Query",), [data.audit.index_arn("by_day")]),
+            _allow(("dynamodb:BatchGetItem",), [data.audit.table.table_arn]),
+            _allow(("dynamodb:BatchGetItem",), [data.requests.table.table_arn]),
+            _allow(("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"), [data.deployments.table.table_arn]),
+            *self._hand_on(),
+            _consume(queues["sweep"].queue),
             self._never_change_audit(),
         ]
 
@@ -236,6 +229,26 @@ class Access(Construct):
             _consume(queue),
             _send(queue),
             self._never_change_audit(),
+        ]
+
+    def _hand_on(self) -> list[Right]:
+        """Return what it takes to turn an event's effects into messages and schedules."""
+        return [
+            _send(*(self.queues[name].queue for name in ("email", "resume", "webhook", "deadline"))),
+            Right(
+                iam.PolicyStatement(
+                    actions=["scheduler:CreateSchedule"], resources=[self.scheduling.schedule_arn_pattern]
+                ),
+                (self.scheduling.schedule_wildcard_finding,),
+                "Each schedule is named after the request that it is for.",
+            ),
+            Right(
+                iam.PolicyStatement(
+                    actions=["iam:PassRole"],
+                    resources=[self.scheduling.role.role_arn],
+                    conditions={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
+                )
+            ),
         ]
 
     def _diagnose(self) -> list[Right]:

@@ -1,15 +1,12 @@
-"""Sealing the audit log: the signing key, the locked bucket, and the nightly schedule."""
+"""Sealing the audit log: the signing key, the locked bucket, and when that is done."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from infra.constructs.data import private_bucket, removal_policy
-from infra.constructs.queues import WorkQueue
-from infra.constructs.scheduling import sending_role
 from infra.options import Options
 
 # Some time after midnight UTC, when nothing of the day before is still being written.
@@ -53,25 +50,4 @@ class Seals(Construct):
             key_spec=kms.KeySpec.ECC_NIST_P256,
             key_usage=kms.KeyUsage.SIGN_VERIFY,
             removal_policy=removal_policy(options),
-        )
-
-
-class Nightly(Construct):
-    """The schedule that has each day sealed, and its role."""
-
-    def __init__(self, scope: Construct, construct_id: str, work: WorkQueue) -> None:
-        super().__init__(scope, construct_id)
-        self.role = sending_role(self, "seal", [work.queue, work.dead_letters])
-        scheduler.CfnSchedule(
-            self,
-            "Schedule",
-            schedule_expression=NIGHTLY,
-            schedule_expression_timezone="UTC",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=work.queue.queue_arn,
-                role_arn=self.role.role_arn,
-                input="{}",
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=work.dead_letters.queue_arn),
-            ),
         )

@@ -132,6 +132,15 @@ EXPECTED: dict[str, Rights] = {
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
     },
+    "sweep": {
+        *READ_BY_DAY,
+        ("dynamodb:BatchGetItem", "requests"),
+        *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem")),
+        *_send("email", "resume", "webhook", "deadline"),
+        ("scheduler:CreateSchedule", "schedules"),
+        ("iam:PassRole", "scheduler role"),
+        *_consume("sweep"),
+    },
     "measure": {
         *READ_STREAM,
         *(
@@ -183,6 +192,7 @@ NAMES = (
     ("QueuesMailFeedbackQueue", "mail feedback"),
     ("QueuesRelayRetryQueue", "relay retry"),
     ("QueuesMeasureRetryQueue", "measure retry"),
+    ("QueuesSweepQueue", "sweep"),
     ("QueuesStreamDeadLetters", "stream dead letters"),
     ("SchedulingRole", "scheduler role"),
     (":schedule/flowhitl-Scheduling-Group-", "schedules"),

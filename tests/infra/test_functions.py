@@ -26,6 +26,7 @@ NAMES = (
     "resume_flow",
     "send_webhook",
     "docs",
+    "sweep",
 )
 BEHIND_THE_API = tuple(one.name for one in HTTP_FUNCTIONS)
 
@@ -55,7 +56,7 @@ def test_the_outputs_read_back_as_the_same_settings(core: Stack) -> None:
 
 def test_the_outputs_name_what_settings_leave_out(core: Stack) -> None:
     mail = ("email", "inbound_mail", "mail_feedback")
-    work = (*mail, "resume", "webhook", "deadline", "relay_retry", "measure_retry", "seal", "export")
+    work = (*mail, "resume", "webhook", "deadline", "relay_retry", "measure_retry", "seal", "export", "sweep")
     more = (
         "api_id",
         "api_url",

@@ -18,6 +18,7 @@ BATCH_SIZES = {
     "MeasureRetry": 10,
     "Seal": 1,
     "Export": 1,
+    "Sweep": 1,
 }
 
 
@@ -60,7 +61,7 @@ def test_a_queues_reader_reports_single_failures_and_has_time(core: Stack, name:
     assert queue["VisibilityTimeout"] >= 6 * reader["Timeout"]
 
 
-@pytest.mark.parametrize("name", [name for name in BATCH_SIZES if name not in ("Seal", "Export")])
+@pytest.mark.parametrize("name", [name for name in BATCH_SIZES if name not in ("Seal", "Export", "Sweep")])
 def test_what_a_request_waits_for_is_tried_for_days_and_a_resumption_for_one(core: Stack, name: str) -> None:
     patience = RESUME if name == "Resume" else DAYS
     policy = core.find("AWS::SQS::Queue", f"Queues{name}Queue")["Properties"]["RedrivePolicy"]

@@ -14,6 +14,7 @@ import functions as handlers
 from infra.local.hitl_fixture.clock import TurnedClock
 from infra.local.hitl_fixture.seen import Answer, Mail
 from infra.local.hitl_fixture.stack import ACCOUNT, REGION, WORK_QUEUES, queue_url
+from infra.tables import AUDIT, DEPLOYMENTS
 
 MOST_ROUNDS = 1000
 
@@ -26,6 +27,7 @@ class BetweenFunctions:
         self._mail_ids: Iterator[int] = itertools.count(1)
         self._mails: list[Mail] = []
         self._unmeasured: list[dict[str, Any]] = []
+        self._swept_at = clock.now()
         self.clock, self.deployment_id, self.api_key = clock, deployment_id, api_key
 
     def api(
@@ -172,10 +174,54 @@ class BetweenFunctions:
         handler: Callable[[Any, Any], Any] = importlib.import_module(f"{handlers.__name__}.{name}").handler
         return handler
 
+    def sweep(self) -> None:
+        """Run the sweep; `advance` does so by itself, at each full five minutes at which there is something to see.
+
+        The other runs, which would have moved nothing but the watermark, are left out.
+        """
+        from dataclasses import replace
+
+        from flow_hitl.bootstrap import current
+        from flow_hitl.sweep.looks import SETTLED_AFTER
+
+        marks, now = current().sweep_log.marks, self.clock.now().replace(microsecond=0)
+        mark, unseen = marks.load(), self._unseen()
+        idle_until = min(unseen or now, now - SETTLED_AFTER)
+        if mark is not None and mark.looked_until < idle_until:
+            marks.save(replace(mark, looked_until=idle_until).written())
+        self._swept_at = self.clock.now()
+        self._clients["sqs"].send_message(QueueUrl=queue_url("sweep"), MessageBody="{}")
+        self._settle()
+
+    def _next_sweep(self) -> datetime | None:
+        from flow_hitl.sweep.looks import SETTLED_AFTER
+
+        unseen = self._unseen()
+        if unseen is None:
+            return None
+        settled = unseen + SETTLED_AFTER + timedelta(seconds=1)
+        return _full_five_minutes(max(settled, self._swept_at + timedelta(seconds=1)))
+
+    def _unseen(self) -> datetime | None:
+        """Return the moment of the first event that the sweep has not looked at."""
+        from moto.dynamodb.models import dynamodb_backends
+        from moto.dynamodb.models.dynamo_type import DynamoType
+
+        # Not by reading as the sweep does, which takes moto longer than all the rest.
+        tables = dynamodb_backends[ACCOUNT][REGION].tables
+        found = tables[DEPLOYMENTS.name].get_item(DynamoType({"S": "sweep"}), DynamoType({"S": "watermark"}))
+        looked = json.loads(found.attrs["doc"].value)["looked_until"][:19] if found else ""
+        times = (event.attrs["at"].value for chain in tables[AUDIT.name].items.values() for event in chain.values())
+        unseen = min((at for at in times if at[:19] >= looked), default=None)
+        return datetime.fromisoformat(unseen) if unseen else None
+
     def _coming(self) -> Iterator[datetime]:
-        """Yield when each schedule and each hidden message comes due."""
+        """Yield when each schedule, each hidden message, and the sweep comes due."""
         from moto.sqs.models import sqs_backends
 
+        sweep = self._next_sweep()
+        if sweep is not None:
+            yield sweep
         for schedule in self._schedules():
             yield _schedule_time(schedule)
         for queue in sqs_backends[ACCOUNT][REGION].queues.values():
@@ -219,6 +265,11 @@ def _event_key(item: Mapping[str, Any]) -> tuple[str, int]:
 
 def _schedule_time(schedule: Mapping[str, Any]) -> datetime:
     return datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+
+
+def _full_five_minutes(moment: datetime) -> datetime:
+    step = timedelta(minutes=5)
+    return moment + (datetime.min.replace(tzinfo=UTC) - moment) % step
 
 
 def _context(function: str) -> SimpleNamespace:

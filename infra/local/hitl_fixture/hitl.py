@@ -205,9 +205,12 @@ class Hitl(BetweenFunctions):
         """Let time pass; whatever comes due happens at its time."""
         goal = self.clock.now() + timedelta(days=days, minutes=minutes, seconds=seconds)
         while due := min((moment for moment in self._coming() if moment <= goal), default=None):
+            is_sweep = due == self._next_sweep()
             self.clock.turn_to(due)
             self._fire_schedules()
             self._settle()
+            if is_sweep:
+                self.sweep()
         self.clock.turn_to(goal)
         self._settle()
 

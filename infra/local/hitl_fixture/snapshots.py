@@ -57,6 +57,7 @@ class Moment:
     mail_ids: Iterator[int]
     mails: Sequence[Mail]
     unmeasured: Sequence[dict[str, Any]]
+    swept_at: datetime
 
     @classmethod
     def of(cls, hitl: BetweenFunctions) -> Self:
@@ -68,6 +69,7 @@ class Moment:
             copy.copy(hitl._mail_ids),
             list(hitl._mails),
             list(hitl._unmeasured),
+            hitl._swept_at,
         )
 
     @classmethod
@@ -90,6 +92,7 @@ class Moment:
         self.snapshot.restore()
         hitl.clock.turn_back_to(self.now)
         hitl._relayed, hitl._unmeasured = set(self.relayed), list(self.unmeasured)
+        hitl._swept_at = self.swept_at
         hitl._mail_ids, hitl._mails = copy.copy(self.mail_ids), list(self.mails)
         before = current()
         use(Application(before.settings, hitl.clock, CountedIds(self.ids_given), before.jitter))

@@ -11,9 +11,10 @@ from flow_hitl.diagnosis.wiring import DiagnosisParts
 from flow_hitl.metrics.wiring import MetricsParts
 from flow_hitl.pages.wiring import PagesParts
 from flow_hitl.platform.environment import Settings
+from flow_hitl.sweep.wiring import SweepParts
 
 
-class Application(PagesParts, MetricsParts, DiagnosisParts, DeliveryParts):
+class Application(PagesParts, SweepParts, MetricsParts, DiagnosisParts, DeliveryParts):
     """All parts of one stack, wired to AWS by its settings."""
 
 

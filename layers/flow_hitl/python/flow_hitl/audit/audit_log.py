@@ -111,8 +111,14 @@ class DynamoAuditLog:
         return (event for event in found if period.holds(event.at))
 
     def records(self, events: Sequence[IndexedEvent]) -> Sequence[AuditRecord]:
+        return self._records(events, consistent=True)
+
+    def settled(self, events: Sequence[IndexedEvent]) -> Sequence[AuditRecord]:
+        return self._records(events, consistent=False)
+
+    def _records(self, events: Sequence[IndexedEvent], *, consistent: bool) -> Sequence[AuditRecord]:
         keys = [{"subject": event.subject, "seq": event.seq} for event in events]
-        found = {(record["subject"], record["seq"]): record for record in self._batch_get(keys)}
+        found = {(record["subject"], record["seq"]): record for record in self._batch_get(keys, consistent=consistent)}
         return [found[key] for key in map(itemgetter("subject", "seq"), keys) if key in found]
 
     def first_events(self, deployment_ids: Sequence[int]) -> Mapping[int, IndexedEvent]:
@@ -174,5 +180,5 @@ class DynamoAuditLog:
         for page in pages:
             yield from (row for row in map(values, page["Items"]) if after is None or row["day_key"] > low)
 
-    def _batch_get(self, keys: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        return map(_record, batch_get(self._client, self._table, keys, self._pause))
+    def _batch_get(self, keys: Sequence[Mapping[str, Any]], *, consistent: bool = True) -> Iterator[dict[str, Any]]:
+        return map(_record, batch_get(self._client, self._table, keys, self._pause, consistent=consistent))

@@ -1,19 +1,21 @@
 """The record of each effect: taken for a while by one worker, then done for good."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from flow_hitl.audit.effects import Effect
+from flow_hitl.audit.effects import Effect, EffectState
 from flow_hitl.audit.ports import EffectBusy
-from flow_hitl.platform.dynamodb import error_code, item, old_item, write_id
+from flow_hitl.platform.dynamodb import batch_get, error_code, item, old_item, write_id
 
 
 class DynamoEffectLog:
-    def __init__(self, client: Any, table: str) -> None:
-        self._client, self._table = client, table
+    """The records; `pause` waits where DynamoDB does not keep up."""
+
+    def __init__(self, client: Any, table: str, pause: Callable[[int], None]) -> None:
+        self._client, self._table, self._pause = client, table, pause
 
     def claim(self, effect: Effect, now: datetime, lease: timedelta) -> bool:
         written_by = write_id()
@@ -47,6 +49,12 @@ class DynamoEffectLog:
     def complete(self, effect: Effect) -> None:
         self._update(effect, "SET done = :true", {":true": True})
 
+    def states(self, effects: Sequence[Effect], now: datetime) -> Mapping[Effect, EffectState]:
+        keys = {effect: effect_key(effect) for effect in effects}
+        found = batch_get(self._client, self._table, keys.values(), self._pause, consistent=False)
+        records = {(record["pk"], record["sk"]): record for record in found}
+        return {effect: _state(records.get((key["pk"], key["sk"])), now) for effect, key in keys.items()}
+
     def _update(self, effect: Effect, expression: str, names: Mapping[str, Any], **more: Any) -> None:
         self._client.update_item(
             TableName=self._table,
@@ -55,6 +63,14 @@ class DynamoEffectLog:
             ExpressionAttributeValues=item(names),
             **more,
         )
+
+
+def _state(record: Mapping[str, Any] | None, now: datetime) -> EffectState:
+    if record is None:
+        return EffectState.UNKNOWN
+    if record.get("done"):
+        return EffectState.DONE
+    return EffectState.TAKEN if record.get("lease_until", 0) > now.timestamp() else EffectState.BEGUN
 
 
 def effect_key(effect: Effect) -> dict[str, str]:

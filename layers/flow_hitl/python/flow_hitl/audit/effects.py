@@ -112,6 +112,15 @@ class Effect:
     target: str = ""
 
 
+class EffectState(StrEnum):
+    """How far an effect has come; `begun`: a worker had it, and has given it back or died."""
+
+    UNKNOWN = "unknown"
+    TAKEN = "taken"
+    BEGUN = "begun"
+    DONE = "done"
+
+
 def effects_of(event: AuditEvent) -> tuple[Effect, ...]:
     """Return what must happen because of an event."""
     return tuple(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from flow_hitl.audit.chain import AuditEvent
-from flow_hitl.audit.effects import Effect
+from flow_hitl.audit.effects import Effect, EffectState
 from flow_hitl.audit.index import IndexedEvent, Period
 
 
@@ -37,6 +37,9 @@ class AuditArchive(Protocol):
     def records(self, events: Sequence[IndexedEvent]) -> Sequence[AuditRecord]:
         """Return events in the same order, read consistently; those that are gone are left out."""
 
+    def settled(self, events: Sequence[IndexedEvent]) -> Sequence[AuditRecord]:
+        """Do the same with events that are older than a second, at half the cost."""
+
     def chain(self, subject: str) -> Sequence[AuditRecord]:
         """Return all events of a chain in order, read consistently."""
 
@@ -53,6 +56,13 @@ class EffectLog(Protocol):
 
     def complete(self, effect: Effect) -> None:
         """Mark an effect done that left no event."""
+
+
+class EffectStates(Protocol):
+    """The records of many effects at once, for those who look at them again."""
+
+    def states(self, effects: Sequence[Effect], now: datetime) -> Mapping[Effect, EffectState]:
+        """Return how far each of the effects has come, as far as was known a second ago."""
 
 
 class EffectBusy(Exception):

@@ -37,6 +37,7 @@ class Settings(BaseModel):
     seal_bucket: str
     seal_key_id: str
     export_queue_url: str
+    sweep_queue_url: str
     export_bucket: str
     scheduler_role_arn: str
     scheduler_group: str

@@ -11,6 +11,7 @@ AUDIT_EVENT_CHANGED = "AuditEventChanged"
 CREATOR_UNREACHABLE = "CreatorUnreachable"
 MESSAGE_KEEPS_FAILING = "MessageKeepsFailing"
 QUOTA_NEARLY_USED = "QuotaNearlyUsed"
+SWEEP_ENDED = "SweepEnded"
 USAGE_NOT_COUNTED = "UsageNotCounted"
 
 logger = Logger(service=SERVICE)

@@ -1,0 +1,95 @@
+"""A second look at audit events: what should have followed from each, and has not, is handed on again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from itertools import islice
+
+from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.audit.effects import Effect, EffectKind, EffectState
+from flow_hitl.audit.index import IndexedEvent, Period
+from flow_hitl.audit.ports import AuditArchive, EffectStates
+from flow_hitl.delivery.relay_event import RelayEvent, owed
+from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.platform.ports import Clock
+from flow_hitl.sweep.looks import goes_again
+
+# As many as DynamoDB reads in one call.
+_AT_ONCE = 100
+# They leave no record: a schedule is asked for again when the relay has missed an event, and harmless if it is there.
+_SCHEDULES = frozenset({EffectKind.DEADLINE, EffectKind.SCHEDULE_REMINDER})
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What came of a look at some events: what was handed on (or would have been), and what made no sense."""
+
+    events: int
+    handed_on: tuple[Effect, ...] = ()
+    senseless: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SecondLook:
+    """Look at events again. It only reads, where all went well; to do it again is harmless, as a relay is."""
+
+    audit: AuditArchive
+    effects: EffectStates
+    deployments: DeploymentStore
+    relay: RelayEvent
+    clock: Clock
+
+    def batches(self, period: Period, after: IndexedEvent | None = None) -> Iterator[Sequence[IndexedEvent]]:
+        """Yield the events of a period, or those behind one of them, deployment by deployment, a hundred at a time."""
+        for deployment_id in sorted(self.deployments.list_ids()):
+            if after is not None and deployment_id < after.deployment_id:
+                continue
+            passed = after if after is not None and deployment_id == after.deployment_id else None
+            found = self.audit.indexed(period, deployment_id, passed, ahead=_AT_ONCE)
+            while batch := list(islice(found, _AT_ONCE)):
+                yield batch
+
+    def __call__(self, batch: Sequence[IndexedEvent], *, dry_run: bool = False) -> Looked:
+        """Hand on what is owed of up to a hundred events, or with `dry_run` only tell."""
+        steps, senseless = self._steps(batch)
+        now = self.clock.now()
+        recorded = [effect for step in steps for effect in step.effects if effect.kind not in _SCHEDULES]
+        states = self.effects.states(recorded, now) if recorded else {}
+        handed_on = [
+            (step.event, effect)
+            for step in steps
+            for effect in step.effects
+            if _goes_again(step, effect, states, now - step.event.at)
+        ]
+        if not dry_run:
+            for event, effect in handed_on:
+                self.relay.hand_on(event, effect)
+        return Looked(len(batch), tuple(effect for _, effect in handed_on), senseless)
+
+    def _steps(self, batch: Sequence[IndexedEvent]) -> tuple[list["_Step"], tuple[str, ...]]:
+        """Return the events with what is owed of each, and the names of those that cannot be understood."""
+        webhook_events = cache(self.relay.webhook_events)
+        steps, senseless = [], []
+        for record in self.audit.settled(batch):
+            try:
+                event = AuditEvent.from_dict(record)
+                steps.append(_Step(event, tuple(owed(event, webhook_events))))
+            except (AttributeError, KeyError, TypeError, ValueError):
+                # Somebody wrote it who is none of us: it may not hold up the others.
+                senseless.append(f"{record['subject']}#{record['seq']}")
+        return steps, tuple(senseless)
+
+
+@dataclass(frozen=True)
+class _Step:
+    event: AuditEvent
+    effects: tuple[Effect, ...]
+
+
+def _goes_again(step: _Step, effect: Effect, states: Mapping[Effect, EffectState], age: timedelta) -> bool:
+    state = states.get(effect)
+    if state is not None:
+        return goes_again(effect.kind, state, age)
+    # Of what leaves no record, an event tells that was missed as a whole.
+    return any(states.get(other) is EffectState.UNKNOWN for other in step.effects)

@@ -1,0 +1,42 @@
+"""Up to where the log has been looked at again."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Self
+
+from flow_hitl.audit.index import IndexedEvent, Period, periods
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """Every event before `looked_until` has been looked at again; moments are whole seconds.
+
+    Where a run ended within a period, that goes on to `period_until`, and what comes up to `after` is done.
+    `version` counts the runs.
+    """
+
+    looked_until: datetime
+    period_until: datetime | None = None
+    after: IndexedEvent | None = None
+    version: int = 0
+
+    def next_period(self, settled: datetime) -> Period | None:
+        """Return what is to be looked at next, a day at most, of what is older than `settled`; None if there is none.
+
+        A period that was begun stays as it is: what has settled since comes after it.
+        """
+        if self.period_until is not None:
+            return Period(self.looked_until, self.period_until)
+        return next(periods(self.looked_until, settled), None)
+
+    def passed(self, period: Period, last: IndexedEvent) -> Self:
+        """Return how it stands after an event within a period."""
+        return replace(self, period_until=period.until, after=last)
+
+    def finished(self, period: Period) -> Self:
+        """Return how it stands after all of a period."""
+        return replace(self, looked_until=period.until, period_until=None, after=None)
+
+    def written(self) -> Self:
+        """Return what is to be written in place of the one that was read."""
+        return replace(self, version=self.version + 1)
