@@ -97,7 +97,6 @@ def _ask_to_remove(place: Place, email: str, typed: FilledForm) -> Response[str]
         ],
         button="Remove the member",
         address=address,
-        back=address,
         hidden={"do": "remove", "member": email, "etag": typed.etag, "seen": str(typed.seen)},
     )
     return page(context)
@@ -136,7 +135,6 @@ def _ask_to_revoke(place: Place, key_id: str, back: str) -> Response[str]:
         ],
         button="Revoke the key",
         address=back,
-        back=back,
         hidden={"key_id": key_id},
     )
     return page(context)

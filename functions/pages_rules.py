@@ -104,7 +104,6 @@ def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str
         ],
         button="Remove the rule",
         address=f"{_list_address(place)}/{number}",
-        back=f"{_list_address(place)}/{number}",
         hidden={"do": "remove", "etag": typed.etag, "seen": str(typed.seen)},
     )
     return page(context)

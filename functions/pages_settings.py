@@ -138,7 +138,6 @@ def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str
         ],
         button="Remove the group",
         address=f"{_address(place, 'advanced')}/{number}",
-        back=f"{_address(place, 'advanced')}/{number}",
         hidden={"do": "remove", "etag": typed.etag, "seen": str(typed.seen)},
     )
     return page(context)

@@ -84,7 +84,6 @@ def _delete(place: Place, webhook_id: str, form: Form) -> Response[str]:
         ],
         button="Delete the webhook",
         address=f"{back}/{webhook_id}",
-        back=f"{back}/{webhook_id}",
         hidden={"do": "delete"},
     )
     return page(context)

@@ -280,7 +280,7 @@ class SecretPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmPage:
-    """A question before something that cannot be undone; the answer goes to `address` with `hidden` and `sure`."""
+    """A question before something irreversible: yes posts `hidden` and `sure` to `address`, no leads back."""
 
     template: ClassVar[str] = "pages/confirm.html"
     shell: Shell
@@ -288,8 +288,8 @@ class ConfirmPage:
     consequences: Sequence[str]
     button: str
     address: str
-    back: str
     hidden: Mapping[str, str]
+    back: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
