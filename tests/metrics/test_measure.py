@@ -101,7 +101,7 @@ def test_changed_and_removed_audit_events_are_no_new_ones(busy: Hitl) -> None:
 def test_a_crash_at_any_call_counts_nothing_twice_and_loses_nothing(busy: Hitl, when: Any) -> None:
     records, as_it_was = stream(busy), busy.checkpoint()
     numbers = deaths(busy, when, lambda: deliver(busy, records))
-    assert len(numbers) > 2
+    assert len(numbers) > 1, "no call is died at"
     for number in numbers:
         as_it_was()
         with crashing(busy, number, when) as calls:
