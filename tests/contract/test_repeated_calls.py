@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Permission
-from infra.local.hitl_fixture import Answer, AskedRequest, Hitl, hitl_on_moto
+from infra.local.hitl_fixture import Answer, AskedRequest, Hitl, hitl_on_moto, made_once
 from infra.openapi.document import description
 from tests.support.asserts import (
     EMIT,
@@ -57,10 +57,20 @@ def make_place(hitl: Hitl, app: Receiver) -> Place:
     return Place(hitl, app, made, pending, answered, made.deliveries[0]["id"])
 
 
+@pytest.fixture(scope="module")
+def app() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def place_of(app: Receiver) -> Callable[[Hitl], Place]:
+    return made_once(lambda hitl: make_place(hitl, app))
+
+
 @pytest.fixture
-def place(hitl: Hitl) -> Iterator[Place]:
-    with receiving() as app:
-        yield make_place(hitl, app)
+def place(hitl: Hitl, app: Receiver, place_of: Callable[[Hitl], Place]) -> Place:
+    return replace(place_of(hitl), app=app)
 
 
 @dataclass(frozen=True)
