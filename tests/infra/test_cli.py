@@ -40,6 +40,7 @@ WORK_QUEUES = (
     "measure_retry",
     "seal",
     "export",
+    "sweep",
 )
 
 
