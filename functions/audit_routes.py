@@ -29,8 +29,10 @@ def verify(deployment_id: str) -> Response[str]:
     from flow_hitl.proof.answers import verification
 
     deployment = manager(router, deployment_id).id
-    wanted = current().read_audit.range_of(deployment, query_moment(router, "from"), query_moment(router, "to"))
-    verified = current().verify_audit_log(deployment, wanted, query(router, "cursor"))
+    verify_log, since = current().verify_audit_log, query_moment(router, "from")
+    since = since or verify_log.beginning(deployment)
+    wanted = current().read_audit.range_of(deployment, since, query_moment(router, "to"))
+    verified = verify_log(deployment, wanted, query(router, "cursor"))
     return json_response(200, verification(wanted, verified))
 
 

@@ -1,6 +1,6 @@
-"""The audit log's seal: one message a night, and another whenever a run ends before the work does.
+"""The audit log's seal: one message an hour, and another whenever a run ends before the work does.
 
-A message may name the time to seal up to; by default all past days are sealed.
+A message may name the time to seal up to; by default all past hours are sealed.
 """
 
 import json
@@ -14,7 +14,7 @@ from functions.workers import queue_handler
 
 def seal(record: SQSRecord) -> None:
     until, seal_audit = json.loads(record.body).get("until"), current().seal_audit
-    if not (seal_audit(parse_rfc3339(until)) if until else seal_audit.daily()):
+    if not (seal_audit(parse_rfc3339(until)) if until else seal_audit.hourly()):
         current().messages("seal").send(record.body)
 
 

@@ -17,7 +17,7 @@ from infra.constructs.monitoring import CLOUDWATCH, Monitoring
 from infra.constructs.queues import Queues
 from infra.constructs.recurring import Recurring
 from infra.constructs.scheduling import Scheduling
-from infra.constructs.sealing import NIGHTLY, Seals
+from infra.constructs.sealing import HOURLY, Seals
 from infra.constructs.ses_topic import SES, SesTopic, let_ses_store_mail
 from infra.options import Options
 from infra.outputs import output_name
@@ -39,7 +39,7 @@ class CoreStack(Stack):
         self.scheduling = Scheduling(self, "Scheduling", self.queues["deadline"].queue)
         self.api = HttpApi(self, "HttpApi")
         self.settings = self._settings(options)
-        Recurring(self, "Nightly", self.queues["seal"], NIGHTLY)
+        Recurring(self, "Hourly", self.queues["seal"], HOURLY)
         Recurring(self, "Sweeping", self.queues["sweep"], SWEEPS)
         access = Access(self, "Access", self.data, self.seals, self.queues, self.scheduling, options)
         self.functions = Functions(

@@ -86,17 +86,21 @@ def verify(
     path: str | None,
     public_key: str | None,
 ) -> None:
-    """Verify a deployment's audit log or an export of it; the exit code is 1 if anything was changed."""
+    """Verify a deployment's audit log or an export of it.
+
+    The exit code is 1 if anything was changed, and 2 if nothing is sealed yet, so that nothing is proven.
+    """
     if (path is None) == (deployment_id is None):
         raise click.UsageError("Give the deployment's ID, or --export PATH.")
     document = _verify_export(path, public_key) if path else _verify_log(target, deployment_id or 0, since, to)
     findings = document["findings"]
     lines = [f"{found['kind'].upper()}: {found['record']} {found['detail']}" for found in findings]
     counted = _facts(document, "events", "digests", "sealed_until")
-    text = "\n".join([counted, "", *(lines or [untouched(sealed=document["digests"] > 0)])])
+    sealed = document["digests"] > 0
+    text = "\n".join([counted, "", *(lines or [untouched(sealed=sealed, unsealed=document["unsealed_events"])])])
     keep = "keep a copy: " + target.command(f"audit export {deployment_id or 'ID'} --to-file audit.zip")
     show(target, document, text, f"find out who had write access to the tables, and {keep}" if findings else keep)
-    context.exit(1 if findings else 0)
+    context.exit(1 if findings else 0 if sealed else 2)
 
 
 def _verify_log(
@@ -104,17 +108,18 @@ def _verify_log(
 ) -> dict[str, Any]:
     application = target.application
     application.manage_deployments.show(deployment_id)
+    since = since or application.verify_audit_log.beginning(deployment_id)
     wanted = application.read_audit.range_of(deployment_id, since, to)
     findings: list[LogFinding] = []
-    events = digests = 0
+    events = digests = unsealed = 0
     sealed_until = cursor = None
     while True:
         part = application.verify_audit_log(deployment_id, wanted, cursor)
         findings += part.findings
-        events, digests = events + part.events, digests + part.digests
+        events, digests, unsealed = events + part.events, digests + part.digests, unsealed + part.unsealed
         sealed_until, cursor = part.sealed_until or sealed_until, part.next_cursor
         if cursor is None:
-            return _document(findings, events, digests, sealed_until)
+            return _document(findings, events, digests, unsealed, sealed_until)
 
 
 def _verify_export(path: str, public_key: str | None) -> dict[str, Any]:
@@ -123,14 +128,15 @@ def _verify_export(path: str, public_key: str | None) -> dict[str, Any]:
         result = verify_export(Export(path), key)
     except (Unusable, OSError, ValueError) as error:
         raise OperatorError(str(error), "Give an export that `flow-hitl audit export` wrote.") from error
-    return _document(result.findings, result.events, result.digests, result.sealed_until)
+    return _document(result.findings, result.events, result.digests, result.unsealed, result.sealed_until)
 
 
-def _document(findings: Any, events: int, digests: int, sealed_until: str | None) -> dict[str, Any]:
+def _document(findings: Any, events: int, digests: int, unsealed: int, sealed_until: str | None) -> dict[str, Any]:
     return {
-        "verified": not findings,
+        "verified": digests > 0 and not findings,
         "events": events,
         "digests": digests,
+        "unsealed_events": unsealed,
         "sealed_until": sealed_until,
         "findings": [finding.to_dict() for finding in findings],
     }

@@ -207,7 +207,9 @@ class Access(Construct):
         seals, audit = self.seals, self.data.audit
         return [
             _allow(("dynamodb:Query",), [audit.index_arn("by_day")]),
-            _allow(("dynamodb:BatchGetItem",), [audit.table.table_arn]),
+            _allow(("dynamodb:BatchGetItem", "dynamodb:Query"), [audit.table.table_arn]),
+            _allow(("dynamodb:Query",), [self.data.deployments.table.table_arn]),
+            self._read_lists("by_created", "by_decision"),
             *self._read_seals(),
             _allow(("kms:Sign",), [seals.key.key_arn]),
             *(_objects("s3:PutObject", seals.bucket, prefix) for prefix in (DIGESTS, SECTIONS, KEYS)),

@@ -9,8 +9,8 @@ from constructs import Construct
 from infra.constructs.data import private_bucket, removal_policy
 from infra.options import Options
 
-# Some time after midnight UTC, when nothing of the day before is still being written.
-NIGHTLY = "cron(15 1 * * ? *)"
+# Some time after the hour, when nothing of the hour before is still being written.
+HOURLY = "cron(15 * * * ? *)"
 LOCK_BYPASSES = (
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",

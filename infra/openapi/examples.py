@@ -291,6 +291,7 @@ VERIFICATION: Document = {
     "events": 12,
     "chains": 3,
     "digests": 1,
+    "unsealed_events": 0,
     "sealed_until": "2026-01-15T00:00:00Z",
     "next_cursor": None,
     "conclusion": "These records were changed after they were written.",

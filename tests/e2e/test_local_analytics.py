@@ -105,8 +105,8 @@ def some_measurements(count: int) -> list[Measurement]:
         given = decide(
             opened.after,
             examples.answer(responder=person),
+            examples.CONTENT,
             stamp=Stamp("e", at + timedelta(minutes=number), person),
-            has_resume_url=False,
         )
         for name, event in (("a", opened.event), ("b", given.event)):
             measured = measure(event)

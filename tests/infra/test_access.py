@@ -87,6 +87,8 @@ EXPECTED: dict[str, Rights] = {
     "seal": {
         *READ_SEALS,
         *READ_BY_DAY,
+        *(("dynamodb:Query", where) for where in ("audit", "deployments")),
+        *(("dynamodb:Query", f"requests/index/{index}") for index in ("by_created", "by_decision")),
         ("kms:Sign", "seal key"),
         *(("s3:PutObject", f"seals/{prefix}/*") for prefix in ("digests", "sections", "keys")),
         *_consume("seal"),
@@ -264,8 +266,8 @@ def test_the_scheduler_may_only_send_to_the_deadline_queue(core: Stack) -> None:
     }
 
 
-def test_the_nightly_schedule_may_only_ask_for_the_seal(core: Stack) -> None:
-    role = core.find("AWS::IAM::Role", "Nightly")["Properties"]
+def test_the_hourly_schedule_may_only_ask_for_the_seal(core: Stack) -> None:
+    role = core.find("AWS::IAM::Role", "Hourly")["Properties"]
     (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
     assert statement["Action"] == "sqs:SendMessage"
     queue, dead_letters = (_name(each, "") for each in statement["Resource"])

@@ -33,9 +33,9 @@ def test_the_key_signs_and_does_nothing_else(core: Stack) -> None:
     assert key["DeletionPolicy"] == "Retain"
 
 
-def test_every_night_the_days_that_are_over_are_sealed(core: Stack) -> None:
-    (schedule,) = core.properties("AWS::Scheduler::Schedule")
-    assert schedule["ScheduleExpression"] == "cron(15 1 * * ? *)"
+def test_every_hour_the_hours_that_are_over_are_sealed(core: Stack) -> None:
+    schedules = core.properties("AWS::Scheduler::Schedule")
+    (schedule,) = [one for one in schedules if "QueuesSealQueue" in str(one["Target"]["Arn"])]
+    assert schedule["ScheduleExpression"] == "cron(15 * * * ? *)"
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
-    assert "QueuesSealQueue" in str(schedule["Target"]["Arn"])
     assert "QueuesSealDeadLetters" in str(schedule["Target"]["DeadLetterConfig"]["Arn"])

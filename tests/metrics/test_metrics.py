@@ -50,7 +50,7 @@ def answered(
 ) -> AuditEvent:
     head = examples.head(**(opening or {}))
     answer = examples.answer(**changes)
-    return decide(head, answer, stamp=Stamp("e2", NOON + after, answer.actor), has_resume_url=False).event
+    return decide(head, answer, examples.CONTENT, stamp=Stamp("e2", NOON + after, answer.actor)).event
 
 
 def counted(*events: AuditEvent) -> dict[Bucket, Counter[str]]:

@@ -12,7 +12,7 @@ from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform import digests
 from flow_hitl.proof.verify_audit import CHAIN_START, LogFinding, Verifier, canonical_json, event_hash, fingerprint
 from tests.support import examples
-from tests.support.audit_logs import SIGNER, Event, Log, Signer, chain, make_log, rehash
+from tests.support.audit_logs import DEPLOYMENT, SIGNER, Event, Log, Signer, chain, make_log, rehash
 
 LOG = make_log()
 SEALED_UNTIL = LOG.digests[-1]["digest"]["until"]
@@ -320,7 +320,7 @@ def read_part(since: str, to: str, events: list[Event]) -> list[LogFinding]:
         if since < signed["digest"]["until"]:
             verifier.digest(signed)
             content = LOG.sections[signed["digest"]["until"]]
-            verifier.seal(verifier.section(signed["digest"], LOG.name, content))
+            verifier.seal(verifier.section(signed["digest"], DEPLOYMENT, content))
     for event in sorted(events, key=lambda event: (event["at"], event["subject"], event["seq"])):
         verifier.event(event)
     return verifier.finish()

@@ -80,7 +80,7 @@ def step(store: DynamoRequestStore, number: int, make: Callable[[Head], Any]) ->
 def answer(store: DynamoRequestStore, number: int, at: datetime, **changes: Any) -> Head:
     given = examples.answer(decision_id=f"d/{number}", **changes)
     stamp = Stamp(f"{number:x>32}", at, given.actor)
-    return step(store, number, lambda head: decide(head, given, stamp=stamp, has_resume_url=False))
+    return step(store, number, lambda head: decide(head, given, examples.CONTENT, stamp=stamp))
 
 
 def give(store: DynamoRequestStore, to: str, settings: DeploymentSettings = SETTINGS) -> Head:

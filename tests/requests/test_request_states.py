@@ -18,7 +18,7 @@ from tests.support.examples import NOON
 def decided(head: Head, **changes: Any) -> Change:
     answer = examples.answer(**changes)
     stamp = Stamp("e2", NOON + timedelta(seconds=90), answer.actor)
-    return decide(head, answer, stamp=stamp, has_resume_url=True)
+    return decide(head, answer, examples.CONTENT, stamp=stamp)
 
 
 def test_a_request_opens_pending_with_the_first_event_of_its_chain() -> None:
@@ -81,7 +81,7 @@ def test_an_answer_by_nobody_in_particular_is_the_channels() -> None:
 
 def test_a_clock_that_went_back_gives_no_negative_duration() -> None:
     stamp = Stamp("e2", NOON - timedelta(seconds=5), "flow")
-    change = decide(examples.head(), examples.answer(), stamp=stamp, has_resume_url=False)
+    change = decide(examples.head(), examples.answer(), examples.CONTENT, stamp=stamp)
     assert change.response is not None
     assert change.response.response_seconds == 0
 

@@ -45,7 +45,8 @@ def create(store: DynamoRequestStore, number: int = 0, content: Content = CONTEN
 def answer(store: DynamoRequestStore, request: Request, at: datetime, **changes: Any) -> Request:
     head = store.head(request.head.request_id)
     given = examples.answer(decision_id=f"d/{head.request_id}", **changes)
-    change = decide(head, given, stamp=Stamp(f"{head.request_id[-12:]:x>32}", at, given.actor), has_resume_url=True)
+    stamp = Stamp(f"{head.request_id[-12:]:x>32}", at, given.actor)
+    change = decide(head, given, request.content, stamp=stamp)
     store.commit(change)
     return Request(change.after, request.content, change.response)
 
@@ -69,8 +70,8 @@ def test_a_request_survives_with_every_member(store: DynamoRequestStore) -> None
     decided = decide(
         change.after,
         given,
+        content,
         stamp=Stamp("2" * 32, NOON + timedelta(microseconds=7), given.actor),
-        has_resume_url=False,
     )
     store.commit(decided)
     assert store.load(REQUEST_ID) == Request(decided.after, content, decided.response)
@@ -126,7 +127,7 @@ def test_the_event_is_written_with_the_head(store: DynamoRequestStore, hitl: Hit
 def test_a_step_from_an_old_head_is_a_conflict_and_writes_nothing(store: DynamoRequestStore) -> None:
     request = create(store)
     first = cancel(request.head, stamp=Stamp("2" * 32, NOON, "one"))
-    second = decide(request.head, examples.answer(), stamp=Stamp("3" * 32, NOON, "two"), has_resume_url=True)
+    second = decide(request.head, examples.answer(), request.content, stamp=Stamp("3" * 32, NOON, "two"))
     store.commit(first)
     with pytest.raises(Conflict):
         store.commit(second)

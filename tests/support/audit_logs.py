@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, deployment_subject, next_event, request_subject
-from flow_hitl.audit.index import IndexedEvent, Period
+from flow_hitl.audit.index import Period
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.times import parse_rfc3339
-from flow_hitl.proof.seal import make_digest, make_section
+from flow_hitl.proof.seal import grown_by, make_digest, make_section
 from flow_hitl.proof.verify_audit import LogFinding, Verifier, digest_message, event_hash, fingerprint, sha256
 
 DEPLOYMENT = 456
@@ -48,7 +48,6 @@ class Log:
     chains: dict[str, list[Event]]
     digests: list[dict[str, Any]]
     sections: dict[str, bytes]
-    name: str
 
     def copy(self) -> "Log":
         return copy.deepcopy(self)
@@ -65,7 +64,7 @@ class Log:
         for signed in self.digests:
             verifier.digest(signed)
             digest = signed["digest"]
-            verifier.seal(verifier.section(digest, self.name, self.sections.get(digest["until"])))
+            verifier.seal(verifier.section(digest, DEPLOYMENT, self.sections.get(digest["until"])))
         for event in self.events:
             verifier.event(event)
         for subject, head in (heads or {}).items():
@@ -102,23 +101,19 @@ def make_log(days: int = 3) -> Log:
         begin = DAY_ONE + timedelta(days=day, hours=3)
         subjects[request_subject(f"r{day + 1}")] = [begin + timedelta(minutes=minute) for minute in range(4)]
     chains = {subject: chain(subject, moments) for subject, moments in subjects.items()}
-    name = chains[deployment_subject(DEPLOYMENT)][0]["hash"]
-    log = Log(chains, [], {}, name)
+    log = Log(chains, [], {})
     seal(log, days - 1)
     return log
 
 
 def seal(log: Log, days: int) -> None:
     """Seal so many days of a log, from its beginning."""
-    indexed = [
-        IndexedEvent(DEPLOYMENT, event["subject"], event["seq"], parse_rfc3339(event["at"]), event["hash"])
-        for event in log.events
-    ]
     previous = None
     for day in range(days):
         period = Period(DAY_ONE + timedelta(days=day), DAY_ONE + timedelta(days=day + 1))
-        content = make_section(DEPLOYMENT, log.name, period, [each for each in indexed if period.holds(each.at)])
-        sections = {log.name: sha256(content), "0" * 64: sha256(b"another deployment's")}
+        within = grown_by(event for event in log.events if period.holds(parse_rfc3339(event["at"])))
+        content = make_section(DEPLOYMENT, period, within)
+        sections = {DEPLOYMENT: sha256(content), 1: sha256(b"another deployment's")}
         previous = make_digest(period, previous, sections, key=fingerprint(SIGNER.public), sealed_at=period.until)
         log.digests.append(SIGNER.sign(previous))
         log.sections[previous["until"]] = content

@@ -91,7 +91,7 @@ def requests_of(first: datetime, *, days: int, count: int, clock_every: int = 0)
         seconds = 5400.0 if by_clock else min(chance.lognormvariate(7.2, 1.2), 80_000)
         answered_at = min(at + timedelta(seconds=seconds), first + timedelta(days=days, hours=23))
         yield opened.event
-        yield decide(opened.after, answer, stamp=Stamp("e2", answered_at, answer.actor), has_resume_url=False).event
+        yield decide(opened.after, answer, examples.CONTENT, stamp=Stamp("e2", answered_at, answer.actor)).event
 
 
 def figures_of(events: Iterable[AuditEvent], *, times: int = 1) -> dict[Bucket, Counter[str]]:

@@ -1,6 +1,6 @@
 """The log of everything that happens, and the effects that follow from each event.
 
-rules: answers, chain, effects, index
+rules: answers, bound, chain, effects, index
 use cases: read_audit
 edges: audit_log, effect_log
 """

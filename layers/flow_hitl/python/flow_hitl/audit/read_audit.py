@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -19,6 +19,8 @@ from flow_hitl.platform.times import ceil_second, parse_rfc3339, rfc3339
 _PAGE_BYTES = 2 * 1024 * 1024
 # Days are read one by one, also those on which nothing happened.
 _MOST_DAYS = 100
+# Before this day nobody had a log.
+_BEFORE_ALL = datetime(2026, 1, 1, tzinfo=UTC)
 # How chains are named (the empty name stands before all of them), and more events than any of them has.
 _SUBJECT = re.compile(r"(?:(?:request|deployment)#[0-9a-f-]{1,36})?")
 _MOST_EVENTS = 10**9
@@ -80,12 +82,17 @@ class ReadAudit:
 
         Raises ValidationFailed if it is empty.
         """
-        begin = since or midnight(self.audit.first_events([deployment_id])[deployment_id].at)
+        begin = since or self._first_day(deployment_id)
         # An event's moment is in whole seconds: now is before the second that comes.
         end = ceil_second(to) if to is not None else self.clock.now().replace(microsecond=0) + timedelta(seconds=1)
         if ceil_second(begin) >= end and to is not None:
             raise ValidationFailed([FieldError("/to", "must be later than `from`")])
         return Range(ceil_second(begin), end)
+
+    def _first_day(self, deployment_id: int) -> datetime:
+        first = self.audit.first_events([deployment_id]).get(deployment_id)
+        # One that is gone, or dated in the future, was changed: it hides nothing.
+        return midnight(first.at) if first is not None and first.at <= self.clock.now() else _BEFORE_ALL
 
 
 def cursor_behind(event: IndexedEvent) -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from flow_hitl.audit.chain import EventKind
+from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect
-from flow_hitl.audit.ports import EffectLog
+from flow_hitl.audit.ports import AuditLog, EffectLog
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.delivery.retries import RESUME
 from flow_hitl.deployments.ports import DeploymentStore
@@ -16,9 +16,12 @@ from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, HttpPoster, PostResult
 from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WORKER
+from flow_hitl.requests.bound import told_problems
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Change, Head, Request, RequestShown, Resume, ResumeStatus, Stamp, note
+
+_NOT_TOLD = "Not sent: the stored answer is not the one in the audit log; it "
 
 
 class NotDelivered(Exception):
@@ -34,6 +37,7 @@ class ResumeFlow:
     """Deliver one decision to its flow at least once; each attempt is on the timeline."""
 
     requests: RequestStore
+    audit: AuditLog
     deployments: DeploymentStore
     effects: EffectLog
     poster: HttpPoster
@@ -53,7 +57,9 @@ class ResumeFlow:
         if url is None or _is_void(request.head, effect):
             self.effects.complete(effect)
             return
-        result = self._post(url, request)
+        changed = told_problems(request.content, request.response, self._decision(effect))
+        # What was changed behind the log's back is tried again: an operator may repair it in the meantime.
+        result = PostResult(None, _NOT_TOLD + "; ".join(changed)) if changed else self._post(url, request)
         pause = None if result.delivered else RESUME.pause_after(attempt)
 
         def step(head: Head, stamp: Stamp) -> Change:
@@ -71,6 +77,13 @@ class ResumeFlow:
         if not result.delivered:
             self.effects.release(effect)
             raise NotDelivered(pause)
+
+    def _decision(self, effect: Effect) -> AuditEvent | None:
+        event = self.audit.event(effect.request_id, effect.event_seq)
+        if event.kind is EventKind.RESPONSE_SUBMITTED:
+            return event
+        timeline = self.audit.timeline(effect.request_id)
+        return next((one for one in timeline if one.kind is EventKind.RESPONSE_SUBMITTED), None)
 
     def _post(self, url: str, request: Request) -> PostResult:
         deployment = self.deployments.load(request.head.deployment_id)

@@ -42,6 +42,7 @@ class DeliveryParts(RequestsParts):
 
         return ResumeFlow(
             requests=self._requests,
+            audit=self._audit,
             deployments=self._deployments,
             effects=self._effects,
             poster=SafeHttpPoster(self.destinations, total_seconds=20.0),

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from flow_hitl.audit.bound import bound_digest
 from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_subject, next_event
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore, TransactionPart
+from flow_hitl.platform.digests import digest
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.platform.rounds import in_rounds
@@ -57,8 +59,11 @@ class ChangeConfiguration:
             if configured is None:
                 return found
             data = {"before": configured.before, "after": configured.after}
-            event = self._event(found, kind, actor, data)
-            changed = _sealed(replace(configured.deployment, version=found.version + 1), event)
+            after = replace(configured.deployment, version=found.version + 1)
+            if configured.also is not None and "Put" in configured.also:
+                data["record_sha256"] = digest(configured.also["Put"]["Item"])
+            event = self._event(found, after, kind, actor, data)
+            changed = _sealed(after, event)
             self.deployments.commit(changed, event, before=found, also=configured.also, called=called)
             return changed
 
@@ -67,12 +72,12 @@ class ChangeConfiguration:
     def create(self, deployment: Deployment, actor: str, facts: Any) -> Deployment:
         """Write a deployment that does not exist yet, with the first event of its chain, and return it."""
         data = {"before": None, "after": facts}
-        event = self._event(deployment, EventKind.DEPLOYMENT_CREATED, actor, data)
+        event = self._event(deployment, deployment, EventKind.DEPLOYMENT_CREATED, actor, data)
         created = _sealed(deployment, event)
         self.deployments.create(created, event)
         return created
 
-    def _event(self, found: Deployment, kind: EventKind, actor: str, data: Any) -> AuditEvent:
+    def _event(self, found: Deployment, after: Deployment, kind: EventKind, actor: str, data: Any) -> AuditEvent:
         now = self.clock.now()
         return next_event(
             subject=deployment_subject(found.deployment_id),
@@ -83,8 +88,13 @@ class ChangeConfiguration:
             # Its events stay in the order of time, whosever clock is slow.
             at=max(now, found.audit_at or now),
             actor=actor,
-            data=data,
+            data={**data, "configuration_sha256": configuration_digest(after)},
         )
+
+
+def configuration_digest(deployment: Deployment) -> str:
+    """Return what each event says of the configuration after it: all of it but where its own chain ends."""
+    return bound_digest(deployment, "audit_seq", "audit_hash", "audit_at")
 
 
 def _sealed(deployment: Deployment, event: AuditEvent) -> Deployment:

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flow_hitl.proof.wiring import ProofParts
-from flow_hitl.webhooks.wiring import WebhooksParts
 
 if TYPE_CHECKING:
     from flow_hitl.pages.access.pages import AccessPages
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from flow_hitl.pages.webhooks.pages import WebhookPages
 
 
-class PagesParts(ProofParts, WebhooksParts):
+class PagesParts(ProofParts):
     @cached_property
     def review_page(self) -> ReviewPage:
         from flow_hitl.pages.requests.review_page import ReviewPage

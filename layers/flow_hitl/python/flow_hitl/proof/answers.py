@@ -16,7 +16,16 @@ from flow_hitl.proof.verify_log import Verified
 class AuditFinding:
     """A record that was changed."""
 
-    kind: Literal["edited", "replaced", "missing", "inserted", "out_of_order", "digest_missing", "digest_invalid"]
+    kind: Literal[
+        "edited",
+        "replaced",
+        "missing",
+        "inserted",
+        "out_of_order",
+        "record_changed",
+        "digest_missing",
+        "digest_invalid",
+    ]
     """What is wrong with the record."""
     detail: str
     """What is wrong, in words; `record` and `detail` form a sentence."""
@@ -43,7 +52,7 @@ class Verification:
     to: datetime
     """Its end, not included."""
     verified: bool
-    """Whether there are no findings; without a signed digest (`sealed_until`), that says little."""
+    """Whether signed digests cover it and there are no findings; never true while nothing is sealed."""
     findings: Sequence[AuditFinding]
     """What is wrong."""
     events: int
@@ -52,6 +61,8 @@ class Verification:
     """How many chains this call checked, each from its first event."""
     digests: int
     """How many signed digests this call checked."""
+    unsealed_events: int
+    """How many of the events are not sealed yet: only their chain could be checked."""
     sealed_until: Time | None
     """When the last digest that this call checked ends; null without one."""
     next_cursor: str | None
@@ -126,14 +137,15 @@ def verification(wanted: Range, verified: Verified) -> Verification:
     return Verification(
         since=wanted.since,
         to=wanted.to,
-        verified=not findings,
+        verified=verified.sealed and not findings,
         findings=[AuditFinding(**finding.to_dict()) for finding in findings],
         events=verified.events,
         chains=verified.chains,
         digests=verified.digests,
+        unsealed_events=verified.unsealed,
         sealed_until=verified.sealed_until,
         next_cursor=verified.next_cursor,
-        conclusion=CHANGED if findings else untouched(sealed=verified.sealed),
+        conclusion=CHANGED if findings else untouched(sealed=verified.sealed, unsealed=verified.unsealed),
     )
 
 

@@ -90,12 +90,11 @@ class AuditExport:
     def of_kind(self, kind: FileKind) -> Sequence[ExportFile]:
         return [file for file in self.files if file.kind == kind]
 
-    def manifest(self, name: str, public_key: str) -> dict[str, Any]:
-        """Return the manifest; `name` is the deployment's name in digests, `public_key` is PEM."""
+    def manifest(self, public_key: str) -> dict[str, Any]:
+        """Return the manifest; `public_key` is PEM."""
         return {
             "export_id": self.export_id,
             "deployment_id": self.deployment_id,
-            "deployment": name,
             "from": rfc3339(self.since),
             "to": rfc3339(self.to),
             "event_format": self.format,

@@ -173,8 +173,7 @@ class RunExport:
         taken = wanted[:_DIGESTS_PER_FILE]
         if not taken:
             return replace(export, seals_done=True)
-        name = self.audit.first_events([export.deployment_id])[export.deployment_id].hash
-        file = self._write(export, "seals", "jsonl", self._seal_lines(taken, name))
+        file = self._write(export, "seals", "jsonl", self._seal_lines(taken, export.deployment_id))
         return replace(
             export,
             files=(*export.files, file),
@@ -189,11 +188,11 @@ class RunExport:
             if until >= rfc3339(export.to):
                 return
 
-    def _seal_lines(self, ends: Iterable[str], name: str) -> Iterator[bytes]:
+    def _seal_lines(self, ends: Iterable[str], deployment_id: int) -> Iterator[bytes]:
         for until in ends:
             signed = self.seals.digest(until)
             yield f"{canonical_json(signed)}\n".encode()
-            yield self.seals.section(name, until) or b""
+            yield self.seals.section(deployment_id, until) or b""
 
     def _events(self, export: AuditExport) -> AuditExport:
         """Write the next file of events, and one with the last event of each chain in it."""
@@ -233,8 +232,7 @@ class RunExport:
     def _finish(self, export: AuditExport) -> AuditExport:
         script = self._write_named(export, _SCRIPT, "script", [self.script])
         export = replace(export, files=(*export.files, script))
-        name = self.audit.first_events([export.deployment_id])[export.deployment_id].hash
-        document = {"format": EXPORT_FORMAT, **export.manifest(name, pem(self.key.public_key()))}
+        document = {"format": EXPORT_FORMAT, **export.manifest(pem(self.key.public_key()))}
         content = json.dumps(document, indent=1, ensure_ascii=False).encode()
         manifest = self._write_named(export, "manifest.json", "manifest", [content])
         files = (*export.files, manifest)

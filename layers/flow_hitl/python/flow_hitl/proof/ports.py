@@ -19,9 +19,9 @@ class SealStore(Protocol):
     def add_digest(self, signed: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write a digest unless its period has one; return the stored one."""
 
-    def section(self, name: str, until: str) -> bytes | None: ...
+    def section(self, deployment_id: int, until: str) -> bytes | None: ...
 
-    def add_section(self, name: str, until: str, content: bytes) -> bytes:
+    def add_section(self, deployment_id: int, until: str, content: bytes) -> bytes:
         """Write a section unless it exists; return the stored one."""
 
     def add_public_key(self, public_key: bytes) -> None:

@@ -1,47 +1,61 @@
-"""Seals the audit log day by day: digests of all chains are signed and stored where no one can change them."""
+"""Seals the audit log hour by hour: signs how far every chain has come, and locks that away."""
 
 import base64
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import islice
 from typing import Any
 
+from flow_hitl.audit.chain import request_subject
 from flow_hitl.audit.index import Period, midnight, periods
-from flow_hitl.audit.ports import AuditArchive
+from flow_hitl.audit.ports import AuditArchive, AuditRecord
+from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.ports import SealKey, SealStore
-from flow_hitl.proof.seal import make_digest, make_section
+from flow_hitl.proof.seal import Grown, grown_by, make_digest, make_section
 from flow_hitl.proof.verify_audit import digest_message, fingerprint, sha256
+from flow_hitl.requests.ports import RequestStore
 
-# Longer than any function that may still write an event of the previous day runs, and than the index lags.
-SETTLED_AFTER = timedelta(minutes=30)
-# The last digest is searched here first, then among all.
+# Longer than the life of any function that could still write an event of the past hour, and than the index lags.
+SETTLED_AFTER = timedelta(minutes=10)
+# The last digest is looked for among the latest, before it is looked for among all.
 _LATEST = timedelta(days=90)
-# Ids count from 1, with gaps where a creation failed.
+# Ids are counted from 1, and one that was never used is the trace of a creation that failed.
 _FIRST_IDS = range(1, 101)
 _WORK_FOR = timedelta(seconds=180)
+_BATCH = 100
+
+_Chains = dict[int, dict[str, Grown]]
 
 
 @dataclass(frozen=True)
 class SealAudit:
-    """Adds the missing digests, one for each day, and never changes an existing one."""
+    """Adds the missing digests: one for each hour with events, and one at the end of each day.
+
+    Existing digests stay: repeating it does no harm. The index and the requests' own records say which chains grew, the
+    events themselves how far: an event hidden from the index is not hidden from the seal.
+    """
 
     audit: AuditArchive
     seals: SealStore
     key: SealKey
+    requests: RequestStore
+    deployments: DeploymentStore
     clock: Clock
 
-    def daily(self) -> bool:
-        """Seal all past days; return False if it must be called again because time ran out."""
-        return self(midnight(self.clock.now() - SETTLED_AFTER))
+    def hourly(self) -> bool:
+        """Seal all past hours; return False if time ran out before the work was done."""
+        settled = self.clock.now() - SETTLED_AFTER
+        return self(settled.replace(minute=0, second=0, microsecond=0), sparingly=True)
 
-    def __call__(self, until: datetime) -> bool:
-        """Seal what happened before a past time (whole seconds), of which nothing may still be being written.
+    def __call__(self, until: datetime, *, sparingly: bool = False) -> bool:
+        """Seal what happened before a time (whole seconds, not in the future) that nothing writes to any more.
 
-        Returns False if it must be called again because time ran out.
+        With `sparingly`, hours without events wait for the next digest. Returns False if time ran out before the work
+        was done, and it must be called again.
         """
         stop_at, until = self.clock.now() + _WORK_FOR, min(until, self.clock.now().replace(microsecond=0))
         previous = self._latest()
@@ -51,24 +65,61 @@ class SealAudit:
         for period in periods(since, until):
             if self.clock.now() >= stop_at:
                 return False
-            previous = self._seal(period, previous)
+            previous = self._seal(period, previous, sparingly=sparingly)
         return True
 
-    def _seal(self, period: Period, previous: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    def _seal(self, period: Period, previous: Mapping[str, Any] | None, *, sparingly: bool) -> Mapping[str, Any] | None:
+        chains = self._grown(period)
+        if sparingly and not chains and period.until != midnight(period.until):
+            # The next digest begins where the last one ended: this hour is in it.
+            return previous
         public_key, until = self.key.public_key(), rfc3339(period.until)
         key = fingerprint(public_key)
         if previous is None or previous["key"] != key:
             self.seals.add_public_key(public_key)
         sections = {}
-        for deployment_id, events in groupby(self.audit.indexed(period), key=lambda event: event.deployment_id):
-            name = self.audit.first_events([deployment_id])[deployment_id].hash
-            content = make_section(deployment_id, name, period, events)
-            # One that an earlier attempt left behind counts.
-            sections[name] = sha256(self.seals.add_section(name, until, content))
+        for deployment_id, grown in sorted(chains.items()):
+            content = make_section(deployment_id, period, grown)
+            # One that an earlier try left behind is the one that counts.
+            sections[deployment_id] = sha256(self.seals.add_section(deployment_id, until, content))
         digest = make_digest(period, previous, sections, key=key, sealed_at=self.clock.now())
         signature = base64.b64encode(self.key.sign(digest_message(digest))).decode()
         stands: Mapping[str, Any] = self.seals.add_digest({"digest": digest, "signature": signature})["digest"]
         return stands
+
+    # --- which chains grew
+
+    def _grown(self, period: Period) -> _Chains:
+        chains: _Chains = {}
+        rows = self.audit.indexed(period)
+        while batch := list(islice(rows, _BATCH)):
+            rows_of = {(row.subject, row.seq): row.deployment_id for row in batch}
+            for record in self.audit.records(batch):
+                own = chains.setdefault(_deployment_of(record, rows_of), {})
+                for subject, grown in grown_by([record]).items():
+                    own[subject] = own.get(subject, grown).and_(grown)
+        for deployment_id in self.deployments.list_ids():
+            known = chains.get(deployment_id, {})
+            for request_id in self._touched(deployment_id, period):
+                subject = request_subject(request_id)
+                if subject not in known:
+                    chain = self.audit.chain(subject)
+                    found = grown_by(event for event in chain if _is_within(event, period))
+                    if found:
+                        chains.setdefault(deployment_id, {}).update(found)
+        return chains
+
+    def _touched(self, deployment_id: int, period: Period) -> Iterator[str]:
+        """Yield the requests opened or decided in a period, by their own records."""
+        for page in (self.requests.opened_between, self.requests.decided_between):
+            cursor = None
+            while True:
+                found, cursor = page(deployment_id, period.since, period.until, _BATCH, cursor)
+                yield from found
+                if cursor is None:
+                    break
+
+    # --- where to begin
 
     def _latest(self) -> Mapping[str, Any] | None:
         last = _last(self.seals.ends(after=rfc3339(self.clock.now() - _LATEST))) or _last(self.seals.ends())
@@ -77,9 +128,30 @@ class SealAudit:
         return digest
 
     def _beginning(self) -> datetime | None:
-        """Return the day of the first event of all, which is a deployment's; None without events."""
-        firsts = self.audit.first_events(_FIRST_IDS)
-        return midnight(min(event.at for event in firsts.values())) if firsts else None
+        """Return the day of the first event of all, a deployment's; None if there is none.
+
+        A first event dated in the future is forged: the digests then begin the day before.
+        """
+        now, firsts = self.clock.now(), self.audit.first_events(_FIRST_IDS)
+        if not firsts:
+            return None
+        return midnight(
+            min((event.at for event in firsts.values() if event.at <= now), default=now - timedelta(days=1))
+        )
+
+
+def _deployment_of(record: AuditRecord, rows_of: Mapping[tuple[str, int], int]) -> int:
+    """Return the deployment that an event itself names; if it names none, the index's."""
+    subject, data = str(record["subject"]), record["data"]
+    kind, _, name = subject.partition("#")
+    if kind == "deployment" and name.isdecimal():
+        return int(name)
+    own = data.get("deployment_id") if isinstance(data, Mapping) else None
+    return own if isinstance(own, int) else rows_of[subject, record["seq"]]
+
+
+def _is_within(event: AuditRecord, period: Period) -> bool:
+    return rfc3339(period.since) <= str(event["at"]) < rfc3339(period.until)
 
 
 def _last(ends: Iterator[str]) -> str | None:

@@ -38,11 +38,11 @@ class S3SealStore:
         written: Mapping[str, Any] = json.loads(stands)
         return written
 
-    def section(self, name: str, until: str) -> bytes | None:
-        return self._get(_section_key(name, until))
+    def section(self, deployment_id: int, until: str) -> bytes | None:
+        return self._get(_section_key(deployment_id, until))
 
-    def add_section(self, name: str, until: str, content: bytes) -> bytes:
-        return self._add(_section_key(name, until), content)
+    def add_section(self, deployment_id: int, until: str, content: bytes) -> bytes:
+        return self._add(_section_key(deployment_id, until), content)
 
     def add_public_key(self, public_key: bytes) -> None:
         self._add(f"{KEYS}{fingerprint(public_key)}.pem", pem(public_key).encode())
@@ -96,5 +96,5 @@ def _digest_key(until: str) -> str:
     return f"{DIGESTS}{until}.json"
 
 
-def _section_key(name: str, until: str) -> str:
-    return f"{SECTIONS}{name}/{until}.jsonl"
+def _section_key(deployment_id: int, until: str) -> str:
+    return f"{SECTIONS}{deployment_id}/{until}.jsonl"

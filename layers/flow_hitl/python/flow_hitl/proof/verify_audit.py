@@ -13,11 +13,11 @@ The service verifies with the same functions. The format they check is defined h
 - An event's hash is the SHA-256 of its canonical JSON without `hash`. `prev_hash` is the hash of the previous event, or
   64 zeros for the first. `seq` counts from 1.
 - Each period has a signed digest. For each deployment with events in the period, it holds the SHA-256 of a section.
-  For each chain that grew, the section has the first and last `seq` in the period, and the hash of the last. Digests
-  name a deployment by the hash of the first event of its own chain.
+  For each chain that grew, the section has the first and last `seq` in the period, and the hash of the last.
 - A digest begins when the previous one ends, and holds its hash. The signature is ECDSA over P-256 with SHA-256, of
   `digest_message`.
-- Each day is sealed the night after. An event older than `SEALED_WITHIN` that no digest covers was left out.
+- Each hour with events is sealed soon after, and so is each day. An event older than `SEALED_WITHIN` that no digest
+  covers was left out.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from datetime import date, datetime, timedelta
 from typing import IO, Any
 
 CHAIN_START = "0" * 64
-DIGEST_FORMAT = "flow-hitl/audit-digest/1"
-SECTION_FORMAT = "flow-hitl/audit-section/1"
+DIGEST_FORMAT = "flow-hitl/audit-digest/2"
+SECTION_FORMAT = "flow-hitl/audit-section/2"
 EXPORT_FORMAT = "flow-hitl/audit-export/1"
-SEALED_WITHIN = timedelta(hours=50)
+SEALED_WITHIN = timedelta(hours=3)
 OVERDUE = "is missing and long overdue"
 
 _HASHED = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash")
@@ -57,9 +57,10 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 class LogFinding:
     """A record that was changed; "`record` `detail`" is a sentence.
 
-    `kind` is edited, replaced, missing, inserted, or out_of_order for an event (`subject` and `seq`), digest_missing or
-    digest_invalid for a digest (named by the end of its period), and file_changed for a file of an export. Where an
-    event was replaced, those from `doubtful_from` on may be forged too.
+    `kind` is edited, replaced, missing, inserted, out_of_order, or record_changed (a record no longer is what the event
+    written with it says) for an event (`subject` and `seq`), digest_missing or digest_invalid for a digest (named by
+    the end of its period), and file_changed for a file of an export. Where an event was replaced, those from
+    `doubtful_from` on may be forged too.
     """
 
     kind: str
@@ -132,7 +133,7 @@ class Verifier:
 
     With `whole`, each chain must be complete from its first event. Otherwise only events from `since` (included) to
     `to` (excluded) must be there. `unsealed` counts the events that no digest covers; before the time `overdue` there
-    must be none.
+    must be none. No event may be dated `now` or later.
     """
 
     public_keys: Mapping[str, bytes]
@@ -140,6 +141,7 @@ class Verifier:
     since: str = ""
     to: str = "~"
     overdue: str = ""
+    now: str = "~"
     findings: list[LogFinding] = field(default_factory=list)
     digests: int = 0
     events: int = 0
@@ -161,20 +163,21 @@ class Verifier:
         """Take the digest that the next one must follow as valid."""
         self._previous = signed["digest"]
 
-    def digest(self, signed: Mapping[str, Any]) -> None:
-        """Check the next digest: its signature, and that it follows the one before it."""
+    def digest(self, signed: Mapping[str, Any], named: str | None = None) -> None:
+        """Check the next digest: its signature, that it follows the one before, and that it ends at `named`."""
         try:
             digest, signature = signed["digest"], base64.b64decode(signed["signature"], validate=True)
             since, until = str(digest["from"]), str(digest["until"])
             known = digest["format"] == DIGEST_FORMAT and isinstance(digest["deployments"], dict)
             known = known and all(map(_MOMENT.fullmatch, (since, until))) and since < until
+            known = known and named in (None, until)
             message = digest_message(digest)
         except (KeyError, TypeError, ValueError):
-            self._invalid("?", "cannot be read")
+            self._invalid(named or "?", "cannot be read")
             return
         self.digests += 1
         if not known:
-            self._invalid(until, "has an unknown format")
+            self._invalid(named or until, "has an unknown format, or is named for another time")
             return
         public_key = self.public_keys.get(str(digest.get("key")))
         if public_key is None:
@@ -199,9 +202,9 @@ class Verifier:
         elif digest.get("previous") != digest_hash(before):
             self._invalid(since, f"is not the one that the digest until {until} was chained to")
 
-    def section(self, digest: Mapping[str, Any], name: str, content: bytes | None) -> list[Claim]:
+    def section(self, digest: Mapping[str, Any], deployment_id: int, content: bytes | None) -> list[Claim]:
         """Return the claims of a deployment's section of a digest; `content` is the section, None if there is none."""
-        wanted, until = digest["deployments"].get(name), str(digest["until"])
+        wanted, until = digest["deployments"].get(str(deployment_id)), str(digest["until"])
         if wanted is None and content is None:
             return []
         if content is None:
@@ -230,6 +233,8 @@ class Verifier:
         subject, seq = event["subject"], event["seq"]
         if event_hash(event) != event["hash"]:
             self._about("edited", subject, seq, "does not match its hash")
+        if event["at"] >= self.now:
+            self._about("edited", subject, seq, f"is dated {event['at']}, in the future")
         chain = self._chains.get(subject)
         if chain is None:
             self._begins(event)
@@ -262,6 +267,10 @@ class Verifier:
         """Note a missing digest."""
         self.findings.append(LogFinding("digest_missing", why, digest=until))
 
+    def changed(self, subject: str, seq: int, detail: str) -> None:
+        """Note a record that no longer is what the event written with it says."""
+        self._about("record_changed", subject, seq, detail)
+
     def strange(self, subject: str, seq: int, detail: str) -> None:
         """Note an event that should not exist."""
         self._about("inserted", subject, seq, detail)
@@ -273,7 +282,7 @@ class Verifier:
             for claim in claims:
                 self._miss_claimed(claim, chain)
         self._claims.clear()
-        if self.overdue and self.sealed_until and _end_of_day(self.sealed_until) <= min(self.to, self.overdue):
+        if self.overdue and self.sealed_until and end_of_day(self.sealed_until) <= min(self.to, self.overdue):
             # Each day has a digest, even if nothing happened.
             self._miss_digest(self.sealed_until)
         return self.findings
@@ -314,7 +323,7 @@ class Verifier:
 
     def _miss_digest(self, at: str) -> None:
         """Note, once, that the overdue digest of a day is missing."""
-        until = _end_of_day(at)
+        until = end_of_day(at)
         if all(finding.digest != until for finding in self.findings):
             self.miss(until, OVERDUE)
 
@@ -366,7 +375,7 @@ def _shape_problem(event: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _end_of_day(moment: str) -> str:
+def end_of_day(moment: str) -> str:
     """Return the end of the day of a time; an impossible date is returned as it is."""
     try:
         return f"{date.fromisoformat(moment[:10]) + timedelta(days=1)}T00:00:00Z"
@@ -634,7 +643,7 @@ def verify_export(export: Export, public_key: bytes | None = None) -> Verifier:
         verifier = Verifier(keys, since=manifest["from"], to=manifest["to"], overdue=_overdue(manifest))
         verifier.findings += _changed_files(export)
         for name in export.of_kind("seals"):
-            _read_seals(export, name, str(manifest["deployment"]), verifier)
+            _read_seals(export, name, int(manifest["deployment_id"]), verifier)
         order = ""
         for name, heads in zip(export.of_kind("events"), export.of_kind("heads")):  # noqa: B905 - Python 3.9
             order = _read_events(export, name, order, verifier)
@@ -680,7 +689,7 @@ def _changed_files(export: Export) -> Iterator[LogFinding]:
             yield LogFinding("file_changed", "does not match the SHA-256 in the manifest", file=file["name"])
 
 
-def _read_seals(export: Export, name: str, deployment: str, verifier: Verifier) -> None:
+def _read_seals(export: Export, name: str, deployment_id: int, verifier: Verifier) -> None:
     """Read a file of digests, each followed by the lines of the deployment's section."""
     signed: Mapping[str, Any] | None = None
     section: list[bytes] = []
@@ -688,7 +697,7 @@ def _read_seals(export: Export, name: str, deployment: str, verifier: Verifier) 
     def end() -> None:
         if signed is not None and isinstance(signed["digest"], dict):
             content = b"".join(section) if section else None
-            verifier.seal(verifier.section(signed["digest"], deployment, content))
+            verifier.seal(verifier.section(signed["digest"], deployment_id, content))
 
     with export.open(name) as file:
         for number, line in enumerate(file, 1):
@@ -798,14 +807,20 @@ def payload_hash(body: bytes) -> str:
 CHANGED = "These records were changed after they were written."
 
 
-def untouched(*, sealed: bool) -> str:
-    """Return the conclusion when there are no findings; `sealed`: digests covered some of what was verified."""
-    if sealed:
+def untouched(*, sealed: bool, unsealed: int = 0) -> str:
+    """Return the conclusion without findings; `sealed`: digests cover what was verified, but for `unsealed` events."""
+    if sealed and not unsealed:
         return "Nothing was changed."
+    if sealed:
+        return f"Nothing was changed in what is sealed. {_not_sealed(unsealed)}: only the chain could be checked."
     return (
         "None of this has been sealed yet, so only the chain could be checked; it is unbroken. Anyone who can write to "
         "the tables could still replace all of it."
     )
+
+
+def _not_sealed(events: int) -> str:
+    return "1 event is not sealed yet" if events == 1 else f"{events} events are not sealed yet"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,42 +1,60 @@
-"""Verifies a deployment's audit log against its hashes, its digests, and the records of its requests."""
+"""Verifies a deployment's audit log against its digests, its own hashes, and the records that it describes."""
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from flow_hitl.audit.chain import deployment_subject, request_subject
+from flow_hitl.audit.chain import EventKind, deployment_subject, request_subject
 from flow_hitl.audit.index import IndexedEvent, midnight, periods
-from flow_hitl.audit.ports import AuditArchive
+from flow_hitl.audit.ports import AuditArchive, AuditRecord
 from flow_hitl.audit.read_audit import Range, event_place
+from flow_hitl.deployments.change_configuration import configuration_digest
+from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
+from flow_hitl.platform.digests import digest
+from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.ports import SealKey, SealStore
-from flow_hitl.proof.verify_audit import OVERDUE, SEALED_WITHIN, LogFinding, Verifier, fingerprint, unlisted
+from flow_hitl.proof.verify_audit import (
+    OVERDUE,
+    SEALED_WITHIN,
+    Claim,
+    LogFinding,
+    Verifier,
+    end_of_day,
+    fingerprint,
+    unlisted,
+)
+from flow_hitl.requests.bound import StoredRequest, mismatches
 from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.request import Head
+from flow_hitl.webhooks.ports import WebhookStore
 
-# One call must fit well into API Gateway's timeout.
+# One call does as much as fits well into the time that API Gateway waits.
 _CHAINS = 200
 _DIGESTS = 40
 _DAYS = 100
-_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What one call has checked and found; `sealed`: this call or an earlier one has checked digests.
+    """What one call has checked and found.
 
-    `sealed_until` is when the last digest ends.
+    `unsealed` counts the events that no digest covers yet. `sealed`: this call or an earlier one has checked digests.
     """
 
     findings: Sequence[LogFinding]
     events: int
     chains: int
     digests: int
+    unsealed: int
     sealed_until: str | None
     next_cursor: str | None
     sealed: bool
@@ -46,11 +64,11 @@ class Verified:
 class _Place:
     """Where a call continues.
 
-    In the stage of digests: at the one that ends at `until`, with so many of its claims `done`. Later, `until` is the
-    end of what is sealed, `after` the last event of the index, and `opened` the cursor of requests.
+    In stage "digests": at the digest until `until`, of whose claims `done` are checked. After it, `until` is the end of
+    what is sealed; it continues after the event `after` of the index, then with the requests at the cursor `opened`.
     """
 
-    stage: str = "digests"
+    stage: str = "begin"
     until: str = ""
     done: int = 0
     after: tuple[str, str, int] | None = None
@@ -59,10 +77,10 @@ class _Place:
 
 @dataclass(frozen=True)
 class VerifyAuditLog:
-    """Verifies all chains that grew in a time, whole.
+    """Verifies whole chains: those that grew in a time, and the deployment's own.
 
-    Sealed ones are found by their digests, so that deleting them does not hide them; the others by the index, and by
-    the requests opened since.
+    The digests and the requests' own records say what is sealed, each checked against the other, so that nothing can
+    hide by being deleted, or by being hidden from the index. The index finds only what is not sealed yet.
     """
 
     audit: AuditArchive
@@ -70,11 +88,26 @@ class VerifyAuditLog:
     key: SealKey
     requests: RequestStore
     deployments: DeploymentStore
+    webhooks: WebhookStore
     clock: Clock
+
+    def beginning(self, deployment_id: int) -> datetime:
+        """Return the first day of the log: that of its first digest or of the deployment's first event.
+
+        The event alone proves nothing: a forged date would leave less to verify.
+        """
+        first = self.audit.first_events([deployment_id]).get(deployment_id)
+        moments = [first.at] if first is not None and first.at <= self.clock.now() else []
+        end = next(self.seals.ends(), None)
+        digest = (self.seals.digest(end) or {}).get("digest") if end is not None else None
+        with suppress(KeyError, TypeError, ValueError):
+            moments += [parse_rfc3339(digest["from"])] if digest else []
+        return midnight(min(moments, default=self.clock.now() - timedelta(days=1)))
 
     def __call__(self, deployment_id: int, wanted: Range, cursor: str | None) -> Verified:
         """Verify the next part; raises ValidationFailed for an invalid cursor."""
-        return _Run(self, deployment_id, wanted).go_on(_place(cursor))
+        run = _Run(self, deployment_id, wanted)
+        return run.go_on(_place(cursor))
 
 
 class _Run:
@@ -84,26 +117,93 @@ class _Run:
         self.parts, self.deployment_id, self.wanted = parts, deployment_id, wanted
         public_key = parts.key.public_key()
         self.keys = {fingerprint(public_key): public_key}
-        self.first = parts.audit.first_events([deployment_id])[deployment_id]
-        self.name = self.first.hash
+        self.now = parts.clock.now()
+        self.own = deployment_subject(deployment_id)
         self.findings: list[LogFinding] = []
-        self.events = self.chains = self.digests = 0
+        self.events = self.chains = self.digests = self.unsealed = 0
         self.sealed_until: str | None = None
+        self.sections: dict[str, tuple[str, Mapping[str, Claim]]] = {}
 
     def go_on(self, place: _Place) -> Verified:
         left: _Place | None = place
-        for stage, work in (("digests", self._digests), ("events", self._events), ("requests", self._requests)):
+        stages = (
+            ("begin", self._configuration),
+            ("digests", self._digests),
+            ("events", self._events),
+            ("requests", self._requests),
+        )
+        for stage, work in stages:
             if left is not None and left.stage == stage and not self._is_full:
                 left = work(left)
-        next_cursor = _cursor(left) if left is not None else None
-        sealed = self.digests > 0 or bool(place.until)
         return Verified(
-            self.findings, self.events, self.chains, self.digests, self.sealed_until, next_cursor, sealed=sealed
+            self.findings,
+            self.events,
+            self.chains,
+            self.digests,
+            self.unsealed,
+            self.sealed_until,
+            _cursor(left) if left is not None else None,
+            sealed=self.digests > 0 or bool(place.until),
         )
 
     @property
     def _is_full(self) -> bool:
         return self.chains >= _CHAINS or self.digests >= _DIGESTS
+
+    def _verifier(self) -> Verifier:
+        return Verifier(self.keys, whole=True, now=rfc3339(self.now + timedelta(seconds=1)))
+
+    # --- the deployment itself
+
+    @cached_property
+    def _own_chain(self) -> Sequence[AuditRecord]:
+        return self.parts.audit.chain(self.own)
+
+    @cached_property
+    def _deployment(self) -> Deployment | None:
+        try:
+            return self.parts.deployments.load(self.deployment_id)
+        except (ValueError, NotFound):
+            return None
+
+    def _configuration(self, _: _Place) -> _Place:
+        """Check the deployment's configuration and webhooks against its own chain, whatever the time."""
+        verifier, chain, deployment = self._verifier(), self._own_chain, self._deployment
+        for event in chain:
+            verifier.event(event)
+        if deployment is not None:
+            verifier.head(self.own, deployment.audit_seq, deployment.audit_hash)
+        if chain:
+            bound = _data(chain[-1]).get("configuration_sha256")
+            if deployment is None:
+                verifier.changed(
+                    self.own, chain[-1]["seq"], "describes a configuration that is missing or cannot be read"
+                )
+            elif chain[-1]["seq"] == deployment.audit_seq and bound not in (None, configuration_digest(deployment)):
+                detail = "does not match the stored configuration"
+                verifier.changed(self.own, chain[-1]["seq"], detail)
+            for seq, detail in self._changed_webhooks():
+                verifier.changed(self.own, seq, detail)
+        self.findings += verifier.finish()
+        return _Place("digests")
+
+    def _changed_webhooks(self) -> Iterator[tuple[int, str]]:
+        """Yield the events that do not match a stored webhook, by position, with what is wrong."""
+        said: dict[str, tuple[int, str]] = {}
+        for event in self._own_chain:
+            data = _data(event)
+            named = data.get("after") or data.get("before")
+            if str(event.get("kind")) in _WEBHOOK_EVENTS and isinstance(named, Mapping):
+                bound = data.get("record_sha256", _UNBOUND) if data.get("after") else _NONE
+                said[str(named.get("id"))] = event["seq"], bound
+        stored = self.parts.webhooks.stored(self.deployment_id)
+        for webhook_id in sorted({*said, *stored}):
+            seq, bound = said.get(webhook_id, (self._own_chain[-1]["seq"], _NONE))
+            there = digest(stored[webhook_id]) if webhook_id in stored else _NONE
+            if bound not in (there, _UNBOUND):
+                yield seq, f"does not match the stored webhook {webhook_id}"
+
+    # --- what is sealed
 
     def _digests(self, place: _Place) -> _Place:
         """Verify the digests of the time, and their chains."""
@@ -112,11 +212,11 @@ class _Run:
         for until in seals.ends(after=_just_before(place.until) if place.until else since):
             done = place.done if until == place.until else 0
             if self._is_full:
-                return _Place(until=until, done=done)
+                return _Place("digests", until, done)
             signed = seals.digest(until) or {}
-            verifier = self._digest(signed, quiet=done > 0)
+            verifier = self._digest(until, signed, quiet=done > 0)
             if not verifier.is_sealed(str(signed.get("digest", {}).get("from"))):
-                # It is unusable.
+                # It is none, or was changed beyond use.
                 self.findings += verifier.finish()
                 continue
             if signed["digest"]["from"] >= to:
@@ -124,34 +224,36 @@ class _Run:
             left = self._section(verifier, signed["digest"], done)
             self.findings += verifier.finish()
             if left is not None:
-                return _Place(until=until, done=left)
+                return _Place("digests", until, left)
             self.sealed_until = sealed = until
         self._miss_the_next(sealed)
         return _Place("events", sealed)
 
     def _miss_the_next(self, sealed: str) -> None:
         """Note if no digest follows the last one: each day has one, even if nothing happened."""
-        begin = max(self.wanted.since, midnight(self.first.at))
-        last = midnight(parse_rfc3339(sealed) if sealed else begin)
-        if min(self.wanted.to, self.parts.clock.now() - SEALED_WITHIN) - last >= _ONE_DAY:
-            self._miss(rfc3339(last + _ONE_DAY))
+        begin = sealed or rfc3339(max(self.wanted.since, self.parts.beginning(self.deployment_id)))
+        until = end_of_day(begin)
+        if until <= rfc3339(min(self.wanted.to, self.now - SEALED_WITHIN)):
+            self._miss(until)
 
     def _miss(self, until: str) -> None:
         if until not in {finding.digest for finding in self.findings}:
             self.findings.append(LogFinding("digest_missing", OVERDUE, digest=until))
 
-    def _digest(self, signed: Mapping[str, Any], *, quiet: bool) -> Verifier:
+    def _digest(self, until: str, signed: Mapping[str, Any], *, quiet: bool) -> Verifier:
         """Return a verifier that has checked a digest; `quiet`: an earlier call has reported its findings."""
-        verifier = Verifier(self.keys, whole=True)
+        verifier = self._verifier()
         digest = signed.get("digest")
         if isinstance(digest, Mapping) and digest.get("previous") is not None:
             begin = str(digest.get("from"))
             before = self.parts.seals.digest(begin)
             if before is None:
-                verifier.miss(begin, f"is missing: the digest until {digest.get('until')} follows it")
+                verifier.miss(begin, f"is missing: the digest until {until} follows it")
             else:
                 verifier.follow(before)
-        verifier.digest(signed)
+        elif isinstance(digest, Mapping) and until != next(self.parts.seals.ends(), until):
+            verifier.miss(str(digest.get("from")), f"is missing: the digest until {until} is not the first")
+        verifier.digest(signed, named=until)
         if quiet:
             verifier.findings.clear()
         return verifier
@@ -160,14 +262,14 @@ class _Run:
         """Verify a digest's claims, as far as one call goes; return how many are done, None for all."""
         until = str(digest["until"])
         self.digests += 1
-        claims = verifier.section(digest, self.name, self.parts.seals.section(self.name, until))
+        content = self.parts.seals.section(self.deployment_id, until)
+        claims = verifier.section(digest, self.deployment_id, content)
         part = claims[done : done + _CHAINS - self.chains]
         verifier.seal(part)
         self._read_chains(verifier, [claim.subject for claim in part])
         self.events += sum(claim.seq - claim.first + 1 for claim in part)
         if done + len(part) < len(claims):
             return done + len(part)
-        # Without a valid section, nothing can be said.
         if verifier.is_sealed(digest["from"]):
             self._uncovered(verifier, digest, {claim.subject for claim in claims})
         return None
@@ -178,6 +280,8 @@ class _Run:
             for event in self.parts.audit.indexed(period, self.deployment_id):
                 if event.subject not in known:
                     verifier.strange(event.subject, event.seq, unlisted(rfc3339(event.at), digest["until"]))
+
+    # --- what is not sealed yet
 
     def _events(self, place: _Place) -> _Place:
         """Verify the chains that grew since the last digest."""
@@ -204,34 +308,68 @@ class _Run:
 
     def _grown(self, rows: Sequence[IndexedEvent], begin: datetime) -> None:
         """Verify the chains of these rows, each once: at its first event since the last digest."""
-        overdue = next((row for row in rows if row.at < self.parts.clock.now() - SEALED_WITHIN), None)
+        overdue = next((row for row in rows if row.at < self.now - SEALED_WITHIN), None)
         if overdue:
-            self._miss(rfc3339(midnight(overdue.at) + _ONE_DAY))
+            self._miss(end_of_day(rfc3339(overdue.at)))
         firsts: dict[str, int] = {}
         for row in rows:
             firsts[row.subject] = min(row.seq, firsts.get(row.subject, row.seq))
-        verifier = Verifier(self.keys, whole=True)
+        verifier = self._verifier()
         self._read_chains(verifier, list(firsts), firsts, rfc3339(begin))
         self.events += len(rows)
+        self.unsealed += len(rows)
         self.findings += verifier.finish()
 
+    # --- what the requests' own records say
+
     def _requests(self, place: _Place) -> _Place | None:
-        """Check that each request opened since the last digest has a chain."""
-        begin = self._unsealed_from(place)
+        """Check each request opened in the time against the digests: they must list its chain."""
         opened, cursor = self.parts.requests.opened_between(
-            self.deployment_id, begin, self.wanted.to, _CHAINS, place.opened
+            self.deployment_id, self.wanted.since, self.wanted.to, _CHAINS, place.opened
         )
-        heads = self.parts.requests.heads(opened)
-        firsts = self.parts.audit.records(
-            [IndexedEvent(self.deployment_id, request_subject(one), 1, begin, "") for one in heads]
-        )
-        there = {first["subject"] for first in firsts}
-        verifier = Verifier(self.keys, whole=True)
-        for request_id, head in heads.items():
-            if request_subject(request_id) not in there:
-                verifier.head(request_subject(request_id), head.seq, head.last_hash)
-        self.findings += verifier.finish()
+        verifier, fresh = self._verifier(), []
+        for request_id, stored in self.parts.requests.stored(opened, whole=False).items():
+            subject, head = request_subject(request_id), stored.head
+            if head is None:
+                verifier.changed(subject, 1, "belongs to a request whose record cannot be read")
+            elif not self._is_claimed(verifier, subject, head):
+                fresh.append(subject)
+        self._read_chains(verifier, fresh)
+        self.findings += [one for one in verifier.finish() if one not in self.findings]
         return _Place("requests", place.until, opened=cursor) if cursor is not None else None
+
+    def _is_claimed(self, verifier: Verifier, subject: str, head: Head) -> bool:
+        """Check a request's record against the digests of its first and last event; return whether they cover it."""
+        last_at = head.last_event_at or head.created_at
+        for moment, seq, last_hash in ((head.created_at, 1, None), (last_at, head.seq, head.last_hash)):
+            until, claims = self._sealed(rfc3339(moment))
+            if until is None:
+                return False
+            claim = claims.get(subject)
+            if claim is None or not claim.first <= seq <= claim.seq:
+                verifier.strange(subject, seq, unlisted(rfc3339(moment), until))
+            elif last_hash is not None and (claim.seq, claim.hash) != (seq, last_hash):
+                verifier.changed(subject, seq, f"is not the last event that the digest until {until} lists")
+        return True
+
+    def _sealed(self, moment: str) -> tuple[str | None, Mapping[str, Claim]]:
+        """Return the end of the digest that covers a time, and its claims by chain; None if none does."""
+        for until, (since, claims) in self.sections.items():
+            if since <= moment < until:
+                return until, claims
+        until = next(self.parts.seals.ends(after=moment), "")
+        signed = self.parts.seals.digest(until) if until else None
+        if signed is None:
+            return None, {}
+        verifier = self._digest(until, signed, quiet=True)
+        if not verifier.is_sealed(moment):
+            return None, {}
+        content = self.parts.seals.section(self.deployment_id, until)
+        claims = {claim.subject: claim for claim in verifier.section(signed["digest"], self.deployment_id, content)}
+        self.sections[until] = signed["digest"]["from"], claims
+        return until, claims
+
+    # --- chains
 
     def _read_chains(
         self,
@@ -240,45 +378,80 @@ class _Run:
         firsts: Mapping[str, int] | None = None,
         since: str = "",
     ) -> None:
-        """Verify whole chains, and that they end as their requests or the deployment say.
+        """Verify whole chains, and that the records of their requests match them.
 
-        With `firsts`, chains with an earlier event since the time `since` are skipped: they were verified there.
+        With `firsts`, a chain with an earlier event since `since` is skipped: it was verified there.
         """
-        heads = self._heads(subjects)
+        stored = self.parts.requests.stored([_request_id(one) for one in subjects if _request_id(one)])
         for subject in subjects:
-            chain = self.parts.audit.chain(subject)
+            chain = self._own_chain if subject == self.own else self.parts.audit.chain(subject)
             if firsts and any(since <= str(one["at"]) and one["seq"] < firsts[subject] for one in chain):
                 continue
             self.chains += 1
             for record in chain:
                 verifier.event(record)
-            head = heads.get(subject)
-            if head is None:
-                if chain:
-                    verifier.strange(subject, int(chain[0]["seq"]), "belongs to a request that does not exist")
-                continue
-            if chain and chain[-1]["seq"] > head[0]:
-                # It may have grown since the heads were read.
-                head = self._heads([subject])[subject]
-            verifier.head(subject, *head)
+            if subject != self.own:
+                self._hold_against_records(verifier, subject, chain, stored.get(_request_id(subject)))
+            elif self._deployment is not None:
+                verifier.head(subject, self._deployment.audit_seq, self._deployment.audit_hash)
 
-    def _heads(self, subjects: Sequence[str]) -> Mapping[str, tuple[int, str]]:
-        """Return the last `seq` and hash of each chain, as recorded outside of the log."""
-        own = deployment_subject(self.deployment_id)
-        ids = [subject.removeprefix("request#") for subject in subjects if re.fullmatch("request#.+", subject)]
-        heads = {
-            request_subject(request_id): (head.seq, head.last_hash)
-            for request_id, head in self.parts.requests.heads(ids).items()
-            if head.deployment_id == self.deployment_id
-        }
-        if own in subjects:
-            deployment = self.parts.deployments.load(self.deployment_id)
-            heads[own] = deployment.audit_seq, deployment.audit_hash
-        return heads
+    def _hold_against_records(
+        self, verifier: Verifier, subject: str, chain: Sequence[AuditRecord], stored: StoredRequest | None
+    ) -> None:
+        if stored and stored.head and chain and chain[-1]["seq"] > stored.head.seq:
+            # Something may have happened since the records were read.
+            stored = self.parts.requests.stored([_request_id(subject)])[_request_id(subject)]
+        if stored is None or (stored.head is None and not stored.unreadable):
+            if chain:
+                verifier.strange(subject, int(chain[0]["seq"]), "belongs to a request that does not exist")
+            return
+        head = stored.head
+        if head is not None and head.deployment_id == self.deployment_id:
+            verifier.head(subject, head.seq, head.last_hash)
+        elif head is not None and chain:
+            verifier.strange(subject, int(chain[0]["seq"]), f"belongs to a request of deployment {head.deployment_id}")
+        if not chain:
+            return
+        for found in mismatches(stored, chain):
+            verifier.changed(subject, found.seq, found.detail)
+        said = _data(chain[0]).get("configuration")
+        if isinstance(said, Mapping) and not self._was_configured(said):
+            verifier.changed(subject, int(chain[0]["seq"]), "names a configuration that the deployment never had")
+
+    def _was_configured(self, said: Mapping[str, Any]) -> bool:
+        named = said.get("seq"), said.get("hash")
+        if named[0] == 0:
+            return True
+        if any((event["seq"], event["hash"]) == named for event in self._own_chain):
+            return True
+        # It may have changed since the chain was read.
+        return any((event["seq"], event["hash"]) == named for event in self.parts.audit.chain(self.own))
+
+
+# For a webhook that does not exist, and for an event from before webhooks were bound.
+_NONE, _UNBOUND = "", "?"
+_WEBHOOK_EVENTS = frozenset(
+    kind.value
+    for kind in (
+        EventKind.WEBHOOK_CREATED,
+        EventKind.WEBHOOK_CHANGED,
+        EventKind.WEBHOOK_SECRET_ROTATED,
+        EventKind.WEBHOOK_DELETED,
+    )
+)
+
+
+def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = event.get("data")
+    return data if isinstance(data, Mapping) else {}
+
+
+def _request_id(subject: str) -> str:
+    return subject.removeprefix("request#") if re.fullmatch("request#.+", subject) else ""
 
 
 def _just_before(until: str) -> str:
-    """Return the time right before the end of a digest."""
+    """Return what `until` comes right behind among the ends of digests."""
     return rfc3339(parse_rfc3339(until) - timedelta(seconds=1))
 
 

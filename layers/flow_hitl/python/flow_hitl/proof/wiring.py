@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from flow_hitl.requests.wiring import RequestsParts
+from flow_hitl.webhooks.wiring import WebhooksParts
 
 if TYPE_CHECKING:
     from flow_hitl.proof.export_audit import ManageExports, RunExport
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flow_hitl.proof.verify_log import VerifyAuditLog
 
 
-class ProofParts(RequestsParts):
+class ProofParts(WebhooksParts):
     @cached_property
     def export_queue(self) -> SqsExportQueue:
         from flow_hitl.proof.export_queue import SqsExportQueue
@@ -58,6 +58,7 @@ class ProofParts(RequestsParts):
             key=self._seal_key,
             requests=self._requests,
             deployments=self._deployments,
+            webhooks=self._webhooks,
             clock=self.clock,
         )
 
@@ -97,4 +98,4 @@ class ProofParts(RequestsParts):
     def seal_audit(self) -> SealAudit:
         from flow_hitl.proof.seal_audit import SealAudit
 
-        return SealAudit(self._audit, self._seals, self._seal_key, self.clock)
+        return SealAudit(self._audit, self._seals, self._seal_key, self._requests, self._deployments, self.clock)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from flow_hitl.audit.effects import Effect
 from flow_hitl.platform.repeated_calls import Call, CallRecord
+from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.reading.list_rows import Count, Counts, Order, RequestRow
 from flow_hitl.requests.reading.polling import LastPolls
 from flow_hitl.requests.request import Change, Content, Head, Request
@@ -75,10 +76,18 @@ class RequestStore(Protocol):
     def heads(self, request_ids: Sequence[str]) -> Mapping[str, Head]:
         """Read heads consistently, by request id; missing ones are left out."""
 
+    def stored(self, request_ids: Sequence[str], *, whole: bool = True) -> Mapping[str, StoredRequest]:
+        """Read requests' records as they stand there, whatever they hold, or their heads alone; each id has one."""
+
     def opened_between(
         self, deployment_id: int, since: datetime, until: datetime, limit: int, cursor: str | None
     ) -> tuple[Sequence[str], str | None]:
         """Return the ids of requests opened in a period, and the cursor of the next page."""
+
+    def decided_between(
+        self, deployment_id: int, since: datetime, until: datetime, limit: int, cursor: str | None
+    ) -> tuple[Sequence[str], str | None]:
+        """Return ids of requests that were answered in a time, and the cursor at which to go on, if there is more."""
 
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
         """Return decided requests, oldest first, each at least once; the cursor is never None."""

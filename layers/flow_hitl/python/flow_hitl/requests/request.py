@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from flow_hitl.audit.bound import bound_digest
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.contract.shapes import Channel, RequestId, as_json
 from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
@@ -400,6 +401,7 @@ def opened(
         "flow_id": flow_id,
         "emit_options": list(emit_options),
         "content_sha256": body_sha256,
+        "kept_sha256": bound_digest(content),
         "assigned_by": assignment.by.value,
         "people": list(head.group_members),
         "routing_rule": assignment.rule,
@@ -420,8 +422,10 @@ def opened(
     return replace(note(head, EventKind.REQUEST_CREATED, data, stamp=stamp), before=None)
 
 
-def decide(head: Head, answer: Answer, *, stamp: Stamp, has_resume_url: bool) -> Change:
+def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Change:
     """Return the step that answers a pending request, the only way to decide one.
+
+    Its event binds all that the flow is told: the answer, and what it answers.
 
     Raises NotPending for a canceled request and AlreadyResponded for an answered one.
     """
@@ -453,7 +457,8 @@ def decide(head: Head, answer: Answer, *, stamp: Stamp, has_resume_url: bool) ->
         "verification": dict(answer.verification),
         "shown": as_json(answer.shown),
         "decision_id": answer.decision_id,
-        "push": has_resume_url,
+        "push": content.resume_url is not None,
+        "kept_sha256": bound_digest(content),
         "others": _others(head, _answered_by(head, answer)),
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
         **({"is_cut": True} if answer.is_cut else {}),
@@ -611,17 +616,18 @@ def report_resume(
 def note(head: Head, kind: EventKind, data: Mapping[str, Any], *, stamp: Stamp, **changes: Any) -> Change:
     """Return the step that adds an event to the chain; `changes` are fields of the head."""
     at = max(stamp.at, head.last_event_at or stamp.at)
+    after = replace(head, **changes, seq=head.seq + 1, last_event_at=at)
     event = next_event(
         subject=request_subject(head.request_id),
-        seq=head.seq + 1,
+        seq=after.seq,
         prev_hash=head.last_hash,
         event_id=stamp.event_id,
         kind=kind,
         at=at,
         actor=stamp.actor,
-        data={"deployment_id": head.deployment_id, **data},
+        data={"deployment_id": head.deployment_id, **data, "head_sha256": head_digest(after)},
     )
-    return Change(head, replace(head, **changes, seq=event.seq, last_hash=event.hash, last_event_at=at), event)
+    return Change(head, replace(after, last_hash=event.hash), event)
 
 
 def asked_before(events: Iterable[AuditEvent]) -> Sequence[str]:
@@ -675,6 +681,11 @@ def _about(head: Head) -> dict[str, Any]:
         "sla_due_at": rfc3339(head.sla_due_at) if head.sla_due_at else None,
         "test": head.test,
     }
+
+
+def head_digest(head: Head) -> str:
+    """Return what each event says of the head after it: all of it but `last_hash`, the event's own hash."""
+    return bound_digest(head, "last_hash")
 
 
 _SHOWN = ("id", "flow_id", "method_name", "message", "emit_options", "state", "metadata", "created_at", "output")

@@ -1,9 +1,9 @@
 """Storage for webhooks and their deliveries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.repeated_calls import CallRecord
@@ -18,6 +18,9 @@ class WebhookStore(Protocol):
 
     def load(self, deployment_id: int, webhook_id: str) -> Webhook:
         """Return one; raises NotFound."""
+
+    def stored(self, deployment_id: int) -> Mapping[str, Mapping[str, Any]]:
+        """Return a deployment's webhooks as they stand there, by their ids."""
 
     def writing(self, webhook: Webhook) -> TransactionPart:
         """Return the part of a transaction that writes a webhook, for `DeploymentStore.commit`."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,14 +32,21 @@ class DynamoWebhookStore:
         self._client, self._table = client, table
 
     def list(self, deployment_id: int) -> Sequence[Webhook]:
+        found = [_webhooks.validate_json(values(row)["doc"]) for row in self._rows(deployment_id)]
+        return sorted(found, key=lambda webhook: (webhook.created_at, webhook.webhook_id))
+
+    def stored(self, deployment_id: int) -> Mapping[str, Mapping[str, Any]]:
+        return {row["sk"]["S"].removeprefix(_WEBHOOK): row for row in self._rows(deployment_id)}
+
+    def _rows(self, deployment_id: int) -> Iterator[Mapping[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=item({":pk": f"deployment#{deployment_id}", ":prefix": _WEBHOOK}),
         )
-        found = [_webhooks.validate_json(values(row)["doc"]) for page in pages for row in page["Items"]]
-        return sorted(found, key=lambda webhook: (webhook.created_at, webhook.webhook_id))
+        for page in pages:
+            yield from page["Items"]
 
     def load(self, deployment_id: int, webhook_id: str) -> Webhook:
         found = _WEBHOOK_ID.fullmatch(webhook_id) and self._client.get_item(

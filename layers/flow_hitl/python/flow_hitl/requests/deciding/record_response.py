@@ -71,8 +71,8 @@ class RecordResponse:
             change = decide(
                 head,
                 answer,
+                request.content,
                 stamp=Stamp(self.ids.event_id(), self.clock.now(), answer.actor),
-                has_resume_url=request.content.resume_url is not None,
             )
         except AlreadyResponded as late:
             if request.response is not None and _is_alike(answer, request.response):

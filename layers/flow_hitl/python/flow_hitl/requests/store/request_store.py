@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
@@ -18,6 +18,7 @@ from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.ports import CalledBefore
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
+from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.ports import Page, RequestFilter, Taken, TakenAlready
 from flow_hitl.requests.reading.decision_feed import FeedPlace
 from flow_hitl.requests.request import Change, Content, Head, Request, Response
@@ -46,6 +47,7 @@ _FEED_OVERLAP = timedelta(seconds=90)
 _READ_ROUNDS = 5
 _ONCE_DAYS = 30
 
+_Part = TypeVar("_Part")
 _heads, _contents, _responses = TypeAdapter(Head), TypeAdapter(Content), TypeAdapter(Response)
 
 
@@ -174,6 +176,43 @@ class DynamoRequestStore:
         records = self._batch_get(request_ids, (HEAD,))
         return {one: _heads.validate_json(records[one][HEAD]["doc"]) for one in request_ids if one in records}
 
+    def stored(self, request_ids: Sequence[str], *, whole: bool = True) -> Mapping[str, StoredRequest]:
+        records = self._batch_get(request_ids, (HEAD, CONTENT, RESPONSE) if whole else (HEAD,))
+        found = {one: self._stored(records.get(one, {}), whole=whole) for one in request_ids}
+        for one, changed in self._changed_slots(found).items():
+            problem = f"does not match {changed} entries in the lists of the responders"
+            found[one] = replace(found[one], unreadable=(*found[one].unreadable, problem))
+        return found
+
+    def _stored(self, records: Mapping[str, dict[str, Any]], *, whole: bool) -> StoredRequest:
+        unreadable: list[str] = []
+
+        def read(part: str, parse: Callable[[dict[str, Any]], _Part]) -> _Part | None:
+            try:
+                return parse(records[part]) if part in records else None
+            except (ValueError, KeyError, ClientError) as error:
+                unreadable.append(f"belongs to a request with an unreadable record {part}: {type(error).__name__}")
+                return None
+
+        head = read(HEAD, lambda record: _heads.validate_json(record["doc"]))
+        content = read(CONTENT, lambda record: _contents.validate_json(self._content_doc(record)))
+        response = read(RESPONSE, lambda record: _responses.validate_json(record["doc"]))
+        if head is not None:
+            if whole and CONTENT not in records:
+                unreadable.append("belongs to a request without content")
+            wrong = _differing(records[HEAD], _head_record(head))
+            if wrong:
+                unreadable.append(f"does not match what the request is listed by: {', '.join(wrong)}")
+        return StoredRequest(head, content, response, tuple(unreadable))
+
+    def _changed_slots(self, found: Mapping[str, StoredRequest]) -> Mapping[str, int]:
+        """Return how many entries of a group's people are not as they should be, by request."""
+        wanted = [slot for one in found.values() if one.head for slot in slot_changes(None, one.head)]
+        keys = [{"pk": slot["pk"], "sk": slot["sk"]} for slot in wanted]
+        there = {(row["pk"], row["sk"]): row for row in batch_get(self._dynamodb, self._table, keys, self._pause)}
+        wrong = [slot["pk"] for slot in wanted if _differing(there.get((slot["pk"], slot["sk"]), {}), slot)]
+        return {one: wrong.count(one) for one in wrong}
+
     def opened_between(
         self, deployment_id: int, since: datetime, until: datetime, limit: int, cursor: str | None
     ) -> tuple[Sequence[str], str | None]:
@@ -184,6 +223,15 @@ class DynamoRequestStore:
         span = span if cursor else replace(span, below=moment_key(until))
         rows, reached = self._index.read(places_of(deployment_id, RequestFilter()), span, limit + 1, {})
         more = str(rows[limit - 1]["created_key"]) if len(rows) > limit else reached
+        return [row["pk"] for row in rows[:limit]], encode_cursor(more) if more else None
+
+    def decided_between(
+        self, deployment_id: int, since: datetime, until: datetime, limit: int, cursor: str | None
+    ) -> tuple[Sequence[str], str | None]:
+        passed = _list_position(cursor) if cursor else None
+        span = RowSpan(passed or moment_key(since), moment_key(until), passed, forward=True)
+        rows, reached = self._index.read(places_of_decisions(deployment_id), span, limit + 1, {})
+        more = str(rows[limit - 1]["decision_key"]) if len(rows) > limit else reached
         return [row["pk"] for row in rows[:limit]], encode_cursor(more) if more else None
 
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
@@ -294,6 +342,12 @@ class DynamoRequestStore:
 def _head_record(head: Head) -> dict[str, Any]:
     doc = _heads.dump_json(head).decode()
     return {"pk": head.request_id, "sk": HEAD, "doc": doc, "seq": head.seq, **head_entries(head)}
+
+
+def _differing(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> Sequence[str]:
+    """Return which attributes of a record, but its document, are not what they should be."""
+    expected = {name: value for name, value in wanted.items() if value is not None}
+    return sorted(name for name in {*record, *expected} - {"doc"} if record.get(name) != expected.get(name))
 
 
 def _is_still_listed(head: Head, wanted: RequestFilter) -> bool:

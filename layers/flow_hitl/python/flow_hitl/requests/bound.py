@@ -1,0 +1,101 @@
+"""Checks a request's records against its audit log: what they say and the log does not was forged."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flow_hitl.audit.bound import bound_digest
+from flow_hitl.audit.chain import AuditEvent, EventKind, event_hash
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.requests.request import Content, DecidedResponse, Head, Response, Status, head_digest
+
+_DECIDED_BY = {Status.RESPONDED: EventKind.RESPONSE_SUBMITTED, Status.CANCELLED: EventKind.REQUEST_CANCELLED}
+
+
+@dataclass(frozen=True)
+class StoredRequest:
+    """A request's records as stored, possibly forged; one that is missing or cannot be read is None.
+
+    `unreadable` says what is wrong with them by themselves.
+    """
+
+    head: Head | None = None
+    content: Content | None = None
+    response: Response | None = None
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """What differs between a record and the event at a position of the chain."""
+
+    seq: int
+    detail: str
+
+
+def mismatches(stored: StoredRequest, chain: Sequence[Mapping[str, Any]]) -> Iterator[Mismatch]:
+    """Yield where a request's records differ from its chain, which is in order and not empty.
+
+    The events are taken as stored: their hashes and digests prove them. Events from before records were bound say less.
+    """
+    last, decision = chain[-1], _last_of(chain, EventKind.RESPONSE_SUBMITTED)
+    yield from (Mismatch(_seq(last), problem) for problem in stored.unreadable)
+    if stored.head is not None and stored.head.seq == _seq(last):
+        yield from _head_mismatches(stored.head, chain)
+    if stored.content is not None:
+        kept = bound_digest(stored.content)
+        for event in (_last_of(chain, EventKind.REQUEST_CREATED), decision):
+            if event is not None and _data(event).get("kept_sha256", kept) != kept:
+                yield Mismatch(_seq(event), "does not match the stored content")
+    if decision is not None:
+        yield from (Mismatch(_seq(decision), problem) for problem in answer_problems(stored.response, _data(decision)))
+    elif stored.response is not None:
+        yield Mismatch(_seq(last), "is the last event, and no event has the stored answer")
+
+
+def answer_problems(response: Response | None, data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what differs between a request's answer and the data of the event of its decision."""
+    if response is None:
+        yield "is an answer that is not stored"
+        return
+    members = {**as_json(response, DecidedResponse), "decision_id": response.decision_id}
+    wrong = sorted(name for name, value in members.items() if data.get(name) != value)
+    if wrong:
+        yield f"does not match the stored answer: {', '.join(wrong)}"
+
+
+def told_problems(content: Content, response: Response | None, decision: AuditEvent | None) -> Sequence[str]:
+    """Return why a flow must not be told an answer: it differs from the event of its decision; else nothing."""
+    if decision is None or event_hash(decision) != decision.hash:
+        return ["has no intact event"]
+    problems = list(answer_problems(response, decision.data))
+    if decision.data.get("kept_sha256") not in (None, bound_digest(content)):
+        problems.append("does not match the stored content")
+    return problems
+
+
+def _head_mismatches(head: Head, chain: Sequence[Mapping[str, Any]]) -> Iterator[Mismatch]:
+    last = chain[-1]
+    bound = _data(last).get("head_sha256")
+    if bound is not None:
+        if bound != head_digest(head):
+            yield Mismatch(_seq(last), "does not match the stored state of the request")
+        return
+    decided_by = _DECIDED_BY.get(head.status)
+    if decided_by is None and any(_last_of(chain, kind) for kind in _DECIDED_BY.values()):
+        yield Mismatch(_seq(last), f"follows a decision, but the request is stored as {head.status.value}")
+    elif decided_by is not None and _last_of(chain, decided_by) is None:
+        yield Mismatch(_seq(last), f"is the last event, and none made the request {head.status.value}")
+
+
+def _last_of(chain: Sequence[Mapping[str, Any]], kind: EventKind) -> Mapping[str, Any] | None:
+    return next((event for event in reversed(chain) if event.get("kind") == kind.value), None)
+
+
+def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = event.get("data")
+    return data if isinstance(data, Mapping) else {}
+
+
+def _seq(event: Mapping[str, Any]) -> int:
+    return int(event["seq"])
