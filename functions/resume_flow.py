@@ -4,13 +4,18 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
+from flow_hitl.delivery.dead_letters import MOVES
 from flow_hitl.delivery.queues import read_effect
 from flow_hitl.delivery.resume_flow import NotDelivered
+from flow_hitl.delivery.retries import RESUME
 from functions.workers import Postponed, queue_handler
 
 
 def resume(record: SQSRecord) -> None:
     attempt = int(record.attributes.approximate_receive_count)
+    if MOVES in record.message_attributes:
+        # It has had its 24 hours: now it is tried once each time that it comes back.
+        attempt += RESUME.attempts - 1
     try:
         current().resume_flow(read_effect(record.body), attempt)
     except EffectBusy as busy:

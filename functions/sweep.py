@@ -8,6 +8,19 @@ from functions.workers import queue_handler
 
 
 def sweep(_record: SQSRecord) -> None:
+    try:
+        _look_at_the_log()
+    finally:
+        _redrive_dead_letters()
+
+
+def _redrive_dead_letters() -> None:
+    for redriven in current().redrive_dead_letters.due():
+        if redriven.moved:
+            logger.warning("dead letters sent again", queue=redriven.queue, moved=redriven.moved)
+
+
+def _look_at_the_log() -> None:
     events = handed_on = 0
     for looked in current().sweep_log():
         events, handed_on = events + looked.events, handed_on + len(looked.handed_on)

@@ -36,7 +36,9 @@ class CoreStack(Stack):
         self.receipts = SesTopic(self, "Receipts", key, self.queues["inbound_mail"], options)
         self.mail_events = SesTopic(self, "MailEvents", key, self.queues["mail_feedback"], options)
         let_ses_store_mail(self.data.mail)
-        self.scheduling = Scheduling(self, "Scheduling", self.queues["deadline"].queue)
+        self.scheduling = Scheduling(
+            self, "Scheduling", [self.queues["deadline"].queue, self.queues.schedule_dead_letters]
+        )
         self.api = HttpApi(self, "HttpApi")
         self.settings = self._settings(options)
         Recurring(self, "Hourly", self.queues["seal"], HOURLY)
@@ -67,6 +69,7 @@ class CoreStack(Stack):
             deployments_table=data.deployments.table.table_name,
             content_bucket=data.content.bucket_name,
             mail_bucket=data.mail.bucket_name,
+            email_queue_url=queues["email"].queue.queue_url,
             deadline_queue_arn=queues["deadline"].queue.queue_arn,
             webhook_key_id=data.webhook_key.key_arn,
             seal_bucket=self.seals.bucket.bucket_name,
@@ -81,7 +84,7 @@ class CoreStack(Stack):
             allow_insecure_urls=str(options.allow_insecure_urls).lower(),
             allowed_networks=options.allowed_networks,
             **queue_settings(
-                lambda name: queues[name].queue.queue_url, lambda name: queues.dead_letter_queues[name].queue_url
+                lambda name: queues[name].queue.queue_name, lambda name: queues.dead_letter_queues[name].queue_name
             ),
         )
 
@@ -98,12 +101,12 @@ class CoreStack(Stack):
 
     def _write_outputs(self) -> None:
         """Output every setting, and what else the operator's commands and the local stack need."""
-        dead_letters = {
+        queues = {f"{name}_queue_url": queue.queue_url for name, queue in self.queues.queues.items()} | {
             f"{name}_dead_letter_queue_url": queue.queue_url for name, queue in self.queues.dead_letter_queues.items()
         }
         outputs = (
             self.settings.model_dump()
-            | dead_letters
+            | queues
             | {
                 "api_id": self.api.api.api_id,
                 "api_url": self.api.api.api_endpoint,

@@ -136,14 +136,28 @@ STREAM_READERS = (StreamReader("relay", 50, 0), StreamReader("measure", 200, 5))
 # Events settle within ten minutes; a sweep twice as often would cost twice as much.
 SWEEPS = "rate(5 minutes)"
 
-# Dead letters of these, and of the stream, can explain why a request is stuck.
-DIAGNOSED = ("email", "resume", "inbound_mail", "relay_retry")
+DEAD_LETTERS = (*(queue.name for queue in QUEUES), "stream", "schedules")
+"""What has a dead-letter queue: each queue, the audit stream, and EventBridge Scheduler."""
+
+# Dead letters of these can explain why a request is stuck.
+DIAGNOSED = (
+    "email",
+    "mail_feedback",
+    "resume",
+    "webhook",
+    "inbound_mail",
+    "deadline",
+    "schedules",
+    "relay_retry",
+    "stream",
+)
 
 
 def queue_settings(queue: Callable[[str], str], dead_letters: Callable[[str], str]) -> dict[str, str]:
-    """Return the functions' settings that name queues, from the URLs of a queue and of its dead letters."""
-    work = {f"{one.name}_queue_url": queue(one.name) for one in QUEUES}
-    return work | {f"{name}_dead_letter_queue_url": dead_letters(name) for name in (*DIAGNOSED, "stream")}
+    """Return the functions' settings that name queues, from the names in SQS of a queue and of its dead letters."""
+    work = ",".join(f"{one.name}={queue(one.name)}" for one in QUEUES)
+    rest = ",".join(f"{name}={dead_letters(name)}" for name in DEAD_LETTERS)
+    return {"queue_names": work, "dead_letter_queue_names": rest}
 
 
 def construct_id(name: str) -> str:

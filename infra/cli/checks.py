@@ -1,6 +1,5 @@
 """What `flow-hitl doctor` checks: the installation, each deployment, and one request if it is asked about."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,6 @@ from infra.cli.target import CommandTarget
 from infra.names import ALARM_PREFIX, receipt_rule_name
 from infra.outputs import missing_outputs
 
-_DEAD_LETTERS = re.compile(r"(\w+)DeadLetterQueueUrl")
 _MX_SECONDS = 5.0
 _LATEST = 20
 _ONLY_ON_AWS = {
@@ -113,17 +111,16 @@ def _ring(target: CommandTarget) -> tuple[Sequence[str], str | Unknown]:
 
 
 def _dead_letters(target: CommandTarget) -> Iterator[Finding]:
-    found = [_DEAD_LETTERS.fullmatch(name) for name in target.outputs]
-    urls = {_snake(match[1]): target.outputs[match[0]] for match in found if match}
-    queues = SqsDeadLetters(client("sqs"), urls)
-    numbers = {name: queues.number(name) for name in sorted(urls)}
+    settings = target.application.settings
+    queues = SqsDeadLetters(client("sqs"), settings.dead_letter_queue_url)
+    numbers = {name: queues.number(name) for name in settings.dead_letter_queues}
     for name, number in numbers.items():
         if isinstance(number, Unknown):
             yield _not_asked(f"the dead-letter queue of {name}", number)
         elif number:
             yield dead_letters_found(name, number)
     if not any(numbers.values()):
-        yield ok(f"All {len(urls)} dead-letter queues are empty.")
+        yield ok(f"All {len(numbers)} dead-letter queues are empty.")
 
 
 def _alarms(stack: str) -> Iterator[Finding]:
@@ -315,7 +312,3 @@ def _asked(ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 def _not_asked(whom: str, unknown: Unknown) -> Finding:
     return info(f"This could not be checked: {whom} did not answer ({unknown.why}).", "Check your role's permissions.")
-
-
-def _snake(camel: str) -> str:
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", camel).lower()

@@ -1,68 +1,73 @@
 """`flow-hitl redrive`: try dead letters again."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from infra.cli.errors import OperatorError
+from flow_hitl.platform.times import rfc3339
 from infra.cli.output import show
 from infra.cli.target import CommandTarget, with_target
-from infra.outputs import output_name
-from infra.topology import QUEUES
 
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-
-# The operator's name of each queue.
-_QUEUES = {queue.name.removesuffix("_retry").replace("_", "-"): queue.name for queue in QUEUES}
-# A long poll asks all of SQS's servers; a short one may miss messages.
-WAIT_SECONDS = 1
-_BATCH = 10
+# The operator's names, and those of what filled the dead-letter queues.
+_QUEUES = {
+    "email": "email",
+    "mail-feedback": "mail_feedback",
+    "inbound-mail": "inbound_mail",
+    "deadline": "deadline",
+    "schedules": "schedules",
+    "resume": "resume",
+    "webhook": "webhook",
+    "relay": "relay_retry",
+    "measure": "measure_retry",
+    "seal": "seal",
+    "sweep": "sweep",
+    "export": "export",
+}
+_ALL = "all"
 
 
 @click.command()
-@click.argument("queue", type=click.Choice(list(_QUEUES)))
+@click.argument("queue", type=click.Choice([*_QUEUES, _ALL]))
+@click.option("--dry-run", is_flag=True, help="Only say how many messages rest there, and since when.")
 @with_target
-def redrive(target: CommandTarget, queue: str) -> None:
-    """Move a queue's dead letters back to the queue, whose worker tries them again."""
-    from flow_hitl.platform.aws import client
-
-    dead_letters, work = (_queue_url(target, f"{_QUEUES[queue]}_{kind}_url") for kind in ("dead_letter_queue", "queue"))
-    moved = move_back(client("sqs"), dead_letters, work)
-    messages = "1 message" if moved == 1 else f"{moved} messages"
+def redrive(target: CommandTarget, queue: str, dry_run: bool) -> None:
+    """Move a queue's dead letters back to the queue, whose worker tries them again; `all` does so for all queues."""
+    redrive_dead_letters = target.application.redrive_dead_letters
+    results: list[dict[str, Any]] = []
+    for name in _QUEUES if queue == _ALL else [queue]:
+        done = (redrive_dead_letters.look if dry_run else redrive_dead_letters.all)(_QUEUES[name])
+        oldest = rfc3339(done.oldest) if done.oldest else None
+        results.append({"queue": name, "moved": done.moved, "resting": done.resting, "oldest_sent_at": oldest})
+    found = [result for result in results if result["moved"] or result["resting"]]
     show(
         target,
-        {"queue": queue, "moved": moved},
-        f"Moved {messages} from the dead-letter queue of {queue} back to its queue."
-        if moved
-        else f"The dead-letter queue of {queue} is empty; nothing was moved.",
-        "nothing to do unless the alarm comes back: messages that fail again return to the dead-letter queue."
-        if moved
-        else f"try another queue: {', '.join(name for name in _QUEUES if name != queue)}.",
+        {"queues": results} if queue == _ALL else results[0],
+        "\n".join(_told(result, dry_run=dry_run) for result in found) or _nothing(queue),
+        _next(target, queue, bool(found), dry_run=dry_run),
     )
 
 
-def move_back(sqs: "SQSClient", source_url: str, target_url: str) -> int:
-    """Move all messages from one queue to another; return how many.
-
-    If it is interrupted, at most one message is in both queues, which workers handle. SQS's own StartMessageMoveTask
-    works in the background and cannot report when it is done.
-    """
-    moved = 0
-    while messages := sqs.receive_message(
-        QueueUrl=source_url, MaxNumberOfMessages=_BATCH, WaitTimeSeconds=WAIT_SECONDS, VisibilityTimeout=60
-    ).get("Messages"):
-        for message in messages:
-            sqs.send_message(QueueUrl=target_url, MessageBody=message["Body"])
-            sqs.delete_message(QueueUrl=source_url, ReceiptHandle=message["ReceiptHandle"])
-            moved += 1
-    return moved
+def _told(result: dict[str, Any], *, dry_run: bool) -> str:
+    number = result["resting"] if dry_run else result["moved"]
+    messages = "1 message" if number == 1 else f"{number} messages"
+    name, oldest = result["queue"], result["oldest_sent_at"]
+    if dry_run:
+        return f"{messages} in the dead-letter queue of {name}, the oldest sent at {oldest}."
+    return f"Moved {messages} from the dead-letter queue of {name} back to its queue."
 
 
-def _queue_url(target: CommandTarget, name: str) -> str:
-    try:
-        return target.outputs[output_name(name)]
-    except KeyError:
-        raise OperatorError(
-            f"The stack's outputs lack {name}.", "Name the core stack, and deploy it with this version."
-        ) from None
+def _nothing(queue: str) -> str:
+    which = "All dead-letter queues are" if queue == _ALL else f"The dead-letter queue of {queue} is"
+    return f"{which} empty; nothing was moved."
+
+
+def _next(target: CommandTarget, queue: str, found: bool, *, dry_run: bool) -> str:
+    if not found:
+        return (
+            "nothing needs to be done."
+            if queue == _ALL
+            else f"see the others: {target.command('redrive all --dry-run')}."
+        )
+    if dry_run:
+        return f"fix what the log of its function says, then move them: {target.command(f'redrive {queue}')}."
+    return "its worker tries them now. What fails again comes back to the dead-letter queue, and its alarm says so."

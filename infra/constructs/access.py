@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from flow_hitl.delivery.dead_letters import GOING_BACK, work_queue
 from flow_hitl.platform.repeated_calls import REPEATED_CALL
 from flow_hitl.proof.export import EXPORT_PREFIX
 from flow_hitl.proof.seal_store import DIGESTS, KEYS, SECTIONS
@@ -151,6 +152,7 @@ class Access(Construct):
             _allow(("dynamodb:BatchGetItem",), [data.requests.table.table_arn]),
             _allow(("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"), [data.deployments.table.table_arn]),
             *self._hand_on(),
+            *self._redrive(),
             _consume(queues["sweep"].queue),
             self._never_change_audit(),
         ]
@@ -231,6 +233,13 @@ class Access(Construct):
             _consume(queue),
             _send(queue),
             self._never_change_audit(),
+        ]
+
+    def _redrive(self) -> list[Right]:
+        """Return what it takes to send back what rests in dead-letter queues."""
+        return [
+            _retry(*(self.queues.dead_letter_queues[name] for name in GOING_BACK)),
+            _send(*(self.queues[name].queue for name in dict.fromkeys(map(work_queue, GOING_BACK)))),
         ]
 
     def _hand_on(self) -> list[Right]:
@@ -365,11 +374,14 @@ def _look_into(*queues: sqs.IQueue) -> Right:
     return _allow(("sqs:GetQueueAttributes",), [queue.queue_arn for queue in queues])
 
 
-def _consume(queue: sqs.IQueue, *more: str) -> Right:
+def _consume(*queues: sqs.IQueue, more: Sequence[str] = ()) -> Right:
     """Return what Lambda's poller does on the function's behalf."""
-    return _allow(("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", *more), [queue.queue_arn])
+    return _allow(
+        ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", *more),
+        [queue.queue_arn for queue in queues],
+    )
 
 
-def _retry(queue: sqs.IQueue) -> Right:
+def _retry(*queues: sqs.IQueue) -> Right:
     """Return the same, for a worker that sets the pause before a message's next attempt itself."""
-    return _consume(queue, "sqs:ChangeMessageVisibility")
+    return _consume(*queues, more=("sqs:ChangeMessageVisibility",))

@@ -30,12 +30,15 @@ class WorkQueue(Construct):
 
 
 class Queues(Construct):
-    """All queues by name; `stream_dead_letters` takes what the audit stream could not deliver."""
+    """All queues by name; `stream_dead_letters` takes what the audit stream could not deliver, `schedule_dead_letters`
+    what EventBridge Scheduler could not.
+    """
 
     def __init__(self, scope: Construct, own_id: str, options: Options) -> None:
         super().__init__(scope, own_id)
         self.work_queues = {plan.name: WorkQueue(self, plan, options) for plan in QUEUES}
         self.stream_dead_letters = dead_letter_queue(self, "StreamDeadLetters", options)
+        self.schedule_dead_letters = dead_letter_queue(self, "ScheduleDeadLetters", options)
 
     def __getitem__(self, name: str) -> WorkQueue:
         return self.work_queues[name]
@@ -43,13 +46,19 @@ class Queues(Construct):
     @property
     def diagnosed(self) -> list[sqs.Queue]:
         """The dead-letter queues that can say why a request got stuck."""
-        return [*(self[name].dead_letters for name in DIAGNOSED), self.stream_dead_letters]
+        return [self.dead_letter_queues[name] for name in DIAGNOSED]
+
+    @property
+    def queues(self) -> dict[str, sqs.Queue]:
+        """Every queue that a function works off, by its name."""
+        return {name: work.queue for name, work in self.work_queues.items()}
 
     @property
     def dead_letter_queues(self) -> dict[str, sqs.Queue]:
-        """Every dead-letter queue by the name of its queue, or `stream`."""
+        """Every dead-letter queue by the name of its queue, or `stream` or `schedules`."""
         return {name: work.dead_letters for name, work in self.work_queues.items()} | {
-            "stream": self.stream_dead_letters
+            "stream": self.stream_dead_letters,
+            "schedules": self.schedule_dead_letters,
         }
 
 

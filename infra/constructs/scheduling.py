@@ -10,12 +10,12 @@ from constructs import Construct
 
 
 class Scheduling(Construct):
-    """The schedule group, and the role that EventBridge Scheduler assumes."""
+    """The schedule group, and the role by which EventBridge Scheduler writes to some queues."""
 
-    def __init__(self, scope: Construct, construct_id: str, deadline_queue: sqs.IQueue) -> None:
+    def __init__(self, scope: Construct, construct_id: str, queues: Sequence[sqs.IQueue]) -> None:
         super().__init__(scope, construct_id)
         self.group = scheduler.ScheduleGroup(self, "Group")
-        self.role = sending_role(self, "deadlines", [deadline_queue])
+        self.role = sending_role(self, "deadlines", queues)
 
     @property
     def schedule_arn_pattern(self) -> str:

@@ -134,7 +134,7 @@ def test_each_attempt_is_signed_anew_and_says_the_same(hitl: Hitl, flow: Receive
 def test_after_a_day_it_rests_in_the_dead_letter_queue(hitl: Hitl, flow: Receiver) -> None:
     flow.status = 500
     request = decided(hitl, flow)
-    hitl.advance(days=3)
+    hitl.advance(minutes=25 * 60)
     events = [event for event in request.timeline if event["kind"] == "resume_attempted"]
     at = [datetime.fromisoformat(event["at"]) for event in events]
     pauses = [later - earlier for earlier, later in pairwise(at)]
@@ -145,13 +145,13 @@ def test_after_a_day_it_rests_in_the_dead_letter_queue(hitl: Hitl, flow: Receive
     assert request.now()["resume"] == {"status": "failed", "attempts": RESUME.attempts, "last_status": 500}
     body = dead_letter(hitl)
     flow.status = 200
-    hitl._clients["sqs"].send_message(QueueUrl=current().settings.resume_queue_url, MessageBody=body)
+    hitl._clients["sqs"].send_message(QueueUrl=current().settings.queue_url("resume"), MessageBody=body)
     hitl.advance(seconds=1)
     assert request.now()["resume"]["status"] == "delivered"
 
 
 def dead_letter(hitl: Hitl) -> str:
-    url = current().settings.resume_queue_url + "-dlq"
+    url = current().settings.dead_letter_queue_url("resume")
     (message,) = hitl._clients["sqs"].receive_message(QueueUrl=url)["Messages"]
     return str(message["Body"])
 

@@ -54,7 +54,7 @@ def stuck(hitl: Hitl, minutes: float = 5) -> Iterator[AskedRequest]:
 
 
 def dead_letter(queue: str) -> None:
-    url = getattr(current().settings, f"{queue}_dead_letter_queue_url")
+    url = current().settings.dead_letter_queue_url(queue)
     aws.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
 
 
@@ -283,6 +283,34 @@ def test_replies_that_nobody_could_read_rest_in_a_dead_letter_queue(hitl: Hitl) 
     assert "flow-hitl redrive inbound-mail" in Question(hitl, request, REPLY).problem("1 message rests")
 
 
+@pytest.mark.parametrize("queue", ["deadline", "schedules"])
+def test_a_deadline_that_nobody_kept(hitl: Hitl, queue: str) -> None:
+    request = hitl.ask(emit=EMIT, auto_response={"timeout_minutes": 5, "default_outcome": "rejected"})
+    with unsettled(hitl):
+        hitl.clock.sleep(8 * 60)
+        asked = Question(hitl, request, REPLY)
+        dead_letter(queue)
+        rests = Question(hitl, request, REPLY)
+    assert "function deadline" in asked.problem('The auto-response "rejected" was due at 2026-01-14T12:05:00Z')
+    (found,) = [finding for finding in rests.findings if "1 message rests" in finding["fact"]]
+    assert f"flow-hitl redrive {queue}" in found["next_step"]
+
+
+def test_a_bounce_that_nobody_took_in(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT)
+    dead_letter("mail_feedback")
+    assert "flow-hitl redrive mail-feedback" in Question(hitl, request, REPLY).problem("1 message rests")
+
+
+def test_a_webhook_that_was_not_told(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT)
+    hook(hitl, "https://hooks.example.com/")
+    hitl.advance(minutes=5)
+    dead_letter("webhook")
+    asked = Question(hitl, request, MAIL)
+    assert "flow-hitl redrive webhook" in asked.problem("1 message rests in the dead-letter queue of webhook")
+
+
 # --- 3. the flow was not resumed
 
 
@@ -443,8 +471,10 @@ def test_it_asks_no_more_than_can_matter(hitl: Hitl) -> None:
         return watching.operations
 
     read = ["dynamodb.Query", "dynamodb.GetItem", "dynamodb.Query"]
-    pending = ["dynamodb.BatchGetItem", "dynamodb.Query", "sqs.GetQueueAttributes"]
-    assert calls() == [*read, *pending], "the key, the head and the timeline; suppressions, discards, dead replies"
+    pending = ["dynamodb.BatchGetItem", "dynamodb.Query", *["sqs.GetQueueAttributes"] * 2]
+    assert calls() == [*read, *pending], (
+        "the key, the head, the timeline; suppressions, discards, dead replies, bounces"
+    )
     hitl.reply("approved")
     assert calls() == [*read, "dynamodb.Query", "dynamodb.GetItem"], "who polled"
     hitl.api("POST", f"/v1/requests/{request.id}/resume-status", {"status": "resumed"})

@@ -56,7 +56,18 @@ def _lists(*indexes: str) -> Rights:
 
 
 # Where what a request is owed may rest.
-DIAGNOSED = ("email", "resume", "inbound mail", "relay retry", "stream")
+DIAGNOSED = (
+    "email",
+    "mail feedback",
+    "resume",
+    "webhook",
+    "inbound mail",
+    "deadline",
+    "schedule",
+    "relay retry",
+    "stream",
+)
+GOING_BACK = (*(name for name in DIAGNOSED if name != "stream"), "measure retry", "seal")
 DIAGNOSE = {
     *(("sqs:GetQueueAttributes", f"{name} dead letters") for name in DIAGNOSED),
     ("ses:GetEmailIdentity", "identity"),
@@ -142,6 +153,8 @@ EXPECTED: dict[str, Rights] = {
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
         *_consume("sweep"),
+        *(right for name in GOING_BACK for right in _retry(f"{name} dead letters")),
+        *_send("inbound mail", "mail feedback", "relay retry", "measure retry", "seal"),
     },
     "measure": {
         *READ_STREAM,
@@ -176,10 +189,10 @@ NAMES = (
     ("DeploymentsTable", "deployments"),
     ("DataContent", "content"),
     ("DataMail", "mail"),
-    ("QueuesEmailDeadLetters", "email dead letters"),
-    ("QueuesResumeDeadLetters", "resume dead letters"),
-    ("QueuesInboundMailDeadLetters", "inbound mail dead letters"),
-    ("QueuesRelayRetryDeadLetters", "relay retry dead letters"),
+    *(
+        (f"Queues{name.title().replace(' ', '')}DeadLetters", f"{name} dead letters")
+        for name in (*GOING_BACK, "stream")
+    ),
     ("DataExports", "exports"),
     ("SealsBucket", "seals"),
     ("SealsKey", "seal key"),
@@ -195,7 +208,6 @@ NAMES = (
     ("QueuesRelayRetryQueue", "relay retry"),
     ("QueuesMeasureRetryQueue", "measure retry"),
     ("QueuesSweepQueue", "sweep"),
-    ("QueuesStreamDeadLetters", "stream dead letters"),
     ("SchedulingRole", "scheduler role"),
     (":schedule/flowhitl-Scheduling-Group-", "schedules"),
     (":identity/hitl.example.com", "identity"),
@@ -260,7 +272,7 @@ def test_the_scheduler_may_only_send_to_the_deadline_queue(core: Stack) -> None:
     role = core.find("AWS::IAM::Role", "Scheduling")["Properties"]
     (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
     assert statement["Action"] == "sqs:SendMessage"
-    assert _name(statement["Resource"], "") == "deadline"
+    assert [_name(each, "") for each in statement["Resource"]] == ["deadline", "schedule dead letters"]
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"] == {
         "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     }
@@ -272,7 +284,7 @@ def test_the_hourly_schedule_may_only_ask_for_the_seal(core: Stack) -> None:
     assert statement["Action"] == "sqs:SendMessage"
     queue, dead_letters = (_name(each, "") for each in statement["Resource"])
     assert queue == "seal"
-    assert dead_letters.startswith("QueuesSealDeadLetters")
+    assert dead_letters == "seal dead letters"
 
 
 def test_the_relay_may_pass_its_role_to_the_scheduler_alone(core: Stack) -> None:

@@ -25,7 +25,7 @@ from flow_hitl.platform.system_clock import RandomIds, SystemClock, jitter
 from flow_hitl.platform.times import parse_rfc3339
 from infra.cli.main import main
 from infra.local.state import Operator, operator_path, write_state
-from infra.outputs import settings_from_outputs
+from infra.outputs import output_name, settings_from_outputs
 from infra.tables import TABLES, create_table_arguments
 
 STACK = "flow-hitl"
@@ -85,7 +85,11 @@ def stack() -> Iterator[Stack]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     # moto has one server: it needs no long poll to ask all of them.
-    with patch.dict(os.environ, environment), mock_aws(), patch("infra.cli.redrive.WAIT_SECONDS", 0):
+    with (
+        patch.dict(os.environ, environment),
+        mock_aws(),
+        patch("flow_hitl.delivery.dead_letter_queues.WAIT_SECONDS", 0),
+    ):
         aws.client.cache_clear()
         outputs = _make_resources()
         aws.client("cloudformation").meta.events.register(
@@ -118,13 +122,12 @@ def _make_resources() -> dict[str, str]:
         "InboundDomain": "hitl.example.com",
         "MailFrom": "reviews@hitl.example.com",
     }
-    for name in WORK_QUEUES:
-        camel = "".join(word.capitalize() for word in name.split("_"))
-        for suffix in ("Queue", "DeadLetterQueue"):
-            created = aws.client("sqs").create_queue(QueueName=f"{camel}{suffix}")
-            outputs[f"{camel}{suffix}Url"] = created["QueueUrl"]
-    created = aws.client("sqs").create_queue(QueueName="StreamDeadLetterQueue")
-    return {**outputs, "StreamDeadLetterQueueUrl": created["QueueUrl"]}
+    for suffix, names in (("queue", WORK_QUEUES), ("dead_letter_queue", (*WORK_QUEUES, "stream", "schedules"))):
+        for name in names:
+            created = aws.client("sqs").create_queue(QueueName=f"{name}_{suffix}")
+            outputs[output_name(f"{name}_{suffix}_url")] = created["QueueUrl"]
+        outputs[output_name(f"{suffix}_names")] = ",".join(f"{name}={name}_{suffix}" for name in names)
+    return outputs
 
 
 def _describe_stacks(params: Any, outputs: dict[str, str]) -> tuple[SimpleNamespace, dict[str, Any]]:
@@ -454,9 +457,22 @@ def test_redrive_moves_every_dead_letter_back(stack: Stack) -> None:
     assert sorted(moved) == sorted(bodies)
 
 
-@pytest.mark.parametrize("queue", ["resume", "email", "deadline", "inbound-mail", "relay", "measure", "seal", "export"])
+@pytest.mark.parametrize(
+    "queue",
+    ["resume", "email", "deadline", "schedules", "inbound-mail", "webhook", "relay", "measure", "seal", "export"],
+)
 def test_redrive_of_an_empty_queue_moves_nothing(stack: Stack, queue: str) -> None:
-    assert stack.json("redrive", queue) == {"queue": queue, "moved": 0}
+    assert stack.json("redrive", queue) == {"queue": queue, "moved": 0, "resting": 0, "oldest_sent_at": None}
+
+
+def test_redrive_of_all_queues_first_says_what_would_go(stack: Stack) -> None:
+    for name in ("Email", "Webhook", "Webhook"):
+        aws.client("sqs").send_message(QueueUrl=stack.outputs[f"{name}DeadLetterQueueUrl"], MessageBody="{}")
+    looked = stack.json("redrive", "all", "--dry-run")["queues"]
+    assert {each["queue"]: each["resting"] for each in looked if each["resting"]} == {"email": 1, "webhook": 2}
+    assert all((each["oldest_sent_at"] is not None) == bool(each["resting"]) for each in looked)
+    assert "Moved 2 messages from the dead-letter queue of webhook" in stack.ok("redrive", "all")
+    assert "nothing was moved" in stack.ok("redrive", "all")
 
 
 # --- which stack
@@ -470,7 +486,7 @@ def test_the_stack_may_be_named_before_or_after_the_command(stack: Stack) -> Non
 def test_a_stack_that_is_not_there_or_not_ours_is_said(stack: Stack) -> None:
     assert "There is no stack nowhere in us-east-1." in stack.refused("deployment", "list", "--stack", "nowhere")
     assert "lack requests_table, " in stack.refused("deployment", "list", "--stack", "another")
-    assert "lack email_dead_letter_queue_url" in stack.refused("redrive", "email", "--stack", "another")
+    assert "lack requests_table, " in stack.refused("redrive", "email", "--stack", "another")
 
 
 def test_an_error_of_aws_is_one_sentence_and_a_hint(stack: Stack) -> None:

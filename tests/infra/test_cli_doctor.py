@@ -155,9 +155,9 @@ def test_people_read_the_same_as_lines(doctor: Doctor, hitl: Hitl) -> None:
 
 
 def test_outputs_of_another_version(doctor: Doctor, outputs: dict[str, str]) -> None:
-    del outputs["EmailDeadLetterQueueUrl"]
+    del outputs["DeadLetterQueueNames"]
     report = doctor()
-    assert "deploy this version" in report.problem("stack", "email_dead_letter_queue_url")
+    assert "deploy this version" in report.problem("stack", "dead_letter_queue_names")
     assert len(report.checks) == 1
 
 
@@ -187,8 +187,8 @@ def test_a_signing_secret_that_may_not_be_read(doctor: Doctor) -> None:
         ("stream", "log of the function relay"),
     ],
 )
-def test_dead_letters(doctor: Doctor, outputs: dict[str, str], queue: str, step: str) -> None:
-    url = outputs[output_name(f"{queue}_dead_letter_queue_url")]
+def test_dead_letters(doctor: Doctor, queue: str, step: str) -> None:
+    url = current().settings.dead_letter_queue_url(queue)
     for _ in range(2):
         aws.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
     assert step in doctor().problem("dead letters", f"2 messages rest in the dead-letter queue of {queue}")

@@ -60,12 +60,12 @@ def test_the_outputs_name_what_settings_leave_out(core: Stack) -> None:
     more = (
         "api_id",
         "api_url",
-        "inbound_mail_queue_url",
         "receipts_topic_arn",
         "mail_events_topic_arn",
         "alarm_topic_arn",
     )
-    names = [*more, *(f"{queue}_dead_letter_queue_url" for queue in (*work, "stream"))]
+    names = [*more, *(f"{queue}_dead_letter_queue_url" for queue in (*work, "stream", "schedules"))]
+    names += [f"{queue}_queue_url" for queue in work]
     assert {output_name(name) for name in names} <= set(core.template["Outputs"])
 
 

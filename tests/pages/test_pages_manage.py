@@ -174,7 +174,7 @@ def test_the_dead_letter_of_an_answer_that_was_sent_again_does_nothing(
     request = given_up(hitl, flow)
     flow.status = 200
     act(manager, request, "retry")
-    sqs, url = hitl._clients["sqs"], current().settings.resume_queue_url
+    sqs, url = hitl._clients["sqs"], current().settings.queue_url("resume")
     (dead,) = sqs.receive_message(QueueUrl=f"{url}-dlq")["Messages"]
     sqs.send_message(QueueUrl=url, MessageBody=dead["Body"])
     hitl.advance(seconds=1)

@@ -54,7 +54,7 @@ def digests(hitl: Hitl) -> dict[str, dict[str, Any]]:
 
 def by_schedule(hitl: Hitl) -> None:
     """Do what the schedule does."""
-    hitl._clients["sqs"].send_message(QueueUrl=current().settings.seal_queue_url, MessageBody="{}")
+    hitl._clients["sqs"].send_message(QueueUrl=current().settings.queue_url("seal"), MessageBody="{}")
     hitl._settle()
 
 

@@ -409,7 +409,7 @@ def test_what_was_queued_when_the_webhook_was_switched_off_or_deleted_is_not_sen
 
 
 def _queued(hitl: Hitl) -> list[dict[str, object]]:
-    url = current().settings.webhook_queue_url
+    url = current().settings.queue_url("webhook")
     messages = hitl._clients["sqs"].receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     return sqs_records(*(message["Body"] for message in messages))
 

@@ -6,14 +6,14 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import functions as handlers
 from infra.local.hitl_fixture.clock import TurnedClock
 from infra.local.hitl_fixture.seen import Answer, Mail
-from infra.local.hitl_fixture.stack import ACCOUNT, REGION, WORK_QUEUES, queue_url
+from infra.local.hitl_fixture.stack import ACCOUNT, REGION, WORK_QUEUES, dead_letters, queue_url
 from infra.tables import AUDIT, DEPLOYMENTS
 
 MOST_ROUNDS = 1000
@@ -139,7 +139,9 @@ class BetweenFunctions:
         if not self._has_message(name):
             return False
         url, queue = queue_url(name), WORK_QUEUES[name]
-        found = self._clients["sqs"].receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])
+        found = self._clients["sqs"].receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"], MessageAttributeNames=["All"]
+        )
         messages = found.get("Messages", [])
         for message in messages:
             record = sqs_record(
@@ -147,6 +149,7 @@ class BetweenFunctions:
                 message["Body"],
                 receipt_handle=message["ReceiptHandle"],
                 receive_count=message["Attributes"]["ApproximateReceiveCount"],
+                attributes=message.get("MessageAttributes", {}),
             )
             failures = self._deliver(queue.worker, [record])
             if not failures:
@@ -196,11 +199,25 @@ class BetweenFunctions:
     def _next_sweep(self) -> datetime | None:
         from flow_hitl.sweep.looks import SETTLED_AFTER
 
-        unseen = self._unseen()
-        if unseen is None:
-            return None
-        settled = unseen + SETTLED_AFTER + timedelta(seconds=1)
-        return _full_five_minutes(max(settled, self._swept_at + timedelta(seconds=1)))
+        unseen, due = self._unseen(), list(self._dead_letters_due())
+        if unseen is not None:
+            due.append(unseen + SETTLED_AFTER + timedelta(seconds=1))
+        return _full_five_minutes(max(min(due), self._swept_at + timedelta(seconds=1))) if due else None
+
+    def _dead_letters_due(self) -> Iterator[datetime]:
+        """Yield when each dead letter goes back by itself."""
+        from moto.sqs.models import sqs_backends
+
+        from flow_hitl.delivery.dead_letters import GOING_BACK, MOVES, DeadLetter
+
+        queues = sqs_backends[ACCOUNT][REGION].queues
+        for name in GOING_BACK:
+            for message in queues[dead_letters(name)]._messages:
+                sent_at = datetime.fromtimestamp(float(str(message.sent_timestamp)) / 1000, UTC)
+                moves = int(message.message_attributes.get(MOVES, {}).get("StringValue", 0))
+                goes_at = DeadLetter(name, "", "", sent_at, moves).goes_at
+                if goes_at is not None:
+                    yield goes_at
 
     def _unseen(self) -> datetime | None:
         """Return the moment of the first event that the sweep has not looked at."""
@@ -246,13 +263,23 @@ class BetweenFunctions:
                 self._clients["scheduler"].delete_schedule(GroupName="hitl", Name=schedule["Name"])
 
 
-def sqs_record(message_id: str, body: str, *, receipt_handle: str = "", receive_count: str = "1") -> dict[str, Any]:
+def sqs_record(
+    message_id: str,
+    body: str,
+    *,
+    receipt_handle: str = "",
+    receive_count: str = "1",
+    attributes: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> dict[str, Any]:
     return {
         "messageId": message_id,
         "receiptHandle": receipt_handle,
         "body": body,
         "attributes": {"ApproximateReceiveCount": receive_count},
-        "messageAttributes": {},
+        "messageAttributes": {
+            name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
+            for name, value in attributes.items()
+        },
         "eventSource": "aws:sqs",
         "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:test",
         "awsRegion": REGION,

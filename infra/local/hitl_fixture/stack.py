@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from infra.topology import QUEUES, RETENTION_DAYS, queue_settings
+from infra.topology import DEAD_LETTERS, QUEUES, RETENTION_DAYS, queue_settings
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 _INBOUND_DOMAIN = "reply.hitl.test"
@@ -33,7 +33,7 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
     for bucket in ("content", "mail", "exports"):
         clients["s3"].create_bucket(Bucket=bucket)
     retention = {"MessageRetentionPeriod": str(RETENTION_DAYS * 24 * 3600)}
-    for name in (*WORK_QUEUES, "stream"):
+    for name in DEAD_LETTERS:
         clients["sqs"].create_queue(QueueName=dead_letters(name), Attributes=retention)
     clients["s3"].create_bucket(Bucket="seals", ObjectLockEnabledForBucket=True)
     locked = {"Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}, "ObjectLockEnabled": "Enabled"}
@@ -54,6 +54,7 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
         deployments_table=DEPLOYMENTS.name,
         content_bucket="content",
         mail_bucket="mail",
+        email_queue_url=queue_url("email"),
         deadline_queue_arn=queue_arn("deadline"),
         webhook_key_id=webhook_key,
         seal_bucket="seals",
@@ -66,7 +67,7 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
         inbound_domain=_INBOUND_DOMAIN,
         mail_from="reviews@hitl.test",
         allow_insecure_urls="true",
-        **queue_settings(queue_url, lambda name: queue_url(dead_letters(name))),
+        **queue_settings(lambda name: name, dead_letters),
     )
 
 

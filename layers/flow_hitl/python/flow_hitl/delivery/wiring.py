@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flow_hitl.requests.wiring import RequestsParts
 
 if TYPE_CHECKING:
+    from flow_hitl.delivery.redrive_dead_letters import RedriveDeadLetters
     from flow_hitl.delivery.relay_event import RelayEvent
     from flow_hitl.delivery.resume_flow import ResumeFlow
     from flow_hitl.delivery.retry_resume import RetryResume
@@ -21,15 +22,22 @@ class DeliveryParts(RequestsParts):
         return RetryResume(self._requests, self._change_request)
 
     @cached_property
+    def redrive_dead_letters(self) -> RedriveDeadLetters:
+        from flow_hitl.delivery.dead_letter_queues import SqsDeadLetterQueues
+        from flow_hitl.delivery.redrive_dead_letters import RedriveDeadLetters
+
+        return RedriveDeadLetters(SqsDeadLetterQueues(self.client("sqs"), self.settings), self.clock)
+
+    @cached_property
     def relay_event(self) -> RelayEvent:
         from flow_hitl.audit.effects import MAILS, EffectKind
         from flow_hitl.delivery.queues import SqsEffectQueue
         from flow_hitl.delivery.relay_event import RelayEvent
 
         queue_urls = {
-            **dict.fromkeys(MAILS, self.settings.email_queue_url),
-            EffectKind.RESUME: self.settings.resume_queue_url,
-            EffectKind.WEBHOOK: self.settings.webhook_queue_url,
+            **dict.fromkeys(MAILS, self.settings.queue_url("email")),
+            EffectKind.RESUME: self.settings.queue_url("resume"),
+            EffectKind.WEBHOOK: self.settings.queue_url("webhook"),
         }
         queue = SqsEffectQueue(self.client("sqs"), queue_urls)
         # Most events need no configuration, so they do not import its store.

@@ -6,7 +6,7 @@ from flow_hitl.audit.ports import AuditLog
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.diagnosis.findings import Facts, RequestDiagnosis
+from flow_hitl.diagnosis.findings import Facts, RequestDiagnosis, overdue, untold_webhooks
 from flow_hitl.diagnosis.flow_findings import flow_is_owed, flow_question
 from flow_hitl.diagnosis.mail_findings import late_mails, mail_question
 from flow_hitl.diagnosis.reply_findings import reply_question
@@ -57,8 +57,10 @@ class DiagnoseRequest:
         queues = dict.fromkeys(
             [
                 *(("email", *_EVERY_EFFECT) if late else ()),
-                *(("inbound_mail",) if pending else ()),
+                *(("inbound_mail", "mail_feedback") if pending else ()),
+                *(("deadline", "schedules", *_EVERY_EFFECT) if overdue(head, now) else ()),
                 *(("resume", *_EVERY_EFFECT) if owed and pushed else ()),
+                *(("webhook", *_EVERY_EFFECT) if untold_webhooks(deployment, timeline, now) else ()),
             ]
         )
         return Facts(

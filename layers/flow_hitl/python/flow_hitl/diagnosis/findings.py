@@ -14,11 +14,13 @@ from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.replies.rejections import Discard
 from flow_hitl.requests.reading.polling import LastPolls
-from flow_hitl.requests.request import Head
+from flow_hitl.requests.request import Head, Status
+from flow_hitl.webhooks.webhook import event_of
 
 SOON = timedelta(minutes=2)
 """By then the effects of an event have happened, unless something is wrong."""
 
+_DELIVERIES = (EventKind.WEBHOOK_DELIVERED, EventKind.WEBHOOK_FAILED)
 SHOWN = 5
 """How many findings of one kind are shown, newest first."""
 
@@ -140,6 +142,12 @@ def names(people: Iterable[str]) -> str:
     return ", ".join(named[:SHOWN]) + more
 
 
+def overdue(head: Head, now: datetime) -> bool:
+    """Tell whether the clock should have answered by now."""
+    due = head.auto_response
+    return head.status is Status.PENDING and due is not None and now - due.due_at > SOON
+
+
 def dead_letters(facts: Facts, *queues: str) -> Iterator[Finding]:
     """Yield what is in dead-letter queues, named as in the stack's outputs."""
     for queue in queues:
@@ -165,10 +173,19 @@ def dead_letters_found(queue: str, number: int) -> Finding:
     )
 
 
+def untold_webhooks(deployment: Deployment, timeline: Sequence[AuditEvent], now: datetime) -> set[WebhookEvent]:
+    """Return of which events webhooks want to know, and none has been told though it is time."""
+    told = {event.data["event"] for event in timeline if event.kind in _DELIVERIES}
+    happened = {event_of(event) for event in timeline if now - event.at > SOON and not event.data.get("test")}
+    return {name for name in happened if name in deployment.webhook_events and name not in told}
+
+
 def webhooks_told(facts: Facts, name: WebhookEvent) -> Iterator[Finding]:
     """Yield the last delivery of an event to each webhook."""
+    if name in untold_webhooks(facts.deployment, facts.timeline, facts.now):
+        yield from dead_letters(facts, "webhook")
     last: dict[str, AuditEvent] = {}
-    for event in facts.of_kind(EventKind.WEBHOOK_DELIVERED, EventKind.WEBHOOK_FAILED):
+    for event in facts.of_kind(*_DELIVERIES):
         if event.data["event"] == name:
             last[event.data["webhook_id"]] = event
     for webhook_id, event in last.items():

@@ -17,6 +17,7 @@ from flow_hitl.diagnosis.findings import (
     info,
     names,
     ok,
+    overdue,
     problem,
 )
 from flow_hitl.diagnosis.mail_findings import was_mailed
@@ -116,7 +117,8 @@ def reply_question(facts: Facts) -> AnsweredQuestion:
         explained = [info(finding.fact) for finding in failed]
         closed = AnswerStatus.NOT_APPLICABLE if head.status is Status.CANCELLED else AnswerStatus.OK
         return answered(Question.REPLY_NOT_PROCESSED, [_how_it_ended(facts), *explained], closed)
-    findings = [*_who_may_answer(facts), _token(facts), *failed, *dead_letters(facts, "inbound_mail")]
+    findings = [*_who_may_answer(facts), _token(facts), *_clock(facts), *failed]
+    findings += dead_letters(facts, "inbound_mail", "mail_feedback")
     if not failed:
         findings.append(_nothing_came(facts))
     return answered(Question.REPLY_NOT_PROCESSED, findings, AnswerStatus.WAITING)
@@ -159,6 +161,18 @@ def _token(facts: Facts) -> Finding:
         "Have the responder reply again: the email that says it was too late has a valid address. Or reassign the "
         "request. The setting reply_token_days sets how long they are valid.",
     )
+
+
+def _clock(facts: Facts) -> Iterator[Finding]:
+    """Yield that the clock should have answered, and where its call may rest."""
+    due = facts.head.auto_response
+    if due is None or not overdue(facts.head, facts.now):
+        return
+    yield problem(
+        f'The auto-response "{due.default_outcome}" was due at {rfc3339(due.due_at)} and has not been recorded.',
+        "It is tried again for days. The log of the function deadline says what keeps it from being recorded.",
+    )
+    yield from dead_letters(facts, "deadline", "schedules", "relay_retry", "stream")
 
 
 def _rejected(event: AuditEvent, head: Head) -> Finding:

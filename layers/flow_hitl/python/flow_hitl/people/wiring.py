@@ -42,7 +42,7 @@ class PeopleParts(DeploymentsParts):
         return SignIn(
             tries=self._sign_in_tries,
             sessions=self._sessions,
-            queue=SqsSignInQueue(self.client("sqs"), self.settings.email_queue_url),
+            queue=SqsSignInQueue(self.client("sqs"), self.settings.queue_url("email")),
             counters=DynamoRateCounters(self.client("dynamodb"), self.settings.requests_table),
             keys=self._keys,
             clock=self.clock,

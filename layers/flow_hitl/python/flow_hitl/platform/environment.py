@@ -19,25 +19,13 @@ class Settings(BaseModel):
     content_bucket: str
     mail_bucket: str
     email_queue_url: str
-    resume_queue_url: str
-    deadline_queue_url: str
+    # By their names, for a function's environment holds 4 KB: `email=name-in-sqs,resume=…`.
+    queue_names: str
+    dead_letter_queue_names: str
     deadline_queue_arn: str
-    relay_retry_queue_url: str
-    measure_retry_queue_url: str
-    webhook_queue_url: str
-    inbound_mail_queue_url: str
-    mail_feedback_queue_url: str
-    email_dead_letter_queue_url: str
-    resume_dead_letter_queue_url: str
-    inbound_mail_dead_letter_queue_url: str
-    relay_retry_dead_letter_queue_url: str
-    stream_dead_letter_queue_url: str
     webhook_key_id: str
-    seal_queue_url: str
     seal_bucket: str
     seal_key_id: str
-    export_queue_url: str
-    sweep_queue_url: str
     export_bucket: str
     scheduler_role_arn: str
     scheduler_group: str
@@ -53,6 +41,26 @@ class Settings(BaseModel):
         """Tell whether the operator allows plain HTTP and addresses of this host for resume URLs (local stack only)."""
         return self.allow_insecure_urls == "true"
 
+    def queue_url(self, name: str) -> str:
+        """Return the URL of a queue."""
+        return self._sqs_url(self.queue_names, name)
+
+    @property
+    def dead_letter_queues(self) -> tuple[str, ...]:
+        """Return what has a dead-letter queue: each queue, `stream` and `schedules`."""
+        return tuple(_named(self.dead_letter_queue_names))
+
+    def dead_letter_queue_url(self, name: str) -> str:
+        """Return the URL of the dead-letter queue of a queue, or of `stream` or `schedules`."""
+        return self._sqs_url(self.dead_letter_queue_names, name)
+
+    @property
+    def schedule_dead_letter_queue_arn(self) -> str:
+        return f"{self.deadline_queue_arn.rpartition(':')[0]}:{_named(self.dead_letter_queue_names)['schedules']}"
+
+    def _sqs_url(self, queues: str, name: str) -> str:
+        return f"{self.email_queue_url.rpartition('/')[0]}/{_named(queues)[name]}"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings; raises pydantic's ValidationError that names every one that is missing."""
@@ -63,3 +71,7 @@ class Settings(BaseModel):
     def to_environment(self) -> dict[str, str]:
         """Return the environment that `from_environment` reads; values may still be CDK tokens."""
         return {PREFIX + name.upper(): value for name, value in self.model_dump().items()}
+
+
+def _named(queues: str) -> dict[str, str]:
+    return dict(pair.split("=") for pair in queues.split(","))

@@ -40,7 +40,7 @@ class PlatformParts:
         """Return a queue by its name."""
         from flow_hitl.platform.messages import SqsMessages
 
-        return SqsMessages(self.client("sqs"), getattr(self.settings, f"{queue}_queue_url"))
+        return SqsMessages(self.client("sqs"), self.settings.queue_url(queue))
 
     @cached_property
     def _calls(self) -> DynamoCallLog:
@@ -52,15 +52,7 @@ class PlatformParts:
     def _dead_letters(self) -> SqsDeadLetters:
         from flow_hitl.platform.dead_letters import SqsDeadLetters
 
-        settings = self.settings
-        urls = {
-            "email": settings.email_dead_letter_queue_url,
-            "resume": settings.resume_dead_letter_queue_url,
-            "inbound_mail": settings.inbound_mail_dead_letter_queue_url,
-            "relay_retry": settings.relay_retry_dead_letter_queue_url,
-            "stream": settings.stream_dead_letter_queue_url,
-        }
-        return SqsDeadLetters(self.client("sqs"), urls)
+        return SqsDeadLetters(self.client("sqs"), self.settings.dead_letter_queue_url)
 
     @cached_property
     def _secret_box(self) -> KmsSecretBox:

@@ -21,7 +21,7 @@ class ProofParts(WebhooksParts):
     def export_queue(self) -> SqsExportQueue:
         from flow_hitl.proof.export_queue import SqsExportQueue
 
-        return SqsExportQueue(self.client("sqs"), self.settings.export_queue_url)
+        return SqsExportQueue(self.client("sqs"), self.settings.queue_url("export"))
 
     @cached_property
     def _seals(self) -> S3SealStore:

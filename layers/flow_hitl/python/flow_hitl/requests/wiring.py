@@ -65,7 +65,8 @@ class RequestsParts(DeploymentsParts, AuditParts):
             group=settings.scheduler_group,
             role_arn=settings.scheduler_role_arn,
             queue_arn=settings.deadline_queue_arn,
-            queue_url=settings.deadline_queue_url,
+            queue_url=settings.queue_url("deadline"),
+            dead_letters_arn=settings.schedule_dead_letter_queue_arn,
         )
 
     @cached_property

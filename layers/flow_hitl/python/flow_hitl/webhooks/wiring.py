@@ -36,7 +36,7 @@ class WebhooksParts(RequestsParts):
     def _delivery_queue(self) -> SqsDeliveryQueue:
         from flow_hitl.webhooks.delivery_queue import SqsDeliveryQueue
 
-        return SqsDeliveryQueue(self.client("sqs"), self.settings.webhook_queue_url)
+        return SqsDeliveryQueue(self.client("sqs"), self.settings.queue_url("webhook"))
 
     @cached_property
     def answer_by_callback(self) -> AnswerByCallback:

@@ -34,10 +34,24 @@ class SchedulerDeadlines:
     """One-time schedules that send to the deadline queue and delete themselves."""
 
     def __init__(
-        self, *, scheduler: Callable[[], Any], sqs: Any, group: str, role_arn: str, queue_arn: str, queue_url: str
+        self,
+        *,
+        scheduler: Callable[[], Any],
+        sqs: Any,
+        group: str,
+        role_arn: str,
+        queue_arn: str,
+        queue_url: str,
+        dead_letters_arn: str,
     ) -> None:
         self._scheduler, self._sqs = scheduler, sqs
-        self._group, self._role_arn, self._queue_arn, self._queue_url = group, role_arn, queue_arn, queue_url
+        self._group, self._queue_url = group, queue_url
+        self._target = {
+            "Arn": queue_arn,
+            "RoleArn": role_arn,
+            # Where a call rests that Scheduler could not make for a day.
+            "DeadLetterConfig": {"Arn": dead_letters_arn},
+        }
 
     def schedule(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
         """Notify `deadline` of the request at `due_at` (whole seconds); repeating it is harmless.
@@ -56,7 +70,7 @@ class SchedulerDeadlines:
                 ScheduleExpressionTimezone="UTC",
                 FlexibleTimeWindow={"Mode": "OFF"},
                 ActionAfterCompletion="DELETE",
-                Target={"Arn": self._queue_arn, "RoleArn": self._role_arn, "Input": message},
+                Target={**self._target, "Input": message},
             )
         except ClientError as error:
             if error_code(error) != "ConflictException":
