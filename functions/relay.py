@@ -21,6 +21,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         else:
             _streamed(record, relayed)
     _count(relayed)
+    _forget_schedules(relayed)
     return {"batchItemFailures": failures}
 
 
@@ -53,6 +54,13 @@ def _relay(image: dict[str, Any]) -> AuditEvent:
     if event.kind is EventKind.NOTIFICATION_UNDELIVERED and event.data.get("creator"):
         count(CREATOR_UNREACHABLE, deployment_id=event.data["deployment_id"])
     return event
+
+
+def _forget_schedules(relayed: Sequence[AuditEvent]) -> None:
+    """Delete schedules that have nothing left to do, after all effects are on their way: these hold up nothing."""
+    over = [event for event in relayed if "scheduled" in event.data]
+    if over and not current().forget_schedules(over):
+        logger.warning("schedules not deleted", events=len(over))
 
 
 def _count(relayed: Sequence[AuditEvent]) -> None:

@@ -140,6 +140,7 @@ class Access(Construct):
             _retry(queues["relay_retry"].queue),
             _send(queues["relay_retry"].queue, queues.stream_dead_letters),
             *self._hand_on(),
+            self._schedules("scheduler:DeleteSchedule"),
             self._never_change_audit(),
         ]
 
@@ -235,6 +236,13 @@ class Access(Construct):
             self._never_change_audit(),
         ]
 
+    def _schedules(self, action: str) -> Right:
+        return Right(
+            iam.PolicyStatement(actions=[action], resources=[self.scheduling.schedule_arn_pattern]),
+            (self.scheduling.schedule_wildcard_finding,),
+            "Each schedule is named after the request that it is for.",
+        )
+
     def _redrive(self) -> list[Right]:
         """Return what it takes to send back what rests in dead-letter queues."""
         return [
@@ -246,13 +254,7 @@ class Access(Construct):
         """Return what it takes to turn an event's effects into messages and schedules."""
         return [
             _send(*(self.queues[name].queue for name in ("email", "resume", "webhook", "deadline"))),
-            Right(
-                iam.PolicyStatement(
-                    actions=["scheduler:CreateSchedule"], resources=[self.scheduling.schedule_arn_pattern]
-                ),
-                (self.scheduling.schedule_wildcard_finding,),
-                "Each schedule is named after the request that it is for.",
-            ),
+            self._schedules("scheduler:CreateSchedule"),
             Right(
                 iam.PolicyStatement(
                     actions=["iam:PassRole"],

@@ -142,6 +142,7 @@ EXPECTED: dict[str, Rights] = {
         *READ_STREAM,
         *_retry("relay retry"),
         *_send("email", "resume", "webhook", "deadline", "relay retry", "stream dead letters"),
+        ("scheduler:DeleteSchedule", "schedules"),
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
     },

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flow_hitl.requests.wiring import RequestsParts
 
 if TYPE_CHECKING:
+    from flow_hitl.delivery.forget_schedules import ForgetSchedules
     from flow_hitl.delivery.redrive_dead_letters import RedriveDeadLetters
     from flow_hitl.delivery.relay_event import RelayEvent
     from flow_hitl.delivery.resume_flow import ResumeFlow
@@ -20,6 +21,12 @@ class DeliveryParts(RequestsParts):
         from flow_hitl.delivery.retry_resume import RetryResume
 
         return RetryResume(self._requests, self._change_request)
+
+    @cached_property
+    def forget_schedules(self) -> ForgetSchedules:
+        from flow_hitl.delivery.forget_schedules import ForgetSchedules
+
+        return ForgetSchedules(self._deadlines)
 
     @cached_property
     def redrive_dead_letters(self) -> RedriveDeadLetters:

@@ -131,6 +131,9 @@ class Deadlines(Protocol):
     def postpone(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
         """Send an early message again, to arrive when due or earlier."""
 
+    def forget(self, request_id: str, reminder_at: datetime | None = None) -> bool:
+        """Delete the schedule of an auto-response, or of that reminder, if there is one; False if Scheduler is away."""
+
 
 class Backlog(Protocol):
     """Counts of pending requests from an index, up to a limit and without tests."""

@@ -199,6 +199,7 @@ class Head:
     not_to_be_answered_by: tuple[str, ...] = ()
     summary: str = ""
     last_event_at: datetime | None = None
+    reminders: tuple[datetime, ...] = ()
 
     @property
     def responders(self) -> tuple[str, ...]:
@@ -396,6 +397,9 @@ def opened(
     )
     due_at = head.auto_response.due_at if head.auto_response else None
     reminders = reminder_times(settings.reminders, created_at=at, timeout_at=due_at, sla_minutes=sla_target_minutes)
+    if settings.email_notifications:
+        # Without a notification there is nothing to remind of.
+        head = replace(head, reminders=reminders)
     data = {
         **_about(head),
         "flow_id": flow_id,
@@ -413,8 +417,7 @@ def opened(
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
         "auto_response": as_json(head.auto_response),
-        # Without a notification there is nothing to remind of.
-        "reminders": [rfc3339(moment) for moment in reminders] if settings.email_notifications else [],
+        "reminders": [rfc3339(moment) for moment in head.reminders],
         "webhooks": WebhookEvent.NEW_REQUEST in deployment.webhook_events and not head.test,
         "not_to_be_answered_by": list(not_to_be_answered_by),
         "warnings": list(content.warnings),
@@ -462,6 +465,7 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
         "others": _others(head, _answered_by(head, answer)),
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
         **({"is_cut": True} if answer.is_cut else {}),
+        **_scheduled(head, stamp.at),
     }
     return replace(note(head, EventKind.RESPONSE_SUBMITTED, data, stamp=stamp, **decided), response=response)
 
@@ -469,7 +473,11 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
 def cancel(head: Head, *, stamp: Stamp) -> Change:
     """Return the step that cancels a pending request; raises AlreadyResponded for an answered one."""
     require_pending(head)
-    data = {**_about(head), "others": _others(head, stamp.actor.removeprefix("member/"))}
+    data = {
+        **_about(head),
+        "others": _others(head, stamp.actor.removeprefix("member/")),
+        **_scheduled(head, stamp.at),
+    }
     cancelled: dict[str, Any] = {"status": Status.CANCELLED, "decided_at": stamp.at}
     return note(head, EventKind.REQUEST_CANCELLED, data, stamp=stamp, **cancelled)
 
@@ -646,6 +654,13 @@ def _others(head: Head, doer: str, staying: Sequence[str] = ()) -> list[str]:
     if not head.mailed:
         return []
     return [person for person in head.responders if not any(same_address(person, one) for one in (doer, *staying))]
+
+
+def _scheduled(head: Head, now: datetime) -> dict[str, Any]:
+    """Return which schedules are still to come and have nothing to do any more; nothing where there are none."""
+    reminders = [rfc3339(moment) for moment in head.reminders if moment > now]
+    deadline = head.auto_response is not None and head.auto_response.due_at > now
+    return {"scheduled": {"auto_response": deadline, "reminders": reminders}} if deadline or reminders else {}
 
 
 def _answered_by(head: Head, answer: Answer) -> str:

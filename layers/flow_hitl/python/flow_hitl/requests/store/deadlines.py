@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from flow_hitl.platform.dynamodb import error_code
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
@@ -28,6 +28,10 @@ def read_deadline(body: str) -> tuple[str, datetime | None]:
     message = json.loads(body)
     reminder_at = message.get("reminder_at")
     return str(message["request_id"]), parse_rfc3339(reminder_at) if reminder_at else None
+
+
+def _schedule_name(request_id: str, reminder_at: datetime | None) -> str:
+    return f"reminder-{request_id}-{int(reminder_at.timestamp())}" if reminder_at else f"deadline-{request_id}"
 
 
 class SchedulerDeadlines:
@@ -64,7 +68,7 @@ class SchedulerDeadlines:
         message = deadline_message(request_id, due_at if reminder else None)
         try:
             self._scheduler().create_schedule(
-                Name=f"reminder-{request_id}-{int(due_at.timestamp())}" if reminder else f"deadline-{request_id}",
+                Name=_schedule_name(request_id, due_at if reminder else None),
                 GroupName=self._group,
                 ScheduleExpression=f"at({due_at:%Y-%m-%dT%H:%M:%S})",
                 ScheduleExpressionTimezone="UTC",
@@ -75,6 +79,16 @@ class SchedulerDeadlines:
         except ClientError as error:
             if error_code(error) != "ConflictException":
                 raise
+
+    def forget(self, request_id: str, reminder_at: datetime | None = None) -> bool:
+        """Delete a schedule, if there is one; one that cannot be deleted finds nothing to do when it fires."""
+        try:
+            self._scheduler().delete_schedule(Name=_schedule_name(request_id, reminder_at), GroupName=self._group)
+        except ClientError as error:
+            return error_code(error) == "ResourceNotFoundException"
+        except BotoCoreError:
+            return False
+        return True
 
     def postpone(self, request_id: str, due_at: datetime, now: datetime, *, reminder: bool = False) -> None:
         """Send the message again, to arrive at `due_at` or in 15 minutes, whichever comes first."""
