@@ -98,6 +98,7 @@ class Client:
         auto_response: AutoResponseOverride | Literal["never"] | None = None,
         sla_target_minutes: int | None = None,
         free_text: FreeText | None = None,
+        approval_ttl_minutes: int | None = None,
     ) -> CreatedRequest:
         """Ask a person: open a request, and return it with its callback URL.
 
@@ -117,6 +118,7 @@ class Client:
             "auto_response": auto_response,
             "sla_target_minutes": sla_target_minutes,
             "free_text": free_text,
+            "approval_ttl_minutes": approval_ttl_minutes,
         }
         body: dict[str, Any] = {
             "id": request_id or str(uuid.uuid4()),

@@ -45,6 +45,7 @@ class Response(TypedDict):
     source: str | None
     responded_at: str
     response_seconds: int
+    valid_until: str | None
 
 
 class Resume(TypedDict):
@@ -75,6 +76,7 @@ class Request(TypedDict):
     routing_rule: str | None
     auto_response: AutoResponse | None
     sla_due_at: str | None
+    approval_ttl_minutes: int | None
     warnings: list[str]
     test: bool
     response: Response | None

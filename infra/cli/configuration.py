@@ -91,7 +91,17 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _show_rules(target: CommandTarget, found: Deployment, next_step: str) -> None:
-    headings = ("#", "name", "method name", "assign from input", "assign to email", "condition", "sla", "auto-response")
+    headings = (
+        "#",
+        "name",
+        "method name",
+        "assign from input",
+        "assign to email",
+        "condition",
+        "sla",
+        "auto-response",
+        "valid (min)",
+    )
     documents = as_json(rules_shown(found.rules))["rules"]
     rows = [
         (
@@ -103,6 +113,7 @@ def _show_rules(target: CommandTarget, found: Deployment, next_step: str) -> Non
             rule["match"].get("condition", "-"),
             rule.get("sla_target_minutes", "-"),
             _auto_response(rule.get("auto_response")),
+            rule.get("approval_ttl_minutes", "-"),
         )
         for number, rule in enumerate(documents, start=1)
     ]

@@ -51,6 +51,7 @@ PENDING: Document = {
     "routing_rule": "Articles to their owner",
     "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected", "due_at": "2026-01-14T13:00:00Z"},
     "sla_due_at": "2026-01-14T12:45:00Z",
+    "approval_ttl_minutes": 1440,
     "warnings": [],
     "test": False,
     "response": None,
@@ -66,6 +67,7 @@ _RESPONSE: Document = {
     "source": None,
     "responded_at": "2026-01-14T12:30:00Z",
     "response_seconds": 1800,
+    "valid_until": "2026-01-15T12:30:00Z",
 }
 RESPONDED: Document = {
     **PENDING,
@@ -177,6 +179,7 @@ SETTINGS: Document = {
     "groups": [{"name": "finance", "members": ["ana@example.com", "bo@example.com"]}],
     "allow_delegation": True,
     "waiting_alert_minutes": 15,
+    "approval_ttl_minutes": 1440,
 }
 CHANGED_SETTINGS: Document = {**SETTINGS, "warnings": []}
 
@@ -188,6 +191,7 @@ RULES: Document = {
             "assign_to_email": "group:finance",
             "assign_from_input": None,
             "sla_target_minutes": 240,
+            "approval_ttl_minutes": 480,
         },
         {
             "name": "Articles to their owner",
@@ -226,6 +230,7 @@ DRY_RUN_RESULT: Document = {
     ],
     "sla_target_minutes": 45,
     "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected"},
+    "approval_ttl_minutes": 1440,
 }
 
 NEW_MEMBER: Document = {"permissions": ["respond_to_human_feedback"], "aliases": ["ana@mail.example.com"]}

@@ -46,7 +46,12 @@ def refused(document: Any, parse: Any = parse_settings) -> dict[str, str]:
 
 def test_the_contracts_default_document_is_the_default_settings() -> None:
     assert parse_settings(json.dumps(CONTRACT_DEFAULTS)) == DeploymentSettings()
-    beyond_the_contract = {"groups": [], "allow_delegation": False, "waiting_alert_minutes": None}
+    beyond_the_contract = {
+        "groups": [],
+        "allow_delegation": False,
+        "waiting_alert_minutes": None,
+        "approval_ttl_minutes": None,
+    }
     assert as_json(DeploymentSettings()) == {**CONTRACT_DEFAULTS, **beyond_the_contract}
 
 
@@ -71,6 +76,7 @@ def test_settings_come_back_as_they_were_set() -> None:
         ),
         allow_delegation=True,
         waiting_alert_minutes=120,
+        approval_ttl_minutes=480,
     )
     assert parse_settings(json.dumps(as_json(settings)).encode()) == settings
 
@@ -113,6 +119,7 @@ def test_settings_come_back_as_they_were_set() -> None:
             "is the shared mailbox",
         ),
         ({"waiting_alert_minutes": 0}, "/waiting_alert_minutes", "must be at least 1"),
+        ({"approval_ttl_minutes": 0}, "/approval_ttl_minutes", "must be at least 1"),
         ({"allow_delegation": "yes"}, "/allow_delegation", "must be true or false"),
         ({"forbid_self_approval": 0}, "/forbid_self_approval", "must be true or false"),
         ({"allowed_assignee_domains": ["a@company.com"]}, "/allowed_assignee_domains/0", "must be a domain"),
@@ -169,6 +176,7 @@ def test_no_rules_are_valid_rules() -> None:
         ({"assign_to_email": None, "assign_from_input": None}, "/rules/0", "assign_to_email or assign_from_input"),
         ({"sla": 1}, "/rules/0/sla", "is not a known field"),
         ({"sla_target_minutes": 0}, "/rules/0/sla_target_minutes", "must be at least 1"),
+        ({"approval_ttl_minutes": 0}, "/rules/0/approval_ttl_minutes", "must be at least 1"),
         ({"auto_response": {"enabled": True, "timeout_minutes": 5}}, "/rules/0/auto_response/default_outcome", "set"),
     ],
 )

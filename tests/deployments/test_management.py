@@ -230,6 +230,28 @@ def test_amounts_above_a_threshold_go_to_somebody_else_with_deadlines_of_their_o
     assert asked("approve_x", 10001, auto_response=None) == ("cfo@company.com", "12:30", None)
 
 
+def test_an_answer_is_valid_for_as_long_as_the_request_says_or_its_rule_or_the_deployment(hitl: Hitl) -> None:
+    def valid_until(method_name: str, **fields: Any) -> str | None:
+        request = hitl.ask(emit=EMIT, method_name=method_name, **fields)
+        assert request.now()["response"] is None
+        callback(hitl, request)
+        response: dict[str, Any] = request.now()["response"]
+        assert response["responded_at"] == "2026-01-14T12:00:00Z"
+        until: str | None = response["valid_until"]
+        return until[11:16] if until else None
+
+    assert valid_until("approve_x") is None
+    assert hitl.ask(method_name="approve_x", approval_ttl_minutes=30).now()["approval_ttl_minutes"] == 30
+    assert valid_until("approve_x", approval_ttl_minutes=30) == "12:30"
+    change(hitl, approval_ttl_minutes=60)
+    put(hitl, "routing-rules", {"rules": [{**RULE, "approval_ttl_minutes": 120}]})
+    assert valid_until("other") == "13:00"
+    assert valid_until("approve_x") == "14:00"
+    assert valid_until("approve_x", approval_ttl_minutes=1) == "12:01"
+    body = {"method_name": "approve_x"}
+    assert hitl.api("POST", path(hitl, "routing-rules/dry-run"), body).json["approval_ttl_minutes"] == 120
+
+
 def test_a_rules_outcome_that_a_request_does_not_offer_is_left_out_with_a_warning(hitl: Hitl) -> None:
     put(hitl, "routing-rules", {"rules": [{**RULE, "auto_response": _auto("approved", 60)}]})
     request = hitl.ask(method_name="approve_x", emit=("yes", "no")).now()
@@ -270,6 +292,7 @@ def test_a_dry_run_says_who_would_be_asked_and_why_no_other_rule_matched(hitl: H
         ],
         "sla_target_minutes": None,
         "auto_response": {"timeout_minutes": 60, "default_outcome": "approved"},
+        "approval_ttl_minutes": None,
     }
     real = hitl.ask(**body).now()
     assert (real["assigned_to_email"], real["routing_rule"]) == ("finance@company.com", "Approvals to Finance")

@@ -56,6 +56,7 @@ def rule(draw: st.DrawFn) -> dict[str, Any]:
         "assign_from_input": draw(NAMES),
         "sla_target_minutes": draw(st.none() | MINUTES),
         "auto_response": draw(st.none() | AUTO),
+        "approval_ttl_minutes": draw(st.none() | MINUTES),
     }
 
 
@@ -82,6 +83,7 @@ DOCUMENTS = st.fixed_dictionaries(
         "sla_target_minutes": st.none() | MINUTES,
         "waiting_alert_minutes": st.none() | MINUTES,
         "auto_response": AUTO,
+        "approval_ttl_minutes": st.none() | MINUTES,
         "reply_token_days": st.integers(1, 365),
         "free_text": st.sampled_from(["accept", "ask_again"]),
         "reminders": st.lists(REMINDERS, max_size=10),

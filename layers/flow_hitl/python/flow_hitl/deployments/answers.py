@@ -53,6 +53,8 @@ class RoutingRuleShown:
     """The SLA of these requests, in place of the deployment's."""
     auto_response: AutoResponseSetting | None = field(default=None, metadata=LEFT_OUT)
     """What the clock answers to these requests, in place of the deployment's; `{"enabled": false}` for never."""
+    approval_ttl_minutes: int | None = field(default=None, metadata=LEFT_OUT)
+    """Minutes for which a flow may act on an answer to these requests, in place of the deployment's."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def rules_shown(rules: Sequence[RoutingRule]) -> RoutingRules:
                 assign_from_input=rule.assign_from_input,
                 sla_target_minutes=rule.sla_target_minutes,
                 auto_response=rule.auto_response,
+                approval_ttl_minutes=rule.approval_ttl_minutes,
             )
             for rule in rules
         ]

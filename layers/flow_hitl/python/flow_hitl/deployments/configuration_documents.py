@@ -165,6 +165,7 @@ class _Rule(Document):
     assign_from_input: Name | None = None
     sla_target_minutes: Minutes | None = None
     auto_response: _AutoResponse | None = None
+    approval_ttl_minutes: Minutes | None = None
 
 
 class RulesDocument(Document):
@@ -224,6 +225,7 @@ def parse_rules(text: str | bytes) -> tuple[RoutingRule, ...]:
             ),
             sla_target_minutes=one.sla_target_minutes,
             auto_response=AutoResponseSetting(**one.auto_response.model_dump()) if one.auto_response else None,
+            approval_ttl_minutes=one.approval_ttl_minutes,
         )
         for one in documents
     )

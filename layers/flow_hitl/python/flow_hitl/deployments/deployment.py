@@ -170,6 +170,19 @@ class DeploymentSettings:
         ),
     ] = FreeText.ACCEPT
     """What happens to an answer that is none of the emit options: it goes to the flow, or the person is asked again."""
+    approval_ttl_minutes: Annotated[
+        int | None,
+        Setting(
+            label="Answers are valid for (minutes)",
+            part=SettingsPart.ANSWERS,
+            widget="number",
+            hint="The flow is told until when it may act on an answer. Leave empty for no limit. "
+            "A routing rule or a request can set its own.",
+            limits=MINUTES,
+            optional=True,
+        ),
+    ] = None
+    """Minutes for which a flow may act on an answer, from the answer on; null for no limit."""
     reminders: Annotated[
         tuple[Reminder, ...],
         Setting(
@@ -252,8 +265,8 @@ class DeploymentSettings:
 class RoutingRule:
     """One routing rule of the spec: which requests it is for, to whom they go, and its own deadlines.
 
-    It is for the method names that fit the pattern, where the state meets every condition. An SLA or auto-response
-    that is None is the deployment's.
+    It is for the method names that fit the pattern, where the state meets every condition. An SLA, auto-response, or
+    validity of answers that is None is the deployment's.
     """
 
     name: str
@@ -263,6 +276,7 @@ class RoutingRule:
     conditions: tuple[Condition, ...] = ()
     sla_target_minutes: int | None = None
     auto_response: AutoResponseSetting | None = None
+    approval_ttl_minutes: int | None = None
 
 
 @dataclass(frozen=True)

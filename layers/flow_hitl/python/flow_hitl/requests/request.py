@@ -146,13 +146,15 @@ class DecidedResponse:
     """When the answer was recorded."""
     response_seconds: int
     """Seconds from the request's creation to the answer."""
+    valid_until: datetime | None = None
+    """When the answer ceases to be valid: the flow must not act on it later. Null for no limit."""
 
 
 @dataclass(frozen=True)
 class Response(DecidedResponse):
     """The one answer to a request; `decision_id` identifies the write."""
 
-    decision_id: str
+    decision_id: str = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ class Head:
     responder to delegate it; `reassigned_by` is the actor of the last reassignment, and `assigned_before` who had it
     before. `mailed`: its responders get email, by the settings when it was assigned. `not_to_be_answered_by` are the
     requester's addresses, if self-approval is forbidden. `summary` is the start of the message, for lists.
-    `last_event_at` keeps its events in order even if a clock is slow.
+    `last_event_at` keeps its events in order even if a clock is slow. `approval_ttl_minutes`: how long an answer is
+    valid.
     """
 
     request_id: str
@@ -200,6 +203,7 @@ class Head:
     summary: str = ""
     last_event_at: datetime | None = None
     reminders: tuple[datetime, ...] = ()
+    approval_ttl_minutes: int | None = None
 
     @property
     def responders(self) -> tuple[str, ...]:
@@ -245,6 +249,8 @@ class RequestShown:
     """What the clock will answer, and when; null for never."""
     sla_due_at: datetime | None
     """When the SLA ends; null without an SLA."""
+    approval_ttl_minutes: int | None
+    """Minutes for which an answer is valid, from the answer on; null for no limit."""
     warnings: Sequence[str]
     """What may be unexpected, in plain words."""
     test: bool
@@ -285,6 +291,7 @@ class Request:
             routing_rule=head.routing_rule,
             auto_response=head.auto_response,
             sla_due_at=head.sla_due_at,
+            approval_ttl_minutes=head.approval_ttl_minutes,
             warnings=content.warnings,
             test=head.test,
             response=as_json(self.response, DecidedResponse),
@@ -357,6 +364,7 @@ def opened(
     auto_response: tuple[int, str] | None,
     sla_target_minutes: int | None,
     body_sha256: str,
+    approval_ttl_minutes: int | None = None,
     not_to_be_answered_by: tuple[str, ...] = (),
     created_by: str | None = None,
     test: bool = False,
@@ -393,6 +401,7 @@ def opened(
         not_to_be_answered_by=not_to_be_answered_by,
         group_members=settings.people_of(assignment.email),
         mailed=settings.email_notifications,
+        approval_ttl_minutes=approval_ttl_minutes,
         summary=" ".join(content.message.split())[:_SUMMARY_CHARS],
     )
     due_at = head.auto_response.due_at if head.auto_response else None
@@ -444,6 +453,7 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
         source=answer.source,
         responded_at=stamp.at,
         response_seconds=max(0, int((stamp.at - head.created_at).total_seconds())),
+        valid_until=_valid_until(head, stamp.at),
     )
     decided: dict[str, Any] = {
         "status": Status.RESPONDED,
@@ -468,6 +478,11 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
         **_scheduled(head, stamp.at),
     }
     return replace(note(head, EventKind.RESPONSE_SUBMITTED, data, stamp=stamp, **decided), response=response)
+
+
+def _valid_until(head: Head, responded_at: datetime) -> datetime | None:
+    ttl = head.approval_ttl_minutes
+    return ceil_second(responded_at + timedelta(minutes=ttl)) if ttl else None
 
 
 def cancel(head: Head, *, stamp: Stamp) -> Change:

@@ -56,6 +56,7 @@ def rule_fields(rule: Document) -> Fields:
         "assign_from_input": rule.get("assign_from_input") or "",
         "assign_to_email": rule.get("assign_to_email") or "",
         "sla_target_minutes": text_of(rule.get("sla_target_minutes")),
+        "approval_ttl_minutes": text_of(rule.get("approval_ttl_minutes")),
         "auto_response": "deployment" if auto_response is None else "own" if auto_response["enabled"] else "never",
         **auto_response_fields(auto_response),
     }
@@ -85,6 +86,7 @@ def rule_of(fields: Fields) -> Document:
         "assign_to_email": text_in(fields, "assign_to_email"),
         "assign_from_input": text_in(fields, "assign_from_input"),
         "sla_target_minutes": number_in(fields, "sla_target_minutes"),
+        "approval_ttl_minutes": number_in(fields, "approval_ttl_minutes"),
         "auto_response": None if kind == "deployment" else auto_response_in(fields, enabled=kind == "own"),
     }
 
@@ -132,6 +134,8 @@ def deadlines_in_words(rule: Document) -> Sequence[str]:
     elif auto_response is not None:
         outcome = _cut(str(auto_response["default_outcome"]))
         told.append(f'answered "{outcome}" after {auto_response["timeout_minutes"]} min')
+    if rule.get("approval_ttl_minutes") is not None:
+        told.append(f"answers valid for {rule['approval_ttl_minutes']} min")
     return told
 
 

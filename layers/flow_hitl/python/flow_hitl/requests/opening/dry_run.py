@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from flow_hitl.contract.validation import Document, Name
 from flow_hitl.deployments.deployment import Deployment
-from flow_hitl.requests.opening.open_request import inherited_auto_response, inherited_sla
+from flow_hitl.requests.opening.open_request import inherited_approval_ttl, inherited_auto_response, inherited_sla
 from flow_hitl.requests.opening.routing import AssignedBy, ConsideredRule, assign
 from flow_hitl.requests.request import RequestShown
 
@@ -50,6 +50,8 @@ class DryRunResult:
     """The SLA that would apply."""
     auto_response: InheritedAutoResponse | None
     """The auto-response that would apply; null for none."""
+    approval_ttl_minutes: int | None
+    """Minutes for which an answer would be valid; null for no limit."""
 
 
 def dry_run(deployment: Deployment, wish: DryRun) -> DryRunResult:
@@ -70,4 +72,5 @@ def dry_run(deployment: Deployment, wish: DryRun) -> DryRunResult:
         considered=assignment.considered(deployment.rules),
         sla_target_minutes=inherited_sla(assignment.matched, deployment),
         auto_response=InheritedAutoResponse(*auto_response) if auto_response else None,
+        approval_ttl_minutes=inherited_approval_ttl(assignment.matched, deployment),
     )

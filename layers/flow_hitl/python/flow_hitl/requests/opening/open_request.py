@@ -89,6 +89,8 @@ class NewRequest(Document):
     """Minutes for an answer that is on time. Left out, the rule's or the deployment's holds."""
     free_text: FreeText | None = None
     """What happens to an answer that is no emit option. Left out, the deployment's setting holds."""
+    approval_ttl_minutes: Minutes | None = None
+    """Minutes for which an answer is valid, from the answer on. Left out, the rule's or the deployment's holds."""
 
     @property
     def says_auto_response(self) -> bool:
@@ -205,6 +207,7 @@ class OpenRequest:
             auto_response=auto_response,
             sla_target_minutes=wish.sla_target_minutes
             or (inherited_sla(assignment.matched, deployment) if not test else None),
+            approval_ttl_minutes=wish.approval_ttl_minutes or inherited_approval_ttl(assignment.matched, deployment),
             body_sha256=digest,
             not_to_be_answered_by=asked_by,
             test=test,
@@ -271,6 +274,11 @@ def _passed_over(assignment: Assignment) -> str:
 def inherited_sla(rule: RoutingRule | None, deployment: Deployment) -> int | None:
     """Return the SLA in minutes of a request without its own: the rule's, else the deployment's."""
     return (rule.sla_target_minutes if rule else None) or deployment.settings.sla_target_minutes
+
+
+def inherited_approval_ttl(rule: RoutingRule | None, deployment: Deployment) -> int | None:
+    """Return for how many minutes an answer is valid if the request does not say: by the rule, else the deployment."""
+    return (rule.approval_ttl_minutes if rule else None) or deployment.settings.approval_ttl_minutes
 
 
 def inherited_auto_response(rule: RoutingRule | None, deployment: Deployment) -> tuple[int, str] | None:
