@@ -24,15 +24,14 @@ _MEMBERS = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_h
 
 def put_event(table: str, event: AuditEvent, deployment_id: int) -> dict[str, Any]:
     """Return the transaction's part that adds an event of a deployment at a place of its chain that must be free."""
-    at = rfc3339(event.at)
-    shard = zlib.crc32(event.subject.encode()) % _DAY_SHARDS
-    record = {
-        **as_json(event),
-        "data": canonical_json(event.data),
-        "day_shard": f"{at[:10]}#{shard}",
-        "day_key": _day_key(IndexedEvent(deployment_id, event.subject, event.seq, event.at, event.hash)),
-    }
+    indexed = IndexedEvent(deployment_id, event.subject, event.seq, event.at, event.hash)
+    record = {**as_json(event), "data": canonical_json(event.data), **_index_keys(indexed)}
     return {"Put": {"TableName": table, "Item": item(record), "ConditionExpression": "attribute_not_exists(subject)"}}
+
+
+def _index_keys(event: IndexedEvent) -> dict[str, str]:
+    shard = zlib.crc32(event.subject.encode()) % _DAY_SHARDS
+    return {"day_shard": f"{rfc3339(event.at)[:10]}#{shard}", "day_key": _day_key(event)}
 
 
 def _day_key(event: IndexedEvent) -> str:
@@ -64,9 +63,24 @@ def _record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event as it stands there: verification must see forged ones, too."""
     shown = {name: record.get(name) for name in _MEMBERS}
     # What is no JSON is shown as the text that it is, which no hash fits.
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         shown["data"] = json.loads(str(record.get("data")))
     return {**shown, "seq": int(record["seq"])}
+
+
+def _filed_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event as stored, with `misfiled` set if its index keys belong to another one."""
+    shown = _record(record)
+    subject, data = str(shown["subject"]), shown["data"]
+    kind, _, name = subject.partition("#")
+    own = int(name) if kind == "deployment" and name.isdecimal() else None
+    if own is None and isinstance(data, dict) and isinstance(data.get("deployment_id"), int):
+        own = data["deployment_id"]
+    with contextlib.suppress(ValueError):
+        expected = _index_keys(IndexedEvent(own or 0, subject, shown["seq"], parse_rfc3339(str(shown["at"])), ""))
+        if own is not None and any(record.get(key) != value for key, value in expected.items()):
+            shown["misfiled"] = True
+    return shown
 
 
 def _indexed(row: Mapping[str, Any]) -> Iterator[IndexedEvent]:
@@ -96,8 +110,8 @@ class DynamoAuditLog:
         return [event_from_item(wire) for wire in self._chain(request_subject(request_id))]
 
     def chain(self, subject: str) -> Sequence[AuditRecord]:
-        """Return all events of a chain as they stand there, read consistently."""
-        return [_record(values(wire)) for wire in self._chain(subject)]
+        """Return all events of a chain as stored, read consistently, with `misfiled` where index keys are wrong."""
+        return [_filed_record(values(wire)) for wire in self._chain(subject)]
 
     def indexed(
         self, period: Period, deployment_id: int | None = None, after: IndexedEvent | None = None, ahead: int = 1000

@@ -41,7 +41,7 @@ class AuditArchive(Protocol):
         """Do the same with events that are older than a second, at half the cost."""
 
     def chain(self, subject: str) -> Sequence[AuditRecord]:
-        """Return all events of a chain in order, read consistently."""
+        """Return all events of a chain in order, read consistently, with `misfiled` where the index keys are wrong."""
 
     def first_events(self, deployment_ids: Sequence[int]) -> Mapping[int, IndexedEvent]:
         """Return the first events of deployments' own chains, of those (a hundred at most) that there are."""

@@ -14,7 +14,7 @@ class SealStore(Protocol):
         """Yield the ends of later periods (RFC 3339) that have a digest, in order."""
 
     def digest(self, until: str) -> Mapping[str, Any] | None:
-        """Return the signed digest of a period."""
+        """Return the signed digest of a period, possibly forged: {} if it is no JSON object."""
 
     def add_digest(self, signed: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write a digest unless its period has one; return the stored one."""

@@ -1,7 +1,6 @@
 """Seals the audit log hour by hour: signs how far every chain has come, and locks that away."""
 
 import base64
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.ports import SealKey, SealStore
 from flow_hitl.proof.seal import Grown, grown_by, make_digest, make_section
-from flow_hitl.proof.verify_audit import digest_message, fingerprint, sha256
+from flow_hitl.proof.verify_audit import Verifier, digest_message, fingerprint, sha256
 from flow_hitl.requests.ports import RequestStore
 
 # Longer than the life of any function that could still write an event of the past hour, and than the index lags.
@@ -84,8 +83,10 @@ class SealAudit:
             sections[deployment_id] = sha256(self.seals.add_section(deployment_id, until, content))
         digest = make_digest(period, previous, sections, key=key, sealed_at=self.clock.now())
         signature = base64.b64encode(self.key.sign(digest_message(digest))).decode()
-        stands: Mapping[str, Any] = self.seals.add_digest({"digest": digest, "signature": signature})["digest"]
-        return stands
+        stands = self.seals.add_digest({"digest": digest, "signature": signature})
+        # What was put in its place is no digest: the next one follows ours.
+        found: Mapping[str, Any] = stands.get("digest", digest)
+        return found
 
     # --- which chains grew
 
@@ -122,9 +123,20 @@ class SealAudit:
     # --- where to begin
 
     def _latest(self) -> Mapping[str, Any] | None:
-        last = _last(self.seals.ends(after=rfc3339(self.clock.now() - _LATEST))) or _last(self.seals.ends())
-        signed = self.seals.digest(last) if last is not None else None
-        digest: Mapping[str, Any] | None = signed["digest"] if signed is not None else None
+        """Return the latest digest that is our own, whatever others have put beside or over it."""
+        now = rfc3339(self.clock.now())
+        for since in (rfc3339(self.clock.now() - _LATEST), ""):
+            for until in reversed([end for end in self.seals.ends(after=since) if end <= now]):
+                digest = self._own_digest(until)
+                if digest is not None:
+                    return digest
+        return None
+
+    def _own_digest(self, until: str) -> Mapping[str, Any] | None:
+        public_key = self.key.public_key()
+        verifier, signed = Verifier({fingerprint(public_key): public_key}), self.seals.digest(until) or {}
+        verifier.digest(signed, named=until)
+        digest: Mapping[str, Any] | None = None if verifier.findings else signed["digest"]
         return digest
 
     def _beginning(self) -> datetime | None:
@@ -152,7 +164,3 @@ def _deployment_of(record: AuditRecord, rows_of: Mapping[tuple[str, int], int]) 
 
 def _is_within(event: AuditRecord, period: Period) -> bool:
     return rfc3339(period.since) <= str(event["at"]) < rfc3339(period.until)
-
-
-def _last(ends: Iterator[str]) -> str | None:
-    return next(iter(deque(ends, maxlen=1)), None)

@@ -30,13 +30,10 @@ class S3SealStore:
 
     def digest(self, until: str) -> Mapping[str, Any] | None:
         found = self._get(_digest_key(until))
-        signed: Mapping[str, Any] | None = json.loads(found) if found is not None else None
-        return signed
+        return _signed(found) if found is not None else None
 
     def add_digest(self, signed: Mapping[str, Any]) -> Mapping[str, Any]:
-        stands = self._add(_digest_key(signed["digest"]["until"]), canonical_json(signed).encode())
-        written: Mapping[str, Any] = json.loads(stands)
-        return written
+        return _signed(self._add(_digest_key(signed["digest"]["until"]), canonical_json(signed).encode()))
 
     def section(self, deployment_id: int, until: str) -> bytes | None:
         return self._get(_section_key(deployment_id, until))
@@ -90,6 +87,14 @@ class KmsSealKey:
     def _public_key(self) -> bytes:
         found: bytes = self._client().get_public_key(KeyId=self._key_id)["PublicKey"]
         return found
+
+
+def _signed(content: bytes) -> Mapping[str, Any]:
+    try:
+        signed = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return signed if isinstance(signed, dict) else {}
 
 
 def _digest_key(until: str) -> str:

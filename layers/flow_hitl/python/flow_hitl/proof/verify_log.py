@@ -169,8 +169,7 @@ class _Run:
     def _configuration(self, _: _Place) -> _Place:
         """Check the deployment's configuration and webhooks against its own chain, whatever the time."""
         verifier, chain, deployment = self._verifier(), self._own_chain, self._deployment
-        for event in chain:
-            verifier.event(event)
+        _check_events(verifier, self.own, chain)
         if deployment is not None:
             verifier.head(self.own, deployment.audit_seq, deployment.audit_hash)
         if chain:
@@ -247,9 +246,9 @@ class _Run:
         if isinstance(digest, Mapping) and digest.get("previous") is not None:
             begin = str(digest.get("from"))
             before = self.parts.seals.digest(begin)
-            if before is None:
+            if not isinstance((before or {}).get("digest"), Mapping):
                 verifier.miss(begin, f"is missing: the digest until {until} follows it")
-            else:
+            elif before is not None:
                 verifier.follow(before)
         elif isinstance(digest, Mapping) and until != next(self.parts.seals.ends(), until):
             verifier.miss(str(digest.get("from")), f"is missing: the digest until {until} is not the first")
@@ -388,8 +387,7 @@ class _Run:
             if firsts and any(since <= str(one["at"]) and one["seq"] < firsts[subject] for one in chain):
                 continue
             self.chains += 1
-            for record in chain:
-                verifier.event(record)
+            _check_events(verifier, subject, chain)
             if subject != self.own:
                 self._hold_against_records(verifier, subject, chain, stored.get(_request_id(subject)))
             elif self._deployment is not None:
@@ -439,6 +437,13 @@ _WEBHOOK_EVENTS = frozenset(
         EventKind.WEBHOOK_DELETED,
     )
 )
+
+
+def _check_events(verifier: Verifier, subject: str, chain: Sequence[AuditRecord]) -> None:
+    for record in chain:
+        verifier.event(record)
+        if record.get("misfiled"):
+            verifier.changed(subject, record["seq"], "is listed in the log's index as another event")
 
 
 def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
