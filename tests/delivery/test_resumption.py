@@ -11,6 +11,7 @@ import pytest
 
 from flow_hitl.bootstrap import Application, current, use
 from flow_hitl.delivery.retries import RESUME
+from flow_hitl.platform.dynamodb import item
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.support.asserts import EMIT, assert_invalid, callback, sqs_records
 from tests.support.receiver import Received, Receiver, receiving
@@ -120,6 +121,33 @@ def test_anything_else_is_tried_again_within_ten_seconds(hitl: Hitl, flow: Recei
     assert request.now()["resume"] == {"status": "delivered", "attempts": 2, "last_status": 200}
     assert [post.path for post in flow.received] == ["/resume?run=7"] * 2, "redirects are not followed"
     assert request.kinds.count("resume_attempted") == 2
+
+
+CHANGES: dict[str, tuple[str, dict[str, object]]] = {
+    "outcome": ("r#response", {"outcome": "rejected", "feedback": "rejected"}),
+    "responder": ("r#response", {"responder": "mallory@example.com"}),
+    "question": ("r#content", {"message": "Pay a million?"}),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_flow_is_not_told_what_the_log_does_not_say(hitl: Hitl, flow: Receiver, what: str) -> None:
+    flow.away = 1
+    request = decided(hitl, flow)
+    assert request.now()["resume"]["status"] == "waiting"
+    flow.received.clear()
+    part, changes = CHANGES[what]
+    dynamodb, key = hitl._clients["dynamodb"], item({"pk": request.id, "sk": part})
+    stored = dynamodb.get_item(TableName="requests", Key=key)["Item"]
+    forged = json.dumps({**json.loads(stored["doc"]["S"]), **changes})
+    dynamodb.put_item(TableName="requests", Item={**stored, "doc": {"S": forged}})
+    hitl.advance(minutes=5)
+    assert flow.received == []
+    assert request.timeline[-1]["data"]["result"].startswith("Not sent: the stored answer")
+    dynamodb.put_item(TableName="requests", Item=stored)
+    hitl.advance(minutes=20)
+    (post,) = flow.received
+    assert json.loads(post.body)["request"]["response"]["outcome"] == "approved"
 
 
 def test_each_attempt_is_signed_anew_and_says_the_same(hitl: Hitl, flow: Receiver) -> None:
