@@ -1,9 +1,13 @@
 """The sweep: every few minutes, what should have happened by now and has not is done."""
 
+from typing import Any
+
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from flow_hitl.bootstrap import current
-from flow_hitl.platform.telemetry import SWEEP_ENDED, count, logger
+from flow_hitl.platform.telemetry import SWEEP_ENDED, SWEEP_FOUND, count, logger
+from flow_hitl.sweep.agenda import Matter
+from flow_hitl.sweep.second_look import Looked
 from functions.workers import queue_handler
 
 
@@ -21,16 +25,36 @@ def _redrive_dead_letters() -> None:
 
 
 def _look_at_the_log() -> None:
-    events = handed_on = 0
-    for looked in current().sweep_log():
-        events, handed_on = events + looked.events, handed_on + len(looked.handed_on)
-        for effect in looked.handed_on:
-            logger.warning(
-                "effect handed on again", effect=effect.kind, request_id=effect.request_id, event_seq=effect.event_seq
-            )
-        for name in looked.senseless:
-            logger.error("audit event makes no sense", record=name)
-    count(SWEEP_ENDED, events=events, handed_on=handed_on)
+    events = repaired = found = 0
+    for done in current().run_sweep():
+        if isinstance(done, Looked):
+            events += done.events
+            repaired += len(done.handed_on)
+            found += len(done.senseless)
+            for effect in done.handed_on:
+                logger.warning(
+                    "effect handed on again",
+                    effect=effect.kind,
+                    request_id=effect.request_id,
+                    event_seq=effect.event_seq,
+                )
+            for name in done.senseless:
+                count(SWEEP_FOUND, record=name)
+                logger.error("audit event makes no sense", record=name)
+        else:
+            repaired += len(done.repaired)
+            found += len(done.found)
+            for matter in done.repaired:
+                logger.warning("done again", **_named(matter))
+            for matter in done.found:
+                count(SWEEP_FOUND, **_named(matter))
+                logger.error("late, though it was done again", **_named(matter))
+    count(SWEEP_ENDED, events=events, repaired=repaired, found=found)
+
+
+def _named(matter: Matter) -> dict[str, Any]:
+    effect = {"effect": matter.effect.kind, "event_seq": matter.effect.event_seq} if matter.effect else {}
+    return {"topic": matter.topic, "deployment_id": matter.deployment_id, "subject": matter.subject, **effect}
 
 
 handler = queue_handler(sweep)

@@ -149,11 +149,15 @@ class Access(Construct):
         data, queues = self.data, self.queues
         return [
             _allow(("dynamodb:Query",), [data.audit.index_arn("by_day")]),
-            _allow(("dynamodb:BatchGetItem",), [data.audit.table.table_arn]),
+            _allow(("dynamodb:BatchGetItem", "dynamodb:Query"), [data.audit.table.table_arn]),
             _allow(("dynamodb:BatchGetItem",), [data.requests.table.table_arn]),
-            _allow(("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"), [data.deployments.table.table_arn]),
+            _allow(
+                ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"),
+                [data.deployments.table.table_arn],
+            ),
             *self._hand_on(),
             *self._redrive(),
+            _send(queues["export"].queue),
             _consume(queues["sweep"].queue),
             self._never_change_audit(),
         ]

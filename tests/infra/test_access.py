@@ -148,9 +148,10 @@ EXPECTED: dict[str, Rights] = {
     },
     "sweep": {
         *READ_BY_DAY,
+        ("dynamodb:Query", "audit"),
         ("dynamodb:BatchGetItem", "requests"),
-        *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem")),
-        *_send("email", "resume", "webhook", "deadline"),
+        *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "BatchWriteItem")),
+        *_send("email", "resume", "webhook", "deadline", "export"),
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
         *_consume("sweep"),

@@ -13,6 +13,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.delivery.dead_letters import GOING_BACK
 from flow_hitl.deployments.deployment import Permission
 from flow_hitl.platform import aws
+from flow_hitl.sweep.second_look import Looked
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, NEW, callback
 from tests.support.aws_calls import Call, When, unsettled, watched
@@ -121,7 +122,7 @@ def test_a_run_does_as_much_as_it_has_time_for_and_the_next_goes_on(
     hitl: Hitl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flow_hitl.sweep.second_look._AT_ONCE", 2)
-    monkeypatch.setattr("flow_hitl.sweep.sweep_log._MOST_EVENTS", 4)
+    monkeypatch.setattr("flow_hitl.sweep.run_sweep._MOST_EVENTS", 4)
     other = current().manage_deployments.create(name="Other", creator_email="other@example.com", organization_id=1)
     key = current().manage_deployments.issue_key(other.deployment_id, name="k", permissions=frozenset(Permission)).text
     with losing_events(hitl):
@@ -142,9 +143,9 @@ def test_two_sweeps_at_once_do_what_one_does(hitl: Hitl) -> None:
         request = hitl.ask(emit=EMIT)
     hitl.clock.sleep(3600)
     with unsettled(hitl):
-        runs = [current().sweep_log(), current().sweep_log()]
+        runs = [current().run_sweep(), current().run_sweep()]
         for both in zip(*runs, strict=True):
-            assert both[0].handed_on == both[1].handed_on
+            assert both[0] == both[1]
     hitl.advance(days=1)
     assert request.kinds == MAILED
     assert len(hitl.inbox) == 1
@@ -157,7 +158,8 @@ def test_an_event_that_makes_no_sense_is_named_and_holds_up_no_other(hitl: Hitl)
         aws.client("dynamodb").put_item(TableName="audit", Item=forged)
         hitl.advance(seconds=1)
     hitl.clock.sleep(3600)
-    assert [name for looked in current().sweep_log() for name in looked.senseless] == ["request#forged#1"]
+    looked = [done for done in current().run_sweep() if isinstance(done, Looked)]
+    assert [name for each in looked for name in each.senseless] == ["request#forged#1"]
     hitl.advance(seconds=1)
     assert request.kinds == MAILED
 
@@ -183,7 +185,7 @@ def test_where_all_is_well_a_run_reads_and_moves_its_watermark(hitl: Hitl) -> No
     hitl.clock.sleep(900)
     assert calls_of_a_run(hitl) == {
         "dynamodb.GetItem": 1,
-        "dynamodb.Query": 5,
+        "dynamodb.Query": 6,
         "dynamodb.BatchGetItem": 2,
         "dynamodb.PutItem": 1,
         "sqs.ReceiveMessage": len(GOING_BACK),
@@ -210,7 +212,7 @@ def calls_of_a_run(hitl: Hitl) -> Counter[str]:
 
 
 def looked_until() -> datetime:
-    mark = current().sweep_log.marks.load()
+    mark = current().run_sweep.marks.load()
     assert mark is not None
     return mark.looked_until
 

@@ -187,7 +187,7 @@ class BetweenFunctions:
         from flow_hitl.bootstrap import current
         from flow_hitl.sweep.looks import SETTLED_AFTER
 
-        marks, now = current().sweep_log.marks, self.clock.now().replace(microsecond=0)
+        marks, now = current().run_sweep.marks, self.clock.now().replace(microsecond=0)
         mark, unseen = marks.load(), self._unseen()
         idle_until = min(unseen or now, now - SETTLED_AFTER)
         if mark is not None and mark.looked_until < idle_until:
@@ -199,7 +199,7 @@ class BetweenFunctions:
     def _next_sweep(self) -> datetime | None:
         from flow_hitl.sweep.looks import SETTLED_AFTER
 
-        unseen, due = self._unseen(), list(self._dead_letters_due())
+        unseen, due = self._unseen(), [*self._dead_letters_due(), *self._agenda_due()]
         if unseen is not None:
             due.append(unseen + SETTLED_AFTER + timedelta(seconds=1))
         return _full_five_minutes(max(min(due), self._swept_at + timedelta(seconds=1))) if due else None
@@ -218,6 +218,15 @@ class BetweenFunctions:
                 goes_at = DeadLetter(name, "", "", sent_at, moves).goes_at
                 if goes_at is not None:
                     yield goes_at
+
+    def _agenda_due(self) -> Iterator[datetime]:
+        """Yield when each entry of the sweep's agenda comes due."""
+        from moto.dynamodb.models import dynamodb_backends
+
+        kept = dynamodb_backends[ACCOUNT][REGION].tables[DEPLOYMENTS.name].items
+        for pk, entries in kept.items():
+            if str(pk.value).startswith("agenda#"):
+                yield from (datetime.fromisoformat(str(sk.value).partition("#")[0]) for sk in entries)
 
     def _unseen(self) -> datetime | None:
         """Return the moment of the first event that the sweep has not looked at."""

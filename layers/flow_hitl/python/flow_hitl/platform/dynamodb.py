@@ -99,15 +99,22 @@ def batch_get(
         yield from map(values, found)
 
 
+def batch_put(client: Any, table: str, records: Sequence[Mapping[str, Any]], pause: Callable[[int], None]) -> None:
+    """Put items, whatever is there; raises Conflict if DynamoDB lags behind."""
+    _batch_write(client, table, [{"PutRequest": {"Item": item(record)}} for record in records], pause)
+
+
 def batch_delete(client: Any, table: str, wires: Sequence[Mapping[str, Any]], pause: Callable[[int], None]) -> None:
     """Delete items by their keys in wire form; raises Conflict if DynamoDB lags behind."""
+    _batch_write(client, table, [{"DeleteRequest": {"Key": key}} for key in wires], pause)
 
-    def delete(wanted: Any) -> Any:
-        return client.batch_write_item(RequestItems=wanted).get("UnprocessedItems")
 
-    for start in range(0, len(wires), _MOST_WRITTEN):
-        batch = wires[start : start + _MOST_WRITTEN]
-        _until_processed(delete, {table: [{"DeleteRequest": {"Key": key}} for key in batch]}, pause)
+def _batch_write(client: Any, table: str, wanted: Sequence[Mapping[str, Any]], pause: Callable[[int], None]) -> None:
+    def write(part: Any) -> Any:
+        return client.batch_write_item(RequestItems=part).get("UnprocessedItems")
+
+    for start in range(0, len(wanted), _MOST_WRITTEN):
+        _until_processed(write, {table: wanted[start : start + _MOST_WRITTEN]}, pause)
 
 
 def _until_processed(send: Callable[[Any], Any], wanted: Any, pause: Callable[[int], None]) -> None:

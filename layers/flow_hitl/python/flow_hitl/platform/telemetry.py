@@ -12,6 +12,7 @@ CREATOR_UNREACHABLE = "CreatorUnreachable"
 MESSAGE_KEEPS_FAILING = "MessageKeepsFailing"
 QUOTA_NEARLY_USED = "QuotaNearlyUsed"
 SWEEP_ENDED = "SweepEnded"
+SWEEP_FOUND = "SweepFound"
 USAGE_NOT_COUNTED = "UsageNotCounted"
 
 logger = Logger(service=SERVICE)

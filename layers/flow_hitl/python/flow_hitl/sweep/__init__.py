@@ -1,6 +1,6 @@
 """What should have happened and did not is found, and done: nothing relies on one delivery.
 
-rules: looks, watermark
-use cases: replay, second_look, sweep_log
+rules: agenda, looks, watermark
+use cases: keep_agenda, replay, run_sweep, second_look
 edges: sweep_store
 """

@@ -3,22 +3,21 @@
 from datetime import timedelta
 
 from flow_hitl.audit.effects import EffectKind, EffectState
-from flow_hitl.delivery.retries import DAYS, RESUME
+from flow_hitl.delivery.retries import DAYS
 
 SETTLED_AFTER = timedelta(minutes=10)
 """The age at which an event is looked at again: its effects have long happened, unless something is wrong."""
 
 # Until then a queue delivers the message again by itself, and after that it has given it up.
-_LAST_ATTEMPT = timedelta(hours=1)
-_STILL_QUEUED = timedelta(seconds=sum(DAYS.pauses)) + _LAST_ATTEMPT
-_STILL_RESUMING = timedelta(seconds=sum(RESUME.pauses)) + _LAST_ATTEMPT
+_STILL_QUEUED = timedelta(seconds=sum(DAYS.pauses)) + timedelta(hours=1)
 
 
 def goes_again(kind: EffectKind, state: EffectState, age: timedelta) -> bool:
     """Tell whether an effect is to be handed on again, so long after its event.
 
-    One that no worker knows of is lost. One that a worker has begun is still in its queue, until the queue gives it up.
+    One that no worker knows of is lost. One that a worker has begun is still in its queue, until the queue gives it up;
+    an answer that its flow did not accept for a day then goes back from the dead-letter queue, for one attempt a time.
     """
     if state is not EffectState.BEGUN:
         return state is EffectState.UNKNOWN
-    return age >= (_STILL_RESUMING if kind is EffectKind.RESUME else _STILL_QUEUED)
+    return kind is not EffectKind.RESUME and age >= _STILL_QUEUED

@@ -1,7 +1,10 @@
-"""What keeps how far the sweep has come."""
+"""What keeps how far the sweep has come, and what it is to look at later."""
 
+from collections.abc import Sequence, Set
+from datetime import datetime
 from typing import Protocol
 
+from flow_hitl.sweep.agenda import Entry
 from flow_hitl.sweep.watermark import Watermark
 
 
@@ -11,3 +14,18 @@ class Watermarks(Protocol):
 
     def save(self, mark: Watermark) -> None:
         """Write the next version; raises Conflict if another run has written it by now."""
+
+
+class Agenda(Protocol):
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Write entries; one that stands there is the same."""
+
+    def due(self, day: datetime, now: datetime, limit: int) -> Sequence[Entry]:
+        """Return a day's entries whose moment has come, oldest first, read consistently."""
+
+    def remove(self, entries: Sequence[Entry]) -> None: ...
+
+
+class StepsTaken(Protocol):
+    def taken(self, names: Sequence[str]) -> Set[str]:
+        """Return which of these steps, which may happen once, have happened."""

@@ -13,7 +13,9 @@ from flow_hitl.audit.ports import AuditArchive, EffectStates
 from flow_hitl.delivery.relay_event import RelayEvent, owed
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.ports import Clock
+from flow_hitl.sweep.agenda import Matter, Topic, first_entry, promised
 from flow_hitl.sweep.looks import goes_again
+from flow_hitl.sweep.ports import Agenda
 
 # As many as DynamoDB reads in one call.
 _AT_ONCE = 100
@@ -37,6 +39,7 @@ class SecondLook:
     audit: AuditArchive
     effects: EffectStates
     deployments: DeploymentStore
+    agenda: Agenda
     relay: RelayEvent
     clock: Clock
 
@@ -63,18 +66,23 @@ class SecondLook:
             if _goes_again(step, effect, states, now - step.event.at)
         ]
         if not dry_run:
+            # First: whoever dies in between looks at the same events once more.
+            later = [first_entry(matter, now) for step in steps for matter in _open_matters(step, states)]
+            if later:
+                self.agenda.add(later)
             for event, effect in handed_on:
                 self.relay.hand_on(event, effect)
         return Looked(len(batch), tuple(effect for _, effect in handed_on), senseless)
 
     def _steps(self, batch: Sequence[IndexedEvent]) -> tuple[list["_Step"], tuple[str, ...]]:
-        """Return the events with what is owed of each, and the names of those that cannot be understood."""
+        """Return the events with what follows from each, and the names of those that cannot be understood."""
         webhook_events = cache(self.relay.webhook_events)
-        steps, senseless = [], []
+        deployment_id, steps, senseless = batch[0].deployment_id, [], []
         for record in self.audit.settled(batch):
             try:
                 event = AuditEvent.from_dict(record)
-                steps.append(_Step(event, tuple(owed(event, webhook_events))))
+                effects = tuple(owed(event, webhook_events))
+                steps.append(_Step(event, deployment_id, effects, tuple(promised(event, deployment_id))))
             except (AttributeError, KeyError, TypeError, ValueError):
                 # Somebody wrote it who is none of us: it may not hold up the others.
                 senseless.append(f"{record['subject']}#{record['seq']}")
@@ -84,7 +92,17 @@ class SecondLook:
 @dataclass(frozen=True)
 class _Step:
     event: AuditEvent
+    deployment_id: int
     effects: tuple[Effect, ...]
+    promised: tuple[Matter, ...]
+
+
+def _open_matters(step: _Step, states: Mapping[Effect, EffectState]) -> Iterator[Matter]:
+    """Yield what is to be looked at later: what is promised for then, and what is not yet done."""
+    yield from step.promised
+    for effect in step.effects:
+        if states.get(effect, EffectState.DONE) is not EffectState.DONE:
+            yield Matter(Topic.EFFECT, step.deployment_id, effect.request_id, step.event.at, effect)
 
 
 def _goes_again(step: _Step, effect: Effect, states: Mapping[Effect, EffectState], age: timedelta) -> bool:

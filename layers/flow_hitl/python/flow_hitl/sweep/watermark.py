@@ -11,14 +11,15 @@ from flow_hitl.audit.index import IndexedEvent, Period, periods
 class Watermark:
     """Every event before `looked_until` has been looked at again; moments are whole seconds.
 
-    Where a run ended within a period, that goes on to `period_until`, and what comes up to `after` is done.
-    `version` counts the runs.
+    Where a run ended within a period, that goes on to `period_until`, and what comes up to `after` is done. Of the
+    agenda, every day before `agenda_from` is done. `version` counts the runs.
     """
 
     looked_until: datetime
     period_until: datetime | None = None
     after: IndexedEvent | None = None
     version: int = 0
+    agenda_from: datetime | None = None
 
     def next_period(self, settled: datetime) -> Period | None:
         """Return what is to be looked at next, a day at most, of what is older than `settled`; None if there is none.

@@ -6,21 +6,36 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flow_hitl.delivery.wiring import DeliveryParts
+from flow_hitl.proof.wiring import ProofParts
 
 if TYPE_CHECKING:
     from flow_hitl.sweep.replay import Replay
+    from flow_hitl.sweep.run_sweep import RunSweep
     from flow_hitl.sweep.second_look import SecondLook
-    from flow_hitl.sweep.sweep_log import SweepLog
+    from flow_hitl.sweep.sweep_store import DynamoAgenda
 
 
-class SweepParts(DeliveryParts):
+class SweepParts(DeliveryParts, ProofParts):
     @cached_property
-    def sweep_log(self) -> SweepLog:
-        from flow_hitl.sweep.sweep_log import SweepLog
+    def run_sweep(self) -> RunSweep:
+        from flow_hitl.sweep.keep_agenda import KeepAgenda
+        from flow_hitl.sweep.run_sweep import RunSweep
         from flow_hitl.sweep.sweep_store import DynamoWatermarks
 
+        keep_agenda = KeepAgenda(
+            agenda=self._agenda,
+            requests=self._requests,
+            steps=self._requests,
+            audit=self._audit,
+            effects=self._effects,
+            queue=self.relay_event.queue,
+            deadlines=self._deadlines,
+            exports=self._exports,
+            export_queue=self.export_queue,
+            clock=self.clock,
+        )
         marks = DynamoWatermarks(self.client("dynamodb"), self.settings.deployments_table)
-        return SweepLog(self._second_look, marks, self.clock)
+        return RunSweep(keep_agenda, self._second_look, marks, self.clock)
 
     @cached_property
     def replay(self) -> Replay:
@@ -29,7 +44,13 @@ class SweepParts(DeliveryParts):
         return Replay(self._second_look)
 
     @cached_property
+    def _agenda(self) -> DynamoAgenda:
+        from flow_hitl.sweep.sweep_store import DynamoAgenda
+
+        return DynamoAgenda(self.client("dynamodb"), self.settings.deployments_table, self.pause)
+
+    @cached_property
     def _second_look(self) -> SecondLook:
         from flow_hitl.sweep.second_look import SecondLook
 
-        return SecondLook(self._audit, self._effects, self._deployments, self.relay_event, self.clock)
+        return SecondLook(self._audit, self._effects, self._deployments, self._agenda, self.relay_event, self.clock)

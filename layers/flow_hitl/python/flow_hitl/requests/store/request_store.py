@@ -1,7 +1,7 @@
 """The requests table: heads, contents, responses, and the transactions that change them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -149,6 +149,11 @@ class DynamoRequestStore:
                 raise CalledBefore(record_of(items[last], takes.call))
             raise TakenAlready(takes)
         raise Conflict(f"request {head.request_id} has moved on: {codes}")
+
+    def taken(self, names: Sequence[str]) -> Set[str]:
+        keys = {_once_key(name)["pk"]: name for name in names}
+        found = batch_get(self._dynamodb, self._table, map(_once_key, names), self._pause)
+        return {keys[record["pk"]] for record in found}
 
     def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page:
         """Return a page, newest first; it may be short or empty because the number of entries read is limited."""
@@ -315,7 +320,7 @@ class DynamoRequestStore:
         if isinstance(takes, CallRecord):
             return put_call(self._table, takes)
         if isinstance(takes, str):
-            record = {"pk": f"once#{takes}", "sk": "once", "ttl": int((at + timedelta(days=_ONCE_DAYS)).timestamp())}
+            record = {**_once_key(takes), "ttl": int((at + timedelta(days=_ONCE_DAYS)).timestamp())}
             return self._put(record, ConditionExpression="attribute_not_exists(pk)")
         return {
             "Update": {
@@ -348,6 +353,10 @@ def _differing(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> Sequence
     """Return which attributes of a record, but its document, are not what they should be."""
     expected = {name: value for name, value in wanted.items() if value is not None}
     return sorted(name for name in {*record, *expected} - {"doc"} if record.get(name) != expected.get(name))
+
+
+def _once_key(name: str) -> dict[str, str]:
+    return {"pk": f"once#{name}", "sk": "once"}
 
 
 def _is_still_listed(head: Head, wanted: RequestFilter) -> bool:
