@@ -92,22 +92,31 @@ class Monitoring(Construct):
             ("audit event changed", telemetry.AUDIT_EVENT_CHANGED),
             ("creator unreachable", telemetry.CREATOR_UNREACHABLE),
             ("quota nearly used", telemetry.QUOTA_NEARLY_USED),
+            ("late in spite of the sweep", telemetry.SWEEP_FOUND),
             ("usage not counted", telemetry.USAGE_NOT_COUNTED),
         ):
             self._alarm(what, _counted(metric, PERIOD), 1)
         # Attempts are up to an hour apart: the alarm stays for as long as they go on.
         self._alarm("a message keeps failing", _counted(telemetry.MESSAGE_KEEPS_FAILING, Duration.hours(1)), 1)
+        # Three runs and a bit: nothing else tells that nobody looks.
+        self._alarm("no sweep", _counted(telemetry.SWEEP_ENDED, Duration.minutes(20)), 1, is_wanted=True)
 
-    def _alarm(self, what: str, metric: cloudwatch.IMetric, threshold: float) -> None:
-        """Raise an alarm when the metric reaches the threshold in one period; missing data is fine."""
+    def _alarm(self, what: str, metric: cloudwatch.IMetric, threshold: float, *, is_wanted: bool = False) -> None:
+        """Raise an alarm when the metric reaches the threshold in one period, or if it `is_wanted`, when it does not.
+
+        Missing data is fine, except of what is wanted.
+        """
+        reached = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+        missed = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+        missing = cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
             self,
             what.title().replace(":", "").replace("_", "").replace(" ", ""),
             metric=metric,
             threshold=threshold,
             evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            comparison_operator=missed if is_wanted else reached,
+            treat_missing_data=missing.BREACHING if is_wanted else missing.NOT_BREACHING,
             alarm_description=f"{ALARM_PREFIX}{what}",
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))

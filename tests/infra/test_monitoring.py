@@ -33,7 +33,16 @@ def test_a_late_stream_and_server_errors_raise_an_alarm(core: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    "metric", ["AuditEventChanged", "CreatorUnreachable", "MessageKeepsFailing", "QuotaNearlyUsed", "UsageNotCounted"]
+    "metric",
+    [
+        "AuditEventChanged",
+        "CreatorUnreachable",
+        "MessageKeepsFailing",
+        "QuotaNearlyUsed",
+        "SweepEnded",
+        "SweepFound",
+        "UsageNotCounted",
+    ],
 )
 def test_what_functions_count_raises_an_alarm(core: Stack, metric: str) -> None:
     (counted,) = _alarms(core, metric)
@@ -53,11 +62,13 @@ def test_calls_refused_by_a_quota_or_by_the_gateway_raise_an_alarm(core: Stack) 
     assert '"status": "$context.status"' in stage["AccessLogSettings"]["Format"]
 
 
-def test_every_alarm_goes_to_the_operators_topic_and_silence_is_no_alarm(core: Stack) -> None:
+def test_every_alarm_goes_to_the_operators_topic_and_silence_is_none_except_of_the_sweep(core: Stack) -> None:
     (topic,) = [name for name in core.of_type("AWS::SNS::Topic") if "Alarm" in name]
     for alarm in core.properties("AWS::CloudWatch::Alarm"):
         assert alarm["AlarmActions"] == [{"Ref": topic}]
-        assert alarm["TreatMissingData"] == "notBreaching"
+        is_wanted = alarm["MetricName"] == "SweepEnded"
+        assert alarm["TreatMissingData"] == ("breaching" if is_wanted else "notBreaching")
+        assert alarm["ComparisonOperator"] == ("LessThan" if is_wanted else "GreaterThanOrEqualTo") + "Threshold"
     (subscription,) = [each for each in core.properties("AWS::SNS::Subscription") if each["Protocol"] == "email"]
     assert (subscription["Endpoint"], subscription["TopicArn"]) == ("ops@example.com", {"Ref": topic})
 
