@@ -190,7 +190,7 @@ def test_what_fails_on_our_side_before_the_post_costs_no_attempt(monkeypatch: py
             hitl.advance(minutes=20)
             (delivery,) = made.deliveries
             assert (delivery["status"], delivery["attempts"], app.received) == ("pending", 0, [])
-        hitl.advance(minutes=5)
+        hitl.advance(minutes=30)
         (delivery,) = made.deliveries
         assert (delivery["status"], delivery["attempts"]) == ("delivered", 1)
         assert request.kinds.count("webhook_delivered") == 1
