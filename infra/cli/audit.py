@@ -45,8 +45,8 @@ def audit() -> None:
 def seal(target: CommandTarget) -> None:
     """Seal all events up to two minutes ago, or up to now on the local stack.
 
-    Complete days are sealed every night. Once sealed, no event can be changed unnoticed, even by someone with write
-    access to the tables.
+    Complete hours are sealed soon after they end. Once sealed, no event can be changed unnoticed, even by someone with
+    write access to the tables.
     """
     application = target.application
     # A function may write its event some time after the moment it carries; a sealed period must get no more events.

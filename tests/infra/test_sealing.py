@@ -1,4 +1,4 @@
-"""What is sealed stays sealed: the digests' bucket is locked, their key only signs, and every night has its call."""
+"""What is sealed stays sealed: the digests' bucket is locked, their key only signs, and every hour has its call."""
 
 from infra.constructs.sealing import LOCK_BYPASSES
 from infra.options import Options

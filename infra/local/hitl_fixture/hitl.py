@@ -190,7 +190,7 @@ class Hitl(BetweenFunctions):
             manage.set_rules(self.deployment_id, parse_rules(json.dumps({"rules": list(rules)})))
 
     def seal(self) -> None:
-        """Seal the audit log up to now, as is done each night with complete days."""
+        """Seal the audit log up to now, as is done each hour with complete hours."""
         from flow_hitl.platform.times import rfc3339
 
         # More may happen in the current second.
