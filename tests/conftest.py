@@ -1,6 +1,7 @@
 """The `hitl` fixture, every answer of which must be one that the API's description promises; and its manager."""
 
 import gc
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         gone = set(left_out)
         items[:] = [item for item in items if item not in gone]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much the tests have tried that count it by `record_property("tried: …", number)`."""
+    sums: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                sums.update({name: number for name, number in report.user_properties if name.startswith("tried: ")})
+    for name, number in sorted(sums.items()):
+        terminalreporter.write_line(f"{name.removeprefix('tried: ')}: {number:,}")
 
 
 def pytest_collection_finish() -> None:
