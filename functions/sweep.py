@@ -19,7 +19,7 @@ def sweep(_record: SQSRecord) -> None:
 
 
 def _redrive_dead_letters() -> None:
-    for redriven in current().redrive_dead_letters.due():
+    for redriven in (*current().redrive_dead_letters.due(), current().redrive_stream.due()):
         if redriven.moved:
             logger.warning("dead letters sent again", queue=redriven.queue, moved=redriven.moved)
 

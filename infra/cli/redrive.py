@@ -18,6 +18,7 @@ _QUEUES = {
     "resume": "resume",
     "webhook": "webhook",
     "relay": "relay_retry",
+    "stream": "stream",
     "measure": "measure_retry",
     "seal": "seal",
     "sweep": "sweep",
@@ -32,10 +33,15 @@ _ALL = "all"
 @with_target
 def redrive(target: CommandTarget, queue: str, dry_run: bool) -> None:
     """Move a queue's dead letters back to the queue, whose worker tries them again; `all` does so for all queues."""
-    redrive_dead_letters = target.application.redrive_dead_letters
+    application = target.application
     results: list[dict[str, Any]] = []
     for name in _QUEUES if queue == _ALL else [queue]:
-        done = (redrive_dead_letters.look if dry_run else redrive_dead_letters.all)(_QUEUES[name])
+        if dry_run:
+            done = application.redrive_dead_letters.look(_QUEUES[name])
+        elif name == "stream":
+            done = application.redrive_stream.all()
+        else:
+            done = application.redrive_dead_letters.all(_QUEUES[name])
         oldest = rfc3339(done.oldest) if done.oldest else None
         results.append({"queue": name, "moved": done.moved, "resting": done.resting, "oldest_sent_at": oldest})
     found = [result for result in results if result["moved"] or result["resting"]]
@@ -53,6 +59,9 @@ def _told(result: dict[str, Any], *, dry_run: bool) -> str:
     name, oldest = result["queue"], result["oldest_sent_at"]
     if dry_run:
         return f"{messages} in the dead-letter queue of {name}, the oldest sent at {oldest}."
+    if name == "stream":
+        later = f" {result['resting']} have not settled yet." if result["resting"] else ""
+        return f"Looked again at the events of {messages} of the dead-letter queue of stream.{later}"
     return f"Moved {messages} from the dead-letter queue of {name} back to its queue."
 
 
@@ -70,4 +79,6 @@ def _next(target: CommandTarget, queue: str, found: bool, *, dry_run: bool) -> s
         )
     if dry_run:
         return f"fix what the log of its function says, then move them: {target.command(f'redrive {queue}')}."
+    if queue == "stream":
+        return f"see if the figures missed some of these events: {target.command('analytics rebuild ID --check')}."
     return "its worker tries them now. What fails again comes back to the dead-letter queue, and its alarm says so."

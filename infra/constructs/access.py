@@ -250,7 +250,7 @@ class Access(Construct):
     def _redrive(self) -> list[Right]:
         """Return what it takes to send back what rests in dead-letter queues."""
         return [
-            _retry(*(self.queues.dead_letter_queues[name] for name in GOING_BACK)),
+            _retry(*(self.queues.dead_letter_queues[name] for name in (*GOING_BACK, "stream"))),
             _send(*(self.queues[name].queue for name in dict.fromkeys(map(work_queue, GOING_BACK)))),
         ]
 

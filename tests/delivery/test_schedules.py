@@ -42,6 +42,19 @@ def test_without_a_schedule_or_after_it_nothing_is_called(hitl: Hitl) -> None:
     assert not [operation for operation in calls.operations if operation.startswith("scheduler")]
 
 
+def test_nobody_waits_for_their_mail_because_nothing_can_be_scheduled(hitl: Hitl) -> None:
+    def away(call: Call, when: When) -> None:
+        if when == "before" and call.operation == "scheduler.CreateSchedule":
+            raise EndpointConnectionError(endpoint_url="https://scheduler")
+
+    hitl.configure(settings={"reminders": [{"minutes_before_timeout": 30}]})
+    with watched(hitl, away):
+        request = hitl.ask(emit=EMIT, auto_response=AUTO)
+        assert request.kinds == ["request_created", "notification_sent"]
+    hitl.advance(minutes=1)
+    assert len(schedules(hitl)) == 2
+
+
 def test_a_schedule_that_is_gone_or_cannot_be_deleted_holds_up_nothing(hitl: Hitl) -> None:
     def away(call: Call, when: When) -> None:
         if when == "before" and call.operation == "scheduler.DeleteSchedule":

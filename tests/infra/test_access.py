@@ -155,7 +155,7 @@ EXPECTED: dict[str, Rights] = {
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
         *_consume("sweep"),
-        *(right for name in GOING_BACK for right in _retry(f"{name} dead letters")),
+        *(right for name in (*GOING_BACK, "stream") for right in _retry(f"{name} dead letters")),
         *_send("inbound mail", "mail feedback", "relay retry", "measure retry", "seal"),
     },
     "measure": {

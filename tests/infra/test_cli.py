@@ -459,7 +459,20 @@ def test_redrive_moves_every_dead_letter_back(stack: Stack) -> None:
 
 @pytest.mark.parametrize(
     "queue",
-    ["resume", "email", "deadline", "schedules", "inbound-mail", "webhook", "relay", "measure", "seal", "export"],
+    [
+        "resume",
+        "email",
+        "deadline",
+        "schedules",
+        "inbound-mail",
+        "webhook",
+        "relay",
+        "measure",
+        "stream",
+        "seal",
+        "sweep",
+        "export",
+    ],
 )
 def test_redrive_of_an_empty_queue_moves_nothing(stack: Stack, queue: str) -> None:
     assert stack.json("redrive", queue) == {"queue": queue, "moved": 0, "resting": 0, "oldest_sent_at": None}

@@ -47,6 +47,9 @@ class SqsDeadLetterQueues:
             MessageBody=message_again(letter.queue, letter.body),
             MessageAttributes=_moves(letter.moves + 1) if counted else {},
         )
+        self.drop(letter)
+
+    def drop(self, letter: DeadLetter) -> None:
         self._client.delete_message(
             QueueUrl=self._settings.dead_letter_queue_url(letter.queue), ReceiptHandle=letter.receipt_handle
         )

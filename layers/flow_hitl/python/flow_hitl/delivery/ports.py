@@ -23,5 +23,8 @@ class DeadLetterQueues(Protocol):
         Ended in between, it leaves the message in both queues, which workers take without harm.
         """
 
+    def drop(self, letter: DeadLetter) -> None:
+        """Delete a message that has nothing left to say."""
+
     def leave(self, name: str, letters: Sequence[DeadLetter]) -> None:
         """Let others see these messages at once."""

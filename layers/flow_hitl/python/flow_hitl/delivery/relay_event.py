@@ -22,9 +22,18 @@ class RelayEvent:
     clock: Clock
 
     def __call__(self, event: AuditEvent) -> None:
-        """Pass on every effect of an event; repeating it is harmless because each worker claims its effect."""
+        """Hand on every effect of an event; one that fails holds up no other, and is raised after them.
+
+        Repeating this is harmless, because each worker claims its effect.
+        """
+        failed: Exception | None = None
         for effect in owed(event, self.webhook_events):
-            self.hand_on(event, effect)
+            try:
+                self.hand_on(event, effect)
+            except Exception as error:
+                failed = failed or error
+        if failed:
+            raise failed
 
     def hand_on(self, event: AuditEvent, effect: Effect) -> None:
         """Pass on one effect of an event."""

@@ -9,6 +9,7 @@ from flow_hitl.delivery.wiring import DeliveryParts
 from flow_hitl.proof.wiring import ProofParts
 
 if TYPE_CHECKING:
+    from flow_hitl.sweep.redrive_stream import RedriveStream
     from flow_hitl.sweep.replay import Replay
     from flow_hitl.sweep.run_sweep import RunSweep
     from flow_hitl.sweep.second_look import SecondLook
@@ -48,6 +49,12 @@ class SweepParts(DeliveryParts, ProofParts):
         from flow_hitl.sweep.sweep_store import DynamoAgenda
 
         return DynamoAgenda(self.client("dynamodb"), self.settings.deployments_table, self.pause)
+
+    @cached_property
+    def redrive_stream(self) -> RedriveStream:
+        from flow_hitl.sweep.redrive_stream import RedriveStream
+
+        return RedriveStream(self.redrive_dead_letters.queues, self.replay, self.clock)
 
     @cached_property
     def _second_look(self) -> SecondLook:

@@ -1,0 +1,35 @@
+"""What the audit stream could not deliver rests as a pointer: which function missed the events of which time."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from flow_hitl.platform.times import ceil_second, parse_rfc3339
+
+# Events reach the stream soon after they are dated, whosever clock is slow.
+_MARGIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class StreamPointer:
+    """The time of the events, in whole seconds with a margin, and whether only the figures missed them."""
+
+    since: datetime
+    until: datetime
+    of_figures: bool
+
+    @classmethod
+    def read(cls, body: str) -> Self | None:
+        """Return what Lambda wrote, or None for a message of another kind."""
+        try:
+            message = json.loads(body)
+            batch = message["DDBStreamBatchInfo"]
+            first, last = (
+                parse_rfc3339(batch[f"approximateArrivalOf{which}Record"]).replace(microsecond=0)
+                for which in ("First", "Last")
+            )
+            function = str(message["requestContext"]["functionArn"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        return cls(first - _MARGIN, ceil_second(last + _MARGIN), "measure" in function.lower())
