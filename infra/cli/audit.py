@@ -12,7 +12,18 @@ import click
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.export_audit import ExportWish
-from flow_hitl.proof.verify_audit import Export, LogFinding, Unusable, read_public_key, untouched, verify_export
+from flow_hitl.proof.verify_audit import (
+    Export,
+    LogFinding,
+    Scope,
+    Unusable,
+    conclusion,
+    exit_code,
+    printable,
+    read_key_file,
+    untouched,
+    verify_export,
+)
 from infra.cli.errors import OperatorError
 from infra.cli.output import facts, listed, show
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
@@ -33,6 +44,12 @@ _since = click.option(
     help="Start with events at this time.  [default: the first event]",
 )
 _to = click.option("--to", metavar="TIME", callback=moment, help="End before events at this time.  [default: now]")
+
+
+class _Untold(OperatorError):
+    """Whether anything was changed cannot be told."""
+
+    exit_code = 2
 
 
 @click.group()
@@ -74,7 +91,10 @@ def seal(target: CommandTarget) -> None:
 @_since
 @_to
 @click.option("--export", "path", metavar="PATH", help="Verify an export (.zip or directory); needs no stack.")
-@click.option("--public-key", metavar="FILE", help="With --export: a key you trust, instead of the export's own.")
+@click.option("--public-key", metavar="FILE", help="With --export: the key to trust, from `aws kms get-public-key`.")
+@click.option(
+    "--deployment", "of_deployment", type=click.IntRange(min=1), help="With --export: the deployment it must be of."
+)
 @with_target
 @click.pass_context
 def verify(
@@ -85,16 +105,20 @@ def verify(
     to: datetime | None,
     path: str | None,
     public_key: str | None,
+    of_deployment: int | None,
 ) -> None:
-    """Verify a deployment's audit log or an export of it.
+    """Verify a deployment's audit log or an export of it, which must cover the time between --from and --to.
 
-    The exit code is 1 if anything was changed, and 2 if nothing is sealed yet, so that nothing is proven.
+    The exit code is 1 if anything was changed, and 2 if that cannot be told: nothing is sealed yet, or of an export,
+    there is no trusted key, or not all of it is sealed.
     """
     if (path is None) == (deployment_id is None):
         raise click.UsageError("Give the deployment's ID, or --export PATH.")
-    document = _verify_export(path, public_key) if path else _verify_log(target, deployment_id or 0, since, to)
+    if path is not None:
+        context.exit(_verify_export(target, path, public_key, Scope(of_deployment, _moment(since), _moment(to))))
+    document = _verify_log(target, deployment_id or 0, since, to)
     findings = document["findings"]
-    lines = [f"{found['kind'].upper()}: {found['record']} {found['detail']}" for found in findings]
+    lines = [printable(f"{found['kind'].upper()}: {found['record']} {found['detail']}") for found in findings]
     counted = _facts(document, "events", "digests", "sealed_until")
     sealed = document["digests"] > 0
     text = "\n".join([counted, "", *(lines or [untouched(sealed=sealed, unsealed=document["unsealed_events"])])])
@@ -122,13 +146,23 @@ def _verify_log(
             return _document(findings, events, digests, unsealed, sealed_until)
 
 
-def _verify_export(path: str, public_key: str | None) -> dict[str, Any]:
+def _verify_export(target: CommandTarget, path: str, public_key: str | None, scope: Scope) -> int:
+    """Show what an export proves, and return the exit code."""
     try:
-        key = read_public_key(Path(public_key).read_bytes()) if public_key else None
-        result = verify_export(Export(path), key)
-    except (Unusable, OSError, ValueError) as error:
-        raise OperatorError(str(error), "Give an export that `flow-hitl audit export` wrote.") from error
-    return _document(result.findings, result.events, result.digests, result.unsealed, result.sealed_until)
+        key = read_key_file(public_key) if public_key else None
+        result = verify_export(Export(path), key, scope)
+    except Unusable as error:
+        raise _Untold(printable(str(error)), "Give an export that `flow-hitl audit export` wrote.") from error
+    counts = result.events, result.digests, result.unsealed, result.sealed_until
+    document = _document(result.findings, *counts) | {"doubts": result.doubts}
+    document["verified"] = exit_code(result) == 0
+    text = "\n".join([_facts(document, "events", "digests", "sealed_until"), "", *conclusion(result)])
+    if result.findings:
+        hint = "find out who could have changed it on its way, and export again: "
+    else:
+        hint = "export again, until the end of a digest: " if result.doubts else "export what came since: "
+    show(target, document, text, hint + target.command("audit export ID --to-file audit.zip"))
+    return exit_code(result)
 
 
 def _document(findings: Any, events: int, digests: int, unsealed: int, sealed_until: str | None) -> dict[str, Any]:
@@ -161,7 +195,10 @@ def export(
     wait: bool,
     to_file: str | None,
 ) -> None:
-    """Export a deployment's audit log, the digests that cover it, and a manifest."""
+    """Export a deployment's audit log, the digests that cover it, and a signed manifest.
+
+    What is not sealed yet is not proven: end with a sealed hour, so that verification can exit with 0.
+    """
     exports = target.application.manage_exports
     target.manage.show(deployment_id)
     wish = ExportWish.model_validate({"from": _text(since), "to": _text(to), "format": form})
@@ -175,9 +212,17 @@ def export(
     if to_file:
         _download(document, Path(to_file))
     again = target.command(f"audit exports {deployment_id}")
-    check = target.command(f"audit verify --export {to_file}") if to_file else again
-    told = _facts(document, "id", "state", "from", "to", "events", "digests", "manifest_sha256")
-    show(target, {"export": document}, told, f"{'verify it' if to_file else 'see all exports'}: {check}")
+    check = target.command(f"audit verify --export {to_file} --public-key KEY") if to_file else again
+    told = _facts(
+        document, "id", "state", "from", "to", "events", "digests", "sealed_until", "unsealed_events", "manifest_sha256"
+    )
+    hint = f"{'verify it' if to_file else 'see all exports'}: {check}"
+    sealed_until = document["sealed_until"]
+    if document["state"] == "done" and (sealed_until is None or sealed_until < document["to"]):
+        proven = f"proven until {sealed_until} only" if sealed_until else "not proven"
+        until = sealed_until or "TIME"
+        hint = f"not all of this is sealed yet, so it is {proven}; for all of it, add --to {until}; {hint}"
+    show(target, {"export": document}, told, hint)
 
 
 @audit.command()
@@ -187,7 +232,7 @@ def exports(target: CommandTarget, deployment_id: int) -> None:
     manage = target.application.manage_exports
     target.manage.show(deployment_id)
     found = [as_json(manage.document(one)) for one in manage.recent(deployment_id, 20)]
-    columns = {name: name for name in ("id", "state", "format", "from", "to", "events")}
+    columns = {name: name for name in ("id", "state", "format", "from", "to", "sealed_until", "events")}
     text = listed(columns, found) if found else "No exports. Exports are kept for 7 days."
     show(
         target,
@@ -214,6 +259,10 @@ def _download(document: Mapping[str, Any], target: Path) -> None:
 
 def _facts(document: Mapping[str, Any], *names: str) -> str:
     return facts([(name.replace("_", " ").capitalize(), document[name]) for name in names])
+
+
+def _moment(given: datetime | None) -> str | None:
+    return rfc3339(given) if given else None
 
 
 def _text(moment: datetime | None) -> str | None:

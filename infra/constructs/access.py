@@ -226,12 +226,13 @@ class Access(Construct):
         ]
 
     def export_audit(self) -> list[Right]:
-        """Read the audit log and its digests, and write them to files."""
+        """Read the audit log and its digests, write them to files, and sign what was written."""
         data, queue = self.data, self.queues["export"].queue
         return [
             _allow(("dynamodb:Query",), [data.audit.index_arn("by_day")]),
             _allow(("dynamodb:BatchGetItem",), [data.audit.table.table_arn]),
             *self._read_seals(),
+            _allow(("kms:Sign",), [self.seals.key.key_arn]),
             _allow(("dynamodb:GetItem", "dynamodb:PutItem"), [data.deployments.table.table_arn]),
             _objects("s3:PutObject", data.exports, EXPORT_PREFIX),
             _objects("s3:AbortMultipartUpload", data.exports, EXPORT_PREFIX),

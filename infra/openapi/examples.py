@@ -310,6 +310,8 @@ _EXPORT: Document = {
     "requested_at": "2026-01-16T09:00:00Z",
     "events": 0,
     "digests": 0,
+    "sealed_until": None,
+    "unsealed_events": 0,
     "reason": None,
     "finished_at": None,
     "kept_until": "2026-01-23T09:00:00Z",
@@ -324,6 +326,7 @@ EXPORT: Document = {
         "state": "done",
         "events": 12,
         "digests": 1,
+        "sealed_until": "2026-01-15T00:00:00Z",
         "finished_at": "2026-01-16T09:00:05Z",
         "manifest_sha256": _MANIFEST_SHA256,
         "files": [

@@ -58,6 +58,15 @@ def answered(local: LocalClient) -> str:
     return str(request_id)
 
 
+def sealing_key(local: LocalClient) -> str:
+    """Return a file with the key that the service publishes beside its digests, not the export's own."""
+    s3, bucket = local.aws("s3"), local.operator.outputs["SealBucket"]
+    (published,) = s3.list_objects_v2(Bucket=bucket, Prefix="keys/")["Contents"]
+    path = Path(local.home) / "sealing-key.pem"
+    path.write_bytes(s3.get_object(Bucket=bucket, Key=published["Key"])["Body"].read())
+    return str(path)
+
+
 def test_what_is_sealed_and_then_changed_in_the_table_is_named(local: LocalClient) -> None:
     request_id = answered(local)
     sealed = command(local, "audit", "seal")
@@ -103,7 +112,7 @@ def test_an_export_is_downloaded_by_its_links_and_verifies_without_us(
     request_id = answered(local)
     assert command(local, "audit", "seal").returncode == 0
     exports = f"/v1/deployments/{local.credentials.deployment_id}/audit/export"
-    begun = local.call("POST", exports, {"format": form})
+    begun = local.call("POST", exports, {"format": form, "to": verify(local)[2]})
     assert begun.status_code == 202, begun.text
     path = f"{exports}/{begun.json()['export']['id']}"
 
@@ -118,7 +127,15 @@ def test_an_export_is_downloaded_by_its_links_and_verifies_without_us(
         assert answer.status_code == 200, answer.text
         (tmp_path / file["name"]).write_bytes(answer.content)
     checked = subprocess.run(
-        [sys.executable, "-I", "-S", str(tmp_path / "verify_audit.py"), str(tmp_path)],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            str(tmp_path / "verify_audit.py"),
+            str(tmp_path),
+            "--public-key",
+            sealing_key(local),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -131,9 +148,11 @@ def test_the_commands_export_and_verify(local: LocalClient, tmp_path: Path) -> N
     answered(local)
     target = tmp_path / "audit.zip"
     deployment = str(local.credentials.deployment_id)
-    exported = command(local, "audit", "export", deployment, "--to-file", str(target))
+    assert command(local, "audit", "seal").returncode == 0
+    to = str(verify(local)[2])
+    exported = command(local, "audit", "export", deployment, "--to", to, "--to-file", str(target))
     assert exported.returncode == 0, exported.stderr
-    verified = command(local, "audit", "verify", "--export", str(target))
+    verified = command(local, "audit", "verify", "--export", str(target), "--public-key", sealing_key(local))
     assert verified.returncode == 0, verified.stdout
     assert "Nothing was changed." in verified.stdout
 

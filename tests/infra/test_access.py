@@ -108,6 +108,7 @@ EXPECTED: dict[str, Rights] = {
     "export_audit": {
         *READ_SEALS,
         *READ_BY_DAY,
+        ("kms:Sign", "seal key"),
         *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "PutItem")),
         ("s3:PutObject", "exports/exports/*"),
         ("s3:AbortMultipartUpload", "exports/exports/*"),
@@ -246,7 +247,7 @@ def test_no_function_may_take_anything_from_the_seals_or_lift_their_lock(core: S
     allowed = [each for each in _statements(core, name) if each["Effect"] == "Allow"]
     actions = {action for each in allowed for action in _list(each["Action"])}
     assert not actions & {*LOCK_BYPASSES, "s3:PutBucketPolicy", "s3:PutBucketObjectLockConfiguration"}
-    assert ("kms:Sign" in actions) is (name == "seal")
+    assert ("kms:Sign" in actions) is (name in ("seal", "export_audit"))
     writes = [where for action, where in EXPECTED[name] if action == "s3:PutObject" and where.startswith("seals/")]
     assert bool(writes) is (name == "seal")
 

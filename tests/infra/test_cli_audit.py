@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flow_hitl.bootstrap import current
+from flow_hitl.proof.verify_audit import pem
 from infra.cli.main import main
 from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
@@ -88,17 +89,29 @@ def test_what_was_changed_is_named_and_the_exit_code_is_1(hitl: Hitl, run: Run) 
 def test_an_export_is_waited_for_and_verifies_from_its_file(hitl: Hitl, run: Run, tmp_path: Path) -> None:
     hitl.ask(emit=EMIT)
     hitl.reply("approved")
-    run("seal")
+    hitl.advance(minutes=5)
+    sealed_until = json.loads(run("seal", "--json").stdout)["sealed_until"]
     target = str(tmp_path / "audit.zip")
-    result = run("export", "1", "--format", "csv", "--from", "2026-01-14T00:00:00Z", "--to-file", target)
+    result = run("export", "1", "--to-file", target)
+    assert f"so it is proven until {sealed_until} only; for all of it, add --to {sealed_until};" in result.stderr
+    partly = run("verify", "--export", target)
+    assert (partly.exit_code, f"This is proven only until {sealed_until}" in partly.stdout) == (2, True)
+    result = run("export", "1", "--format", "csv", "--to", sealed_until, "--to-file", target)
     assert result.exit_code == 0, result.output
-    assert f"audit verify --export {target}" in result.stderr
+    assert f"audit verify --export {target} --public-key KEY" in result.stderr
+    assert "not all of this is sealed" not in result.stderr
     with zipfile.ZipFile(target) as archive:
         assert "events-00001.csv" in archive.namelist()
-        (tmp_path / "key.pem").write_text(json.loads(archive.read("manifest.json"))["public_key"])
-    assert "Nothing was changed" in run("verify", "--export", target).stdout
-    trusting = run("verify", "--export", target, "--public-key", str(tmp_path / "key.pem"))
-    assert trusting.exit_code == 0
+    (tmp_path / "key.pem").write_text(pem(current().seal_audit.key.public_key()))
+    untrusting = run("verify", "--export", target)
+    assert (untrusting.exit_code, "No trusted key was given" in untrusting.stdout) == (2, True)
+    words = ("verify", "--export", target, "--public-key", str(tmp_path / "key.pem"))
+    trusting = run(*words, "--deployment", "1", "--to", sealed_until)
+    assert (trusting.exit_code, "Nothing was changed." in trusting.stdout) == (0, True)
+    other = run(*words, "--deployment", "2")
+    assert (other.exit_code, "is of deployment 1, not 2" in other.stdout) == (1, True)
+    (tmp_path / "audit.zip").write_bytes(b"PK\5\6" + bytes(18))
+    assert run(*words).exit_code == 2
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 

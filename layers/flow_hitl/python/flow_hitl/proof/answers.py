@@ -111,6 +111,10 @@ class AuditExportShown:
     """How many events were written so far."""
     digests: int
     """How many signed digests were written so far."""
+    sealed_until: Time | None
+    """When the last of them ends; what comes then is not sealed yet, and cannot be proven. Null without one."""
+    unsealed_events: int
+    """How many of the events are not sealed yet."""
     reason: str | None
     """Why it failed."""
     finished_at: datetime | None
@@ -162,6 +166,8 @@ def export_shown(export: AuditExport, links: Mapping[str, str]) -> AuditExportSh
         requested_at=export.requested_at,
         events=export.events,
         digests=export.digests,
+        sealed_until=export.sealed_until,
+        unsealed_events=export.unsealed,
         reason=export.reason,
         finished_at=export.finished_at,
         kept_until=export.requested_at + EXPORTS_KEPT,

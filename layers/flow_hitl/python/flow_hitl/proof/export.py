@@ -56,10 +56,19 @@ class EventName:
 
 
 @dataclass(frozen=True)
+class DigestName:
+    """A digest, by the end of its period, and its hash."""
+
+    until: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class AuditExport:
     """An export; `version` counts the steps, each of which finishes files.
 
     The work continues after `sealed_until`, the end of a digest, and `last`, until `seals_done` and `events_done`.
+    `unsealed` counts the events that no digest covers.
     """
 
     export_id: str
@@ -72,8 +81,13 @@ class AuditExport:
     state: ExportState = ExportState.PENDING
     version: int = 1
     files: tuple[ExportFile, ...] = ()
+    # The format of the files written so far; those of another are written anew.
+    layout: str = ""
     events: int = 0
+    unsealed: int = 0
     digests: int = 0
+    first_digest: DigestName | None = None
+    last_digest: DigestName | None = None
     sealed_until: str | None = None
     first: EventName | None = None
     last: EventName | None = None
@@ -90,8 +104,13 @@ class AuditExport:
     def of_kind(self, kind: FileKind) -> Sequence[ExportFile]:
         return [file for file in self.files if file.kind == kind]
 
-    def manifest(self, public_key: str) -> dict[str, Any]:
-        """Return the manifest; `public_key` is PEM."""
+    def begun_anew(self, layout: str) -> "AuditExport":
+        """Return the same wish before any of its files was written."""
+        wish = (self.export_id, self.deployment_id, self.format, self.since, self.to)
+        return AuditExport(*wish, self.requested_by, self.requested_at, version=self.version, layout=layout)
+
+    def manifest(self, public_key: str, key: str) -> dict[str, Any]:
+        """Return the manifest, still to be signed; `public_key` is PEM, `key` its fingerprint."""
         return {
             "export_id": self.export_id,
             "deployment_id": self.deployment_id,
@@ -101,10 +120,14 @@ class AuditExport:
             "requested_by": self.requested_by,
             "requested_at": rfc3339(self.requested_at),
             "events": self.events,
+            "unsealed_events": self.unsealed,
             "first": as_json(self.first),
             "last": as_json(self.last),
             "digests": self.digests,
+            "first_digest": as_json(self.first_digest),
+            "last_digest": as_json(self.last_digest),
             "sealed_until": self.sealed_until,
             "public_key": public_key,
+            "key": key,
             "files": [file.to_dict() for file in self.files],
         }

@@ -1,13 +1,14 @@
 """Exports a deployment's audit log: events, the digests that cover them, and a manifest."""
 
+import base64
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -25,9 +26,17 @@ from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.answers import AuditExportShown, export_shown
-from flow_hitl.proof.export import AuditExport, EventName, ExportFile, ExportState, FileKind
+from flow_hitl.proof.export import AuditExport, DigestName, EventName, ExportFile, ExportState, FileKind
 from flow_hitl.proof.ports import ExportFiles, ExportQueue, ExportStore, SealKey, SealStore
-from flow_hitl.proof.verify_audit import COLUMNS, EXPORT_FORMAT, pem, row_of
+from flow_hitl.proof.verify_audit import (
+    COLUMNS,
+    EXPORT_FORMAT,
+    digest_hash,
+    fingerprint,
+    manifest_message,
+    pem,
+    row_of,
+)
 
 # A file and its hash must be finished within one run.
 _EVENTS_PER_FILE = 50_000
@@ -47,19 +56,23 @@ class ExportWish(Document):
     since: Annotated[Moment | None, Field(alias="from")] = None
     """The start of the time to export, by default the first day of the log."""
     to: Moment | None = None
-    """Its end, not included, by default now."""
+    """Its end, not included, by default now. What is not sealed yet is not proven: see `sealed_until` in the answer."""
     format: Literal["csv", "jsonl"] = "jsonl"
     """The format of the events."""
 
 
 @dataclass(frozen=True)
 class ManageExports:
-    """Starts exports, and shows their progress."""
+    """Starts exports, and shows their progress.
+
+    `beginning` returns the first day of a deployment's log.
+    """
 
     exports: ExportStore
     files: ExportFiles
     queue: ExportQueue
     read_audit: ReadAudit
+    beginning: Callable[[int], datetime]
     change_configuration: ChangeConfiguration
     once: Once
     clock: Clock
@@ -79,7 +92,8 @@ class ManageExports:
 
     def _add(self, deployment_id: int, wish: ExportWish, actor: str, remember: Remember) -> AuditExport:
         since, to = (parse_rfc3339(text) if text else None for text in (wish.since, wish.to))
-        wanted, now = self.read_audit.range_of(deployment_id, since, to), self.clock.now()
+        wanted = self.read_audit.range_of(deployment_id, since or self.beginning(deployment_id), to)
+        now = self.clock.now()
         export_id = f"exp_{int(now.timestamp()):010x}{self.ids.event_id()}"
         export = AuditExport(export_id, deployment_id, wish.format, wanted.since, wanted.to, actor, now)
         facts = {"export": export_id, "from": rfc3339(wanted.since), "to": rfc3339(wanted.to), "format": wish.format}
@@ -113,13 +127,16 @@ class ManageExports:
 class _Written:
     """The contents of a file of events."""
 
+    sealed_until: str
     events: int = 0
+    unsealed: int = 0
     first: EventName | None = None
     last: EventName | None = None
     heads: dict[str, AuditRecord] = field(default_factory=dict)
 
     def add(self, record: AuditRecord, name: EventName) -> None:
         self.events += 1
+        self.unsealed += str(record["at"]) >= self.sealed_until
         self.first, self.last = self.first or name, name
         self.heads[record["subject"]] = record
 
@@ -162,7 +179,8 @@ class RunExport:
         return export
 
     def _step(self, export: AuditExport) -> AuditExport:
-        export = replace(export, state=ExportState.RUNNING)
+        begun = export if export.layout == EXPORT_FORMAT else export.begun_anew(EXPORT_FORMAT)
+        export = replace(begun, state=ExportState.RUNNING)
         if not export.seals_done:
             return self._seals(export)
         return self._finish(export) if export.events_done else self._events(export)
@@ -173,11 +191,14 @@ class RunExport:
         taken = wanted[:_DIGESTS_PER_FILE]
         if not taken:
             return replace(export, seals_done=True)
-        file = self._write(export, "seals", "jsonl", self._seal_lines(taken, export.deployment_id))
+        named: list[DigestName] = []
+        file = self._write(export, "seals", "jsonl", self._seal_lines(taken, export.deployment_id, named))
         return replace(
             export,
             files=(*export.files, file),
             digests=export.digests + len(taken),
+            first_digest=export.first_digest or named[0],
+            last_digest=named[-1],
             sealed_until=taken[-1],
             seals_done=len(wanted) == len(taken),
         )
@@ -188,23 +209,33 @@ class RunExport:
             if until >= rfc3339(export.to):
                 return
 
-    def _seal_lines(self, ends: Iterable[str], deployment_id: int) -> Iterator[bytes]:
+    def _seal_lines(self, ends: Iterable[str], deployment_id: int, named: list[DigestName]) -> Iterator[bytes]:
         for until in ends:
-            signed = self.seals.digest(until)
-            yield f"{canonical_json(signed)}\n".encode()
+            signed, sha256 = self._digest(until)
+            named.append(DigestName(until, sha256))
+            yield _line(signed)
             yield self.seals.section(deployment_id, until) or b""
+
+    def _digest(self, until: str) -> tuple[Mapping[str, Any], str]:
+        """Return a digest and its hash; for one that is gone or cannot be read, one that nobody takes for valid."""
+        try:
+            signed = self.seals.digest(until) or {}
+            return signed, digest_hash(signed["digest"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return {"digest": {"until": until}, "signature": None}, ""
 
     def _events(self, export: AuditExport) -> AuditExport:
         """Write the next file of events, and one with the last event of each chain in it."""
-        written = _Written()
+        written = _Written(export.sealed_until or "")
         records = self._records(export, written)
-        lines = _csv_lines(records) if export.format == "csv" else (f"{canonical_json(one)}\n" for one in records)
-        events = self._write(export, "events", export.format, (line.encode() for line in lines))
+        lines = _csv_lines(records) if export.format == "csv" else map(_line, records)
+        events = self._write(export, "events", export.format, lines)
         heads = self._write(export, "heads", "jsonl", _head_lines(written))
         return replace(
             export,
             files=(*export.files, replace(events, events=written.events), heads),
             events=export.events + written.events,
+            unsealed=export.unsealed + written.unsealed,
             first=export.first or written.first,
             last=written.last or export.last,
             events_done=written.events < _EVENTS_PER_FILE,
@@ -232,7 +263,9 @@ class RunExport:
     def _finish(self, export: AuditExport) -> AuditExport:
         script = self._write_named(export, _SCRIPT, "script", [self.script])
         export = replace(export, files=(*export.files, script))
-        document = {"format": EXPORT_FORMAT, **export.manifest(pem(self.key.public_key()))}
+        public_key = self.key.public_key()
+        document = {"format": EXPORT_FORMAT, **export.manifest(pem(public_key), fingerprint(public_key))}
+        document["signature"] = base64.b64encode(self.key.sign(manifest_message(document))).decode()
         content = json.dumps(document, indent=1, ensure_ascii=False).encode()
         manifest = self._write_named(export, "manifest.json", "manifest", [content])
         files = (*export.files, manifest)
@@ -246,24 +279,45 @@ class RunExport:
         return ExportFile(name, kind, size, sha256)
 
 
-def _csv_lines(records: Iterable[AuditRecord]) -> Iterator[str]:
+def _line(record: Mapping[str, Any]) -> bytes:
+    """Return a record as a line, also one that we never wrote: whoever verifies it must see it as it stands."""
+    try:
+        text = canonical_json(record)
+    except (ValueError, TypeError):
+        text = json.dumps(record, default=str)
+    except RecursionError:
+        text = canonical_json({**record, "data": "nested too deeply"})
+    # Half of a character is escaped, as JSON may.
+    return f"{text}\n".encode(errors="backslashreplace")
+
+
+def _csv_lines(records: Iterable[AuditRecord]) -> Iterator[bytes]:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     buffer.write(_BYTE_ORDER_MARK)
     writer.writerow(COLUMNS)
     for record in records:
         yield _taken(buffer)
-        writer.writerow(row_of(record))
+        writer.writerow(_row(record))
     yield _taken(buffer)
 
 
-def _taken(buffer: io.StringIO) -> str:
+def _row(record: AuditRecord) -> Sequence[str]:
+    """Return an event as a row; one that we never wrote as its members only, which no reader takes for an event."""
+    try:
+        return row_of(record)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        members = json.loads(_line(record))
+        return [*row_of({**members, "data": {}})[:-1], f"not an event: {members['data']!r}"]
+
+
+def _taken(buffer: io.StringIO) -> bytes:
     text = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()
-    return text
+    return text.encode(errors="backslashreplace")
 
 
 def _head_lines(written: _Written) -> Iterator[bytes]:
     for subject, record in sorted(written.heads.items()):
-        yield f"{canonical_json({'subject': subject, 'seq': record['seq'], 'hash': record['hash']})}\n".encode()
+        yield _line({"subject": subject, "seq": record["seq"], "hash": record["hash"]})

@@ -1,12 +1,14 @@
 """Verify an audit log of Flow HITL. This file stands alone: it needs only Python 3.9 or later.
 
-    python verify_audit.py EXPORT [--public-key KEY]    verify an export: the .zip, or the directory it was unpacked to
+    python verify_audit.py EXPORT --public-key KEY      verify an export: the .zip, or the directory it was unpacked to
+        [--deployment ID] [--from TIME] [--to TIME]     and that it is of this deployment, and covers this time
     python verify_audit.py mail COPY.eml                print the hash of an email, as in a decision's `shown`
     python verify_audit.py payload COPY.json            print the hash of a webhook's `new_request` payload
 
-The exit code is 0 if nothing was changed, 1 if something was (each finding is printed), and 2 if that cannot be told.
-Without --public-key, the key inside the export is trusted: compare its fingerprint, or pass the key that
-`aws kms get-public-key` returns (DER, base64, or PEM).
+The exit code is 0 if it is proven that nothing was changed, 1 if something was (each finding is printed), and 2 if that
+cannot be told: the last lines say why. KEY is a file with the public key to trust, as `aws kms get-public-key` returns
+it (DER, base64, or PEM). Get it from the service's AWS account, not from the export: whoever forges an export puts
+their own key inside.
 
 The service verifies with the same functions. The format they check is defined here and nowhere else:
 
@@ -18,6 +20,8 @@ The service verifies with the same functions. The format they check is defined h
   `digest_message`.
 - Each hour with events is sealed soon after, and so is each day. An event older than `SEALED_WITHIN` that no digest
   covers was left out.
+- The manifest of an export holds what was exported, the SHA-256 of every other file, and how much is in them. It is
+  signed like a digest: `manifest_message`.
 """
 
 from __future__ import annotations
@@ -29,13 +33,18 @@ import csv
 import email
 import email.policy
 import hashlib
-import io
 import json
+import os
 import re
+import stat
+import struct
 import sys
 import unicodedata
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import IO, Any
@@ -43,14 +52,17 @@ from typing import IO, Any
 CHAIN_START = "0" * 64
 DIGEST_FORMAT = "flow-hitl/audit-digest/2"
 SECTION_FORMAT = "flow-hitl/audit-section/2"
-EXPORT_FORMAT = "flow-hitl/audit-export/1"
+EXPORT_FORMAT = "flow-hitl/audit-export/2"
 SEALED_WITHIN = timedelta(hours=3)
 OVERDUE = "is missing and long overdue"
 
 _HASHED = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash")
 _TEXTS = ("subject", "event_id", "kind", "at", "actor", "prev_hash", "hash")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+# No chain has so many events, and Python refuses to read numbers with more digits than these.
+_MOST_EVENTS = 10**9
+_MOST_DIGITS = 4300
 
 
 @dataclass(frozen=True)
@@ -59,8 +71,8 @@ class LogFinding:
 
     `kind` is edited, replaced, missing, inserted, out_of_order, or record_changed (a record no longer is what the event
     written with it says) for an event (`subject` and `seq`), digest_missing or digest_invalid for a digest (named by
-    the end of its period), and file_changed for a file of an export. Where an event was replaced, those from
-    `doubtful_from` on may be forged too.
+    the end of its period), and file_changed or wrong_scope for a file of an export. Where an event was replaced, those
+    from `doubtful_from` on may be forged too.
     """
 
     kind: str
@@ -91,6 +103,20 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def read_json(text: str | bytes) -> Any:
+    """Return what JSON says; raises ValueError for what is none, or is too deep or has too large numbers."""
+    try:
+        return json.loads(text, parse_int=_number)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("it has a number with too many digits")
+    return int(digits)
+
+
 def sha256(text: str | bytes) -> str:
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
@@ -102,7 +128,15 @@ def event_hash(event: Mapping[str, Any]) -> str:
 
 def is_intact(event: Mapping[str, Any]) -> bool:
     """Tell whether an event matches its own hash; only its chain can tell whether it was replaced."""
-    return _shape_problem(event) is None and event_hash(event) == event["hash"]
+    return _shape_problem(event) is None and _is_hashed(event)
+
+
+def _is_hashed(event: Mapping[str, Any]) -> bool:
+    try:
+        return event_hash(event) == str(event["hash"])
+    except (ValueError, TypeError, RecursionError):
+        # It holds what no event can: half a character, no number, or no end of lists.
+        return False
 
 
 @dataclass(frozen=True)
@@ -133,7 +167,7 @@ class Verifier:
 
     With `whole`, each chain must be complete from its first event. Otherwise only events from `since` (included) to
     `to` (excluded) must be there. `unsealed` counts the events that no digest covers; before the time `overdue` there
-    must be none. No event may be dated `now` or later.
+    must be none. No event may be dated `now` or later. `doubts` are sentences that say what cannot be told.
     """
 
     public_keys: Mapping[str, bytes]
@@ -147,6 +181,7 @@ class Verifier:
     events: int = 0
     unsealed: int = 0
     sealed_until: str | None = None
+    doubts: list[str] = field(default_factory=list)
     _known: set[LogFinding] = field(default_factory=set)
     _previous: Mapping[str, Any] | None = None
     # Where each period begins, by where it ends; the ends also in order.
@@ -159,12 +194,20 @@ class Verifier:
     def chains(self) -> int:
         return len(self._chains)
 
+    @property
+    def begins(self) -> str:
+        """When the first digest begins that was read; "~", which is after all times, without one."""
+        return self._periods[self._ends[0]] if self._ends else "~"
+
     def follow(self, signed: Mapping[str, Any]) -> None:
         """Take the digest that the next one must follow as valid."""
         self._previous = signed["digest"]
 
-    def digest(self, signed: Mapping[str, Any], named: str | None = None) -> None:
-        """Check the next digest: its signature, that it follows the one before, and that it ends at `named`."""
+    def digest(self, signed: Mapping[str, Any], named: str | None = None) -> bool:
+        """Check the next digest: its signature, that it follows the one before, and that it ends at `named`.
+
+        Returns whether it can be read, so that its section can be checked.
+        """
         try:
             digest, signature = signed["digest"], base64.b64decode(signed["signature"], validate=True)
             since, until = str(digest["from"]), str(digest["until"])
@@ -172,13 +215,15 @@ class Verifier:
             known = known and all(map(_MOMENT.fullmatch, (since, until))) and since < until
             known = known and named in (None, until)
             message = digest_message(digest)
-        except (KeyError, TypeError, ValueError):
-            self._invalid(named or "?", "cannot be read")
-            return
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            unread = signed.get("digest") if isinstance(signed, dict) else None
+            end = unread.get("until") if isinstance(unread, dict) else None
+            self._invalid(named or str(end or "?")[:20], "cannot be read")
+            return False
         self.digests += 1
         if not known:
             self._invalid(named or until, "has an unknown format, or is named for another time")
-            return
+            return False
         public_key = self.public_keys.get(str(digest.get("key")))
         if public_key is None:
             self._invalid(until, f"names the key {digest.get('key')}, which is not trusted")
@@ -190,6 +235,7 @@ class Verifier:
             bisect.insort(self._ends, until)
         self._periods[until] = since
         self.sealed_until = max(self.sealed_until or "", until)
+        return True
 
     def _follows(self, digest: Mapping[str, Any], since: str, until: str) -> None:
         before = self._previous
@@ -212,7 +258,10 @@ class Verifier:
         elif wanted is None or sha256(content) != wanted:
             self._invalid(until, "does not match its section for this deployment")
         else:
-            return list(_claims(content, digest))
+            try:
+                return list(_claims(content, deployment_id, digest))
+            except (ValueError, TypeError, KeyError):
+                self._invalid(until, "has a section for this deployment that cannot be read")
         # What it sealed is unknown.
         if self._periods.pop(until, None) is not None:
             self._ends.remove(until)
@@ -231,7 +280,7 @@ class Verifier:
             self._about("edited", str(event.get("subject")), event.get("seq"), problem)
             return
         subject, seq = event["subject"], event["seq"]
-        if event_hash(event) != event["hash"]:
+        if not _is_hashed(event):
             self._about("edited", subject, seq, "does not match its hash")
         if event["at"] >= self.now:
             self._about("edited", subject, seq, f"is dated {event['at']}, in the future")
@@ -335,11 +384,28 @@ class Verifier:
         if chain is None:
             if from_its_first and to_its_last:
                 self._missing(claim.subject, claim.first, claim.seq, says)
+            else:
+                self._doubt_edge(claim)
             return
-        if from_its_first and chain.first > claim.first:
-            self._missing(claim.subject, claim.first, min(chain.first - 1, claim.seq), says)
-        if to_its_last and chain.seq < claim.seq:
-            self._missing(claim.subject, max(chain.seq + 1, claim.first), claim.seq, says)
+        if chain.first > claim.first:
+            if from_its_first:
+                self._missing(claim.subject, claim.first, min(chain.first - 1, claim.seq), says)
+            else:
+                self._doubt_edge(claim)
+        if chain.seq < claim.seq:
+            if to_its_last:
+                self._missing(claim.subject, max(chain.seq + 1, claim.first), claim.seq, says)
+            else:
+                self._doubt_edge(claim)
+
+    def _doubt_edge(self, claim: Claim) -> None:
+        """Note, once, that a digest goes beyond the time, with events that may lie within it or not."""
+        doubt = (
+            f"The digest from {claim.since} to {claim.until} goes beyond the exported time, so that it cannot be told "
+            "whether events were left out of its part. Export from and to the end of a digest, such as these."
+        )
+        if doubt not in self.doubts:
+            self.doubts.append(doubt)
 
     def _replaced(self, subject: str, chain: _Chain, why: str) -> None:
         self._about("replaced", subject, chain.seq, why, max(chain.sealed + 1, chain.first))
@@ -351,7 +417,8 @@ class Verifier:
             self._about("missing", subject, seq, f"is missing{which}: {why}")
 
     def _about(self, kind: str, subject: str, seq: Any, detail: str, doubtful_from: int | None = None) -> None:
-        finding = LogFinding(kind, detail, subject, seq if isinstance(seq, int) else None, doubtful_from)
+        place = seq if isinstance(seq, int) and abs(seq) < _MOST_EVENTS else None
+        finding = LogFinding(kind, detail, subject, place, doubtful_from)
         if finding not in self._known:
             self._known.add(finding)
             self.findings.append(finding)
@@ -368,7 +435,7 @@ def unlisted(at: str, until: str) -> str:
 def _shape_problem(event: Mapping[str, Any]) -> str | None:
     if not all(isinstance(event.get(name), str) for name in _TEXTS) or not isinstance(event.get("data"), dict):
         return "lacks a required field"
-    if not isinstance(event.get("seq"), int) or event["seq"] < 1:
+    if type(event.get("seq")) is not int or not 0 < event["seq"] < _MOST_EVENTS:
         return "has an invalid seq"
     if not _MOMENT.fullmatch(event["at"]) or not _HASH.fullmatch(event["hash"]):
         return "has an invalid time or hash"
@@ -383,12 +450,19 @@ def end_of_day(moment: str) -> str:
         return moment
 
 
-def _claims(content: bytes, digest: Mapping[str, Any]) -> Iterator[Claim]:
-    # The signed digest holds the section's hash, so its format needs no check.
-    _, *lines = content.splitlines()
-    for line in lines:
-        claimed = json.loads(line)
-        yield Claim(**claimed, since=digest["from"], until=digest["until"])
+def _claims(content: bytes, deployment_id: int, digest: Mapping[str, Any]) -> Iterator[Claim]:
+    """Yield the claims of a section; raises ValueError, TypeError, or KeyError for what is none."""
+    header, *lines = map(read_json, content.splitlines() or [b"{}"])
+    period = {"from": digest["from"], "until": digest["until"]}
+    if header != {"format": SECTION_FORMAT, "deployment_id": deployment_id, **period}:
+        raise ValueError("it is a section of something else")
+    for claimed in lines:
+        claim = Claim(**claimed, since=digest["from"], until=digest["until"])
+        if set(map(type, (claim.first, claim.seq))) != {int} or set(map(type, (claim.subject, claim.hash))) != {str}:
+            raise ValueError("it has no claim")
+        if not 0 < claim.first <= claim.seq < _MOST_EVENTS:
+            raise ValueError("it has an impossible claim")
+        yield claim
 
 
 # --- digests
@@ -404,8 +478,14 @@ def digest_message(digest: Mapping[str, Any]) -> bytes:
     return f"{DIGEST_FORMAT} {digest_hash(digest)}".encode()
 
 
+def manifest_message(manifest: Mapping[str, Any]) -> bytes:
+    """Return the bytes of an export's manifest that are signed: all but its `signature`."""
+    signed = {name: value for name, value in manifest.items() if name != "signature"}
+    return f"{EXPORT_FORMAT} {sha256(canonical_json(signed))}".encode()
+
+
 def fingerprint(public_key: bytes) -> str:
-    """Return the SHA-256 of a public key (DER), which digests name it by."""
+    """Return the SHA-256 of a public key (DER), which digests and manifests name it by."""
     return sha256(public_key)
 
 
@@ -571,7 +651,7 @@ def event_of_row(row: Sequence[str]) -> dict[str, Any]:
     if len(row) != len(COLUMNS):
         raise ValueError("it does not have the columns of an export")
     cells = dict(zip(COLUMNS, map(_text_of, row)))  # noqa: B905 - Python 3.9
-    event = {**{name: cells[name] for name in _TEXTS}, "seq": int(cells["seq"]), "data": json.loads(cells["data"])}
+    event = {**{name: cells[name] for name in _TEXTS}, "seq": _number(cells["seq"]), "data": read_json(cells["data"])}
     if not isinstance(event["data"], dict) or list(map(_text_of, row_of(event))) != list(cells.values()):
         raise ValueError("its columns contradict its data")
     return event
@@ -602,9 +682,60 @@ def _may_be_formula(text: str) -> bool:
 
 # --- an export
 
+MANIFEST = "manifest.json"
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.[a-z]{1,9}")
+_KINDS = ("seals", "events", "heads", "script")
+_MANIFEST_BYTES = 1 << 24
+_LINE_BYTES = 1 << 24
+_SECTION_BYTES = 1 << 28
+_KEY_BYTES = 1 << 16
+# No export of ours becomes so many times smaller in a .zip, unless it is tiny.
+_MOST_TIMES_SMALLER = 200
+_TINY = 1 << 26
+_BROKEN = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 
 class Unusable(Exception):
     """Whether anything was changed cannot be told; the message says why."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an export must be of, and the time that it must cover, as far as that is given."""
+
+    deployment_id: int | None = None
+    since: str | None = None
+    to: str | None = None
+
+
+class _File:
+    """A file of an export, of which no more than `size` bytes are read."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._left = file, size
+
+    def blocks(self) -> Iterator[bytes]:
+        while block := self._file.read(min(self._left, 1 << 20)):
+            self._left -= len(block)
+            yield block
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines; raises ValueError for one that is too long."""
+        while line := self._file.readline(min(self._left, _LINE_BYTES)):
+            self._left -= len(line)
+            if len(line) == _LINE_BYTES and not line.endswith(b"\n"):
+                raise ValueError("it has a line that is too long")
+            yield line
 
 
 class Export:
@@ -614,167 +745,404 @@ class Export:
         """Open the export; raises Unusable."""
         self._path, self._zip = path, None
         try:
-            if zipfile.is_zipfile(path):
+            if os.path.isfile(path) and zipfile.is_zipfile(path):  # noqa: PTH113 - as few imports as can be
                 self._zip = zipfile.ZipFile(path)
-            with self.open("manifest.json") as file:
-                self.manifest: dict[str, Any] = json.load(file)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise Unusable(f"{path} is not an export: its manifest.json cannot be read ({error}).") from None
-        if self.manifest.get("format") != EXPORT_FORMAT:
-            raise Unusable(f"{path} is not in the format {EXPORT_FORMAT}.")
+            names = self._zip.namelist() if self._zip else sorted(os.listdir(path))  # noqa: PTH208 - as above
+            with self.open(MANIFEST, _MANIFEST_BYTES) as file:
+                manifest = read_json(b"".join(file.blocks()))
+        except (*_BROKEN, Unusable) as error:
+            raise Unusable(f"{path} is not an export: its {MANIFEST} cannot be read ({error}).") from None
+        if not isinstance(manifest, dict) or manifest.get("format") != EXPORT_FORMAT:
+            raise Unusable(
+                f"{path} is not in the format {EXPORT_FORMAT}. Export again: since then, exports are signed."
+            )
+        problem = _manifest_problem(manifest)
+        if problem:
+            raise Unusable(f"The manifest is incomplete or malformed: {problem}.")
+        self.manifest: dict[str, Any] = manifest
+        if self._zip and sum(map(_size, manifest["files"])) > os.path.getsize(path) * _MOST_TIMES_SMALLER + _TINY:  # noqa: PTH202
+            raise Unusable(f"{path} is not an export: it would become far too large when it is unpacked.")
+        named = {MANIFEST, *(file["name"] for file in manifest["files"])}
+        self.strange = [name for name in names if name not in named]
+        self.doubled = [name for name, number in Counter(names).items() if number > 1]
 
-    def open(self, name: str) -> IO[bytes]:
-        """Open a file; raises OSError or KeyError."""
-        if "/" in name or "\\" in name:
-            raise KeyError(name)
-        return self._zip.open(name) if self._zip else open(f"{self._path}/{name}", "rb")  # noqa: PTH123
+    @contextmanager
+    def open(self, name: str, size: int) -> Iterator[_File]:
+        """Open a plain file for reading so many bytes; raises Unusable, also while it is read."""
+        try:
+            with self._opened(name) as file:
+                yield _File(file, size)
+        except KeyError:
+            raise Unusable(f"The export's file {name} is missing.") from None
+        except _BROKEN as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise Unusable(f"The export's file {name} cannot be read: {reason}.") from None
 
-    def of_kind(self, kind: str) -> list[str]:
-        """Return the names of the files of a kind: events, seals, or heads."""
-        return [str(file["name"]) for file in self.manifest["files"] if file["kind"] == kind]
+    def _opened(self, name: str) -> IO[bytes]:
+        if self._zip:
+            entry = self._zip.getinfo(name)
+            plain = not stat.S_ISLNK(entry.external_attr >> 16) and not entry.is_dir()
+            if not plain or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError("it is no plain file")
+            return self._zip.open(entry)
+        path = f"{self._path}/{name}"
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise ValueError("it is no plain file")
+        return open(path, "rb")  # noqa: PTH123
+
+    def of_kind(self, kind: str) -> list[Mapping[str, Any]]:
+        """Return what the manifest says of the files of a kind: events, seals, or heads."""
+        return [file for file in self.manifest["files"] if file["kind"] == kind]
 
 
-def verify_export(export: Export, public_key: bytes | None = None) -> Verifier:
-    """Return the verifier that has read an export with the given key, by default its own; raises Unusable."""
-    manifest = export.manifest
+def _size(file: Mapping[str, Any]) -> int:
+    return int(file["bytes"])
+
+
+def _manifest_problem(manifest: Mapping[str, Any]) -> str | None:
+    """Return the member of a manifest that is not as it must be."""
+
+    def is_count(value: Any) -> bool:
+        return type(value) is int and 0 <= value < 1 << 60
+
+    def is_file(file: Any) -> bool:
+        return (
+            isinstance(file, dict)
+            and isinstance(file.get("name"), str)
+            and bool(_FILE_NAME.fullmatch(file["name"]))
+            and file["name"] != MANIFEST
+            and file.get("kind") in _KINDS
+            and is_count(file.get("bytes"))
+            and is_count(file.get("events", 0))
+            and isinstance(file.get("sha256"), str)
+        )
+
+    names = ("deployment_id", "events", "digests", "unsealed_events")
+    wrong = [name for name in names if not is_count(manifest.get(name))]
+    wrong += [name for name in ("from", "to", "requested_at") if not _is_moment(manifest.get(name))]
+    wrong += [] if manifest.get("event_format") in ("csv", "jsonl") else ["event_format"]
+    files = manifest.get("files")
+    if not isinstance(files, list) or not all(map(is_file, files)) or len({one["name"] for one in files}) < len(files):
+        wrong.append("files")
+    return f"its {wrong[0]} is not valid" if wrong else None
+
+
+def _is_moment(value: Any) -> bool:
     try:
-        trusted = public_key or _own_key(manifest)
-        keys = {fingerprint(trusted): trusted} if trusted else {}
-        verifier = Verifier(keys, since=manifest["from"], to=manifest["to"], overdue=_overdue(manifest))
+        datetime.strptime(value, _TIME)  # noqa: DTZ007 - UTC
+    except (ValueError, TypeError):
+        return False
+    # Hours before it there must still be a calendar.
+    return bool(_MOMENT.fullmatch(value)) and value >= "0001-01-02"
+
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass
+class _Content:
+    """What the files of an export hold, to be compared with its manifest."""
+
+    first: Mapping[str, Any] | None = None
+    last: Mapping[str, Any] | None = None
+    first_digest: Mapping[str, Any] | None = None
+    last_digest: Mapping[str, Any] | None = None
+    from_the_first: bool = False
+    place: str = ""
+
+
+def verify_export(export: Export, public_key: bytes | None = None, scope: Scope | None = None) -> Verifier:
+    """Return the verifier that has read an export; raises Unusable.
+
+    Without a trusted public key, its own tells whether it is consistent, which proves nothing: that is a doubt.
+    """
+    manifest, content = export.manifest, _Content()
+    trusted = public_key or _own_key(manifest)
+    keys = {fingerprint(trusted): trusted}
+    verifier = Verifier(keys, since=manifest["from"], to=manifest["to"], overdue=_overdue(manifest))
+    if public_key is None:
+        verifier.doubts.append(_untrusted(fingerprint(trusted)))
+    verifier.findings += _about_manifest(export, trusted, scope or Scope())
+    try:
         verifier.findings += _changed_files(export)
-        for name in export.of_kind("seals"):
-            _read_seals(export, name, int(manifest["deployment_id"]), verifier)
-        order = ""
-        for name, heads in zip(export.of_kind("events"), export.of_kind("heads")):  # noqa: B905 - Python 3.9
-            order = _read_events(export, name, order, verifier)
-            _read_heads(export, heads, verifier)
-    except (KeyError, TypeError) as error:
-        raise Unusable(f"The manifest is incomplete or malformed ({error}).") from None
-    if verifier.events != manifest["events"]:
-        detail = f"lists {manifest['events']} events, but the files hold {verifier.events}"
-        verifier.findings.append(LogFinding("file_changed", detail, file="manifest.json"))
+        for file in export.of_kind("seals"):
+            _read_seals(export, file, content, verifier)
+        for file, heads in zip(export.of_kind("events"), export.of_kind("heads")):  # noqa: B905 - Python 3.9
+            tails = _read_events(export, file, content, verifier)
+            _read_heads(export, heads, tails, verifier)
+    except Unusable as error:
+        verifier.doubts.append(str(error))
+        return verifier
     verifier.finish()
+    verifier.findings += _miscounted(manifest, content, verifier)
+    verifier.doubts += _uncovered(manifest, verifier)
     return verifier
 
 
-def _overdue(manifest: Mapping[str, Any]) -> str:
-    """Return the time before which everything must have been sealed when the export was requested; raises Unusable."""
-    try:
-        asked_at = datetime.strptime(manifest["requested_at"], "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 - UTC, both
-        return (asked_at - SEALED_WITHIN).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError):
-        raise Unusable("The manifest's requested_at is not a valid time.") from None
+def exit_code(verifier: Verifier) -> int:
+    """Return 0 if all is proven, 1 for findings, and 2 if it cannot be told."""
+    return 1 if verifier.findings else 2 if verifier.doubts else 0
 
 
-def _own_key(manifest: Mapping[str, Any]) -> bytes | None:
-    text = manifest.get("public_key")
+def conclusion(verifier: Verifier) -> list[str]:
+    """Return what was found, and what that proves, in sentences for people."""
+    lines = [f"{finding.kind.upper()}: {finding.record} {finding.detail}" for finding in verifier.findings]
+    if verifier.findings:
+        lines.append(CHANGED)
+    elif verifier.doubts:
+        lines.append("No change was found, but whether anything was changed cannot be told.")
+    else:
+        lines.append("Nothing was changed.")
+    return [printable(line) for line in (*lines, *verifier.doubts)]
+
+
+def printable(text: str) -> str:
+    """Return a text in one line without anything that could act on a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _untrusted(own: str) -> str:
+    return (
+        f"No trusted key was given, and the key inside the export (fingerprint {own}) proves nothing by itself: get "
+        "the service's own with `aws kms get-public-key --key-id KEY --query PublicKey --output text > key.txt`, and "
+        "add --public-key key.txt."
+    )
+
+
+def _own_key(manifest: Mapping[str, Any]) -> bytes:
     try:
-        return read_public_key(str(text).encode()) if text else None
+        return read_public_key(str(manifest.get("public_key")).encode(errors="replace"))
     except ValueError as error:
-        raise Unusable(f"The export's own public key cannot be used: {error}.") from None
+        raise Unusable(f"No trusted key was given, and the export's own cannot be used: {error}.") from None
+
+
+def _overdue(manifest: Mapping[str, Any]) -> str:
+    """Return the time before which everything must have been sealed when the export was requested."""
+    asked_at = datetime.strptime(manifest["requested_at"], _TIME)  # noqa: DTZ007 - UTC, both
+    return f"{(asked_at - SEALED_WITHIN).isoformat()}Z"
+
+
+def _about_manifest(export: Export, trusted: bytes, scope: Scope) -> Iterator[LogFinding]:
+    """Yield what is wrong with the manifest: its signature, its scope, and the files that it names."""
+    manifest = export.manifest
+
+    def finding(detail: str, file: str = MANIFEST, kind: str = "file_changed") -> LogFinding:
+        return LogFinding(kind, detail, file=file)
+
+    if "signature" not in manifest:
+        yield finding("is not signed")
+    elif manifest.get("key") != fingerprint(trusted):
+        yield finding(f"names the key {manifest.get('key')}, which is not trusted")
+    elif not _is_signed(manifest, trusted):
+        yield finding("has an invalid signature")
+    since, to = manifest["from"], manifest["to"]
+    if since >= to:
+        yield finding(f"covers no time: it ends at {to} and begins at {since}", kind="wrong_scope")
+    if scope.deployment_id not in (None, manifest["deployment_id"]):
+        detail = f"is of deployment {manifest['deployment_id']}, not {scope.deployment_id}"
+        yield finding(detail, kind="wrong_scope")
+    if scope.since is not None and since > scope.since:
+        yield finding(f"begins at {since}, after {scope.since}", kind="wrong_scope")
+    if scope.to is not None and to < scope.to:
+        yield finding(f"ends at {to}, before {scope.to}", kind="wrong_scope")
+    for name in export.strange:
+        yield finding("is not named in the manifest", name)
+    for name in export.doubled:
+        yield finding("is there more than once", name)
+    kinds = [[file["name"] for file in export.of_kind(kind)] for kind in _KINDS]
+    endings = ("jsonl", manifest["event_format"], "jsonl")
+    wanted = [
+        [f"{kind}-{number:05d}.{ending}" for number in range(1, len(names) + 1)]
+        for kind, ending, names in zip(_KINDS, endings, kinds)  # noqa: B905 - Python 3.9
+    ]
+    if kinds[:3] != wanted or not len(kinds[1]) == len(kinds[2]) > 0:
+        yield finding("does not name the files of an export")
+
+
+def _is_signed(manifest: Mapping[str, Any], public_key: bytes) -> bool:
+    try:
+        signature = base64.b64decode(manifest["signature"], validate=True)
+        return verify_signature(public_key, signature, manifest_message(manifest))
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def _changed_files(export: Export) -> Iterator[LogFinding]:
     for file in export.manifest["files"]:
-        digest = hashlib.sha256()
-        try:
-            with export.open(file["name"]) as content:
-                while block := content.read(1 << 20):
-                    digest.update(block)
-        except (OSError, KeyError):
-            raise Unusable(f"The export's file {file['name']} is missing.") from None
-        except zipfile.BadZipFile as error:
-            raise Unusable(f"The export's file {file['name']} cannot be read: {error}.") from None
-        if digest.hexdigest() != file["sha256"]:
-            yield LogFinding("file_changed", "does not match the SHA-256 in the manifest", file=file["name"])
+        digest, size = hashlib.sha256(), 0
+        with export.open(file["name"], file["bytes"] + 1) as content:
+            for block in content.blocks():
+                digest.update(block)
+                size += len(block)
+        if size != file["bytes"] or digest.hexdigest() != file["sha256"]:
+            yield LogFinding("file_changed", "does not match its size and SHA-256 in the manifest", file=file["name"])
 
 
-def _read_seals(export: Export, name: str, deployment_id: int, verifier: Verifier) -> None:
+def _read_seals(export: Export, file: Mapping[str, Any], content: _Content, verifier: Verifier) -> None:
     """Read a file of digests, each followed by the lines of the deployment's section."""
-    signed: Mapping[str, Any] | None = None
+    name, deployment_id = file["name"], export.manifest["deployment_id"]
+    digest: Mapping[str, Any] | None = None
     section: list[bytes] = []
+    size = 0
 
     def end() -> None:
-        if signed is not None and isinstance(signed["digest"], dict):
-            content = b"".join(section) if section else None
-            verifier.seal(verifier.section(signed["digest"], deployment_id, content))
+        if digest is not None:
+            verifier.seal(verifier.section(digest, deployment_id, b"".join(section) if section else None))
+        elif section:
+            verifier.findings.append(LogFinding("file_changed", "has lines that belong to no digest", file=name))
 
-    with export.open(name) as file:
-        for number, line in enumerate(file, 1):
+    with export.open(name, file["bytes"]) as lines:
+        for number, line in enumerate(lines.lines(), 1):
             if not line.startswith(b'{"digest":'):
                 section.append(line)
+                size += len(line)
+                if size > _SECTION_BYTES:
+                    raise ValueError("it has a section that is too large")
                 continue
             end()
-            section = []
+            digest, section, size = None, [], 0
             try:
-                signed = json.loads(line)
-            except (ValueError, RecursionError):
-                signed = None
+                signed = read_json(line)
+            except ValueError:
                 verifier.findings.append(LogFinding("file_changed", f"has no digest on line {number}", file=name))
-            if signed is not None:
-                verifier.digest(signed)
-    end()
+                continue
+            if verifier.digest(signed):
+                digest = signed["digest"]
+                _check_place(digest, content, verifier)
+        end()
 
 
-def _read_events(export: Export, name: str, order: str, verifier: Verifier) -> str:
-    """Read a file of events, which continue after the position `order`; return the position of the last."""
-    for number, event in _events(export, name, verifier):
-        if _shape_problem(event) is None:
-            place = f"{event['at']}#{event['subject']}#{event['seq']:06d}"
-            if place < order:
+def _check_place(digest: Mapping[str, Any], content: _Content, verifier: Verifier) -> None:
+    """Check that a digest belongs into the exported time, and that none is missing before the first."""
+    until, last = digest["until"], content.last_digest
+    content.last_digest = {"until": until, "sha256": digest_hash(digest)}
+    content.first_digest = content.first_digest or content.last_digest
+    if until <= verifier.since or (last is not None and last["until"] >= verifier.to):
+        verifier.findings.append(LogFinding("digest_invalid", "is not of the exported time", digest=until))
+    content.from_the_first = content.from_the_first or digest.get("previous") is None
+    if last is None and digest["from"] > verifier.since and not content.from_the_first:
+        verifier.miss(digest["from"], f"is missing: the digest until {until} is not the first")
+
+
+def _read_events(export: Export, file: Mapping[str, Any], content: _Content, verifier: Verifier) -> dict[str, Any]:
+    """Read a file of events, which continues after the one before; return the last of each chain in it."""
+    name, own, before = file["name"], f"deployment#{export.manifest['deployment_id']}", verifier.events
+    tails: dict[str, Any] = {}
+    with export.open(name, file["bytes"]) as lines:
+        for number, event in _events(lines, name, verifier):
+            verifier.event(event)
+            if _shape_problem(event) is not None:
+                continue
+            subject, seq, at = event["subject"], event["seq"], event["at"]
+            place = f"{at}#{subject}#{seq:06d}"
+            if place < content.place:
                 detail = f"is on line {number} of {name}, after later events"
-                verifier.findings.append(LogFinding("out_of_order", detail, event["subject"], event["seq"]))
-            order = max(order, place)
-        verifier.event(event)
-    return order
+                verifier.findings.append(LogFinding("out_of_order", detail, subject, seq))
+            content.place = max(content.place, place)
+            if not verifier.since <= at < verifier.to:
+                verifier.strange(subject, seq, f"is dated {at}, outside of the exported time")
+            if content.from_the_first and at < verifier.begins:
+                verifier.strange(subject, seq, f"is dated {at}, before the first digest of all")
+            if subject.startswith("deployment#") and subject != own:
+                verifier.strange(subject, seq, "is of another deployment")
+            content.last = {member: event[member] for member in ("at", "subject", "seq", "hash")}
+            content.first = content.first or content.last
+            tails[subject] = seq, event["hash"]
+    if verifier.events - before != file.get("events"):
+        detail = f"holds {verifier.events - before} events, but the manifest says {file.get('events')}"
+        verifier.findings.append(LogFinding("file_changed", detail, file=name))
+    return tails
 
 
-def _read_heads(export: Export, name: str, verifier: Verifier) -> None:
-    """Read the last event of each chain by the end of a file of events."""
-    with export.open(name) as file:
-        for number, line in enumerate(file, 1):
+def _read_heads(export: Export, file: Mapping[str, Any], tails: dict[str, Any], verifier: Verifier) -> None:
+    """Read the last event of each chain by the end of a file of events, which must be `tails`."""
+    name, left = file["name"], dict(tails)
+    with export.open(name, file["bytes"]) as lines:
+        for number, line in enumerate(lines.lines(), 1):
             try:
-                head = json.loads(line)
-                verifier.head(str(head["subject"]), int(head["seq"]), str(head["hash"]))
+                head = read_json(line)
+                subject, seq, hashed = str(head["subject"]), head["seq"], str(head["hash"])
+                if type(seq) is not int or not 0 < seq < _MOST_EVENTS:
+                    raise ValueError
             except (ValueError, TypeError, KeyError):
                 detail = f"does not name the last event of a chain on line {number}"
                 verifier.findings.append(LogFinding("file_changed", detail, file=name))
-
-
-def _events(export: Export, name: str, verifier: Verifier) -> Iterator[tuple[int, dict[str, Any]]]:
-    with export.open(name) as file:
-        if name.endswith(".csv"):
-            csv.field_size_limit(1 << 24)
-            rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
-            try:
-                if next(rows, None) != list(COLUMNS):
-                    raise Unusable(f"{name} does not start with the columns of an export.")
-                for row in rows:
-                    try:
-                        yield rows.line_num, event_of_row(row)
-                    except (ValueError, RecursionError) as error:
-                        verifier.events += 1
-                        verifier.findings.append(_unreadable(row, name, rows.line_num, str(error)))
-            except (csv.Error, UnicodeDecodeError) as error:
-                detail = f"cannot be read after line {rows.line_num}: {error}"
+                continue
+            verifier.head(subject, seq, hashed)
+            if left.pop(subject, None) != (seq, hashed):
+                detail = f"does not name the last event of {subject} on line {number}"
                 verifier.findings.append(LogFinding("file_changed", detail, file=name))
+    for subject in left:
+        verifier.findings.append(LogFinding("file_changed", f"does not name the last event of {subject}", file=name))
+
+
+def _miscounted(manifest: Mapping[str, Any], content: _Content, verifier: Verifier) -> Iterator[LogFinding]:
+    """Yield where the manifest says something else than the files hold."""
+    held: dict[str, Any] = {"events": verifier.events, "digests": verifier.digests}
+    if not verifier.findings:
+        # Otherwise what is wrong there shows in these, too.
+        held |= {name: getattr(content, name) for name in ("first", "last", "first_digest", "last_digest")}
+        held |= {"unsealed_events": verifier.unsealed, "sealed_until": verifier.sealed_until}
+    for name, value in held.items():
+        if manifest.get(name) != value:
+            detail = f"says {manifest.get(name)} for {name}, but the files hold {value}"
+            yield LogFinding("file_changed", detail, file=MANIFEST)
+
+
+def _uncovered(manifest: Mapping[str, Any], verifier: Verifier) -> Iterator[str]:
+    """Yield why not all of the time is proven."""
+    sealed_until = verifier.sealed_until
+    if sealed_until is None or verifier.begins >= manifest["to"] or sealed_until <= manifest["from"]:
+        yield f"No digest covers any of this time, so that nothing is proven. {_not_sealed(verifier.unsealed)}."
+    elif sealed_until < manifest["to"]:
+        yield (
+            f"This is proven only until {sealed_until}: what came then is not sealed yet. "
+            f"{_not_sealed(verifier.unsealed)}. Export until {sealed_until}, or again later."
+        )
+
+
+def _events(file: _File, name: str, verifier: Verifier) -> Iterator[tuple[int, dict[str, Any]]]:
+    if name.endswith(".csv"):
+        yield from _rows(file, name, verifier)
+        return
+    for number, line in enumerate(file.lines(), 1):
+        try:
+            event = read_json(line)
+        except ValueError:
+            event = None
+        if isinstance(event, dict):
+            yield number, event
+        else:
+            verifier.findings.append(LogFinding("file_changed", f"has no event on line {number}", file=name))
+
+
+def _rows(file: _File, name: str, verifier: Verifier) -> Iterator[tuple[int, dict[str, Any]]]:
+    csv.field_size_limit(_LINE_BYTES)
+    rows = csv.reader(line.decode() for line in file.lines())
+    try:
+        if next(rows, None) != [f"\ufeff{COLUMNS[0]}", *COLUMNS[1:]]:
+            detail = "does not start with the columns of an export"
+            verifier.findings.append(LogFinding("file_changed", detail, file=name))
             return
-        for number, line in enumerate(file, 1):
+        for row in rows:
             try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):
-                event = None
-            if isinstance(event, dict):
-                yield number, event
+                event = event_of_row(row)
+            except (ValueError, TypeError, RecursionError) as error:
+                verifier.events += 1
+                verifier.findings.append(_unreadable(row, name, rows.line_num, str(error)))
             else:
-                verifier.findings.append(LogFinding("file_changed", f"has no event on line {number}", file=name))
+                yield rows.line_num, event
+    except (csv.Error, UnicodeDecodeError) as error:
+        detail = f"cannot be read after line {rows.line_num}: {error}"
+        verifier.findings.append(LogFinding("file_changed", detail, file=name))
 
 
 def _unreadable(row: Sequence[str], name: str, line: int, problem: str) -> LogFinding:
     cells = dict(zip(COLUMNS, row))  # noqa: B905 - Python 3.9
     seq = cells.get("seq", "")
     detail = f"on line {line} of {name} cannot be read: {problem}"
-    return LogFinding("edited", detail, cells.get("subject", "?"), int(seq) if seq.isdecimal() else None)
+    known = int(seq) if seq.isascii() and seq.isdigit() and len(seq) < 10 else None
+    return LogFinding("edited", detail, cells.get("subject", "?"), known)
 
 
 # --- copies of what someone saw
@@ -831,40 +1199,54 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", metavar="EXPORT")
     parser.add_argument("--public-key", metavar="KEY", help="a file with the public key to trust")
+    parser.add_argument("--deployment", metavar="ID", type=int, help="the deployment that it must be of")
+    parser.add_argument("--from", dest="since", metavar="TIME", type=_moment, help="the time that it must cover: begin")
+    parser.add_argument("--to", metavar="TIME", type=_moment, help="and end, such as 2027-01-31T00:00:00Z")
     options = parser.parse_args(arguments)
-    try:
-        key = read_public_key(_read(options.public_key)) if options.public_key else None
-    except ValueError as error:
-        raise Unusable(f"{options.public_key} cannot be used: {error}.") from None
     export = Export(options.export)
-    result = verify_export(export, key)
+    key = read_key_file(options.public_key) if options.public_key else None
+    result = verify_export(export, key, Scope(options.deployment, options.since, options.to))
     _say(*_report(export.manifest, result, given=key is not None))
-    return 1 if result.findings else 0
+    return exit_code(result)
+
+
+def read_key_file(path: str) -> bytes:
+    """Return the public key in a file; raises Unusable."""
+    try:
+        return read_public_key(_read(path, _KEY_BYTES))
+    except ValueError as error:
+        raise Unusable(f"{path} cannot be used: {error}.") from None
+
+
+def _moment(text: str) -> str:
+    moment = f"{text}T00:00:00Z" if len(text) == 10 else text
+    if not _is_moment(moment):
+        raise argparse.ArgumentTypeError("it is not a time such as 2027-01-31T00:00:00Z")
+    return moment
 
 
 def _report(manifest: Mapping[str, Any], result: Verifier, *, given: bool) -> Iterator[str]:
-    yield f"Deployment {manifest.get('deployment_id')}, from {manifest['from']} to {manifest['to']}"
+    yield f"Deployment {manifest['deployment_id']}, from {manifest['from']} to {manifest['to']}"
     yield f"Export requested at {manifest['requested_at']}"
     yield f"Events: {result.events}, in {result.chains} chains; digests: {result.digests}"
     if result.unsealed:
         yield f"Events not yet sealed by a digest: {result.unsealed}"
     for key in result.public_keys:
         yield f"Key: {key} ({'given' if given else 'from the export itself'})"
-    for finding in result.findings:
-        yield f"{finding.kind.upper()}: {finding.record} {finding.detail}"
-    if not result.findings:
-        yield untouched(sealed=result.digests > 0)
+    yield from conclusion(result)
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, size: int = -1) -> bytes:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - as in Export.open
-            return file.read()
+            return file.read(size)
     except OSError as error:
         raise Unusable(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _say(*lines: str) -> int:
+    # Whatever a terminal cannot show must not stop it.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 
@@ -873,5 +1255,8 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except Unusable as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+        sys.stderr.write(f"{printable(str(error))}\n")
+    except Exception as error:
+        # What nobody thought of is no proof, and no change either.
+        sys.stderr.write(f"This cannot be verified: {printable(f'{type(error).__name__}: {error}')}.\n")
+    sys.exit(2)

@@ -71,6 +71,7 @@ class ProofParts(WebhooksParts):
             files=self._export_files,
             queue=self.export_queue,
             read_audit=self.read_audit,
+            beginning=self.verify_audit_log.beginning,
             change_configuration=self.change_configuration,
             once=self.once,
             clock=self.clock,

@@ -11,6 +11,7 @@ from flow_hitl.pages.contexts import Shell
 from flow_hitl.pages.requests.timeline import Tone, timeline_of
 from flow_hitl.pages.settings.change_lines import lines_of
 from flow_hitl.people.names import person_of
+from flow_hitl.platform.times import parse_rfc3339, readable_time
 from flow_hitl.proof.export import AuditExport, ExportState
 from flow_hitl.proof.verify_audit import LogFinding, is_intact, untouched
 
@@ -22,6 +23,7 @@ _KINDS = {
     "out_of_order": "Out of order",
     "digest_missing": "Digest missing",
     "digest_invalid": "Digest not valid",
+    "record_changed": "Record changed",
 }
 _STATES: Mapping[ExportState, tuple[str, Tone]] = {
     ExportState.PENDING: ("waiting", "neutral"),
@@ -68,6 +70,7 @@ class ExportRow:
     by: str
     reason: str
     files: Sequence[Link]
+    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,18 @@ def export_row(export: AuditExport, links: Mapping[str, str]) -> ExportRow:
         by=person_of(export.requested_by),
         reason=export.reason or "",
         files=tuple(Link(file.name, links[file.name]) for file in export.files if file.name in links),
+        note=_unsealed_note(export) if export.state is ExportState.DONE else "",
     )
+
+
+def _unsealed_note(export: AuditExport) -> str:
+    """Return what of a finished export is not sealed yet, a sentence; nothing if all of it is."""
+    if export.sealed_until is None:
+        return "None of this is sealed yet, so nothing of it is proven."
+    sealed_until = parse_rfc3339(export.sealed_until)
+    if sealed_until >= export.to:
+        return ""
+    return f"What came after {readable_time(sealed_until)} is not sealed yet, so only the time before is proven."
 
 
 def findings_view(findings: Sequence[LogFinding]) -> Sequence[tuple[str, str]]:
