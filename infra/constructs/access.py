@@ -157,7 +157,7 @@ class Access(Construct):
             ),
             *self._hand_on(),
             *self._redrive(),
-            _send(queues["export"].queue),
+            _send(queues["export"].queue, queues["measure_retry"].queue),
             _consume(queues["sweep"].queue),
             self._never_change_audit(),
         ]

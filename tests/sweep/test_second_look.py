@@ -95,6 +95,19 @@ def test_webhooks_are_told_once_of_what_the_relay_missed(hitl: Hitl, app: Receiv
     assert request.kinds.count("webhook_delivered") == 2
 
 
+def test_figures_count_what_the_stream_lost_once(hitl: Hitl) -> None:
+    with losing_events(hitl):
+        request = hitl.ask(emit=EMIT)
+        callback(hitl, request)
+    hitl.advance(days=1)
+    hitl.ask(emit=EMIT)
+    for _ in range(2):
+        path = f"/v1/deployments/{hitl.deployment_id}/analytics?from=2026-01-01&to=2026-01-31&group_by=reviewer"
+        (group,) = hitl.api("GET", path).json["groups"]
+        assert (group["created"], group["responded"]) == (2, 1)
+        hitl.advance(days=3)
+
+
 def test_where_no_webhook_wants_to_know_nothing_is_handed_on(hitl: Hitl) -> None:
     request = hitl.ask(emit=EMIT)
     callback(hitl, request)

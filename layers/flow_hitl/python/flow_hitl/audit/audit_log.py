@@ -25,8 +25,8 @@ _MEMBERS = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_h
 def put_event(table: str, event: AuditEvent, deployment_id: int) -> dict[str, Any]:
     """Return the transaction's part that adds an event of a deployment at a place of its chain that must be free."""
     indexed = IndexedEvent(deployment_id, event.subject, event.seq, event.at, event.hash)
-    record = {**as_json(event), "data": canonical_json(event.data), **_index_keys(indexed)}
-    return {"Put": {"TableName": table, "Item": item(record), "ConditionExpression": "attribute_not_exists(subject)"}}
+    image = event_image(event) | item(_index_keys(indexed))
+    return {"Put": {"TableName": table, "Item": image, "ConditionExpression": "attribute_not_exists(subject)"}}
 
 
 def _index_keys(event: IndexedEvent) -> dict[str, str]:
@@ -41,6 +41,11 @@ def _day_key(event: IndexedEvent) -> str:
 def _deployment_key(deployment_id: int) -> str:
     """Return how the keys of a deployment's events begin: a day's events of one deployment lie side by side."""
     return f"{deployment_id:015d}#"
+
+
+def event_image(event: AuditEvent) -> dict[str, Any]:
+    """Return an event as an item of the table, and of its stream, holds it."""
+    return item({**as_json(event), "data": canonical_json(event.data)})
 
 
 def event_from_item(wire: Mapping[str, Any]) -> AuditEvent:

@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Protocol
 
+from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.sweep.agenda import Entry
 from flow_hitl.sweep.watermark import Watermark
 
@@ -29,3 +30,8 @@ class Agenda(Protocol):
 class StepsTaken(Protocol):
     def taken(self, names: Sequence[str]) -> Set[str]:
         """Return which of these steps, which may happen once, have happened."""
+
+
+class Figures(Protocol):
+    def send(self, event: AuditEvent) -> None:
+        """Have an event counted, once; an event that has been counted adds nothing again."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice
 
@@ -12,10 +12,11 @@ from flow_hitl.audit.index import IndexedEvent, Period
 from flow_hitl.audit.ports import AuditArchive, EffectStates
 from flow_hitl.delivery.relay_event import RelayEvent, owed
 from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.metrics.metrics import measure
 from flow_hitl.platform.ports import Clock
 from flow_hitl.sweep.agenda import Matter, Topic, first_entry, promised
-from flow_hitl.sweep.looks import goes_again
-from flow_hitl.sweep.ports import Agenda
+from flow_hitl.sweep.looks import COUNTED_ONCE_FOR, goes_again
+from flow_hitl.sweep.ports import Agenda, Figures
 
 # As many as DynamoDB reads in one call.
 _AT_ONCE = 100
@@ -40,6 +41,7 @@ class SecondLook:
     effects: EffectStates
     deployments: DeploymentStore
     agenda: Agenda
+    figures: Figures
     relay: RelayEvent
     clock: Clock
 
@@ -72,7 +74,16 @@ class SecondLook:
                 self.agenda.add(later)
             for event, effect in handed_on:
                 self.relay.hand_on(event, effect)
+            if any(_was_missed(step, states) for step in steps):
+                self._count(steps, states, now)
         return Looked(len(batch), tuple(effect for _, effect in handed_on), senseless)
+
+    def _count(self, steps: Sequence["_Step"], states: Mapping[Effect, EffectState], now: datetime) -> None:
+        """Have counted what the stream may have lost: of a time when it lost events, all that nobody has seen to."""
+        for step in steps:
+            was_seen = any(states.get(effect) is EffectState.DONE for effect in step.effects)
+            if not was_seen and now - step.event.at < COUNTED_ONCE_FOR and step.is_counted:
+                self.figures.send(step.event)
 
     def _steps(self, batch: Sequence[IndexedEvent]) -> tuple[list["_Step"], tuple[str, ...]]:
         """Return the events with what follows from each, and the names of those that cannot be understood."""
@@ -82,7 +93,8 @@ class SecondLook:
             try:
                 event = AuditEvent.from_dict(record)
                 effects = tuple(owed(event, webhook_events))
-                steps.append(_Step(event, deployment_id, effects, tuple(promised(event, deployment_id))))
+                matters = tuple(promised(event, deployment_id))
+                steps.append(_Step(event, deployment_id, effects, matters, measure(event) is not None))
             except (AttributeError, KeyError, TypeError, ValueError):
                 # Somebody wrote it who is none of us: it may not hold up the others.
                 senseless.append(f"{record['subject']}#{record['seq']}")
@@ -95,6 +107,7 @@ class _Step:
     deployment_id: int
     effects: tuple[Effect, ...]
     promised: tuple[Matter, ...]
+    is_counted: bool
 
 
 def _open_matters(step: _Step, states: Mapping[Effect, EffectState]) -> Iterator[Matter]:
@@ -110,4 +123,8 @@ def _goes_again(step: _Step, effect: Effect, states: Mapping[Effect, EffectState
     if state is not None:
         return goes_again(effect.kind, state, age)
     # Of what leaves no record, an event tells that was missed as a whole.
-    return any(states.get(other) is EffectState.UNKNOWN for other in step.effects)
+    return _was_missed(step, states)
+
+
+def _was_missed(step: _Step, states: Mapping[Effect, EffectState]) -> bool:
+    return any(states.get(effect) is EffectState.UNKNOWN for effect in step.effects)

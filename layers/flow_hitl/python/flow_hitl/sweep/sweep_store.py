@@ -1,14 +1,18 @@
-"""How far the sweep has come, and what it is to look at later: items of the deployments table."""
+"""How far the sweep has come, what it is to look at later, and what it has counted."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from flow_hitl.audit.audit_log import event_image
+from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.effect_log import effect_key
 from flow_hitl.platform.dynamodb import batch_delete, batch_put, item, put_if, values
 from flow_hitl.platform.errors import Conflict
+from flow_hitl.platform.messages import SqsMessages
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.sweep.agenda import Entry
 from flow_hitl.sweep.watermark import Watermark
@@ -64,6 +68,16 @@ class DynamoAgenda:
 
     def remove(self, entries: Sequence[Entry]) -> None:
         batch_delete(self._client, self._table, [item(_entry_key(entry)) for entry in entries], self._pause)
+
+
+class SqsFigures:
+    """The queue of events that are counted one by one, each as the stream shows it."""
+
+    def __init__(self, messages: SqsMessages) -> None:
+        self._messages = messages
+
+    def send(self, event: AuditEvent) -> None:
+        self._messages.send(json.dumps(event_image(event)))
 
 
 def _day(moment: datetime) -> str:

@@ -59,5 +59,14 @@ class SweepParts(DeliveryParts, ProofParts):
     @cached_property
     def _second_look(self) -> SecondLook:
         from flow_hitl.sweep.second_look import SecondLook
+        from flow_hitl.sweep.sweep_store import SqsFigures
 
-        return SecondLook(self._audit, self._effects, self._deployments, self._agenda, self.relay_event, self.clock)
+        return SecondLook(
+            audit=self._audit,
+            effects=self._effects,
+            deployments=self._deployments,
+            agenda=self._agenda,
+            figures=SqsFigures(self.messages("measure_retry")),
+            relay=self.relay_event,
+            clock=self.clock,
+        )
