@@ -14,6 +14,7 @@ from infra.cli.mail import mail
 from infra.cli.members import member
 from infra.cli.redrive import redrive
 from infra.cli.replay import replay
+from infra.cli.restore_drill import restore_drill
 from infra.cli.signing_keys import signing_key
 from infra.cli.target import target_options
 from infra.cli.test_requests import test_request
@@ -40,6 +41,7 @@ for command in (
     mail,
     redrive,
     replay,
+    restore_drill,
     analytics,
     audit,
     test_request,

@@ -1,6 +1,6 @@
 """What keeps how far the sweep has come, and what it is to look at later."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 from typing import Protocol
 
@@ -23,6 +23,9 @@ class Agenda(Protocol):
 
     def due(self, day: datetime, now: datetime, limit: int) -> Sequence[Entry]:
         """Return a day's entries whose moment has come, oldest first, read consistently."""
+
+    def of_day(self, day: datetime) -> Iterator[Entry]:
+        """Yield all of a day's entries, read consistently."""
 
     def remove(self, entries: Sequence[Entry]) -> None: ...
 

@@ -1,7 +1,7 @@
 """How far the sweep has come, what it is to look at later, and what it has counted."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,6 +65,15 @@ class DynamoAgenda:
             Limit=limit,
         )["Items"]
         return [_entries.validate_json(values(row)["doc"]) for row in found]
+
+    def of_day(self, day: datetime) -> Iterator[Entry]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=item({":pk": _day(day)}),
+        )
+        return (_entries.validate_json(values(row)["doc"]) for page in pages for row in page["Items"])
 
     def remove(self, entries: Sequence[Entry]) -> None:
         batch_delete(self._client, self._table, [item(_entry_key(entry)) for entry in entries], self._pause)

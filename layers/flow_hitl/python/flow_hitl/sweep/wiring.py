@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from flow_hitl.sweep.replay import Replay
     from flow_hitl.sweep.run_sweep import RunSweep
     from flow_hitl.sweep.second_look import SecondLook
-    from flow_hitl.sweep.sweep_store import DynamoAgenda
+    from flow_hitl.sweep.sweep_store import DynamoAgenda, DynamoWatermarks
+    from flow_hitl.sweep.take_stock import TakeStock
 
 
 class SweepParts(DeliveryParts, ProofParts):
@@ -21,7 +22,6 @@ class SweepParts(DeliveryParts, ProofParts):
     def run_sweep(self) -> RunSweep:
         from flow_hitl.sweep.keep_agenda import KeepAgenda
         from flow_hitl.sweep.run_sweep import RunSweep
-        from flow_hitl.sweep.sweep_store import DynamoWatermarks
 
         keep_agenda = KeepAgenda(
             agenda=self._agenda,
@@ -35,14 +35,25 @@ class SweepParts(DeliveryParts, ProofParts):
             export_queue=self.export_queue,
             clock=self.clock,
         )
-        marks = DynamoWatermarks(self.client("dynamodb"), self.settings.deployments_table)
-        return RunSweep(keep_agenda, self._second_look, marks, self.clock)
+        return RunSweep(keep_agenda, self._second_look, self._watermarks, self.clock)
+
+    @cached_property
+    def take_stock(self) -> TakeStock:
+        from flow_hitl.sweep.take_stock import TakeStock
+
+        return TakeStock(self._audit, self._requests, self._deployments, self._agenda, self._watermarks, self.clock)
 
     @cached_property
     def replay(self) -> Replay:
         from flow_hitl.sweep.replay import Replay
 
         return Replay(self._second_look)
+
+    @cached_property
+    def _watermarks(self) -> DynamoWatermarks:
+        from flow_hitl.sweep.sweep_store import DynamoWatermarks
+
+        return DynamoWatermarks(self.client("dynamodb"), self.settings.deployments_table)
 
     @cached_property
     def _agenda(self) -> DynamoAgenda:
