@@ -1,13 +1,14 @@
-"""The API's description: as OpenAPI for programs, and as a page on which people read it and try each call."""
+"""What is public: the API's description, for programs and as a page, and the keys that verify receipts."""
 
 from pathlib import Path
 
 import aws_lambda_powertools
 from aws_lambda_powertools.event_handler import Response
 
+from flow_hitl.bootstrap import current
 from flow_hitl.platform.code_folder import code_folder
 from flow_hitl.platform.errors import NotFound
-from functions.http_api import lambda_entry, make_resolver
+from functions.http_api import json_response, lambda_entry, make_resolver
 
 app = make_resolver()
 
@@ -28,6 +29,13 @@ _PAGE_POLICY = (
 @app.get("/v1/openapi.json", compress=True)
 def show_description() -> Response[str]:
     return _file("application/json", _ROOT / "docs/openapi.json", {"Cache-Control": "no-cache"})
+
+
+@app.get("/v1/keys")
+def show_keys() -> Response[str]:
+    response = json_response(200, current().receipt_keys)
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
 
 
 @app.get("/docs")

@@ -90,6 +90,7 @@ FUNCTIONS = (
     Function("dashboard", API_TIMEOUT_SECONDS, _LARGE),
     Function("respond", API_TIMEOUT_SECONDS, _LARGE),
     Function("deadline"),
+    Function("sign_receipt"),
     Function("resume_flow"),
     Function("send_webhook", WEBHOOK_SENDER.seconds),
     Function("docs", API_TIMEOUT_SECONDS),
@@ -108,6 +109,7 @@ HTTP_FUNCTIONS = (
 
 QUEUES = (
     Queue("email", "send_email"),
+    Queue("receipt", "sign_receipt"),
     Queue("resume", "resume_flow", batch_size=1, patience=RESUME, late_seconds=24 * 3600),
     Queue("webhook", "send_webhook", batch_size=1, visibility_seconds=WEBHOOK_SENDER.hidden_seconds),
     # A deadline that is not yet due is put back for up to a quarter of an hour.
@@ -143,6 +145,7 @@ DEAD_LETTERS = (*(queue.name for queue in QUEUES), "stream", "schedules")
 DIAGNOSED = (
     "email",
     "mail_feedback",
+    "receipt",
     "resume",
     "webhook",
     "inbound_mail",

@@ -99,6 +99,7 @@ class Client:
         sla_target_minutes: int | None = None,
         free_text: FreeText | None = None,
         approval_ttl_minutes: int | None = None,
+        receipt: bool | None = None,
     ) -> CreatedRequest:
         """Ask a person: open a request, and return it with its callback URL.
 
@@ -119,6 +120,7 @@ class Client:
             "sla_target_minutes": sla_target_minutes,
             "free_text": free_text,
             "approval_ttl_minutes": approval_ttl_minutes,
+            "receipt": receipt,
         }
         body: dict[str, Any] = {
             "id": request_id or str(uuid.uuid4()),

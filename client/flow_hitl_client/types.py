@@ -46,6 +46,7 @@ class Response(TypedDict):
     responded_at: str
     response_seconds: int
     valid_until: str | None
+    receipt: str | None
 
 
 class Resume(TypedDict):
@@ -77,6 +78,7 @@ class Request(TypedDict):
     auto_response: AutoResponse | None
     sla_due_at: str | None
     approval_ttl_minutes: int | None
+    receipt: bool
     warnings: list[str]
     test: bool
     response: Response | None

@@ -15,6 +15,7 @@ _QUEUES = {
     "inbound-mail": "inbound_mail",
     "deadline": "deadline",
     "schedules": "schedules",
+    "receipt": "receipt",
     "resume": "resume",
     "webhook": "webhook",
     "relay": "relay_retry",

@@ -105,8 +105,8 @@ class Access(Construct):
         ]
 
     def docs(self) -> list[Right]:
-        """Show the API's description, which needs no data."""
-        return [self._never_change_audit()]
+        """Show the API's description, which needs no data, and the public key of receipts."""
+        return [_allow(("kms:GetPublicKey",), [self.seals.key.key_arn]), self._never_change_audit()]
 
     def inbound_mail(self) -> list[Right]:
         """Read an email and record the answer in it."""
@@ -187,6 +187,14 @@ class Access(Construct):
             _retry(self.queues["email"].queue),
         ]
 
+    def sign_receipt(self) -> list[Right]:
+        """Sign the receipt of a decision, and keep it with the request."""
+        return [
+            *self._decide("dynamodb:UpdateItem"),
+            _allow(("kms:Sign", "kms:GetPublicKey"), [self.seals.key.key_arn]),
+            _retry(self.queues["receipt"].queue),
+        ]
+
     def resume_flow(self) -> list[Right]:
         """Deliver a decision to the flow."""
         return [
@@ -258,7 +266,7 @@ class Access(Construct):
     def _hand_on(self) -> list[Right]:
         """Return what it takes to turn an event's effects into messages and schedules."""
         return [
-            _send(*(self.queues[name].queue for name in ("email", "resume", "webhook", "deadline"))),
+            _send(*(self.queues[name].queue for name in ("email", "receipt", "resume", "webhook", "deadline"))),
             self._schedules("scheduler:CreateSchedule"),
             Right(
                 iam.PolicyStatement(

@@ -37,6 +37,7 @@ NEW_REQUEST: Document = {
     "state": {"article_id": 12345, "category": "technology", "sales_rep_email": "alice@example.com"},
     "metadata": {"requested_by": "john@example.com"},
     "history": [{"method": "generate_content", "at": "2026-01-14T11:58:00Z", "output": "First draft"}],
+    "receipt": True,
     "resume_url": "https://flows.example.com/hitl/resume",
     "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected"},
 }
@@ -68,12 +69,26 @@ _RESPONSE: Document = {
     "responded_at": "2026-01-14T12:30:00Z",
     "response_seconds": 1800,
     "valid_until": "2026-01-15T12:30:00Z",
+    "receipt": "eyJhbGciOiJFUzI1NiJ9.eyJvdXRjb21lIjoiYXBwcm92ZWQifQ.c2lnbmF0dXJl",
 }
 RESPONDED: Document = {
     **PENDING,
     "status": "responded",
     "response": _RESPONSE,
     "resume": {"status": "delivered", "attempts": 1, "last_status": 200},
+}
+RECEIPT_KEYS: Document = {
+    "keys": [
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+            "kid": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+            "use": "sig",
+            "alg": "ES256",
+        }
+    ]
 }
 CANCELLED: Document = {**PENDING, "status": "cancelled"}
 REASSIGNED: Document = {**PENDING, "assigned_to_email": "bob@example.com", "assigned_by": "reassignment"}

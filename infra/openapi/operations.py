@@ -43,6 +43,7 @@ from flow_hitl.platform.errors import (
 )
 from flow_hitl.proof.answers import AuditExportAnswer, Verification
 from flow_hitl.proof.export_audit import ExportWish
+from flow_hitl.proof.receipt import KeySet
 from flow_hitl.requests.answers import AcceptedAnswer, DecisionPage, OpenedRequest, RequestAnswer, RequestPage, Timeline
 from flow_hitl.requests.changing.reassign_request import Reassignment
 from flow_hitl.requests.opening.dry_run import DryRun, DryRunResult
@@ -497,6 +498,12 @@ OPERATIONS: dict[str, Operation] = {
         errors_are_pages=True,
     ),
     "GET /v1/openapi.json": Operation(DESCRIPTION, "Read the API's description", {200: Answer("OpenAPI 3.1.")}),
+    "GET /v1/keys": Operation(
+        DESCRIPTION,
+        "Read the public keys of receipts",
+        _ok(KeySet, examples.RECEIPT_KEYS),
+        description="With them anyone can check the receipt of a decision, without calling this service again.",
+    ),
     "GET /docs": Operation(DESCRIPTION, "Look at the API's description, and try it", {200: _page("The page.")}),
     "GET /docs/{name}": Operation(
         DESCRIPTION,

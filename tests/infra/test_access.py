@@ -59,6 +59,7 @@ def _lists(*indexes: str) -> Rights:
 DIAGNOSED = (
     "email",
     "mail feedback",
+    "receipt",
     "resume",
     "webhook",
     "inbound mail",
@@ -116,7 +117,7 @@ EXPECTED: dict[str, Rights] = {
         *_send("export"),
     },
     "respond": DECIDE | SECRET | CONFIGURATION,
-    "docs": set(),
+    "docs": {("kms:GetPublicKey", "seal key")},
     "dashboard": {
         *DECIDE,
         *SECRET,
@@ -142,7 +143,7 @@ EXPECTED: dict[str, Rights] = {
         ("dynamodb:UpdateItem", "deployments"),
         *READ_STREAM,
         *_retry("relay retry"),
-        *_send("email", "resume", "webhook", "deadline", "relay retry", "stream dead letters"),
+        *_send("email", "receipt", "resume", "webhook", "deadline", "relay retry", "stream dead letters"),
         ("scheduler:DeleteSchedule", "schedules"),
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
@@ -152,7 +153,7 @@ EXPECTED: dict[str, Rights] = {
         ("dynamodb:Query", "audit"),
         ("dynamodb:BatchGetItem", "requests"),
         *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "BatchWriteItem")),
-        *_send("email", "resume", "webhook", "deadline", "export"),
+        *_send("email", "receipt", "resume", "webhook", "deadline", "export"),
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),
         *_consume("sweep"),
@@ -174,6 +175,7 @@ EXPECTED: dict[str, Rights] = {
     | EFFECTS
     | _retry("email")
     | {(f"ses:{action}", where) for action in ("SendEmail", "SendRawEmail") for where in ("identity", "mail settings")},
+    "sign_receipt": DECIDE | EFFECTS | {("kms:Sign", "seal key"), ("kms:GetPublicKey", "seal key")} | _retry("receipt"),
     "resume_flow": DECIDE | SECRET | CONFIGURATION | EFFECTS | _retry("resume"),
     "send_webhook": DECIDE
     | SECRET
@@ -202,6 +204,7 @@ NAMES = (
     ("QueuesSealQueue", "seal"),
     ("QueuesExportQueue", "export"),
     ("QueuesEmailQueue", "email"),
+    ("QueuesReceiptQueue", "receipt"),
     ("QueuesResumeQueue", "resume"),
     ("QueuesWebhookQueue", "webhook"),
     ("DataWebhookKey", "webhook key"),
@@ -247,7 +250,7 @@ def test_no_function_may_take_anything_from_the_seals_or_lift_their_lock(core: S
     allowed = [each for each in _statements(core, name) if each["Effect"] == "Allow"]
     actions = {action for each in allowed for action in _list(each["Action"])}
     assert not actions & {*LOCK_BYPASSES, "s3:PutBucketPolicy", "s3:PutBucketObjectLockConfiguration"}
-    assert ("kms:Sign" in actions) is (name in ("seal", "export_audit"))
+    assert ("kms:Sign" in actions) is (name in ("seal", "export_audit", "sign_receipt"))
     writes = [where for action, where in EXPECTED[name] if action == "s3:PutObject" and where.startswith("seals/")]
     assert bool(writes) is (name == "seal")
 

@@ -31,6 +31,7 @@ from infra.tables import TABLES, create_table_arguments
 STACK = "flow-hitl"
 WORK_QUEUES = (
     "email",
+    "receipt",
     "resume",
     "webhook",
     "deadline",

@@ -23,6 +23,7 @@ NAMES = (
     "seal",
     "export_audit",
     "send_email",
+    "sign_receipt",
     "resume_flow",
     "send_webhook",
     "docs",

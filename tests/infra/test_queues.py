@@ -9,6 +9,7 @@ from tests.infra.conftest import Stack
 
 BATCH_SIZES = {
     "Email": 10,
+    "Receipt": 10,
     "Resume": 1,
     "Webhook": 1,
     "Deadline": 10,

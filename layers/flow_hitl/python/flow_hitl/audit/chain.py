@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     HANDLED_MAIL_SENT = "handled_mail_sent"
     REQUEST_REASSIGNED = "request_reassigned"
     RESPONSE_SUBMITTED = "response_submitted"
+    RECEIPT_ISSUED = "receipt_issued"
     REPLY_REJECTED = "reply_rejected"
     CONFIRMATION_SENT = "confirmation_sent"
     ERROR_MAIL_SENT = "error_mail_sent"

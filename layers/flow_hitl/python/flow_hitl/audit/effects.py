@@ -64,10 +64,13 @@ class EffectKind(StrEnum):
     )
     NOTIFY = "notify", {EventKind.REQUEST_CREATED: _each_notified, EventKind.REQUEST_REASSIGNED: _each_notified}
     REMIND = "remind", {EventKind.REMINDER_DUE: _each_person}
+    RECEIPT = "receipt", {EventKind.RESPONSE_SUBMITTED: _once_if(lambda data: data.get("with_receipt"))}
     RESUME = (
         "resume",
         {
-            EventKind.RESPONSE_SUBMITTED: _once_if(lambda data: data["push"]),
+            # A flow that wants a receipt is told when there is one.
+            EventKind.RESPONSE_SUBMITTED: _once_if(lambda data: data["push"] and not data.get("with_receipt")),
+            EventKind.RECEIPT_ISSUED: _once_if(lambda data: data["push"]),
             EventKind.RESUME_RETRIED: _always,
         },
     )
@@ -92,6 +95,7 @@ class EffectKind(StrEnum):
 
 
 MAILS = frozenset(EffectKind) - {
+    EffectKind.RECEIPT,
     EffectKind.RESUME,
     EffectKind.WEBHOOK,
     EffectKind.DEADLINE,

@@ -15,6 +15,7 @@ GOING_BACK = (
     "deadline",
     "schedules",
     "resume",
+    "receipt",
     "webhook",
     "relay_retry",
     "measure_retry",

@@ -105,8 +105,10 @@ class ResumePayload:
 
 
 def _is_void(head: Head, effect: Effect) -> bool:
-    """Tell whether the effect is obsolete: a retry replaced it, or the answer was delivered."""
+    """Tell whether the effect is obsolete: a retry or the coming receipt replaces it, or the answer was delivered."""
     resume = head.resume
+    if head.with_receipt and head.receipt is None:
+        return True
     return resume is not None and (effect.event_seq < resume.retried_by or resume.status is ResumeStatus.DELIVERED)
 
 

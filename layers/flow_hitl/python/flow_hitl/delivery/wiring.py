@@ -43,6 +43,7 @@ class DeliveryParts(RequestsParts):
 
         queue_urls = {
             **dict.fromkeys(MAILS, self.settings.queue_url("email")),
+            EffectKind.RECEIPT: self.settings.queue_url("receipt"),
             EffectKind.RESUME: self.settings.queue_url("resume"),
             EffectKind.WEBHOOK: self.settings.queue_url("webhook"),
         }

@@ -1,6 +1,6 @@
 """Proof that the audit log is unchanged: seals, verification, and exports.
 
-rules: export, seal, verify_audit
-use cases: answers, export_audit, seal_audit, verify_log
+rules: export, receipt, seal, verify_audit
+use cases: answers, export_audit, issue_receipt, seal_audit, verify_log
 edges: export_queue, export_store, seal_store
 """

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from flow_hitl.proof.export_audit import ManageExports, RunExport
     from flow_hitl.proof.export_queue import SqsExportQueue
     from flow_hitl.proof.export_store import DynamoExportStore, S3ExportFiles
+    from flow_hitl.proof.issue_receipt import IssueReceipt
+    from flow_hitl.proof.receipt import KeySet
     from flow_hitl.proof.seal_audit import SealAudit
     from flow_hitl.proof.seal_store import KmsSealKey, S3SealStore
     from flow_hitl.proof.verify_log import VerifyAuditLog
@@ -34,6 +36,25 @@ class ProofParts(WebhooksParts):
         from flow_hitl.proof.seal_store import KmsSealKey
 
         return KmsSealKey(lambda: self.client("kms"), self.settings.seal_key_id)
+
+    @cached_property
+    def issue_receipt(self) -> IssueReceipt:
+        from flow_hitl.proof.issue_receipt import IssueReceipt
+
+        return IssueReceipt(
+            requests=self._requests,
+            audit=self._audit,
+            effects=self._effects,
+            key=self._seal_key,
+            change_request=self._change_request,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def receipt_keys(self) -> KeySet:
+        from flow_hitl.proof.receipt import key_set
+
+        return key_set(self._seal_key.public_key())
 
     @cached_property
     def _exports(self) -> DynamoExportStore:

@@ -151,6 +151,14 @@ class DecidedResponse:
 
 
 @dataclass(frozen=True)
+class ResponseShown(DecidedResponse):
+    """The one answer that counts, with its receipt."""
+
+    receipt: str | None = None
+    """A signed receipt of the decision, as a compact JWS; null until it is signed, or if none was asked for."""
+
+
+@dataclass(frozen=True)
 class Response(DecidedResponse):
     """The one answer to a request; `decision_id` identifies the write."""
 
@@ -166,7 +174,7 @@ class Head:
     before. `mailed`: its responders get email, by the settings when it was assigned. `not_to_be_answered_by` are the
     requester's addresses, if self-approval is forbidden. `summary` is the start of the message, for lists.
     `last_event_at` keeps its events in order even if a clock is slow. `approval_ttl_minutes`: how long an answer is
-    valid.
+    valid. `receipt` is that of the decision, once it is signed.
     """
 
     request_id: str
@@ -204,6 +212,8 @@ class Head:
     last_event_at: datetime | None = None
     reminders: tuple[datetime, ...] = ()
     approval_ttl_minutes: int | None = None
+    with_receipt: bool = False
+    receipt: str | None = None
 
     @property
     def responders(self) -> tuple[str, ...]:
@@ -251,11 +261,13 @@ class RequestShown:
     """When the SLA ends; null without an SLA."""
     approval_ttl_minutes: int | None
     """Minutes for which an answer is valid, from the answer on; null for no limit."""
+    receipt: bool
+    """Whether the decision gets a signed receipt, which is in the response."""
     warnings: Sequence[str]
     """What may be unexpected, in plain words."""
     test: bool
     """Whether this is a test request, which analytics exclude."""
-    response: DecidedResponse | None
+    response: ResponseShown | None
     """The answer; null while there is none."""
     resume: Resumption | None
     """The flow's resumption; null before an answer."""
@@ -292,11 +304,16 @@ class Request:
             auto_response=head.auto_response,
             sla_due_at=head.sla_due_at,
             approval_ttl_minutes=head.approval_ttl_minutes,
+            receipt=head.with_receipt,
             warnings=content.warnings,
             test=head.test,
-            response=as_json(self.response, DecidedResponse),
+            response=self._response_shown,
             resume=as_json(head.resume, Resumption),
         )
+
+    @property
+    def _response_shown(self) -> Any:
+        return self.response and {**as_json(self.response, DecidedResponse), "receipt": self.head.receipt}
 
 
 @dataclass(frozen=True)
@@ -365,6 +382,7 @@ def opened(
     sla_target_minutes: int | None,
     body_sha256: str,
     approval_ttl_minutes: int | None = None,
+    with_receipt: bool = False,
     not_to_be_answered_by: tuple[str, ...] = (),
     created_by: str | None = None,
     test: bool = False,
@@ -402,6 +420,7 @@ def opened(
         group_members=settings.people_of(assignment.email),
         mailed=settings.email_notifications,
         approval_ttl_minutes=approval_ttl_minutes,
+        with_receipt=with_receipt,
         summary=" ".join(content.message.split())[:_SUMMARY_CHARS],
     )
     due_at = head.auto_response.due_at if head.auto_response else None
@@ -475,9 +494,21 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
         "others": _others(head, _answered_by(head, answer)),
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
         **({"is_cut": True} if answer.is_cut else {}),
+        **({"with_receipt": True} if head.with_receipt else {}),
         **_scheduled(head, stamp.at),
     }
     return replace(note(head, EventKind.RESPONSE_SUBMITTED, data, stamp=stamp, **decided), response=response)
+
+
+def issue_receipt(head: Head, receipt: str, key: str, *, push: bool, stamp: Stamp) -> Change | None:
+    """Return the step that adds the receipt of the decision, signed with this key, None if there is one.
+
+    With `push`, its flow is told of the answer now.
+    """
+    if head.receipt is not None:
+        return None
+    data = {"receipt": receipt, "key": key, "push": push, "test": head.test}
+    return note(head, EventKind.RECEIPT_ISSUED, data, stamp=stamp, receipt=receipt)
 
 
 def _valid_until(head: Head, responded_at: datetime) -> datetime | None:

@@ -57,6 +57,8 @@ def _told(event: AuditEvent) -> tuple[str, str, Tone]:
             return _reassigned(event)
         case EventKind.RESPONSE_SUBMITTED:
             return _answered(data)
+        case EventKind.RECEIPT_ISSUED:
+            return "Receipt of the decision signed", "", "neutral"
         case EventKind.REQUEST_CANCELLED:
             by = person_of(event.actor)
             return f"Cancelled by {by}" if by else "Cancelled", "", "warn"

@@ -91,6 +91,8 @@ class NewRequest(Document):
     """What happens to an answer that is no emit option. Left out, the deployment's setting holds."""
     approval_ttl_minutes: Minutes | None = None
     """Minutes for which an answer is valid, from the answer on. Left out, the rule's or the deployment's holds."""
+    receipt: bool = False
+    """Whether the decision is to get a signed receipt, with which others can check what was approved."""
 
     @property
     def says_auto_response(self) -> bool:
@@ -208,6 +210,7 @@ class OpenRequest:
             sla_target_minutes=wish.sla_target_minutes
             or (inherited_sla(assignment.matched, deployment) if not test else None),
             approval_ttl_minutes=wish.approval_ttl_minutes or inherited_approval_ttl(assignment.matched, deployment),
+            with_receipt=wish.receipt,
             body_sha256=digest,
             not_to_be_answered_by=asked_by,
             test=test,
