@@ -352,7 +352,6 @@ def test_whoever_dies_in_between_the_call_is_made_again_and_makes_one(operation:
         as_it_was, before = hitl.checkpoint(), operation.count(place)
         with unsettled(hitl):
             numbers = deaths(hitl, when, lambda: place.post(operation.path(place), operation.body))
-        assert len(numbers) > 2, "so few calls cannot be all"
         for number in numbers:
             as_it_was()
             app.received = []

@@ -66,7 +66,6 @@ def rounds(when: When, act: Act, ask: Ask = ask) -> Iterator[Round]:
         request = ask(hitl, flow)
         as_it_was, away = hitl.checkpoint(), flow.away
         numbers = deaths(hitl, when, lambda: act(hitl, request))
-        assert len(numbers) > 2, "so few calls cannot be all"
         for number in numbers:
             as_it_was()
             flow.received, flow.away = [], away
