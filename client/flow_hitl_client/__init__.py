@@ -24,6 +24,7 @@ from flow_hitl_client.errors import (
     Unauthorized,
     ValidationFailed,
 )
+from flow_hitl_client.receipts import Receipt, ReceiptInvalid, verify_receipt
 from flow_hitl_client.types import (
     AutoResponse,
     AutoResponseOverride,
@@ -63,6 +64,8 @@ __all__ = [
     "Problem",
     "ProblemError",
     "RateLimited",
+    "Receipt",
+    "ReceiptInvalid",
     "Request",
     "RequestPage",
     "Response",
@@ -76,4 +79,5 @@ __all__ = [
     "ValidationFailed",
     "WebhookEvent",
     "WebhookRequest",
+    "verify_receipt",
 ]
