@@ -123,7 +123,7 @@ class _Drill:
         lines += [f"NO DEADLINE: {request_id} is pending, and nothing would answer it" for request_id, _ in self.stuck]
         if not lines:
             pending = sum(copy.pending for _, copy in self.counts.values())
-            lines = [f"Nothing is missing, and all {pending:,} pending requests can go on."]
+            lines = [f"Nothing is missing. Pending requests that can go on: {pending:,}."]
         if not self.digests:
             lines.append("Nothing in it is sealed yet, so only the chains could be checked.")
         found = table(["deployment", "what", "stack", "restored"], rows)
