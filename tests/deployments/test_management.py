@@ -634,7 +634,8 @@ def test_each_change_is_an_event_with_before_and_after_and_without_secrets(hitl:
     for key in (issued["key"], hitl.api_key):
         secret = key.split("_", 3)[3]
         assert secret not in written
-    assert "sha256" not in written
+    assert "secret_sha256" not in written
+    assert current().manage_deployments.show(hitl.deployment_id).api_keys[own_key].secret_sha256 not in written
 
 
 def test_what_changes_nothing_is_no_event(hitl: Hitl) -> None:

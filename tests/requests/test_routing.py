@@ -120,7 +120,7 @@ def test_the_first_matching_rule_wins_even_if_it_yields_nobody() -> None:
         ({"rep": 7}, "not an email address"),
         ({"rep": ["rep@example.com"]}, "not an email address"),
         ({"rep": "Rep <rep@localhost>"}, "not an email address"),
-        ({"rep": "boss@example.com <rep@example.com>"}, "more than one mail address"),
+        ({"rep": "boss@example.com <rep@example.com>"}, "more than one email address"),
         ({"rep": "jürgen@example.com"}, "only ASCII characters"),
         ({"rep": "rep@example.com, b@example.com"}, "not an email address"),
         ({"rep": "rep@example.com\nBcc: b@example.com"}, "not an email address"),
