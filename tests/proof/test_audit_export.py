@@ -509,3 +509,44 @@ def test_an_export_whose_manifest_leads_elsewhere_is_not_followed(sealed_export:
     (folder / "manifest.json").write_text(canonical_json(manifest))
     with pytest.raises(Unusable):
         verify_export(Export(str(folder)))
+
+
+# --- what no event can be
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"data": {"S": "none"}},
+        {"data": {"S": "[" * 100_000}},
+        {"data": {"S": '{"x":NaN}'}},
+        {"data": {"S": '{"x":"\\ud800"}'}},
+        {"data": {"N": "5"}},
+        {"at": {"S": "9999-99-99T99:99:99Z"}},
+        {"at": {"NULL": True}},
+        {"hash": {"B": b"\xff"}},
+        {"kind": {"L": [{"N": "1.5"}]}},
+    ],
+    ids=lambda member: str(member)[:30],
+)
+def test_what_no_event_can_be_stops_no_export_and_is_found(
+    hitl: Hitl, tmp_path: Path, form: str, member: dict[str, Any]
+) -> None:
+    request = hitl.ask(emit=EMIT)
+    dynamodb, key = hitl._clients["dynamodb"], {"subject": {"S": f"request#{request.id}"}, "seq": {"N": "1"}}
+    dynamodb.put_item(TableName="audit", Item={**dynamodb.get_item(TableName="audit", Key=key)["Item"], **member})
+    export = exported(hitl, format=form)
+    assert export["state"] == "done"
+    folder = download(hitl, export, tmp_path)
+    result = verify_export(Export(str(folder)), current().seal_audit.key.public_key())
+    assert "edited" in {finding.kind for finding in result.findings}
+
+
+def test_an_export_begins_with_the_log_whatever_the_date_of_its_first_event(hitl: Hitl) -> None:
+    some_days(hitl)
+    hitl.seal()
+    dynamodb, key = hitl._clients["dynamodb"], {"subject": {"S": "deployment#1"}, "seq": {"N": "1"}}
+    forged = dynamodb.get_item(TableName="audit", Key=key)["Item"] | {"at": {"S": "2026-01-16T12:00:00Z"}}
+    dynamodb.put_item(TableName="audit", Item=forged)
+    assert exported(hitl)["from"] == "2026-01-14T00:00:00Z"
