@@ -225,7 +225,10 @@ def linked(folder: Path, _: Manifest) -> None:
 
 
 def junk(name: str, content: bytes) -> Forgery:
-    return lambda folder, _: (folder / name).write_bytes(content) and None
+    def write(folder: Path, _: Manifest) -> None:
+        (folder / name).write_bytes(content)
+
+    return write
 
 
 FORGERIES: dict[str, Forgery] = {

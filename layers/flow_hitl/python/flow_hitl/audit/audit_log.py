@@ -92,8 +92,13 @@ def _indexed(row: Mapping[str, Any]) -> Iterator[IndexedEvent]:
     """Yield the event of a row, or nothing for one that we never wrote: its chain tells of it."""
     with contextlib.suppress(ValueError):
         deployment_id, at, _ = str(row["day_key"]).split("#", 2)
-        hashed = str(row.get("hash", ""))
+        hashed = _text(row.get("hash", ""))
         yield IndexedEvent(int(deployment_id), row["subject"], int(row["seq"]), parse_rfc3339(at), hashed)
+
+
+def _text(value: object) -> str:
+    """Return a text, also of bytes, which boto3 cannot show as one."""
+    return value if isinstance(value, str) else repr(value)
 
 
 def _moment(text: object) -> datetime:
@@ -145,7 +150,7 @@ class DynamoAuditLog:
         found = self._batch_get([{"subject": subject, "seq": 1} for subject in ids])
         return {
             ids[record["subject"]]: IndexedEvent(
-                ids[record["subject"]], record["subject"], 1, _moment(record["at"]), str(record["hash"])
+                ids[record["subject"]], record["subject"], 1, _moment(record["at"]), _text(record["hash"])
             )
             for record in found
         }

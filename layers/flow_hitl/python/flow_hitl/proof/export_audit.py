@@ -136,7 +136,7 @@ class _Written:
 
     def add(self, record: AuditRecord, name: EventName) -> None:
         self.events += 1
-        self.unsealed += str(record["at"]) >= self.sealed_until
+        self.unsealed += isinstance(record["at"], str) and record["at"] >= self.sealed_until
         self.first, self.last = self.first or name, name
         self.heads[record["subject"]] = record
 
@@ -284,7 +284,7 @@ def _line(record: Mapping[str, Any]) -> bytes:
     try:
         text = canonical_json(record)
     except (ValueError, TypeError):
-        text = json.dumps(record, default=str)
+        text = json.dumps(record, default=repr)
     except RecursionError:
         text = canonical_json({**record, "data": "nested too deeply"})
     # Half of a character is escaped, as JSON may.
