@@ -44,6 +44,7 @@ class Stack:
     request: AskedRequest
     decided: AskedRequest
     review_path: str
+    other: int
     values: Mapping[str, list[str]]
 
     def addresses(self, method: str, start: str = "/", **instead: str) -> list[str]:
@@ -89,7 +90,9 @@ def furnished(hitl: Hitl) -> Stack:
         "file_name": [re.findall(r"/assets/([^\"]+)", hitl.browser().get("/sign-in").text)[0]],
     }
     review_path = urlsplit(hitl.review_url()).path
-    return Stack(hitl, hitl.signed_in(), request, decided, review_path, values)
+    manage = current().manage_deployments
+    other = manage.create(name="Other", creator_email=STRANGER, organization_id=1).deployment_id
+    return Stack(hitl, hitl.signed_in(), request, decided, review_path, other, values)
 
 
 def everything(hitl: Hitl) -> str:
@@ -226,9 +229,7 @@ def test_a_browser_that_tells_its_origin_alone_is_held_to_it(stack: Stack, origi
 
 def test_somebody_who_may_not_changes_nothing_by_any_form(stack: Stack) -> None:
     """A stranger, a reviewer who is not asked, and a manager of another deployment who puts its number in the path."""
-    manage = current().manage_deployments
-    other = manage.create(name="Other", creator_email=STRANGER, organization_id=1).deployment_id
-    own, theirs = f"/d/{stack.hitl.deployment_id}/", f"/d/{other}/"
+    own, theirs = f"/d/{stack.hitl.deployment_id}/", f"/d/{stack.other}/"
     forms = forms_inside(stack)
     reviewer, stranger = stack.hitl.signed_in(ANNA), stack.hitl.signed_in(STRANGER)
     reviewer.get(f"{own}requests")
@@ -248,8 +249,6 @@ def test_somebody_who_may_not_changes_nothing_by_any_form(stack: Stack) -> None:
 
 
 def test_somebody_who_may_not_sees_nothing_on_any_page(stack: Stack) -> None:
-    manage = current().manage_deployments
-    other = manage.create(name="Other", creator_email=STRANGER, organization_id=1).deployment_id
     reviewer, stranger = stack.hitl.signed_in(ANNA), stack.hitl.signed_in(STRANGER)
     for address in stack.addresses("GET", "/d/"):
         asked = stranger.get(address)
@@ -257,7 +256,7 @@ def test_somebody_who_may_not_sees_nothing_on_any_page(stack: Stack) -> None:
         assert "Fit to print?" not in asked.text
         if not is_of(address, "/d/{deployment_id}/requests"):
             assert reviewer.get(address).status in (403, 404), address
-    for address in stack.addresses("GET", "/d/", deployment_id=str(other)):
+    for address in stack.addresses("GET", "/d/", deployment_id=str(stack.other)):
         if any(name in address for name in (stack.request.id, stack.decided.id, *stack.values["webhook_id"])):
             assert stranger.get(address).status == 404, address
     assert "Fit to print?" not in reviewer.get(f"/d/{stack.hitl.deployment_id}/requests").text
