@@ -8,6 +8,7 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from botocore.exceptions import ConnectionClosedError
+from moto.core.models import botocore_stubber
 
 from flow_hitl import bootstrap
 from flow_hitl.platform import aws
@@ -163,6 +164,8 @@ def losing_answers(*operations: str) -> Iterator[list[str]]:
             return
         sent.add(request.body)
         lost.append(event_name.removeprefix("before-send."))
+        # moto would answer after us, and never: what is lost is an answer, so the call is made first.
+        botocore_stubber(event_name, request)
         raise ConnectionClosedError(endpoint_url=request.url)
 
     with ExitStack() as stack:
