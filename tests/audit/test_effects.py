@@ -114,6 +114,7 @@ WITH_EFFECTS = {
     EventKind.REMINDER_DUE,
     EventKind.REQUEST_CANCELLED,
     EventKind.RESUME_RETRIED,
+    EventKind.RECEIPT_ISSUED,
 }
 
 

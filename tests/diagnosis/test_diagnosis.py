@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from flow_hitl.bootstrap import current
+from flow_hitl.delivery.retries import RESUME
 from flow_hitl.platform import aws
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.support.asserts import EMIT, assert_problem, callback
@@ -341,7 +342,7 @@ def test_a_flow_that_was_given_up(hitl: Hitl, flow: Receiver) -> None:
     flow.status = 500
     request = hitl.ask(emit=EMIT, resume_url=flow.url)
     callback(hitl, request)
-    hitl.advance(days=2)
+    hitl.advance(seconds=sum(RESUME.pauses) + 300)
     answered = Question(hitl, request, FLOW)
     assert answered.status == "problem"
     steps = [finding["next_step"] for finding in answered.findings if finding["status"] == "problem"]

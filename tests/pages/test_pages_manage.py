@@ -123,7 +123,7 @@ def given_up(hitl: Hitl, flow: Receiver) -> AskedRequest:
     """Return a request whose answer its flow has not taken for a day."""
     flow.status = 500
     request = answered(hitl, flow)
-    hitl.advance(days=3)
+    hitl.advance(seconds=sum(RESUME.pauses) + 300)
     assert request.now()["resume"]["status"] == "failed"
     flow.received.clear()
     return request

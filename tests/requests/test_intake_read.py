@@ -176,7 +176,8 @@ def test_the_flows_report_is_shown_and_audited(hitl: Hitl, status: str) -> None:
     assert request.now()["resume"]["status"] == status
     last = request.timeline[-1]
     data = {"deployment_id": hitl.deployment_id, "status": status, "detail": "by worker 3"}
-    assert (last["kind"], last["data"]) == ("resume_reported", data)
+    assert last["kind"] == "resume_reported"
+    assert last["data"].items() >= data.items()
 
 
 def test_what_has_no_answer_cannot_have_resumed(hitl: Hitl) -> None:
