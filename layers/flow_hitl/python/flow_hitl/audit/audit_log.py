@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_subject, request_subject
+from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_of, deployment_subject, request_subject
 from flow_hitl.audit.index import IndexedEvent, Period
 from flow_hitl.audit.ports import AuditRecord
 from flow_hitl.contract.shapes import as_json
@@ -76,14 +76,13 @@ def _record(record: Mapping[str, Any]) -> dict[str, Any]:
 def _filed_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event as stored, with `misfiled` set if its index keys belong to another one."""
     shown = _record(record)
-    subject, data = str(shown["subject"]), shown["data"]
-    kind, _, name = subject.partition("#")
-    own = int(name) if kind == "deployment" and name.isdecimal() else None
-    if own is None and isinstance(data, dict) and isinstance(data.get("deployment_id"), int):
-        own = data["deployment_id"]
+    own = deployment_of(shown)
+    if own is None:
+        return shown
     with contextlib.suppress(ValueError):
-        expected = _index_keys(IndexedEvent(own or 0, subject, shown["seq"], parse_rfc3339(str(shown["at"])), ""))
-        if own is not None and any(record.get(key) != value for key, value in expected.items()):
+        at = parse_rfc3339(str(shown["at"]))
+        expected = _index_keys(IndexedEvent(own, str(shown["subject"]), shown["seq"], at, ""))
+        if any(record.get(key) != value for key, value in expected.items()):
             shown["misfiled"] = True
     return shown
 

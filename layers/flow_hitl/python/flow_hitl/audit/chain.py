@@ -97,6 +97,21 @@ def deployment_subject(deployment_id: int) -> str:
     return f"deployment#{deployment_id}"
 
 
+def data_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the facts of an event as stored, possibly forged: none if they are no JSON object."""
+    data = record.get("data")
+    return data if isinstance(data, Mapping) else {}
+
+
+def deployment_of(record: Mapping[str, Any]) -> int | None:
+    """Return the deployment that an event as stored names itself, or None if it was changed and names none."""
+    kind, _, name = str(record["subject"]).partition("#")
+    if kind == "deployment" and name.isdecimal():
+        return int(name)
+    own = data_of(record).get("deployment_id")
+    return own if isinstance(own, int) else None
+
+
 def next_event(
     *,
     subject: str,

@@ -42,14 +42,23 @@ class RedriveDeadLetters:
         return self._redrive(name, lambda _: False, most=_MOST_LOOKED_AT, counted=False)
 
     def _redrive(self, name: str, goes: Callable[[DeadLetter], bool], *, most: int | None, counted: bool) -> Redriven:
-        seen, resting = list[DeadLetter](), list[DeadLetter]()
-        while (most is None or len(seen) < most) and (letters := self.queues.take(name)):
-            seen += letters
-            for letter in letters:
-                if goes(letter):
-                    self.queues.move(letter, counted=counted)
-                else:
-                    resting.append(letter)
-        self.queues.leave(name, resting)
-        oldest = min((letter.sent_at for letter in seen), default=None)
-        return Redriven(name, len(seen) - len(resting), len(resting), oldest)
+        def send(letter: DeadLetter) -> bool:
+            if goes(letter):
+                self.queues.move(letter, counted=counted)
+                return True
+            return False
+
+        return clear(self.queues, name, send, most=most)
+
+
+def clear(
+    queues: DeadLetterQueues, name: str, deal_with: Callable[[DeadLetter], bool], *, most: int | None
+) -> Redriven:
+    """Deal with a dead-letter queue's messages, up to about so many; those that `deal_with` is False of stay there."""
+    seen, resting = list[DeadLetter](), list[DeadLetter]()
+    while (most is None or len(seen) < most) and (letters := queues.take(name)):
+        seen += letters
+        resting += [letter for letter in letters if not deal_with(letter)]
+    queues.leave(name, resting)
+    oldest = min((letter.sent_at for letter in seen), default=None)
+    return Redriven(name, len(seen) - len(resting), len(resting), oldest)

@@ -8,7 +8,7 @@ from typing import Any
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.platform.digests import canonical_json, digest
 from flow_hitl.platform.times import rfc3339
-from flow_hitl.proof.verify_audit import fingerprint
+from flow_hitl.proof.verify_audit import fingerprint, signature_numbers
 from flow_hitl.requests.request import Request, request_shown
 
 _TYPE = "flow-hitl-receipt+jwt"
@@ -78,9 +78,10 @@ def signing_input(claims: dict[str, Any], key: str) -> bytes:
 
 def receipt_of(signed: bytes, signature: bytes) -> str:
     """Return the receipt of a signing input and its DER signature, which a JWS holds as r and s."""
-    end_of_r = 4 + signature[3]
-    numbers = signature[4:end_of_r], signature[end_of_r + 2 :]
-    raw = b"".join(number.lstrip(b"\0").rjust(_OCTETS, b"\0") for number in numbers)
+    numbers = signature_numbers(signature)
+    if numbers is None:
+        raise ValueError("the signature is not a DER signature")
+    raw = b"".join(number.to_bytes(_OCTETS, "big") for number in numbers)
     return f"{signed.decode()}.{_base64(raw)}"
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from flow_hitl.audit.chain import request_subject
+from flow_hitl.audit.chain import deployment_of, request_subject
 from flow_hitl.audit.index import Period, midnight, periods
 from flow_hitl.audit.ports import AuditArchive, AuditRecord
 from flow_hitl.deployments.ports import DeploymentStore
@@ -96,7 +96,10 @@ class SealAudit:
         while batch := list(islice(rows, _BATCH)):
             rows_of = {(row.subject, row.seq): row.deployment_id for row in batch}
             for record in self.audit.records(batch):
-                own = chains.setdefault(_deployment_of(record, rows_of), {})
+                # Whatever the index says, an event belongs to the deployment that it names.
+                named = deployment_of(record)
+                indexed = rows_of[record["subject"], record["seq"]]
+                own = chains.setdefault(indexed if named is None else named, {})
                 for subject, grown in grown_by([record]).items():
                     own[subject] = own.get(subject, grown).and_(grown)
         for deployment_id in self.deployments.list_ids():
@@ -150,16 +153,6 @@ class SealAudit:
         return midnight(
             min((event.at for event in firsts.values() if event.at <= now), default=now - timedelta(days=1))
         )
-
-
-def _deployment_of(record: AuditRecord, rows_of: Mapping[tuple[str, int], int]) -> int:
-    """Return the deployment that an event itself names; if it names none, the index's."""
-    subject, data = str(record["subject"]), record["data"]
-    kind, _, name = subject.partition("#")
-    if kind == "deployment" and name.isdecimal():
-        return int(name)
-    own = data.get("deployment_id") if isinstance(data, Mapping) else None
-    return own if isinstance(own, int) else rows_of[subject, record["seq"]]
 
 
 def _is_within(event: AuditRecord, period: Period) -> bool:

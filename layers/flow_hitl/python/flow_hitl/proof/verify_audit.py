@@ -507,7 +507,7 @@ _Point = tuple[int, int, int]
 
 def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:
     """Tell whether a DER signature of a message was made with the private key of a public key (DER)."""
-    point, numbers = _public_point(public_key), _signature_numbers(signature)
+    point, numbers = _public_point(public_key), signature_numbers(signature)
     if point is None or numbers is None:
         return False
     r, s = numbers
@@ -548,7 +548,7 @@ def _public_point(public_key: bytes) -> tuple[int, int] | None:
     return (x, y) if on_curve else None
 
 
-def _signature_numbers(signature: bytes) -> tuple[int, int] | None:
+def signature_numbers(signature: bytes) -> tuple[int, int] | None:
     """Return r and s of a DER signature, None unless its encoding is strictly DER."""
     if len(signature) < 8 or signature[0] != 0x30 or signature[1] != len(signature) - 2:
         return None

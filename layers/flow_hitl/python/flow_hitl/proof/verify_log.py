@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from flow_hitl.audit.chain import EventKind, deployment_subject, request_subject
+from flow_hitl.audit.chain import EventKind, data_of, deployment_subject, request_subject
 from flow_hitl.audit.index import IndexedEvent, midnight, periods
 from flow_hitl.audit.ports import AuditArchive, AuditRecord
 from flow_hitl.audit.read_audit import Range, event_place
@@ -123,6 +123,7 @@ class _Run:
         self.events = self.chains = self.digests = self.unsealed = 0
         self.sealed_until: str | None = None
         self.sections: dict[str, tuple[str, Mapping[str, Claim]]] = {}
+        self.read: set[str] = set()
 
     def go_on(self, place: _Place) -> Verified:
         left: _Place | None = place
@@ -173,7 +174,7 @@ class _Run:
         if deployment is not None:
             verifier.head(self.own, deployment.audit_seq, deployment.audit_hash)
         if chain:
-            bound = _data(chain[-1]).get("configuration_sha256")
+            bound = data_of(chain[-1]).get("configuration_sha256")
             if deployment is None:
                 verifier.changed(
                     self.own, chain[-1]["seq"], "describes a configuration that is missing or cannot be read"
@@ -190,7 +191,7 @@ class _Run:
         """Yield the events that do not match a stored webhook, by position, with what is wrong."""
         said: dict[str, tuple[int, str]] = {}
         for event in self._own_chain:
-            data = _data(event)
+            data = data_of(event)
             named = data.get("after") or data.get("before")
             if str(event.get("kind")) in _WEBHOOK_EVENTS and isinstance(named, Mapping):
                 bound = data.get("record_sha256", _UNBOUND) if data.get("after") else _NONE
@@ -331,7 +332,7 @@ class _Run:
             subject, head = request_subject(request_id), stored.head
             if head is None:
                 verifier.changed(subject, 1, "belongs to a request whose record cannot be read")
-            elif not self._is_claimed(verifier, subject, head):
+            elif not self._is_claimed(verifier, subject, head) and subject not in self.read:
                 fresh.append(subject)
         self._read_chains(verifier, fresh)
         self.findings += [one for one in verifier.finish() if one not in self.findings]
@@ -387,6 +388,7 @@ class _Run:
             if firsts and any(since <= str(one["at"]) and one["seq"] < firsts[subject] for one in chain):
                 continue
             self.chains += 1
+            self.read.add(subject)
             _check_events(verifier, subject, chain)
             if subject != self.own:
                 self._hold_against_records(verifier, subject, chain, stored.get(_request_id(subject)))
@@ -412,7 +414,7 @@ class _Run:
             return
         for found in mismatches(stored, chain):
             verifier.changed(subject, found.seq, found.detail)
-        said = _data(chain[0]).get("configuration")
+        said = data_of(chain[0]).get("configuration")
         if isinstance(said, Mapping) and not self._was_configured(said):
             verifier.changed(subject, int(chain[0]["seq"]), "names a configuration that the deployment never had")
 
@@ -444,11 +446,6 @@ def _check_events(verifier: Verifier, subject: str, chain: Sequence[AuditRecord]
         verifier.event(record)
         if record.get("misfiled"):
             verifier.changed(subject, record["seq"], "is listed in the log's index as another event")
-
-
-def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    data = event.get("data")
-    return data if isinstance(data, Mapping) else {}
 
 
 def _request_id(subject: str) -> str:

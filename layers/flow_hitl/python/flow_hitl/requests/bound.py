@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flow_hitl.audit.bound import bound_digest
-from flow_hitl.audit.chain import AuditEvent, EventKind, event_hash
+from flow_hitl.audit.chain import AuditEvent, EventKind, data_of, event_hash
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.requests.request import Content, DecidedResponse, Head, Response, Status, head_digest
 
@@ -45,10 +45,12 @@ def mismatches(stored: StoredRequest, chain: Sequence[Mapping[str, Any]]) -> Ite
     if stored.content is not None:
         kept = bound_digest(stored.content)
         for event in (_last_of(chain, EventKind.REQUEST_CREATED), decision):
-            if event is not None and _data(event).get("kept_sha256", kept) != kept:
+            if event is not None and data_of(event).get("kept_sha256", kept) != kept:
                 yield Mismatch(_seq(event), "does not match the stored content")
     if decision is not None:
-        yield from (Mismatch(_seq(decision), problem) for problem in answer_problems(stored.response, _data(decision)))
+        yield from (
+            Mismatch(_seq(decision), problem) for problem in answer_problems(stored.response, data_of(decision))
+        )
     elif stored.response is not None:
         yield Mismatch(_seq(last), "is the last event, and no event has the stored answer")
 
@@ -76,7 +78,7 @@ def told_problems(content: Content, response: Response | None, decision: AuditEv
 
 def _head_mismatches(head: Head, chain: Sequence[Mapping[str, Any]]) -> Iterator[Mismatch]:
     last = chain[-1]
-    bound = _data(last).get("head_sha256")
+    bound = data_of(last).get("head_sha256")
     if bound is not None:
         if bound != head_digest(head):
             yield Mismatch(_seq(last), "does not match the stored state of the request")
@@ -90,11 +92,6 @@ def _head_mismatches(head: Head, chain: Sequence[Mapping[str, Any]]) -> Iterator
 
 def _last_of(chain: Sequence[Mapping[str, Any]], kind: EventKind) -> Mapping[str, Any] | None:
     return next((event for event in reversed(chain) if event.get("kind") == kind.value), None)
-
-
-def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    data = event.get("data")
-    return data if isinstance(data, Mapping) else {}
 
 
 def _seq(event: Mapping[str, Any]) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flow_hitl.delivery.dead_letters import DeadLetter
 from flow_hitl.delivery.ports import DeadLetterQueues
-from flow_hitl.delivery.redrive_dead_letters import Redriven
+from flow_hitl.delivery.redrive_dead_letters import Redriven, clear
 from flow_hitl.platform.ports import Clock
 from flow_hitl.sweep.looks import SETTLED_AFTER
 from flow_hitl.sweep.replay import Replay
@@ -29,17 +29,11 @@ class RedriveStream:
         return self._redrive(most=None, by_itself=False)
 
     def _redrive(self, *, most: int | None, by_itself: bool) -> Redriven:
-        seen, resting = list[DeadLetter](), list[DeadLetter]()
-        while (most is None or len(seen) < most) and (letters := self.queues.take(STREAM)):
-            seen += letters
-            for letter in letters:
-                if (by_itself and not letter.may_go(self.clock.now())) or not self._follow(letter, by_itself=by_itself):
-                    resting.append(letter)
-        self.queues.leave(STREAM, resting)
-        oldest = min((letter.sent_at for letter in seen), default=None)
-        return Redriven(STREAM, len(seen) - len(resting), len(resting), oldest)
+        return clear(self.queues, STREAM, lambda letter: self._follow(letter, by_itself=by_itself), most=most)
 
     def _follow(self, letter: DeadLetter, *, by_itself: bool) -> bool:
+        if by_itself and not letter.may_go(self.clock.now()):
+            return False
         pointer = StreamPointer.read(letter.body)
         if pointer is None or (pointer.of_figures and by_itself):
             return False
