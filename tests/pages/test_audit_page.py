@@ -7,6 +7,7 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Member, Permission
+from flow_hitl.platform.dynamodb import item
 from infra.local.hitl_fixture import Browser, Hitl
 from tests.proof.test_audit_seal import chain_of, put, tampered, two_days
 from tests.support.asserts import EMIT
@@ -99,6 +100,14 @@ def test_what_was_changed_is_named(hitl: Hitl, manager: Browser, kind: str) -> N
     page = manager.get(address(hitl, "/verify")).text
     assert f"request#{request.id} event 3" in page
     assert "These records were changed after they were written." in words(page)
+
+
+def test_a_record_that_does_not_match_its_event_is_named_in_words(hitl: Hitl, manager: Browser) -> None:
+    request, _ = two_days(hitl)
+    key = item({"pk": request.id, "sk": "r#response"})
+    hitl._clients["dynamodb"].delete_item(TableName="requests", Key=key)
+    page = words(manager.get(address(hitl, "/verify")).text)
+    assert f"Record changed request#{request.id} event 3" in page
 
 
 def test_an_event_that_does_not_fit_its_hash_is_not_believed(hitl: Hitl, manager: Browser) -> None:
