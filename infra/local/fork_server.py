@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import pkgutil
+import re
 import runpy
 import signal
 import socket
@@ -235,6 +236,7 @@ def _work(order: dict[str, Any], ends: Sequence[int]) -> NoReturn:
         sys.stdout = sys.__stdout__
         os.environ.clear()
         os.environ.update(order["environment"])
+        _name_after(os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
         os.chdir(order["directory"])
         sys.argv = [order["script"]]
         runpy.run_path(order["script"], run_name="__main__")
@@ -244,6 +246,13 @@ def _work(order: dict[str, Any], ends: Sequence[int]) -> NoReturn:
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _name_after(function: str) -> None:
+    """Name the process after its function for `ps -o comm`: `relay` for `flow-hitl-FunctionsRelayFunctionCE92…`."""
+    found = re.search(r"-Functions(\w+?)Function", function)
+    # The system keeps 15 characters.
+    Path("/proc/self/comm").write_text(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", found[1]).lower() if found else "worker")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import urllib3
 from infra.local.mailbox import DeliveredMail, Mailbox
 from infra.local.patience import HANG_SECONDS
 from infra.local.reply import reply_to
+from infra.local.ses import SesTrouble
 
 # API Gateway's own limit of a request's body.
 LARGEST_BODY = 10 * 1024 * 1024
@@ -61,15 +62,19 @@ class _Refused(Exception):
 class Front:
     """The WSGI application of the local stack."""
 
-    def __init__(self, api_url: str, mailbox: Mailbox, facts: dict[str, str], send: Send) -> None:
+    def __init__(
+        self, api_url: str, mailbox: Mailbox, facts: dict[str, str], send: Send, ses_trouble: SesTrouble
+    ) -> None:
         """Serve the HTTP API that answers at `api_url`, and `mailbox`, whose page shows `facts`.
 
-        `send` delivers what somebody replies there; it may raise smtplib's errors and OSError.
+        `send` delivers what somebody replies there; it may raise smtplib's errors and OSError. `ses_trouble` is what
+        programs change at `/_local/ses`.
         """
         self._api_url = api_url.rstrip("/")
         self._mailbox = mailbox
         self._facts = facts
         self._send = send
+        self._ses_trouble = ses_trouble
         # One connection per waiting call; retrying is the caller's choice.
         self._pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=HANG_SECONDS)
         self._pages = jinja2.Environment(
@@ -125,6 +130,8 @@ class Front:
             if method != "POST":
                 raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Send a reply with the form below the email, by POST.")
             return self._reply(self._mail(match[2]), environ)
+        if path == "/_local/ses":
+            return self._ses(environ)
         if method not in ("GET", "HEAD"):
             raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Use GET or HEAD here.")
         if path in ("/", "/_local"):
@@ -133,9 +140,10 @@ class Front:
             replied = parse_qs(environ.get("QUERY_STRING", "")).get("replied", [""])[0]
             return self._page(replied=self._mailbox.get(replied))
         if path == "/_local/mail":
-            document = {"mails": [mail.summary() for mail in self._mailbox.mails()]}
-            body = json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
-            return HTTPStatus.OK, [("Content-Type", "application/json; charset=utf-8")], body
+            after = parse_qs(environ.get("QUERY_STRING", "")).get("after", ["0"])[0]
+            if not re.fullmatch("[0-9]{1,9}", after):
+                raise _Refused(HTTPStatus.BAD_REQUEST, "`after` must be the number of emails to leave out.")
+            return _json({"mails": [mail.summary() for mail in self._mailbox.mails()[int(after) :]]})
         mail = self._mail(match[2] if match else "")
         if match and match[1] == "mail":
             return HTTPStatus.OK, [("Content-Type", "message/rfc822"), ("X-Content-Type-Options", "nosniff")], mail.raw
@@ -164,6 +172,19 @@ class Front:
         except (smtplib.SMTPException, OSError) as error:
             return self._page(mail, text=text, failure=f"The reply was not sent: {error}. Send it again.")
         return HTTPStatus.SEE_OTHER, [("Location", f"/_local/?replied={mail.id}"), ("Cache-Control", "no-store")], b""
+
+    def _ses(self, environ: WSGIEnvironment) -> Answer:
+        """Show or change what is wrong with SES."""
+        if environ["REQUEST_METHOD"] == "PUT":
+            if not _is_from_our_page(environ):
+                raise _Refused(HTTPStatus.FORBIDDEN, "Only a program on this machine may change this.")
+            try:
+                self._ses_trouble.change(json.loads(environ["wsgi.input"].read()))
+            except ValueError as error:
+                raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        elif environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Use GET or PUT here.")
+        return _json(self._ses_trouble.shown())
 
     def _page(
         self,
@@ -246,6 +267,11 @@ def _unanswered(error: urllib3.exceptions.HTTPError) -> tuple[str, Headers, byte
         status, "The AWS emulator did not answer. Check the terminal of `make local`: it may have stopped."
     )
     return f"{status.value} {status.phrase}", [*headers, ("Content-Length", str(len(body)))], body
+
+
+def _json(document: object) -> Answer:
+    body = json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
+    return HTTPStatus.OK, [("Content-Type", "application/json; charset=utf-8")], body
 
 
 def _phrase(status: int) -> str:

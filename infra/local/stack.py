@@ -24,7 +24,7 @@ from infra.local.mailbox import Mailbox
 from infra.local.patience import HANG_SECONDS
 from infra.local.progress import Progress
 from infra.local.seed import seed
-from infra.local.ses import ses_app
+from infra.local.ses import SesTrouble, ses_app
 from infra.local.state import Credentials, Operator, credentials_path, emulator_log, operator_path, write_state
 from infra.local.warm_up import api_url, warm_up
 
@@ -54,6 +54,7 @@ class LocalStack:
         self._parts = ExitStack()
         self._threads: dict[str, threading.Thread] = {}
         self._emulator: Emulator | None = None
+        self._ses_trouble = SesTrouble()
 
     def start(self) -> Credentials:
         """Start everything and return the credentials; call `stop` in any case.
@@ -102,6 +103,7 @@ class LocalStack:
             mailbox,
             _facts(credentials, credentials_path(self._home)),
             smtp_server.deliver,
+            self._ses_trouble,
         )
         self._serve("front", front, http, FRONT_THREADS, LARGEST_BODY)
         write_state(operator_path(self._home), operator)
@@ -130,7 +132,7 @@ class LocalStack:
 
     def _start_emulator(self, mailbox: Mailbox) -> Emulator:
         ses = _bind(0, "")
-        self._serve("mail", ses_app(mailbox), ses, SES_THREADS, 2 * LARGEST_MAIL)
+        self._serve("mail", ses_app(mailbox, self._ses_trouble), ses, SES_THREADS, 2 * LARGEST_MAIL)
         self._emulator = Emulator(self._home, f"http://127.0.0.1:{_port(ses)}")
         self._parts.callback(self._emulator.stop)
         self._emulator.start()

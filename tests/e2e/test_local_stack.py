@@ -24,7 +24,7 @@ import pytest
 from infra.local.inbound import BadVerdicts, ReceivedMail, receipt_notification, take_verdicts
 from infra.local.mailbox import Mailbox
 from infra.local.patience import HANG_SECONDS
-from infra.local.ses import ses_app
+from infra.local.ses import SesTrouble, ses_app
 from infra.local.state import ROOT, credentials_path, operator_path, read_operator
 from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
@@ -278,10 +278,22 @@ def test_ses_refuses_what_is_no_raw_mail(tmp_path: Path) -> None:
     assert status == "400 Bad Request"
 
 
-def _send_email(mailbox: Mailbox, call: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def test_ses_throttles_a_share_of_the_calls_or_is_away(tmp_path: Path) -> None:
+    mailbox, trouble = Mailbox(tmp_path), SesTrouble(throttled=0.25)
+    mail = {"Content": {"Raw": {"Data": base64.b64encode(b"To: a@example.com\n\ntext").decode()}}}
+    assert _send_email(mailbox, mail, trouble, 0.25)[0] == "200 OK"
+    assert _send_email(mailbox, mail, trouble, 0.24)[0] == "429 Too Many Requests"
+    trouble.change({"away": True})
+    assert _send_email(mailbox, mail, trouble, 0.99)[0] == "503 Service Unavailable"
+    assert (len(mailbox.mails()), trouble.refused) == (1, 2)
+
+
+def _send_email(
+    mailbox: Mailbox, call: dict[str, Any], trouble: SesTrouble | None = None, chance: float = 0.0
+) -> tuple[str, dict[str, Any]]:
     statuses: list[str] = []
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/v2/email/outbound-emails"}
-    body = ses_app(mailbox)(
+    body = ses_app(mailbox, trouble or SesTrouble(), lambda: chance)(
         {**environ, "wsgi.input": io.BytesIO(json.dumps(call).encode())},
         lambda status, _headers, _error=None: statuses.append(status),  # type: ignore[arg-type]
     )

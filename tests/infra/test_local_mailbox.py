@@ -1,6 +1,7 @@
 """The mailbox of the local stack: read and answered in a browser, without a mail program."""
 
 import io
+import json
 import smtplib
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from flow_hitl.replies.reply import extract_reply
 from infra.local.front import Front
 from infra.local.mailbox import DeliveredMail, Mailbox
+from infra.local.ses import SesTrouble
 
 TOKEN = "token-1@hitl.localhost"
 BROWSER: dict[str, Any] = {"HTTP_ACCEPT": "text/html,*/*", "HTTP_HOST": "127.0.0.1:8700"}
@@ -25,8 +27,11 @@ class Site:
         self.mailbox = Mailbox(folder)
         self.sent: list[EmailMessage] = []
         self.failure: Exception | None = None
+        self.trouble = SesTrouble()
         # Nothing listens there: what is for the service gets no answer.
-        self._front = Front("http://127.0.0.1:1", self.mailbox, {"API": "http://127.0.0.1:8700"}, self._send)
+        self._front = Front(
+            "http://127.0.0.1:1", self.mailbox, {"API": "http://127.0.0.1:8700"}, self._send, self.trouble
+        )
 
     def _send(self, mail: EmailMessage) -> None:
         if self.failure:
@@ -34,9 +39,9 @@ class Site:
         self.sent.append(mail)
 
     def call(
-        self, path: str, form: dict[str, str] | None = None, query: str = "", **environ: Any
+        self, path: str, form: dict[str, str] | None = None, query: str = "", content: bytes = b"", **environ: Any
     ) -> tuple[int, dict[str, str], str]:
-        body = urlencode(form or {}).encode()
+        body = content or urlencode(form or {}).encode()
         answered: list[Any] = []
         parts = self._front(
             {
@@ -180,3 +185,27 @@ def test_an_empty_mailbox_says_where_to_begin(site: Site) -> None:
     for address in ("/d", "/docs"):
         assert f'href="{address}"' in page
     assert "deleted when the local stack stops" in page
+
+
+def test_a_program_reads_only_the_mails_that_it_has_not_read_yet(site: Site) -> None:
+    for number in range(3):
+        site.mailbox.add(f"m{number}", ["ann@example.com"], b"Subject: hello\n\nText\n")
+    _, _, body = site.call("/_local/mail", query="after=1", HTTP_HOST="127.0.0.1:8700")
+    assert [mail["id"] for mail in json.loads(body)["mails"]] == ["m1", "m2"]
+    assert site.call("/_local/mail", query="after=-1", HTTP_HOST="127.0.0.1:8700")[0] == 400
+
+
+def test_a_program_says_what_is_wrong_with_ses(site: Site) -> None:
+    own: dict[str, Any] = {"HTTP_HOST": "127.0.0.1:8700", "REQUEST_METHOD": "PUT"}
+    status, _, body = site.call("/_local/ses", content=b'{"away": true, "throttled": 0.25}', **own)
+    assert (status, json.loads(body)) == (200, {"away": True, "throttled": 0.25, "refused": 0})
+    assert (site.trouble.away, site.trouble.throttled) == (True, 0.25)
+    for wrong in (b"no", b"[]", b'{"gone": true}', b'{"away": 1}', b'{"throttled": 2}', b'{"throttled": true}'):
+        assert site.call("/_local/ses", content=wrong, **own)[0] == 422
+    foreign = own | {"HTTP_ORIGIN": "https://elsewhere.example"}
+    assert site.call("/_local/ses", content=b"{}", **foreign)[0] == 403
+    assert site.trouble.away
+    assert site.call("/_local/ses", content=b"{}", **own)[0] == 200
+    assert json.loads(site.call("/_local/ses", HTTP_HOST="127.0.0.1:8700")[2]) == {
+        "away": False, "throttled": 0.0, "refused": 0,
+    }  # fmt: skip

@@ -53,8 +53,8 @@ def started(code: Path) -> "Iterator[Any]":
     server = ForkServer()
     workers: list[Any] = []
 
-    def start(name: str) -> Any:
-        environment = {"PATH": os.defpath, "NAME": name, "_LAMBDA_LAYERS_DIRS": str(code)}
+    def start(name: str, **more: str) -> Any:
+        environment = {"PATH": os.defpath, "NAME": name, "_LAMBDA_LAYERS_DIRS": str(code), **more}
         worker = server.popen([sys.executable, str(code / "a_worker.py")], cwd=str(code), env=environment)
         workers.append(worker)
         return worker
@@ -86,6 +86,18 @@ def test_workers_share_what_was_imported_and_nothing_else(started: Any, code: Pa
     assert answers[0]["argv"] == [str(code / "a_worker.py")]
     assert answers[0]["folder"] == str(code)
     assert one.stderr.readline() == "logged\n"
+
+
+@pytestmark_fork
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [("flow-hitl-FunctionsSendEmailFunction0973AD12-B0EF3F3A05714", "send_email"), ("mine", "worker")],
+)
+def test_a_worker_is_named_after_its_function(started: Any, function: str, name: str) -> None:
+    worker = started("one", AWS_LAMBDA_FUNCTION_NAME=function)
+    ask(worker, "hello")
+    listed = subprocess.run(["ps", "-o", "comm=", "-p", str(worker.pid)], capture_output=True, text=True, check=True)
+    assert listed.stdout.strip() == name
 
 
 @pytestmark_fork
