@@ -159,6 +159,27 @@ def test_a_deadline_that_cannot_be_kept_is_found(hitl: Hitl, capsys: pytest.Capt
     assert request.outcome == "rejected"
 
 
+def test_what_is_late_for_a_day_gets_one_message_and_is_found(hitl: Hitl, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its message comes again by itself: more of them would not help, and each would be tried."""
+    timed_out = hitl.ask(emit=EMIT, auto_response=IN_AN_HOUR)
+    with unsettled(hitl):
+        late = hitl.ask(emit=EMIT)
+
+    def refuse(call: Call, when: When) -> None:
+        if call.function in ("deadline", "send_email") and call.operation.startswith("dynamodb") and when == "before":
+            raise ClientError({"Error": {"Code": "InternalServerError", "Message": "down"}}, "GetItem")
+
+    with watched(hitl, refuse) as calls:
+        hitl.advance(days=1, minutes=8 * 60)
+    sent = [call for call in calls.begun if call.function == "sweep" and call.operation == "sqs.SendMessage"]
+    assert len(sent) == 3, "one for the auto-response, one for the email, and one for the figures"
+    found = [document["topic"] for document in metrics(capsys) if "SweepFound" in document]
+    assert (found.count("auto_response"), found.count("effect")) == (3, 1)
+    hitl.advance(minutes=61)
+    assert timed_out.outcome == "rejected"
+    assert late.kinds == MAILED
+
+
 def agenda() -> list[str]:
     """Return the keys of what is still to be looked at."""
     items = aws.client("dynamodb").scan(TableName="deployments")["Items"]

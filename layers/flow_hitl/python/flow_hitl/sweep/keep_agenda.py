@@ -67,10 +67,15 @@ class KeepAgenda:
             matter, repair = entry.matter, self._owes(entry.matter, facts)
             if repair is None:
                 continue
-            repair()
-            again = next_entry(matter, now)
+            sent = repair is not _look_again and not entry.is_under_way(now)
+            if sent:
+                repair()
+            again = next_entry(entry, now, sent=sent)
             later += [again] if again else []
-            (found if matter.is_late(now) or again is None else repaired).append(matter)
+            if matter.is_late(now) or again is None:
+                found.append(matter)
+            elif sent:
+                repaired.append(matter)
         # In this order: whoever dies in between looks at some twice.
         self.agenda.add(later)
         self.agenda.remove(entries)

@@ -11,8 +11,8 @@ SETTLED_AFTER = timedelta(minutes=10)
 COUNTED_ONCE_FOR = timedelta(days=89)
 """How long an event that was counted is known to be, less a day: after that it would be counted again."""
 
-# Until then a queue delivers the message again by itself, and after that it has given it up.
-_STILL_QUEUED = timedelta(seconds=sum(DAYS.pauses)) + timedelta(hours=1)
+STILL_QUEUED = timedelta(seconds=sum(DAYS.pauses)) + timedelta(hours=1)
+"""Until then a queue delivers a message again by itself, and after that it has given it up."""
 
 
 def goes_again(kind: EffectKind, state: EffectState, age: timedelta) -> bool:
@@ -23,4 +23,4 @@ def goes_again(kind: EffectKind, state: EffectState, age: timedelta) -> bool:
     """
     if state is not EffectState.BEGUN:
         return state is EffectState.UNKNOWN
-    return kind is not EffectKind.RESUME and age >= _STILL_QUEUED
+    return kind is not EffectKind.RESUME and age >= STILL_QUEUED

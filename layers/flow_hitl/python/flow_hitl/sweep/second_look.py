@@ -69,7 +69,12 @@ class SecondLook:
         ]
         if not dry_run:
             # First: whoever dies in between looks at the same events once more.
-            later = [first_entry(matter, now) for step in steps for matter in _open_matters(step, states)]
+            sent = {effect for _, effect in handed_on}
+            later = [
+                first_entry(matter, now, sent=matter.effect in sent)
+                for step in steps
+                for matter in _open_matters(step, states)
+            ]
             if later:
                 self.agenda.add(later)
             for event, effect in handed_on:
