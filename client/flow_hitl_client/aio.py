@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from flow_hitl_client.client import Client
 from flow_hitl_client.types import Request
-from flow_hitl_client.waiting import Pause, deadline_after, look
+from flow_hitl_client.waiting import Pause, Waiting
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,8 +69,8 @@ class AsyncClient:
 
     async def wait_for(self, request_id: str, *, timeout: float | None = None) -> Request:
         """Return the request once it is no longer pending: see Client.wait_for."""
-        deadline = deadline_after(timeout)
-        while isinstance(found := await self._in_thread(look, self._client.get_request, request_id, deadline), Pause):
+        waiting = Waiting(self._client.get_request, request_id, timeout)
+        while isinstance(found := await self._in_thread(waiting.look), Pause):
             await asyncio.sleep(found.seconds)
         return found
 

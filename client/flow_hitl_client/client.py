@@ -28,7 +28,7 @@ from flow_hitl_client.types import (
     RequestStatus,
     ResumeStatus,
 )
-from flow_hitl_client.waiting import Pause, deadline_after, look
+from flow_hitl_client.waiting import Pause, Waiting
 
 LONGEST_PAUSE_SECONDS: Final = 60
 
@@ -134,7 +134,10 @@ class Client:
         return cast("CreatedRequest", self._call("POST", "/v1/requests", body=body))
 
     def get_request(self, request_id: str, *, wait: int = 0) -> Request:
-        """Return the request; with `wait` (0 to 20 seconds), once it is decided or the time is up."""
+        """Return the request; with `wait` (0 to 20 seconds), once it is decided or the time is up.
+
+        Waits for the receipt, too, if one was asked for.
+        """
         answer = self._call("GET", _path(request_id), query={"wait": wait}, waiting=wait)
         return cast("Request", answer["request"])
 
@@ -142,10 +145,11 @@ class Client:
         """Return the request once it is no longer pending: `response` holds the decision, None if it was cancelled.
 
         Raises StillPending after `timeout` seconds (None: waits forever). When the server is busy, it asks less often,
-        and raises RateLimited only if the timeout ends in such a pause.
+        and raises RateLimited only if the timeout ends in such a pause. A receipt that was asked for is there too,
+        unless it is not signed within five minutes, or by the timeout.
         """
-        deadline = deadline_after(timeout)
-        while isinstance(found := look(self.get_request, request_id, deadline), Pause):
+        waiting = Waiting(self.get_request, request_id, timeout)
+        while isinstance(found := waiting.look(), Pause):
             time.sleep(found.seconds)
         return found
 

@@ -170,6 +170,14 @@ class Journal:
                 database.execute("INSERT OR REPLACE INTO flow_hitl_cursors VALUES (?, ?)", (feed, cursor))
         return flow_ids
 
+    def complete(self, request: Request) -> None:
+        """Store a decision again, now with its receipt."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE flow_hitl_pauses SET decision = ? WHERE request_id = ? AND status = 'decided'",
+                (json.dumps(request), request["id"]),
+            )
+
     def cursor(self, feed: str) -> str | None:
         """Return how far a feed was read."""
         with self._connection() as database:

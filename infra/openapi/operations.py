@@ -154,7 +154,9 @@ def _page(description: str) -> Answer:
 
 
 GONE = {204: Answer("It is gone.", media_types=())}
-WAIT = _whole("wait", "Seconds to wait for an answer before answering with what there is.", 0, 0, 20)
+WAIT = _whole(
+    "wait", "Seconds to wait for an answer, and for its receipt, before answering with what there is.", 0, 0, 20
+)
 LIMIT = _whole("limit", "How many to return at most. A page of large ones may be shorter.", 20, 1, 100)
 CURSOR = Parameter("cursor", "Where to go on: the cursor of the page before.", example=examples.CURSOR)
 IF_MATCH = Parameter(

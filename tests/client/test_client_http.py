@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,9 +43,14 @@ def client(server: HitlServer) -> Client:
     return Client(server.url, API_KEY)
 
 
-def ask(client: Client, **changes: str) -> str:
-    question = {"flow_id": "flow_1", "method_name": "review", "message": "Good?", "request_id": REQUEST_ID} | changes
-    return client.create_request(**question, emit_options=["approved", "rejected"])["request"]["id"]  # type: ignore[arg-type]
+def ask(client: Client, **changes: Any) -> str:
+    question: dict[str, Any] = {
+        "flow_id": "flow_1",
+        "method_name": "review",
+        "message": "Good?",
+        "request_id": REQUEST_ID,
+    } | changes
+    return client.create_request(**question, emit_options=["approved", "rejected"])["request"]["id"]
 
 
 def test_create_sends_only_what_was_given(client: Client, server: HitlServer) -> None:
@@ -95,6 +101,31 @@ def test_wait_for_returns_as_soon_as_somebody_answers(client: Client, server: Hi
     assert request["response"] is not None
     assert (request["response"]["outcome"], request["response"]["comment"]) == ("rejected", "wrong price")
     assert len(server.calls) == 2  # one to ask, one long poll
+
+
+def test_wait_for_returns_with_the_receipt_that_was_asked_for(client: Client, server: HitlServer) -> None:
+    server.signs = False
+    request_id = ask(client, receipt=True)
+    server.answer(request_id, "approved", "approved")
+    threading.Timer(0.3, server.sign, (request_id,)).start()
+    request = client.wait_for(request_id)
+    assert request["response"] is not None
+    assert request["response"]["receipt"] == f"receipt of {request_id}"
+    assert len(server.calls) == 2
+
+
+@pytest.mark.parametrize("timeout", [0, None])
+def test_wait_for_does_not_wait_forever_for_a_receipt(
+    client: Client, server: HitlServer, monkeypatch: pytest.MonkeyPatch, timeout: float | None
+) -> None:
+    monkeypatch.setattr("flow_hitl_client.waiting.RECEIPT_SECONDS", 1)
+    monkeypatch.setattr("flow_hitl_client.waiting.LONGEST_WAIT_SECONDS", 0)
+    server.signs = False
+    request_id = ask(client, receipt=True)
+    server.answer(request_id, "approved", "approved")
+    response = client.wait_for(request_id, timeout=timeout)["response"]
+    assert response is not None
+    assert (response["outcome"], response["receipt"]) == ("approved", None)
 
 
 def test_wait_for_gives_up_when_it_should(client: Client) -> None:

@@ -56,6 +56,33 @@ class ReviewFlow(Flow[State]):
         return "archived"
 
 
+class PaymentFlow(Flow):
+    """Whoever pays wants to prove that this was approved."""
+
+    @start()
+    @human_feedback(
+        message="Pay?",
+        emit=["approved", "rejected"],
+        metadata={"team": "finance", "hitl": {"receipt": True, "approval_ttl_minutes": 60}},
+    )
+    def review(self) -> Any:
+        return {"amount": 4711}
+
+    @listen("approved")
+    def pay(self, result: HumanFeedbackResult) -> str:
+        heard.append(("pay", result))
+        return "paid"
+
+
+class MistakenFlow(Flow):
+    """It asks for what does not exist."""
+
+    @start()
+    @human_feedback(message="Pay?", metadata={"hitl": {"reciept": True}})
+    def review(self) -> str:
+        return "Draft"
+
+
 class OpinionFlow(Flow):
     @start()
     @human_feedback(message="What do you think?")
@@ -248,6 +275,7 @@ class ModelFlow(Flow):
 
 registry = hitl.Registry(
     ReviewFlow,
+    PaymentFlow,
     OpinionFlow,
     RevisionFlow,
     ParallelFlow,

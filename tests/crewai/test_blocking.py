@@ -303,3 +303,39 @@ def test_an_answer_may_be_kept_and_copied(client: Client, server: HitlServer) ->
     for copied in (copy.deepcopy(feedback), pickle.loads(pickle.dumps(feedback))):  # noqa: S301 - our own bytes
         assert (copied, copied.outcome, copied.request["id"]) == ("wrong price", "rejected", server.asked()[0]["id"])
     assert json.dumps({"said": feedback}) == '{"said": "wrong price"}'
+
+
+def test_a_receipt_comes_with_the_answer(client: Client, server: HitlServer) -> None:
+    install(client)
+    server.signs = False
+    server.on_create = lambda request_id: threading.Timer(0.05, answer_and_sign_later, (request_id,)).start()
+
+    def answer_and_sign_later(request_id: str) -> None:
+        server.answer(request_id, "approved", "approved")
+        threading.Timer(0.2, server.sign, (request_id,)).start()
+
+    for _ in range(2):
+        assert kickoff(flows.PaymentFlow) == "paid"
+    for body, (_, result) in zip(server.asked(), heard, strict=True):
+        assert (body["receipt"], body["approval_ttl_minutes"], body["metadata"]) == (True, 60, {"team": "finance"})
+        came = {"receipt": f"receipt of {body['id']}", "valid_until": "2026-01-14T13:00:00Z"}
+        assert result.metadata == {"team": "finance", "hitl": came}
+
+
+def test_a_flow_that_waits_in_place_goes_on_without_a_receipt_that_is_never_signed(
+    client: Client, server: HitlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flow_hitl_client.waiting.RECEIPT_SECONDS", 0)
+    install(client)
+    server.signs = False
+    answering(server, review=("approved", "approved", ""))
+    assert kickoff(flows.PaymentFlow) == "paid"
+    [(_, result)] = heard
+    assert result.metadata["hitl"]["receipt"] is None
+
+
+def test_a_wish_that_does_not_exist_is_refused_before_anybody_is_asked(client: Client, server: HitlServer) -> None:
+    install(client)
+    with pytest.raises(ValueError, match="takes receipt and approval_ttl_minutes, not reciept"):
+        kickoff(flows.MistakenFlow)
+    assert server.asked() == []

@@ -391,3 +391,41 @@ def test_the_store_is_where_it_was_said(tmp_path: Path, monkeypatch: pytest.Monk
     assert hitl.flow_store().db_path == str(tmp_path / ".flow-hitl" / "flows.db")
     monkeypatch.setenv("FLOW_HITL_FLOWS", str(tmp_path / "here.db"))
     assert hitl.flow_store().db_path == str(tmp_path / "here.db")
+
+
+def test_a_receipt_comes_with_the_answer(client: Client, server: HitlServer, store: Path) -> None:
+    request = request_of(pause(flows.PaymentFlow, client))
+    body = server.asked()[0]
+    assert (body["receipt"], body["approval_ttl_minutes"], body["metadata"]) == (True, 60, {"team": "finance"})
+    assert resume(server.answer(request["id"], "approved", "approved"), client) == "paid"
+    [(_, result)] = heard
+    assert result.metadata["hitl"] == {
+        "receipt": f"receipt of {request['id']}",
+        "valid_until": "2026-01-14T13:00:00Z",
+    }
+    assert result.metadata["team"] == "finance"
+
+
+def test_a_stored_flow_does_not_go_on_without_the_receipt_that_it_asked_for(
+    client: Client, server: HitlServer, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flow_hitl_client.crewai.resumption._RECEIPT_SECONDS", 0)
+    request = request_of(pause(flows.PaymentFlow, client))
+    server.signs = False
+    decided = {**server.answer(request["id"], "approved", "approved")}
+    for _ in range(2):
+        with pytest.raises(hitl.NotDecided, match="is not signed yet"):
+            resume(decided, client)
+    assert heard == []
+    server.sign(request["id"])
+    assert resume(decided, client) == "paid"
+    assert heard[0][1].metadata["hitl"]["receipt"] == f"receipt of {request['id']}"
+
+
+def test_a_wish_that_does_not_exist_is_refused_before_anything_is_stored(
+    client: Client, server: HitlServer, store: Path
+) -> None:
+    with pytest.raises(ValueError, match="not reciept"):
+        pause(flows.MistakenFlow, client)
+    assert server.asked() == []
+    assert Journal(store).open() == []

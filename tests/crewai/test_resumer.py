@@ -233,3 +233,15 @@ def test_the_command(client: Client, server: HitlServer, store: Path) -> None:
     assert worker.returncode == 0
     assert f"request {ids[0]}" in out
     assert [one.request_id for one in Journal(store).open()] == [ids[1]]
+
+
+def test_a_flow_that_asked_for_a_receipt_resumes_with_it(client: Client, server: HitlServer, store: Path) -> None:
+    server.signs = False
+    request_id = pause(flows.PaymentFlow, client)
+    server.answer(request_id, "approved", "approved")
+    with running(Resumer(flows.registry, client=client)):
+        server.wait_until(lambda: ("GET", f"/v1/requests/{request_id}", None) in server.calls, "a look for the receipt")
+        server.sign(request_id)
+        assert reported(server, 1) == [(request_id, "resumed")]
+    [(_, result)] = heard
+    assert result.metadata["hitl"]["receipt"] == f"receipt of {request_id}"

@@ -2,8 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -17,6 +15,7 @@ from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.proof.test_audit_seal import by_schedule, named
 from tests.support.asserts import EMIT, assert_invalid, callback
 from tests.support.aws_calls import watched
+from tests.support.outages import kms_away
 from tests.support.receiver import receiving
 
 CONTENT: dict[str, Any] = {
@@ -47,19 +46,6 @@ def claims(hitl: Hitl, request: AskedRequest) -> dict[str, Any]:
     public.verify(der, f"{head}.{payload}".encode(), ec.ECDSA(hashes.SHA256()))
     said: dict[str, Any] = json.loads(decoded(payload))
     return said
-
-
-@contextmanager
-def kms_away(hitl: Hitl) -> Iterator[None]:
-    def fail(**_: object) -> None:
-        raise ConnectionError("KMS is away")
-
-    emitter = hitl._clients["kms"].meta.events
-    emitter.register("before-call.kms.Sign", fail)
-    try:
-        yield
-    finally:
-        emitter.unregister("before-call.kms.Sign", fail)
 
 
 def test_a_receipt_says_what_was_approved_by_whom_and_until_when(hitl: Hitl) -> None:

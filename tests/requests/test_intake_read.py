@@ -19,6 +19,7 @@ from tests.support.asserts import (
     everything_written,
     key_of_another_deployment,
 )
+from tests.support.outages import kms_away
 
 NOBODYS = "0192f0c1-7e11-7abc-8def-0123456789ab"
 
@@ -71,6 +72,19 @@ def test_get_returns_as_soon_as_something_happens(
     answer = hitl.api("GET", f"/v1/requests/{request.id}?wait=20")
     assert answer.json["request"]["status"] == status
     assert timedelta(seconds=3) <= hitl.clock.now() - began <= timedelta(seconds=5)
+
+
+def test_get_waits_for_a_receipt_that_was_asked_for(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = hitl.ask(emit=EMIT, receipt=True)
+    with kms_away(hitl):
+        callback(hitl, request)
+        answer = hitl.api("GET", f"/v1/requests/{request.id}?wait=2").json["request"]
+        assert (answer["receipt"], answer["response"]["receipt"]) == (True, None)
+    began = hitl.clock.now()
+    during_wait(hitl, monkeypatch, 3, lambda: hitl.advance(minutes=10))
+    answer = hitl.api("GET", f"/v1/requests/{request.id}?wait=20").json["request"]
+    assert answer["response"]["receipt"]
+    assert hitl.clock.now() - began >= timedelta(seconds=3)
 
 
 @pytest.mark.parametrize("wait", ["21", "-1", "1.5", "x", "\u0663", "1e1", "9" * 30])

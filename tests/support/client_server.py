@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from infra.local.patience import HANG_SECONDS
 
 API_KEY = "hitl_test"
-NOW = "2026-01-14T12:00:00Z"
+NOW, LATER = "2026-01-14T12:00:00Z", "2026-01-14T13:00:00Z"
 
 
 class HitlServer:
@@ -28,6 +28,8 @@ class HitlServer:
         self.trouble: list[tuple[int, str, bytes] | tuple[int, str, bytes, int]] = []
         # Called with the id of each new request, before its answer goes out.
         self.on_create: Callable[[str], None] = lambda _request_id: None
+        # Whether a receipt is signed together with the decision, or later, by `sign`.
+        self.signs = True
         self._requests: dict[str, dict[str, Any]] = {}
         self._bodies: dict[str, Any] = {}
         self._decided: list[dict[str, Any]] = []
@@ -51,9 +53,19 @@ class HitlServer:
                 "source": None,
                 "responded_at": NOW,
                 "response_seconds": 0,
+                "valid_until": LATER if request.get("approval_ttl_minutes") else None,
+                "receipt": None,
             }
+            if request["receipt"] and self.signs:
+                request["response"]["receipt"] = f"receipt of {request_id}"
             self._changed.notify_all()
             return request
+
+    def sign(self, request_id: str) -> None:
+        """Sign the receipt of a decided request, later."""
+        with self._changed:
+            self._requests[request_id]["response"]["receipt"] = f"receipt of {request_id}"
+            self._changed.notify_all()
 
     def dispatch(
         self, method: str, path: str, query: dict[str, str], body: Any, headers: Message
@@ -105,6 +117,7 @@ class HitlServer:
             "state": {},
             "metadata": {},
             "history": [],
+            "receipt": False,
             **{name: value for name, value in body.items() if name not in ("resume_url", "free_text")},
             "status": "pending",
             "created_at": NOW,
@@ -125,7 +138,7 @@ class HitlServer:
             return problem("not-found", 404)
         request = self._requests[request_id]
         deadline = time.monotonic() + wait
-        while request["status"] == "pending" and (left := deadline - time.monotonic()) > 0:
+        while _is_open(request) and (left := deadline - time.monotonic()) > 0:
             self._changed.wait(left)
         return 200, {"request": request}
 
@@ -177,6 +190,11 @@ class HitlServer:
             return problem("already-responded", 409, responded_via="email", responded_at=NOW, outcome="approved")
         request["status"] = "cancelled"
         return 200, {"request": request}
+
+
+def _is_open(request: dict[str, Any]) -> bool:
+    response = request["response"]
+    return request["status"] == "pending" or (response and request["receipt"] and response["receipt"] is None)
 
 
 def problem(slug: str, status: int, **extra: Any) -> tuple[int, dict[str, Any]]:

@@ -27,6 +27,21 @@ def losing_events(hitl: Hitl) -> Iterator[None]:
     hitl._unmeasured[:] = unmeasured
 
 
+@contextmanager
+def kms_away(hitl: Hitl) -> Iterator[None]:
+    """Let KMS refuse to sign."""
+
+    def fail(**_: object) -> None:
+        raise ConnectionError("KMS is away")
+
+    emitter = hitl._clients["kms"].meta.events
+    emitter.register("before-call.kms.Sign", fail)
+    try:
+        yield
+    finally:
+        emitter.unregister("before-call.kms.Sign", fail)
+
+
 COMPONENTS = (
     "SES",
     "DynamoDB of the deadlines",

@@ -1,10 +1,13 @@
 """A person's answer as the text that crewai gets."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flow_hitl_client.types import Request, Response
+
+# The key of a review point's wishes in its metadata, and of what came of them in `result.metadata`.
+WISHES_KEY: Final = "hitl"
 
 # Where crewai asks whether a feedback is blank, to apply `default_outcome`: the first up to 1.14, the second from 1.15.
 _JUDGES: Final = frozenset({"resume_async", "_finalize_human_feedback"})
@@ -48,6 +51,15 @@ class Answer(str):
 
     def __reduce__(self) -> tuple[Callable[..., "Answer"], tuple[Any, ...]]:
         return Answer, (str.__str__(self), self.request, self.outcome)
+
+
+def metadata_with(metadata: Mapping[str, Any], request: Request | None) -> dict[str, Any]:
+    """Return a review point's metadata for its result: what it asked for in `hitl` gives way to what came."""
+    response = request["response"] if request else None
+    if response is None or not isinstance(metadata.get(WISHES_KEY), Mapping):
+        return dict(metadata)
+    came = {name: response.get(name) for name in ("receipt", "valid_until")}
+    return {**metadata, WISHES_KEY: came}
 
 
 def text_of(response: Response, earlier: str = "") -> str:

@@ -1,18 +1,22 @@
 """What a review point asks the server."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from flow_hitl_client.client import Client
 from flow_hitl_client.crewai import versions
-from flow_hitl_client.crewai.answers import text_of
+from flow_hitl_client.crewai.answers import WISHES_KEY, text_of
 from flow_hitl_client.crewai.plain import plain_json, state_of
 from flow_hitl_client.crewai.steps import round_of_body
 from flow_hitl_client.types import CreatedRequest, FreeText, HistoryEntry, Request, Response
 
 # The key of request ids in a request's metadata, the stored pause, and `result.metadata`.
 METADATA_KEY: Final = "flow_hitl"
+
+# What `metadata={"hitl": {…}}` of a decorator may ask for.
+_WISHES: Final = ("receipt", "approval_ttl_minutes")
 
 _LONGEST_QUOTE: Final = 300
 _MOST_HISTORY: Final = 100
@@ -26,6 +30,17 @@ class Wishes:
     resume_url: str | None = None
 
 
+def wishes_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a review point asks for in its metadata; raises ValueError for what there is not."""
+    wishes = metadata.get(WISHES_KEY)
+    if not isinstance(wishes, Mapping):
+        return {}
+    unknown = sorted(map(str, set(wishes) - set(_WISHES)))
+    if unknown:
+        raise ValueError(f"metadata[{WISHES_KEY!r}] takes {' and '.join(_WISHES)}, not {', '.join(unknown)}")
+    return dict(wishes)
+
+
 def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry], wishes: Wishes) -> dict[str, Any]:
     """Return the arguments of `create_request` for one review point.
 
@@ -34,7 +49,10 @@ def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry
     free_text = wishes.free_text
     if context.emit and free_text is None and versions.cannot_interpret(flow, context):
         free_text = "ask_again"
+    wanted = wishes_of(context.metadata)
+    metadata = {name: value for name, value in context.metadata.items() if name != WISHES_KEY or not wanted}
     fields = {
+        **wanted,
         "request_id": request_id,
         "flow_id": context.flow_id,
         "flow_name": flow.name or type(flow).__name__,
@@ -43,7 +61,7 @@ def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry
         "output": plain_json(context.method_output),
         "emit_options": context.emit,
         "state": plain_json(state_of(flow)),
-        "metadata": plain_json(context.metadata),
+        "metadata": plain_json(metadata),
         "history": history or None,
         "resume_url": wishes.resume_url,
         "free_text": free_text if context.emit else None,

@@ -23,7 +23,7 @@ from flow_hitl_client.crewai.steps import steps_of
 from flow_hitl_client.crewai.store import Asker, StoreThenAsk, opened
 from flow_hitl_client.errors import FlowHitlClientError, ProblemError, ServerUnreachable
 from flow_hitl_client.types import FreeText, Request, ResumeStatus
-from flow_hitl_client.waiting import LONGEST_WAIT_SECONDS
+from flow_hitl_client.waiting import LONGEST_WAIT_SECONDS, ReceiptPatience
 
 _log = logging.getLogger("flow_hitl_client")
 
@@ -111,9 +111,9 @@ class BlockingProvider:
         return request
 
     def _wait(self, request: Request) -> Request:
-        """Return the request once it is closed, through any outage of the server."""
-        asked, pause_seconds = request["assigned_to_email"], 1.0
-        while request["status"] == "pending":
+        """Return the request once it is closed and has its receipt, through any outage of the server."""
+        asked, pause_seconds, patience = request["assigned_to_email"], 1.0, ReceiptPatience()
+        while request["status"] == "pending" or patience.waits(request):
             try:
                 request = self._poll(request["id"])
                 pause_seconds = 1.0
@@ -204,6 +204,7 @@ class DurableProvider:
 
 def pause(context: Any, flow: Any, store: StoreThenAsk) -> str:
     """Raise the pause that crewai hands to the flow's `store`."""
+    asking.wishes_of(context.metadata)  # before anything is stored, if they are wrong
     # crewai stores JSON: up to 1.10 it fails on a model, later it makes a dictionary of it, as here.
     context.method_output = plain_json(context.method_output, nan="constants")
     context.metadata = plain_json(context.metadata)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from flow_hitl_client.client import Client
 from flow_hitl_client.crewai import versions
-from flow_hitl_client.crewai.answers import Answer, text_of
+from flow_hitl_client.crewai.answers import Answer, metadata_with, text_of
 from flow_hitl_client.crewai.providers import resuming
 from flow_hitl_client.crewai.registry import Entry
 from flow_hitl_client.crewai.steps import restore, rounds_of_pauses
@@ -20,11 +20,13 @@ from flow_hitl_client.crewai.store import Asker, StoreThenAsk, context_of
 from flow_hitl_client.errors import AlreadyResumed, FlowHitlClientError, NotFound, ValidationFailed
 from flow_hitl_client.journal import Journal, Pause
 from flow_hitl_client.types import ResumeStatus
+from flow_hitl_client.waiting import awaits_receipt
 
 _log = logging.getLogger("flow_hitl_client")
 
 _LEASE_SECONDS: Final = 60.0
 _LONGEST_DETAIL: Final = 1000
+_RECEIPT_SECONDS: Final = 5
 T = TypeVar("T")
 
 
@@ -33,7 +35,7 @@ class NotPaused(FlowHitlClientError):
 
 
 class NotDecided(FlowHitlClientError):
-    """The request has no answer yet, or was cancelled."""
+    """The request has no answer yet, or not the receipt that was asked for, or was cancelled."""
 
 
 class Busy(FlowHitlClientError):
@@ -60,8 +62,8 @@ class GoneOn:
 async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) -> GoneOn:
     """Resume the flow from the decided pauses of one moment, and note the result in the journal.
 
-    Raises NotPaused if the flow has resumed before, also elsewhere; Busy if another process is resuming it; and the
-    other errors of `Client.claim_resumption`.
+    Raises NotPaused if the flow has resumed before, also elsewhere; Busy if another process is resuming it; NotDecided
+    if a receipt that was asked for is not signed yet; and the other errors of `Client.claim_resumption`.
     """
     journal, flow_id = asker.journal, pauses[0].flow_id
     with _claimed(journal, flow_id):
@@ -69,6 +71,8 @@ async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker)
         pauses = journal.group(pauses[0].group_id)
         if any(pause.status != "decided" for pause in pauses):
             raise NotPaused(f"flow {flow_id} has already resumed from request {pauses[0].request_id}")
+        if _fetch_receipts(pauses, asker):
+            pauses = journal.group(pauses[0].group_id)
         _claim_resumption(pauses, asker)
         try:
             result, paused_again = await _run(entry, pauses, inner, asker)
@@ -83,6 +87,17 @@ async def go_on(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker)
         status: ResumeStatus = "paused_again" if paused_again else "resumed"
         journal.finish(pauses, status)
         return GoneOn(status, result)
+
+
+def _fetch_receipts(pauses: Sequence[Pause], asker: Asker) -> bool:
+    """Fetch the receipts that the feed was too early for; return whether there were any. Raises NotDecided."""
+    late = [pause.request_id for pause in pauses if pause.decision and awaits_receipt(pause.decision)]
+    for request_id in late:
+        request = asker.client.get_request(request_id, wait=_RECEIPT_SECONDS)
+        if awaits_receipt(request):
+            raise NotDecided(f"the receipt of request {request_id} is not signed yet; the flow resumes when it is")
+        asker.journal.complete(request)
+    return bool(late)
 
 
 def _claim_resumption(pauses: Sequence[Pause], asker: Asker) -> None:
@@ -112,6 +127,7 @@ async def _run(entry: Entry, pauses: Sequence[Pause], inner: Any, asker: Asker) 
         result: Any = None
         # One flow object for all answers, so that what joins the branches sees each of them.
         for answer, context in zip(answers, contexts, strict=True):
+            context.metadata = metadata_with(context.metadata, answer.request)
             flow._pending_feedback_context = context
             result = await flow.resume_async(answer)
         paused = store.commit()

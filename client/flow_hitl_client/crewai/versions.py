@@ -17,7 +17,7 @@ from crewai.flow.flow import Flow  # type: ignore[import-not-found]
 from crewai.llm import LLM  # type: ignore[import-not-found]
 
 from flow_hitl_client.crewai import branches, steps
-from flow_hitl_client.crewai.answers import Answer
+from flow_hitl_client.crewai.answers import Answer, metadata_with
 from flow_hitl_client.errors import FlowHitlClientError
 
 # The package `crewai.flow` has a function of the same name as this module.
@@ -181,7 +181,7 @@ def _as_branch(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_its_own_feedback(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the flow method that restores its own `last_human_feedback`.
+    """Return the flow method that restores its own `last_human_feedback`, and adds to it what came with the answer.
 
     crewai hands that to the listeners next; a parallel branch may have overwritten it.
     """
@@ -192,6 +192,9 @@ def _with_its_own_feedback(original: Callable[..., Any]) -> Callable[..., Any]:
         mine = [one for one in self.human_feedback_history[earlier:] if one.method_name == str(name)]
         if mine:
             self.last_human_feedback = mine[-1]
+            answer = mine[-1].feedback
+            # A new dictionary: the old one belongs to the decorator, and so to every instance of the flow.
+            mine[-1].metadata = metadata_with(mine[-1].metadata, answer.request if isinstance(answer, Answer) else None)
         return result
 
     return run

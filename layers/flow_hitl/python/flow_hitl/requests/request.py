@@ -216,6 +216,11 @@ class Head:
     receipt: str | None = None
 
     @property
+    def awaits_receipt(self) -> bool:
+        """Tell whether it is decided, and the receipt that was asked for is not signed yet."""
+        return self.status is Status.RESPONDED and self.with_receipt and self.receipt is None
+
+    @property
     def responders(self) -> tuple[str, ...]:
         """Everyone who may answer: the assignee, or the members of the group."""
         return self.group_members or (self.assigned_to_email,)

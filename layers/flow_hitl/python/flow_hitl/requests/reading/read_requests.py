@@ -30,14 +30,14 @@ class ReadRequests:
     noted: Seldom = field(default_factory=lambda: Seldom(POLL_NOTED_EVERY))
 
     def get(self, holder: KeyHolder | SignedInMember, request_id: str, wait_seconds: int) -> Request:
-        """Return a request once it is no longer pending, at the latest after `wait_seconds`."""
+        """Return a request once it is no longer pending and has its receipt, at the latest after `wait_seconds`."""
         head = self.requests.head(request_id) if wait_seconds else None
         if head is not None:
             authorize(holder, Action.VIEW, head)
             now = self.clock.now()
             self.noted(f"request/{request_id}", now, lambda: self.polls.waited(request_id, now))
             until = now + timedelta(seconds=wait_seconds)
-            while head.status is Status.PENDING and self.clock.now() < until:
+            while (head.status is Status.PENDING or head.awaits_receipt) and self.clock.now() < until:
                 self.clock.sleep(_POLL_SECONDS)
                 head = self.requests.head(request_id)
         request = self.requests.load(request_id)
