@@ -1,0 +1,45 @@
+"""Calls of the handlers' own client straight into moto, past HTTP and botocore."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+
+@contextmanager
+def answered_by_moto() -> Iterator[None]:
+    """Have moto answer what `JsonClient` sends."""
+    from flow_hitl.platform.json_client import Connection
+
+    with patch.object(Connection, "exchange", _exchange):
+        yield
+
+
+def _exchange(connection: Any, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
+    from moto.core.request import Request
+    from werkzeug.exceptions import HTTPException
+
+    from flow_hitl.platform.json_client import Answer
+
+    url = connection.endpoint.url.rstrip("/") + path
+    request = Request.from_primitives(method, url, headers, body)
+    try:
+        status, found, answer = _handler(connection.endpoint.host, path.partition("?")[0])(request, url, headers)
+    except HTTPException as error:
+        status, found, answer = error.code, error.get_headers(), error.get_body()
+    named = {str(name).lower(): str(value) for name, value in dict(found).items()}
+    return Answer(int(status), named, answer.encode() if isinstance(answer, str) else answer)
+
+
+@cache
+def _handler(host: str, path: str) -> Callable[..., Any]:
+    from moto import backend_index, backends
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+
+    url = f"https://{host}{path}"
+    service = next(name for name, pattern in backend_index.backend_url_patterns if pattern.match(url))
+    urls = backends.get_backend(service)[DEFAULT_ACCOUNT_ID]["us-east-1"].urls  # type: ignore[call-overload]
+    found: Callable[..., Any] = next(handler for pattern, handler in urls.items() if re.match(pattern, url))
+    return found
