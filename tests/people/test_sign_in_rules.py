@@ -190,12 +190,19 @@ def test_a_code_is_eight_digits_of_its_try_and_key_alone() -> None:
     assert len(codes) == 200
     assert all(len(code) == 8 and code.isdigit() for code in codes)
     assert sign_in.code_of(KEYS, "1", "t1") == sign_in.code_of(KEYS, "1", "t1")
-    with pytest.raises(TokenInvalid):
+    with pytest.raises(TokenInvalid, match=r"^This code is no longer valid\.$"):
         sign_in.code_of(KEYS, "9", "t1")
+
+
+def test_a_code_that_was_sent_is_good_after_an_upgrade_too() -> None:
+    assert sign_in.code_of(KEYS, "1", "t1") == "81784918"
 
 
 def test_cookies_and_links_say_what_was_put_into_them() -> None:
     assert sign_in.read_link(KEYS, sign_in.sign_link(KEYS, "t1")) == "t1"
+    for altered in ("x", sign_in.sign_link(KEYS, "t1") + "A"):
+        with pytest.raises(TokenInvalid, match=r"^This link was altered or is incomplete\.$"):
+            sign_in.read_link(KEYS, altered)
     browser, here = BrowserCookie("secret", "t1"), SessionCookie("a@example.com", "s1")
     assert sign_in.read_browser(KEYS, sign_in.sign_browser(KEYS, browser)) == browser
     assert sign_in.read_session(KEYS, sign_in.sign_session(KEYS, here)) == here

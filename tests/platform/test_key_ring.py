@@ -1,5 +1,6 @@
 """A warm process and a rotation: a newer key is looked for, and forged ids cost no call each."""
 
+import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -33,11 +34,13 @@ class Secret:
         self.text = json.dumps({"active": "1", "1": "first"})
         self.reads = 0
 
-    def get_secret_value(self, SecretId: str) -> Mapping[str, Any]:  # noqa: ARG002, N803
+    def get_secret_value(self, SecretId: str) -> Mapping[str, Any]:  # noqa: N803
+        assert SecretId == "keys"
         self.reads += 1
         return {"SecretString": self.text}
 
-    def put_secret_value(self, SecretId: str, SecretString: str) -> None:  # noqa: ARG002, N803
+    def put_secret_value(self, SecretId: str, SecretString: str) -> None:  # noqa: N803
+        assert SecretId == "keys"
         self.text = SecretString
 
 
@@ -147,4 +150,69 @@ def test_after_a_flood_a_newer_key_is_noticed_within_seconds(
     assert warm.key("3") is None
     assert not warm.read_since(clock.now() + timedelta(seconds=1)), "so that a reply is tried again, not thrown away"
     clock.sleep(6)
+    assert warm.key("3")
+
+
+def test_a_rotation_adds_a_key_of_256_bits_and_the_last_step_takes_the_old_one_away(
+    rotated: SecretKeyRing, secret: Secret
+) -> None:
+    stored = json.loads(secret.text)
+    assert (stored["active"], stored["1"]) == ("2", "first")
+    assert len(base64.urlsafe_b64decode(stored["2"] + "=")) == 32
+    rotated.write(active="2", removed="1")
+    assert json.loads(secret.text) == {"active": "2", "2": stored["2"]}
+    assert (rotated.active_id(), rotated.key("1"), list(rotated.all_keys())) == ("2", None, ["2"])
+
+
+def test_the_name_of_the_active_key_is_no_key(warm: SecretKeyRing) -> None:
+    assert warm.key("active") is None
+
+
+def test_a_process_knows_what_was_signed_up_to_when_it_read_the_keys(secret: Secret, clock: Clock) -> None:
+    ring = SecretKeyRing(lambda: secret, "keys", clock)
+    assert not ring.read_since(START)
+    ring.active_id()
+    assert ring.read_since(START)
+    assert not ring.read_since(START + timedelta(microseconds=1))
+
+
+def test_keys_are_looked_at_again_as_soon_as_they_are_five_seconds_old(
+    warm: SecretKeyRing, secret: Secret, clock: Clock
+) -> None:
+    clock.sleep(4.9)
+    assert (warm.refresh(), secret.reads) == (False, 1)
+    clock.sleep(0.1)
+    assert (warm.refresh(), secret.reads) == (True, 2)
+
+
+def test_a_flood_gets_three_looks_and_then_one_each_five_seconds(
+    warm: SecretKeyRing, secret: Secret, clock: Clock
+) -> None:
+    for number in range(100, 110):
+        warm.key(str(number))
+    assert secret.reads == 1 + 3
+    clock.sleep(5)
+    for number in range(200, 210):
+        warm.key(str(number))
+    assert secret.reads == 1 + 3 + 1
+
+
+def test_an_id_that_was_not_there_is_looked_for_again_after_five_seconds(
+    warm: SecretKeyRing, secret: Secret, clock: Clock
+) -> None:
+    assert warm.key("2") is None
+    clock.sleep(5)
+    assert warm.key("2") is None
+    assert secret.reads == 1 + 2
+
+
+def test_an_id_that_no_look_was_left_for_is_looked_for_as_soon_as_there_is_one(
+    warm: SecretKeyRing, rotated: SecretKeyRing, clock: Clock
+) -> None:
+    for number in range(100, 103):
+        warm.key(str(number))
+    rotated.write(active="3", added="3")
+    clock.sleep(4)
+    assert warm.key("3") is None
+    clock.sleep(1)
     assert warm.key("3")

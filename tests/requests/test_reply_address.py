@@ -30,8 +30,10 @@ def check(text: str, *, address: str = ASSIGNEE, now: datetime = NOON, keys: Fix
 
 def test_it_fits_a_local_part_and_every_mail_client() -> None:
     assert len(TOKEN) == 56
-    assert set(TOKEN) <= set(BASE32)
-    assert check(TOKEN) == REQUEST_ID
+    token = reply_address.sign(KEYS, REQUEST_ID, ASSIGNEE, UNTIL)
+    assert token == TOKEN
+    assert set(token) <= set(BASE32)
+    assert check(token) == REQUEST_ID
 
 
 def test_clients_that_change_case_do_no_harm() -> None:
@@ -66,7 +68,9 @@ def test_what_is_cut_lengthened_or_no_token_fails(text: str) -> None:
 
 @pytest.mark.parametrize("address", ["b@example.com", "a@example.org", "", "a@example.com.", "aa@example.com"])
 def test_it_is_worth_nothing_to_another_address(address: str) -> None:
-    with pytest.raises(TokenInvalid):
+    with pytest.raises(
+        TokenInvalid, match=r"^The reply address was not issued to the person this request is assigned to\.$"
+    ):
         check(TOKEN, address=address)
 
 
@@ -81,13 +85,18 @@ def test_a_key_that_is_gone_proves_nothing() -> None:
         check(TOKEN, keys=FixedKeys(keys={"1": b"another key"}))
 
 
+def test_without_the_active_key_nothing_is_issued() -> None:
+    with pytest.raises(LookupError, match="the active signing key 3 is not in the key ring"):
+        reply_address.sign(FixedKeys(active="3"), REQUEST_ID, ASSIGNEE, UNTIL)
+
+
 def test_a_key_that_is_no_longer_active_still_proves() -> None:
     assert check(TOKEN, keys=FixedKeys(active="2")) == REQUEST_ID
 
 
 def test_it_holds_up_to_its_last_second() -> None:
     assert check(TOKEN, now=UNTIL) == REQUEST_ID
-    with pytest.raises(TokenExpired) as raised:
+    with pytest.raises(TokenExpired, match=r"^The reply address has expired\.$") as raised:
         check(TOKEN, now=UNTIL + timedelta(seconds=1))
     assert raised.value.request_id == REQUEST_ID
 
