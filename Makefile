@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local test reliability test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
+.PHONY: help demo local test reliability mutation test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 RUN := .venv/bin/python
 UV_LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate --quiet
-LOCKS := bootstrap local dev emulator crewai crewai-1.8.0 crewai-1.8.1 crewai-1.10.1 crewai-1.14.7 fuzz
+LOCKS := bootstrap local dev emulator crewai crewai-1.8.0 crewai-1.8.1 crewai-1.10.1 crewai-1.14.7 fuzz mutation
 
 # `make test-crewai CREWAI=1.8.1` for a version other than the newest.
 CREWAI :=
@@ -24,6 +24,7 @@ help:
 	@echo 'make local   the local stack in the foreground, until Ctrl-C; its data ends with it'
 	@echo 'make test    lint, types and all tests, of exhaustive ones a fixed part'
 	@echo 'make reliability   the exhaustive tests, whole'
+	@echo 'make mutation   change the rules that protect reviews and count what the tests notice; MODULE=tokens for one area'
 	@echo 'make test-crewai   the client and the examples on real CrewAI; CREWAI=1.8.1 for another version'
 	@echo 'make setup   install what demo and local need (they do it by themselves)'
 	@echo 'make openapi write docs/openapi.json anew, after a change of the API'
@@ -89,6 +90,13 @@ reliability: setup-dev
 	@$(RUN) -m infra.local.chromium
 	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -n $(BROWSERS) --dist loadfile -m browser tests/browser
 
+# `make mutation MODULE=people/access.py` for one area, SAMPLE=1 for a look at one change in five.
+MODULE :=
+SAMPLE :=
+mutation: setup-dev
+	@$(PYTHON) -m infra.local.environment mutation
+	@$(RUN) -m infra.local.mutation $(if $(SAMPLE),--sample) $(MODULE)
+
 # Installs Chromium if it may; the screenshots are left in artifacts/screenshots.
 BROWSERS := auto
 browser: setup-dev
@@ -112,4 +120,4 @@ lock: setup-dev
 	cd requirements && for lock in $(LOCKS); do ../$(UV_LOCK) $$lock.in -o $$lock.txt || exit 1; done
 
 clean:
-	rm -rf .venv .venv-emulator .venv-crewai* .build .local cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-emulator .venv-crewai* .venv-mutation .build .local cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Set up `.venv`, `.venv-emulator` and `.venv-crewai` from the locks, with nothing but Python's standard library."""
+"""Set up the `.venv` folders from the locks, with nothing but Python's standard library."""
 
 import fcntl
 import hashlib
@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
 VENV = ROOT / ".venv"
 EMULATOR_VENV = ROOT / ".venv-emulator"
+MUTATION_VENV = ROOT / ".venv-mutation"
 SOURCES = (ROOT, ROOT / "layers/flow_hitl/python", ROOT / "client")
 STAMP = "flow-hitl-stamp"
 LOCK = ROOT / ".build/set-up.lock"
@@ -40,8 +41,8 @@ class _SetUpFailed(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Install what the profile needs, unless it is installed already; return the exit code."""
     profile, *rest = arguments or ["local"]
-    if (profile, len(rest)) not in (("local", 0), ("dev", 0), ("crewai", 0), ("crewai", 1)):
-        print("usage: python -m infra.local.environment [local | dev | crewai [VERSION]]", file=sys.stderr)
+    if (profile, len(rest)) not in (("local", 0), ("dev", 0), ("mutation", 0), ("crewai", 0), ("crewai", 1)):
+        print("usage: python -m infra.local.environment [local | dev | mutation | crewai [VERSION]]", file=sys.stderr)
         return 2
     # Two commands at once (make -j, two terminals) must not build the same environment.
     LOCK.parent.mkdir(exist_ok=True)
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str]) -> int:
             _wait_for(lock)
             if profile == "crewai":
                 _set_up_crewai(*rest)
+            elif profile == "mutation":
+                _set_up_aside("mutation", MUTATION_VENV)
             else:
                 _set_up(profile)
         except _SetUpFailed as error:
@@ -86,11 +89,7 @@ def _set_up(profile: str) -> None:
         _link_sources()
         _write_stamp(VENV, wanted)
         _say(started, "  done")
-    if _stamp(EMULATOR_VENV) != (emulator := _fingerprint("emulator")):
-        _make(EMULATOR_VENV, "installing the AWS emulator into .venv-emulator", pip=False)
-        _sync(EMULATOR_VENV, "emulator")
-        _write_stamp(EMULATOR_VENV, emulator)
-        _say(started, "  done")
+    _set_up_aside("emulator", EMULATOR_VENV)
 
 
 def _set_up_crewai(version: str | None = None) -> None:
@@ -101,10 +100,15 @@ def _set_up_crewai(version: str | None = None) -> None:
         raise _SetUpFailed(f"there is no lock for crewai {version}; use CREWAI={known}, or leave it out for the newest")
     if sys.version_info >= (3, 14):
         raise _SetUpFailed("crewai needs Python 3.10 to 3.13: make PYTHON=python3.13 …")
-    started, venv = time.monotonic(), ROOT / f".venv-{name}"
-    if _stamp(venv) != (wanted := _fingerprint(name)):
-        _make(venv, f"installing requirements/{name}.txt into {venv.name}", pip=False)
-        _sync(venv, name)
+    _set_up_aside(name, ROOT / f".venv-{name}")
+
+
+def _set_up_aside(lock: str, venv: Path) -> None:
+    """Install a lock into an environment of its own, which holds nothing else."""
+    started = time.monotonic()
+    if _stamp(venv) != (wanted := _fingerprint(lock)):
+        _make(venv, f"installing requirements/{lock}.txt into {venv.name}", pip=False)
+        _sync(venv, lock)
         _write_stamp(venv, wanted)
         _say(started, "  done")
 
