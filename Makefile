@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local test reliability mutation test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
+.PHONY: help demo local test reliability mutation load test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -25,6 +25,7 @@ help:
 	@echo 'make test    lint, types and all tests, of exhaustive ones a fixed part'
 	@echo 'make reliability   the exhaustive tests, whole'
 	@echo 'make mutation   change the rules that protect reviews and count what the tests notice; MODULE=tokens for one area'
+	@echo 'make load    10,000 requests on a local stack while workers die, SES throttles and flows are away; LOAD=500 for fewer'
 	@echo 'make test-crewai   the client and the examples on real CrewAI; CREWAI=1.8.1 for another version'
 	@echo 'make setup   install what demo and local need (they do it by themselves)'
 	@echo 'make openapi write docs/openapi.json anew, after a change of the API'
@@ -96,6 +97,10 @@ SAMPLE :=
 mutation: setup-dev
 	@$(PYTHON) -m infra.local.environment mutation
 	@$(RUN) -m infra.local.mutation $(if $(SAMPLE),--sample) $(MODULE)
+
+# LOAD_MINUTES=20: requests are created for so long at most.
+load: setup-dev
+	@$(RUN) -m tests.load
 
 # Installs Chromium if it may; the screenshots are left in artifacts/screenshots.
 BROWSERS := auto

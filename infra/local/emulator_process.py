@@ -1,9 +1,10 @@
-"""Runs ministack in the emulator's environment, with six changes for the local stack.
+"""Runs ministack in the emulator's environment, with seven changes for the local stack.
 
 It ends with the program that started it. Functions share one unpacked copy of each archive; ministack would unpack
 thousands of files per process. Grants on a schedule group work; ministack takes every schedule as of the default group.
 A call without log lines is answered at once; ministack waits 50 ms for one. Workers are forked from one warm process.
-And a call waits a moment for a free worker; ministack starts another one, and keeps it.
+A call waits a moment for a free worker; ministack starts another one, and keeps it. And each reader
+of a stream has a thread; ministack takes no message and reads for no other while a reader is at work.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,8 @@ EAGER_WORKERS = 4
 STUCK_SECONDS = 2.0
 # As many as `stack.FRONT_THREADS`: a waiting call keeps its worker.
 MOST_WORKERS = 64
+# Between two looks at streams that had nothing new.
+STREAM_SECONDS = 0.05
 # AWS runs 1,000 consumers and more; with ministack's five, five slow receivers hold up all others.
 MOST_BATCHES = 32
 
@@ -179,6 +182,45 @@ def _start_few_workers() -> None:
     functions._ESM_SQS_DEFAULT_CONCURRENCY = MOST_BATCHES
 
 
+class StreamReaders:
+    """Reads streams for their functions, each in a thread of its own."""
+
+    def __init__(self, functions: Any, pause: Callable[[float], None] = time.sleep) -> None:
+        """Take over from the poller of ministack's module `functions`."""
+        self._functions, self._pause = functions, pause
+        self._poll, self._mappings = functions._poll_dynamodb_streams, functions._iter_all_esms
+        self._own = threading.local()
+        self._read: set[str] = set()
+        functions._poll_dynamodb_streams = self.start
+        functions._iter_all_esms = self.mappings
+
+    def start(self) -> bool:
+        """Start a thread for each mapping of a stream that has none yet; return False, as nothing was read."""
+        for _, _, mapping in self._mappings():
+            name = mapping["UUID"]
+            if ":dynamodb:" in mapping.get("EventSourceArn", "") and name not in self._read:
+                self._read.add(name)
+                threading.Thread(target=self._follow, args=(name,), name="stream", daemon=True).start()
+        return False
+
+    def mappings(self) -> Iterator[Any]:
+        """Yield ministack's mappings; in the thread of one of them, only that."""
+        only = getattr(self._own, "name", None)
+        return (one for one in self._mappings() if only in (None, one[2]["UUID"]))
+
+    def _follow(self, name: str) -> None:
+        self._own.name = name
+        while any(True for _ in self.mappings()):
+            try:
+                found = self._poll()
+            except Exception as error:
+                self._functions.logger.error("stream reader: %s", error)
+                found = False
+            if not found:
+                self._pause(STREAM_SECONDS)
+        self._read.discard(name)
+
+
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _share_unpacked(Path(sys.argv[1]))
@@ -186,5 +228,6 @@ if __name__ == "__main__":
     _wait_less_for_logs()
     _fork_workers()
     _start_few_workers()
+    StreamReaders(import_module("ministack.services.lambda_svc"))
     sys.argv = ["ministack"]
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)

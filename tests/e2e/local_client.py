@@ -4,6 +4,8 @@ import os
 import re
 import secrets
 import smtplib
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +23,7 @@ from botocore.config import Config
 from infra.local.emulator import use_emulator_credentials
 from infra.local.patience import HANG_SECONDS
 from infra.local.seed import seed
-from infra.local.state import Credentials, Operator, read_operator
+from infra.local.state import HOME_VARIABLE, ROOT, Credentials, Operator, read_operator
 from tests.e2e import web
 
 T = TypeVar("T")
@@ -108,6 +110,18 @@ class LocalClient:
     def wait_for_event(self, request_id: str, kind: str, count: int = 1) -> None:
         """Return when so many events of a kind are on a request's timeline."""
         eventually(lambda: self.kinds(request_id).count(kind) >= count, f"{count} {kind} of request {request_id}")
+
+    def command(self, *words: str, seconds: float = HANG_SECONDS) -> "subprocess.CompletedProcess[str]":
+        """Run the operator's command on the running stack."""
+        return subprocess.run(
+            [sys.executable, "-c", "from infra.cli.main import main; main()", *words, "--local"],
+            env=os.environ | {HOME_VARIABLE: str(self.home)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
 
     def mails(self, to: str | None = None) -> list[dict[str, Any]]:
         """Return the mails sent so far, oldest first, or those to one address."""

@@ -1,11 +1,9 @@
 """The figures on the local stack: counted under the template's own roles, also by workers that race, and rebuilt."""
 
 import json
-import os
 import random
 import secrets
 import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,8 +16,6 @@ import pytest
 from flow_hitl.metrics.metric_store import DynamoMetricStore
 from flow_hitl.metrics.metrics import Dimension, Generations, Measurement, Span, measure, merged
 from flow_hitl.requests.request import Stamp, decide
-from infra.local.patience import HANG_SECONDS
-from infra.local.state import HOME_VARIABLE, ROOT
 from tests.e2e.local_client import LocalClient, eventually
 from tests.support import examples
 
@@ -34,16 +30,7 @@ def figures_of(local: LocalClient, method: str) -> dict[str, Any]:
 
 
 def rebuild(local: LocalClient, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from infra.cli.main import main; main()", "analytics", "rebuild"]
-    return subprocess.run(
-        [*command, str(local.credentials.deployment_id), "--local", "--json", *words],
-        env=os.environ | {HOME_VARIABLE: str(local.home)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-        check=False,
-    )
+    return local.command("analytics", "rebuild", str(local.credentials.deployment_id), "--json", *words)
 
 
 def answered(local: LocalClient, method: str) -> None:

@@ -1,6 +1,5 @@
 """The audit log on the local stack: sealed, verified and exported by the template's own functions, key and rights."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,25 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local.patience import HANG_SECONDS
-from infra.local.state import HOME_VARIABLE, ROOT
 from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
 
 pytestmark = pytest.mark.e2e
-
-
-def command(local: LocalClient, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the operator's command on the running stack."""
-    return subprocess.run(
-        [sys.executable, "-c", "from infra.cli.main import main; main()", *words, "--local"],
-        env=os.environ | {HOME_VARIABLE: str(local.home)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=HANG_SECONDS,
-    )
 
 
 def audit(local: LocalClient, rest: str = "", **options: Any) -> Any:
@@ -69,7 +53,7 @@ def sealing_key(local: LocalClient) -> str:
 
 def test_what_is_sealed_and_then_changed_in_the_table_is_named(local: LocalClient) -> None:
     request_id = answered(local)
-    sealed = command(local, "audit", "seal")
+    sealed = local.command("audit", "seal")
     assert sealed.returncode == 0, sealed.stderr
     findings, digests, sealed_until = verify(local)
     assert (findings, digests > 0) == ([], True)
@@ -87,7 +71,7 @@ def test_what_is_sealed_and_then_changed_in_the_table_is_named(local: LocalClien
         assert [(finding["kind"], finding["record"]) for finding in changed] == [
             ("edited", f"request#{request_id} event {decision['seq']}")
         ]
-        told = command(local, "audit", "verify", str(local.credentials.deployment_id))
+        told = local.command("audit", "verify", str(local.credentials.deployment_id))
         assert (told.returncode, "EDITED: request#" in told.stdout) == (1, True), told.stderr
     finally:
         dynamodb.put_item(TableName=table, Item=before)
@@ -96,7 +80,7 @@ def test_what_is_sealed_and_then_changed_in_the_table_is_named(local: LocalClien
 
 def test_a_digest_can_be_deleted_by_nobody(local: LocalClient) -> None:
     answered(local)
-    assert command(local, "audit", "seal").returncode == 0
+    assert local.command("audit", "seal").returncode == 0
     s3, bucket = local.aws("s3"), local.operator.outputs["SealBucket"]
     versions = s3.list_object_versions(Bucket=bucket)["Versions"]
     assert {version["Key"].partition("/")[0] for version in versions} == {"digests", "sections", "keys"}
@@ -110,7 +94,7 @@ def test_an_export_is_downloaded_by_its_links_and_verifies_without_us(
     local: LocalClient, tmp_path: Path, form: str
 ) -> None:
     request_id = answered(local)
-    assert command(local, "audit", "seal").returncode == 0
+    assert local.command("audit", "seal").returncode == 0
     exports = f"/v1/deployments/{local.credentials.deployment_id}/audit/export"
     begun = local.call("POST", exports, {"format": form, "to": verify(local)[2]})
     assert begun.status_code == 202, begun.text
@@ -148,11 +132,11 @@ def test_the_commands_export_and_verify(local: LocalClient, tmp_path: Path) -> N
     answered(local)
     target = tmp_path / "audit.zip"
     deployment = str(local.credentials.deployment_id)
-    assert command(local, "audit", "seal").returncode == 0
+    assert local.command("audit", "seal").returncode == 0
     to = str(verify(local)[2])
-    exported = command(local, "audit", "export", deployment, "--to", to, "--to-file", str(target))
+    exported = local.command("audit", "export", deployment, "--to", to, "--to-file", str(target))
     assert exported.returncode == 0, exported.stderr
-    verified = command(local, "audit", "verify", "--export", str(target), "--public-key", sealing_key(local))
+    verified = local.command("audit", "verify", "--export", str(target), "--public-key", sealing_key(local))
     assert verified.returncode == 0, verified.stdout
     assert "Nothing was changed." in verified.stdout
 

@@ -20,3 +20,8 @@ def head(url: str) -> requests.Response:
 def post(url: str, data: Any = None, **options: Any) -> requests.Response:
     """Send a form, or what `options` of requests say."""
     return requests.post(url, data, timeout=HANG_SECONDS, **options)
+
+
+def put(url: str, **options: Any) -> requests.Response:
+    """Replace what is at an address; `options` are those of requests."""
+    return requests.put(url, timeout=HANG_SECONDS, **options)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from infra.local import fork_server
-from infra.local.emulator_process import EAGER_WORKERS, MOST_WORKERS, STUCK_SECONDS, Pool
+from infra.local.emulator_process import EAGER_WORKERS, MOST_WORKERS, STUCK_SECONDS, Pool, StreamReaders
 from infra.local.fork_server import Forked, ForkServer
 from infra.local.patience import HANG_SECONDS
 
@@ -236,3 +236,37 @@ def test_one_functions_burst_does_not_wait_for_anothers() -> None:
         pool.acquire("webhook", {}, b"")
     worker, how = pool.acquire("answer", {}, b"")
     assert (worker.in_use, how) == (True, "spawn")
+
+
+# --- streams
+
+
+def test_a_reader_of_a_stream_at_work_holds_up_neither_queues_nor_other_readers() -> None:
+    stream, busy, read = "arn:aws:dynamodb:us-east-1:0:table/audit/stream/1", threading.Event(), threading.Event()
+    mappings = [("0", "r", {"UUID": name, "EventSourceArn": stream}) for name in ("relay", "measure")]
+    mappings.append(("0", "r", {"UUID": "email", "EventSourceArn": "arn:aws:sqs:us-east-1:0:email"}))
+
+    def poll() -> bool:
+        (own,) = [mapping["UUID"] for _, _, mapping in module._iter_all_esms()]
+        assert (busy if own == "relay" else read).wait(HANG_SECONDS)
+        done.append(own)
+        mappings[:] = [one for one in mappings if one[2]["UUID"] != own]
+        return True
+
+    done: list[str] = []
+    module = SimpleNamespace(_poll_dynamodb_streams=poll, _iter_all_esms=lambda: iter(list(mappings)), logger=None)
+    StreamReaders(module)
+    assert module._poll_dynamodb_streams() is False
+    assert module._poll_dynamodb_streams() is False, "no reader is started twice"
+    assert [one[2]["UUID"] for one in module._iter_all_esms()] == ["relay", "measure", "email"]
+    read.set()
+    wait_until(lambda: done == ["measure"])
+    busy.set()
+    wait_until(lambda: done == ["measure", "relay"])
+
+
+def wait_until(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + HANG_SECONDS
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
