@@ -32,6 +32,9 @@ _THROTTLED = {
 }
 
 
+Event = Mapping[str, Any]
+
+
 class Fault(StrEnum):
     """What can go wrong with a call."""
 
@@ -243,11 +246,17 @@ class Outcome:
     said: Any
 
 
-def outcome(hitl: Hitl, receiver: Receiver, said: Any = None) -> Outcome:
-    events = stored_events(hitl)
-    listed = hitl.api("GET", "/v1/requests?limit=100").json["requests"]
+def listed(hitl: Hitl) -> list[dict[str, Any]]:
+    requests: list[dict[str, Any]] = hitl.api("GET", "/v1/requests?limit=100").json["requests"]
+    return requests
+
+
+def outcome(
+    hitl: Hitl, receiver: Receiver, requests: Sequence[Mapping[str, Any]], events: Sequence[Event], said: Any = None
+) -> Outcome:
+    """Return what came of it: of these `requests` as they are `listed`, and these stored `events`."""
     return Outcome(
-        requests=sorted(map(_lasting, listed), key=repr),
+        requests=sorted(map(_lasting, requests), key=repr),
         events=Counter(f"{event['subject'].partition('#')[0]} {event['kind']}" for event in events),
         mails=Counter((mail.to, mail.subject) for mail in hitl.inbox),
         posts=Counter(
@@ -291,11 +300,16 @@ def problems(before: Outcome, after: Outcome, struck: Struck) -> list[str]:
 
 
 def wrongs(hitl: Hitl) -> list[str]:
+    """Return what must never be, whatever has happened: see `wrongs_of`."""
+    return wrongs_of(hitl, listed(hitl), stored_events(hitl))
+
+
+def wrongs_of(hitl: Hitl, requests: Sequence[Mapping[str, Any]], events: Sequence[Event]) -> list[str]:
     """Return what must never be, whatever has happened: see each line. Figures are looked at if they are counted."""
     left = {queue.name: len(queue._messages) for queue in _queues() if queue._messages}
     found = [f"{queue} holds {number} messages" for queue, number in left.items()]
-    by_subject = groupby(stored_events(hitl), key=lambda event: event["subject"])
-    found += [f"{subject} is no chain" for subject, events in by_subject if not _is_chain(list(events))]
+    by_subject = groupby(events, key=lambda event: event["subject"])
+    found += [f"{subject} is no chain" for subject, chain in by_subject if not _is_chain(list(chain))]
     path = f"/v1/deployments/{hitl.deployment_id}/audit/verify"
     # That nobody has sealed the days that the test has let pass is no fault.
     verified = (one for one in hitl.api("GET", path).json["findings"] if one["kind"] != "digest_missing")
@@ -303,7 +317,9 @@ def wrongs(hitl: Hitl) -> list[str]:
     if not hitl._unmeasured and figures.stored(hitl) != figures.expected(hitl):
         found.append("the figures are not those of the log")
     clocks = "".join(schedule["Target"]["Input"] for schedule in hitl._schedules())
-    for request in hitl.api("GET", "/v1/requests?status=pending&limit=100").json["requests"]:
+    for request in requests:
+        if request["status"] != "pending":
+            continue
         if not request["assigned_to_email"]:
             found.append("a pending request has no owner")
         if request["auto_response"] and request["id"] not in clocks:

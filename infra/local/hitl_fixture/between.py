@@ -138,22 +138,20 @@ class BetweenFunctions:
     def _work_queue(self, name: str) -> bool:
         if not self._has_message(name):
             return False
-        url, queue = queue_url(name), WORK_QUEUES[name]
-        found = self._clients["sqs"].receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"], MessageAttributeNames=["All"]
-        )
-        messages = found.get("Messages", [])
+        # Not by calls, which take moto longer than what they do.
+        moto = _sqs()
+        messages = moto.receive_message(name, 10, 0, moto.get_queue(name).visibility_timeout, ["All"])
         for message in messages:
             record = sqs_record(
-                message["MessageId"],
-                message["Body"],
-                receipt_handle=message["ReceiptHandle"],
-                receive_count=message["Attributes"]["ApproximateReceiveCount"],
-                attributes=message.get("MessageAttributes", {}),
+                message.id,
+                message.body,
+                receipt_handle=message.receipt_handle,
+                receive_count=str(message.approximate_receive_count),
+                attributes=message.message_attributes,
             )
-            failures = self._deliver(queue.worker, [record])
+            failures = self._deliver(WORK_QUEUES[name].worker, [record])
             if not failures:
-                self._clients["sqs"].delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                _sqs().delete_message(name, message.receipt_handle)
         return bool(messages)
 
     def _take_in(self, queue: str, body: str) -> None:
@@ -163,9 +161,7 @@ class BetweenFunctions:
         self._settle()
 
     def _has_message(self, queue: str) -> bool:
-        from moto.sqs.models import sqs_backends
-
-        messages = sqs_backends[ACCOUNT][REGION].queues[queue]._messages
+        messages = _sqs().queues[queue]._messages
         return any(message.visible and not message.delayed for message in messages)
 
     def _deliver(self, function: str, records: list[dict[str, Any]]) -> list[Any]:
@@ -206,11 +202,9 @@ class BetweenFunctions:
 
     def _dead_letters_due(self) -> Iterator[datetime]:
         """Yield when each dead letter goes back by itself."""
-        from moto.sqs.models import sqs_backends
-
         from flow_hitl.delivery.dead_letters import GOING_BACK, MOVES, DeadLetter
 
-        queues = sqs_backends[ACCOUNT][REGION].queues
+        queues = _sqs().queues
         for name in GOING_BACK:
             for message in queues[dead_letters(name)]._messages:
                 sent_at = datetime.fromtimestamp(float(str(message.sent_timestamp)) / 1000, UTC)
@@ -243,14 +237,12 @@ class BetweenFunctions:
 
     def _coming(self) -> Iterator[datetime]:
         """Yield when each schedule, each hidden message, and the sweep comes due."""
-        from moto.sqs.models import sqs_backends
-
         sweep = self._next_sweep()
         if sweep is not None:
             yield sweep
         for schedule in self._schedules():
             yield _schedule_time(schedule)
-        for queue in sqs_backends[ACCOUNT][REGION].queues.values():
+        for queue in _sqs().queues.values():
             for message in queue._messages:
                 due = max(message.visible_at, message.delayed_until)
                 moment = datetime.fromtimestamp(due / 1000, UTC) + timedelta(milliseconds=1)
@@ -258,9 +250,10 @@ class BetweenFunctions:
                     yield moment
 
     def _schedules(self) -> list[dict[str, Any]]:
-        scheduler = self._clients["scheduler"]
-        listed = scheduler.list_schedules(GroupName="hitl")["Schedules"]
-        return [scheduler.get_schedule(GroupName="hitl", Name=schedule["Name"]) for schedule in listed]
+        from moto.scheduler.models import scheduler_backends
+
+        group = scheduler_backends[ACCOUNT][REGION].schedule_groups["hitl"]
+        return [schedule.to_dict() for schedule in group.schedules.values()]
 
     def _fire_schedules(self) -> None:
         for schedule in self._schedules():
@@ -270,6 +263,13 @@ class BetweenFunctions:
                     QueueUrl=queue_url(name), MessageBody=schedule["Target"]["Input"], DelaySeconds=0
                 )
                 self._clients["scheduler"].delete_schedule(GroupName="hitl", Name=schedule["Name"])
+
+
+def _sqs() -> Any:
+    """Return moto's SQS as it is now: another one, once something was restored."""
+    from moto.sqs.models import sqs_backends
+
+    return sqs_backends[ACCOUNT][REGION]
 
 
 def sqs_record(

@@ -1,12 +1,14 @@
 """Shortcuts for moto and botocore."""
 
 import copy
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+from infra.local.hitl_fixture import short_way
 from infra.local.hitl_fixture.stack import REGION
 
 
@@ -25,21 +27,35 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
     import moto.backend_index
     import moto.core.models
     import moto.core.responses
+    import moto.dynamodb.parsing.ast_nodes
+    import moto.dynamodb.parsing.expressions
+    import moto.dynamodb.parsing.validators
     import moto.sqs.models
     from botocore.auth import SigV4Auth, SigV4QueryAuth
+    from botocore.endpoint import Endpoint
+    from botocore.regions import EndpointRulesetResolver
     from botocore.useragent import UserAgentString
     from moto.core.base_backend import BaseBackend
     from moto.core.custom_responses_mock import CallbackResponse
     from moto.core.serialize import BaseJSONSerializer
     from moto.core.utils import camelcase_to_underscores, method_names_from_class
+    from moto.dynamodb.comparisons import ConditionExpressionParser
     from moto.dynamodb.models import DynamoDBBackend
-    from moto.dynamodb.models.dynamo_type import DynamoType, Item
+    from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
     from moto.dynamodb.models.table import Table
 
     by_the_model = BaseJSONSerializer._serialize_type_structure
     copied_item: Any = Item.__deepcopy__
     by_path: Any = Item.project
     update_in_place = DynamoDBBackend.update_item
+    # mypy does not see into these modules.
+    nodes: Any = moto.dynamodb.parsing.ast_nodes
+    expressions: Any = moto.dynamodb.parsing.expressions
+    node_class, update_parser = nodes.Node, expressions.UpdateExpressionParser
+    lex: Any = ConditionExpressionParser._lex_condition_expression
+    measure = Item.size
+    resolve = EndpointRulesetResolver.construct_endpoint
+    make_request = Endpoint.make_request
     canonical_request = SigV4Auth.canonical_request
     urls: Any = BaseBackend.urls
     cast: Any = DynamoType.cast_value
@@ -71,6 +87,50 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         dict.update(projected.attrs, {name: item.attrs[name] for (name,) in expressions if name in item.attrs})
         return projected
 
+    # moto measures all attributes again for each that it sets.
+    def make_item(item: Any, hash_key: Any, range_key: Any, attrs: Any) -> None:
+        item.hash_key, item.range_key, item.attrs = hash_key, range_key, LimitedSizeDict()
+        dict.update(item.attrs, {name: DynamoType(value) for name, value in attrs.items()})
+        if item.attrs:
+            name, value = item.attrs.popitem()
+            item.attrs[name] = value
+
+    # An item in a table is never changed: see `update_item`.
+    def size(item: Any) -> int:
+        if "measured" not in item.__dict__:
+            item.__dict__["measured"] = measure(item)
+        return int(item.__dict__["measured"])
+
+    def endpoint_of(resolver: Any, operation_model: Any, call_args: Any, request_context: Any) -> Any:
+        # Only that of S3 depends on more than the operation.
+        if operation_model.service_model.service_name == "s3":
+            return resolve(resolver, operation_model, call_args, request_context)
+        known = resolver.__dict__.setdefault("resolved", {})
+        if operation_model.name not in known:
+            known[operation_model.name] = resolve(resolver, operation_model, call_args, request_context)
+        return known[operation_model.name]
+
+    def copied_node(node: Any) -> Any:
+        copied = copy.copy(node)
+        copied.parent = None
+        if node.children is not None:
+            copied.children = [copied_node(one) if isinstance(one, node_class) else one for one in node.children]
+            for child in copied.children:
+                if isinstance(child, node_class):
+                    child.parent = copied
+        return copied
+
+    def copied_part(of: Any) -> Any:
+        return copied_node(of) if isinstance(of, node_class) else copy.deepcopy(of)
+
+    # What was read of an expression never changes.
+    @cache
+    def lexed(expression: str) -> Sequence[Any]:
+        return tuple(lex(ConditionExpressionParser(expression, None, None)))
+
+    def lexed_again(parser: Any) -> Any:
+        return deque(lexed(parser.condition_expression))
+
     def copied_table(table: Any, _memo: Any) -> Any:
         copied = copy.copy(table)
         copied.items = copy.copy(table.items)
@@ -80,6 +140,10 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
     def what_is_signed(auth: Any, request: Any) -> Any:
         # Nobody checks signatures here, but presigned links are shown.
         return canonical_request(auth, request) if isinstance(auth, SigV4QueryAuth) else ""
+
+    def make_request_shortly(endpoint: Any, operation_model: Any, request_dict: Any) -> Any:
+        answer = short_way.answer(endpoint, operation_model, request_dict)
+        return make_request(endpoint, operation_model, request_dict) if answer is None else answer
 
     def request_id(headers: Any) -> str:
         headers["x-amzn-requestid"] = "not-drawn-anew"
@@ -99,6 +163,7 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         (moto.core.models, "CallbackResponse", cache(CallbackResponse)),
         # moto compares each call with 100 services in turn: try ours first.
         (moto.backend_index, "backend_url_patterns", sorted(patterns, key=lambda one: one[0] not in ours)),
+        (Endpoint, "make_request", make_request_shortly),
         (SigV4Auth, "canonical_request", what_is_signed),
         (moto.core.responses, "gen_amzn_requestid_long", request_id),
         (BaseBackend, "urls", property(urls_of)),
@@ -107,5 +172,12 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         (Item, "__deepcopy__", lambda item, _memo: item),
         (Item, "project", project),
         (Table, "__deepcopy__", copied_table),
+        (EndpointRulesetResolver, "construct_endpoint", endpoint_of),
+        (Item, "__init__", make_item),
+        (Item, "size", size),
+        (ConditionExpressionParser, "_lex_condition_expression", lexed_again),
+        # What is made of an expression is copied before it is changed.
+        (update_parser, "make", cache(update_parser.make)),
+        (moto.dynamodb.parsing.validators, "deepcopy", copied_part),
         (DynamoDBBackend, "update_item", update_item),
     )
