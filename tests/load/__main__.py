@@ -20,7 +20,7 @@ from tests.e2e.local_client import LocalClient
 from tests.load.books import tally
 from tests.load.flow import waiting_flows
 from tests.load.load import Load
-from tests.load.trouble import Plan, Trouble, emulator_of
+from tests.load.trouble import Plan, Trouble, emulator_of, shorten_batches
 
 NUMBER, MINUTES, SETTLE_MINUTES = "10000", "120", 30.0
 PLAN = Plan(
@@ -47,6 +47,7 @@ def main() -> int:
             running_stack(Path(directory)) as stack,
         ):
             local = LocalClient(stack.home, stack.credentials)
+            shorten_batches(local)
             with waiting_flows() as flows:
                 trouble = Trouble(local, flows, PLAN, emulator_of(stack.process.pid))
                 progress.say(f"Up to {number:,} requests, created for {minutes:g} minutes at most")

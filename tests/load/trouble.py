@@ -25,6 +25,7 @@ from tests.load.flow import Flows
 
 # The system keeps so much of a process's name.
 _NAME_LENGTH = 15
+_STREAM_BATCH = 10
 # How often to look whether a worker of the function is busy: the death of an idle one proves little.
 _LOOKS, _LOOK_SECONDS = 20, 0.02
 
@@ -168,6 +169,18 @@ def workers(group: int, names: Collection[str]) -> Iterator[tuple[int, str]]:
         pid, own_group, state, name = line.split(None, 3)
         if int(own_group) == group and name in wanted:
             yield int(pid), state
+
+
+def shorten_batches(local: LocalClient) -> None:
+    """Give the stream's readers small batches.
+
+    AWS halves a batch whose worker died; the emulator tries all of it again, and a busy machine might never finish it
+    between two deaths.
+    """
+    client = local.aws("lambda")
+    for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
+        if ":dynamodb:" in mapping["EventSourceArn"]:
+            client.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=_STREAM_BATCH)
 
 
 def emulator_of(stack: int) -> int:
