@@ -8,10 +8,11 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -132,15 +133,14 @@ class Trouble:
             self.kills[name if pid is not None else "none was there"] += 1
 
     def _busy(self, name: str) -> int | None:
-        found: list[int] = []
+        """Return a worker of a function that is at work, else an idle one, else None."""
+        found = [one for one in processes() if one.group == self.emulator and one.name == name[:_NAME_LENGTH]]
         for _ in range(_LOOKS):
-            listed = list(workers(self.emulator, {name}))
-            found = [pid for pid, _ in listed]
-            busy = [pid for pid, state in listed if state.startswith(("R", "D"))]
-            if busy:
-                return self.chance.choice(busy)
+            now = [one for one in map(process, (one.id for one in found)) if one is not None]
+            if busy := [one for one in now if one.state in "RD"]:
+                return self.chance.choice(busy).id
             time.sleep(_LOOK_SECONDS)
-        return self.chance.choice(found) if found else None
+        return self.chance.choice(found).id if found else None
 
     def _deliver_again(self, over: threading.Event) -> None:
         """Send the events of some answered requests to the stream's two readers once more, in any order."""
@@ -161,14 +161,30 @@ class Trouble:
                 self.events_again += len(events)
 
 
-def workers(group: int, names: Collection[str]) -> Iterator[tuple[int, str]]:
-    """Yield the process id and the state of each worker of these functions, of one emulator."""
-    wanted = {name[:_NAME_LENGTH] for name in names}
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,stat=,comm="], capture_output=True, text=True, check=True)
-    for line in listed.stdout.splitlines():
-        pid, own_group, state, name = line.split(None, 3)
-        if int(own_group) == group and name in wanted:
-            yield int(pid), state
+@dataclass(frozen=True)
+class Process:
+    """A process as the system shows it: `state` is R if it runs."""
+
+    id: int
+    name: str
+    state: str
+    group: int
+
+
+def process(pid: int) -> Process | None:
+    """Return a process, None if it has ended."""
+    try:
+        before, _, after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state, _parent, group, *_ = after.split()
+    return Process(pid, before.partition("(")[2], state, int(group))
+
+
+def processes() -> Iterator[Process]:
+    """Yield all processes of this machine: `ps`, many times a second, would be a load of its own."""
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    yield from (one for one in map(process, pids) if one is not None)
 
 
 def shorten_batches(local: LocalClient) -> None:
