@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -168,6 +169,102 @@ def test_another_deployment_does_not_exist() -> None:
     authorize(manager, Action.CONFIGURE, deployment_id=456)
     with pytest.raises(NotFound):
         authorize(manager, Action.CONFIGURE, deployment_id=457)
+
+
+ASKED = "This request is assigned to another address."
+NOT_DUE = "The auto-response is not due."
+NO_KEY = 'The API key "tests" may not do this; it needs '
+
+
+@pytest.mark.parametrize(
+    ("actor", "action", "told"),
+    [
+        ("key: create_requests", Action.REASSIGN, NO_KEY + "manage_human_feedback."),
+        ("key: none", Action.VIEW, NO_KEY + "create_requests or manage_human_feedback."),
+        ("key: all", Action.RESPOND, NO_KEY + "no API key."),
+        ("member who is asked", Action.CANCEL, "Only people with the permission manage_human_feedback may do this."),
+        ("another person", Action.RESPOND, ASKED),
+        ("assignee", Action.CANCEL, ASKED),
+        ("callback of another request", Action.RESPOND, "This callback URL belongs to another request."),
+        ("callback", Action.VIEW, "This callback URL belongs to another request."),
+        ("clock a second early", Action.RESPOND, NOT_DUE),
+        ("clock when due", Action.CANCEL, NOT_DUE),
+    ],
+)
+def test_whoever_is_refused_is_told_why(actor: str, action: Action, told: str) -> None:
+    with pytest.raises(Forbidden) as refused:
+        authorize(ACTORS[actor], action, HEAD)
+    assert refused.value.detail == told
+
+
+def test_nobody_learns_of_what_is_not_theirs() -> None:
+    key, member = examples.key_holder(*Permission), examples.signed_in("b@example.com", Permission.RESPOND)
+    elsewhere = examples.key_holder(*Permission, deployment_id=457)
+    for actor, head, place, told in (
+        (key, None, 457, "There is no such deployment."),
+        (elsewhere, HEAD, None, "There is no such request in this deployment."),
+        (elsewhere, HEAD, 457, "There is no such request in this deployment."),
+        (member, HEAD, None, "No such request is assigned to you."),
+    ):
+        with pytest.raises(NotFound) as refused:
+            authorize(actor, Action.VIEW, head, deployment_id=place)
+        assert refused.value.detail == told
+    with pytest.raises(NotFound) as refused:
+        SignedInMember.of(examples.deployment(), "stranger@example.com")
+    assert refused.value.detail == "There is no such deployment."
+
+
+def test_a_person_is_known_as_their_own_address_and_as_those_they_are_an_alias_of() -> None:
+    made = examples.deployment(
+        members=(Person("m@example.com", frozenset({Permission.RESPOND}), ("m@private.example.com",)),)
+    )
+    person = ProvenAddress.of(made, "M@private.example.com")
+    assert person == ProvenAddress(
+        "M@private.example.com", ("m@example.com",), ("M@private.example.com", "m@example.com", "m@private.example.com")
+    )
+    assert [person.is_known_as(one) for one in ("m@private.example.com", "M@example.com", "x@example.com")] == [
+        True,
+        True,
+        False,
+    ]
+    member = SignedInMember.of(made, "m@private.example.com")
+    assert (member.deployment, member.known_as, member.manages) == (made, ("m@example.com",), False)
+    assert member.proven == ProvenAddress("m@private.example.com", ("m@example.com",))
+
+
+def test_of_a_group_everybody_answers_in_their_own_name() -> None:
+    group = replace(HEAD, group_members=("a@example.com", "b@example.com"))
+    for address in ("A@example.com", "b@example.com"):
+        authorize(ProvenAddress(address), Action.RESPOND, group)
+        assert examples.signed_in(address, Permission.RESPOND).responder_of(group) == address.lower()
+    assert examples.signed_in("c@example.com", Permission.RESPOND).responder_of(group) is None
+
+
+def test_a_manager_who_may_be_who_asked_sees_and_cancels_and_does_not_answer() -> None:
+    people = (Person("m@example.com", frozenset({Permission.MANAGE}), ("m@private.example.com",)),)
+    made = examples.deployment(members=people)
+    head = replace(HEAD, assigned_to_email="m@example.com", not_to_be_answered_by=("m@private.example.com",))
+    manager = SignedInMember.of(made, "m@example.com")
+    for action in (Action.VIEW, Action.CANCEL, Action.REASSIGN):
+        authorize(manager, action, head)
+    for action in (Action.RESPOND, Action.DELEGATE):
+        with pytest.raises(SelfApproval):
+            authorize(manager, action, head)
+
+
+def test_a_member_without_a_request_sees_a_list_and_does_nothing_else() -> None:
+    for member in (ACTORS["member who is asked"], ACTORS["member who manages"]):
+        authorize(member, Action.VIEW, deployment_id=456)
+        for action in (Action.RESPOND, Action.DELEGATE):
+            with pytest.raises(Forbidden):
+                authorize(member, action, deployment_id=456)
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_whoever_is_nobody_that_the_policy_knows_may_do_nothing(action: Action) -> None:
+    nobody: Any = None
+    with pytest.raises(AssertionError):
+        authorize(nobody, action, HEAD)
 
 
 ASKED_BY = ("asker@example.com", "asker@private.example.com")

@@ -74,8 +74,9 @@ def test_a_wrong_code_is_a_guess_less() -> None:
 def test_after_five_guesses_there_are_none_left() -> None:
     require_guesses(replace(TRY, guesses=MOST_GUESSES - 1))
     for ask in (require_guesses, guessed):
-        with pytest.raises(SignInRefused):
+        with pytest.raises(SignInRefused, match=r"^This does not sign you in\.$") as refused:
             ask(replace(TRY, guesses=MOST_GUESSES))
+        assert refused.value.reason is SignInRefusal.NO_MORE_GUESSES
 
 
 def mailed(minutes: int, sent: SentMails, name: str = "") -> SentMails | None:
@@ -107,6 +108,41 @@ def test_a_mail_that_signed_somebody_in_is_not_counted_and_not_good() -> None:
         sent = mailed(0, sent, str(number)) or pytest.fail("no mail")
     assert mailed(0, sent, "one more") is None
     assert sent.find("0", NOON + TRY_LASTS) is None
+
+
+def test_of_several_mails_each_is_found_by_its_own_try_and_the_changes_are_counted() -> None:
+    one = mailed(0, SentMails("a@example.com"), "one") or pytest.fail("no mail")
+    both = mailed(1, one, "two") or pytest.fail("no mail")
+    found = both.find("two", NOON)
+    assert found is not None
+    assert (found.try_id, found.key_id, found.sent_at) == ("two", "1", NOON + timedelta(minutes=1))
+    assert found.expires_at == NOON + timedelta(minutes=1) + TRY_LASTS
+    assert both.find("three", NOON) is None
+    assert (one.version, both.version, both.without("two").version) == (1, 2, 3)
+    assert both.without("two").mails == one.mails
+
+
+def test_a_mail_counts_for_an_hour_and_the_next_one_comes_ten_minutes_after_the_last() -> None:
+    sent = SentMails("a@example.com")
+    for minutes in (0, 1, 2):
+        sent = mailed(minutes, sent) or pytest.fail("no mail")
+    assert mailed(11, sent) is None
+    again = mailed(12, sent)
+    assert again is not None
+    assert [one.try_id for one in again.mails] == ["t0", "t1", "t2", "t12"]
+    # After an hour there are mails at once again.
+    much_later = mailed(60, sent)
+    assert much_later is not None
+    assert [one.try_id for one in much_later.mails] == ["t1", "t2", "t60"]
+
+
+def test_a_session_that_is_ended_stays_ended_at_its_earlier_end() -> None:
+    one = Sessions("a@example.com").begin(session("one"), NOON)
+    ended = one.end("one", NOON + timedelta(minutes=1))
+    assert ended.end(None, NOON + timedelta(minutes=2)).sessions == ended.sessions
+    assert one.end("one", NOON + 2 * SESSION_LASTS).sessions == one.sessions
+    # At its very end it is over, and forgotten.
+    assert ended.begin(session("two"), NOON + timedelta(minutes=1)).sessions == (session("two"),)
 
 
 def test_a_code_is_shown_in_two_groups() -> None:
@@ -142,6 +178,7 @@ def test_somebody_has_twenty_sessions_at_most() -> None:
 def test_a_session_remembers_where_it_was_noted() -> None:
     entered = Sessions("a@example.com").begin(session("one"), NOON).begin(session("two"), NOON).enter("one", 456)
     assert [one.entered for one in entered.sessions] == [(456,), ()]
+    assert entered.enter("one", 7).sessions[0].entered == (456, 7)
 
 
 @pytest.mark.parametrize(

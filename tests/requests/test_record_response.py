@@ -325,6 +325,9 @@ def test_a_button_says_the_outcome_and_the_text_is_only_a_comment(door: Door) ->
     assert decided.response is not None
     said = (decided.response.outcome, decided.response.feedback, decided.response.comment)
     assert said == ("rejected", "approved is not what I would say", "rejected")
+    greeted = Door().answer("Hi,\nrejected", outcome="rejected", via=Channel.DASHBOARD).response
+    assert greeted is not None
+    assert (greeted.feedback, greeted.comment) == ("Hi,", "rejected")
 
 
 def test_a_programs_outcome_must_be_one_of_the_options(door: Door) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Protocol, Self, assert_never
 
 from flow_hitl.deployments.deployment import ApiKey, Deployment, Permission
 from flow_hitl.deployments.quotas import NO_USAGE, Usage
@@ -181,6 +181,8 @@ def authorize(actor: Actor, action: Action, request: Asked | None = None, *, dep
             due = request.auto_response.due_at if request and request.auto_response else None
             if action is not Action.RESPOND or due is None or now < due:
                 raise Forbidden("The auto-response is not due.")
+        case _:
+            assert_never(actor)
 
 
 def _require_same_deployment(deployment: Deployment, request: Asked | None, deployment_id: int | None) -> None:

@@ -1166,7 +1166,9 @@ def payload_hash(body: bytes) -> str:
     try:
         request = json.loads(body)["request"]
     except (ValueError, KeyError, TypeError):
-        raise Unusable("This is not a webhook payload.") from None
+        request = None
+    if not isinstance(request, dict):
+        raise Unusable("This is not a webhook payload.")
     if "content_url" in request:
         raise Unusable("This payload was sent without its content. Add what its content_url returned, and try again.")
     return sha256(canonical_json({name: value for name, value in request.items() if name != "response"}))
