@@ -35,11 +35,12 @@ def fresh_address(name: str) -> str:
 
 
 def eventually(probe: Callable[[], T | None], what: str, seconds: float = HANG_SECONDS) -> T:
-    """Return the first answer of `probe` that is true, asking again and again; fails with `what` was missing."""
-    deadline = time.monotonic() + seconds
+    """Return the first answer of `probe` that is true, asking more and more seldom; fails with `what` was missing."""
+    deadline, pause = time.monotonic() + seconds, 0.05
     while not (found := probe()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.5)
     return found
 
 
