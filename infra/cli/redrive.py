@@ -81,5 +81,5 @@ def _next(target: CommandTarget, queue: str, found: bool, *, dry_run: bool) -> s
     if dry_run:
         return f"fix what the log of its function says, then move them: {target.command(f'redrive {queue}')}."
     if queue == "stream":
-        return f"see if the figures missed some of these events: {target.command('analytics rebuild ID --check')}."
+        return f"see if the figures are right: {target.command('analytics rebuild ID --check')}, in a few minutes."
     return "its worker tries them now. What fails again comes back to the dead-letter queue, and its alarm says so."

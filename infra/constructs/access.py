@@ -152,7 +152,7 @@ class Access(Construct):
             _allow(("dynamodb:BatchGetItem", "dynamodb:Query"), [data.audit.table.table_arn]),
             _allow(("dynamodb:BatchGetItem",), [data.requests.table.table_arn]),
             _allow(
-                ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:BatchWriteItem"),
+                tuple(f"dynamodb:{one}" for one in ("GetItem", "BatchGetItem", "Query", "PutItem", "BatchWriteItem")),
                 [data.deployments.table.table_arn],
             ),
             *self._hand_on(),

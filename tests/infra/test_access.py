@@ -152,7 +152,10 @@ EXPECTED: dict[str, Rights] = {
         *READ_BY_DAY,
         ("dynamodb:Query", "audit"),
         ("dynamodb:BatchGetItem", "requests"),
-        *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "BatchWriteItem")),
+        *(
+            (f"dynamodb:{action}", "deployments")
+            for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "BatchWriteItem")
+        ),
         *_send("email", "receipt", "resume", "webhook", "deadline", "export"),
         ("scheduler:CreateSchedule", "schedules"),
         ("iam:PassRole", "scheduler role"),

@@ -8,8 +8,9 @@ from unittest.mock import patch
 
 from botocore.exceptions import EndpointConnectionError
 
+from flow_hitl.platform import aws
 from infra.local.hitl_fixture import Hitl
-from infra.local.hitl_fixture.stack import ACCOUNT, REGION
+from infra.local.hitl_fixture.stack import ACCOUNT, REGION, queue_url
 from tests.support.aws_calls import Call, When, watched
 from tests.support.receiver import Receiver
 
@@ -152,3 +153,13 @@ def _events() -> Iterator[tuple[tuple[str, int], datetime]]:
         for event in chain.values():
             attrs = event.attrs
             yield (attrs["subject"].value, int(attrs["seq"].value)), datetime.fromisoformat(attrs["at"].value)
+
+
+def agenda() -> list[str]:
+    """Return the keys of what the sweep is still to look at."""
+    items = aws.client("dynamodb").scan(TableName="deployments")["Items"]
+    return sorted(one["sk"]["S"] for one in items if one["pk"]["S"].startswith("agenda#"))
+
+
+def purge(queue: str) -> None:
+    aws.client("sqs").purge_queue(QueueUrl=queue_url(queue))

@@ -12,9 +12,9 @@ from flow_hitl.audit.effects import Effect, EffectKind
 from flow_hitl.bootstrap import current
 from flow_hitl.platform import aws
 from infra.local.hitl_fixture import Hitl
-from infra.local.hitl_fixture.stack import queue_url
 from tests.support.asserts import EMIT, callback
 from tests.support.aws_calls import Call, When, unsettled, watched
+from tests.support.outages import agenda, purge
 from tests.support.receiver import Receiver, receiving
 
 IN_AN_HOUR = {"timeout_minutes": 60, "default_outcome": "rejected"}
@@ -172,7 +172,7 @@ def test_what_is_late_for_a_day_gets_one_message_and_is_found(hitl: Hitl, capsys
     with watched(hitl, refuse) as calls:
         hitl.advance(days=1, minutes=8 * 60)
     sent = [call for call in calls.begun if call.function == "sweep" and call.operation == "sqs.SendMessage"]
-    assert len(sent) == 3, "one for the auto-response, one for the email, and one for the figures"
+    assert len(sent) == 2, "one for the auto-response and one for the email"
     found = [document["topic"] for document in metrics(capsys) if "SweepFound" in document]
     assert (found.count("auto_response"), found.count("effect")) == (3, 1)
     hitl.advance(minutes=61)
@@ -180,20 +180,10 @@ def test_what_is_late_for_a_day_gets_one_message_and_is_found(hitl: Hitl, capsys
     assert late.kinds == MAILED
 
 
-def agenda() -> list[str]:
-    """Return the keys of what is still to be looked at."""
-    items = aws.client("dynamodb").scan(TableName="deployments")["Items"]
-    return sorted(one["sk"]["S"] for one in items if one["pk"]["S"].startswith("agenda#"))
-
-
 def delete_schedules() -> None:
     scheduler = aws.client("scheduler")
     for schedule in scheduler.list_schedules(GroupName="hitl")["Schedules"]:
         scheduler.delete_schedule(GroupName="hitl", Name=schedule["Name"])
-
-
-def purge(queue: str) -> None:
-    aws.client("sqs").purge_queue(QueueUrl=queue_url(queue))
 
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

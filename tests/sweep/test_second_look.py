@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from flow_hitl.bootstrap import current
 from flow_hitl.delivery.dead_letters import GOING_BACK
@@ -17,7 +17,7 @@ from flow_hitl.sweep.second_look import Looked
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, NEW, callback
 from tests.support.aws_calls import Call, When, unsettled, watched
-from tests.support.outages import losing_events
+from tests.support.outages import agenda, losing_events, purge
 from tests.support.receiver import Receiver, receiving
 from tests.support.webhooks import hook
 
@@ -95,6 +95,56 @@ def test_webhooks_are_told_once_of_what_the_relay_missed(hitl: Hitl, app: Receiv
     assert request.kinds.count("webhook_delivered") == 2
 
 
+def test_a_delivery_whose_message_was_lost_is_sent_once_and_only_where_it_was_due(hitl: Hitl, app: Receiver) -> None:
+    hook(hitl, f"{app.url}&first", events=["new_request"])
+    with unsettled(hitl):
+        request = hitl.ask(emit=EMIT)
+    hitl._relay_new_events()
+    hitl._work_queue("webhook")
+    purge("webhook")
+    hook(hitl, f"{app.url}&later", events=["new_request"])
+    hitl.advance(minutes=9)
+    assert app.received == []
+    hitl.advance(minutes=6)
+    assert [post.path.rpartition("&")[2] for post in app.received] == ["first"]
+    hitl.advance(days=5)
+    assert len(app.received) == 1
+    assert request.kinds.count("webhook_delivered") == 1
+    assert agenda() == []
+
+
+def test_a_delivery_of_a_webhook_that_was_deleted_is_left_alone(hitl: Hitl, app: Receiver) -> None:
+    webhook = hook(hitl, app.url, events=["new_request"])
+    with unsettled(hitl):
+        hitl.ask(emit=EMIT)
+    hitl._relay_new_events()
+    hitl._work_queue("webhook")
+    purge("webhook")
+
+    def no_keys(call: Call, when: When) -> None:
+        if call.operation == "kms.Decrypt":
+            raise EndpointConnectionError(endpoint_url="https://kms")
+
+    with watched(hitl, no_keys):
+        hitl.advance(minutes=15)
+    assert len(agenda()) == 1
+    assert webhook.call("DELETE").status == 204
+    hitl.advance(minutes=60)
+    assert app.received == []
+    assert agenda() == []
+
+
+def test_figures_that_missed_an_event_count_it_once(hitl: Hitl) -> None:
+    unmeasured = list(hitl._unmeasured)
+    with unsettled(hitl):
+        request = hitl.ask(emit=EMIT)
+        hitl._relay_new_events()
+        hitl._unmeasured[:] = unmeasured
+    hitl.advance(days=1)
+    assert request.kinds == MAILED
+    assert figures_of(hitl) == (1, 0)
+
+
 def test_figures_count_what_the_stream_lost_once(hitl: Hitl) -> None:
     with losing_events(hitl):
         request = hitl.ask(emit=EMIT)
@@ -102,9 +152,7 @@ def test_figures_count_what_the_stream_lost_once(hitl: Hitl) -> None:
     hitl.advance(days=1)
     hitl.ask(emit=EMIT)
     for _ in range(2):
-        path = f"/v1/deployments/{hitl.deployment_id}/analytics?from=2026-01-01&to=2026-01-31&group_by=reviewer"
-        (group,) = hitl.api("GET", path).json["groups"]
-        assert (group["created"], group["responded"]) == (2, 1)
+        assert figures_of(hitl) == (2, 1)
         hitl.advance(days=3)
 
 
@@ -197,9 +245,9 @@ def test_where_all_is_well_a_run_reads_and_moves_its_watermark(hitl: Hitl) -> No
     hitl.ask(emit=EMIT)
     hitl.clock.sleep(900)
     assert calls_of_a_run(hitl) == {
-        "dynamodb.GetItem": 1,
+        "dynamodb.GetItem": 2,
         "dynamodb.Query": 6,
-        "dynamodb.BatchGetItem": 2,
+        "dynamodb.BatchGetItem": 3,
         "dynamodb.PutItem": 1,
         "sqs.ReceiveMessage": len(GOING_BACK) + 1,
     }
@@ -215,6 +263,13 @@ def test_a_run_costs_the_same_however_much_is_stored(hitl: Hitl) -> None:
         hitl.clock.sleep(900)
         costs.append(calls_of_a_run(hitl))
     assert costs[0] == costs[1]
+
+
+def figures_of(hitl: Hitl) -> tuple[int, int]:
+    """Return how many requests of the only reviewer were created and answered, by the figures."""
+    path = f"/v1/deployments/{hitl.deployment_id}/analytics?from=2026-01-01&to=2026-01-31&group_by=reviewer"
+    (group,) = hitl.api("GET", path).json["groups"]
+    return group["created"], group["responded"]
 
 
 def calls_of_a_run(hitl: Hitl) -> Counter[str]:

@@ -189,6 +189,8 @@ class BetweenFunctions:
         if mark is not None and mark.looked_until < idle_until:
             marks.save(replace(mark, looked_until=idle_until).written())
         self._swept_at = self.clock.now()
+        # By then they are counted, if nothing is wrong.
+        self.measure()
         self._clients["sqs"].send_message(QueueUrl=queue_url("sweep"), MessageBody="{}")
         self._settle()
 

@@ -6,7 +6,7 @@ adds is written with a marker of the event, so that it is added only once.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -29,7 +29,7 @@ from flow_hitl.metrics.metrics import (
 )
 from flow_hitl.metrics.ports import MetricReading
 from flow_hitl.platform.digests import canonical_json
-from flow_hitl.platform.dynamodb import batch_delete, cancellation_codes, item, put_if, transact, values
+from flow_hitl.platform.dynamodb import batch_delete, batch_get, cancellation_codes, item, put_if, transact, values
 from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.rounds import in_rounds
 
@@ -76,6 +76,17 @@ class DynamoMetricStore:
                 if not codes:
                     break
                 pending = [each for each, code in zip(pending, codes, strict=False) if code != "ConditionalCheckFailed"]
+
+    def uncounted(self, deployment_id: int, measured: Sequence[Measurement]) -> Set[str]:
+        live = self.generations(deployment_id).live
+        keys = {
+            each.event_id: _marker_key(deployment_id, live.number, each.event_id)
+            for each in measured
+            if live.takes(each.at)
+        }
+        found = batch_get(self._client, self._table, keys.values(), self._pause, consistent=False)
+        marked = {marker["pk"] for marker in found}
+        return {event_id for event_id, key in keys.items() if key["pk"] not in marked}
 
     def add(self, deployment_id: int, generations: Generations, number: int, tallies: Tallies, name: str) -> None:
         for place, pieces in enumerate(_pieces(tallies)):
@@ -146,7 +157,7 @@ class DynamoMetricStore:
         return []
 
     def _marker(self, deployment_id: int, number: int, event_id: str, ttl: int) -> dict[str, Any]:
-        record = {"pk": f"{_pk(deployment_id, number, _EVENT)}#{event_id}", "sk": _EVENT, "ttl": ttl}
+        record = {**_marker_key(deployment_id, number, event_id), "ttl": ttl}
         condition = "attribute_not_exists(pk)"
         return {"Put": {"TableName": self._table, "Item": item(record), "ConditionExpression": condition}}
 
@@ -214,6 +225,10 @@ def _sort_prefix(period: str) -> str:
 
 def _pk(deployment_id: int, number: int, what: str) -> str:
     return f"metrics#{deployment_id}#{number}#{what}"
+
+
+def _marker_key(deployment_id: int, number: int, event_id: str) -> dict[str, str]:
+    return {"pk": f"{_pk(deployment_id, number, _EVENT)}#{event_id}", "sk": _EVENT}
 
 
 def _state_key(deployment_id: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What keeps the figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -29,6 +29,9 @@ class MetricStore(Protocol):
         self, deployment_id: int, generations: Generations, number: int, measured: Sequence[Measurement], now: datetime
     ) -> None:
         """Add each event to a set, once; raises Conflict if the generations have changed."""
+
+    def uncounted(self, deployment_id: int, measured: Sequence[Measurement]) -> Set[str]:
+        """Return which events (their ids), of the last 90 days, the set that is shown lacks."""
 
     def add(self, deployment_id: int, generations: Generations, number: int, tallies: Tallies, name: str) -> None:
         """Add sums to a set, once per `name`; raises Conflict if the generations have changed."""

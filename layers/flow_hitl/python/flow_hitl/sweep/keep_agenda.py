@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flow_hitl.audit.effects import Effect, EffectState
-from flow_hitl.audit.ports import AuditLog, EffectStates
+from flow_hitl.audit.ports import AuditLog
 from flow_hitl.delivery.ports import EffectQueue
 from flow_hitl.mails.mail_feedback import reaches_nobody
 from flow_hitl.platform.errors import NotFound
@@ -18,6 +18,7 @@ from flow_hitl.requests.request import Head, Status
 from flow_hitl.sweep.agenda import Entry, Matter, Topic, next_entry
 from flow_hitl.sweep.looks import goes_again
 from flow_hitl.sweep.ports import Agenda, StepsTaken
+from flow_hitl.sweep.progress import Progress
 
 _AT_ONCE = 100
 
@@ -47,7 +48,7 @@ class KeepAgenda:
     requests: RequestStore
     steps: StepsTaken
     audit: AuditLog
-    effects: EffectStates
+    effects: Progress
     queue: EffectQueue
     deadlines: Deadlines
     exports: ExportStore

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.metrics.metrics import Measurement
 from flow_hitl.sweep.agenda import Entry
 from flow_hitl.sweep.watermark import Watermark
 
@@ -33,6 +34,11 @@ class Agenda(Protocol):
 class StepsTaken(Protocol):
     def taken(self, names: Sequence[str]) -> Set[str]:
         """Return which of these steps, which may happen once, have happened."""
+
+
+class Counted(Protocol):
+    def uncounted(self, deployment_id: int, measured: Sequence[Measurement]) -> Set[str]:
+        """Return which events (their ids), of the last 90 days, a deployment's figures lack."""
 
 
 class Figures(Protocol):

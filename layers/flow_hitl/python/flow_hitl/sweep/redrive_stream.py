@@ -1,4 +1,4 @@
-"""Pointers to events that the relay missed are followed: their time is looked at again."""
+"""Pointers to events that the relay or the figures missed are followed: their time is looked at again."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class RedriveStream:
         return self._redrive(most=_MOST_IN_A_RUN, by_itself=True)
 
     def all(self) -> Redriven:
-        """Follow every pointer whose events have settled, and drop those of the figures: a person rebuilds them."""
+        """Follow every pointer whose events have settled."""
         return self._redrive(most=None, by_itself=False)
 
     def _redrive(self, *, most: int | None, by_itself: bool) -> Redriven:
@@ -35,12 +35,9 @@ class RedriveStream:
         if by_itself and not letter.may_go(self.clock.now()):
             return False
         pointer = StreamPointer.read(letter.body)
-        if pointer is None or (pointer.of_figures and by_itself):
+        if pointer is None or pointer.until > self.clock.now() - SETTLED_AFTER:
             return False
-        if not pointer.of_figures:
-            if pointer.until > self.clock.now() - SETTLED_AFTER:
-                return False
-            for _ in self.replay(pointer.since, pointer.until, dry_run=False):
-                pass
+        for _ in self.replay(pointer.since, pointer.until, dry_run=False):
+            pass
         self.queues.drop(letter)
         return True

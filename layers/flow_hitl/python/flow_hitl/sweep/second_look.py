@@ -1,7 +1,7 @@
 """A second look at audit events: what should have followed from each, and has not, is handed on again."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice
@@ -9,14 +9,15 @@ from itertools import islice
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.effects import Effect, EffectKind, EffectState
 from flow_hitl.audit.index import IndexedEvent, Period
-from flow_hitl.audit.ports import AuditArchive, EffectStates
+from flow_hitl.audit.ports import AuditArchive
 from flow_hitl.delivery.relay_event import RelayEvent, owed
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.metrics.metrics import measure
+from flow_hitl.metrics.metrics import Measurement, measure
 from flow_hitl.platform.ports import Clock
 from flow_hitl.sweep.agenda import Matter, Topic, first_entry, promised
 from flow_hitl.sweep.looks import COUNTED_ONCE_FOR, goes_again
-from flow_hitl.sweep.ports import Agenda, Figures
+from flow_hitl.sweep.ports import Agenda, Counted, Figures
+from flow_hitl.sweep.progress import Progress
 
 # As many as DynamoDB reads in one call.
 _AT_ONCE = 100
@@ -38,9 +39,10 @@ class SecondLook:
     """Look at events again. It only reads, where all went well; to do it again is harmless, as a relay is."""
 
     audit: AuditArchive
-    effects: EffectStates
+    effects: Progress
     deployments: DeploymentStore
     agenda: Agenda
+    counted: Counted
     figures: Figures
     relay: RelayEvent
     clock: Clock
@@ -61,6 +63,7 @@ class SecondLook:
         now = self.clock.now()
         recorded = [effect for step in steps for effect in step.effects if effect.kind not in _SCHEDULES]
         states = self.effects.states(recorded, now) if recorded else {}
+        steps, states = self._with_deliveries(steps, states, now)
         handed_on = [
             (step.event, effect)
             for step in steps
@@ -79,15 +82,33 @@ class SecondLook:
                 self.agenda.add(later)
             for event, effect in handed_on:
                 self.relay.hand_on(event, effect)
-            if any(_was_missed(step, states) for step in steps):
-                self._count(steps, states, now)
+            self._count(batch[0].deployment_id, steps, now)
         return Looked(len(batch), tuple(effect for _, effect in handed_on), senseless)
 
-    def _count(self, steps: Sequence["_Step"], states: Mapping[Effect, EffectState], now: datetime) -> None:
-        """Have counted what the stream may have lost: of a time when it lost events, all that nobody has seen to."""
+    def _with_deliveries(
+        self, steps: list["_Step"], states: Mapping[Effect, EffectState], now: datetime
+    ) -> tuple[list["_Step"], Mapping[Effect, EffectState]]:
+        """Return the steps with what was made for single webhooks, and how far that has come."""
+        told = [
+            step
+            for step in steps
+            if any(effect.kind is EffectKind.WEBHOOK and states[effect] is EffectState.DONE for effect in step.effects)
+        ]
+        if not told:
+            return steps, states
+        made: dict[str, list[Effect]] = {}
+        for event, delivery in self.effects.deliveries(told[0].deployment_id, [step.event for step in told]):
+            made.setdefault(event.event_id, []).append(delivery)
+        found = self.effects.states([delivery for each in made.values() for delivery in each], now)
+        with_made = [replace(step, effects=(*step.effects, *made.get(step.event.event_id, ()))) for step in steps]
+        return with_made, {**states, **found}
+
+    def _count(self, deployment_id: int, steps: Sequence["_Step"], now: datetime) -> None:
+        """Have counted what the figures have missed."""
+        measured = [one.measured for one in steps if one.measured and now - one.event.at < COUNTED_ONCE_FOR]
+        missing = self.counted.uncounted(deployment_id, measured) if measured else frozenset()
         for step in steps:
-            was_seen = any(states.get(effect) is EffectState.DONE for effect in step.effects)
-            if not was_seen and now - step.event.at < COUNTED_ONCE_FOR and step.is_counted:
+            if step.event.event_id in missing:
                 self.figures.send(step.event)
 
     def _steps(self, batch: Sequence[IndexedEvent]) -> tuple[list["_Step"], tuple[str, ...]]:
@@ -99,7 +120,7 @@ class SecondLook:
                 event = AuditEvent.from_dict(record)
                 effects = tuple(owed(event, webhook_events))
                 matters = tuple(promised(event, deployment_id))
-                steps.append(_Step(event, deployment_id, effects, matters, measure(event) is not None))
+                steps.append(_Step(event, deployment_id, effects, matters, measure(event)))
             except (AttributeError, KeyError, TypeError, ValueError):
                 # Somebody wrote it who is none of us: it may not hold up the others.
                 senseless.append(f"{record['subject']}#{record['seq']}")
@@ -112,7 +133,7 @@ class _Step:
     deployment_id: int
     effects: tuple[Effect, ...]
     promised: tuple[Matter, ...]
-    is_counted: bool
+    measured: Measurement | None
 
 
 def _open_matters(step: _Step, states: Mapping[Effect, EffectState]) -> Iterator[Matter]:

@@ -1,4 +1,4 @@
-"""What the audit stream could not deliver rests as a pointer: which function missed the events of which time."""
+"""What the audit stream could not deliver rests as a pointer to the time of the events."""
 
 import json
 from dataclasses import dataclass
@@ -13,11 +13,10 @@ _MARGIN = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class StreamPointer:
-    """The time of the events, in whole seconds with a margin, and whether only the figures missed them."""
+    """The time of the events, in whole seconds with a margin."""
 
     since: datetime
     until: datetime
-    of_figures: bool
 
     @classmethod
     def read(cls, body: str) -> Self | None:
@@ -29,7 +28,6 @@ class StreamPointer:
                 parse_rfc3339(batch[f"approximateArrivalOf{which}Record"]).replace(microsecond=0)
                 for which in ("First", "Last")
             )
-            function = str(message["requestContext"]["functionArn"])
         except (KeyError, TypeError, ValueError):
             return None
-        return cls(first - _MARGIN, ceil_second(last + _MARGIN), "measure" in function.lower())
+        return cls(first - _MARGIN, ceil_second(last + _MARGIN))

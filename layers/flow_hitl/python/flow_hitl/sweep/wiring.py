@@ -6,9 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flow_hitl.delivery.wiring import DeliveryParts
+from flow_hitl.metrics.wiring import MetricsParts
 from flow_hitl.proof.wiring import ProofParts
 
 if TYPE_CHECKING:
+    from flow_hitl.sweep.progress import Progress
     from flow_hitl.sweep.redrive_stream import RedriveStream
     from flow_hitl.sweep.replay import Replay
     from flow_hitl.sweep.run_sweep import RunSweep
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from flow_hitl.sweep.take_stock import TakeStock
 
 
-class SweepParts(DeliveryParts, ProofParts):
+class SweepParts(ProofParts, MetricsParts, DeliveryParts):
     @cached_property
     def run_sweep(self) -> RunSweep:
         from flow_hitl.sweep.keep_agenda import KeepAgenda
@@ -28,7 +30,7 @@ class SweepParts(DeliveryParts, ProofParts):
             requests=self._requests,
             steps=self._requests,
             audit=self._audit,
-            effects=self._effects,
+            effects=self._progress,
             queue=self.relay_event.queue,
             deadlines=self._deadlines,
             exports=self._exports,
@@ -62,6 +64,12 @@ class SweepParts(DeliveryParts, ProofParts):
         return DynamoAgenda(self.client("dynamodb"), self.settings.deployments_table, self.pause)
 
     @cached_property
+    def _progress(self) -> Progress:
+        from flow_hitl.sweep.progress import Progress
+
+        return Progress(self._effects, lambda: self._webhooks, lambda: self._deliveries)
+
+    @cached_property
     def redrive_stream(self) -> RedriveStream:
         from flow_hitl.sweep.redrive_stream import RedriveStream
 
@@ -74,9 +82,10 @@ class SweepParts(DeliveryParts, ProofParts):
 
         return SecondLook(
             audit=self._audit,
-            effects=self._effects,
+            effects=self._progress,
             deployments=self._deployments,
             agenda=self._agenda,
+            counted=self._metrics,
             figures=SqsFigures(self.messages("measure_retry")),
             relay=self.relay_event,
             clock=self.clock,

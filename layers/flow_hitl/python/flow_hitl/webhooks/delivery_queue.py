@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from flow_hitl.webhooks.webhook import Delivery
+from flow_hitl.webhooks.webhook import Delivery, delivery_of
 
 
 class SqsDeliveryQueue:
@@ -18,6 +18,8 @@ class SqsDeliveryQueue:
 
 
 def read_delivery(body: str) -> tuple[str, str] | None:
-    """Return the webhook id and delivery id in a message, or None if it names an effect."""
+    """Return the webhook id and delivery id in a message, be it of a delivery or of an effect that is one, or None."""
     message = json.loads(body)
-    return (str(message["webhook_id"]), str(message["delivery_id"])) if "delivery_id" in message else None
+    if "delivery_id" in message:
+        return str(message["webhook_id"]), str(message["delivery_id"])
+    return delivery_of(str(message.get("target", "")))

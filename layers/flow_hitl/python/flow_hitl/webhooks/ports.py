@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from flow_hitl.audit.effects import EffectState
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.webhooks.webhook import Delivery, DeliveryResult, Webhook
@@ -45,6 +46,12 @@ class DeliveryLog(Protocol):
 
     def load(self, webhook_id: str, delivery_id: str) -> Delivery:
         """Read a delivery consistently; raises NotFound."""
+
+    def states(self, ids: Sequence[tuple[str, str]], now: datetime) -> Mapping[tuple[str, str], EffectState]:
+        """Return how far deliveries have come (webhook id, delivery id), as far as was known a second ago.
+
+        Those that do not exist, or whose webhook was deleted, are done: nothing is left to send.
+        """
 
     def page(self, webhook_id: str, limit: int, cursor: str | None) -> DeliveryPage:
         """Return deliveries, newest first; raises ValidationFailed for a foreign cursor."""

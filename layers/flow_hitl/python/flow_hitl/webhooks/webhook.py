@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.audit.effects import Effect, EffectKind
 from flow_hitl.contract.shapes import ABSENT, RequestId, Schema, Time, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.platform.times import rfc3339
@@ -31,6 +32,7 @@ _EVENTS = {
     EventKind.REQUEST_CANCELLED: WebhookEvent.REQUEST_CANCELLED,
 }
 _MESSAGE_SHOWN = 1000
+_OF_WEBHOOK = "/"
 # By then its message has failed several times, or was never queued.
 _STALLED_AFTER = timedelta(hours=1)
 
@@ -242,6 +244,19 @@ def first_delivery(webhook: Webhook, event: AuditEvent, name: WebhookEvent) -> D
     """Return the delivery of an audit event to a webhook, always the same one."""
     made = delivery_id(event.at, f"{event.event_id}/{webhook.webhook_id}")
     return Delivery(made, webhook.webhook_id, webhook.deployment_id, name.value, event.request_id, made, event.at)
+
+
+def delivery_effect(delivery: Delivery, event: AuditEvent) -> Effect:
+    """Return a delivery as an effect of its event."""
+    return Effect(
+        EffectKind.WEBHOOK, event.request_id, event.seq, f"{delivery.webhook_id}{_OF_WEBHOOK}{delivery.delivery_id}"
+    )
+
+
+def delivery_of(target: str) -> tuple[str, str] | None:
+    """Return the webhook id and delivery id that an effect of webhooks is for; None if it is for all webhooks."""
+    webhook_id, is_one, made = target.partition(_OF_WEBHOOK)
+    return (webhook_id, made) if is_one else None
 
 
 def secret_belongs_to(webhook_id: str) -> dict[str, str]:

@@ -9,11 +9,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
+from flow_hitl.audit.effects import EffectState
 from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.call_log import put_call, write_called
 from flow_hitl.platform.cursors import foreign_cursor
-from flow_hitl.platform.dynamodb import error_code, item, old_item, values, write_id
+from flow_hitl.platform.dynamodb import batch_get, error_code, item, old_item, values, write_id
 from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.webhooks.ports import DeliveryPage
@@ -99,6 +100,21 @@ class DynamoDeliveryLog:
             raise NotFound("There is no such delivery of this webhook; they are kept for 90 days.")
         return _delivery(found)
 
+    def states(self, ids: Sequence[tuple[str, str]], now: datetime) -> Mapping[tuple[str, str], EffectState]:
+        found = self._items([_delivery_key(*one) for one in ids])
+        open_ones = {
+            (doc["webhook_id"], doc["delivery_id"]): (_webhook_key(doc["deployment_id"], doc["webhook_id"]), record)
+            for record in found
+            if "result" not in record
+            for doc in [json.loads(record["doc"])]
+        }
+        webhooks = {record["sk"] for record in self._items([key for key, _ in open_ones.values()])}
+        states = {one: _state(record, now) for one, (key, record) in open_ones.items() if key["sk"] in webhooks}
+        return {one: states.get(one, EffectState.DONE) for one in ids}
+
+    def _items(self, keys: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+        return list(batch_get(self._client, self._table, keys, self._pause, consistent=False)) if keys else []
+
     def page(self, webhook_id: str, limit: int, cursor: str | None) -> DeliveryPage:
         query: dict[str, Any] = {}
         if cursor is not None:
@@ -160,6 +176,12 @@ class DynamoDeliveryLog:
             ExpressionAttributeValues=item(names),
             **more,
         )
+
+
+def _state(record: Mapping[str, Any], now: datetime) -> EffectState:
+    if record.get("lease_until", 0) > now.timestamp():
+        return EffectState.TAKEN
+    return EffectState.BEGUN if record["attempts"] else EffectState.UNKNOWN
 
 
 def _delivery(wire: dict[str, Any]) -> Delivery:
