@@ -6,7 +6,7 @@ from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
 from flow_hitl.delivery.queues import read_effect
 from flow_hitl.people.sign_in_queue import read_sign_in
-from flow_hitl.platform.telemetry import logger
+from flow_hitl.platform.telemetry import MAIL_UNCERTAIN, count, logger
 from functions.workers import Postponed, queue_handler
 
 
@@ -16,10 +16,13 @@ def send(record: SQSRecord) -> None:
         logger.info("sign-in mail", outcome=current().send_sign_in_mail(try_id))
         return
     try:
-        current().send_mail(read_effect(record.body))
+        effect = read_effect(record.body)
+        if not current().send_mail(effect):
+            count(MAIL_UNCERTAIN, request_id=effect.request_id, mail=effect.kind)
     except EffectBusy as busy:
         # Delivered twice at once: the other worker finishes it, or its lease ends before the next try.
         raise Postponed from busy
 
 
-handler = queue_handler(send, retried="email")
+# Ended while SES is silent, it would not know whether the email was sent: SES is given up after 21 seconds.
+handler = queue_handler(send, retried="email", seconds=24)

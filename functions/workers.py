@@ -15,11 +15,12 @@ class Postponed(Exception):
 
 
 def queue_handler(
-    work: Callable[[SQSRecord], object], *, retried: str | None = None
+    work: Callable[[SQSRecord], object], *, retried: str | None = None, seconds: float = 0
 ) -> Callable[[dict[str, Any], Any], Any]:
     """Return the Lambda handler that calls `work` with each message of a batch and reports those that raised.
 
-    `retried` names the queue if its messages come again after growing pauses instead of the queue's own.
+    `retried` names the queue if its messages come again after growing pauses instead of the queue's own. A message that
+    finds the worker with less than these `seconds` left comes again later.
     """
     # Even if all fail, the invocation does not: the queue delivers again, and its alarm watches the age.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -36,6 +37,11 @@ def queue_handler(
             raise
 
     def handler(event: dict[str, Any], context: Any) -> Any:
-        return process_partial_response(event=event, record_handler=logged, processor=processor, context=context)
+        def in_time(record: SQSRecord) -> None:
+            if seconds and context and context.get_remaining_time_in_millis() < seconds * 1000:
+                raise Postponed
+            logged(record)
+
+        return process_partial_response(event=event, record_handler=in_time, processor=processor, context=context)
 
     return handler

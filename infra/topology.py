@@ -108,7 +108,8 @@ HTTP_FUNCTIONS = (
 )
 
 QUEUES = (
-    Queue("email", "send_email"),
+    # With some seconds for each, and for the last one as long as SES may be silent.
+    Queue("email", "send_email", batch_size=5),
     Queue("receipt", "sign_receipt"),
     Queue("resume", "resume_flow", batch_size=1, patience=RESUME, late_seconds=24 * 3600),
     Queue("webhook", "send_webhook", batch_size=1, visibility_seconds=WEBHOOK_SENDER.hidden_seconds),

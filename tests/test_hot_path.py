@@ -136,7 +136,7 @@ def test_a_mail_costs_one_read_of_its_request(hitl: Hitl) -> None:
         hitl.ask(emit=EMIT)
     of_mail = [call.operation.partition(".")[2] for call in calls.begun if call.function == "send_email"]
     # The claim, the request, the event, whether mail to them is of use; then the mail itself, and that it was sent.
-    assert of_mail == ["UpdateItem", "Query", "GetItem", "GetItem", "SendEmail", "TransactWriteItems"]
+    assert of_mail == ["Query", "GetItem", "GetItem", "UpdateItem", "SendEmail", "TransactWriteItems"]
 
 
 def test_events_that_come_together_are_counted_together(hitl: Hitl) -> None:

@@ -91,6 +91,7 @@ class Monitoring(Construct):
         for what, metric in (
             ("audit event changed", telemetry.AUDIT_EVENT_CHANGED),
             ("creator unreachable", telemetry.CREATOR_UNREACHABLE),
+            ("email uncertain", telemetry.MAIL_UNCERTAIN),
             ("quota nearly used", telemetry.QUOTA_NEARLY_USED),
             ("late in spite of the sweep", telemetry.SWEEP_FOUND),
             ("usage not counted", telemetry.USAGE_NOT_COUNTED),

@@ -8,7 +8,7 @@ from flow_hitl.delivery.retries import DAYS, RESUME
 from tests.infra.conftest import Stack
 
 BATCH_SIZES = {
-    "Email": 10,
+    "Email": 5,
     "Receipt": 10,
     "Resume": 1,
     "Webhook": 1,

@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     CONFIRMATION_SENT = "confirmation_sent"
     ERROR_MAIL_SENT = "error_mail_sent"
     MAIL_REFUSED = "mail_refused"
+    MAIL_UNCERTAIN = "mail_uncertain"
     REQUEST_CANCELLED = "request_cancelled"
     RESUME_ATTEMPTED = "resume_attempted"
     RESUME_REPORTED = "resume_reported"

@@ -1,6 +1,7 @@
 """What reads and writes the audit log and the records of its effects."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -56,6 +57,27 @@ class EffectLog(Protocol):
 
     def complete(self, effect: Effect) -> None:
         """Mark an effect done that left no event."""
+
+
+@dataclass(frozen=True)
+class Try:
+    """A try at what cannot be undone: its number among those whose end nobody knows, and what an earlier one kept."""
+
+    number: int
+    kept: Mapping[str, str] | None
+
+
+class TryLog(EffectLog, Protocol):
+    """Also counts how often an effect may have happened, and remembers what could not be recorded."""
+
+    def begin(self, effect: Effect, now: datetime, lease: timedelta) -> Try | None:
+        """Take an effect as `claim` does and count the try; return None if it is done. Raises EffectBusy."""
+
+    def came_to_nothing(self, effect: Effect) -> None:
+        """Give an effect back, and count the try that was begun no more: it did nothing."""
+
+    def keep(self, effect: Effect, result: Mapping[str, str]) -> None:
+        """Give an effect back with what came of it, for a later try to record."""
 
 
 class EffectStates(Protocol):

@@ -37,7 +37,11 @@ def mail_question(facts: Facts) -> AnsweredQuestion:
     """Say whether the responders were notified, and if not, why."""
     head, timeline = facts.head, facts.timeline
     mailed = tuple(person for person in head.responders if was_mailed(person, timeline))
-    waiting_for = tuple(person for person in head.responders if person not in mailed)
+    waiting_for = tuple(
+        person
+        for person in head.responders
+        if person not in mailed and not _happened_to(person, timeline, EventKind.MAIL_UNCERTAIN)
+    )
     findings = [_setting(facts), _assignment(facts)]
     findings += map(_undelivered, facts.of_kind(EventKind.NOTIFICATION_UNDELIVERED))
     if reaches_nobody(head, timeline):
@@ -58,6 +62,7 @@ def mail_question(facts: Facts) -> AnsweredQuestion:
             findings.append(info(f"The email to {names(waiting_for)} is on its way."))
             otherwise = AnswerStatus.WAITING
     findings += map(_refused, facts.of_kind(EventKind.MAIL_REFUSED))
+    findings += map(_uncertain, facts.of_kind(EventKind.MAIL_UNCERTAIN))
     findings += webhooks_told(facts, WebhookEvent.NEW_REQUEST)
     return answered(Question.MAIL_NOT_SENT, findings, otherwise)
 
@@ -71,6 +76,7 @@ def late_mails(head: Head, timeline: Sequence[AuditEvent], now: datetime) -> tup
         for person in head.responders
         if not was_mailed(person, timeline)
         and not _happened_to(person, timeline, EventKind.NOTIFICATION_UNDELIVERED)
+        and not _happened_to(person, timeline, EventKind.MAIL_UNCERTAIN)
         and now - _asked(person, timeline).at > SOON
     )
 
@@ -189,6 +195,16 @@ def _refused(event: AuditEvent) -> Finding:
         f"An email ({data['mail']}) to {data['to']} was refused at {rfc3339(event.at)}: {data['reason']}.",
         FindingStatus.PROBLEM,
         f"The request goes on without it. To list suppressed addresses, run {command('mail', 'suppressed')}.",
+    )
+
+
+def _uncertain(event: AuditEvent) -> Finding:
+    data = event.data
+    return problem(
+        f"An email ({data['mail']}) to {data['to']} was handed to SES twice, and each time the worker ended before it "
+        f"knew whether it was sent; since {rfc3339(event.at)} it is not tried again.",
+        "If it did not arrive: reassigning the request emails its assignee again. The log of send_email says how its "
+        "workers ended.",
     )
 
 

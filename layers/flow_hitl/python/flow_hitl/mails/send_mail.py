@@ -1,11 +1,12 @@
 """Send an email about a request; its module in `kinds/` knows its recipient and content."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import Effect
-from flow_hitl.audit.ports import AuditLog, EffectLog
+from flow_hitl.audit.ports import AuditLog, TryLog
 from flow_hitl.mails.mail import Mail, Occasion
 from flow_hitl.mails.mail_feedback import KIND_TAG, REQUEST_TAG
 from flow_hitl.mails.ports import MailRefused, MailRenderer, MailSender, OutgoingMail, SuppressionList
@@ -21,6 +22,9 @@ from flow_hitl.requests.evidence import mail_digest
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Change, Head, Request, Stamp, note
 
+# What was killed between SES and the log this often is not tried again.
+_MOST_TRIES = 2
+
 
 @dataclass(frozen=True)
 class SendMail:
@@ -28,7 +32,7 @@ class SendMail:
 
     requests: RequestStore
     audit: AuditLog
-    effects: EffectLog
+    effects: TryLog
     addresses: AnswerAddresses
     renderer: MailRenderer
     sender: MailSender
@@ -37,29 +41,62 @@ class SendMail:
     change_request: ChangeRequest
     clock: Clock
 
-    def __call__(self, effect: Effect) -> None:
-        """Send it and record it on the timeline; raises EffectBusy while another worker holds the effect."""
-        if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
-            return
+    def __call__(self, effect: Effect) -> bool:
+        """Send it and record it on the timeline; raises EffectBusy while another worker holds the effect.
+
+        Returns False if two workers died over it, so that nobody knows whether it was sent: that is recorded instead.
+        """
         request = self.requests.load(effect.request_id)
         event = self.audit.event(effect.request_id, effect.event_seq)
         mail, occasion = MAIL_OF[effect.kind], Occasion(effect, event, request, self.addresses)
         recipient = mail.recipient(occasion)
         context = mail.context(occasion, recipient) if recipient else None
-        if recipient is None or context is None:
-            self.effects.complete(effect)
-            return
-        follows = self._notification_id(effect, recipient) if mail.follows_notification else None
-        if mail.follows_notification and follows is None:
-            self.effects.complete(effect)
-            return
+        follows = self._notification_id(effect, recipient) if recipient and mail.follows_notification else None
+        if recipient is None or context is None or (mail.follows_notification and follows is None):
+            if self._claimed(effect):
+                self.effects.complete(effect)
+            return True
+        suppressed = self.suppressed.reason(recipient, request.head.deployment_id)
+        if suppressed is not None:
+            if self._claimed(effect):
+                self._refused(mail, effect, request, recipient, f"earlier email to this address {suppressed}")
+            return True
+        outgoing = self._outgoing(mail, effect, recipient, context, follows)
+        # Nothing but the call of SES comes between this and the email: what is counted here may have been sent.
+        this_try = self.effects.begin(effect, self.clock.now(), WORKER.lease)
+        if this_try is None:
+            return True
+        if this_try.kept is None and this_try.number > _MOST_TRIES:
+            self._note(effect, request, EventKind.MAIL_UNCERTAIN, {"to": recipient, "mail": effect.kind.value})
+            return False
         try:
-            message_id, sha256 = self._send(mail, occasion, recipient, context, follows)
+            sent = this_try.kept or self._send(effect, outgoing)
         except MailRefused as refused:
             self._refused(mail, effect, request, recipient, str(refused))
-            return
-        data = {"to": recipient, "message_id": message_id, "sha256": sha256, "mail": effect.kind.value}
-        self._note(effect, request, mail.leaves, data)
+            return True
+        try:
+            self._note(effect, request, mail.leaves, sent)
+        except Exception:
+            # What cannot be recorded now, a later try can, without another email.
+            with suppress(Exception):
+                self.effects.keep(effect, sent)
+            raise
+        return True
+
+    def _claimed(self, effect: Effect) -> bool:
+        return self.effects.claim(effect, self.clock.now(), WORKER.lease)
+
+    def _send(self, effect: Effect, outgoing: OutgoingMail) -> Mapping[str, str]:
+        """Send the email and return what its event says; what SES does not take, or does not answer, was not sent."""
+        try:
+            message_id = self.sender.send(outgoing)
+        except Exception:
+            with suppress(Exception):
+                self.effects.came_to_nothing(effect)
+            raise
+        rendered = outgoing.rendered
+        sha256 = mail_digest(rendered.subject, rendered.text, rendered.html)
+        return {"to": outgoing.to, "message_id": message_id, "sha256": sha256, "mail": effect.kind.value}
 
     def _refused(self, mail: Mail, effect: Effect, request: Request, recipient: str, reason: str) -> None:
         if mail.must_arrive:
@@ -84,17 +121,11 @@ class SendMail:
                 return str(event.data["message_id"])
         return None
 
-    def _send(
-        self, mail: Mail, occasion: Occasion, recipient: str, context: MailContext, follows: str | None
-    ) -> tuple[str, str]:
-        """Send the email and return its message id and hash."""
-        effect = occasion.effect
-        suppressed = self.suppressed.reason(recipient, occasion.request.head.deployment_id)
-        if suppressed is not None:
-            raise MailRefused(f"earlier email to this address {suppressed}")
+    def _outgoing(
+        self, mail: Mail, effect: Effect, recipient: str, context: MailContext, follows: str | None
+    ) -> OutgoingMail:
         rendered = self.renderer.render_email(context)
         if mail.repeats_subject:
             rendered = replace(rendered, subject=f"Re: {rendered.subject}")
         tags = {REQUEST_TAG: effect.request_id, KIND_TAG: effect.kind.value}
-        outgoing = OutgoingMail(recipient, rendered, tags, context.reply_to, follows, mail.answers_mail)
-        return self.sender.send(outgoing), mail_digest(rendered.subject, rendered.text, rendered.html)
+        return OutgoingMail(recipient, rendered, tags, context.reply_to, follows, mail.answers_mail)

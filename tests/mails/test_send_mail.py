@@ -1,0 +1,85 @@
+"""An email goes out once: what cannot be recorded is remembered, and what nobody can know is said."""
+
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.send_email import handler
+from infra.local.hitl_fixture import Hitl
+from tests.support.asserts import EMIT, sqs_records
+from tests.support.aws_calls import Call, When, unsettled, watched
+
+MAILED = ["request_created", "notification_sent"]
+
+
+def refused(operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": "InternalServerError", "Message": "down"}}, operation)
+
+
+def test_an_email_that_cannot_be_recorded_for_a_day_goes_out_once(hitl: Hitl) -> None:
+    def refuse(call: Call, when: When) -> None:
+        if call.function == "send_email" and call.operation == "dynamodb.TransactWriteItems":
+            raise refused("TransactWriteItems")
+
+    with watched(hitl, refuse):
+        request = hitl.ask(emit=EMIT)
+        hitl.advance(minutes=24 * 60)
+        assert request.kinds == ["request_created"]
+        assert len(hitl.inbox) == 1
+    hitl.advance(minutes=61)
+    assert request.kinds == MAILED
+    assert len(hitl.inbox) == 1
+    assert request.timeline[1]["data"]["message_id"]
+
+
+def test_one_of_which_nothing_can_be_written_goes_out_twice_and_then_is_uncertain(
+    hitl: Hitl, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: set[int] = set()
+
+    def refuse(call: Call, when: When) -> None:
+        if call.operation == "sesv2.SendEmail":
+            sent.add(call.run)
+        elif call.run in sent or call.operation == "dynamodb.TransactWriteItems":
+            raise refused("UpdateItem")
+
+    with unsettled(hitl):
+        request = hitl.ask(emit=EMIT)
+    with watched(hitl, refuse):
+        hitl.advance(minutes=24 * 60)
+    assert len(hitl.inbox) == 2
+    capsys.readouterr()
+    hitl.advance(minutes=61)
+    assert request.kinds == ["request_created", "mail_uncertain"]
+    assert capsys.readouterr().out.count('"MailUncertain":') == 1
+    diagnosis = hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").json["diagnosis"]
+    found = [finding for finding in diagnosis["questions"][0]["findings"] if finding["status"] == "problem"]
+    assert ["twice" in finding["fact"] for finding in found] == [True]
+    hitl.advance(days=3)
+    assert len(hitl.inbox) == 2
+
+
+def test_what_ses_does_not_take_is_tried_for_as_long_as_it_takes(hitl: Hitl) -> None:
+    """Also where DynamoDB forgets nothing: a try that came to nothing is not counted."""
+
+    def refuse(call: Call, when: When) -> None:
+        if call.operation == "sesv2.SendEmail" and when == "before":
+            raise refused("SendEmail")
+
+    with watched(hitl, refuse):
+        request = hitl.ask(emit=EMIT)
+        hitl.advance(minutes=24 * 60)
+    hitl.advance(minutes=61)
+    assert request.kinds == MAILED
+    assert len(hitl.inbox) == 1
+
+
+def test_no_email_is_begun_that_the_worker_may_not_live_to_record(hitl: Hitl) -> None:
+    with unsettled(hitl):
+        request = hitl.ask(emit=EMIT)
+    record = sqs_records(f'{{"kind": "notify", "request_id": "{request.id}", "event_seq": 1}}')
+    for left, failures in ((23_000, 1), (25_000, 0)):
+        context = SimpleNamespace(get_remaining_time_in_millis=lambda left=left: left)
+        assert len(handler({"Records": record}, context)["batchItemFailures"]) == failures
+        assert len(hitl.inbox) == 1 - failures
