@@ -157,6 +157,7 @@ class Access(Construct):
             ),
             *self._hand_on(),
             *self._redrive(),
+            _allow(("s3:ListBucket",), [self.seals.bucket.bucket_arn]),
             _send(queues["export"].queue, queues["measure_retry"].queue),
             _consume(queues["sweep"].queue),
             self._never_change_audit(),

@@ -197,7 +197,7 @@ class BetweenFunctions:
     def _next_sweep(self) -> datetime | None:
         from flow_hitl.sweep.looks import SETTLED_AFTER
 
-        unseen, due = self._unseen(), [*self._dead_letters_due(), *self._agenda_due()]
+        unseen, due = self._unseen(), [*self._dead_letters_due(), *self._agenda_due(), *self._seal_due()]
         if unseen is not None:
             due.append(unseen + SETTLED_AFTER + timedelta(seconds=1))
         return _full_five_minutes(max(min(due), self._swept_at + timedelta(seconds=1))) if due else None
@@ -224,15 +224,31 @@ class BetweenFunctions:
             if str(pk.value).startswith("agenda#"):
                 yield from (datetime.fromisoformat(str(sk.value).partition("#")[0]) for sk in entries)
 
-    def _unseen(self) -> datetime | None:
-        """Return the moment of the first event that the sweep has not looked at."""
+    def _seal_due(self) -> Iterator[datetime]:
+        """Yield when the sweep looks for a digest next."""
+        unsealed = (self._watermark() or {}).get("unsealed")
+        if unsealed:
+            from flow_hitl.sweep.unsealed import Unsealed
+
+            moments = {name: datetime.fromisoformat(at) for name, at in unsealed.items() if at}
+            yield Unsealed(**moments).due_at
+
+    def _watermark(self) -> dict[str, Any] | None:
         from moto.dynamodb.models import dynamodb_backends
         from moto.dynamodb.models.dynamo_type import DynamoType
 
         # Not by reading as the sweep does, which takes moto longer than all the rest.
-        tables = dynamodb_backends[ACCOUNT][REGION].tables
-        found = tables[DEPLOYMENTS.name].get_item(DynamoType({"S": "sweep"}), DynamoType({"S": "watermark"}))
-        looked = json.loads(found.attrs["doc"].value)["looked_until"][:19] if found else ""
+        table = dynamodb_backends[ACCOUNT][REGION].tables[DEPLOYMENTS.name]
+        found = table.get_item(DynamoType({"S": "sweep"}), DynamoType({"S": "watermark"}))
+        mark: dict[str, Any] | None = json.loads(found.attrs["doc"].value) if found else None
+        return mark
+
+    def _unseen(self) -> datetime | None:
+        """Return the moment of the first event that the sweep has not looked at."""
+        from moto.dynamodb.models import dynamodb_backends
+
+        tables, mark = dynamodb_backends[ACCOUNT][REGION].tables, self._watermark()
+        looked = mark["looked_until"][:19] if mark else ""
         times = (event.attrs["at"].value for chain in tables[AUDIT.name].items.values() for event in chain.values())
         unseen = min((at for at in times if at[:19] >= looked), default=None)
         return datetime.fromisoformat(unseen) if unseen else None

@@ -20,6 +20,7 @@ class Topic(StrEnum):
     EFFECT = "effect"
     OWNER = "owner"
     EXPORT = "export"
+    SEAL = "seal"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ _LATE_AFTER = {
     Topic.EFFECT: _DAY,
     Topic.OWNER: timedelta(),
     Topic.EXPORT: 7 * _HOUR,
+    Topic.SEAL: 6 * _HOUR,
 }
 
 

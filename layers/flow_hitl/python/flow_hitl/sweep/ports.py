@@ -6,6 +6,7 @@ from typing import Protocol
 
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.metrics.metrics import Measurement
+from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.sweep.agenda import Entry
 from flow_hitl.sweep.watermark import Watermark
 
@@ -34,6 +35,16 @@ class Agenda(Protocol):
 class StepsTaken(Protocol):
     def taken(self, names: Sequence[str]) -> Set[str]:
         """Return which of these steps, which may happen once, have happened."""
+
+
+class SealedTimes(Protocol):
+    def latest(self, since: datetime) -> datetime | Unknown | None:
+        """Return up to when the log is sealed; None if not up to `since`. Never raises for the bucket's silence."""
+
+
+class SealCalls(Protocol):
+    def send(self, body: str) -> None:
+        """Have all past hours sealed, with an empty JSON object."""
 
 
 class Counted(Protocol):

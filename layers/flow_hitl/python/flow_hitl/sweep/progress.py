@@ -20,12 +20,13 @@ class Progress:
     log: Callable[[], DeliveryLog]
 
     def states(self, effects: Sequence[Effect], now: datetime) -> Mapping[Effect, EffectState]:
-        deliveries = {
-            effect: found
-            for effect in effects
-            if effect.kind is EffectKind.WEBHOOK and (found := delivery_of(effect.target)) is not None
-        }
-        others = [effect for effect in effects if effect not in deliveries]
+        deliveries, others = dict[Effect, tuple[str, str]](), list[Effect]()
+        for effect in effects:
+            ids = delivery_of(effect.target) if effect.kind is EffectKind.WEBHOOK else None
+            if ids is not None:
+                deliveries[effect] = ids
+            else:
+                others.append(effect)
         states = dict(self.effects.states(others, now)) if others else {}
         if deliveries:
             found = self.log().states(list(deliveries.values()), now)
@@ -37,5 +38,6 @@ class Progress:
         webhooks = self.webhooks().list(deployment_id) if events else ()
         for event in events:
             name = event_of(event)
-            for webhook in webhooks if name is not None else ():
-                yield event, delivery_effect(first_delivery(webhook, event, name), event)
+            if name is not None:
+                for webhook in webhooks:
+                    yield event, delivery_effect(first_delivery(webhook, event, name), event)

@@ -1,4 +1,4 @@
-"""One run of the sweep: what is due on the agenda, then the log, each event once, as far as the run gets."""
+"""One run of the sweep: what is due on the agenda, the seal, and the log, each event once, as far as the run gets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from flow_hitl.sweep.keep_agenda import KeepAgenda, Kept
 from flow_hitl.sweep.looks import SETTLED_AFTER
 from flow_hitl.sweep.ports import Watermarks
 from flow_hitl.sweep.second_look import Looked, SecondLook
+from flow_hitl.sweep.watch_seal import WatchSeal
 from flow_hitl.sweep.watermark import Watermark
 
 # Older events than that are for a replay, before the first run of all.
@@ -28,6 +29,7 @@ class RunSweep:
     """Do a bounded part of what there is to do; two runs at once do no harm, as all they do is idempotent."""
 
     keep_agenda: KeepAgenda
+    watch_seal: WatchSeal
     second_look: SecondLook
     marks: Watermarks
     clock: Clock
@@ -46,11 +48,15 @@ class RunSweep:
                     yield kept
                     if self.clock.now() >= started + _AGENDA_FOR:
                         return
+            if mark.unsealed is not None and mark.unsealed.due_at <= started:
+                kept, left = self.watch_seal(mark.unsealed, started)
+                mark = replace(mark, unsealed=left)
+                yield kept
             events = 0
             while (period := mark.next_period(started - SETTLED_AFTER)) is not None:
                 for batch in self.second_look.batches(period, mark.after):
                     yield self.second_look(batch)
-                    events, mark = events + len(batch), mark.passed(period, batch[-1])
+                    events, mark = events + len(batch), mark.passed(period, batch)
                     if events >= _MOST_EVENTS or self.clock.now() >= started + _WORK_FOR:
                         return
                 mark = mark.finished(period)

@@ -5,15 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter
 
 from flow_hitl.audit.audit_log import event_image
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.effect_log import effect_key
+from flow_hitl.platform.aws_errors import unknown
 from flow_hitl.platform.dynamodb import batch_delete, batch_put, item, put_if, values
 from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.messages import SqsMessages
-from flow_hitl.platform.times import rfc3339
+from flow_hitl.platform.no_answer import Unknown
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
+from flow_hitl.proof.ports import SealStore
 from flow_hitl.sweep.agenda import Entry
 from flow_hitl.sweep.watermark import Watermark
 
@@ -77,6 +81,20 @@ class DynamoAgenda:
 
     def remove(self, entries: Sequence[Entry]) -> None:
         batch_delete(self._client, self._table, [item(_entry_key(entry)) for entry in entries], self._pause)
+
+
+class SealEnds:
+    """The ends of the digests in the seal's bucket, by one listing that begins where it matters."""
+
+    def __init__(self, seals: SealStore) -> None:
+        self._seals = seals
+
+    def latest(self, since: datetime) -> datetime | Unknown | None:
+        try:
+            ends = list(self._seals.ends(after=rfc3339(since - timedelta(seconds=1))))
+        except (BotoCoreError, ClientError) as error:
+            return unknown(error)
+        return parse_rfc3339(ends[-1]) if ends else None
 
 
 class SqsFigures:

@@ -1,10 +1,12 @@
 """Up to where the log has been looked at again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
 from flow_hitl.audit.index import IndexedEvent, Period, periods
+from flow_hitl.sweep.unsealed import Unsealed
 
 
 @dataclass(frozen=True)
@@ -12,7 +14,8 @@ class Watermark:
     """Every event before `looked_until` has been looked at again; moments are whole seconds.
 
     Where a run ended within a period, that goes on to `period_until`, and what comes up to `after` is done. Of the
-    agenda, every day before `agenda_from` is done. `version` counts the runs.
+    agenda, every day before `agenda_from` is done. `version` counts the runs. `unsealed`: the hours of
+    events that the seal has yet to cover.
     """
 
     looked_until: datetime
@@ -20,6 +23,7 @@ class Watermark:
     after: IndexedEvent | None = None
     version: int = 0
     agenda_from: datetime | None = None
+    unsealed: Unsealed | None = None
 
     def next_period(self, settled: datetime) -> Period | None:
         """Return what is to be looked at next, a day at most, of what is older than `settled`; None if there is none.
@@ -30,9 +34,10 @@ class Watermark:
             return Period(self.looked_until, self.period_until)
         return next(periods(self.looked_until, settled), None)
 
-    def passed(self, period: Period, last: IndexedEvent) -> Self:
-        """Return how it stands after an event within a period."""
-        return replace(self, period_until=period.until, after=last)
+    def passed(self, period: Period, events: Sequence[IndexedEvent]) -> Self:
+        """Return how it stands after events within a period."""
+        unsealed = Unsealed.with_events(self.unsealed, (event.at for event in events))
+        return replace(self, period_until=period.until, after=events[-1], unsealed=unsealed)
 
     def finished(self, period: Period) -> Self:
         """Return how it stands after all of a period."""

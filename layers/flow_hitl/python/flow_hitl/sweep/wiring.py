@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flow_hitl.sweep.replay import Replay
     from flow_hitl.sweep.run_sweep import RunSweep
     from flow_hitl.sweep.second_look import SecondLook
-    from flow_hitl.sweep.sweep_store import DynamoAgenda, DynamoWatermarks
+    from flow_hitl.sweep.sweep_store import DynamoAgenda, DynamoWatermarks, SealEnds
     from flow_hitl.sweep.take_stock import TakeStock
 
 
@@ -24,6 +24,7 @@ class SweepParts(ProofParts, MetricsParts, DeliveryParts):
     def run_sweep(self) -> RunSweep:
         from flow_hitl.sweep.keep_agenda import KeepAgenda
         from flow_hitl.sweep.run_sweep import RunSweep
+        from flow_hitl.sweep.watch_seal import WatchSeal
 
         keep_agenda = KeepAgenda(
             agenda=self._agenda,
@@ -37,7 +38,8 @@ class SweepParts(ProofParts, MetricsParts, DeliveryParts):
             export_queue=self.export_queue,
             clock=self.clock,
         )
-        return RunSweep(keep_agenda, self._second_look, self._watermarks, self.clock)
+        watch_seal = WatchSeal(self._sealed_times, self.messages("seal"))
+        return RunSweep(keep_agenda, watch_seal, self._second_look, self._watermarks, self.clock)
 
     @cached_property
     def take_stock(self) -> TakeStock:
@@ -62,6 +64,11 @@ class SweepParts(ProofParts, MetricsParts, DeliveryParts):
         from flow_hitl.sweep.sweep_store import DynamoAgenda
 
         return DynamoAgenda(self.client("dynamodb"), self.settings.deployments_table, self.pause)
+
+    def _sealed_times(self) -> SealEnds:
+        from flow_hitl.sweep.sweep_store import SealEnds
+
+        return SealEnds(self._seals)
 
     @cached_property
     def _progress(self) -> Progress:
