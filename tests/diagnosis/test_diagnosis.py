@@ -297,6 +297,43 @@ def test_a_deadline_that_nobody_kept(hitl: Hitl, queue: str) -> None:
     assert f"flow-hitl redrive {queue}" in found["next_step"]
 
 
+def test_a_reminder_that_did_not_come(hitl: Hitl) -> None:
+    hitl.configure(settings={"reminders": [{"share_of_sla": 0.5}], "sla_target_minutes": 10})
+    request = hitl.ask(emit=EMIT)
+    with unsettled(hitl):
+        hitl.clock.sleep(8 * 60)
+        asked = Question(hitl, request, MAIL)
+        assert "function deadline" in asked.problem("The reminder that was due at 2026-01-14T12:05:00Z has not come")
+        dead_letter("deadline")
+        assert Question(hitl, request, MAIL).says("1 message rests in the dead-letter queue of deadline")
+    hitl.advance(seconds=1)
+    assert not Question(hitl, request, MAIL).says("The reminder")
+
+
+def test_an_email_of_which_no_event_tells(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT)
+    with unsettled(hitl):
+        hitl.reply("approved")
+        hitl._work_queue("inbound_mail")
+        assert request.status == "responded"
+        assert Question(hitl, request, MAIL).status == "ok"
+        hitl.clock.sleep(3 * 60)
+        asked = Question(hitl, request, MAIL)
+        assert "function send_email" in asked.problem('The email "confirm" that follows from event 3')
+        dead_letter("email")
+        assert Question(hitl, request, MAIL).says("1 message rests in the dead-letter queue of email")
+    hitl.advance(seconds=1)
+    assert Question(hitl, request, MAIL).status == "ok"
+
+
+def test_a_receipt_that_nobody_signed(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, receipt=True)
+    with unsettled(hitl):
+        callback(hitl, request)
+        hitl.clock.sleep(3 * 60)
+        assert Question(hitl, request, FLOW).says("The receipt of the decision has not been signed")
+
+
 def test_a_bounce_that_nobody_took_in(hitl: Hitl) -> None:
     request = hitl.ask(emit=EMIT)
     dead_letter("mail_feedback")
@@ -348,6 +385,8 @@ def test_a_flow_that_was_given_up(hitl: Hitl, flow: Receiver) -> None:
     steps = [finding["next_step"] for finding in answered.findings if finding["status"] == "problem"]
     assert len(steps) == 2
     assert all("flow-hitl redrive resume" in step for step in steps)
+    assert answered.says(f"accepted the answer in none of {RESUME.attempts} attempts")
+    assert answered.says("more and more seldom, for two weeks")
     assert answered.says("1 message rests in the dead-letter queue of resume")
 
 

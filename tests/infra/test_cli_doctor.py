@@ -184,7 +184,7 @@ def test_a_signing_secret_that_may_not_be_read(doctor: Doctor) -> None:
         ("resume", "flow-hitl redrive resume"),
         ("inbound_mail", "flow-hitl redrive inbound-mail"),
         ("relay_retry", "flow-hitl redrive relay"),
-        ("stream", "log of the function relay"),
+        ("stream", "flow-hitl redrive stream"),
     ],
 )
 def test_dead_letters(doctor: Doctor, queue: str, step: str) -> None:

@@ -1,12 +1,23 @@
 """Gather what is needed about a request to answer the troubleshooting questions, and no more."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from flow_hitl.audit.ports import AuditLog
+from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.audit.effects import MAILS, Effect, EffectKind, EffectState
+from flow_hitl.audit.ports import AuditLog, EffectStates
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.diagnosis.findings import Facts, RequestDiagnosis, overdue, untold_webhooks
+from flow_hitl.diagnosis.findings import (
+    Facts,
+    RequestDiagnosis,
+    late_reminders,
+    overdue,
+    to_be_done,
+    untold_webhooks,
+)
 from flow_hitl.diagnosis.flow_findings import flow_is_owed, flow_question
 from flow_hitl.diagnosis.mail_findings import late_mails, mail_question
 from flow_hitl.diagnosis.reply_findings import reply_question
@@ -27,6 +38,7 @@ class DiagnoseRequest:
 
     requests: RequestStore
     audit: AuditLog
+    effects: EffectStates
     deployments: DeploymentStore
     discards: DiscardLog
     suppressed: SuppressionList
@@ -54,11 +66,15 @@ class DiagnoseRequest:
         timeline, now = self.audit.timeline(head.request_id), self.clock.now()
         pending, pushed = head.status is Status.PENDING, any(event.data.get("push") for event in timeline)
         late, owed = late_mails(head, timeline, now), flow_is_owed(head)
+        undone = self._undone(timeline, now)
+        kinds = {effect.kind for effect in undone}
+        clock_is_late = overdue(head, now) or late_reminders(head, timeline, now)
         queues = dict.fromkeys(
             [
-                *(("email", *_EVERY_EFFECT) if late else ()),
+                *(("email", *_EVERY_EFFECT) if late or kinds & MAILS else ()),
+                *(("receipt", *_EVERY_EFFECT) if EffectKind.RECEIPT in kinds else ()),
                 *(("inbound_mail", "mail_feedback") if pending else ()),
-                *(("deadline", "schedules", *_EVERY_EFFECT) if overdue(head, now) else ()),
+                *(("deadline", "schedules", *_EVERY_EFFECT) if clock_is_late else ()),
                 *(("resume", *_EVERY_EFFECT) if owed and pushed else ()),
                 *(("webhook", *_EVERY_EFFECT) if untold_webhooks(deployment, timeline, now) else ()),
             ]
@@ -72,5 +88,11 @@ class DiagnoseRequest:
             sending=self.mail_account.state() if late else None,
             discards=self.discards.of_request(head.request_id) if head.responded_via is not Channel.EMAIL else (),
             polls=self.polls.last(head.deployment_id, head.request_id) if owed and not pushed else None,
+            undone=undone,
             dead_letters={queue: self.dead_letters.number(queue) for queue in queues},
         )
+
+    def _undone(self, timeline: Sequence[AuditEvent], now: datetime) -> Sequence[Effect]:
+        effects = to_be_done(timeline, now)
+        states = self.effects.states(effects, now) if effects else {}
+        return [effect for effect in effects if states[effect] in (EffectState.UNKNOWN, EffectState.BEGUN)]

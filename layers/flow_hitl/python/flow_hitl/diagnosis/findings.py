@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.audit.effects import MAILS, Effect, EffectKind, effects_of
 from flow_hitl.contract.shapes import RequestId
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.mails.sending import SendingState
 from flow_hitl.platform.no_answer import Unknown
-from flow_hitl.platform.times import rfc3339
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.replies.rejections import Discard
 from flow_hitl.requests.reading.polling import LastPolls
 from flow_hitl.requests.request import Head, Status
@@ -94,7 +95,8 @@ class Diagnosis:
 class Facts:
     """Everything known about one request; None or missing means it was not looked up because it could not matter.
 
-    `suppressed` maps responders who get no email to the reason; `dead_letters` maps queues to message counts.
+    `suppressed` maps responders who get no email to the reason; `dead_letters` maps queues to message counts. `undone`:
+    effects of which no event tells, and that should have happened.
     """
 
     head: Head
@@ -106,6 +108,7 @@ class Facts:
     discards: Sequence[Discard] = ()
     polls: LastPolls | None = None
     dead_letters: Mapping[str, int | Unknown] = field(default_factory=dict)
+    undone: Sequence[Effect] = ()
 
     def of_kind(self, *kinds: EventKind) -> list[AuditEvent]:
         return [event for event in self.timeline if event.kind in kinds]
@@ -148,6 +151,25 @@ def overdue(head: Head, now: datetime) -> bool:
     return head.status is Status.PENDING and due is not None and now - due.due_at > SOON
 
 
+def late_reminders(head: Head, timeline: Sequence[AuditEvent], now: datetime) -> tuple[datetime, ...]:
+    """Return when an open request's reminders were due that have not come."""
+    if head.status is not Status.PENDING:
+        return ()
+    came = {event.data["due_at"] for event in timeline if event.kind is EventKind.REMINDER_DUE}
+    due = [parse_rfc3339(moment) for moment in timeline[0].data.get("reminders", ()) if moment not in came]
+    return tuple(moment for moment in due if now - moment > SOON)
+
+
+def to_be_done(timeline: Sequence[AuditEvent], now: datetime) -> Sequence[Effect]:
+    """Return what should have happened by now and whose record alone tells whether it has.
+
+    Of notifications, resumptions, webhooks, and deadlines, the timeline tells more.
+    """
+    looked_up = (MAILS - {EffectKind.NOTIFY}) | {EffectKind.RECEIPT}
+    settled = [event for event in timeline if now - event.at > SOON]
+    return [effect for event in settled for effect in effects_of(event) if effect.kind in looked_up]
+
+
 def dead_letters(facts: Facts, *queues: str) -> Iterator[Finding]:
     """Yield what is in dead-letter queues, named as in the stack's outputs."""
     for queue in queues:
@@ -163,8 +185,9 @@ def dead_letters_found(queue: str, number: int) -> Finding:
     fact = f"{number} message{' rests' if number == 1 else 's rest'} in the dead-letter queue of {queue}"
     if queue == "stream":
         return problem(
-            f"{fact}: audit events whose effects were not carried out.",
-            "Check the log of the function relay for that time; the events are in the audit log.",
+            f"{fact}: pointers to audit events that the functions relay or measure missed.",
+            "The sweep looks at these events again after an hour; the log of the function says why it missed them. "
+            f"To look at once: {command('redrive', 'stream')}.",
         )
     again = command("redrive", "relay" if queue == "relay_retry" else queue.replace("_", "-"))
     return problem(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.audit.effects import EffectKind
 from flow_hitl.delivery.retries import RESUME
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.diagnosis.findings import (
@@ -42,6 +43,14 @@ def flow_question(facts: Facts) -> AnsweredQuestion:
     answer = facts.of_kind(EventKind.RESPONSE_SUBMITTED)[-1]
     push, reported = bool(answer.data["push"]), facts.of_kind(EventKind.RESUME_REPORTED)
     findings, queues = [ok(f"The request was answered at {rfc3339(answer.at)}.")], ["relay_retry", "stream"]
+    if any(effect.kind is EffectKind.RECEIPT for effect in facts.undone):
+        findings.append(
+            problem(
+                "The receipt of the decision has not been signed, and the flow is told after that.",
+                "It is tried again for days. The log of the function sign_receipt says what it fails on.",
+            )
+        )
+        queues.insert(0, "receipt")
     if push:
         findings += [*_attempts(facts), *_pushed(facts, answer)]
         queues.insert(0, "resume")
@@ -83,8 +92,9 @@ def _pushed(facts: Facts, answer: AuditEvent) -> Iterator[Finding]:
     mend = "Make the resume_url reachable from here and answer with a 2xx status"
     if resume.status is ResumeStatus.FAILED:
         yield problem(
-            f"All {RESUME.attempts} attempts failed; the answer rests in the dead-letter queue of resume.",
-            f"{mend}, then send the answer again: {command('redrive', 'resume')}.",
+            f"The resume_url accepted the answer in none of {resume.attempts} attempts. After 24 hours it is tried "
+            "again, more and more seldom, for two weeks, from the dead-letter queue of resume, one attempt each time.",
+            f"{mend}, then send the answer again: on the request's page, or {command('redrive', 'resume')}.",
         )
     elif attempts:
         pause = RESUME.pause_after(min(len(attempts), RESUME.attempts - 1)) or 0

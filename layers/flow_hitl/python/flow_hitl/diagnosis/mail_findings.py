@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.audit.effects import MAILS, Effect
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.diagnosis.findings import (
+    SHOWN,
     SOON,
     AnsweredQuestion,
     AnswerStatus,
@@ -17,8 +19,10 @@ from flow_hitl.diagnosis.findings import (
     command,
     dead_letters,
     info,
+    late_reminders,
     names,
     ok,
+    overdue,
     problem,
     webhooks_told,
 )
@@ -49,18 +53,22 @@ def mail_question(facts: Facts) -> AnsweredQuestion:
     if mailed:
         findings.append(ok(f"The mail service accepted the email to {names(mailed)}."))
     findings += [_suppressed(person, reason) for person, reason in facts.suppressed.items()]
-    otherwise = AnswerStatus.OK
+    otherwise, late = AnswerStatus.OK, late_mails(head, timeline, facts.now)
     if is_mailed(timeline) and waiting_for and head.status is not Status.PENDING:
         findings.append(info(f"No email to {names(waiting_for)} was needed once the request was closed."))
         otherwise = AnswerStatus.OK if mailed else AnswerStatus.NOT_APPLICABLE
     elif is_mailed(timeline) and waiting_for:
-        late = late_mails(head, timeline, facts.now)
         findings += _unsent([person for person in late if person not in facts.suppressed], timeline)
         findings += _sending(facts.sending, late)
         findings += dead_letters(facts, "email", "relay_retry", "stream")
         if not late:
             findings.append(info(f"The email to {names(waiting_for)} is on its way."))
             otherwise = AnswerStatus.WAITING
+    undone = [effect for effect in facts.undone if effect.kind in MAILS]
+    findings += map(_undone, undone)
+    if undone and not late:
+        findings += dead_letters(facts, "email", "relay_retry", "stream")
+    findings += _no_reminder(facts)
     findings += map(_refused, facts.of_kind(EventKind.MAIL_REFUSED))
     findings += map(_uncertain, facts.of_kind(EventKind.MAIL_UNCERTAIN))
     findings += webhooks_told(facts, WebhookEvent.NEW_REQUEST)
@@ -196,6 +204,25 @@ def _refused(event: AuditEvent) -> Finding:
         FindingStatus.PROBLEM,
         f"The request goes on without it. To list suppressed addresses, run {command('mail', 'suppressed')}.",
     )
+
+
+def _undone(effect: Effect) -> Finding:
+    name = effect.kind.replace("_", " ")
+    return problem(
+        f'The email "{name}" that follows from event {effect.event_seq} of the request has not gone out.',
+        "It is tried again for days. The log of the function send_email says what keeps it from going.",
+    )
+
+
+def _no_reminder(facts: Facts) -> Iterator[Finding]:
+    late = late_reminders(facts.head, facts.timeline, facts.now)
+    for moment in late[:SHOWN]:
+        yield problem(
+            f"The reminder that was due at {rfc3339(moment)} has not come.",
+            "It is tried again for days. The log of the function deadline says what keeps it from coming.",
+        )
+    if late and not overdue(facts.head, facts.now):
+        yield from dead_letters(facts, "deadline", "schedules")
 
 
 def _uncertain(event: AuditEvent) -> Finding:

@@ -20,6 +20,7 @@ class DiagnosisParts(MailsParts, RepliesParts):
         return DiagnoseRequest(
             requests=self._requests,
             audit=self._audit,
+            effects=self._effects,
             deployments=self._deployments,
             discards=self.discards,
             suppressed=self.suppressed,

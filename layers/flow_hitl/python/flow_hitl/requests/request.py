@@ -89,7 +89,7 @@ class Resumption:
     status: ResumeStatus
     """`waiting`, `delivered`, or `failed` for the `resume_url`, or what the flow's side reported."""
     attempts: int = 0
-    """How many times the `resume_url` was called."""
+    """How many times the `resume_url` was called: for 24 hours, then more and more seldom for two weeks."""
     last_status: int | None = None
     """The HTTP status of the last attempt, if there was one."""
 
