@@ -12,7 +12,7 @@ from flow_hitl.diagnosis.mail_findings import quota_text, sending_problems
 from flow_hitl.platform.address import GROUP_PREFIX, domain_of
 from flow_hitl.platform.aws import client
 from flow_hitl.platform.aws_errors import unknown
-from flow_hitl.platform.dead_letters import SqsDeadLetters
+from flow_hitl.platform.dead_letter_counts import SqsDeadLetterCounts
 from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.webhooks.webhook import Delivery, DeliveryStatus
@@ -112,7 +112,7 @@ def _ring(target: CommandTarget) -> tuple[Sequence[str], str | Unknown]:
 
 def _dead_letters(target: CommandTarget) -> Iterator[Finding]:
     settings = target.application.settings
-    queues = SqsDeadLetters(client("sqs"), settings.dead_letter_queue_url)
+    queues = SqsDeadLetterCounts(client("sqs"), settings.dead_letter_queue_url)
     numbers = {name: queues.number(name) for name in settings.dead_letter_queues}
     for name, number in numbers.items():
         if isinstance(number, Unknown):

@@ -23,7 +23,7 @@ from flow_hitl.diagnosis.mail_findings import late_mails, mail_question
 from flow_hitl.diagnosis.reply_findings import reply_question
 from flow_hitl.mails.ports import MailAccount, SuppressionList
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
-from flow_hitl.platform.ports import Clock, DeadLetters
+from flow_hitl.platform.ports import Clock, DeadLetterCounts
 from flow_hitl.replies.ports import DiscardLog
 from flow_hitl.requests.ports import Polls, RequestStore
 from flow_hitl.requests.request import Head, Status
@@ -44,7 +44,7 @@ class DiagnoseRequest:
     suppressed: SuppressionList
     polls: Polls
     mail_account: MailAccount
-    dead_letters: DeadLetters
+    dead_letters: DeadLetterCounts
     clock: Clock
 
     def __call__(self, actor: KeyHolder | SignedInMember, request_id: str) -> RequestDiagnosis:

@@ -37,7 +37,7 @@ class CalledBefore(Exception):
         self.record = record
 
 
-class DeadLetters(Protocol):
+class DeadLetterCounts(Protocol):
     def number(self, queue: str) -> int | Unknown:
         """Return how many messages rest in a queue's dead-letter queue; never raises for what SQS answers."""
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flow_hitl.platform.call_log import DynamoCallLog
-    from flow_hitl.platform.dead_letters import SqsDeadLetters
+    from flow_hitl.platform.dead_letter_counts import SqsDeadLetterCounts
     from flow_hitl.platform.kms_secret_box import KmsSecretBox
     from flow_hitl.platform.messages import SqsMessages
     from flow_hitl.platform.once import Once
@@ -49,10 +49,10 @@ class PlatformParts:
         return DynamoCallLog(self.client("dynamodb"), self.settings.requests_table, self.pause)
 
     @cached_property
-    def _dead_letters(self) -> SqsDeadLetters:
-        from flow_hitl.platform.dead_letters import SqsDeadLetters
+    def _dead_letters(self) -> SqsDeadLetterCounts:
+        from flow_hitl.platform.dead_letter_counts import SqsDeadLetterCounts
 
-        return SqsDeadLetters(self.client("sqs"), self.settings.dead_letter_queue_url)
+        return SqsDeadLetterCounts(self.client("sqs"), self.settings.dead_letter_queue_url)
 
     @cached_property
     def _secret_box(self) -> KmsSecretBox:

@@ -9,7 +9,7 @@ from flow_hitl.platform.aws_errors import unknown
 from flow_hitl.platform.no_answer import Unknown
 
 
-class SqsDeadLetters:
+class SqsDeadLetterCounts:
     """The dead-letter queues, each by the name of what fills it."""
 
     def __init__(self, client: Any, url: Callable[[str], str]) -> None:
