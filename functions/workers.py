@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from flow_hitl.platform.telemetry import logger
-from functions.retries import try_again
+from functions.retries import come_again, try_again
 
 
 class Postponed(Exception):
@@ -19,8 +19,8 @@ def queue_handler(
 ) -> Callable[[dict[str, Any], Any], Any]:
     """Return the Lambda handler that calls `work` with each message of a batch and reports those that raised.
 
-    `retried` names the queue if its messages come again after growing pauses instead of the queue's own. A message that
-    finds the worker with less than these `seconds` left comes again later.
+    `retried` names the queue if its messages come again after growing pauses instead of the queue's own. A message
+    behind the first that finds less than these `seconds` left comes again at once, to another worker.
     """
     # Even if all fail, the invocation does not: the queue delivers again, and its alarm watches the age.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -37,9 +37,15 @@ def queue_handler(
             raise
 
     def handler(event: dict[str, Any], context: Any) -> Any:
+        worked: list[SQSRecord] = []
+
         def in_time(record: SQSRecord) -> None:
-            if seconds and context and context.get_remaining_time_in_millis() < seconds * 1000:
+            is_short = seconds and context and context.get_remaining_time_in_millis() < seconds * 1000
+            # One is worked off in any case, or none ever would be where functions have less time.
+            if retried and is_short and worked:
+                come_again(retried, record.receipt_handle, 1)
                 raise Postponed
+            worked.append(record)
             logged(record)
 
         return process_partial_response(event=event, record_handler=in_time, processor=processor, context=context)

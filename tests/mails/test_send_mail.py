@@ -77,9 +77,11 @@ def test_what_ses_does_not_take_is_tried_for_as_long_as_it_takes(hitl: Hitl) -> 
 
 def test_no_email_is_begun_that_the_worker_may_not_live_to_record(hitl: Hitl) -> None:
     with unsettled(hitl):
-        request = hitl.ask(emit=EMIT)
-    record = sqs_records(f'{{"kind": "notify", "request_id": "{request.id}", "event_seq": 1}}')
-    for left, failures in ((23_000, 1), (25_000, 0)):
-        context = SimpleNamespace(get_remaining_time_in_millis=lambda left=left: left)
-        assert len(handler({"Records": record}, context)["batchItemFailures"]) == failures
-        assert len(hitl.inbox) == 1 - failures
+        requests = [hitl.ask(emit=EMIT) for _ in range(3)]
+    bodies = [f'{{"kind": "notify", "request_id": "{request.id}", "event_seq": 1}}' for request in requests]
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 23_000 if hitl.inbox else 25_000)
+    failures = handler({"Records": sqs_records(*bodies)}, context)["batchItemFailures"]
+    assert [failure["itemIdentifier"] for failure in failures] == ["message-1", "message-2"]
+    assert len(hitl.inbox) == 1
+    hitl.advance(seconds=5)
+    assert len(hitl.inbox) == 3
