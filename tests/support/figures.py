@@ -20,10 +20,10 @@ from tests.support.asserts import EMIT
 
 
 def make_busy(hitl: Hitl) -> None:
-    """Let some requests go their ordinary ways; nobody has counted them yet."""
+    """Let some requests go their ordinary ways, before a sweep comes: nobody has counted them yet."""
     for number, word in enumerate(("approved", "rejected", "why?")):
         hitl.ask(emit=EMIT, method_name=f"review_{number % 2}", assigned_to_email=f"{number}@example.com")
-        hitl.advance(minutes=7)
+        hitl.advance(minutes=3)
         hitl.reply(word)
     hitl.api("DELETE", f"/v1/requests/{hitl.ask().id}")
     hitl.ask(emit=EMIT)
