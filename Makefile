@@ -91,7 +91,7 @@ reliability: setup-dev
 	@$(RUN) -m infra.local.chromium
 	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -n $(BROWSERS) --dist loadfile -m browser tests/browser
 
-# `make mutation MODULE=people/access.py` for one area, SAMPLE=1 for a look at one change in five.
+# `make mutation MODULE=people/access.py` for one area, SAMPLE=1 for a look at one change in ten.
 MODULE :=
 SAMPLE :=
 mutation: setup-dev

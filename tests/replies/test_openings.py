@@ -54,6 +54,82 @@ def test_what_says_more_than_a_greeting_is_none(line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "greets"),
+    [
+        ("Dear " + "x" * 54 + ",", True),
+        ("Dear " + "x" * 55 + ",", False),
+        ("\u3053\u3093\u306b\u3061\u306f" + "\u3042" * 15, True),
+        ("\u3053\u3093\u306b\u3061\u306f" + "\u3042" * 16, False),
+        ("\u7530\u4e2d\u69d8", True),
+        ("\u7530\u4e2d", False),
+        ("tanaka\u69d8", True),
+        ("approved \u69d8", False),
+        ("Hi Ann Lee", True),
+        ("Hi Ann Lee Jr", False),
+        ("Hi Ann & Bob,", True),
+        ("Hi Ann & Bob / Jim,", True),
+        ("Hi Ann Bob Jim Kim Lee,", True),
+        ("Hi Ann Bob Jim Kim Lee Max,", False),
+        ("Hi Ann + Bob,", False),
+        ("Hi X,", True),
+        ("Hi XX&,", False),
+        ("Team,", True),
+        ("Team", False),
+        ("Team lead,", False),
+        (" , ", False),
+    ],
+)
+def test_a_greeting_is_short_and_names_whom_it_greets(line: str, greets: bool) -> None:
+    assert is_greeting(line) is greets
+
+
+@pytest.mark.parametrize(
+    ("line", "classifies"),
+    [
+        ("", False),
+        ("   ", False),
+        ("[internal]" + " " * 70 + "x", False),
+        ("Sensitivity: " + " ".join(["x" * 8] * 7) + " xxxx", True),
+        ("Sensitivity: " + " ".join(["x" * 8] * 7) + " xxxxx", False),
+        ("Sensitivity: a b c d e f g h", True),
+        ("Sensitivity: a b c d e f g h i", False),
+        ("Sensitivity:", False),
+        ("Sensitivity: internal: really", True),
+        ("*_Sensitivity_*: internal", True),
+        ("** Sensitivity **: internal", True),
+        ("## Sensitivity: internal", True),
+        ("[Sensitivity: internal]", True),
+        ("[Sensitivity]: internal", False),
+        ("X Sensitivity: internal", False),
+        ("internal", False),
+        ("[internal]", True),
+        ("[approved]", False),
+    ],
+)
+def test_a_classification_names_a_class_in_few_words(line: str, classifies: bool) -> None:
+    assert is_classification(line) is classifies
+
+
+@pytest.mark.parametrize(
+    ("line", "may_be"),
+    [
+        ("", False),
+        ("internal", True),
+        ("internal 1 2 3 4 5 i ii", True),
+        ("internal 1 2 3 4 5 i ii iii", True),
+        ("internal 1 2 3 4 5 i ii iii iv", False),
+        ("use only", False),
+        ("internal approved", False),
+        ("\u6a5f\u5bc6", True),
+        ("internal" + "-" * 52, True),
+        ("internal" + "-" * 53, False),
+    ],
+)
+def test_a_bare_class_is_few_words_for_classes_and_nothing_else(line: str, may_be: bool) -> None:
+    assert may_be_classification(line) is may_be
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "Sensitivity: Internal",

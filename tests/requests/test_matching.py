@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_hitl.platform.text import split_answer
-from flow_hitl.requests.deciding.matching import match_outcome, none_of, options_like, read_answer
+from flow_hitl.requests.deciding.matching import match_outcome, none_of, options_like, read_answer, spelling_advice
 
 OPTIONS_OF_A_REVIEW = ["approved", "rejected", "needs_changes"]
 
@@ -176,6 +176,11 @@ def test_a_greeting_is_passed_over_only_for_an_option() -> None:
 def test_a_programs_value_is_the_option_itself_and_the_nearest_is_named() -> None:
     assert none_of("Approved", ["approved", "rejected"]) == 'must be written exactly as the option is: "approved"'
     assert none_of("maybe", ["approved", "rejected"]) == "must be one of: approved, rejected"
+
+
+def test_a_configured_value_that_means_an_option_is_advised_to_be_it() -> None:
+    assert spelling_advice("APPROVED", ["approved", "rejected"]) == ' Write it exactly as the option is: "approved".'
+    assert spelling_advice("later", ["approved", "rejected"]) == ""
 
 
 def test_an_option_is_returned_as_the_flow_wrote_it() -> None:
