@@ -202,6 +202,7 @@ def test_nobody_learns_of_what_is_not_theirs() -> None:
     elsewhere = examples.key_holder(*Permission, deployment_id=457)
     for actor, head, place, told in (
         (key, None, 457, "There is no such deployment."),
+        (member, None, 457, "There is no such deployment."),
         (elsewhere, HEAD, None, "There is no such request in this deployment."),
         (elsewhere, HEAD, 457, "There is no such request in this deployment."),
         (member, HEAD, None, "No such request is assigned to you."),
