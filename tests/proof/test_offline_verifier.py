@@ -17,7 +17,9 @@ import pytest
 from flow_hitl.proof.verify_audit import (
     COLUMNS,
     Unusable,
+    Verifier,
     canonical_json,
+    end_of_day,
     event_hash,
     event_of_row,
     fingerprint,
@@ -132,6 +134,7 @@ FORGERIES: dict[str, Forgery] = {
     "a digest with a signature that is none": unsigned_digest({"signature": "!"}),
     "a digest without an end": unsigned_digest({"digest": {"from": "2026-01-15T00:00:00Z"}}),
     "a digest that is a list": unsigned_digest({"digest": []}),
+    "a digest that ends in a long word": unsigned_digest({"digest": {"until": "x" * 50}}),
     "a digest without a section": on_seals(lambda seals: seals.__setitem__(1, (seals[1][0], b""))),
     "a section that no digest names": resigned(deployments={}),
     "a section that was changed": on_seals(lambda seals: seals.__setitem__(1, (seals[1][0], seals[1][1] + b"\n"))),
@@ -631,6 +634,35 @@ def test_the_hash_of_an_email_and_of_a_payload_is_printed(tmp_path: Path, capsys
     assert capsys.readouterr().out == f"{sha256(canonical_json({'id': 'r1', 'output': '# Draft'}))}\n"
 
 
+def test_the_hash_of_an_email_does_not_depend_on_how_its_lines_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy.eml"
+    for text in (b"Hello\r\nthere\rend\r\n\r\n", b"Hello\nthere\nend"):
+        body = base64.b64encode(text)
+        copy.write_bytes(b"Subject: x\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\n" + body)
+        assert main(["mail", str(copy)]) == 0
+        shown = {"subject": "x", "text": "Hello\nthere\nend", "html": ""}
+        assert capsys.readouterr().out == f"{sha256(canonical_json(shown))}\n"
+
+
+def test_the_help_names_every_option_and_what_the_exit_code_means(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert "\n    python verify_audit.py mail COPY.eml                print the hash of an email" in told
+    assert "The exit code is 0 if it is proven that nothing was changed, 1 if something was" in told
+    words = " ".join(told.split())
+    assert "[--public-key KEY] [--deployment ID] [--from TIME] [--to TIME] EXPORT" in words
+    assert words.endswith(
+        "--public-key KEY a file with the public key to trust "
+        "--deployment ID the deployment that it must be of "
+        "--from TIME the time that it must cover: begin "
+        "--to TIME and end, such as 2027-01-31T00:00:00Z"
+    )
+
+
 @pytest.mark.parametrize("body", ["junk", "[]", "{}", '{"request":5}'])
 def test_what_is_no_payload_has_no_hash(body: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.json"
@@ -697,3 +729,136 @@ def test_numbers_and_nesting_have_an_end() -> None:
         read_json("9" * 4301)
     with pytest.raises(ValueError, match=r"^it is nested too deeply$"):
         read_json("[" * 200_000)
+
+
+# --- the verifier by itself, as the service asks it
+
+
+def verifier(**about: Any) -> Verifier:
+    return Verifier({fingerprint(SIGNER.public): SIGNER.public}, **about)
+
+
+def found(one: Verifier) -> list[tuple[Any, ...]]:
+    return [(each.kind, each.record, each.detail, each.doubtful_from) for each in one.finish()]
+
+
+def test_a_digest_that_is_named_for_another_time_is_none() -> None:
+    one, signed = verifier(), LOG.digests[0]
+    assert one.digest(signed, named="2026-01-15T00:00:00Z")
+    assert not one.digest(signed, named="2026-01-17T00:00:00Z")
+    assert not one.digest({}, named="2026-01-18T00:00:00Z")
+    assert found(one) == [
+        (
+            "digest_invalid",
+            "digest until 2026-01-17T00:00:00Z",
+            "has an unknown format, or is named for another time",
+            None,
+        ),
+        ("digest_invalid", "digest until 2026-01-18T00:00:00Z", "cannot be read", None),
+    ]
+    assert (one.digests, one.sealed_until, one.begins) == (2, "2026-01-15T00:00:00Z", "2026-01-14T00:00:00Z")
+
+
+def test_a_time_is_sealed_from_the_begin_of_a_digest_up_to_its_end() -> None:
+    one = verifier()
+    assert (one.begins, one.is_sealed("2026-01-14T00:00:00Z")) == ("~", False)
+    for signed in LOG.digests:
+        one.digest(signed)
+    times = ("2026-01-13T23:59:59Z", "2026-01-14T00:00:00Z", "2026-01-15T00:00:00Z", "2026-01-16T00:00:00Z")
+    assert [one.is_sealed(time) for time in times] == [False, True, True, False]
+
+
+def test_a_digest_after_a_known_one_must_follow_it() -> None:
+    one = verifier()
+    one.follow(LOG.digests[0])
+    one.digest(LOG.digests[1])
+    assert found(one) == []
+    two = verifier()
+    two.follow(LOG.digests[1])
+    two.digest(LOG.digests[1])
+    wrong = "overlaps the digest until 2026-01-16T00:00:00Z"
+    assert found(two) == [("digest_invalid", "digest until 2026-01-16T00:00:00Z", wrong, None)]
+
+
+def test_nothing_is_dated_in_the_future() -> None:
+    event = LOG.chains["request#r1"][0]
+    one, two = verifier(now="2026-01-14T03:00:00Z"), verifier(now="2026-01-14T03:00:01Z")
+    one.event(event)
+    two.event(event)
+    says = "is dated 2026-01-14T03:00:00Z, in the future"
+    assert found(one) == [("edited", "request#r1 event 1", says, None)]
+    assert found(two) == []
+
+
+def test_a_whole_chain_begins_with_its_first_event_and_ends_with_its_last() -> None:
+    chain = LOG.chains["request#r1"]
+    last = chain[3]["hash"]
+    one = verifier(whole=True)
+    for event in chain[1:]:
+        one.event(event)
+    one.head("request#r1", 4, last)
+    one.head("request#x", 2, last)
+    lost = "is missing, like all from 1 to 2: request#x should have 2 events"
+    assert found(one) == [
+        ("missing", "request#r1 event 1", "is missing: the chain starts with event 2", None),
+        ("missing", "request#x event 1", lost, None),
+        ("missing", "request#x event 2", lost, None),
+    ]
+    assert (one.events, one.chains, one.unsealed) == (3, 1, 3)
+    part = verifier()
+    for event in chain[1:]:
+        part.event(event)
+    part.head("request#x", 2, last)
+    assert found(part) == [("missing", "request#x event 2", "is missing: request#x should have 2 events", None)]
+
+
+def test_an_event_that_a_digest_does_not_confirm_leaves_those_since_the_last_one_in_doubt() -> None:
+    chain = LOG.copy().chains["request#r0"]
+    one = verifier(whole=True)
+    for signed in LOG.digests:
+        one.digest(signed)
+        claims = one.section(signed["digest"], 456, LOG.sections[signed["digest"]["until"]])
+        one.seal(claim for claim in claims if claim.subject == "request#r0")
+    edited(chain[6], actor="nobody")
+    for event in chain[:7]:
+        one.event(event)
+    one.head("request#r0", 7, "0" * 64)
+    assert found(one) == [
+        ("replaced", "request#r0 event 7", "is not the one in the digest until 2026-01-16T00:00:00Z", 5),
+        ("replaced", "request#r0 event 7", "is not the last event that request#r0 recorded", 5),
+    ]
+
+
+def test_an_event_of_long_ago_that_no_digest_covers_was_left_out() -> None:
+    one = verifier(overdue="2026-01-14T03:01:00Z")
+    for event in LOG.chains["request#r1"]:
+        one.event(event)
+    says = "is missing and long overdue"
+    assert found(one) == [("digest_missing", "digest until 2026-01-15T00:00:00Z", says, None)]
+
+
+def test_what_the_service_compares_by_itself_is_named_alike() -> None:
+    one = verifier()
+    one.changed("request#r1", 2, "does not match")
+    one.changed("request#r1", 2, "does not match")
+    one.strange("request#r1", 3, "belongs to nothing")
+    one.miss("2026-01-15T00:00:00Z", "is missing")
+    first, strange, missed = one.finish()
+    assert first.to_dict() == {
+        "kind": "record_changed",
+        "detail": "does not match",
+        "subject": "request#r1",
+        "seq": 2,
+        "doubtful_from": None,
+        "digest": None,
+        "file": None,
+        "record": "request#r1 event 2",
+    }
+    assert (strange.kind, strange.record) == ("inserted", "request#r1 event 3")
+    assert (missed.kind, missed.record) == ("digest_missing", "digest until 2026-01-15T00:00:00Z")
+
+
+def test_a_day_ends_at_midnight_and_the_calendar_too() -> None:
+    assert end_of_day("2026-12-31T23:59:59Z") == "2027-01-01T00:00:00Z"
+    assert end_of_day("9999-12-31T00:00:00Z") == "9999-12-31T00:00:00Z"
+    assert end_of_day("2026-02-30T00:00:00Z") == "2026-02-30T00:00:00Z"

@@ -193,6 +193,11 @@ def test_options_that_are_symbols_are_told_apart() -> None:
     assert match_outcome("!!!", ["👍", "👎"]) is None
 
 
+@pytest.mark.parametrize("line", ["!", "...", "-", "\u200b", ""])
+def test_a_line_without_words_names_no_option_that_is_a_symbol(line: str) -> None:
+    assert match_outcome(line, ["+", "ok"]) is None
+
+
 def test_marks_that_belong_to_letters_are_kept() -> None:
     assert match_outcome("हाँ।", ["हाँ"]) == "हाँ"
     assert match_outcome("ह", ["हाँ"]) is None

@@ -87,7 +87,7 @@ def _matcher(emit_options: Sequence[str]) -> Callable[[str], str | None]:
     def named_by(line: str) -> str | None:
         for form, groups in steps:
             said = form(line)
-            found = groups.get(said, []) if said else []
+            found = groups.get(said) if said else None
             if found:
                 return found[0][0] if len(found) == 1 else None
         return None

@@ -142,7 +142,7 @@ def may_be_classification(line: str) -> bool:
     It may also be an answer: only its place in the email and the options can tell.
     """
     text = _folded(line[:120])
-    return 0 < len(text) <= 60 and _is_level(text)
+    return len(text) <= 60 and _is_level(text)
 
 
 def _is_level(text: str) -> bool:
