@@ -1,39 +1,23 @@
-"""Turns the audit table's stream into figures; records that fail go to a queue and hold up no others."""
+"""The figures, every few minutes: what the audit log has is added to the counters that reports are read from."""
 
-import json
 from typing import Any
 
-from flow_hitl.audit.audit_log import event_from_item
 from flow_hitl.bootstrap import current
-from flow_hitl.platform.telemetry import logger
-from functions.retries import try_again
+from flow_hitl.metrics.keep_figures import Behind
+from flow_hitl.platform.telemetry import EVENT_NOT_COUNTED, FIGURES_KEPT, count, logger
 
 
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Count records of the stream, a batch at a time, or of the retry queue, one by one."""
-    streamed = [record["dynamodb"]["NewImage"] for record in event["Records"] if record.get("eventName") == "INSERT"]
-    failures = _count_together(streamed)
-    for image in failures:
-        current().messages("measure_retry").send(json.dumps(image))
-    queued = [record for record in event["Records"] if record["eventSource"] == "aws:sqs"]
-    return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in queued if not _retried(each)]}
-
-
-def _count_together(images: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the images that could not be counted: all of them, even if only one is at fault."""
-    try:
-        current().measure_events([event_from_item(image) for image in images])
-    except Exception:
-        logger.exception("measuring failed, queued to be tried again", records=len(images))
-        return images
-    return []
-
-
-def _retried(record: dict[str, Any]) -> bool:
-    try:
-        current().measure_events([event_from_item(json.loads(record["body"]))])
-    except Exception:
-        logger.exception("measuring failed again", message_id=record["messageId"])
-        try_again("measure_retry", record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"]))
-        return False
-    return True
+def handler(_event: dict[str, Any], _context: Any) -> None:
+    """Do one run, whatever called for it: a message says nothing but that it is time."""
+    events = behind = 0
+    for done in current().keep_figures():
+        if isinstance(done, Behind):
+            behind += 1
+            logger.error("figures are behind", deployment_id=done.deployment_id, exc_info=done.error)
+            continue
+        events += done.events
+        for name in done.senseless:
+            count(EVENT_NOT_COUNTED, record=name)
+            logger.error("audit event makes no sense", deployment_id=done.deployment_id, record=name)
+    if not behind:
+        count(FIGURES_KEPT, events=events)

@@ -21,7 +21,7 @@ from infra.constructs.sealing import HOURLY, Seals
 from infra.constructs.ses_topic import SES, SesTopic, let_ses_store_mail
 from infra.options import Options
 from infra.outputs import output_name
-from infra.topology import HTTP_FUNCTIONS, SWEEPS, queue_settings
+from infra.topology import HTTP_FUNCTIONS, MEASURES, SWEEPS, queue_settings
 
 
 class CoreStack(Stack):
@@ -43,6 +43,7 @@ class CoreStack(Stack):
         self.settings = self._settings(options)
         Recurring(self, "Hourly", self.queues["seal"], HOURLY)
         Recurring(self, "Sweeping", self.queues["sweep"], SWEEPS)
+        Recurring(self, "Measuring", self.queues["measure"], MEASURES)
         access = Access(self, "Access", self.data, self.seals, self.queues, self.scheduling, options)
         self.functions = Functions(
             self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access

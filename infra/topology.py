@@ -71,11 +71,10 @@ class Queue:
 
 @dataclass(frozen=True)
 class StreamReader:
-    """A function that the audit table's stream feeds; `window_seconds` is how long a batch may fill up."""
+    """A function that the audit table's stream feeds."""
 
     name: str
     batch_size: int
-    window_seconds: int
 
 
 # In the order in which a deployment and a request meet them.
@@ -83,7 +82,6 @@ FUNCTIONS = (
     Function("management", API_TIMEOUT_SECONDS, _LARGE),
     Function("intake", API_TIMEOUT_SECONDS, _LARGE),
     Function("relay"),
-    Function("measure"),
     Function("send_email"),
     Function("mail_feedback"),
     Function("inbound_mail", MAIL_READER.seconds, _LARGE),
@@ -97,6 +95,7 @@ FUNCTIONS = (
     Function("seal", 300, _LARGE),
     Function("export_audit", 600, _LARGE),
     Function("sweep", 300),
+    Function("measure", 300),
 )
 
 HTTP_FUNCTIONS = (
@@ -118,7 +117,6 @@ QUEUES = (
     Queue("inbound_mail", "inbound_mail", 5, visibility_seconds=MAIL_READER.hidden_seconds),
     Queue("mail_feedback", "mail_feedback"),
     Queue("relay_retry", "relay"),
-    Queue("measure_retry", "measure"),
     Queue("seal", "seal", batch_size=1, visibility_seconds=1800, patience=None, tries=5, late_seconds=3 * 3600),
     Queue(
         "export",
@@ -131,13 +129,15 @@ QUEUES = (
     ),
     # A run has five minutes; what it did not come to, the next one does, so its message need not come again for long.
     Queue("sweep", "sweep", batch_size=1, visibility_seconds=1800, patience=None, tries=3, late_seconds=3600),
+    Queue("measure", "measure", batch_size=1, visibility_seconds=1800, patience=None, tries=3, late_seconds=3600),
 )
 
-# A stream serves two readers, not three. Figures may be some seconds old: larger batches take fewer writes.
-STREAM_READERS = (StreamReader("relay", 50, 0), StreamReader("measure", 200, 5))
+STREAM_READERS = (StreamReader("relay", 50),)
 
 # Events settle within ten minutes; a sweep twice as often would cost twice as much.
 SWEEPS = "rate(5 minutes)"
+# Figures are read together with what is not stored yet, which may not become too much.
+MEASURES = "rate(5 minutes)"
 
 DEAD_LETTERS = (*(queue.name for queue in QUEUES), "stream", "schedules")
 """What has a dead-letter queue: each queue, the audit stream, and EventBridge Scheduler."""

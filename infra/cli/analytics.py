@@ -5,8 +5,8 @@ from itertools import islice
 
 import click
 
+from flow_hitl.metrics.check_metrics import Difference
 from flow_hitl.metrics.metrics import Dimension
-from flow_hitl.metrics.rebuild_metrics import Difference
 from infra.cli.output import show, table
 from infra.cli.target import CommandTarget, deployment_argument, with_target
 
@@ -26,7 +26,7 @@ def analytics() -> None:
 def rebuild(target: CommandTarget, deployment_id: int, check: bool) -> None:
     """Recompute the figures from the audit log; the old ones are shown until the new ones are complete.
 
-    New requests are counted meanwhile. If a rebuild is interrupted, run it again: it starts over.
+    New requests are counted meanwhile. If a rebuild is interrupted, the function `measure` finishes it.
     """
     if check:
         _check(target, deployment_id)
@@ -43,7 +43,7 @@ def rebuild(target: CommandTarget, deployment_id: int, check: bool) -> None:
 
 
 def _check(target: CommandTarget, deployment_id: int) -> None:
-    found = target.application.rebuild_metrics.differences(deployment_id, _progress(target))
+    found = target.application.check_metrics(deployment_id, _progress(target))
     differences = list(islice(found, _MOST_LISTED))
     if not differences:
         show(
@@ -63,8 +63,7 @@ def _check(target: CommandTarget, deployment_id: int) -> None:
             ["Period", "By", "Of", "Outcome", "Counter", "Shown", "Logged"],
             [[value if value is not None else "" for value in one.values()] for one in listed],
         ),
-        f"send dead letters again ({target.command('redrive measure')}), then rebuild the figures: "
-        + target.command(f"analytics rebuild {deployment_id}"),
+        f"rebuild the figures: {target.command(f'analytics rebuild {deployment_id}')}",
     )
     click.get_current_context().exit(1)
 

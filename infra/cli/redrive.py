@@ -20,9 +20,9 @@ _QUEUES = {
     "webhook": "webhook",
     "relay": "relay_retry",
     "stream": "stream",
-    "measure": "measure_retry",
     "seal": "seal",
     "sweep": "sweep",
+    "measure": "measure",
     "export": "export",
 }
 _ALL = "all"
@@ -81,5 +81,5 @@ def _next(target: CommandTarget, queue: str, found: bool, *, dry_run: bool) -> s
     if dry_run:
         return f"fix what the log of its function says, then move them: {target.command(f'redrive {queue}')}."
     if queue == "stream":
-        return f"see if the figures are right: {target.command('analytics rebuild ID --check')}, in a few minutes."
+        return "nothing needs to be done: what follows from these events is on its way."
     return "its worker tries them now. What fails again comes back to the dead-letter queue, and its alarm says so."

@@ -158,20 +158,20 @@ class Access(Construct):
             *self._hand_on(),
             *self._redrive(),
             _allow(("s3:ListBucket",), [self.seals.bucket.bucket_arn]),
-            _send(queues["export"].queue, queues["measure_retry"].queue),
+            _send(queues["export"].queue),
             _consume(queues["sweep"].queue),
             self._never_change_audit(),
         ]
 
     def measure(self) -> list[Right]:
-        """Add audit events of the stream to the figures."""
-        queues, deployments = self.queues, self.data.deployments.table
-        actions = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+        """Read the log, add it to the figures, and remove figures that others have replaced."""
+        audit = self.data.audit
+        keep = ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
         return [
-            *self._read_stream(),
-            _allow(actions, [deployments.table_arn]),
-            _retry(queues["measure_retry"].queue),
-            _send(queues["measure_retry"].queue, queues.stream_dead_letters),
+            _allow(("dynamodb:Query",), [audit.index_arn("by_day")]),
+            _allow(("dynamodb:BatchGetItem",), [audit.table.table_arn]),
+            _allow([f"dynamodb:{action}" for action in keep], [self.data.deployments.table.table_arn]),
+            _consume(self.queues["measure"].queue),
             self._never_change_audit(),
         ]
 

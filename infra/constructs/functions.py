@@ -116,7 +116,6 @@ class Functions(Construct):
                     access.data.audit.table,
                     starting_position=lambda_.StartingPosition.TRIM_HORIZON,
                     batch_size=reader.batch_size,
-                    max_batching_window=Duration.seconds(reader.window_seconds),
                     bisect_batch_on_error=True,
                     retry_attempts=5,
                     on_failure=sources.SqsDlq(queues.stream_dead_letters),

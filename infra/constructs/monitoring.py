@@ -92,6 +92,7 @@ class Monitoring(Construct):
             ("audit event changed", telemetry.AUDIT_EVENT_CHANGED),
             ("creator unreachable", telemetry.CREATOR_UNREACHABLE),
             ("email uncertain", telemetry.MAIL_UNCERTAIN),
+            ("event not counted", telemetry.EVENT_NOT_COUNTED),
             ("quota nearly used", telemetry.QUOTA_NEARLY_USED),
             ("late in spite of the sweep", telemetry.SWEEP_FOUND),
             ("usage not counted", telemetry.USAGE_NOT_COUNTED),
@@ -101,6 +102,7 @@ class Monitoring(Construct):
         self._alarm("a message keeps failing", _counted(telemetry.MESSAGE_KEEPS_FAILING, Duration.hours(1)), 1)
         # Three runs and a bit: nothing else tells that nobody looks.
         self._alarm("no sweep", _counted(telemetry.SWEEP_ENDED, Duration.minutes(20)), 1, is_wanted=True)
+        self._alarm("figures late", _counted(telemetry.FIGURES_KEPT, Duration.hours(1)), 1, is_wanted=True)
 
     def _alarm(self, what: str, metric: cloudwatch.IMetric, threshold: float, *, is_wanted: bool = False) -> None:
         """Raise an alarm when the metric reaches the threshold in one period, or if it `is_wanted`, when it does not.

@@ -1,12 +1,11 @@
-"""The figures on the local stack: counted under the template's own roles, also by workers that race, and rebuilt."""
+"""The figures on the local stack: read under the template's own roles, stored by runs that race, and rebuilt."""
 
 import json
-import random
 import secrets
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from flow_hitl.metrics.metric_store import DynamoMetricStore
-from flow_hitl.metrics.metrics import Dimension, Generations, Measurement, Span, measure, merged
+from flow_hitl.metrics.metrics import Dimension, Generations, Position, Progress, Seen, Span, cuts, measure, merged
+from flow_hitl.platform.errors import Conflict
 from flow_hitl.requests.request import Stamp, decide
 from tests.e2e.local_client import LocalClient, eventually
 from tests.support import examples
@@ -54,35 +54,39 @@ def test_requests_are_counted_and_a_rebuild_meanwhile_agrees(local: LocalClient)
     assert json.loads(check.stdout)["agree"] is True
 
 
-def test_workers_that_race_with_the_same_events_count_each_once(local: LocalClient) -> None:
-    """Many workers get batches that overlap, in any order, as a stream and its retry queue may give them."""
+def test_runs_that_race_count_each_event_once(local: LocalClient) -> None:
+    """Many runs add the same events at the same time; each must come from where the set is."""
     table = local.operator.outputs["DeploymentsTable"]
-    deployment_id, chance = secrets.randbelow(10**9) + 10**9, random.Random(7)  # noqa: S311 - no secret
+    deployment_id = secrets.randbelow(10**9) + 10**9
     events = list(some_measurements(120))
-    batches = [chance.sample(events, 30) for _ in range(20)] + [events[start::4] for start in range(4)]
-    chance.shuffle(batches)
+    store = DynamoMetricStore(local.aws("dynamodb"), table, lambda _: None)
+    store.begin(deployment_id, Generations().begun(Progress(Position(examples.NOON - timedelta(days=1)))))
     own = threading.local()
 
-    def work(batch: list[Measurement]) -> None:
+    def work(_: int) -> None:
         client = own.__dict__.setdefault("client", local.aws("dynamodb"))
-        store = DynamoMetricStore(client, table, lambda _: None)
-        store.record(deployment_id, Generations(), 0, batch, examples.NOON)
+        mine = DynamoMetricStore(client, table, lambda _: None)
+        while (progress := mine.generations(deployment_id).progress_of(1)) is not None:
+            cut = next(cuts(one for one in events if one.position.at > progress.position.at), None)
+            if cut is None:
+                return
+            with suppress(Conflict):
+                mine.fold(deployment_id, 1, progress, cut)
 
     with ThreadPoolExecutor(8) as executor:
-        list(executor.map(work, batches))
-    store = DynamoMetricStore(local.aws("dynamodb"), table, lambda _: None)
+        list(executor.map(work, range(8)))
     stored = {
-        **store.contents(deployment_id, 0, Span("2026-01", "2026-01")),
-        **store.contents(deployment_id, 0, Span("2026-01-01", "2026-01-31")),
+        **store.contents(deployment_id, 1, Span("2026-01", "2026-01")),
+        **store.contents(deployment_id, 1, Span("2026-01-01", "2026-01-31")),
     }
-    expected = merged(each.tallies for each in events)
-    assert store.all_time(deployment_id, 0) == {"created": 60, "responded": 60}
+    expected = merged(each.tallies or {} for each in events)
+    assert store.all_time(deployment_id, 1) == {"created": 60, "responded": 60}
     assert stored == {bucket: tally for bucket, tally in expected.items() if bucket.period != "all"}
     assert {bucket.dimension for bucket in stored} == set(Dimension)
 
 
-def some_measurements(count: int) -> list[Measurement]:
-    """Return what the events of requests and their answers add, of some reviewers, flows and methods."""
+def some_measurements(count: int) -> list[Seen]:
+    """Return what the events of requests and their answers add, of some reviewers, flows and methods, in order."""
     found = []
     for number in range(count // 2):
         person, at = f"{number % 3}@example.com", examples.NOON + timedelta(hours=number)
@@ -93,12 +97,12 @@ def some_measurements(count: int) -> list[Measurement]:
             opened.after,
             examples.answer(responder=person),
             examples.CONTENT,
-            stamp=Stamp("e", at + timedelta(minutes=number), person),
+            stamp=Stamp("e", at + timedelta(minutes=1), person),
         )
-        for name, event in (("a", opened.event), ("b", given.event)):
+        for event in (opened.event, given.event):
             measured = measure(event)
             assert measured is not None
-            found.append(replace(measured, event_id=f"{name}{number}"))
+            found.append(Seen(Position(event.at), measured.tallies))
     return found
 
 

@@ -68,7 +68,7 @@ DIAGNOSED = (
     "relay retry",
     "stream",
 )
-GOING_BACK = (*(name for name in DIAGNOSED if name != "stream"), "measure retry", "seal")
+GOING_BACK = (*(name for name in DIAGNOSED if name != "stream"), "seal")
 DIAGNOSE = {
     *(("sqs:GetQueueAttributes", f"{name} dead letters") for name in DIAGNOSED),
     ("ses:GetEmailIdentity", "identity"),
@@ -162,16 +162,15 @@ EXPECTED: dict[str, Rights] = {
         ("iam:PassRole", "scheduler role"),
         *_consume("sweep"),
         *(right for name in (*GOING_BACK, "stream") for right in _retry(f"{name} dead letters")),
-        *_send("inbound mail", "mail feedback", "relay retry", "measure retry", "seal"),
+        *_send("inbound mail", "mail feedback", "relay retry", "seal"),
     },
     "measure": {
-        *READ_STREAM,
+        *READ_BY_DAY,
         *(
             (f"dynamodb:{action}", "deployments")
-            for action in ("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem")
+            for action in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
         ),
-        *_retry("measure retry"),
-        *_send("measure retry", "stream dead letters"),
+        *_consume("measure"),
     },
     "send_email": DECIDE
     | SECRET
@@ -216,7 +215,7 @@ NAMES = (
     ("QueuesInboundMailQueue", "inbound mail"),
     ("QueuesMailFeedbackQueue", "mail feedback"),
     ("QueuesRelayRetryQueue", "relay retry"),
-    ("QueuesMeasureRetryQueue", "measure retry"),
+    ("QueuesMeasureQueue", "measure"),
     ("QueuesSweepQueue", "sweep"),
     ("SchedulingRole", "scheduler role"),
     (":schedule/flowhitl-Scheduling-Group-", "schedules"),

@@ -38,7 +38,7 @@ WORK_QUEUES = (
     "inbound_mail",
     "mail_feedback",
     "relay_retry",
-    "measure_retry",
+    "measure",
     "seal",
     "export",
     "sweep",

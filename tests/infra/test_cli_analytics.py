@@ -11,6 +11,7 @@ from flow_hitl.metrics.metrics import Bucket, Dimension
 from infra.cli.main import main
 from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
+from tests.support.figures import measure_all, spoil
 
 Run = Callable[..., Result]
 
@@ -21,20 +22,12 @@ def run(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
     hitl.ask(emit=["approved"], flow_name="Payments")
     hitl.reply("approved")
-    hitl.measure()
+    measure_all(hitl)
 
     def rebuild(*words: str) -> Result:
         return CliRunner().invoke(main, ["analytics", "rebuild", str(hitl.deployment_id), *words], terminal_width=120)
 
     return rebuild
-
-
-def spoil(hitl: Hitl) -> None:
-    metrics = current()._metrics
-    bucket = Bucket(Dimension.FLOW, "2026-01", "Payments")
-    generations = metrics.generations(hitl.deployment_id)
-    number = generations.live.number
-    metrics.add(hitl.deployment_id, generations, number, {bucket: {"created": 2}}, "spoilt")
 
 
 def test_the_check_says_that_all_is_well(run: Run) -> None:
@@ -46,7 +39,7 @@ def test_the_check_says_that_all_is_well(run: Run) -> None:
 
 
 def test_the_check_names_what_differs_and_exits_1(hitl: Hitl, run: Run) -> None:
-    spoil(hitl)
+    spoil(hitl, Bucket(Dimension.FLOW, "2026-01", "Payments"), "created", 2)
     result = run("--check")
     assert result.exit_code == 1
     assert "PERIOD   BY    OF        OUTCOME  COUNTER  SHOWN  LOGGED" in result.stdout
@@ -65,7 +58,7 @@ def test_the_check_names_what_differs_and_exits_1(hitl: Hitl, run: Run) -> None:
 
 
 def test_a_rebuild_mends_it(hitl: Hitl, run: Run) -> None:
-    spoil(hitl)
+    spoil(hitl, Bucket(Dimension.FLOW, "2026-01", "Payments"), "created", 2)
     result = run()
     assert result.exit_code == 0, result.output
     assert result.stdout == "Rebuilt the figures of deployment 1 from 2 events.\n"

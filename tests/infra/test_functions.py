@@ -57,7 +57,7 @@ def test_the_outputs_read_back_as_the_same_settings(core: Stack) -> None:
 
 def test_the_outputs_name_what_settings_leave_out(core: Stack) -> None:
     mail = ("email", "inbound_mail", "mail_feedback")
-    work = (*mail, "resume", "webhook", "deadline", "relay_retry", "measure_retry", "seal", "export", "sweep")
+    work = (*mail, "resume", "webhook", "deadline", "relay_retry", "seal", "export", "sweep", "measure")
     more = (
         "api_id",
         "api_url",

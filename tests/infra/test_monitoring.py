@@ -27,7 +27,7 @@ def test_every_function_raises_an_alarm(core: Stack, metric: str) -> None:
 
 def test_a_late_stream_and_server_errors_raise_an_alarm(core: Stack) -> None:
     late = {_of(each, "FunctionName"): each["Threshold"] for each in _alarms(core, "IteratorAge")}
-    assert late == {core.function_id(name): 5 * 60 * 1000 for name in ("relay", "measure")}
+    assert late == {core.function_id("relay"): 5 * 60 * 1000}
     (failing,) = _alarms(core, "5xx")
     assert _of(failing, "ApiId") in core.of_type("AWS::ApiGatewayV2::Api")
 
@@ -37,6 +37,8 @@ def test_a_late_stream_and_server_errors_raise_an_alarm(core: Stack) -> None:
     [
         "AuditEventChanged",
         "CreatorUnreachable",
+        "EventNotCounted",
+        "FiguresKept",
         "MessageKeepsFailing",
         "QuotaNearlyUsed",
         "SweepEnded",
@@ -62,11 +64,11 @@ def test_calls_refused_by_a_quota_or_by_the_gateway_raise_an_alarm(core: Stack) 
     assert '"status": "$context.status"' in stage["AccessLogSettings"]["Format"]
 
 
-def test_every_alarm_goes_to_the_operators_topic_and_silence_is_none_except_of_the_sweep(core: Stack) -> None:
+def test_every_alarm_goes_to_the_operators_topic_and_silence_is_none_except_of_what_runs_by_itself(core: Stack) -> None:
     (topic,) = [name for name in core.of_type("AWS::SNS::Topic") if "Alarm" in name]
     for alarm in core.properties("AWS::CloudWatch::Alarm"):
         assert alarm["AlarmActions"] == [{"Ref": topic}]
-        is_wanted = alarm["MetricName"] == "SweepEnded"
+        is_wanted = alarm["MetricName"] in ("FiguresKept", "SweepEnded")
         assert alarm["TreatMissingData"] == ("breaching" if is_wanted else "notBreaching")
         assert alarm["ComparisonOperator"] == ("LessThan" if is_wanted else "GreaterThanOrEqualTo") + "Threshold"
     (subscription,) = [each for each in core.properties("AWS::SNS::Subscription") if each["Protocol"] == "email"]

@@ -143,7 +143,7 @@ class Trouble:
         return self.chance.choice(found).id if found else None
 
     def _deliver_again(self, over: threading.Event) -> None:
-        """Send the events of some answered requests to the stream's two readers once more, in any order."""
+        """Send the events of some answered requests to the stream's reader once more, in any order."""
         dynamodb = self.local.aws("dynamodb")
         while not over.is_set():
             with suppress(Empty):
@@ -155,9 +155,8 @@ class Trouble:
                 )["Items"]
                 self.chance.shuffle(events)
                 for event in events:
-                    for queue in ("relay_retry", "measure_retry"):
-                        url = self._settings.queue_url(queue)
-                        self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event))
+                    url = self._settings.queue_url("relay_retry")
+                    self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event))
                 self.events_again += len(events)
 
 

@@ -1,5 +1,7 @@
 """Analytics as a manager asks for them by API, of requests that went their ordinary ways."""
 
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,11 +9,13 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Permission
+from flow_hitl.metrics import read_analytics
+from flow_hitl.metrics.metric_store import DynamoMetricStore
 from flow_hitl.metrics.metrics import is_month
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, assert_problem, callback
 from tests.support.aws_calls import watched
-from tests.support.figures import figures_of, requests_of, store
+from tests.support.figures import expected, figures_of, measure_all, requests_of, settle, store, stored
 
 
 def analytics(hitl: Hitl, **query: str) -> Any:
@@ -249,6 +253,7 @@ def test_a_year_of_a_million_requests_costs_the_same_as_a_day_of_ten(hitl: Hitl)
     for word in ("approved",) * 8 + ("rejected", "why?"):
         hitl.ask(emit=EMIT, assigned_to_email="anna@example.com")
         hitl.reply(word)
+    measure_all(hitl)
     year_of = figures_of(requests_of(datetime(2025, 1, 1, tzinfo=UTC), days=364, count=500), times=2_000)
     store(hitl, {bucket: tally for bucket, tally in year_of.items() if is_month(bucket.period)})
     day, days_calls, days_items = cost_of(hitl, from_="2026-01-14", to="2026-01-14")
@@ -257,10 +262,90 @@ def test_a_year_of_a_million_requests_costs_the_same_as_a_day_of_ten(hitl: Hitl)
     assert (year["totals"]["created"], year["totals"]["responded"]) == (1_000_000, 1_000_000)
     assert sum(each["created"] for each in year["volume_by_day"]) == 1_000_000
     assert years_calls == days_calls
-    assert len(years_calls) <= 12
+    # Five of them look for what is not stored yet.
+    assert len(years_calls) <= 17
     # Of the total, of each reviewer and method, and of their outcomes: one for a day, twelve for a year.
     assert days_items == 1 + 2 * (1 + 3)
     assert years_items <= 12 * (1 + (4 + 3) * (1 + 3))
+
+
+def test_the_latest_events_are_read_and_those_that_are_stored_are_not_counted_twice(hitl: Hitl) -> None:
+    for all_stored in (True, False, True):
+        before = analytics(hitl)
+        hitl.ask(emit=EMIT)
+        hitl.reply("approved")
+        now = analytics(hitl)
+        assert now["totals"]["created"] == before["totals"]["created"] + 1
+        assert now["totals"]["responded"] == before["totals"]["responded"] + 1
+        assert now["pending_now"] == 0
+        assert now["up_to_date"]
+        if all_stored:
+            measure_all(hitl)
+            assert analytics(hitl)["totals"] == now["totals"]
+
+
+def test_of_too_many_new_events_the_first_are_counted_and_the_answer_says_that_it_is_behind(
+    hitl: Hitl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_analytics, "_MOST_FRESH", 12)
+    for _ in range(20):
+        hitl.ask(emit=EMIT)
+    found = analytics(hitl)
+    assert 0 < found["totals"]["created"] < 20
+    assert not found["up_to_date"]
+    manager = hitl.signed_in()
+    assert "not all counted yet" in manager.get(f"/d/{hitl.deployment_id}/analytics").text
+    measure_all(hitl)
+    assert analytics(hitl)["totals"]["created"] == 20
+    assert analytics(hitl)["up_to_date"]
+    assert "not all counted yet" not in manager.get(f"/d/{hitl.deployment_id}/analytics").text
+
+
+def test_figures_that_are_stored_while_they_are_read_do_not_count_twice(
+    hitl: Hitl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure_all(hitl)
+    hitl.ask(emit=EMIT)
+    settle(hitl)
+    read = DynamoMetricStore.all_time
+
+    def read_late(*arguments: Any) -> Any:
+        monkeypatch.setattr(DynamoMetricStore, "all_time", read)
+        hitl.measure()
+        return read(*arguments)
+
+    monkeypatch.setattr(DynamoMetricStore, "all_time", read_late)
+    found = analytics(hitl)
+    assert (found["totals"]["created"], found["pending_now"], found["up_to_date"]) == (1, 1, True)
+
+
+def test_figures_that_never_rest_are_shown_as_they_are_stored(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    hitl.ask(emit=EMIT)
+    measure_all(hitl)
+    read = DynamoMetricStore.generations
+    versions = iter(range(10, 100))
+
+    def moving(*arguments: Any) -> Any:
+        found = read(*arguments)
+        progress = replace(found.live.progress, version=next(versions)) if found.live.progress else None
+        return replace(found, live=replace(found.live, progress=progress))
+
+    monkeypatch.setattr(DynamoMetricStore, "generations", moving)
+    hitl.ask(emit=EMIT)
+    found = analytics(hitl)
+    assert (found["totals"]["created"], found["up_to_date"]) == (1, False)
+
+
+def test_figures_of_an_earlier_version_are_shown_until_they_are_counted_anew(hitl: Hitl) -> None:
+    hitl.ask(emit=EMIT)
+    old = {bucket: Counter({name: 3 * n for name, n in tally.items()}) for bucket, tally in expected(hitl).items()}
+    store(hitl, old, 0)
+    found = analytics(hitl)
+    assert (found["totals"]["created"], found["pending_now"], found["up_to_date"]) == (3, 3, False)
+    measure_all(hitl)
+    found = analytics(hitl)
+    assert (found["totals"]["created"], found["pending_now"], found["up_to_date"]) == (1, 1, True)
+    assert stored(hitl, 0) == {}
 
 
 def test_a_year_that_begins_and_ends_within_months_takes_two_more_queries_for_each_dimension(hitl: Hitl) -> None:
@@ -276,7 +361,7 @@ def cost_of(hitl: Hitl, **query: str) -> tuple[Any, list[str], int]:
     emitter = hitl._clients["dynamodb"].meta.events
 
     def look(parsed: Any, **_: Any) -> None:
-        items.append(len([one for one in parsed.get("Items", []) if "metrics#" in one["pk"]["S"]]))
+        items.append(len([one for one in parsed.get("Items", []) if "value" in one]))
 
     emitter.register("after-call.dynamodb.Query", look)
     with watched(hitl) as calls:

@@ -1,25 +1,36 @@
-"""How events of the audit stream become figures: each once, whatever is delivered twice, late, or is broken."""
+"""How events of the audit log become stored figures: each once, whatever dies, comes late, or is broken."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from flow_hitl.audit.audit_log import event_from_item
+from flow_hitl.audit.audit_log import put_event
+from flow_hitl.audit.chain import EventKind, next_event, request_subject
+from flow_hitl.audit.index import IndexedEvent
 from flow_hitl.bootstrap import current
-from flow_hitl.metrics.metrics import ALL_TIME, Bucket, Dimension, Generations
+from flow_hitl.metrics import fold_events
+from flow_hitl.metrics.keep_figures import Behind
+from flow_hitl.metrics.measured_log import MeasuredLog
+from flow_hitl.metrics.metric_store import DynamoMetricStore
+from flow_hitl.metrics.metrics import ALL_TIME, Bucket, Dimension, Position, Seen, cuts, measure, merged
+from flow_hitl.platform.errors import Conflict
 from infra.local.hitl_fixture import Hitl, made_once
-from tests.support.asserts import EMIT
+from tests.support.asserts import EMIT, callback
 from tests.support.aws_calls import crashing, deaths, watched
-from tests.support.figures import deliver, expected, make_busy, stored, stream
+from tests.support.figures import expected, figures_of, make_busy, measure_all, requests_of, settle, stored
+from tests.support.units import counted
 
 BOTH = pytest.mark.parametrize("when", ["before", "after"])
 
 
 @pytest.fixture
 def busy(hitl: Hitl) -> Hitl:
-    """A deployment in which some things have happened that nobody has counted."""
+    """A deployment in which some things have happened that nobody has stored."""
     some_things(hitl)
     return hitl
 
@@ -27,139 +38,365 @@ def busy(hitl: Hitl) -> Hitl:
 some_things = made_once(make_busy)
 
 
+def put(hitl: Hitl, at: datetime, data: Any, name: str = "broken") -> None:
+    """Put an opening into the log past everybody."""
+    event = next_event(
+        subject=request_subject(name),
+        seq=1,
+        prev_hash="0" * 64,
+        event_id=name,
+        kind=EventKind.REQUEST_CREATED,
+        at=at,
+        actor="flow",
+        data=data,
+    )
+    part = put_event(current().settings.audit_table, event, hitl.deployment_id)["Put"]
+    hitl._clients["dynamodb"].put_item(TableName=part["TableName"], Item=part["Item"])
+
+
+def opening(**changes: Any) -> dict[str, Any]:
+    data = {"assigned_to_email": "a@example.com", "flow_name": None, "method_name": "review", "test": False}
+    return data | changes
+
+
 def test_every_event_is_in_every_figure_it_belongs_to(busy: Hitl) -> None:
-    deliver(busy, stream(busy))
+    measure_all(busy)
     assert stored(busy) == expected(busy)
     assert stored(busy)[Bucket(Dimension.TOTAL, ALL_TIME)] == {"created": 5, "responded": 3, "cancelled": 1}
 
 
-def test_events_that_come_twice_and_in_any_order_are_counted_once(busy: Hitl) -> None:
-    records = stream(busy)
-    chance = random.Random(5)  # noqa: S311 - no secret
+def test_what_is_stored_is_not_stored_again(busy: Hitl) -> None:
     for _ in range(3):
-        chance.shuffle(records)
-        cut = chance.randrange(len(records))
-        deliver(busy, records[:cut])
-        deliver(busy, [*records[cut:], *records[:2]])
+        measure_all(busy)
+        assert stored(busy) == expected(busy)
+
+
+def test_events_are_stored_when_nothing_can_come_before_them_any_more(busy: Hitl) -> None:
+    before = expected(busy)
+    measure_all(busy)
+    opened_at = busy.clock.now()
+    busy.ask(emit=EMIT)
+    rebuild(busy)
+    assert stored(busy) == before
+    busy.clock.sleep(9 * 60)
+    # Somebody's clock is slow, or the index late.
+    put(busy, opened_at + timedelta(minutes=1), opening())
+    busy.clock.sleep(3 * 60)
+    rebuild(busy)
     assert stored(busy) == expected(busy)
 
 
-def test_a_batch_in_which_some_were_counted_before_adds_the_others(busy: Hitl) -> None:
-    records = stream(busy)
-    deliver(busy, records[::3])
-    deliver(busy, records)
+def test_an_event_dated_in_the_future_waits_until_then(busy: Hitl) -> None:
+    put(busy, busy.clock.now() + timedelta(days=3), opening())
+    before = expected(busy, busy.clock.now() + timedelta(hours=1))
+    measure_all(busy)
+    assert stored(busy) == before
+    busy.clock.sleep(3 * 86400)
+    measure_all(busy)
+    assert stored(busy) == expected(busy) != before
+
+
+def test_a_few_events_are_stored_together_when_their_day_is_over(busy: Hitl) -> None:
+    measure_all(busy)
+    first = stored(busy)
+    busy.ask(emit=EMIT)
+    busy.clock.sleep(3600)
+    busy.measure()
+    assert stored(busy) == first
+    measure_all(busy)
+    assert stored(busy) == expected(busy) != first
+
+
+def test_many_events_are_stored_at_once(busy: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold_events, "_ENOUGH", 10)
+    measure_all(busy)
+    for _ in range(5):
+        busy.ask(emit=EMIT)
+        busy.measure()
+    busy.clock.sleep(11 * 60)
+    busy.measure()
     assert stored(busy) == expected(busy)
 
 
-def test_one_batch_of_many_kinds_is_cut_into_transactions_that_fit(hitl: Hitl) -> None:
-    for number in range(7):
-        hitl.ask(emit=EMIT, method_name=f"m{number}", flow_name=f"f{number}", assigned_to_email=f"{number}@example.com")
-        hitl.reply("approved")
-    with watched(hitl) as calls:
-        deliver(hitl, stream(hitl))
+def test_equal_requests_share_their_writes_and_a_request_itself_writes_nothing_for_figures(hitl: Hitl) -> None:
+    measure_all(hitl)
+    with counted() as units:
+        for _ in range(30):
+            callback(hitl, hitl.ask(emit=EMIT))
+    figures = {"deployments position", "deployments day", "deployments month", "deployments generations"}
+    assert not figures & set(units.written)
+    settle(hitl)
+    with counted() as units:
+        hitl.measure()
+    # The total of all time; and the total, a reviewer, a flow, and a method, the three with their outcome.
+    assert units.written == {"deployments position": 2, "deployments day": 2 * (1 + 7), "deployments month": 2 * 7}
     assert stored(hitl) == expected(hitl)
-    assert calls.operations.count("dynamodb.TransactWriteItems") == 2
 
 
-def test_equal_requests_of_one_batch_share_their_writes(hitl: Hitl) -> None:
-    for _ in range(20):
-        hitl.ask(emit=EMIT)
+def test_an_idle_deployment_costs_a_few_reads_and_a_write_a_day(busy: Hitl) -> None:
+    measure_all(busy)
+    for day in range(3):
+        writes = 0
+        for _ in range(24):
+            busy.clock.sleep(3600)
+            with watched(busy) as calls:
+                busy.measure()
+            reads = [one for one in calls.operations if one.endswith((".Query", ".GetItem", ".BatchGetItem"))]
+            changes = [one for one in calls.operations if one.endswith((".TransactWriteItems", ".PutItem"))]
+            # The list of deployments, which sets there are, and a day's four parts; when a day is over those of two.
+            assert len(reads) == (2 + 4 if not changes else 3 + 8), day
+            writes += len(changes)
+        assert writes == 1
+
+
+@pytest.mark.parametrize("reviewers", [1, 60])
+def test_events_are_cut_into_transactions_that_fit(hitl: Hitl, reviewers: int) -> None:
+    for number in range(60):
+        person = f"{number % reviewers}@example.com"
+        put(hitl, hitl.clock.now() - timedelta(minutes=number), opening(assigned_to_email=person), str(number))
     with watched(hitl) as calls:
-        deliver(hitl, stream(hitl))
-    assert calls.operations == ["dynamodb.GetItem", "dynamodb.TransactWriteItems"]
+        measure_all(hitl)
     assert stored(hitl) == expected(hitl)
+    assert calls.operations.count("dynamodb.TransactWriteItems") == (1 if reviewers == 1 else 2)
 
 
-def test_an_event_that_makes_no_sense_holds_up_no_other(busy: Hitl) -> None:
-    records = stream(busy)
-    opened = next(each for each in records if each["dynamodb"]["NewImage"]["kind"]["S"] == "request_created")
-    image = opened["dynamodb"]["NewImage"]
-    poison = {**opened, "dynamodb": {"NewImage": {**image, "event_id": {"S": "poison"}, "data": {"S": "{}"}}}}
-    deliver(busy, [poison, *records])
-    assert stored(busy) == expected(busy)
-    busy.advance(minutes=60)
-    assert stored(busy) == expected(busy)
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        "nothing",
+        opening(flow_name=7),
+        opening(method_name=None),
+        opening(flow_name="x" * 5000),
+    ],
+)
+def test_an_event_that_makes_no_sense_is_told_and_holds_up_no_other(
+    busy: Hitl, data: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")
+    before = expected(busy)
+    put(busy, busy.clock.now() - timedelta(minutes=15), data)
+    measure_all(busy)
+    assert stored(busy) == before
+    found = capsys.readouterr().out
+    assert "EventNotCounted" in found
+    assert "request#broken#1" in found
+    assert "FiguresKept" in found
+    measure_all(busy)
+    assert "EventNotCounted" not in capsys.readouterr().out
 
 
-def test_what_cannot_be_counted_now_is_counted_later(busy: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = busy._clients["dynamodb"]
+def test_what_cannot_be_stored_now_is_stored_later_and_is_told(
+    busy: Hitl, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")
+    settle(busy)
     with monkeypatch.context() as broken:
-        broken.setattr(client.meta.events, "emit_until_response", _dynamodb_is_down(client.meta.events))
-        busy._deliver("measure", stream(busy))
-    busy.advance(minutes=10)
+        broken.setattr(DynamoMetricStore, "fold", _raise(ConnectionError("down")))
+        busy.measure()
+    assert "FiguresKept" not in capsys.readouterr().out
+    busy.measure()
+    assert "FiguresKept" in capsys.readouterr().out
     assert stored(busy) == expected(busy)
 
 
-def test_changed_and_removed_audit_events_are_no_new_ones(busy: Hitl) -> None:
-    records = stream(busy)
-    deliver(busy, [{**record, "eventName": "REMOVE", "dynamodb": {"Keys": {}}} for record in records])
-    assert stored(busy) == {}
+def test_a_deployment_that_fails_holds_up_no_other(busy: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_all(busy)
+    others = [
+        current().manage_deployments.create(name="x", creator_email="o@example.com", organization_id=1).deployment_id
+        for _ in range(2)
+    ]
+    busy.ask(emit=EMIT)
+    settle(busy)
+    read = MeasuredLog.after
+
+    def fail(self: Any, deployment_id: int, *more: Any, **options: Any) -> Any:
+        if deployment_id in others:
+            raise RuntimeError("broken")
+        return read(self, deployment_id, *more, **options)
+
+    monkeypatch.setattr(MeasuredLog, "after", fail)
+    behind = {one.deployment_id for one in current().keep_figures() if isinstance(one, Behind)}
+    assert behind == set(others)
+    assert stored(busy) == expected(busy)
+
+
+def test_each_run_begins_with_another_deployment(busy: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        current().manage_deployments.create(name="x", creator_email="o@example.com", organization_id=1)
+    first = set()
+    for _ in range(3):
+        busy.clock.sleep(300)
+        with monkeypatch.context() as broken:
+            broken.setattr(DynamoMetricStore, "generations", _raise(RuntimeError()))
+            first.add(next(iter(current().keep_figures())).deployment_id)
+    assert first == {1, 2, 3}
+
+
+def test_a_run_that_has_no_time_left_is_gone_on_with(busy: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_all(busy)
+    for number in range(40):
+        put(busy, busy.clock.now() + timedelta(hours=number), opening(method_name=f"m{number}"), str(number))
+    busy.clock.sleep(48 * 3600)
+    fold = DynamoMetricStore.fold
+
+    def slow(*arguments: Any) -> Any:
+        busy.clock.sleep(100)
+        return fold(*arguments)
+
+    monkeypatch.setattr(DynamoMetricStore, "fold", slow)
+    monkeypatch.setattr("flow_hitl.metrics.metrics._MOST_SEEN", 5)
+    runs = 0
+    while any(isinstance(one, Behind) for one in current().keep_figures()):
+        runs += 1
+    assert runs > 2
+    assert stored(busy) == expected(busy)
+
+
+def test_two_runs_at_once_count_each_event_once(busy: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_all(busy)
+    busy.ask(emit=EMIT)
+    settle(busy)
+    fold = DynamoMetricStore.fold
+
+    def beside(*arguments: Any) -> Any:
+        monkeypatch.setattr(DynamoMetricStore, "fold", fold)
+        busy.measure()
+        return fold(*arguments)
+
+    monkeypatch.setattr(DynamoMetricStore, "fold", beside)
+    assert not [one for one in current().keep_figures() if isinstance(one, Behind)]
+    assert stored(busy) == expected(busy)
 
 
 @BOTH
 @pytest.mark.exhaustive
 def test_a_crash_at_any_call_counts_nothing_twice_and_loses_nothing(busy: Hitl, when: Any) -> None:
-    records, as_it_was = stream(busy), busy.checkpoint()
-    numbers = deaths(busy, when, lambda: deliver(busy, records))
+    measure_all(busy)
+    busy.ask(emit=EMIT)
+    busy.reply("rejected")
+    settle(busy)
+    _crash_everywhere(busy, when)
+
+
+@BOTH
+@pytest.mark.exhaustive
+def test_a_crash_while_a_set_is_built_counts_nothing_twice_and_loses_nothing(busy: Hitl, when: Any) -> None:
+    settle(busy)
+    _crash_everywhere(busy, when)
+
+
+def _crash_everywhere(busy: Hitl, when: Any) -> None:
+    as_it_was = busy.checkpoint()
+    numbers = deaths(busy, when, busy.measure)
     assert len(numbers) > 1, "no call is died at"
     for number in numbers:
         as_it_was()
         with crashing(busy, number, when) as calls:
-            deliver(busy, records)
-        deliver(busy, records)
+            busy.measure()
+        as_run_again(busy)
         assert stored(busy) == expected(busy), f"died {when} {calls.died_at}"
+        assert not current()._metrics.generations(busy.deployment_id).is_unfinished
+
+
+def as_run_again(hitl: Hitl) -> None:
+    hitl.clock.sleep(300)
+    assert not [one for one in current().keep_figures() if isinstance(one, Behind)]
 
 
 def test_names_as_long_as_may_be_are_counted_too(hitl: Hitl) -> None:
     option = "🎉" * 100
     hitl.ask(emit=[option, "no"], method_name="ü" * 256, flow_name="#" * 256)
     hitl.reply(option)
-    deliver(hitl, stream(hitl))
+    measure_all(hitl)
     assert stored(hitl) == expected(hitl)
 
 
-def test_while_figures_are_rebuilt_events_go_to_both_sets(busy: Hitl) -> None:
-    metrics, records = current()._metrics, stream(busy)
-    busy.advance(seconds=1)
-    begun = Generations().begun(busy.clock.now())
-    metrics.save(busy.deployment_id, begun)
-    busy.ask(emit=EMIT)
-    deliver(busy, [*records, *stream(busy)])
-    assert stored(busy, 0) == expected(busy)
-    newer = stored(busy, 1)[Bucket(Dimension.TOTAL, ALL_TIME)]
-    assert newer == {"created": 1}
+def test_sets_that_are_not_shown_any_more_take_nothing(busy: Hitl) -> None:
+    measure_all(busy)
+    metrics = current()._metrics
+    old = metrics.generations(busy.deployment_id).live
+    rebuild(busy)
+    assert old.progress is not None
+    (cut,) = cuts([Seen(old.progress.position, {Bucket(Dimension.TOTAL, ALL_TIME): {"created": 1}})])
+    with pytest.raises(Conflict):
+        metrics.fold(busy.deployment_id, old.number, old.progress, cut)
+    assert stored(busy, old.number) == {}
 
 
-@pytest.fixture
-def moving(busy: Hitl) -> Iterator[Hitl]:
-    """A deployment whose figures begin to be rebuilt between a worker's read and its write."""
-    emitter = busy._clients["dynamodb"].meta.events
-    moved: list[bool] = []
-
-    def move(**_: Any) -> None:
-        if not moved:
-            moved.append(True)
-            current()._metrics.save(busy.deployment_id, Generations().begun(busy.clock.now()))
-
-    emitter.register("before-call.dynamodb.TransactWriteItems", move)
-    yield busy
-    emitter.unregister("before-call.dynamodb.TransactWriteItems", move)
+EVENTS = [
+    event
+    for event in requests_of(datetime(2026, 1, 30, tzinfo=UTC), days=4, count=60, clock_every=7)
+    if measure(event) is not None
+]
 
 
-def test_a_worker_that_did_not_know_of_a_rebuild_begins_anew(moving: Hitl) -> None:
-    busy = moving
-    records = stream(busy)
-    moment = busy.clock.now()
-    deliver(busy, [record for record in records if event_from_item(record["dynamodb"]["NewImage"]).at >= moment])
-    assert stored(busy, 0) == stored(busy, 1) != {}
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 120))
+def test_cuts_add_up_fit_a_transaction_and_lose_no_place(seed: int, count: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    events = sorted(chance.choices(EVENTS, k=count), key=lambda event: event.at)
+    seen = []
+    for number, event in enumerate(events):
+        position = Position.behind(IndexedEvent(1, f"request#{number}", 1, event.at, "h"))
+        measured = None if chance.random() < 0.2 else measure(event)
+        broken = chance.random() < 0.1
+        seen.append(Seen(position, None if broken or not measured else measured.tallies, "x" if broken else None))
+    made = list(cuts(seen))
+    assert merged(cut.tallies for cut in made) == merged(one.tallies or {} for one in seen)
+    assert sum(cut.events for cut in made) == sum(one.tallies is not None for one in seen)
+    assert sum(len(cut.senseless) for cut in made) == sum(one.senseless is not None for one in seen)
+    assert all(1 + len(cut.tallies) <= 100 for cut in made)
+    assert all(len(tally) <= 100 for cut in made for tally in cut.tallies.values())
+    places = [one.position for one in seen]
+    assert [cut.position for cut in made] == [place for place in places if place in {cut.position for cut in made}]
+    assert made[-1].position == places[-1]
 
 
-def _dynamodb_is_down(events: Any) -> Any:
-    emit = events.emit_until_response
+@pytest.mark.exhaustive
+def test_wherever_runs_stop_the_sums_are_those_of_the_log(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = hitl.clock.now()
+    for number in range(50):
+        put(hitl, start + timedelta(minutes=37 * number), opening(method_name=f"m{number % 7}"), str(number))
+    as_it_was = hitl.checkpoint()
+    for seed in range(6):
+        as_it_was()
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        while hitl.clock.now() < start + timedelta(days=3):
+            monkeypatch.setattr("flow_hitl.metrics.metrics._MOST_SEEN", chance.randrange(1, 12))
+            monkeypatch.setattr(fold_events, "_ENOUGH", chance.randrange(1, 30))
+            hitl.clock.sleep(chance.randrange(1, 20 * 3600))
+            _stopped_somewhere(hitl, chance)
+        measure_all(hitl)
+        assert stored(hitl) == expected(hitl), seed
 
-    def refuse(name: str, **more: Any) -> Any:
-        if name.startswith("before-send.dynamodb"):
-            raise ConnectionError("down")
-        return emit(name, **more)
 
-    return refuse
+def _stopped_somewhere(hitl: Hitl, chance: random.Random) -> None:
+    left = chance.randrange(0, 12)
+    fold = DynamoMetricStore.fold
+
+    def some(*arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise RuntimeError("stopped")
+        return fold(*arguments)
+
+    with pytest.MonkeyPatch.context() as stopped:
+        stopped.setattr(DynamoMetricStore, "fold", some)
+        hitl.measure()
+
+
+def rebuild(hitl: Hitl) -> None:
+    current().rebuild_metrics.rebuild(hitl.deployment_id, lambda _: None)
+
+
+def _raise(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def test_the_sums_of_events_are_the_sums_of_their_figures() -> None:
+    assert merged([figures_of(EVENTS[:30]), figures_of(EVENTS[30:])]) == figures_of(EVENTS)

@@ -1,6 +1,7 @@
 """The figures recomputed from the audit log: they agree, and they go on agreeing while events arrive."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,19 +9,22 @@ import pytest
 from flow_hitl.audit.audit_log import put_event
 from flow_hitl.audit.chain import EventKind, next_event, request_subject
 from flow_hitl.bootstrap import current
+from flow_hitl.metrics.check_metrics import Difference
+from flow_hitl.metrics.metric_store import DynamoMetricStore
 from flow_hitl.metrics.metrics import ALL_TIME, Bucket, Dimension
-from flow_hitl.metrics.rebuild_metrics import Counted, Difference
+from flow_hitl.metrics.rebuild_metrics import Counted
+from flow_hitl.platform.dynamodb import item
 from flow_hitl.platform.errors import Conflict, NotFound
 from infra.local.hitl_fixture import Hitl, made_once
 from tests.support.asserts import EMIT
-from tests.support.figures import deliver, expected, make_busy, stored, stream
+from tests.support.figures import expected, make_busy, measure_all, settle, shown_set, spoil, store, stored
 
 DAY = Bucket(Dimension.TOTAL, "2026-01-14")
 
 
 @pytest.fixture
 def counted(hitl: Hitl) -> Hitl:
-    """A deployment with a month of requests, all of them counted, some of them just now."""
+    """A deployment with a month of requests, all of them stored, some of them just now."""
     a_month(hitl)
     return hitl
 
@@ -32,7 +36,7 @@ def a_month(hitl: Hitl) -> None:
     hitl.ask(emit=EMIT)
     hitl.advance(minutes=3)
     hitl.reply("rejected")
-    deliver(hitl, stream(hitl))
+    measure_all(hitl)
 
 
 def rebuild(hitl: Hitl, progress: Callable[[str], object] = lambda _: None) -> Counted:
@@ -40,31 +44,39 @@ def rebuild(hitl: Hitl, progress: Callable[[str], object] = lambda _: None) -> C
 
 
 def differences(hitl: Hitl) -> list[Difference]:
-    return list(current().rebuild_metrics.differences(hitl.deployment_id, lambda _: None))
+    return list(current().check_metrics(hitl.deployment_id, lambda _: None))
 
 
-def live(hitl: Hitl) -> int:
-    return current()._metrics.generations(hitl.deployment_id).live.number
+def late(hitl: Hitl, name: str = "late", **changes: Any) -> None:
+    """Let an opening that is an hour old come into the log only now."""
+    data = {"assigned_to_email": "a@example.com", "flow_name": None, "method_name": "review", "test": False}
+    event = next_event(
+        subject=request_subject(name),
+        seq=1,
+        prev_hash="0" * 64,
+        event_id=name,
+        kind=EventKind.REQUEST_CREATED,
+        at=hitl.clock.now() - timedelta(hours=1),
+        actor="flow",
+        data=changes or data,
+    )
+    put = put_event(current().settings.audit_table, event, hitl.deployment_id)["Put"]
+    hitl._clients["dynamodb"].put_item(TableName=put["TableName"], Item=put["Item"])
 
 
-def spoil(hitl: Hitl, bucket: Bucket, counter: str, by: int) -> None:
-    metrics = current()._metrics
-    generations = metrics.generations(hitl.deployment_id)
-    metrics.add(hitl.deployment_id, generations, generations.live.number, {bucket: {counter: by}}, "spoilt")
-
-
-def test_figures_that_were_counted_live_agree_with_the_log(counted: Hitl) -> None:
+def test_figures_agree_with_the_log(counted: Hitl) -> None:
     assert differences(counted) == []
     assert stored(counted) == expected(counted)
 
 
 def test_a_rebuild_has_the_same_figures_in_another_set_and_removes_the_old_one(counted: Hitl) -> None:
+    before = shown_set(counted)
     months: list[str] = []
     assert rebuild(counted, months.append) == Counted(added=11, senseless=0)
     assert months == ["2026-01", "2026-02"]
-    assert live(counted) != 0
-    assert stored(counted, live(counted)) == expected(counted)
-    assert stored(counted, 0) == {}
+    assert shown_set(counted) != before
+    assert stored(counted) == expected(counted)
+    assert stored(counted, before) == {}
     assert differences(counted) == []
 
 
@@ -76,9 +88,7 @@ def test_a_reassigned_request_counts_for_who_has_it_in_the_month_in_which_it_was
     path = f"/v1/requests/{request.id}/reassign"
     for to in ("bob@example.com", "ANN@example.com", "Bob@example.com"):
         assert hitl.api("POST", path, {"assigned_to_email": to}).status == 200
-    records = stream(hitl)
-    deliver(hitl, records)
-    deliver(hitl, records)
+    measure_all(hitl)
     opened = {
         (bucket.period, bucket.value): tally["created"]
         for bucket, tally in stored(hitl).items()
@@ -90,7 +100,7 @@ def test_a_reassigned_request_counts_for_who_has_it_in_the_month_in_which_it_was
     assert stored(hitl) == expected(hitl)
     assert differences(hitl) == []
     rebuild(hitl)
-    assert stored(hitl, live(hitl)) == expected(hitl)
+    assert stored(hitl) == expected(hitl)
     assert differences(hitl) == []
     spoil(hitl, Bucket(Dimension.REVIEWER, "2026-01", "ann@example.com"), "created", 1)
     assert len(differences(hitl)) == 1
@@ -105,118 +115,164 @@ def test_wrong_figures_are_named_and_mended(counted: Hitl) -> None:
     ]
     rebuild(counted)
     assert differences(counted) == []
-    assert stored(counted, live(counted)) == expected(counted)
+    assert stored(counted) == expected(counted)
 
 
-def test_events_that_were_lost_are_found_in_the_log(hitl: Hitl) -> None:
-    make_busy(hitl)
-    stream(hitl)
-    assert Difference(Bucket(Dimension.TOTAL, ALL_TIME), "created", shown=0, logged=5) in differences(hitl)
-    rebuild(hitl)
-    assert stored(hitl, live(hitl)) == expected(hitl)
-
-
-def test_what_happens_during_a_rebuild_is_counted_once(counted: Hitl) -> None:
-    """Time and again something new happens and is measured, some of it late and twice."""
-    emitter = counted._clients["dynamodb"].meta.events
-    busy: list[bool] = []
-    late: list[Any] = []
-    calls: list[Any] = []
-
-    def happen(params: Any, **_: Any) -> None:
-        calls.append(params)
-        if busy or len(calls) % 25:
-            return
-        busy.append(True)
-        counted.ask(emit=EMIT)
-        fresh = stream(counted)
-        deliver(counted, [*fresh[::2], *late])
-        late[:] = fresh
-        busy.clear()
-
-    for operation in ("TransactWriteItems", "PutItem", "Query"):
-        emitter.register(f"before-call.dynamodb.{operation}", happen)
+def test_an_event_that_came_too_late_is_found_and_mended(counted: Hitl) -> None:
+    late(counted)
+    settle(counted)
+    assert Difference(Bucket(Dimension.TOTAL, ALL_TIME), "created", shown=6, logged=7) in differences(counted)
     rebuild(counted)
-    for operation in ("TransactWriteItems", "PutItem", "Query"):
-        emitter.unregister(f"before-call.dynamodb.{operation}", happen)
-    deliver(counted, [*late, *stream(counted)])
-    assert len(calls) > 100
-    assert stored(counted, live(counted)) == expected(counted)
+    assert stored(counted) == expected(counted)
     assert differences(counted) == []
 
 
-def test_events_that_wait_in_a_queue_during_a_rebuild_are_not_counted_twice_after_it(hitl: Hitl) -> None:
-    make_busy(hitl)
-    waiting = stream(hitl)
-    hitl.advance(days=2)
-    make_busy(hitl)
-    rebuild(hitl)
-    deliver(hitl, waiting)
-    deliver(hitl, stream(hitl))
-    assert stored(hitl, live(hitl)) == expected(hitl)
+def test_what_happens_during_a_rebuild_is_counted_once(counted: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time and again something new happens and is stored in the set that is shown."""
+    monkeypatch.setattr("flow_hitl.metrics.metrics._MOST_SEEN", 7)
+    fold, calls = DynamoMetricStore.fold, []
+
+    def happen(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) in (2, 5, 6):
+            counted.ask(emit=EMIT)
+            measure_all(counted)
+        return fold(*arguments)
+
+    monkeypatch.setattr(DynamoMetricStore, "fold", happen)
+    rebuild(counted)
+    monkeypatch.setattr(DynamoMetricStore, "fold", fold)
+    assert len(calls) > 6
+    measure_all(counted)
+    assert stored(counted) == expected(counted)
+    assert differences(counted) == []
 
 
-def test_a_rebuild_that_was_interrupted_is_begun_anew(counted: Hitl) -> None:
+def test_a_rebuild_that_was_interrupted_is_finished_by_itself(counted: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(_: str) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("flow_hitl.metrics.metrics._MOST_SEEN", 7)
+    spoil(counted, DAY, "created", 3)
+    before = stored(counted)
     with pytest.raises(KeyboardInterrupt):
         rebuild(counted, die)
+    assert stored(counted) == before
     counted.ask(emit=EMIT)
-    deliver(counted, stream(counted))
-    assert stored(counted, 0) == expected(counted)
-    abandoned = current()._metrics.generations(counted.deployment_id).growing[-1].number
-    assert stored(counted, abandoned) != {}
-    rebuild(counted)
-    assert stored(counted, live(counted)) == expected(counted)
-    assert stored(counted, 0) == stored(counted, abandoned) == {}
+    measure_all(counted)
+    assert stored(counted) == expected(counted)
+    assert not current()._metrics.generations(counted.deployment_id).is_unfinished
 
 
-def test_of_two_rebuilds_at_once_the_second_wins_and_the_first_says_so(counted: Hitl) -> None:
+def test_a_rebuild_that_was_interrupted_can_be_begun_anew(counted: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flow_hitl.metrics.metrics._MOST_SEEN", 7)
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(counted, die)
+    building = current()._metrics.generations(counted.deployment_id).building
+    assert building is not None
+    assert stored(counted, building.number) != {}
+    assert rebuild(counted) == Counted(added=11, senseless=0)
+    assert stored(counted) == expected(counted)
+    assert stored(counted, building.number) == {}
+
+
+def test_of_two_rebuilds_at_once_the_second_wins_and_the_first_says_so(
+    counted: Hitl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flow_hitl.metrics.metrics._MOST_SEEN", 7)
     with pytest.raises(Conflict):
         rebuild(counted, lambda _: rebuild(counted))
-    assert stored(counted, live(counted)) == expected(counted)
+    assert stored(counted) == expected(counted)
     assert differences(counted) == []
 
 
-def test_the_check_of_a_busy_deployment_does_not_take_growth_for_a_difference(counted: Hitl) -> None:
-    emitter = counted._clients["dynamodb"].meta.events
-    asked: list[bool] = []
+def test_a_rebuild_goes_on_beside_the_scheduled_runs(counted: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They work at the same set: whoever comes second reads again how far it is."""
+    monkeypatch.setattr("flow_hitl.metrics.metrics._MOST_SEEN", 3)
+    fold, calls = DynamoMetricStore.fold, []
 
-    def happen(**_: Any) -> None:
-        if len(asked) < 3:
-            asked.append(True)
-            counted.ask(emit=EMIT)
-            deliver(counted, stream(counted))
+    def beside(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) in (2, 9):
+            counted.measure()
+        return fold(*arguments)
 
-    emitter.register("before-call.dynamodb.BatchGetItem", happen)
-    found = differences(counted)
-    emitter.unregister("before-call.dynamodb.BatchGetItem", happen)
-    assert len(asked) == 3
-    assert found == []
+    monkeypatch.setattr(DynamoMetricStore, "fold", beside)
+    assert rebuild(counted) == Counted(added=11, senseless=0)
+    assert stored(counted) == expected(counted)
+
+
+def test_the_check_of_a_busy_deployment_does_not_take_growth_for_a_difference(
+    counted: Hitl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, asked = DynamoMetricStore.contents, []
+
+    def grow(*arguments: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) in (1, 6):
+            request = counted.ask(emit=EMIT, assigned_to_email="x@example.com")
+            path = f"/v1/requests/{request.id}/reassign"
+            assert counted.api("POST", path, {"assigned_to_email": "y@example.com"}).status == 200
+            measure_all(counted)
+        return read(*arguments)
+
+    monkeypatch.setattr(DynamoMetricStore, "contents", grow)
+    assert differences(counted) == []
+    assert len(asked) > 6
+
+
+def test_figures_that_are_replaced_during_a_check_are_not_compared(
+    counted: Hitl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Conflict):
+        list(current().check_metrics(counted.deployment_id, lambda _: rebuild(counted)))
+
+
+def test_figures_of_an_earlier_version_are_rebuilt_by_themselves(hitl: Hitl) -> None:
+    """They were counted one by one from a stream, and say of no event whether it is among them."""
+    make_busy(hitl)
+    store(hitl, expected(hitl), 0)
+    spoil(hitl, DAY, "created", 3)
+    with pytest.raises(Conflict):
+        differences(hitl)
+    measure_all(hitl)
+    assert stored(hitl) == expected(hitl)
+    assert stored(hitl, 0) == {}
+    assert differences(hitl) == []
+
+
+def test_a_set_that_an_earlier_version_was_building_is_replaced(hitl: Hitl) -> None:
+    make_busy(hitl)
+    store(hitl, expected(hitl), 3)
+    doc = (
+        '{"live":{"number":3,"since":"2026-01-14T09:00:00Z"},"building":{"number":5,"since":"2026-01-14T10:00:00Z"},'
+        '"discarded":[1],"version":5}'
+    )
+    record = {"pk": f"metrics#{hitl.deployment_id}", "sk": "generations", "doc": doc, "version": 5}
+    hitl._clients["dynamodb"].put_item(TableName=current().settings.deployments_table, Item=item(record))
+    store(hitl, {DAY: expected(hitl)[DAY]}, 5)
+    assert shown_set(hitl) == 3
+    measure_all(hitl)
+    assert shown_set(hitl) == 6
+    assert stored(hitl) == expected(hitl)
+    assert stored(hitl, 3) == stored(hitl, 5) == {}
 
 
 def test_another_deployments_events_are_not_read(counted: Hitl) -> None:
     other = current().manage_deployments.create(name="Other", creator_email="o@example.com", organization_id=1)
     assert current().rebuild_metrics.rebuild(other.deployment_id, lambda _: None) == Counted(0, 0)
+    assert list(current().check_metrics(other.deployment_id, lambda _: None)) == []
 
 
 def test_an_event_that_makes_no_sense_is_said_and_left_out(counted: Hitl) -> None:
-    broken = next_event(
-        subject=request_subject("broken"),
-        seq=1,
-        prev_hash="0" * 64,
-        event_id="broken",
-        kind=EventKind.REQUEST_CREATED,
-        at=counted.clock.now(),
-        actor="flow",
-        data={},
-    )
     before = expected(counted)
-    put = put_event(current().settings.audit_table, broken, counted.deployment_id)["Put"]
-    counted._clients["dynamodb"].put_item(TableName=put["TableName"], Item=put["Item"])
+    late(counted, "broken", nothing="of use")
     assert rebuild(counted) == Counted(added=11, senseless=1)
-    assert stored(counted, live(counted)) == before
+    assert stored(counted) == before
+    assert differences(counted) == []
 
 
 def test_a_deployment_that_does_not_exist_is_an_error(hitl: Hitl) -> None:
@@ -232,26 +288,3 @@ def test_the_page_and_the_api_show_the_new_set(counted: Hitl) -> None:
     rebuild(counted)
     assert counted.api("GET", path).json == before
     assert before["totals"]["created"] == 6
-
-
-def test_many_counters_of_one_bucket_are_written_in_several_updates(hitl: Hitl) -> None:
-    metrics = current()._metrics
-    tally = {f"bin:{number}": number for number in range(1, 591)}
-    others = {Bucket(Dimension.METHOD, "2026-01", f"m{number}"): {"created": 1} for number in range(150)}
-    metrics.add(hitl.deployment_id, metrics.generations(hitl.deployment_id), 0, {DAY: tally, **others}, "x")
-    assert stored(hitl) == {DAY: tally, **others}
-
-
-def test_an_addition_whose_answer_was_lost_is_made_once(hitl: Hitl) -> None:
-    """DynamoDB knows a transaction again by its token; moto does not, so here only the token is looked at."""
-    metrics, tokens = current()._metrics, []
-    emitter = hitl._clients["dynamodb"].meta.events
-
-    def look(params: Any, **_: Any) -> None:
-        tokens.append(params["body"])
-
-    emitter.register("before-call.dynamodb.TransactWriteItems", look)
-    for name in ("2026-01", "2026-01", "2026-02"):
-        metrics.add(hitl.deployment_id, metrics.generations(hitl.deployment_id), 0, {DAY: {"created": 1}}, name)
-    emitter.unregister("before-call.dynamodb.TransactWriteItems", look)
-    assert tokens[0] == tokens[1] != tokens[2]

@@ -26,6 +26,7 @@ def a_report(
         "groups": groups or {},
         "methods": methods or {},
         "complete": True,
+        "up_to_date": True,
         "all_time": {},
         "overdue": Count(0),
         "alerts": (),

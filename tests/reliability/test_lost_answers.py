@@ -9,7 +9,7 @@ import pytest
 from flow_hitl.audit.effects import Effect, EffectKind
 from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
-from flow_hitl.metrics.metrics import Generations
+from flow_hitl.metrics.metrics import Generations, Position, Progress
 from flow_hitl.people.sign_in_rules import SignInTry
 from flow_hitl.platform.errors import Conflict
 from infra.local.hitl_fixture import Hitl
@@ -91,9 +91,9 @@ def test_a_lease_that_one_has_is_not_taken_for_anothers(hitl: Hitl) -> None:
 
 def test_a_new_generation_of_figures_is_begun(hitl: Hitl) -> None:
     with losing_answers("dynamodb.PutItem"):
-        current()._metrics.save(hitl.deployment_id, replace(Generations(), version=1))
+        current()._metrics.begin(hitl.deployment_id, Generations().begun(Progress(Position(hitl.clock.now()))))
     with pytest.raises(Conflict):
-        current()._metrics.save(hitl.deployment_id, replace(Generations(), version=1))
+        current()._metrics.begin(hitl.deployment_id, Generations().begun(Progress(Position(hitl.clock.now()))))
 
 
 def test_a_call_under_a_key_is_answered_once(hitl: Hitl) -> None:

@@ -214,9 +214,7 @@ class Lives(RuleBasedStateMachine):
         """The stream gives the relay all its events again, and a process that knows nothing works them off."""
         new_process()
         self.hitl._relayed = set()
-        unmeasured = list(self.hitl._unmeasured)
         self.hitl._settle()
-        self.hitl._unmeasured = unmeasured
 
     # --- what must be so
 

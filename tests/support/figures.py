@@ -1,10 +1,9 @@
-"""What the tests of the figures share: some ordinary requests, the stream in the test's hands, and what is stored."""
+"""What the tests of the figures share: some ordinary requests, and what is stored."""
 
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from flow_hitl.audit.audit_log import event_from_item
 from flow_hitl.audit.chain import AuditEvent
@@ -18,6 +17,9 @@ from infra.local.hitl_fixture import Hitl
 from tests.support import examples
 from tests.support.asserts import EMIT
 
+# Whatever waits is stored when its day is over.
+LONG_ENOUGH = timedelta(days=1, minutes=11).total_seconds()
+
 
 def make_busy(hitl: Hitl) -> None:
     """Let some requests go their ordinary ways, before a sweep comes: nobody has counted them yet."""
@@ -29,20 +31,24 @@ def make_busy(hitl: Hitl) -> None:
     hitl.ask(emit=EMIT)
 
 
-def stream(hitl: Hitl) -> list[dict[str, Any]]:
-    """Take the records that wait to be measured."""
-    records, hitl._unmeasured = hitl._unmeasured, []
-    return records
+def settle(hitl: Hitl) -> None:
+    """Let so much time pass that what has happened is stored at the next chance; nothing comes due."""
+    hitl.clock.sleep(LONG_ENOUGH)
 
 
-def deliver(hitl: Hitl, records: list[dict[str, Any]]) -> None:
-    """Have records measured as one batch."""
-    hitl._deliver("measure", records)
-    hitl._settle()
+def measure_all(hitl: Hitl) -> None:
+    """Have all that has happened stored."""
+    settle(hitl)
+    hitl.measure()
 
 
-def stored(hitl: Hitl, number: int = 0) -> dict[Bucket, Counter[str]]:
-    """Return every bucket of a generation, read as they lie in the table."""
+def shown_set(hitl: Hitl) -> int:
+    return current()._metrics.generations(hitl.deployment_id).live.number
+
+
+def stored(hitl: Hitl, number: int | None = None) -> dict[Bucket, Counter[str]]:
+    """Return every bucket of a generation, by default of the one shown, read as they lie in the table."""
+    number = shown_set(hitl) if number is None else number
     buckets: dict[Bucket, Counter[str]] = {}
     table = current().settings.deployments_table
     for found in hitl._clients["dynamodb"].scan(TableName=table)["Items"]:
@@ -54,11 +60,36 @@ def stored(hitl: Hitl, number: int = 0) -> dict[Bucket, Counter[str]]:
     return buckets
 
 
-def expected(hitl: Hitl) -> dict[Bucket, Counter[str]]:
-    """Return what the whole audit log says, added up without any of the store."""
+def expected(hitl: Hitl, before: datetime | None = None) -> dict[Bucket, Counter[str]]:
+    """Return what the whole audit log says, or the log before a time, added up without any of the store."""
     items = hitl._clients["dynamodb"].scan(TableName=current().settings.audit_table)["Items"]
-    measured = (measure(event_from_item(one)) for one in items)
-    return merged(one.tallies for one in measured if one)
+    events = [event_from_item(one) for one in items]
+    return figures_of(event for event in events if before is None or event.at < before)
+
+
+def is_whole(hitl: Hitl) -> bool:
+    """Tell whether all that has settled is stored, in one set."""
+    found = current()._metrics.generations(hitl.deployment_id)
+    settled = current()._fold_events.settled
+    return found.live.progress is not None and not found.is_unfinished and found.live.progress.position.at >= settled
+
+
+def are_right(hitl: Hitl) -> bool:
+    """Tell whether the stored figures are those of the log, as far as they are stored."""
+    progress = current()._metrics.generations(hitl.deployment_id).live.progress
+    # Looking at the whole tables takes moto longer than all the rest.
+    return progress is None or stored(hitl) == expected(hitl, progress.position.at)
+
+
+def spoil(hitl: Hitl, bucket: Bucket, counter: str, by: int) -> None:
+    """Change a counter behind everybody's back."""
+    hitl._clients["dynamodb"].update_item(
+        TableName=current().settings.deployments_table,
+        Key=item(_key(hitl.deployment_id, shown_set(hitl), bucket)),
+        UpdateExpression=f"SET #value = :value{', outcome = :outcome' if bucket.outcome else ''} ADD #counter :by",
+        ExpressionAttributeNames={"#value": "value", "#counter": counter},
+        ExpressionAttributeValues=item({":value": bucket.value, ":outcome": bucket.outcome, ":by": by}),
+    )
 
 
 def requests_of(first: datetime, *, days: int, count: int, clock_every: int = 0) -> Iterator[AuditEvent]:
@@ -101,9 +132,10 @@ def figures_of(events: Iterable[AuditEvent], *, times: int = 1) -> dict[Bucket, 
     return {bucket: Counter({name: times * n for name, n in tally.items()}) for bucket, tally in sums.items()}
 
 
-def store(hitl: Hitl, buckets: Mapping[Bucket, Counter[str]]) -> None:
+def store(hitl: Hitl, buckets: Mapping[Bucket, Counter[str]], number: int | None = None) -> None:
     """Write buckets as the store writes them, but each by a call of its own: moto is slow in adding."""
+    number = shown_set(hitl) if number is None else number
     table = current().settings.deployments_table
     for bucket, tally in buckets.items():
-        record = {**_key(hitl.deployment_id, 0, bucket), "value": bucket.value, "outcome": bucket.outcome, **tally}
+        record = {**_key(hitl.deployment_id, number, bucket), "value": bucket.value, "outcome": bucket.outcome, **tally}
         hitl._clients["dynamodb"].put_item(TableName=table, Item=item(record))

@@ -9,7 +9,6 @@ from flow_hitl.bootstrap import current
 from flow_hitl.platform.times import rfc3339
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT
-from tests.support.aws_calls import unsettled, watched
 from tests.support.outages import losing_events
 
 
@@ -41,14 +40,8 @@ def test_what_is_no_pointer_rests(hitl: Hitl, body: str) -> None:
     assert current().redrive_stream.all().resting == 1
 
 
-def test_the_figures_count_what_a_pointer_names(hitl: Hitl) -> None:
-    with unsettled(hitl):
-        hitl.ask(emit=EMIT)
-        hitl._relay_new_events()
-    hitl._unmeasured.clear()
+def test_a_pointer_that_an_earlier_version_left_for_the_figures_is_cleared_away(hitl: Hitl) -> None:
     pointer(hitl, "flow-hitl-FunctionsMeasure", hitl.clock.now())
     hitl.clock.sleep(2 * 3600)
-    with watched(hitl) as calls:
-        assert current().redrive_stream.due().moved == 1
-        hitl.advance(seconds=1)
-    assert "measure" in {call.function for call in calls.begun}
+    assert current().redrive_stream.due().moved == 1
+    assert current().redrive_stream.all().resting == 0

@@ -56,7 +56,6 @@ class Moment:
     relayed: Set[tuple[str, int]]
     mail_ids: Iterator[int]
     mails: Sequence[Mail]
-    unmeasured: Sequence[dict[str, Any]]
     swept_at: datetime
 
     @classmethod
@@ -68,7 +67,6 @@ class Moment:
             set(hitl._relayed),
             copy.copy(hitl._mail_ids),
             list(hitl._mails),
-            list(hitl._unmeasured),
             hitl._swept_at,
         )
 
@@ -91,8 +89,7 @@ class Moment:
 
         self.snapshot.restore()
         hitl.clock.turn_back_to(self.now)
-        hitl._relayed, hitl._unmeasured = set(self.relayed), list(self.unmeasured)
-        hitl._swept_at = self.swept_at
+        hitl._relayed, hitl._swept_at = set(self.relayed), self.swept_at
         hitl._mail_ids, hitl._mails = copy.copy(self.mail_ids), list(self.mails)
         before = current()
         use(Application(before.settings, hitl.clock, CountedIds(self.ids_given), before.jitter))

@@ -18,11 +18,10 @@ GOING_BACK = (
     "receipt",
     "webhook",
     "relay_retry",
-    "measure_retry",
     "seal",
 )
-"""The dead-letter queues whose messages go back by themselves. An export that failed is asked for anew; a sweep comes
-again anyway; the stream's hold pointers, and no messages."""
+"""The dead-letter queues whose messages go back by themselves. An export that failed is asked for anew; a sweep
+and the figures come again anyway; the stream's hold pointers, and no messages."""
 _HOURS = (1, 2, 4, 8, 16)
 # SQS keeps a message for 14 days from when it was sent.
 _DAYS = 12

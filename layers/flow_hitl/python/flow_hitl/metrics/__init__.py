@@ -1,6 +1,6 @@
 """The figures and their reports.
 
 rules: analytics, answers, metrics
-use cases: measure_events, read_analytics, rebuild_metrics
+use cases: check_metrics, fold_events, keep_figures, measured_log, read_analytics, rebuild_metrics
 edges: metric_store
 """

@@ -57,8 +57,9 @@ class FigureGroup:
 class Report:
     """The answer to an inquiry.
 
-    `others` sums up the groups that are not listed; unless `complete`, their outcomes are unknown. `hours` are the
-    requests opened in each hour of the week, Monday first. `pending_now` and `overdue` do not depend on the range.
+    `others` sums up the groups that are not listed; unless `complete`, their outcomes are unknown. Unless it is
+    `up_to_date`, the latest events are missing. `hours` are the requests opened in each hour of the week, Monday first.
+    `pending_now` and `overdue` do not depend on the range.
     """
 
     inquiry: Inquiry
@@ -67,6 +68,7 @@ class Report:
     others: Figures | None
     methods: tuple[FigureGroup, ...]
     complete: bool
+    up_to_date: bool
     volume: tuple[DayVolume, ...]
     hours: tuple[tuple[int, ...], ...]
     pending_now: int
@@ -85,6 +87,7 @@ def report(
     groups: Tallies,
     methods: Tallies,
     complete: bool,
+    up_to_date: bool,
     all_time: Tally,
     overdue: Count,
     alerts: Iterable[WaitingAlert],
@@ -110,6 +113,7 @@ def report(
         others=rest.figures if not complete or len(listed) < len(by_group) else None,
         methods=tuple(FigureGroup(name, by_method[name].figures) for name in _largest(by_method)),
         complete=complete,
+        up_to_date=up_to_date,
         volume=volume_by_day(periods, inquiry.first, inquiry.last),
         hours=volume_by_hour(everything.tally),
         pending_now=max(0, pending(all_time)),

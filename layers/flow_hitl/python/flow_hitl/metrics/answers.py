@@ -106,6 +106,9 @@ class Analytics:
     """Each day of the range."""
     volume_by_hour_of_week: Sequence[Sequence[int]]
     """How many requests were opened in each hour of the week (UTC): seven days from Monday on, 24 hours each."""
+    up_to_date: bool
+    """False while the latest requests and answers are not all counted: for some minutes after thousands of events at
+    once, and after an upgrade that counts anew."""
     pending_now: int
     """How many requests are pending now, regardless of the range."""
     overdue: int
@@ -131,6 +134,7 @@ def analytics_of(found: Report) -> Analytics:
         review_types=[ReviewTypeFigures(**_members(one.figures), method=one.name or None) for one in found.methods],
         volume_by_day=found.volume,
         volume_by_hour_of_week=found.hours,
+        up_to_date=found.up_to_date,
         pending_now=found.pending_now,
         overdue=found.overdue.number,
         alerts=[WaitingAlertShown("waiting", one.waiting.number, one.minutes, str(one)) for one in found.alerts],

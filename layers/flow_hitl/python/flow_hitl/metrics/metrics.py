@@ -1,4 +1,4 @@
-"""Figures about reviews: what each audit event adds to which counters, and what the counters say.
+"""Figures about reviews: what each audit event adds to which counters, up to where sets count, and what they say.
 
 A bucket holds the counters of one period (a UTC day, a month, or all time) for one value of one dimension. Buckets are
 merged by addition, so the order of events does not matter, and a long range is the sum of a few months and days. A
@@ -10,12 +10,13 @@ Response times are those of people. Automatic answers are counted separately, an
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.audit.index import IndexedEvent
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.times import parse_rfc3339
 
@@ -28,6 +29,12 @@ ALL_TIME = "all"
 CREATED, RESPONDED, CANCELLED = "created", "responded", "cancelled"
 _AUTO, _SECONDS, _MET, _MISSED = "auto", "seconds", "met", "missed"
 _BIN, _HOUR = "bin:", "hour:"
+
+# No event of ours comes near: with more, DynamoDB would refuse the transaction that it is a part of.
+_LONGEST_NAME, _MOST_SECONDS = 2_000, 10**12
+# DynamoDB takes 100 parts, one of which is the position; an expression has at most 300 operators and 4 KB.
+_MOST_BUCKETS, _MOST_COUNTERS = 99, 100
+_MOST_SEEN = 1_000
 
 Tally = Mapping[str, int]
 """Counters by name; a missing one is 0."""
@@ -100,6 +107,7 @@ def measure(event: AuditEvent) -> Measurement | None:
     }
     tallies = {Bucket(Dimension.TOTAL, ALL_TIME): _only_states(adds)}
     at = event.at.astimezone(UTC)
+    _check([*values.values(), outcome or ""], adds)
     for period in (day_period(at.date()), month_period(at.date())):
         tallies[Bucket(Dimension.TOTAL, period)] = adds + _when(event.kind, at, period)
         for dimension, value in values.items():
@@ -116,6 +124,7 @@ def _moved(event: AuditEvent) -> Measurement | None:
     if opened_at is None or event.data["test"] or before == after:
         return None
     opened_on = parse_rfc3339(opened_at).astimezone(UTC).date()
+    _check((before, after), {})
     tallies = {
         Bucket(Dimension.REVIEWER, period, reviewer): Counter({CREATED: by})
         for period in (day_period(opened_on), month_period(opened_on))
@@ -151,15 +160,107 @@ def is_month(period: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Position:
+    """A place in a deployment's events: behind all before `at` (whole seconds), and those of `at` up to `after`."""
+
+    at: datetime
+    after: IndexedEvent | None = None
+
+    @classmethod
+    def behind(cls, event: IndexedEvent) -> "Position":
+        # Its key tells the place; a set's record stays small.
+        return cls(event.at, replace(event, hash=""))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An event that was looked at, or a time without any: the place behind it, and what it adds, if it counts.
+
+    `senseless` names an event that cannot be counted.
+    """
+
+    position: Position
+    tallies: Tallies | None = None
+    senseless: str | None = None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a run of events adds, small enough for one transaction, and the place behind the last of them."""
+
+    position: Position
+    tallies: Tallies
+    events: int
+    senseless: tuple[str, ...]
+
+
+def cuts(seen: Iterable[Seen]) -> Iterator[Cut]:
+    """Divide what was looked at into runs that each fit a transaction, as few as the order of events allows."""
+    run = None
+    for one in seen:
+        if run is None or not run.has_room_for(one):
+            if run is not None:
+                yield run.cut()
+            run = _Run(one.position)
+        run.add(one)
+    if run is not None:
+        yield run.cut()
+
+
+@dataclass
+class _Run:
+    last: Position
+    sums: dict[Bucket, Counter[str]] = field(default_factory=dict)
+    seen: int = 0
+    events: int = 0
+    senseless: list[str] = field(default_factory=list)
+
+    def has_room_for(self, one: Seen) -> bool:
+        tallies = one.tallies or {}
+        buckets = len(self.sums) + sum(bucket not in self.sums for bucket in tallies)
+        return (
+            self.seen < _MOST_SEEN
+            and buckets <= _MOST_BUCKETS
+            and all(len({*self.sums.get(bucket, ()), *tally}) <= _MOST_COUNTERS for bucket, tally in tallies.items())
+        )
+
+    def add(self, one: Seen) -> None:
+        self.last = one.position
+        self.seen += 1
+        if one.senseless is not None:
+            self.senseless.append(one.senseless)
+        if one.tallies is not None:
+            self.events += 1
+            merge(self.sums, one.tallies)
+
+    def cut(self) -> Cut:
+        return Cut(self.last, self.sums, self.events, tuple(self.senseless))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a set has come: its place in the log, the events that it counts, and how many made no sense.
+
+    `version` counts its writes, from 1.
+    """
+
+    position: Position
+    events: int = 0
+    senseless: int = 0
+    version: int = 1
+
+    def moved(self, cut: Cut) -> "Progress":
+        """Return how far it has come when it has a cut, too."""
+        senseless = self.senseless + len(cut.senseless)
+        return Progress(cut.position, self.events + cut.events, senseless, self.version + 1)
+
+
+@dataclass(frozen=True)
 class Generation:
-    """A complete set of buckets; the rebuild that made it added all events before `since`."""
+    """A set of buckets, which counts each event up to its position once; one of before sets had positions has none."""
 
     number: int
-    since: datetime | None = None
-
-    def takes(self, at: datetime) -> bool:
-        """Tell whether an event of this time must be added by itself."""
-        return self.since is None or at >= self.since
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -175,14 +276,15 @@ class Generations:
     version: int = 0
 
     @property
-    def growing(self) -> tuple[Generation, ...]:
-        return (self.live, self.building) if self.building else (self.live,)
+    def is_unfinished(self) -> bool:
+        """Tell whether a set is to be built, shown, or removed."""
+        return self.live.progress is None or self.building is not None or bool(self.discarded)
 
-    def begun(self, since: datetime) -> "Generations":
+    def begun(self, progress: Progress) -> "Generations":
         """Return the generations with another set being built, instead of an unfinished one."""
         abandoned = (self.building.number,) if self.building else ()
         number = self.version + 1
-        return Generations(self.live, Generation(number, since), (*self.discarded, *abandoned), number)
+        return Generations(self.live, Generation(number, progress), (*self.discarded, *abandoned), number)
 
     def switched(self) -> "Generations":
         """Return the generations with the new set shown; raises ValueError if there is none."""
@@ -194,6 +296,11 @@ class Generations:
         """Return the generations after the discarded ones were removed."""
         return Generations(self.live, self.building, (), self.version + 1)
 
+    def progress_of(self, number: int) -> Progress | None:
+        """Return how far a set that grows has come, None for any other."""
+        growing = (self.live, self.building) if self.building else (self.live,)
+        return next((one.progress for one in growing if one.number == number), None)
+
 
 @dataclass(frozen=True)
 class Span:
@@ -202,10 +309,13 @@ class Span:
     first: str
     last: str
 
+    def holds(self, period: str) -> bool:
+        return is_month(period) == is_month(self.first) and self.first <= period <= self.last
+
 
 def spans(first: date, last: date) -> tuple[Span, ...]:
     """Return the fewest periods of a range of days, both included: at most days, months, and days."""
-    begin = first if first.day == 1 else _next_month(first)
+    begin = first if first.day == 1 else next_month(first)
     end = last if (last + timedelta(days=1)).day == 1 else last.replace(day=1) - timedelta(days=1)
     if begin > end:
         return (Span(day_period(first), day_period(last)),)
@@ -326,6 +436,15 @@ def _answered(event: AuditEvent) -> Counter[str]:
     return adds
 
 
+def _check(names: Iterable[object], adds: Tally) -> None:
+    """Raise ValueError for what somebody has forged so that no item could hold it."""
+    for name in names:
+        if not isinstance(name, str) or len(name.encode()) > _LONGEST_NAME:
+            raise ValueError("a name is no short text")
+    if any(abs(number) > _MOST_SECONDS for number in adds.values()):
+        raise ValueError("a number is too large")
+
+
 def _reviewer(event: AuditEvent) -> str:
     proven = event.data["responder"] if event.data["responder_verified"] else None
     return str(proven or event.data["assigned_to_email"])
@@ -364,5 +483,6 @@ def _ranked(bins: Iterable[tuple[int, int]], rank: int) -> float:
     raise ValueError("the rank is beyond the last value")
 
 
-def _next_month(day: date) -> date:
+def next_month(day: date) -> date:
+    """Return the first day of the month after a day's."""
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1)

@@ -1,11 +1,10 @@
 """What keeps the figures."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-from flow_hitl.metrics.metrics import Bucket, Dimension, Generations, Measurement, Span, Tallies, Tally
+from flow_hitl.metrics.metrics import Bucket, Cut, Dimension, Generations, Progress, Span, Tallies, Tally
 
 
 @dataclass(frozen=True)
@@ -17,24 +16,19 @@ class MetricReading:
 
 
 class MetricStore(Protocol):
-    """The figures' buckets, a set for each deployment and generation."""
+    """The figures' buckets, a set for each deployment and generation; all is read consistently."""
 
     def generations(self, deployment_id: int) -> Generations:
-        """Read which sets exist, consistently."""
+        """Read which sets exist, and how far each has come."""
+
+    def begin(self, deployment_id: int, generations: Generations) -> None:
+        """Write the next version, and the place from which its new set is built; raises Conflict as `save` does."""
 
     def save(self, deployment_id: int, generations: Generations) -> None:
         """Write the next version; raises Conflict if it is not the next."""
 
-    def record(
-        self, deployment_id: int, generations: Generations, number: int, measured: Sequence[Measurement], now: datetime
-    ) -> None:
-        """Add each event to a set, once; raises Conflict if the generations have changed."""
-
-    def uncounted(self, deployment_id: int, measured: Sequence[Measurement]) -> Set[str]:
-        """Return which events (their ids), of the last 90 days, the set that is shown lacks."""
-
-    def add(self, deployment_id: int, generations: Generations, number: int, tallies: Tallies, name: str) -> None:
-        """Add sums to a set, once per `name`; raises Conflict if the generations have changed."""
+    def fold(self, deployment_id: int, number: int, progress: Progress, cut: Cut) -> Progress:
+        """Add a cut to a set and return how far it has come; raises Conflict if that was not as far as `progress`."""
 
     def contents(self, deployment_id: int, number: int, span: Span) -> Tallies:
         """Return all buckets of all dimensions in a span."""
@@ -45,5 +39,5 @@ class MetricStore(Protocol):
     def all_time(self, deployment_id: int, number: int) -> Tally:
         """Return the total of all time."""
 
-    def remove(self, deployment_id: int, number: int) -> None:
-        """Delete a whole set."""
+    def remove(self, deployment_id: int, number: int) -> Iterator[None]:
+        """Delete a set that no longer grows, a part at a time."""

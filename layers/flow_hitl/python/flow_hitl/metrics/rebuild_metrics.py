@@ -1,208 +1,112 @@
-"""Rebuilds the figures from the audit log beside those shown, compares them, and replaces them.
+"""Rebuilds the figures: another set is folded from the whole audit log, and replaces the one shown."""
 
-Events keep arriving meanwhile. Those older than an hour are added here, a month at a time. Later ones are added one by
-one, here and by `measure_events`: thanks to their markers, only the first of the two counts.
-"""
-
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
-from itertools import chain, groupby, islice
 
-from flow_hitl.audit.chain import AuditEvent
-from flow_hitl.audit.index import Period, midnight, periods
-from flow_hitl.audit.ports import AuditArchive, AuditRecord
-from flow_hitl.metrics.metrics import (
-    ALL_TIME,
-    Bucket,
-    Dimension,
-    Generations,
-    Measurement,
-    Span,
-    Tallies,
-    Tally,
-    measure,
-    merge,
-    merged,
-    month_period,
-)
+from flow_hitl.metrics.fold_events import FoldEvents
+from flow_hitl.metrics.measured_log import MeasuredLog
+from flow_hitl.metrics.metrics import Cut, Generations, Position, Progress, month_period, next_month
 from flow_hitl.metrics.ports import MetricStore
-from flow_hitl.platform.errors import NotFound
+from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.rounds import in_rounds
 
-# Longer than any function runs and any index lags: older events have settled.
-_SETTLED_AFTER = timedelta(hours=1)
-_INDEX_LAG_SECONDS = 5
-# Longer than a batch of the stream waits to be measured.
-_MEASURE_LAG_SECONDS = 30
-_READ_AHEAD = 100
-_ADD_AT_ONCE = 1000
-_TOTAL = Bucket(Dimension.TOTAL, ALL_TIME)
+# As long as the scheduled runs beside it may get in its way a few times.
+_SLICE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class Counted:
-    """How many events were added, and how many were malformed."""
+    """How many events a set counts, and how many made no sense."""
 
     added: int
     senseless: int
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A counter that is shown with another number than the audit log has."""
-
-    bucket: Bucket
-    counter: str
-    shown: int
-    logged: int
-
-
-@dataclass(frozen=True)
 class RebuildMetrics:
-    """Recomputes a deployment's figures, for the operator; calls `progress` with each finished month."""
+    """Recomputes a deployment's figures, in slices: whoever goes on, goes on where the last one stopped."""
 
     metrics: MetricStore
-    archive: AuditArchive
+    log: MeasuredLog
+    fold: FoldEvents
     clock: Clock
     pause: Callable[[int], None]
 
     def rebuild(self, deployment_id: int, progress: Callable[[str], object]) -> Counted:
-        """Rebuild the figures, replace the old ones, and remove those.
+        """Rebuild the figures from the beginning, for the operator; calls `progress` with each finished month.
 
-        Raises NotFound, and Conflict if another rebuild has begun, which removes what this one has built.
+        What has not settled yet is not counted here. Raises NotFound, and Conflict if another rebuild has begun.
         """
-        beginning = self._beginning(deployment_id)
-        generations = self._begin(deployment_id)
-        building = generations.growing[-1]
-        found = _Found()
-        everything: Counter[str] = Counter()
-        for month, days in self._months(beginning):
-            sums: dict[Bucket, Counter[str]] = {}
-            recent: list[Measurement] = []
-            for measured in self._measured(deployment_id, days, found):
-                if not building.takes(measured.at):
-                    merge(sums, measured.tallies)
-                    continue
-                recent.append(measured)
-                if len(recent) == _ADD_AT_ONCE:
-                    self._record(deployment_id, generations, recent)
-                    recent = []
-            self._record(deployment_id, generations, recent)
-            everything.update(sums.pop(_TOTAL, {}))
-            self.metrics.add(deployment_id, generations, building.number, sums, month)
-            progress(month)
-        self.metrics.add(deployment_id, generations, building.number, {_TOTAL: everything}, ALL_TIME)
-        switched = generations.switched()
-        self.metrics.save(deployment_id, switched)
-        self._remove_discarded(deployment_id, switched)
-        return Counted(found.counted, found.senseless)
+        # A set has the number of the version in which it was begun.
+        number = in_rounds(lambda: self._begin(deployment_id), self.pause).version
+        months = _Months(progress)
+        while True:
+            generations = self.metrics.generations(deployment_id)
+            own = generations.progress_of(number)
+            if own is None:
+                raise Conflict(f"another rebuild of the figures of deployment {deployment_id} has begun")
+            months.reach(own.position)
+            if generations.live.number == number and not generations.discarded:
+                months.end()
+                return Counted(own.events, own.senseless)
+            stop_at = self.clock.now() + _SLICE
+            go_on = partial(self.go_on, deployment_id, stop_at=stop_at, note=months.note)
+            in_rounds(go_on, self.pause)
 
-    def differences(self, deployment_id: int, progress: Callable[[str], object]) -> Iterator[Difference]:
-        """Yield where the figures shown differ from the audit log, latest month first; raises NotFound.
+    def go_on(self, deployment_id: int, *, stop_at: datetime, note: Callable[[Cut], object]) -> bool:
+        """Do what is left of a rebuild, or begin one if the set shown has no position; return True when all is done.
 
-        If a figure changes meanwhile, the log must be between its values before and after.
+        Raises Conflict if another run does the same.
         """
-        beginning = self._beginning(deployment_id)
-        number = self.metrics.generations(deployment_id).live.number
-        total: Counter[str] = Counter()
-        before = self.metrics.all_time(deployment_id, number)
-        # Changes of earlier months wait for their turn.
-        earlier: dict[Bucket, Counter[str]] = {}
-        for month, days in reversed(list(self._months(beginning))):
-            shown = self._month(deployment_id, number, month)
-            measured = (each.tallies for each in self._measured(deployment_id, days, _Found()))
-            found = merged(chain([earlier], measured))
-            total.update(found.pop(_TOTAL, {}))
-            logged = {bucket: tally for bucket, tally in found.items() if bucket.period.startswith(month)}
-            earlier = {bucket: tally for bucket, tally in found.items() if bucket not in logged}
-            yield from self._compare(shown, logged, partial(self._month, deployment_id, number, month))
-            progress(month)
-        yield from self._compare(
-            {_TOTAL: before}, {_TOTAL: total}, lambda: {_TOTAL: self.metrics.all_time(deployment_id, number)}
-        )
-
-    def _beginning(self, deployment_id: int) -> datetime:
-        first = self.archive.first_events([deployment_id]).get(deployment_id)
-        if first is None:
-            raise NotFound(f"There is no deployment {deployment_id}.")
-        return midnight(first.at)
+        generations = self.metrics.generations(deployment_id)
+        if (generations.building or generations.live).progress is None:
+            generations = self._begin(deployment_id)
+        if generations.building is not None:
+            if not self.fold(deployment_id, generations.building.number, stop_at=stop_at, note=note):
+                return False
+            generations = generations.switched()
+            self.metrics.save(deployment_id, generations)
+        return self._remove_discarded(deployment_id, generations, stop_at)
 
     def _begin(self, deployment_id: int) -> Generations:
-        since = (self.clock.now() - _SETTLED_AFTER).replace(microsecond=0)
-        generations = self.metrics.generations(deployment_id).begun(since)
-        self.metrics.save(deployment_id, generations)
-        # Events measured until now went only to the old figures, and must be in the index when we read it.
-        self.clock.sleep(_INDEX_LAG_SECONDS)
+        beginning = self.log.beginning(deployment_id)
+        if beginning is None:
+            raise NotFound(f"There is no deployment {deployment_id}.")
+        generations = self.metrics.generations(deployment_id).begun(Progress(beginning))
+        self.metrics.begin(deployment_id, generations)
         return generations
 
-    def _months(self, beginning: datetime) -> Iterator[tuple[str, list[Period]]]:
-        """Yield each month until now with its days."""
-        days = periods(beginning, self.clock.now() + timedelta(minutes=5))
-        for month, found in groupby(days, key=lambda day: month_period(day.since.date())):
-            yield month, list(found)
-
-    def _measured(self, deployment_id: int, days: list[Period], found: "_Found") -> Iterator[Measurement]:
-        for day in days:
-            index = self.archive.indexed(day, deployment_id)
-            while batch := list(islice(index, _READ_AHEAD)):
-                for record in self.archive.records(batch):
-                    measured = found.count(record)
-                    if measured is not None:
-                        yield measured
-
-    def _record(self, deployment_id: int, generations: Generations, recent: list[Measurement]) -> None:
-        number = generations.growing[-1].number
-        record = partial(self.metrics.record, deployment_id, generations, number, recent, self.clock.now())
-        in_rounds(record, self.pause)
-
-    def _remove_discarded(self, deployment_id: int, generations: Generations) -> None:
+    def _remove_discarded(self, deployment_id: int, generations: Generations, stop_at: datetime) -> bool:
+        if not generations.discarded:
+            return True
         for number in generations.discarded:
-            self.metrics.remove(deployment_id, number)
+            for _ in self.metrics.remove(deployment_id, number):
+                if self.clock.now() >= stop_at:
+                    return False
         self.metrics.save(deployment_id, generations.cleared())
-
-    def _month(self, deployment_id: int, number: int, month: str) -> Tallies:
-        days = Span(f"{month}-01", f"{month}-31")
-        months = Span(month, month)
-        return {
-            **self.metrics.contents(deployment_id, number, days),
-            **self.metrics.contents(deployment_id, number, months),
-        }
-
-    def _compare(self, shown: Tallies, logged: Tallies, look_again: Callable[[], Tallies]) -> Iterator[Difference]:
-        if not any(_differing(shown, logged, shown)):
-            return
-        # It may have grown while we were reading, or not have been measured yet.
-        self.clock.sleep(_MEASURE_LAG_SECONDS)
-        yield from _differing(shown, logged, look_again())
+        return True
 
 
-class _Found:
-    """What was found in the log so far."""
+class _Months:
+    """Tells of each month that is finished, once."""
 
-    def __init__(self) -> None:
-        self.counted = self.senseless = 0
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self._tell = tell
+        self._month: date | None = None
 
-    def count(self, record: AuditRecord) -> Measurement | None:
-        try:
-            measured = measure(AuditEvent.from_dict(record))
-        except (KeyError, TypeError, ValueError):
-            self.senseless += 1
-            return None
-        self.counted += measured is not None
-        return measured
+    def note(self, cut: Cut) -> None:
+        self.reach(cut.position)
 
+    def reach(self, position: Position) -> None:
+        month = position.at.date().replace(day=1)
+        self._month = self._month or month
+        while self._month < month:
+            self.end()
+            self._month = next_month(self._month)
 
-def _differing(before: Tallies, logged: Tallies, after: Tallies) -> Iterator[Difference]:
-    """Yield the counters of the log that are not between those of two reads of the figures."""
-    nothing: Tally = {}
-    for bucket in sorted({*before, *logged, *after}, key=repr):
-        low, high = before.get(bucket, nothing), after.get(bucket, nothing)
-        log = logged.get(bucket, nothing)
-        for counter in sorted({*low, *log, *high}):
-            first, last = low.get(counter, 0), high.get(counter, 0)
-            if not min(first, last) <= log.get(counter, 0) <= max(first, last):
-                yield Difference(bucket, counter, last, log.get(counter, 0))
+    def end(self) -> None:
+        if self._month is not None:
+            self._tell(month_period(self._month))

@@ -8,9 +8,6 @@ from flow_hitl.delivery.retries import DAYS
 SETTLED_AFTER = timedelta(minutes=10)
 """The age at which an event is looked at again: its effects have long happened, unless something is wrong."""
 
-COUNTED_ONCE_FOR = timedelta(days=89)
-"""How long an event that was counted is known to be, less a day: after that it would be counted again."""
-
 STILL_QUEUED = timedelta(seconds=sum(DAYS.pauses)) + timedelta(hours=1)
 """Until then a queue delivers a message again by itself, and after that it has given it up."""
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 from typing import Protocol
 
-from flow_hitl.audit.chain import AuditEvent
-from flow_hitl.metrics.metrics import Measurement
 from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.sweep.agenda import Entry
 from flow_hitl.sweep.watermark import Watermark
@@ -45,13 +43,3 @@ class SealedTimes(Protocol):
 class SealCalls(Protocol):
     def send(self, body: str) -> None:
         """Have all past hours sealed, with an empty JSON object."""
-
-
-class Counted(Protocol):
-    def uncounted(self, deployment_id: int, measured: Sequence[Measurement]) -> Set[str]:
-        """Return which events (their ids), of the last 90 days, a deployment's figures lack."""
-
-
-class Figures(Protocol):
-    def send(self, event: AuditEvent) -> None:
-        """Have an event counted, once; an event that has been counted adds nothing again."""

@@ -1,4 +1,4 @@
-"""Pointers to events that the relay or the figures missed are followed: their time is looked at again."""
+"""Pointers to events that the relay missed are followed: their time is looked at again."""
 
 from dataclasses import dataclass
 

@@ -12,11 +12,10 @@ from flow_hitl.audit.index import IndexedEvent, Period
 from flow_hitl.audit.ports import AuditArchive
 from flow_hitl.delivery.relay_event import RelayEvent, owed
 from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.metrics.metrics import Measurement, measure
 from flow_hitl.platform.ports import Clock
 from flow_hitl.sweep.agenda import Matter, Topic, first_entry, promised
-from flow_hitl.sweep.looks import COUNTED_ONCE_FOR, goes_again
-from flow_hitl.sweep.ports import Agenda, Counted, Figures
+from flow_hitl.sweep.looks import goes_again
+from flow_hitl.sweep.ports import Agenda
 from flow_hitl.sweep.progress import Progress
 
 # As many as DynamoDB reads in one call.
@@ -42,8 +41,6 @@ class SecondLook:
     effects: Progress
     deployments: DeploymentStore
     agenda: Agenda
-    counted: Counted
-    figures: Figures
     relay: RelayEvent
     clock: Clock
 
@@ -82,7 +79,6 @@ class SecondLook:
                 self.agenda.add(later)
             for event, effect in handed_on:
                 self.relay.hand_on(event, effect)
-            self._count(batch[0].deployment_id, steps, now)
         return Looked(len(batch), tuple(effect for _, effect in handed_on), senseless)
 
     def _with_deliveries(
@@ -103,14 +99,6 @@ class SecondLook:
         with_made = [replace(step, effects=(*step.effects, *made.get(step.event.event_id, ()))) for step in steps]
         return with_made, {**states, **found}
 
-    def _count(self, deployment_id: int, steps: Sequence["_Step"], now: datetime) -> None:
-        """Have counted what the figures have missed."""
-        measured = [one.measured for one in steps if one.measured and now - one.event.at < COUNTED_ONCE_FOR]
-        missing = self.counted.uncounted(deployment_id, measured) if measured else frozenset()
-        for step in steps:
-            if step.event.event_id in missing:
-                self.figures.send(step.event)
-
     def _steps(self, batch: Sequence[IndexedEvent]) -> tuple[list["_Step"], tuple[str, ...]]:
         """Return the events with what follows from each, and the names of those that cannot be understood."""
         webhook_events = cache(self.relay.webhook_events)
@@ -120,7 +108,7 @@ class SecondLook:
                 event = AuditEvent.from_dict(record)
                 effects = tuple(owed(event, webhook_events))
                 matters = tuple(promised(event, deployment_id))
-                steps.append(_Step(event, deployment_id, effects, matters, measure(event)))
+                steps.append(_Step(event, deployment_id, effects, matters))
             except (AttributeError, KeyError, TypeError, ValueError):
                 # Somebody wrote it who is none of us: it may not hold up the others.
                 senseless.append(f"{record['subject']}#{record['seq']}")
@@ -133,7 +121,6 @@ class _Step:
     deployment_id: int
     effects: tuple[Effect, ...]
     promised: tuple[Matter, ...]
-    measured: Measurement | None
 
 
 def _open_matters(step: _Step, states: Mapping[Effect, EffectState]) -> Iterator[Matter]:

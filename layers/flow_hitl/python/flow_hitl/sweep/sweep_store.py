@@ -1,6 +1,5 @@
-"""How far the sweep has come, what it is to look at later, and what it has counted."""
+"""How far the sweep has come, and what it is to look at later."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,13 +7,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import TypeAdapter
 
-from flow_hitl.audit.audit_log import event_image
-from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.effect_log import effect_key
 from flow_hitl.platform.aws_errors import unknown
 from flow_hitl.platform.dynamodb import batch_delete, batch_put, item, put_if, values
 from flow_hitl.platform.errors import Conflict
-from flow_hitl.platform.messages import SqsMessages
 from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.ports import SealStore
@@ -95,16 +91,6 @@ class SealEnds:
         except (BotoCoreError, ClientError) as error:
             return unknown(error)
         return parse_rfc3339(ends[-1]) if ends else None
-
-
-class SqsFigures:
-    """The queue of events that are counted one by one, each as the stream shows it."""
-
-    def __init__(self, messages: SqsMessages) -> None:
-        self._messages = messages
-
-    def send(self, event: AuditEvent) -> None:
-        self._messages.send(json.dumps(event_image(event)))
 
 
 def _day(moment: datetime) -> str:

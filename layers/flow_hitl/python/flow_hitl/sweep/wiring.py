@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flow_hitl.delivery.wiring import DeliveryParts
-from flow_hitl.metrics.wiring import MetricsParts
 from flow_hitl.proof.wiring import ProofParts
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from flow_hitl.sweep.take_stock import TakeStock
 
 
-class SweepParts(ProofParts, MetricsParts, DeliveryParts):
+class SweepParts(ProofParts, DeliveryParts):
     @cached_property
     def run_sweep(self) -> RunSweep:
         from flow_hitl.sweep.keep_agenda import KeepAgenda
@@ -85,15 +84,12 @@ class SweepParts(ProofParts, MetricsParts, DeliveryParts):
     @cached_property
     def _second_look(self) -> SecondLook:
         from flow_hitl.sweep.second_look import SecondLook
-        from flow_hitl.sweep.sweep_store import SqsFigures
 
         return SecondLook(
             audit=self._audit,
             effects=self._progress,
             deployments=self._deployments,
             agenda=self._agenda,
-            counted=self._metrics,
-            figures=SqsFigures(self.messages("measure_retry")),
             relay=self.relay_event,
             clock=self.clock,
         )
