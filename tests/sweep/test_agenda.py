@@ -172,7 +172,7 @@ def test_what_is_late_for_a_day_gets_one_message_and_is_found(hitl: Hitl, capsys
     with watched(hitl, refuse) as calls:
         hitl.advance(days=1, minutes=8 * 60)
     sent = [call for call in calls.begun if call.function == "sweep" and call.operation == "sqs.SendMessage"]
-    assert len(sent) == 3, "one for the auto-response, one for the email, and one for the seal"
+    assert len(sent) == 2, "one for the auto-response and one for the email"
     found = [document["topic"] for document in metrics(capsys) if "SweepFound" in document]
     assert (found.count("auto_response"), found.count("effect")) == (3, 1)
     hitl.advance(minutes=61)

@@ -15,6 +15,12 @@ from tests.support.asserts import EMIT
 from tests.support.aws_calls import Call, Calls, When, watched
 
 
+@pytest.fixture(autouse=True)
+def watched_seal(hitl: Hitl) -> None:
+    """Let the sweep look for digests, which it leaves to the test else."""
+    hitl._sweep_watches_seal = True
+
+
 def test_a_log_that_nobody_has_sealed_is_sealed_after_two_hours(hitl: Hitl) -> None:
     hitl.ask(emit=EMIT)
     hitl.advance(minutes=179)
