@@ -84,12 +84,14 @@ test-crewai: setup-dev
 unit: setup-dev
 	$(RUN) -m pytest -n auto --dist worksteal -m 'not e2e and not browser and not crewai'
 
-# A death at every AWS call, every hostile text in every place, every quoted reply: `make test` runs a part of each.
+# A death at every AWS call, every hostile text in every place, every quoted reply: `make test` runs a part of each. What
+# counts its cases comes last, and says how many they were.
 reliability: setup-dev
-	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -n auto --dist worksteal -m 'exhaustive and not e2e and not browser'
+	@echo 'Every case of the exhaustive tests, in one process per processor: an hour or two of two processors …'
 	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -m 'exhaustive and e2e' tests/e2e
 	@$(RUN) -m infra.local.chromium
 	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -n $(BROWSERS) --dist loadfile -m browser tests/browser
+	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -n auto --dist worksteal -m 'exhaustive and not e2e and not browser'
 
 # `make mutation MODULE=people/access.py` for one area, SAMPLE=1 for a look at one change in ten.
 MODULE :=

@@ -26,14 +26,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much the tests have tried that count it by `record_property("tried: …", number)`."""
+    """Say how much the tests have tried that count it by `record_property("tried: …", number)`, and what of it broke.
+
+    The latter is counted by a "broken: …" of the same name.
+    """
     sums: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
             if getattr(report, "when", "") == "call":
-                sums.update({name: number for name, number in report.user_properties if name.startswith("tried: ")})
-    for name, number in sorted(sums.items()):
-        terminalreporter.write_line(f"{name.removeprefix('tried: ')}: {number:,}")
+                for name, number in report.user_properties:
+                    sums[name] += number if name.startswith(("tried: ", "broken: ")) else 0
+    for name in sorted(one.removeprefix("tried: ") for one in sums if one.startswith("tried: ")):
+        broken = f", broken: {sums[f'broken: {name}']:,}" if f"broken: {name}" in sums else ""
+        terminalreporter.write_line(f"{name} tried: {sums[f'tried: {name}']:,}{broken}")
 
 
 def pytest_collection_finish() -> None:

@@ -28,6 +28,7 @@ from tests.support.faults import (
     Point,
     Struck,
     advance,
+    let_fire,
     listed,
     measure,
     outcome,
@@ -37,6 +38,7 @@ from tests.support.faults import (
     stored_events,
     striking,
     take_in,
+    unnoted,
     until_quiet,
     wrongs_of,
 )
@@ -173,7 +175,9 @@ def review_page(**form: str) -> Step:
     def act(place: Place) -> None:
         url = place.hitl.review_url(next(one for one in place.hitl.inbox if one.reply_to))
         page = persistently(place.hitl, lambda: place.hitl.page("POST", url, form))
-        assert page.status == 200, page.text
+        # A person who presses again, after an answer that was lost, is told that the link no longer works.
+        passed_on = "delegate_to" in form and "the request may have been reassigned" in page.text
+        assert page.status == 200 or passed_on, page.text
         # Nobody is told that somebody else was faster when it was themselves.
         place.said = "faster" in page.text or "Already answered" in page.text
 
@@ -302,7 +306,7 @@ def refused(place: Place) -> None:
 
 def away_once(place: Place) -> None:
     asking()(place)
-    place.away = place.app.away = 1
+    place.away, place.app.away_from = 1, "/resume"
 
 
 def with_rules(place: Place) -> None:
@@ -449,7 +453,10 @@ class Beginning:
             with striking(place.hitl, place.app, fault, number, spared=self.spared) as struck:
                 self.act(place)
                 until_quiet(place.hitl)
-            requests, events = listed(place.hitl), stored_events(place.hitl)
+            requests = listed(place.hitl)
+            if let_fire(place.hitl, requests):
+                requests = listed(place.hitl)
+            events = stored_events(place.hitl)
             after = outcome(place.hitl, place.app, requests, events, place.said)
             return after, wrongs_of(place.hitl, requests, events), struck
         finally:
@@ -474,8 +481,8 @@ def test_whatever_fails_all_is_done_in_the_end(name: str, record_property: Calla
             found = problems_of(beginning, ends, fault, point)
             tried += 1
             broken += [f"{point} {fault}: {one}" for one in found]
-    record_property("tried: faults at calls", tried)
-    record_property("tried: faults that broke something", len(broken))
+    record_property("tried: fault points", tried)
+    record_property("broken: fault points", len(set(broken)))
     assert not broken, "\n".join(broken)
 
 
@@ -496,6 +503,7 @@ def problems_of(beginning: Beginning, ends: Sequence[Outcome], fault: Fault, poi
         return [str(failed)]
     if struck.hit is None:
         return ["the call was not made again"]
+    ends = [*ends, *(end for end in map(unnoted, ends) if end and struck.posted)]
     return [*min((problems(end, after, struck) for end in ends), key=len), *wrong]
 
 

@@ -4,8 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
@@ -274,6 +274,17 @@ def _lasting(request: Mapping[str, Any]) -> Any:
     }
 
 
+def unnoted(end: Outcome) -> Outcome | None:
+    """Return the same end where the first attempt to resume, in vain, was not noted, as its worker failed after it."""
+    kind = "request resume_attempted"
+    if end.events[kind] < 2:
+        return None
+    requests = [
+        {**one, "resume attempts": one["resume attempts"] and one["resume attempts"] - 1} for one in end.requests
+    ]
+    return replace(end, requests=requests, events=end.events - Counter([kind]))
+
+
 def problems(before: Outcome, after: Outcome, struck: Struck) -> list[str]:
     """Return in what the end differs from that without a fault, but for what may happen twice: whose worker has sent
     it and could not say so.
@@ -350,6 +361,19 @@ def until_quiet(hitl: Hitl) -> None:
         if not shown_at:
             return
         advance(hitl, seconds=max(0.001, min(shown_at) / 1000 + 0.001 - hitl.clock.now().timestamp()))
+
+
+def let_fire(hitl: Hitl, requests: Sequence[Mapping[str, Any]]) -> bool:
+    """Let fire what is still scheduled for those of the requests that are over; tell whether there was anything.
+
+    Nobody waits until a schedule is deleted, so a failure can leave it; it has to find nothing to do.
+    """
+    over = {request["id"] for request in requests if request["status"] != "pending"}
+    left = [one for one in hitl._schedules() if any(request_id in one["Target"]["Input"] for request_id in over)]
+    for schedule in left:
+        fires_at = datetime.strptime(schedule["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+        advance(hitl, seconds=max(0, (fires_at - hitl.clock.now()).total_seconds()))
+    return bool(left)
 
 
 def stored_events(hitl: Hitl) -> list[dict[str, Any]]:

@@ -24,12 +24,13 @@ class Received:
 class Receiver:
     """What came in, and how to answer: with `status`, `answer` and `location`, after `pause` seconds.
 
-    The next `away` POSTs get a 503.
+    The next `away` POSTs to paths that begin with `away_from` get a 503.
     """
 
     url: str = ""
     status: int = 200
     away: int = 0
+    away_from: str = "/"
     location: str | None = None
     answer: bytes = b""
     pause: float = 0
@@ -55,8 +56,9 @@ def receiving() -> Iterator[Receiver]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.received.append(Received(self.path, headers, body))
             time.sleep(receiver.pause)
-            self.send_response(503 if receiver.away else receiver.status)
-            receiver.away = max(0, receiver.away - 1)
+            away = receiver.away > 0 and self.path.startswith(receiver.away_from)
+            self.send_response(503 if away else receiver.status)
+            receiver.away -= away
             if receiver.location:
                 self.send_header("Location", receiver.location)
             self.send_header("Content-Length", str(len(receiver.answer)))

@@ -55,6 +55,7 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
     lex: Any = ConditionExpressionParser._lex_condition_expression
     measure = Item.size
     resolve = EndpointRulesetResolver.construct_endpoint
+    parse = ConditionExpressionParser.parse
     make_request = Endpoint.make_request
     canonical_request = SigV4Auth.canonical_request
     urls: Any = BaseBackend.urls
@@ -120,6 +121,27 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
                     child.parent = copied
         return copied
 
+    @cache
+    def is_one_of(kind: Any, kinds: Any) -> bool:
+        return issubclass(kind, kinds)
+
+    # As moto does it, but what each kind of node is gets found out once; an update is gone through ten times.
+    def go_through(processor: Any, node: Any, child_id: int = -1) -> Any:
+        if not is_one_of(node.__class__, node_class):
+            return node
+        parent = node.parent
+        for number, child in enumerate(node.children or ()):
+            processor.pre_processing_of_child(node, number)
+            go_through(processor, child, number)
+        if "kinds" not in processor.__dict__:
+            processor.kinds = processor.nodes_to_be_processed()
+        if is_one_of(node.__class__, processor.kinds):
+            node = processor.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[child_id] = node
+        return node
+
     def copied_part(of: Any) -> Any:
         return copied_node(of) if isinstance(of, node_class) else copy.deepcopy(of)
 
@@ -140,6 +162,21 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
     def what_is_signed(auth: Any, request: Any) -> Any:
         # Nobody checks signatures here, but presigned links are shown.
         return canonical_request(auth, request) if isinstance(auth, SigV4QueryAuth) else ""
+
+    # moto reads a condition twice for each update.
+    read_conditions: dict[Any, tuple[Any, Sequence[str], Sequence[str]]] = {}
+
+    def read_condition(parser: Any) -> Any:
+        values = repr(parser.expression_attribute_values)
+        key = (parser.condition_expression, repr(parser.expression_attribute_names), values)
+        if key not in read_conditions:
+            if len(read_conditions) > 1000:
+                read_conditions.clear()
+            condition = parse(parser)
+            read_conditions[key] = condition, parser.expr_attr_names_found, parser.expr_attr_values_found
+        condition, names, values_found = read_conditions[key]
+        parser.expr_attr_names_found, parser.expr_attr_values_found = list(names), list(values_found)
+        return condition
 
     def make_request_shortly(endpoint: Any, operation_model: Any, request_dict: Any) -> Any:
         answer = short_way.answer(endpoint, operation_model, request_dict)
@@ -176,7 +213,9 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         (Item, "__init__", make_item),
         (Item, "size", size),
         (ConditionExpressionParser, "_lex_condition_expression", lexed_again),
+        (ConditionExpressionParser, "parse", read_condition),
         # What is made of an expression is copied before it is changed.
+        (nodes.DepthFirstTraverser, "traverse_node_recursively", go_through),
         (update_parser, "make", cache(update_parser.make)),
         (moto.dynamodb.parsing.validators, "deepcopy", copied_part),
         (DynamoDBBackend, "update_item", update_item),

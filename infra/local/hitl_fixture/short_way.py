@@ -9,30 +9,37 @@ from urllib.parse import urlsplit
 
 from infra.local.hitl_fixture.stack import ACCOUNT
 
-_DYNAMODB = {
-    "BatchGetItem": "batch_get_item",
-    "DeleteItem": "delete_item",
-    "GetItem": "get_item",
-    "PutItem": "put_item",
-    "Query": "query",
-    "Scan": "scan",
-    "TransactGetItems": "transact_get_items",
-    "TransactWriteItems": "transact_write_items",
-    "UpdateItem": "update_item",
+# Of each service, the operations, and what moto calls them.
+_OPERATIONS = {
+    "dynamodb": {
+        "BatchGetItem": "batch_get_item",
+        "DeleteItem": "delete_item",
+        "GetItem": "get_item",
+        "PutItem": "put_item",
+        "Query": "query",
+        "Scan": "scan",
+        "TransactGetItems": "transact_get_items",
+        "TransactWriteItems": "transact_write_items",
+        "UpdateItem": "update_item",
+    },
+    "kms": {"Decrypt": "decrypt", "Encrypt": "encrypt"},
+    "s3": {"ListObjectsV2": ""},
+    "secretsmanager": {"GetSecretValue": "get_secret_value"},
+    "sqs": {"SendMessage": "send_message"},
 }
+_BYTES = (b'"B":', b'"BS":', b'"BinaryValue":')
 
 
 def answer(endpoint: Any, operation: Any, request: Any) -> tuple[Any, dict[str, Any]] | None:
     """Return what `Endpoint.make_request` would, or None for a call that has to go the long way.
 
-    The short way is that of DynamoDB's usual calls, and of listings of S3 that find nothing; but not of calls that a
-    test looks at on their way.
+    The short way is that of the usual calls, and of listings of S3 that find nothing; but not of calls that a test
+    looks at on their way.
     """
-    service, found = operation.service_model.service_name, None
-    if service == "dynamodb" and operation.name in _DYNAMODB and not _is_watched(endpoint, service, operation.name):
-        found = _dynamodb(operation, request)
-    elif service == "s3" and operation.name == "ListObjectsV2" and not _is_watched(endpoint, service, operation.name):
-        found = _empty_listing(request)
+    service = operation.service_model.service_name
+    if operation.name not in _OPERATIONS.get(service, ()) or _is_watched(endpoint, service, operation.name):
+        return None
+    found = _empty_listing(request) if service == "s3" else _made(service, operation, request)
     if found is None:
         return None
     from botocore.awsrequest import AWSResponse
@@ -50,8 +57,8 @@ def _is_watched(endpoint: Any, service: str, operation: str) -> bool:
     return any(handler is not botocore_stubber for handler in handlers)
 
 
-def _dynamodb(operation: Any, request: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Make the call, or return None if it has bytes, or fails.
+def _made(service: str, operation: Any, request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Make the call, or return None if DynamoDB or SQS gets bytes, or if it fails.
 
     A failed call has changed nothing, so it can be made again, and gets the error as moto puts it.
     """
@@ -59,24 +66,44 @@ def _dynamodb(operation: Any, request: Mapping[str, Any]) -> dict[str, Any] | No
     from werkzeug.exceptions import HTTPException
 
     body = request["body"]
-    if b'"B":' in body or b'"BS":' in body:
+    if any(name in body for name in _BYTES):
         return None
-    handler = copy.copy(_handler())
+    handler = copy.copy(_handler(service))
     handler.current_account, handler.region = ACCOUNT, request["context"]["client_region"]
-    handler.body = handler.params = json.loads(body)
+    handler.params, handler.uri_match, handler.querystring = json.loads(body), {}, {}
+    handler.body = handler.params if service == "dynamodb" else body.decode()
     try:
-        result = getattr(handler, _DYNAMODB[operation.name])().result
+        result = getattr(handler, _OPERATIONS[service][operation.name])()
     except (ServiceException, HTTPException):
         return None
+    if isinstance(result, str):
+        return _parsed(result, operation.output_shape)
     members = operation.output_shape.members
-    return {name: value for name, value in result.items() if name in members and value is not None}
+    return {name: value for name, value in result.result.items() if name in members and value is not None}
 
 
 @cache
-def _handler() -> Any:
+def _handler(service: str) -> Any:
     from moto.dynamodb.responses import DynamoHandler
+    from moto.kms.responses import KmsResponse
+    from moto.secretsmanager.responses import SecretsManagerResponse
+    from moto.sqs.responses import SQSResponse
 
-    return DynamoHandler()
+    handlers: dict[str, Any] = {
+        "dynamodb": DynamoHandler,
+        "kms": KmsResponse,
+        "secretsmanager": SecretsManagerResponse,
+        "sqs": SQSResponse,
+    }
+    return handlers[service]()
+
+
+def _parsed(body: str, shape: Any) -> dict[str, Any]:
+    from botocore.parsers import create_parser
+
+    answered = {"body": body.encode(), "headers": {}, "status_code": 200}
+    parsed: dict[str, Any] = create_parser("json").parse(answered, shape)
+    return parsed
 
 
 def _empty_listing(request: Mapping[str, Any]) -> dict[str, Any] | None:
