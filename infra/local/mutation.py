@@ -97,6 +97,7 @@ AREAS: Mapping[str, Area] = {
             "proof/test_verify_audit.py",
             "platform/test_signatures.py",
             "audit/test_audit_chain.py",
+            "audit/test_bound.py",
             "proof/test_offline_verifier.py",
         ),
     ),
