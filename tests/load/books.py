@@ -131,7 +131,9 @@ def _delivered(shown: dict[str, dict[str, Any]]) -> int:
 
 
 def _sent(events: dict[str, Counter[str]]) -> int:
-    return sum(kinds["notification_sent"] + kinds["confirmation_sent"] for kinds in events.values())
+    # Whose worker died over it, and which was answered before the next try, is on record as uncertain.
+    recorded = ("notification_sent", "confirmation_sent", "mail_uncertain")
+    return sum(kinds[kind] for kinds in events.values() for kind in recorded)
 
 
 def _trouble(load: Load) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from functions.send_email import handler
 from infra.local.hitl_fixture import Hitl
-from tests.support.asserts import EMIT, sqs_records
+from tests.support.asserts import EMIT, callback, sqs_records
 from tests.support.aws_calls import Call, When, unsettled, watched
 
 MAILED = ["request_created", "notification_sent"]
@@ -58,6 +58,45 @@ def test_one_of_which_nothing_can_be_written_goes_out_twice_and_then_is_uncertai
     assert ["twice" in finding["fact"] for finding in found] == [True]
     hitl.advance(days=3)
     assert len(hitl.inbox) == 2
+
+
+def test_one_that_was_answered_before_it_was_recorded_is_recorded_all_the_same(hitl: Hitl) -> None:
+    def refuse(call: Call, when: When) -> None:
+        if call.function == "send_email" and call.operation == "dynamodb.TransactWriteItems":
+            raise refused("TransactWriteItems")
+
+    with watched(hitl, refuse):
+        request = hitl.ask(emit=EMIT)
+        hitl.advance(minutes=1)
+        assert callback(hitl, request).status == 200
+    hitl.advance(minutes=61)
+    assert request.kinds == ["request_created", "response_submitted", "notification_sent"]
+    assert len(hitl.inbox) == 1
+    assert request.timeline[2]["data"]["message_id"]
+
+
+def test_one_that_was_answered_though_nobody_knows_that_it_was_sent_is_on_record(
+    hitl: Hitl, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The worker dies between SES and the log, and there is nothing left to send when the message comes again."""
+    sent: set[int] = set()
+
+    def refuse(call: Call, when: When) -> None:
+        if call.operation == "sesv2.SendEmail":
+            sent.add(call.run)
+        elif call.run in sent:
+            raise refused("UpdateItem")
+
+    with watched(hitl, refuse):
+        request = hitl.ask(emit=EMIT)
+        assert callback(hitl, request).status == 200
+    hitl.advance(minutes=61)
+    assert request.kinds == ["request_created", "response_submitted", "mail_uncertain"]
+    assert len(hitl.inbox) == 1
+    assert '"MailUncertain":' not in capsys.readouterr().out, "there is nothing for an operator to do"
+    diagnosis = hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").json["diagnosis"]
+    facts = [found["fact"] for question in diagnosis["questions"] for found in question["findings"]]
+    assert not any("SES" in fact for fact in facts)
 
 
 def test_what_ses_does_not_take_is_tried_for_as_long_as_it_takes(hitl: Hitl) -> None:

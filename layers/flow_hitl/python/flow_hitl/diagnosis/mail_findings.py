@@ -70,7 +70,7 @@ def mail_question(facts: Facts) -> AnsweredQuestion:
         findings += dead_letters(facts, "email", "relay_retry", "stream")
     findings += _no_reminder(facts)
     findings += map(_refused, facts.of_kind(EventKind.MAIL_REFUSED))
-    findings += map(_uncertain, facts.of_kind(EventKind.MAIL_UNCERTAIN))
+    findings += [_uncertain(event) for event in facts.of_kind(EventKind.MAIL_UNCERTAIN) if not event.data.get("moot")]
     findings += webhooks_told(facts, WebhookEvent.NEW_REQUEST)
     return answered(Question.MAIL_NOT_SENT, findings, otherwise)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import Effect
@@ -53,8 +54,7 @@ class SendMail:
         context = mail.context(occasion, recipient) if recipient else None
         follows = self._notification_id(effect, recipient) if recipient and mail.follows_notification else None
         if recipient is None or context is None or (mail.follows_notification and follows is None):
-            if self._claimed(effect):
-                self.effects.complete(effect)
+            self._let_go(effect, request, mail, occasion.addressee)
             return True
         suppressed = self.suppressed.reason(recipient, request.head.deployment_id)
         if suppressed is not None:
@@ -83,6 +83,20 @@ class SendMail:
             raise
         return True
 
+    def _let_go(self, effect: Effect, request: Request, mail: Mail, addressee: str) -> None:
+        """Complete an effect that has nothing to send any more; what an earlier try may have sent is recorded."""
+        this_try = self.effects.begin(effect, self.clock.now(), WORKER.lease)
+        if this_try is None:
+            return
+        if this_try.kept is not None:
+            self._note(effect, request, mail.leaves, this_try.kept)
+        elif this_try.number > 1:
+            # They may even have answered it since.
+            data = {"to": addressee, "mail": effect.kind.value, "moot": True}
+            self._note(effect, request, EventKind.MAIL_UNCERTAIN, data)
+        else:
+            self.effects.complete(effect)
+
     def _claimed(self, effect: Effect) -> bool:
         return self.effects.claim(effect, self.clock.now(), WORKER.lease)
 
@@ -108,7 +122,7 @@ class SendMail:
             data = {"to": recipient, "mail": effect.kind.value, "reason": reason}
             self._note(effect, request, EventKind.MAIL_REFUSED, data)
 
-    def _note(self, effect: Effect, request: Request, kind: EventKind, data: Mapping[str, str]) -> None:
+    def _note(self, effect: Effect, request: Request, kind: EventKind, data: Mapping[str, Any]) -> None:
         def step(head: Head, stamp: Stamp) -> Change:
             return note(head, kind, data, stamp=stamp)
 

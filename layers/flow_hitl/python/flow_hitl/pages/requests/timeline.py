@@ -42,6 +42,8 @@ def _told(event: AuditEvent) -> tuple[str, str, Tone]:
             return f"The email to {to} did not arrive", str(data.get("reason") or ""), "bad"
         case EventKind.MAIL_REFUSED:
             return f"An email to {to} could not be sent", str(data.get("reason") or ""), "bad"
+        case EventKind.MAIL_UNCERTAIN if data.get("moot"):
+            return f"An email to {to} may have been sent before it was no longer needed", "", "neutral"
         case EventKind.MAIL_UNCERTAIN:
             return f"An email to {to} may have been sent twice, or not at all", "", "bad"
         case EventKind.HANDLED_MAIL_SENT:
