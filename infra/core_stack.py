@@ -75,6 +75,7 @@ class CoreStack(Stack):
             webhook_key_id=data.webhook_key.key_arn,
             seal_bucket=self.seals.bucket.bucket_name,
             seal_key_id=self.seals.key.key_arn,
+            earlier_seal_keys=options.earlier_seal_keys,
             export_bucket=data.exports.bucket_name,
             scheduler_role_arn=self.scheduling.role.role_arn,
             scheduler_group=self.scheduling.group.schedule_group_name,

@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 from flow_hitl.platform.address import domain_of, is_mail_address
 from flow_hitl.platform.outgoing_url import Destinations
+from flow_hitl.proof.seal_store import earlier_keys
 
 Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
@@ -24,6 +25,9 @@ class Options:
     `packages_for_host` builds the layers for this machine instead of Lambda, for an emulator.
     `seal_lock` is the Object Lock mode of the audit log's digests, for `seal_retention_days`: an administrator can lift
     governance; nobody, not even the account's owner, can lift compliance.
+    A higher `seal_key` replaces the key that signs digests, exports, and receipts. `earlier_seal_keys` lists the keys
+    before, `BASE64@TIME,…`: each as `aws kms get-public-key` prints it, and a time after its replacement. What they
+    signed until then stays verifiable.
     `require_tls` is false only for an emulator that speaks plain HTTP and enforces policies.
     """
 
@@ -39,6 +43,8 @@ class Options:
     removal: Removal = "retain"
     seal_lock: Lock = "governance"
     seal_retention_days: int = 2557
+    seal_key: int = 1
+    earlier_seal_keys: str = ""
     alarm_email: str | None = None
     stack_name: str = "flow-hitl"
 
@@ -69,7 +75,9 @@ class Options:
             require_tls=_one_of(context, "require_tls", ("true", "false")) == "true",
             removal=cast("Removal", _one_of(context, "removal", ("retain", "destroy"))),
             seal_lock=cast("Lock", _one_of(context, "seal_lock", ("governance", "compliance"))),
-            seal_retention_days=_days(context, "seal_retention_days", 2557),
+            seal_retention_days=_whole(context, "seal_retention_days", 2557, "a whole number of days"),
+            seal_key=_whole(context, "seal_key", 1, "a whole number"),
+            earlier_seal_keys=_earlier_seal_keys(context),
             alarm_email=_text(context, "alarm_email"),
             stack_name=_text(context, "stack_name") or "flow-hitl",
         )
@@ -99,10 +107,19 @@ def _base_url(context: Mapping[str, object]) -> str | None:
     return url.rstrip("/") if url else None
 
 
-def _days(context: Mapping[str, object], name: str, default: int) -> int:
+def _earlier_seal_keys(context: Mapping[str, object]) -> str:
+    text = _text(context, "earlier_seal_keys") or ""
+    try:
+        earlier_keys(text)
+    except ValueError as error:
+        raise ValueError(f"earlier_seal_keys must be BASE64@TIME,…: {error}") from error
+    return text
+
+
+def _whole(context: Mapping[str, object], name: str, default: int, wanted: str) -> int:
     text = _text(context, name) or str(default)
     if not re.fullmatch(r"[1-9][0-9]{0,4}", text):
-        raise ValueError(f"{name} must be a whole number of days such as {default}, not {text!r}")
+        raise ValueError(f"{name} must be {wanted} such as {default}, not {text!r}")
     return int(text)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from flow_hitl.proof.verify_audit import (
     conclusion,
     exit_code,
     printable,
-    read_key_file,
+    read_key_files,
     untouched,
     verify_export,
 )
@@ -91,7 +91,13 @@ def seal(target: CommandTarget) -> None:
 @_since
 @_to
 @click.option("--export", "path", metavar="PATH", help="Verify an export (.zip or directory); needs no stack.")
-@click.option("--public-key", metavar="FILE", help="With --export: the key to trust, from `aws kms get-public-key`.")
+@click.option(
+    "--public-key",
+    "public_keys",
+    metavar="FILE",
+    multiple=True,
+    help="With --export: the key to trust, from `aws kms get-public-key`, or all keys, from `GET /v1/keys`.",
+)
 @click.option(
     "--deployment", "of_deployment", type=click.IntRange(min=1), help="With --export: the deployment it must be of."
 )
@@ -104,7 +110,7 @@ def verify(
     since: datetime | None,
     to: datetime | None,
     path: str | None,
-    public_key: str | None,
+    public_keys: tuple[str, ...],
     of_deployment: int | None,
 ) -> None:
     """Verify a deployment's audit log or an export of it, which must cover the time between --from and --to.
@@ -115,7 +121,7 @@ def verify(
     if (path is None) == (deployment_id is None):
         raise click.UsageError("Give the deployment's ID, or --export PATH.")
     if path is not None:
-        context.exit(_verify_export(target, path, public_key, Scope(of_deployment, _moment(since), _moment(to))))
+        context.exit(_verify_export(target, path, public_keys, Scope(of_deployment, _moment(since), _moment(to))))
     document = _verify_log(target, deployment_id or 0, since, to)
     findings = document["findings"]
     lines = [printable(f"{found['kind'].upper()}: {found['record']} {found['detail']}") for found in findings]
@@ -146,11 +152,10 @@ def _verify_log(
             return _document(findings, events, digests, unsealed, sealed_until)
 
 
-def _verify_export(target: CommandTarget, path: str, public_key: str | None, scope: Scope) -> int:
+def _verify_export(target: CommandTarget, path: str, public_keys: Sequence[str], scope: Scope) -> int:
     """Show what an export proves, and return the exit code."""
     try:
-        key = read_key_file(public_key) if public_key else None
-        result = verify_export(Export(path), key, scope)
+        result = verify_export(Export(path), read_key_files(public_keys), scope)
     except Unusable as error:
         raise _Untold(printable(str(error)), "Give an export that `flow-hitl audit export` wrote.") from error
     counts = result.events, result.digests, result.unsealed, result.sealed_until

@@ -220,6 +220,9 @@ class _SealsUntil:
     def section(self, deployment_id: int, until: str) -> bytes | None:
         return self.seals.section(deployment_id, until)
 
+    def public_key(self, name: str) -> bytes | None:
+        return self.seals.public_key(name)
+
     def add_digest(self, signed: Mapping[str, Any]) -> Mapping[str, Any]:
         raise NotImplementedError("a drill seals nothing")
 

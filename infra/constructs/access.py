@@ -305,7 +305,8 @@ class Access(Construct):
         """Return what it takes to find and check digests; without ListBucket, S3 hides that an object is missing."""
         seals = self.seals
         return [
-            _allow(("s3:ListBucket",), [seals.bucket.bucket_arn]),
+            _allow(("s3:ListBucket", "s3:ListBucketVersions"), [seals.bucket.bucket_arn]),
+            _objects("s3:GetObjectVersion", seals.bucket, DIGESTS),
             *(_objects("s3:GetObject", seals.bucket, prefix) for prefix in (DIGESTS, SECTIONS, KEYS)),
             _allow(("kms:GetPublicKey",), [seals.key.key_arn]),
         ]

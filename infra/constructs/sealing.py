@@ -45,7 +45,8 @@ class Seals(Construct):
         )
         self.key = kms.Key(
             self,
-            "Key",
+            # Another number makes another key; the one before is kept, or deleted, as other data.
+            "Key" if options.seal_key == 1 else f"Key{options.seal_key}",
             description="Flow HITL: signs the digests of the audit log",
             key_spec=kms.KeySpec.ECC_NIST_P256,
             key_usage=kms.KeyUsage.SIGN_VERIFY,

@@ -87,6 +87,7 @@ RECEIPT_KEYS: Document = {
             "kid": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
             "use": "sig",
             "alg": "ES256",
+            "retired_at": None,
         }
     ]
 }

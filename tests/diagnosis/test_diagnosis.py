@@ -14,6 +14,7 @@ from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.support.asserts import EMIT, assert_problem, callback
 from tests.support.aws_answers import ACCOUNT, DENIED, IDENTITY, answering, ses_says
 from tests.support.aws_calls import new_process, unsettled, watched
+from tests.support.outages import kms_away
 from tests.support.receiver import Receiver, receiving
 from tests.support.webhooks import hook
 
@@ -555,3 +556,26 @@ def test_a_signed_url_in_a_finding_would_be_a_leak_and_there_is_none(hitl: Hitl,
     text = hitl.api("GET", f"/v1/requests/{request.id}/diagnosis").text
     assert urlsplit(flow.url).netloc not in text
     assert "/review/" not in text
+
+
+@pytest.mark.parametrize("push", [True, False])
+def test_a_receipt_that_is_not_signed_is_named_with_what_to_do(hitl: Hitl, push: bool) -> None:
+    with receiving() as flow, kms_away(hitl):
+        request = hitl.ask(emit=EMIT, receipt=True, **({"resume_url": flow.url} if push else {}))
+        callback(hitl, request)
+        assert Question(hitl, request, FLOW).says("about to be signed")
+        hitl.clock.sleep(180)
+        if not push:
+            hitl.api("GET", f"/v1/requests/{request.id}?wait=1")
+        assert "sign_receipt" in Question(hitl, request, FLOW).problem("has not been signed")
+    hitl.advance(minutes=10)
+    assert not Question(hitl, request, FLOW).says("has not been signed")
+    assert request.response["receipt"]
+
+
+def test_a_receipt_that_was_given_up_is_found_in_its_dead_letter_queue(hitl: Hitl) -> None:
+    with kms_away(hitl):
+        request = hitl.ask(emit=EMIT, receipt=True)
+        callback(hitl, request)
+        dead_letter("receipt")
+        assert Question(hitl, request, FLOW).says("dead-letter queue of receipt")

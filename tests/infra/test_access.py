@@ -20,6 +20,8 @@ DECIDE = {
 CONFIGURATION = {("dynamodb:GetItem", "deployments")}
 READ_SEALS = {
     ("s3:ListBucket", "seals"),
+    ("s3:ListBucketVersions", "seals"),
+    ("s3:GetObjectVersion", "seals/digests/*"),
     *(("s3:GetObject", f"seals/{prefix}/*") for prefix in ("digests", "sections", "keys")),
     ("kms:GetPublicKey", "seal key"),
 }

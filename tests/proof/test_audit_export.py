@@ -95,7 +95,7 @@ def test_an_export_holds_every_event_of_its_time_and_verifies(hitl: Hitl, tmp_pa
     export = exported(hitl, format=form, to="2026-01-17T12:00:01Z")
     folder = download(hitl, export, tmp_path)
     assert events_in(folder) == before
-    result = verify_export(Export(str(folder)), current().seal_audit.key.public_key())
+    result = verify_export(Export(str(folder)), current().seal_audit.key.trusted())
     assert result.findings == []
     assert (result.events, result.digests) == (export["events"], export["digests"])
     assert result.events == len(before)
@@ -539,7 +539,7 @@ def test_what_no_event_can_be_stops_no_export_and_is_found(
     export = exported(hitl, format=form)
     assert export["state"] == "done"
     folder = download(hitl, export, tmp_path)
-    result = verify_export(Export(str(folder)), current().seal_audit.key.public_key())
+    result = verify_export(Export(str(folder)), current().seal_audit.key.trusted())
     assert "edited" in {finding.kind for finding in result.findings}
 
 

@@ -15,6 +15,7 @@ from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.proof.verify_audit import event_hash, fingerprint, read_public_key, sha256
 from infra.local.hitl_fixture import START, AskedRequest, Hitl, made_once
+from infra.local.hitl_fixture.stack import ACCOUNT
 from tests.audit.test_audit_log import audit_path
 from tests.support.asserts import EMIT, key_of_another_deployment, sqs_records
 from tests.support.aws_calls import When, crashing, watched
@@ -141,9 +142,10 @@ def test_an_idle_day_costs_a_few_calls_and_a_busy_one_no_more_than_its_events(hi
     hitl.advance(days=1)
     with watched(hitl) as busy:
         by_schedule(hitl)
-    # Lists digests and reads the last, signs and writes one; for each of two periods it looks into four shards of the
-    # log's index, and for the one deployment into four of what was opened and four of what was answered.
-    assert len(idle.begun) == 4 + 2 * (4 + 1 + 8)
+    # Lists digests, looks for the first version of the last and reads it, signs and writes one; for each of two periods
+    # it looks into four shards of the log's index, and for the one deployment into four of what was opened and four of
+    # what was answered.
+    assert len(idle.begun) == 5 + 2 * (4 + 1 + 8)
     # The events themselves, and the deployment's section.
     assert len(busy.begun) == len(idle.begun) + 2
 
@@ -429,15 +431,39 @@ def test_what_is_no_digest_any_more_is_named(hitl: Hitl) -> None:
     assert "digest_invalid" in {kind for kind, _ in named(hitl)}
 
 
+def lose(until: str) -> None:
+    """Remove a digest with all of its versions, as only those can who are above Object Lock."""
+    from moto.s3.models import s3_backends
+
+    del s3_backends[ACCOUNT]["aws"].buckets["seals"].keys[f"digests/{until}.json"]
+
+
 @pytest.mark.parametrize("place", range(3))
-def test_a_digest_that_is_hidden_is_named(hitl: Hitl, place: int) -> None:
+@pytest.mark.parametrize("how", ["hidden", "lost"])
+def test_a_digest_that_is_not_there_is_named(hitl: Hitl, place: int, how: str) -> None:
     hitl.ask(emit=EMIT)
     hitl.advance(days=4)
     by_schedule(hitl)
     until = list(digests(hitl))[place]
-    # Object Lock keeps the version; who may, can still lay a marker over it.
-    hitl._clients["s3"].delete_object(Bucket="seals", Key=f"digests/{until}.json")
-    assert ("digest_missing", f"digest until {until}") in named(hitl)
+    if how == "lost":
+        lose(until)
+    else:
+        # Object Lock keeps the version; who may, can still lay a marker over it.
+        hitl._clients["s3"].delete_object(Bucket="seals", Key=f"digests/{until}.json")
+    kind = "digest_missing" if how == "lost" else "digest_invalid"
+    assert (kind, f"digest until {until}") in named(hitl)
+
+
+def test_the_seal_goes_on_after_a_digest_that_somebody_hides(hitl: Hitl) -> None:
+    hitl.ask(emit=EMIT)
+    hitl.advance(days=1)
+    by_schedule(hitl)
+    hidden = list(digests(hitl))[-1]
+    hitl._clients["s3"].delete_object(Bucket="seals", Key=f"digests/{hidden}.json")
+    hitl.advance(days=1)
+    by_schedule(hitl)
+    assert next(iter(digests(hitl).values()))["digest"]["from"] == hidden
+    assert named(hitl) == {("digest_invalid", f"digest until {hidden}")}
 
 
 def test_a_section_that_is_written_over_is_named(hitl: Hitl) -> None:

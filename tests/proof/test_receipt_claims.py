@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.digests import digest
 from flow_hitl.proof.receipt import claims_of, key_set, receipt_of, signing_input
-from flow_hitl.proof.verify_audit import fingerprint
+from flow_hitl.proof.verify_audit import fingerprint, trust
 from flow_hitl.requests.request import Request, Stamp, decide, request_shown
 from tests.support import examples
 from tests.support.audit_logs import Signer
@@ -80,7 +80,7 @@ def signed(claims: dict[str, Any]) -> str:
 
 
 def test_any_jose_library_checks_it_with_the_published_keys() -> None:
-    published = as_json(key_set(SIGNER.public))
+    published = as_json(key_set(trust(SIGNER.public)))
     (key,) = published["keys"]
     assert (key["kty"], key["crv"], key["use"], key["alg"]) == ("EC", "P-256", "sig", "ES256")
     for number in range(3):

@@ -2,8 +2,10 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -11,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.digests import digest
 from flow_hitl.requests.request import request_shown
-from infra.local.hitl_fixture import AskedRequest, Hitl
+from infra.local.hitl_fixture import AskedRequest, Hitl, hitl_on_moto
 from tests.proof.test_audit_seal import by_schedule, named
 from tests.support.asserts import EMIT, assert_invalid, callback
-from tests.support.aws_calls import watched
+from tests.support.aws_calls import NO_DEATH, When, crashing, watched
 from tests.support.outages import kms_away
 from tests.support.receiver import receiving
 
@@ -75,6 +77,56 @@ def test_a_receipt_without_an_end_has_no_expiry(hitl: Hitl) -> None:
     assert request.now()["response"] is None
     callback(hitl, request)
     assert "exp" not in claims(hitl, request)
+
+
+def by_email(hitl: Hitl, _: AskedRequest) -> None:
+    hitl.reply("approved")
+
+
+def by_review_link(hitl: Hitl, _: AskedRequest) -> None:
+    assert hitl.page("POST", hitl.review_url(), {"outcome": "approved"}).status == 200
+
+
+def on_the_dashboard(hitl: Hitl, request: AskedRequest) -> None:
+    page = f"/d/{hitl.deployment_id}/requests/{request.id}"
+    browser = hitl.signed_in("creator@example.com")
+    assert browser.get(page).status == 200
+    assert browser.post(page, {"outcome": "approved"}).status == 303
+
+
+@pytest.mark.parametrize(
+    ("answer", "proven_by"),
+    [(by_email, "reply_address"), (by_review_link, "review_link"), (on_the_dashboard, "session")],
+)
+def test_a_receipt_says_how_the_responder_was_proven(
+    hitl: Hitl, answer: Callable[[Hitl, AskedRequest], None], proven_by: str
+) -> None:
+    request = hitl.ask(emit=EMIT, receipt=True)
+    answer(hitl, request)
+    said = claims(hitl, request)
+    assert (said["outcome"], said["responder"]) == ("approved", "creator@example.com")
+    assert said["verified_by"] == proven_by
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_receipt_is_signed_once_at_whatever_call_the_function_dies(when: When) -> None:
+    with hitl_on_moto() as hitl, receiving() as flow:
+        request = hitl.ask(emit=EMIT, receipt=True, resume_url=flow.url)
+        as_it_was = hitl.checkpoint()
+        with crashing(hitl, NO_DEATH, when) as calls:
+            callback(hitl, request)
+        signing = [number for number, call in enumerate(calls.begun) if call.function == "sign_receipt"]
+        assert len(signing) > 4
+        for number in signing:
+            as_it_was()
+            flow.received = []
+            with crashing(hitl, number, when) as calls:
+                callback(hitl, request)
+            assert calls.died_at is not None
+            hitl.advance(minutes=10)
+            assert len(flow.received) == 1, calls.died_at
+            assert request.kinds.count("receipt_issued") == 1, calls.died_at
+            assert claims(hitl, request)["outcome"] == "approved"
 
 
 def test_a_program_that_answers_for_someone_proves_no_one(hitl: Hitl) -> None:

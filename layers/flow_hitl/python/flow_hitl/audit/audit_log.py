@@ -20,6 +20,7 @@ from flow_hitl.platform.times import parse_rfc3339, rfc3339
 
 _DAY_SHARDS = 4
 _MEMBERS = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash", "hash")
+_INDEX_KEYS = ("day_shard", "day_key")
 
 
 def put_event(table: str, event: AuditEvent, deployment_id: int) -> dict[str, Any]:
@@ -67,24 +68,26 @@ def event_from_item(wire: Mapping[str, Any]) -> AuditEvent:
 def _record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event as it stands there: verification must see forged ones, too."""
     shown = {name: record.get(name) for name in _MEMBERS}
-    # What is no JSON is shown as the text that it is, which no hash fits.
+    # What we would have written otherwise, or never, is shown as the text that it is, which no hash fits.
     with contextlib.suppress(ValueError, RecursionError):
-        shown["data"] = json.loads(str(record.get("data")))
+        data = json.loads(str(record.get("data")))
+        if canonical_json(data) == record["data"]:
+            shown["data"] = data
     return {**shown, "seq": int(record["seq"])}
 
 
 def _filed_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event as stored, with `misfiled` set if its index keys belong to another one."""
-    shown = _record(record)
+    """Return an event as stored; `misfiled` says what is wrong with its other attributes."""
+    shown, wrong = _record(record), []
+    if set(record) - {*_MEMBERS, *_INDEX_KEYS}:
+        wrong.append("has more members than an event has")
     own = deployment_of(shown)
-    if own is None:
-        return shown
     with contextlib.suppress(ValueError):
         at = parse_rfc3339(str(shown["at"]))
-        expected = _index_keys(IndexedEvent(own, str(shown["subject"]), shown["seq"], at, ""))
-        if any(record.get(key) != value for key, value in expected.items()):
-            shown["misfiled"] = True
-    return shown
+        expected = _index_keys(IndexedEvent(own or 0, str(shown["subject"]), shown["seq"], at, ""))
+        if own is not None and any(record.get(key) != value for key, value in expected.items()):
+            wrong.append("is listed in the log's index as another event")
+    return {**shown, "misfiled": wrong} if wrong else shown
 
 
 def _indexed(row: Mapping[str, Any]) -> Iterator[IndexedEvent]:
@@ -119,7 +122,7 @@ class DynamoAuditLog:
         return [event_from_item(wire) for wire in self._chain(request_subject(request_id))]
 
     def chain(self, subject: str) -> Sequence[AuditRecord]:
-        """Return all events of a chain as stored, read consistently, with `misfiled` where index keys are wrong."""
+        """Return all events of a chain as stored, read consistently, with `misfiled`: see AuditArchive."""
         return [_filed_record(values(wire)) for wire in self._chain(subject)]
 
     def indexed(

@@ -42,7 +42,10 @@ class AuditArchive(Protocol):
         """Do the same with events that are older than a second, at half the cost."""
 
     def chain(self, subject: str) -> Sequence[AuditRecord]:
-        """Return all events of a chain in order, read consistently, with `misfiled` where the index keys are wrong."""
+        """Return all events of a chain in order, read consistently.
+
+        `misfiled` lists, as sentences about the event, what is wrong with its index keys and other attributes.
+        """
 
     def first_events(self, deployment_ids: Sequence[int]) -> Mapping[int, IndexedEvent]:
         """Return the first events of deployments' own chains, of those (a hundred at most) that there are."""

@@ -41,6 +41,15 @@ class DynamoDeploymentStore:
             raise _unknown(deployment_id)
         return _deployments.validate_json(values(found)["doc"])
 
+    def strange(self, deployment_id: int) -> Sequence[str]:
+        keys = {"pk": _pk(deployment_id), "sk": _CONFIG}, _registered(deployment_id)
+        config, listed = (
+            self._client.get_item(TableName=self._table, Key=item(key), ConsistentRead=True).get("Item") for key in keys
+        )
+        wrong = [] if listed else ["belongs to a deployment that is not in the list of deployments"]
+        marked = any("ttl" in record for record in (config, listed) if record)
+        return [*wrong, *(["belongs to a deployment whose records are marked to expire"] if marked else [])]
+
     def load_with_usage(self, deployment_id: int, now: datetime) -> tuple[Deployment, Usage]:
         # A day's usage sorts before the configuration and after the usage of the days before: nothing else is read.
         today = usage_key(deployment_id, now)
@@ -58,8 +67,7 @@ class DynamoDeploymentStore:
 
     def create(self, deployment: Deployment, event: AuditEvent) -> None:
         entry = {
-            "pk": _REGISTRY,
-            "sk": f"deployment#{deployment.deployment_id:015d}",
+            **_registered(deployment.deployment_id),
             "id": deployment.deployment_id,
         }
         config = self._put(_record(deployment), ConditionExpression="attribute_not_exists(pk)")
@@ -154,6 +162,10 @@ def _person(deployment: Deployment, address: str) -> dict[str, Any]:
 
 def _person_key(deployment: Deployment, address: str) -> dict[str, str]:
     return {"pk": f"{_PERSON}{address}", "sk": f"deployment#{deployment.deployment_id:015d}"}
+
+
+def _registered(deployment_id: int) -> dict[str, str]:
+    return {"pk": _REGISTRY, "sk": f"deployment#{deployment_id:015d}"}
 
 
 def _pk(deployment_id: int) -> str:

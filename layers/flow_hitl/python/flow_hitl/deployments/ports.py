@@ -17,6 +17,9 @@ class DeploymentStore(Protocol):
     def load(self, deployment_id: int) -> Deployment:
         """Read a deployment's configuration consistently; raises NotFound."""
 
+    def strange(self, deployment_id: int) -> Sequence[str]:
+        """Return, as sentences about the deployment's last event, what is wrong with its records but their contents."""
+
     def load_with_usage(self, deployment_id: int, now: datetime) -> tuple[Deployment, Usage]:
         """Read, consistently and in one call, what a deployment has used of its quotas too; raises NotFound."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flow_hitl.audit.chain import AuditEvent
-from flow_hitl.audit.effects import MAILS, Effect, EffectKind, EffectState
+from flow_hitl.audit.effects import MAILS, Effect, EffectState
 from flow_hitl.audit.ports import AuditLog, EffectStates
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import Deployment
@@ -72,7 +72,7 @@ class DiagnoseRequest:
         queues = dict.fromkeys(
             [
                 *(("email", *_EVERY_EFFECT) if late or kinds & MAILS else ()),
-                *(("receipt", *_EVERY_EFFECT) if EffectKind.RECEIPT in kinds else ()),
+                *(("receipt", *_EVERY_EFFECT) if head.awaits_receipt else ()),
                 *(("inbound_mail", "mail_feedback") if pending else ()),
                 *(("deadline", "schedules", *_EVERY_EFFECT) if clock_is_late else ()),
                 *(("resume", *_EVERY_EFFECT) if owed and pushed else ()),

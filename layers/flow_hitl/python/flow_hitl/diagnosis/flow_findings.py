@@ -43,16 +43,11 @@ def flow_question(facts: Facts) -> AnsweredQuestion:
     answer = facts.of_kind(EventKind.RESPONSE_SUBMITTED)[-1]
     push, reported = bool(answer.data["push"]), facts.of_kind(EventKind.RESUME_REPORTED)
     findings, queues = [ok(f"The request was answered at {rfc3339(answer.at)}.")], ["relay_retry", "stream"]
-    if any(effect.kind is EffectKind.RECEIPT for effect in facts.undone):
-        findings.append(
-            problem(
-                "The receipt of the decision has not been signed, and the flow is told after that.",
-                "It is tried again for days. The log of the function sign_receipt says what it fails on.",
-            )
-        )
+    if head.awaits_receipt:
+        findings.append(_unsigned(facts))
         queues.insert(0, "receipt")
     if push:
-        findings += [*_attempts(facts), *_pushed(facts, answer)]
+        findings += [*_attempts(facts), *(() if head.awaits_receipt else _pushed(facts, answer))]
         queues.insert(0, "resume")
     elif not reported:
         findings.append(_fetched(facts, answer))
@@ -76,6 +71,17 @@ def _not_answered(head: Head) -> Finding:
     if due:
         fact += f' If no one answers, the auto-response is due at {rfc3339(due.due_at)}: "{due.default_outcome}".'
     return info(fact)
+
+
+def _unsigned(facts: Facts) -> Finding:
+    """Return what is known of a receipt that was asked for, and is not there."""
+    if not any(effect.kind is EffectKind.RECEIPT for effect in facts.undone):
+        return info("The receipt of the decision is about to be signed; the flow is told after that.")
+    return problem(
+        "The receipt of the decision has not been signed, and the flow is told after that.",
+        "It is tried again for days. The log of the function sign_receipt says what it fails on. If the answer is not "
+        f"as it was decided, verify the log: {command('audit', 'verify', str(facts.head.deployment_id))}.",
+    )
 
 
 def _attempts(facts: Facts) -> Iterator[Finding]:

@@ -35,6 +35,8 @@ class Settings(BaseModel):
     mail_from: str
     allow_insecure_urls: str = "false"
     allowed_networks: str = ""
+    # Public keys that signed before the one of `seal_key_id`: `BASE64@TIME,…`.
+    earlier_seal_keys: str = ""
 
     @property
     def insecure_urls_allowed(self) -> bool:

@@ -25,20 +25,21 @@ class AuditFinding:
         "record_changed",
         "digest_missing",
         "digest_invalid",
+        "file_changed",
     ]
     """What is wrong with the record."""
     detail: str
     """What is wrong, in words; `record` and `detail` form a sentence."""
     subject: str | None
-    """The event's chain; null for a digest."""
+    """The event's chain; null for other records."""
     seq: int | None
     """The event's position in its chain."""
     doubtful_from: int | None
     """If an event was replaced: the first event that may be forged too."""
     digest: str | None
-    """The digest, by the end of its period; null for an event."""
-    file: None
-    """Always null: only an export has files."""
+    """The digest, by the end of its period; null for other records."""
+    file: str | None
+    """The published key, by its name in the bucket of digests; null for other records."""
     record: str
     """The record, in words."""
 

@@ -265,6 +265,8 @@ class RunExport:
         export = replace(export, files=(*export.files, script))
         public_key = self.key.public_key()
         document = {"format": EXPORT_FORMAT, **export.manifest(pem(public_key), fingerprint(public_key))}
+        earlier = [pem(key) for key in self.key.trusted().keys.values() if key != public_key]
+        document |= {"earlier_keys": earlier} if earlier else {}
         document["signature"] = base64.b64encode(self.key.sign(manifest_message(document))).decode()
         content = json.dumps(document, indent=1, ensure_ascii=False).encode()
         manifest = self._write_named(export, "manifest.json", "manifest", [content])

@@ -5,6 +5,10 @@ from typing import Any, Protocol
 
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.proof.export import AuditExport
+from flow_hitl.proof.verify_audit import Trust
+
+# In a digest as the store returns it: others have been laid over it, or it was deleted.
+OVERLAID = "overlaid"
 
 
 class SealStore(Protocol):
@@ -14,7 +18,10 @@ class SealStore(Protocol):
         """Yield the ends of later periods (RFC 3339) that have a digest, in order."""
 
     def digest(self, until: str) -> Mapping[str, Any] | None:
-        """Return the signed digest of a period, possibly forged: {} if it is no JSON object."""
+        """Return the signed digest of a period as it was first written, with OVERLAID if that was not all.
+
+        It is possibly forged: {} if it is no JSON object.
+        """
 
     def add_digest(self, signed: Mapping[str, Any]) -> Mapping[str, Any]:
         """Write a digest unless its period has one; return the stored one."""
@@ -23,6 +30,9 @@ class SealStore(Protocol):
 
     def add_section(self, deployment_id: int, until: str, content: bytes) -> bytes:
         """Write a section unless it exists; return the stored one."""
+
+    def public_key(self, name: str) -> bytes | None:
+        """Return the published key of this fingerprint (PEM), possibly forged."""
 
     def add_public_key(self, public_key: bytes) -> None:
         """Publish a key (DER) next to what it verifies."""
@@ -65,3 +75,6 @@ class SealKey(Protocol):
 
     def public_key(self) -> bytes:
         """Return the DER SubjectPublicKeyInfo."""
+
+    def trusted(self) -> Trust:
+        """Return this key and those that it has replaced."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.contract.shapes import Time
 from flow_hitl.platform.digests import canonical_json, digest
 from flow_hitl.platform.times import rfc3339
-from flow_hitl.proof.verify_audit import fingerprint, signature_numbers
+from flow_hitl.proof.verify_audit import RECEIPT_TYPE, Trust, signature_numbers
 from flow_hitl.requests.request import Request, request_shown
 
-_TYPE = "flow-hitl-receipt+jwt"
 _OCTETS = 32
 
 
@@ -33,21 +33,27 @@ class Key:
     """`sig`."""
     alg: str
     """`ES256`."""
+    retired_at: Time | None
+    """When it was replaced: nothing later is signed by it. Null for the key in use."""
 
 
 @dataclass(frozen=True)
 class KeySet:
-    """The keys that verify receipts, as a JSON Web Key Set."""
+    """The keys that verify receipts, exports, and digests, as a JSON Web Key Set."""
 
     keys: Sequence[Key]
-    """The keys. Keep the ones you trust: a receipt from before the key was replaced needs the old one."""
+    """The key in use, then those before it."""
 
 
-def key_set(public_key: bytes) -> KeySet:
-    """Return the key set of a P-256 public key (DER)."""
+def key_set(trusted: Trust) -> KeySet:
+    """Return P-256 public keys as a key set."""
+    return KeySet([_key(name, key, trusted.retired.get(name)) for name, key in trusted.keys.items()])
+
+
+def _key(name: str, public_key: bytes, retired_at: str | None) -> Key:
     # An uncompressed point is the end of the DER.
     x, y = public_key[-2 * _OCTETS : -_OCTETS], public_key[-_OCTETS:]
-    return KeySet([Key("EC", "P-256", _base64(x), _base64(y), fingerprint(public_key), "sig", "ES256")])
+    return Key("EC", "P-256", _base64(x), _base64(y), name, "sig", "ES256", retired_at)
 
 
 def claims_of(request: Request, decision: AuditEvent) -> dict[str, Any]:
@@ -72,7 +78,7 @@ def claims_of(request: Request, decision: AuditEvent) -> dict[str, Any]:
 
 def signing_input(claims: dict[str, Any], key: str) -> bytes:
     """Return the bytes to sign for these claims with the key of this name."""
-    header = {"alg": "ES256", "kid": key, "typ": _TYPE}
+    header = {"alg": "ES256", "kid": key, "typ": RECEIPT_TYPE}
     return ".".join(_base64(canonical_json(part).encode()) for part in (header, claims)).encode()
 
 

@@ -136,8 +136,8 @@ class SealAudit:
         return None
 
     def _own_digest(self, until: str) -> Mapping[str, Any] | None:
-        public_key = self.key.public_key()
-        verifier, signed = Verifier({fingerprint(public_key): public_key}), self.seals.digest(until) or {}
+        trusted = self.key.trusted()
+        verifier, signed = Verifier(trusted.keys, trusted.retired), self.seals.digest(until) or {}
         verifier.digest(signed, named=until)
         digest: Mapping[str, Any] | None = None if verifier.findings else signed["digest"]
         return digest

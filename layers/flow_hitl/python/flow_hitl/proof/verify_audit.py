@@ -1,14 +1,14 @@
 """Verify an audit log of Flow HITL. This file stands alone: it needs only Python 3.9 or later.
 
-    python verify_audit.py EXPORT --public-key KEY      verify an export: the .zip, or the directory it was unpacked to
+    python verify_audit.py EXPORT --public-key KEY …    verify an export: the .zip, or the directory it was unpacked to
         [--deployment ID] [--from TIME] [--to TIME]     and that it is of this deployment, and covers this time
     python verify_audit.py mail COPY.eml                print the hash of an email, as in a decision's `shown`
     python verify_audit.py payload COPY.json            print the hash of a webhook's `new_request` payload
 
 The exit code is 0 if it is proven that nothing was changed, 1 if something was (each finding is printed), and 2 if that
 cannot be told: the last lines say why. KEY is a file with the public key to trust, as `aws kms get-public-key` returns
-it (DER, base64, or PEM). Get it from the service's AWS account, not from the export: whoever forges an export puts
-their own key inside.
+it (DER, base64, or PEM), or with several, as `GET /v1/keys` does; --public-key may be given more than once. Get them
+from the service's AWS account, not from the export: whoever forges an export puts their own key inside.
 
 The service verifies with the same functions. The format they check is defined here and nowhere else:
 
@@ -20,6 +20,7 @@ The service verifies with the same functions. The format they check is defined h
   `digest_message`.
 - Each hour with events is sealed soon after, and so is each day. An event older than `SEALED_WITHIN` that no digest
   covers was left out.
+- A receipt in an event is a compact JWS (RFC 7515, ES256) that says what the decision before it says.
 - The manifest of an export holds what was exported, the SHA-256 of every other file, and how much is in them. It is
   signed like a digest: `manifest_message`.
 """
@@ -53,6 +54,7 @@ CHAIN_START = "0" * 64
 DIGEST_FORMAT = "flow-hitl/audit-digest/2"
 SECTION_FORMAT = "flow-hitl/audit-section/2"
 EXPORT_FORMAT = "flow-hitl/audit-export/2"
+RECEIPT_TYPE = "flow-hitl-receipt+jwt"
 SEALED_WITHIN = timedelta(hours=3)
 OVERDUE = "is missing and long overdue"
 
@@ -140,6 +142,23 @@ def _is_hashed(event: Mapping[str, Any]) -> bool:
 
 
 @dataclass(frozen=True)
+class Trust:
+    """Public keys (DER) to trust, by fingerprint; one in `retired` only for what is not later than this time."""
+
+    keys: Mapping[str, bytes]
+    retired: Mapping[str, str] = field(default_factory=dict)
+
+    def and_(self, other: Trust) -> Trust:
+        """Return what both trust."""
+        return Trust({**self.keys, **other.keys}, {**self.retired, **other.retired})
+
+
+def trust(*public_keys: bytes) -> Trust:
+    """Return the trust in these keys, without an end."""
+    return Trust({fingerprint(key): key for key in public_keys})
+
+
+@dataclass(frozen=True)
 class Claim:
     """What a digest says of one chain: its period has the events `first` to `seq`, and the last has this hash."""
 
@@ -159,6 +178,7 @@ class _Chain:
     seq: int
     hash: str
     sealed: int
+    decision: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -167,10 +187,12 @@ class Verifier:
 
     With `whole`, each chain must be complete from its first event. Otherwise only events from `since` (included) to
     `to` (excluded) must be there. `unsealed` counts the events that no digest covers; before the time `overdue` there
-    must be none. No event may be dated `now` or later. `doubts` are sentences that say what cannot be told.
+    must be none. No event may be dated `now` or later. `doubts` are sentences that say what cannot be told. For the
+    keys, see Trust.
     """
 
     public_keys: Mapping[str, bytes]
+    retired: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     since: str = ""
     to: str = "~"
@@ -229,6 +251,8 @@ class Verifier:
             self._invalid(until, f"names the key {digest.get('key')}, which is not trusted")
         elif not verify_signature(public_key, signature, message):
             self._invalid(until, "has an invalid signature")
+        elif until > self.retired.get(digest["key"], "~"):
+            self._invalid(until, f"is later than its key, {digest['key']}, was used")
         self._follows(digest, since, until)
         self._previous = digest
         if until not in self._periods:
@@ -299,6 +323,10 @@ class Verifier:
         elif event["prev_hash"] != chain.hash:
             self._about("replaced", subject, chain.seq, f"is not the one that event {seq} was chained to")
         chain.seq, chain.hash = seq, event["hash"]
+        if event["kind"] == "response_submitted":
+            chain.decision = event["data"]
+        elif event["kind"] == "receipt_issued":
+            self._check_receipt(event, chain.decision)
         self._check_claims(event, chain)
 
     def head(self, subject: str, seq: int, last_hash: str) -> None:
@@ -369,6 +397,32 @@ class Verifier:
                 self._miss_digest(at)
         elif not any(claim.until == until and claim.first <= seq <= claim.seq for claim in claims):
             self.strange(subject, seq, unlisted(at, until))
+
+    def _check_receipt(self, event: Mapping[str, Any], decision: Mapping[str, Any] | None) -> None:
+        """Check the receipt of a decision: its signature, and that it says what the decision said, if that was read."""
+        try:
+            key, signed, numbers, claims = _read_receipt(event["data"]["receipt"])
+            public_key = self.public_keys.get(key)
+            wanted: dict[str, Any] = {"request_id": event["subject"].partition("#")[2]}
+            if decision is not None:
+                responder = decision["responder"] if decision["responder_verified"] else None
+                wanted |= {name: decision[name] for name in ("outcome", "responded_at")} | {"responder": responder}
+            wrong = [name for name, value in wanted.items() if claims[name] != value]
+            late = str(claims["responded_at"]) > self.retired.get(key, "~")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            problem = "that cannot be read"
+        else:
+            if public_key is None:
+                problem = f"by the key {key}, which is not trusted"
+            elif not _is_signed_by(public_key, numbers, signed):
+                problem = "with an invalid signature"
+            elif late:
+                problem = f"that is later than its key, {key}, was used"
+            elif wrong:
+                problem = f"that says something else than the decision: {', '.join(wrong)}"
+            else:
+                return
+        self._about("edited", event["subject"], event["seq"], f"holds a receipt {problem}")
 
     def _miss_digest(self, at: str) -> None:
         """Note, once, that the overdue digest of a day is missing."""
@@ -484,6 +538,28 @@ def manifest_message(manifest: Mapping[str, Any]) -> bytes:
     return f"{EXPORT_FORMAT} {sha256(canonical_json(signed))}".encode()
 
 
+def _read_receipt(receipt: str) -> tuple[str, bytes, tuple[int, int], Mapping[str, Any]]:
+    """Return a receipt's key, what was signed, the signature's numbers, and the claims.
+
+    Raises ValueError, KeyError, or TypeError.
+    """
+    signed, _, signature = receipt.rpartition(".")
+    header, claims = (read_json(_from_base64url(part)) for part in signed.split("."))
+    raw = _from_base64url(signature)
+    if (header["alg"], header["typ"]) != ("ES256", RECEIPT_TYPE) or len(header) != 3 or len(raw) != 64:
+        raise ValueError("it is not a receipt")
+    return (
+        str(header["kid"]),
+        signed.encode(),
+        (int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")),
+        claims,
+    )
+
+
+def _from_base64url(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
 def fingerprint(public_key: bytes) -> str:
     """Return the SHA-256 of a public key (DER), which digests and manifests name it by."""
     return sha256(public_key)
@@ -507,11 +583,13 @@ _Point = tuple[int, int, int]
 
 def verify_signature(public_key: bytes, signature: bytes, message: bytes) -> bool:
     """Tell whether a DER signature of a message was made with the private key of a public key (DER)."""
-    point, numbers = _public_point(public_key), signature_numbers(signature)
-    if point is None or numbers is None:
-        return False
-    r, s = numbers
-    if not (0 < r < _N and 0 < s < _N):
+    numbers = signature_numbers(signature)
+    return numbers is not None and _is_signed_by(public_key, numbers, message)
+
+
+def _is_signed_by(public_key: bytes, numbers: tuple[int, int], message: bytes) -> bool:
+    point, (r, s) = _public_point(public_key), numbers
+    if point is None or not (0 < r < _N and 0 < s < _N):
         return False
     inverse = pow(s, -1, _N)
     z = int.from_bytes(hashlib.sha256(message).digest(), "big")
@@ -531,6 +609,28 @@ def read_public_key(text: bytes) -> bytes:
     if _public_point(key) is None:
         raise ValueError("it is not a P-256 public key in DER, PEM, or base64")
     return key
+
+
+def read_public_keys(text: bytes) -> Trust:
+    """Return the keys of a JSON Web Key Set such as `GET /v1/keys`, or the one that is no JSON; raises ValueError."""
+    if not text.lstrip().startswith(b"{"):
+        return trust(read_public_key(text))
+    keys: dict[str, bytes] = {}
+    retired: dict[str, str] = {}
+    try:
+        for one in read_json(text)["keys"]:
+            x, y = _from_base64url(one["x"]), _from_base64url(one["y"])
+            if (one["kty"], one["crv"], len(x), len(y)) != ("EC", "P-256", 32, 32):
+                raise ValueError
+            key = read_public_key(_SPKI + x + y)
+            keys[fingerprint(key)] = key
+            if one.get("retired_at") is not None:
+                if not _is_moment(one["retired_at"]):
+                    raise ValueError
+                retired[fingerprint(key)] = one["retired_at"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError("it is not a JSON Web Key Set of P-256 keys") from None
+    return Trust(keys, retired)
 
 
 def pem(public_key: bytes) -> str:
@@ -851,18 +951,16 @@ class _Content:
     place: str = ""
 
 
-def verify_export(export: Export, public_key: bytes | None = None, scope: Scope | None = None) -> Verifier:
+def verify_export(export: Export, trusted: Trust | None = None, scope: Scope | None = None) -> Verifier:
     """Return the verifier that has read an export; raises Unusable.
 
-    Without a trusted public key, its own tells whether it is consistent, which proves nothing: that is a doubt.
+    Without trusted keys, its own tell whether it is consistent, which proves nothing: that is a doubt.
     """
-    manifest, content = export.manifest, _Content()
-    trusted = public_key or _own_key(manifest)
-    keys = {fingerprint(trusted): trusted}
-    verifier = Verifier(keys, since=manifest["from"], to=manifest["to"], overdue=_overdue(manifest))
-    if public_key is None:
-        verifier.doubts.append(_untrusted(fingerprint(trusted)))
-    verifier.findings += _about_manifest(export, trusted, scope or Scope())
+    manifest, content, own = export.manifest, _Content(), trusted or _own_keys(export.manifest)
+    verifier = Verifier(own.keys, own.retired, since=manifest["from"], to=manifest["to"], overdue=_overdue(manifest))
+    if trusted is None:
+        verifier.doubts.append(_untrusted(", ".join(own.keys)))
+    verifier.findings += _about_manifest(export, own, scope or Scope())
     try:
         verifier.findings += _changed_files(export)
         for file in export.of_kind("seals"):
@@ -909,9 +1007,11 @@ def _untrusted(own: str) -> str:
     )
 
 
-def _own_key(manifest: Mapping[str, Any]) -> bytes:
+def _own_keys(manifest: Mapping[str, Any]) -> Trust:
+    earlier = manifest.get("earlier_keys")
+    texts = [manifest.get("public_key"), *(earlier if isinstance(earlier, list) else [])]
     try:
-        return read_public_key(str(manifest.get("public_key")).encode(errors="replace"))
+        return trust(*(read_public_key(str(text).encode(errors="replace")) for text in texts))
     except ValueError as error:
         raise Unusable(f"No trusted key was given, and the export's own cannot be used: {error}.") from None
 
@@ -922,7 +1022,7 @@ def _overdue(manifest: Mapping[str, Any]) -> str:
     return f"{(asked_at - SEALED_WITHIN).isoformat()}Z"
 
 
-def _about_manifest(export: Export, trusted: bytes, scope: Scope) -> Iterator[LogFinding]:
+def _about_manifest(export: Export, trusted: Trust, scope: Scope) -> Iterator[LogFinding]:
     """Yield what is wrong with the manifest: its signature, its scope, and the files that it names."""
     manifest = export.manifest
 
@@ -931,10 +1031,12 @@ def _about_manifest(export: Export, trusted: bytes, scope: Scope) -> Iterator[Lo
 
     if "signature" not in manifest:
         yield finding("is not signed")
-    elif manifest.get("key") != fingerprint(trusted):
+    elif (key := trusted.keys.get(str(manifest.get("key")))) is None:
         yield finding(f"names the key {manifest.get('key')}, which is not trusted")
-    elif not _is_signed(manifest, trusted):
+    elif not _is_signed(manifest, key):
         yield finding("has an invalid signature")
+    elif manifest["requested_at"] > trusted.retired.get(fingerprint(key), "~"):
+        yield finding(f"is later than its key, {fingerprint(key)}, was used")
     since, to = manifest["from"], manifest["to"]
     if since >= to:
         yield finding(f"covers no time: it ends at {to} and begins at {since}", kind="wrong_scope")
@@ -1200,24 +1302,27 @@ def main(arguments: Sequence[str]) -> int:
         return _say(hash_of(_read(arguments[1])))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", metavar="EXPORT")
-    parser.add_argument("--public-key", metavar="KEY", help="a file with the public key to trust")
+    parser.add_argument("--public-key", metavar="KEY", action="append", help="a file with public keys to trust")
     parser.add_argument("--deployment", metavar="ID", type=int, help="the deployment that it must be of")
     parser.add_argument("--from", dest="since", metavar="TIME", type=_moment, help="the time that it must cover: begin")
     parser.add_argument("--to", metavar="TIME", type=_moment, help="and end, such as 2027-01-31T00:00:00Z")
     options = parser.parse_args(arguments)
     export = Export(options.export)
-    key = read_key_file(options.public_key) if options.public_key else None
-    result = verify_export(export, key, Scope(options.deployment, options.since, options.to))
-    _say(*_report(export.manifest, result, given=key is not None))
+    trusted = read_key_files(options.public_key or ())
+    result = verify_export(export, trusted, Scope(options.deployment, options.since, options.to))
+    _say(*_report(export.manifest, result, given=trusted is not None))
     return exit_code(result)
 
 
-def read_key_file(path: str) -> bytes:
-    """Return the public key in a file; raises Unusable."""
-    try:
-        return read_public_key(_read(path, _KEY_BYTES))
-    except ValueError as error:
-        raise Unusable(f"{path} cannot be used: {error}.") from None
+def read_key_files(paths: Sequence[str]) -> Trust | None:
+    """Return the public keys in these files, None without any; raises Unusable."""
+    found = Trust({})
+    for path in paths:
+        try:
+            found = found.and_(read_public_keys(_read(path, _KEY_BYTES)))
+        except ValueError as error:
+            raise Unusable(f"{path} cannot be used: {error}.") from None
+    return found if paths else None
 
 
 def _moment(text: str) -> str:

@@ -21,7 +21,7 @@ from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
-from flow_hitl.proof.ports import SealKey, SealStore
+from flow_hitl.proof.ports import OVERLAID, SealKey, SealStore
 from flow_hitl.proof.verify_audit import (
     OVERDUE,
     SEALED_WITHIN,
@@ -29,7 +29,7 @@ from flow_hitl.proof.verify_audit import (
     LogFinding,
     Verifier,
     end_of_day,
-    fingerprint,
+    pem,
     unlisted,
 )
 from flow_hitl.requests.bound import StoredRequest, mismatches
@@ -115,8 +115,7 @@ class _Run:
 
     def __init__(self, parts: VerifyAuditLog, deployment_id: int, wanted: Range) -> None:
         self.parts, self.deployment_id, self.wanted = parts, deployment_id, wanted
-        public_key = parts.key.public_key()
-        self.keys = {fingerprint(public_key): public_key}
+        self.trusted = parts.key.trusted()
         self.now = parts.clock.now()
         self.own = deployment_subject(deployment_id)
         self.findings: list[LogFinding] = []
@@ -124,6 +123,7 @@ class _Run:
         self.sealed_until: str | None = None
         self.sections: dict[str, tuple[str, Mapping[str, Claim]]] = {}
         self.read: set[str] = set()
+        self.published: set[str] = set()
 
     def go_on(self, place: _Place) -> Verified:
         left: _Place | None = place
@@ -152,7 +152,8 @@ class _Run:
         return self.chains >= _CHAINS or self.digests >= _DIGESTS
 
     def _verifier(self) -> Verifier:
-        return Verifier(self.keys, whole=True, now=rfc3339(self.now + timedelta(seconds=1)))
+        keys = self.trusted
+        return Verifier(keys.keys, keys.retired, whole=True, now=rfc3339(self.now + timedelta(seconds=1)))
 
     # --- the deployment itself
 
@@ -184,6 +185,8 @@ class _Run:
                 verifier.changed(self.own, chain[-1]["seq"], detail)
             for seq, detail in self._changed_webhooks():
                 verifier.changed(self.own, seq, detail)
+            for detail in self.parts.deployments.strange(self.deployment_id):
+                verifier.changed(self.own, chain[-1]["seq"], detail)
         self.findings += verifier.finish()
         return _Place("digests")
 
@@ -254,9 +257,22 @@ class _Run:
         elif isinstance(digest, Mapping) and until != next(self.parts.seals.ends(), until):
             verifier.miss(str(digest.get("from")), f"is missing: the digest until {until} is not the first")
         verifier.digest(signed, named=until)
+        if signed.get(OVERLAID):
+            detail = "was deleted, or others were laid over it: the first one is verified here"
+            verifier.findings.append(LogFinding("digest_invalid", detail, digest=until))
         if quiet:
             verifier.findings.clear()
+        elif isinstance(digest, Mapping):
+            self._check_published(verifier, str(digest.get("key")))
         return verifier
+
+    def _check_published(self, verifier: Verifier, name: str) -> None:
+        """Check, once, that the key that is published next to the digests is the one that they name."""
+        if name in self.trusted.keys and name not in self.published:
+            self.published.add(name)
+            if self.parts.seals.public_key(name) != pem(self.trusted.keys[name]).encode():
+                detail = "is missing, or is not the key that signed the digests"
+                verifier.findings.append(LogFinding("file_changed", detail, file=f"keys/{name}.pem"))
 
     def _section(self, verifier: Verifier, digest: Mapping[str, Any], done: int) -> int | None:
         """Verify a digest's claims, as far as one call goes; return how many are done, None for all."""
@@ -444,8 +460,8 @@ _WEBHOOK_EVENTS = frozenset(
 def _check_events(verifier: Verifier, subject: str, chain: Sequence[AuditRecord]) -> None:
     for record in chain:
         verifier.event(record)
-        if record.get("misfiled"):
-            verifier.changed(subject, record["seq"], "is listed in the log's index as another event")
+        for detail in record.get("misfiled", ()):
+            verifier.changed(subject, record["seq"], detail)
 
 
 def _request_id(subject: str) -> str:

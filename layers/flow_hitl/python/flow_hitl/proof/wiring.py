@@ -35,7 +35,7 @@ class ProofParts(WebhooksParts):
     def _seal_key(self) -> KmsSealKey:
         from flow_hitl.proof.seal_store import KmsSealKey
 
-        return KmsSealKey(lambda: self.client("kms"), self.settings.seal_key_id)
+        return KmsSealKey(lambda: self.client("kms"), self.settings.seal_key_id, self.settings.earlier_seal_keys)
 
     @cached_property
     def issue_receipt(self) -> IssueReceipt:
@@ -54,7 +54,7 @@ class ProofParts(WebhooksParts):
     def receipt_keys(self) -> KeySet:
         from flow_hitl.proof.receipt import key_set
 
-        return key_set(self._seal_key.public_key())
+        return key_set(self._seal_key.trusted())
 
     @cached_property
     def _exports(self) -> DynamoExportStore:

@@ -74,26 +74,27 @@ class AuditPages:
             return shown
         stop_at, wanted = self.clock.now() + _VERIFY_FOR, Days(shown.first, shown.last).range
         findings: list[LogFinding] = []
-        events, digests = _count(asked.get("events")), _count(asked.get("digests"))
+        events, digests, unsealed = (_count(asked.get(name)) for name in ("events", "digests", "unsealed"))
         sealed_until, cursor = None, asked.get("place")
         try:
             while True:
                 part = self.verify(deployment_id, wanted, cursor)
                 findings += part.findings
                 events, digests, cursor = events + part.events, digests + part.digests, part.next_cursor
+                unsealed += part.unsealed
                 sealed_until = part.sealed_until or sealed_until
                 if cursor is None or self.clock.now() >= stop_at:
                     break
         except ValidationFailed as refused:
             return replace(shown, problem=_sentence(refused.errors[0]))
-        onward = (
-            address_query(shown.first, shown.last, place=cursor, events=events, digests=digests) if cursor else None
-        )
+        counted = {"events": events, "digests": digests, "unsealed": unsealed}
+        onward = address_query(shown.first, shown.last, place=cursor, **counted) if cursor else None
         view = VerificationView(
             findings=findings_view(findings),
             events=events,
             digests=digests,
             sealed_until=parse_rfc3339(sealed_until) if sealed_until else None,
+            unsealed=unsealed,
             onward=onward,
         )
         return replace(shown, verification=view)

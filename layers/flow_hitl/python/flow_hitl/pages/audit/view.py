@@ -24,6 +24,7 @@ _KINDS = {
     "digest_missing": "Digest missing",
     "digest_invalid": "Digest not valid",
     "record_changed": "Record changed",
+    "file_changed": "Key changed",
 }
 _STATES: Mapping[ExportState, tuple[str, Tone]] = {
     ExportState.PENDING: ("waiting", "neutral"),
@@ -81,7 +82,17 @@ class VerificationView:
     events: int
     digests: int
     sealed_until: datetime | None
+    unsealed: int
     onward: str | None
+
+    @property
+    def not_sealed(self) -> str:
+        """How many events no digest covers yet, a sentence; nothing if it covers all."""
+        if not self.unsealed:
+            return ""
+        since = " since then" if self.sealed_until else ""
+        are = f"1 event{since} is" if self.unsealed == 1 else f"{self.unsealed} events{since} are"
+        return f"{are} not sealed yet."
 
     @property
     def untouched(self) -> str:

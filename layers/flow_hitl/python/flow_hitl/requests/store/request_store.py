@@ -201,12 +201,14 @@ class DynamoRequestStore:
 
         def read(part: str, parse: Callable[[dict[str, Any]], _Part]) -> _Part | None:
             try:
+                if "ttl" in records.get(part, {}):
+                    unreadable.append(f"belongs to a request whose record {part} is marked to expire")
                 return parse(records[part]) if part in records else None
-            except (ValueError, KeyError, ClientError) as error:
+            except (ValueError, TypeError, RecursionError, OverflowError, KeyError, ClientError) as error:
                 unreadable.append(f"belongs to a request with an unreadable record {part}: {type(error).__name__}")
                 return None
 
-        head = read(HEAD, _head_of)
+        head = read(HEAD, _listed_head)
         content = read(CONTENT, lambda record: _contents.validate_json(self._content_doc(record)))
         response = read(RESPONSE, lambda record: _responses.validate_json(record["doc"]))
         if head is not None:
@@ -360,6 +362,13 @@ def _head_of(record: Mapping[str, Any]) -> Head:
     """Return the head of a record, also of one from when the document said everything."""
     beside = {**listed_members(record), "request_id": record["pk"], "seq": record["seq"]}
     return _heads.validate_python({**_NONE, **beside, **json.loads(record["doc"])})
+
+
+def _listed_head(record: Mapping[str, Any]) -> Head:
+    """Do the same; raises ValueError, TypeError, or OverflowError, also for one that no list could hold."""
+    head = _head_of(record)
+    head_entries(head)
+    return head
 
 
 def _differing(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> Sequence[str]:
