@@ -87,7 +87,7 @@ unit: setup-dev
 # A death at every AWS call, every hostile text in every place, every quoted reply: `make test` runs a part of each. What
 # counts its cases comes last, and says how many they were.
 reliability: setup-dev
-	@echo 'Every case of the exhaustive tests, in one process per processor: an hour or two of two processors …'
+	@echo 'Every case of the exhaustive tests; the fault points alone are some 20 minutes of a processor …'
 	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -m 'exhaustive and e2e' tests/e2e
 	@$(RUN) -m infra.local.chromium
 	FLOW_HITL_EXHAUSTIVE=1 $(RUN) -m pytest -n $(BROWSERS) --dist loadfile -m browser tests/browser

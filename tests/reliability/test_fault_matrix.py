@@ -264,7 +264,7 @@ def sealed(place: Place) -> None:
 def export(place: Place) -> None:
     made = place.api("POST", "{d}/audit/export", {}).json["export"]["id"]
     for _ in range(6):
-        place.said = place.hitl.api("GET", place.filled("{d}/audit/export/") + made).json["export"]["state"]
+        place.said = place.api("GET", f"{{d}}/audit/export/{made}").json["export"]["state"]
         if place.said == "done":
             return
         advance(place.hitl, minutes=61)
