@@ -9,7 +9,6 @@ from flow_hitl.metrics.measured_log import MeasuredLog
 from flow_hitl.metrics.metrics import (
     ALL_TIME,
     Bucket,
-    Dimension,
     Position,
     Span,
     Tallies,
@@ -22,8 +21,6 @@ from flow_hitl.metrics.metrics import (
 from flow_hitl.metrics.ports import MetricStore
 from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.rounds import in_rounds
-
-_TOTAL = Bucket(Dimension.TOTAL, ALL_TIME)
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class CheckMetrics:
             yield from _differing(shown, merged([_of(logged, month), _of(later, month)]))
             logged = {bucket: tally for bucket, tally in logged.items() if not bucket.period.startswith(month)}
             progress(month)
-        now, shown = self._shown(deployment_id, number, lambda: {_TOTAL: self.metrics.all_time(deployment_id, number)})
+        now, shown = self._shown(deployment_id, number, lambda: self.metrics.all_time(deployment_id, number).tallies)
         self._add(later, deployment_id, reached, now)
         yield from _differing(shown, merged([_of(logged, ALL_TIME), _of(later, ALL_TIME)]))
 
@@ -77,8 +74,8 @@ class CheckMetrics:
 
     def _position(self, deployment_id: int, number: int) -> Position:
         live = self.metrics.generations(deployment_id).live
-        if live.number != number or live.progress is None:
-            raise Conflict(f"the figures of deployment {deployment_id} are being rebuilt")
+        if live.number != number or live.progress is None or live.progress.ahead is not None:
+            raise Conflict(f"the figures of deployment {deployment_id} are being rebuilt, or grow")
         return live.progress.position
 
     def _shown(self, deployment_id: int, number: int, read: Callable[[], Tallies]) -> tuple[Position, Tallies]:

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from flow_hitl.audit.index import midnight
 from flow_hitl.metrics.measured_log import MeasuredLog
-from flow_hitl.metrics.metrics import Cut, Position, cuts
+from flow_hitl.metrics.metrics import Cut, Progress, cuts, whole_cut
 from flow_hitl.metrics.ports import MetricStore
 from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.ports import Clock
@@ -29,12 +29,12 @@ class FoldEvents:
         """Return up to when events can be folded."""
         return (self.clock.now() - SETTLED_AFTER).replace(microsecond=0)
 
-    def is_due(self, deployment_id: int, position: Position) -> bool:
-        """Tell whether it is worth its writes to fold what comes after a place: it is a lot, or its day is over."""
+    def is_due(self, deployment_id: int, progress: Progress) -> bool:
+        """Tell whether it is worth its writes to go on: much waits, a day is over, or a cut was begun."""
         settled = self.settled
-        if position.at < midnight(settled):
+        if progress.ahead is not None or progress.position.at < midnight(settled):
             return True
-        return self.log.waiting(deployment_id, position, settled, _ENOUGH) == _ENOUGH
+        return self.log.waiting(deployment_id, progress.position, settled, _ENOUGH) == _ENOUGH
 
     def __call__(
         self, deployment_id: int, number: int, *, stop_at: datetime | None, note: Callable[[Cut], object]
@@ -46,6 +46,12 @@ class FoldEvents:
         progress = self.metrics.generations(deployment_id).progress_of(number)
         if progress is None:
             raise Conflict(f"set {number} of deployment {deployment_id} does not grow")
+        if progress.ahead is not None:
+            # Some buckets have this cut: first the others get it.
+            begun = self.log.between(deployment_id, progress.position, progress.ahead)
+            cut = whole_cut(progress.ahead, begun)
+            progress = self.metrics.fold(deployment_id, number, progress, cut)
+            note(cut)
         settled = self.settled
         seen = self.log.after(deployment_id, progress.position, settled)
         for cut in cuts(takewhile(lambda _: stop_at is None or self.clock.now() < stop_at, seen)):

@@ -68,7 +68,7 @@ class KeepFigures:
             if generations.is_unfinished:
                 unfinished.add(deployment_id)
             live = generations.live
-            if live.progress is None or not self.fold.is_due(deployment_id, live.progress.position):
+            if live.progress is None or not self.fold.is_due(deployment_id, live.progress):
                 return True
             return self.fold(deployment_id, live.number, stop_at=stop_at, note=note)
 

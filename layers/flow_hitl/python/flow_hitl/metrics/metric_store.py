@@ -1,11 +1,10 @@
 """The figures' buckets in the deployments table, an item for each, with its counters.
 
-What events add is written in one transaction with the place in the log behind them, on condition that the set has come
-up to the place before them: so each event is added once.
+What a run of events adds is a cut. Its end is written first, then each bucket with the cut's number, on condition that
+it has not got it, then the set's new place in the log: whoever dies or comes twice in between adds nothing twice.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -29,11 +28,13 @@ from flow_hitl.metrics.metrics import (
 )
 from flow_hitl.metrics.ports import MetricReading
 from flow_hitl.platform.digests import canonical_json
-from flow_hitl.platform.dynamodb import batch_delete, cancellation_codes, item, put_if, transact, values
+from flow_hitl.platform.dynamodb import batch_delete, error_code, item, put_if, values
 from flow_hitl.platform.errors import Conflict
 
 _generations, _progress = TypeAdapter(Generations), TypeAdapter(Progress)
 _GENERATIONS, _POSITION = "generations", "position#"
+# A text: numbers are counters.
+_CUT = "cut"
 # Each is a megabyte: some thousand buckets.
 _MAX_PAGES = 4
 _REMOVED_AT_ONCE = 500
@@ -78,32 +79,27 @@ class DynamoMetricStore:
             raise _moved(deployment_id)
 
     def fold(self, deployment_id: int, number: int, progress: Progress, cut: Cut) -> Progress:
-        moved = progress.moved(cut)
-        position = {
-            "Put": {
-                "TableName": self._table,
-                "Item": item({**_position_key(deployment_id, number), **_position(moved)}),
-                "ConditionExpression": "version = :version",
-                "ExpressionAttributeValues": item({":version": progress.version}),
-            }
-        }
-        updates = (self._update(deployment_id, number, bucket, tally) for bucket, tally in cut.tallies.items())
-        try:
-            transact(self._client, [position, *updates])
-        except ClientError as error:
-            if "ConditionalCheckFailed" in cancellation_codes(error):
-                raise _moved(deployment_id) from None
-            raise
-        return moved
+        if progress.ahead is None and cut.tallies:
+            progress = self._move(deployment_id, number, progress.begun(cut))
+        for bucket, tally in cut.tallies.items():
+            self._add(deployment_id, number, bucket, tally, progress.number)
+        return self._move(deployment_id, number, progress.moved(cut))
+
+    def _move(self, deployment_id: int, number: int, progress: Progress) -> Progress:
+        record = {**_position_key(deployment_id, number), **_position(progress)}
+        read = {":version": progress.version - 1}
+        if not put_if(self._client, self._table, record, "version = :version", read):
+            raise _moved(deployment_id)
+        return progress
 
     def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> MetricReading:
-        tallies: dict[Bucket, Tally] = {}
+        found: dict[Bucket, Mapping[str, Any]] = {}
         complete = True
         for span in spans:
             for page in islice(self._pages(deployment_id, number, dimension, span), _MAX_PAGES):
-                tallies |= {_bucket(dimension, wire): _tally(wire) for wire in page["Items"]}
+                found |= {_bucket(dimension, wire): wire for wire in page["Items"]}
             complete = complete and "LastEvaluatedKey" not in page
-        return MetricReading(tallies, complete)
+        return _reading(found, complete=complete)
 
     def contents(self, deployment_id: int, number: int, span: Span) -> Tallies:
         return {
@@ -113,10 +109,11 @@ class DynamoMetricStore:
             for wire in page["Items"]
         }
 
-    def all_time(self, deployment_id: int, number: int) -> Tally:
-        key = item(_key(deployment_id, number, Bucket(Dimension.TOTAL, ALL_TIME)))
+    def all_time(self, deployment_id: int, number: int) -> MetricReading:
+        bucket = Bucket(Dimension.TOTAL, ALL_TIME)
+        key = item(_key(deployment_id, number, bucket))
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return _tally(found) if found else Counter()
+        return _reading({bucket: found} if found else {}, complete=True)
 
     def remove(self, deployment_id: int, number: int) -> Iterator[None]:
         # First: what somebody still adds is in the table by now, or refused.
@@ -147,23 +144,34 @@ class DynamoMetricStore:
         )
         return pages
 
-    def _update(self, deployment_id: int, number: int, bucket: Bucket, tally: Tally) -> dict[str, Any]:
+    def _add(self, deployment_id: int, number: int, bucket: Bucket, tally: Tally, cut: int) -> None:
+        """Add what a cut has for a bucket, unless the bucket has it."""
         names = {f"#c{place}": name for place, name in enumerate(tally)}
         numbers = {f":c{place}": amount for place, amount in enumerate(tally.values())}
         added = ", ".join(f"#c{place} :c{place}" for place in range(len(tally)))
         # Set each time: the key holds only a digest of these.
-        labels = {"value": bucket.value, "outcome": bucket.outcome}
+        labels = {"value": bucket.value, "outcome": bucket.outcome, _CUT: f"{cut:015d}"}
         labels = {name: text for name, text in labels.items() if text is not None}
         said = ", ".join(f"#{name} = :{name}" for name in labels)
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": item(_key(deployment_id, number, bucket)),
-                "UpdateExpression": f"SET {said} ADD {added}",
-                "ExpressionAttributeNames": {**names, **{f"#{name}": name for name in labels}},
-                "ExpressionAttributeValues": item({**numbers, **{f":{name}": text for name, text in labels.items()}}),
-            }
-        }
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=item(_key(deployment_id, number, bucket)),
+                UpdateExpression=f"SET {said} ADD {added}",
+                ConditionExpression=f"attribute_not_exists(#{_CUT}) OR #{_CUT} < :{_CUT}",
+                ExpressionAttributeNames={**names, **{f"#{name}": name for name in labels}},
+                ExpressionAttributeValues=item({**numbers, **{f":{name}": text for name, text in labels.items()}}),
+            )
+        except ClientError as error:
+            # Added by another run, or by this one before it died or lost the answer.
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+
+
+def _reading(found: Mapping[Bucket, Mapping[str, Any]], *, complete: bool) -> MetricReading:
+    tallies = {bucket: _tally(wire) for bucket, wire in found.items()}
+    cuts = {bucket: int(wire[_CUT]["S"]) for bucket, wire in found.items() if _CUT in wire}
+    return MetricReading(tallies, complete, cuts)
 
 
 def _bucket(dimension: Dimension, wire: Mapping[str, Any]) -> Bucket:

@@ -32,8 +32,8 @@ _BIN, _HOUR = "bin:", "hour:"
 
 # No event of ours comes near: with more, DynamoDB would refuse the transaction that it is a part of.
 _LONGEST_NAME, _MOST_SECONDS = 2_000, 10**12
-# DynamoDB takes 100 parts, one of which is the position; an expression has at most 300 operators and 4 KB.
-_MOST_BUCKETS, _MOST_COUNTERS = 99, 100
+# An expression has at most 300 operators and 4 KB.
+_MOST_COUNTERS = 250
 _MOST_SEEN = 1_000
 
 Tally = Mapping[str, int]
@@ -186,7 +186,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Cut:
-    """What a run of events adds, small enough for one transaction, and the place behind the last of them."""
+    """What a run of events adds, and the place behind the last of them."""
 
     position: Position
     tallies: Tallies
@@ -195,7 +195,7 @@ class Cut:
 
 
 def cuts(seen: Iterable[Seen]) -> Iterator[Cut]:
-    """Divide what was looked at into runs that each fit a transaction, as few as the order of events allows."""
+    """Divide what was looked at into runs that are short enough, and change no bucket in too many ways."""
     run = None
     for one in seen:
         if run is None or not run.has_room_for(one):
@@ -207,6 +207,14 @@ def cuts(seen: Iterable[Seen]) -> Iterator[Cut]:
         yield run.cut()
 
 
+def whole_cut(position: Position, seen: Iterable[Seen]) -> Cut:
+    """Return all that was looked at up to a place as one run."""
+    run = _Run(position)
+    for one in seen:
+        run.add(one)
+    return replace(run.cut(), position=position)
+
+
 @dataclass
 class _Run:
     last: Position
@@ -216,12 +224,8 @@ class _Run:
     senseless: list[str] = field(default_factory=list)
 
     def has_room_for(self, one: Seen) -> bool:
-        tallies = one.tallies or {}
-        buckets = len(self.sums) + sum(bucket not in self.sums for bucket in tallies)
-        return (
-            self.seen < _MOST_SEEN
-            and buckets <= _MOST_BUCKETS
-            and all(len({*self.sums.get(bucket, ()), *tally}) <= _MOST_COUNTERS for bucket, tally in tallies.items())
+        return self.seen < _MOST_SEEN and all(
+            len({*self.sums.get(bucket, ()), *tally}) <= _MOST_COUNTERS for bucket, tally in (one.tallies or {}).items()
         )
 
     def add(self, one: Seen) -> None:
@@ -241,18 +245,31 @@ class _Run:
 class Progress:
     """How far a set has come: its place in the log, the events that it counts, and how many made no sense.
 
-    `version` counts its writes, from 1.
+    While a cut is being added, `ahead` is the place behind it, and the buckets that have it name its `number`, which
+    counts the cuts from 1. `version` counts the writes, from 1.
     """
 
     position: Position
     events: int = 0
     senseless: int = 0
     version: int = 1
+    number: int = 0
+    ahead: Position | None = None
+
+    def begun(self, cut: Cut) -> "Progress":
+        """Return how it stands when some buckets may have a cut."""
+        return replace(self, version=self.version + 1, number=self.number + 1, ahead=cut.position)
 
     def moved(self, cut: Cut) -> "Progress":
-        """Return how far it has come when it has a cut, too."""
-        senseless = self.senseless + len(cut.senseless)
-        return Progress(cut.position, self.events + cut.events, senseless, self.version + 1)
+        """Return how far it has come when all buckets have the cut that was begun."""
+        return replace(
+            self,
+            position=cut.position,
+            events=self.events + cut.events,
+            senseless=self.senseless + len(cut.senseless),
+            version=self.version + 1,
+            ahead=None,
+        )
 
 
 @dataclass(frozen=True)

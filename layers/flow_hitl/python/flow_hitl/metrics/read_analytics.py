@@ -1,7 +1,6 @@
 """Analytics: checks a query, reads its figures with few calls, and makes the report."""
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,10 +15,8 @@ from flow_hitl.metrics.metrics import (
     Bucket,
     Dimension,
     Generation,
-    Position,
+    Progress,
     Tallies,
-    Tally,
-    merge,
     merged,
     spans,
 )
@@ -69,7 +66,7 @@ class ReadAnalytics:
             methods=counted.methods.tallies,
             complete=counted.groups.complete and counted.methods.complete,
             up_to_date=counted.up_to_date,
-            all_time=counted.all_time,
+            all_time=counted.all_time.tallies.get(_TOTAL, {}),
             overdue=self.backlog.overdue(deployment.deployment_id, now),
             alerts=self._alerts(deployment, now),
         )
@@ -78,13 +75,13 @@ class ReadAnalytics:
         def attempt() -> _Counted:
             live = self.metrics.generations(deployment_id).live
             stored = self._stored(deployment_id, live.number, inquiry)
-            position = self._position(deployment_id, live, stored)
-            if position is None:
+            progress = self._progress(deployment_id, live, stored)
+            if progress is None:
                 return stored
-            fresh, up_to_date = self._fresh(deployment_id, position, now)
+            fresh = self._fresh(deployment_id, progress, now)
             if self.metrics.generations(deployment_id).live != live:
                 raise Conflict("some events are stored by now: they would count twice")
-            return stored.plus(fresh, up_to_date=up_to_date)
+            return stored.plus(fresh)
 
         try:
             return in_rounds(attempt, self.pause, rounds=3)
@@ -103,19 +100,22 @@ class ReadAnalytics:
             groups = self.metrics.read(deployment_id, number, inquiry.group_by, periods)
         return _Counted(inquiry, total, methods, groups, self.metrics.all_time(deployment_id, number))
 
-    def _position(self, deployment_id: int, live: Generation, stored: "_Counted") -> Position | None:
-        """Return the place behind what is stored; None of figures from before there were places, until a rebuild."""
-        if live.progress is not None:
-            return live.progress.position
-        return None if stored.all_time else self.log.beginning(deployment_id)
+    def _progress(self, deployment_id: int, live: Generation, stored: "_Counted") -> Progress | None:
+        """Return how far is stored; None of figures from before that was written down, until they are rebuilt."""
+        if live.progress is not None or stored.all_time.tallies:
+            return live.progress
+        beginning = self.log.beginning(deployment_id)
+        return Progress(beginning) if beginning is not None else None
 
-    def _fresh(self, deployment_id: int, position: Position, now: datetime) -> tuple[Tallies, bool]:
-        """Return what events after a place add, and whether these are all."""
-        sums: dict[Bucket, Counter[str]] = {}
+    def _fresh(self, deployment_id: int, progress: Progress, now: datetime) -> "_Fresh":
+        begun: Tallies = {}
+        position = progress.position
+        if progress.ahead is not None:
+            cut = self.log.between(deployment_id, position, progress.ahead)
+            begun, position = merged(one.tallies or {} for one in cut), progress.ahead
         seen = self.log.after(deployment_id, position, ceil_second(now + _AHEAD), fresh=True)
-        for one in islice(seen, _MOST_FRESH):
-            merge(sums, one.tallies or {})
-        return sums, next(seen, None) is None
+        later = merged(one.tallies or {} for one in islice(seen, _MOST_FRESH))
+        return _Fresh(progress.number, begun, later, up_to_date=next(seen, None) is None)
 
     def _alerts(self, deployment: Deployment, now: datetime) -> list[WaitingAlert]:
         """Return the alert about requests that wait longer than the limit, by default the SLA target."""
@@ -128,6 +128,25 @@ class ReadAnalytics:
 
 
 @dataclass(frozen=True)
+class _Fresh:
+    """What the latest events add: of a cut that some buckets have, and `later` ones, which no bucket has.
+
+    Unless it is `up_to_date`, there are more.
+    """
+
+    number: int
+    begun: Tallies
+    later: Tallies
+    up_to_date: bool
+
+    def on(self, reading: MetricReading, wanted: Callable[[Bucket], bool]) -> MetricReading:
+        """Return what was read together with that."""
+        lacking = {b: tally for b, tally in self.begun.items() if reading.cuts.get(b, 0) < self.number and wanted(b)}
+        later = {bucket: tally for bucket, tally in self.later.items() if wanted(bucket)}
+        return replace(reading, tallies=merged([reading.tallies, lacking, later]))
+
+
+@dataclass(frozen=True)
 class _Counted:
     """What was counted in a range; unless it is `up_to_date`, the latest events are missing."""
 
@@ -135,26 +154,22 @@ class _Counted:
     total: MetricReading
     methods: MetricReading
     groups: MetricReading
-    all_time: Tally
+    all_time: MetricReading
     up_to_date: bool = False
 
-    def plus(self, fresh: Tallies, *, up_to_date: bool) -> "_Counted":
-        def grown(reading: MetricReading, dimension: Dimension) -> MetricReading:
-            more = {bucket: tally for bucket, tally in fresh.items() if self._asks_for(bucket, dimension)}
-            return replace(reading, tallies=merged([reading.tallies, more]))
-
+    def plus(self, fresh: _Fresh) -> "_Counted":
         return _Counted(
             self.inquiry,
-            total=grown(self.total, Dimension.TOTAL),
-            methods=grown(self.methods, Dimension.METHOD),
-            groups=grown(self.groups, self.inquiry.group_by),
-            all_time=Counter(self.all_time) + Counter(fresh.get(_TOTAL, {})),
-            up_to_date=up_to_date,
+            total=fresh.on(self.total, self._of(Dimension.TOTAL)),
+            methods=fresh.on(self.methods, self._of(Dimension.METHOD)),
+            groups=fresh.on(self.groups, self._of(self.inquiry.group_by)),
+            all_time=fresh.on(self.all_time, lambda bucket: bucket == _TOTAL),
+            up_to_date=fresh.up_to_date,
         )
 
-    def _asks_for(self, bucket: Bucket, dimension: Dimension) -> bool:
+    def _of(self, dimension: Dimension) -> Callable[[Bucket], bool]:
         periods = spans(self.inquiry.first, self.inquiry.last)
-        return bucket.dimension is dimension and any(span.holds(bucket.period) for span in periods)
+        return lambda bucket: bucket.dimension is dimension and any(span.holds(bucket.period) for span in periods)
 
 
 def read_inquiry(*, begin: str | None, end: str | None, group_by: str | None, today: date) -> Inquiry:
