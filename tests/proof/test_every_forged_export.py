@@ -2,6 +2,7 @@
 
 import base64
 import json
+import tarfile
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -351,6 +352,51 @@ def test_a_manifest_that_is_none_proves_nothing(folders: Path, name: str) -> Non
     assert code(folders / "jsonl", *trusting(folders)) == 2
 
 
+@pytest.mark.parametrize("member", ["to", "deployment_id", "public_key"])
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_manifest_that_says_something_twice_proves_nothing(folders: Path, member: str, place: str) -> None:
+    path = folders / "jsonl" / MANIFEST
+    text, forged = path.read_text().strip(), f'"{member}": 2'
+    path.write_text(f"{{{forged},{text[1:]}" if place == "first" else f"{text[:-1]},{forged}}}")
+    assert code(folders / "jsonl", *trusting(folders)) in (1, 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_manifest_in_another_encoding_proves_nothing(folders: Path, encoding: str) -> None:
+    path = folders / "jsonl" / MANIFEST
+    path.write_bytes(path.read_text("utf-8").encode(encoding))
+    assert code(folders / "jsonl", *trusting(folders)) == 2
+
+
+@pytest.mark.parametrize("ending", ["{}", " x", "\n{}", "\0"])
+def test_a_manifest_with_more_behind_it_proves_nothing(folders: Path, ending: str) -> None:
+    path = folders / "jsonl" / MANIFEST
+    path.write_text(path.read_text() + ending)
+    assert code(folders / "jsonl", *trusting(folders)) == 2
+
+
+@pytest.mark.parametrize("name", ["Manifest.json", "manifest.json.bak", "manifest.json ", ".manifest.json", "jsonl"])
+def test_a_second_manifest_under_a_name_like_it_is_found_out(folders: Path, name: str) -> None:
+    (folders / "jsonl" / name).write_bytes((folders / "jsonl" / MANIFEST).read_bytes())
+    assert code(folders / "jsonl", *trusting(folders)) == 1
+
+
+@pytest.mark.parametrize(
+    "key", [b"", b"{}", b'{"keys":[]}', b'{"keys":[{"kty":"oct","k":"AAAA"}]}', b"\xff" * 91, b"x"]
+)
+def test_a_key_that_is_none_proves_nothing(folders: Path, key: bytes) -> None:
+    (folders / "forged").write_bytes(key)
+    assert code(folders / "jsonl", "--public-key", str(folders / "forged")) in (1, 2)
+
+
+def test_a_compressed_archive_of_another_kind_proves_nothing(folders: Path) -> None:
+    with tarfile.open(folders / "export.tar.gz", "w:gz") as packed:
+        packed.add(folders / "jsonl", "export")
+    for length in (None, -100, 10):
+        (folders / "cut.tar.gz").write_bytes((folders / "export.tar.gz").read_bytes()[:length])
+        assert code(folders / "cut.tar.gz", *trusting(folders)) == 2
+
+
 def zipped(folders: Path, change: Callable[[zipfile.ZipFile], Any]) -> Path:
     path = folders / "export.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -375,6 +421,28 @@ def test_a_zip_with_a_file_twice_is_found_out(folders: Path) -> None:
         warnings.simplefilter("ignore")
         path = zipped(folders, lambda archive: archive.writestr(EVENTS, b""))
     assert code(path, *trusting(folders)) == 1
+
+
+def test_a_zip_with_two_manifests_is_found_out(folders: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        content = (folders / "jsonl" / MANIFEST).read_bytes()
+        path = zipped(folders, lambda archive: archive.writestr(MANIFEST, content))
+    assert code(path, *trusting(folders)) == 1
+
+
+@pytest.mark.parametrize(
+    "around", [(b"#!/bin/sh\n", b""), (b"", b"junk"), (b"", b"\0" * 22), (b"", b"PK\3\4" + bytes(26))]
+)
+def test_a_zip_with_something_around_it_proves_nothing(folders: Path, around: tuple[bytes, bytes]) -> None:
+    path = zipped(folders, lambda _: None)
+    path.write_bytes(around[0] + path.read_bytes() + around[1])
+    assert code(path, *trusting(folders)) == 2
+
+
+def test_a_zip_with_a_comment_proves_nothing(folders: Path) -> None:
+    path = zipped(folders, lambda archive: setattr(archive, "comment", b"Nothing was changed."))
+    assert code(path, *trusting(folders)) == 2
 
 
 def test_a_zip_bomb_is_not_unpacked(folders: Path) -> None:

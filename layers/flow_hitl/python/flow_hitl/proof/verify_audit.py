@@ -847,9 +847,11 @@ class Export:
         try:
             if os.path.isfile(path) and zipfile.is_zipfile(path):  # noqa: PTH113 - as few imports as can be
                 self._zip = zipfile.ZipFile(path)
+                if not _is_whole(path):
+                    raise ValueError("there is more in the file than the .zip")
             names = self._zip.namelist() if self._zip else sorted(os.listdir(path))  # noqa: PTH208 - as above
             with self.open(MANIFEST, _MANIFEST_BYTES) as file:
-                manifest = read_json(b"".join(file.blocks()))
+                manifest = _read_manifest(b"".join(file.blocks()))
         except (*_BROKEN, Unusable) as error:
             raise Unusable(f"{path} is not an export: its {MANIFEST} cannot be read ({error}).") from None
         if not isinstance(manifest, dict) or manifest.get("format") != EXPORT_FORMAT:
@@ -893,6 +895,28 @@ class Export:
     def of_kind(self, kind: str) -> list[Mapping[str, Any]]:
         """Return what the manifest says of the files of a kind: events, seals, or heads."""
         return [file for file in self.manifest["files"] if file["kind"] == kind]
+
+
+def _read_manifest(content: bytes) -> Any:
+    """Return what a manifest says; raises ValueError if others could read something else in it."""
+
+    def once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(members)) < len(members):
+            raise ValueError("it has a member twice")
+        return dict(members)
+
+    try:
+        return json.loads(content.decode("utf-8"), parse_int=_number, object_pairs_hook=once)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _is_whole(path: str) -> bool:
+    """Tell whether a .zip begins with its first file, and ends with its own end: nothing is around it."""
+    with open(path, "rb") as file:  # noqa: PTH123 - as in Export.open
+        begins = file.read(4) == b"PK\3\4"
+        file.seek(-22, os.SEEK_END)
+        return begins and file.read(4) == b"PK\5\6"
 
 
 def _size(file: Mapping[str, Any]) -> int:
