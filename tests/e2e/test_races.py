@@ -7,6 +7,7 @@ the rounds close in on the tie.
 
 import itertools
 import json
+import os
 import secrets
 import threading
 import time
@@ -14,7 +15,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from functools import partial
@@ -36,8 +37,16 @@ pytestmark = [pytest.mark.e2e, pytest.mark.exhaustive]
 _HANDLED = {"cancel": "Cancelled: ", "auto_response": "Answered automatically: "}
 CHANNELS = ("email", "dashboard", "api", "auto_response", "cancel")
 PAIRS = list(itertools.combinations_with_replacement(CHANNELS, 2))
-ROUNDS = 5 if WHOLE else 2
-FIRST_SHIFT_SECONDS = 0.12
+# Who is asked changes, so both may come to pass: first this, then an answer.
+CHANGES = ("reassign", "delegate by email", "delegate on the page")
+PAIRS_WITH_CHANGE = [
+    *itertools.product(CHANGES, CHANNELS),
+    *itertools.combinations_with_replacement(CHANGES, 2),
+]
+# `FLOW_HITL_ROUNDS=20` for another number.
+ROUNDS = int(os.environ.get("FLOW_HITL_ROUNDS") or (100 if WHOLE else 2))
+TRIED = "tried: rounds of two who act at once, on the local stack"
+FIRST_SHIFT_SECONDS, CLOSEST_SECONDS = 0.12, 0.004
 CREATORS = 8
 AUTO_RESPONSE = {"timeout_minutes": 60, "default_outcome": "rejected"}
 QUEUES = ("InboundMailQueueUrl", "DeadlineQueueUrl", "EmailQueueUrl", "ResumeQueueUrl")
@@ -101,7 +110,7 @@ class Races:
         key = {"pk": {"S": asked.id}, "sk": {"S": "r#head"}}
         head = self.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
         doc = json.loads(head["doc"]["S"])
-        doc["auto_response"]["due_at"] = doc["created_at"]
+        doc["auto_response"]["due_at"] = f"{head['created_key']['S'][:19]}Z"
         self.dynamodb.update_item(
             TableName=table,
             Key=key,
@@ -123,6 +132,11 @@ class Races:
                 QueueUrl=local.operator.outputs["DeadlineQueueUrl"], MessageBody=json.dumps({"request_id": asked.id})
             ),
             "cancel": lambda: local.call("DELETE", f"/v1/requests/{asked.id}"),
+            "reassign": lambda: local.call(
+                "POST", f"/v1/requests/{asked.id}/reassign", {"assigned_to_email": side.outcome}
+            ),
+            "delegate by email": lambda: local.send(asked.assignee, asked.reply_to, f"delegate: {side.outcome}\n"),
+            "delegate on the page": lambda: web.post(asked.review_link, {"delegate_to": side.outcome}),
         }
         return calls[side.channel]
 
@@ -198,6 +212,60 @@ class Races:
         assert json.loads(post.body)["request"]["response"] == request["response"]
         assert request["resume"] == {"status": "delivered", "attempts": 1, "last_status": 200}
 
+    def check_change(self, asked: Asked, sides: Sequence[Side], told: Sequence[Any]) -> None:
+        """Check that what two did at once happened in one order, whatever it was, and that everything followed once."""
+        replies = sum("email" in side.channel for side in sides)
+
+        def ended() -> bool:
+            timeline = self.local.timeline(asked.id)
+            kinds = Counter(event["kind"] for event in timeline)
+            by_email = sum(_by_email(event) for event in timeline)
+            mailed, needed = _mailed_and_asked(timeline)
+            closed = kinds["response_submitted"] + kinds["request_cancelled"] > 0
+            return (
+                by_email + kinds["reply_rejected"] >= replies
+                and kinds["resume_attempted"] >= kinds["response_submitted"]
+                and kinds["error_mail_sent"] >= kinds["reply_rejected"]
+                and kinds["confirmation_sent"] >= by_email
+                and (closed or list(needed)[-1] in mailed)
+            )
+
+        # Once the queues are empty everybody has acted; what follows from the last act comes after that.
+        for _ in range(2):
+            eventually(ended, f"the end of {sides} at request {asked.id}")
+            self.wait_until_quiet()
+        request, timeline = self.local.request(asked.id), self.local.timeline(asked.id)
+        kinds = [event["kind"] for event in timeline]
+        where = f"{sides}: {kinds}"
+        decided, cancelled = kinds.count("response_submitted"), kinds.count("request_cancelled")
+        assert decided + cancelled <= 1, where
+        assert request["status"] == ("responded" if decided else "cancelled" if cancelled else "pending"), where
+        assert [event["seq"] for event in timeline] == list(range(1, len(timeline) + 1)), where
+        assert [event["prev_hash"] for event in timeline[1:]] == [event["hash"] for event in timeline[:-1]], where
+        if decided or cancelled:
+            end = kinds.index("response_submitted" if decided else "request_cancelled")
+            assert "request_reassigned" not in kinds[end:], where
+        posts = [post for post in self.flow.received if post.headers["idempotency-key"] == asked.id]
+        assert len(posts) == decided, where
+        for post in posts:
+            assert json.loads(post.body)["request"]["response"] == request["response"], where
+        # One of two who act at once comes to pass at least; each is told what became of it.
+        assert kinds.count("request_reassigned") + decided + cancelled >= 1, where
+        assert kinds.count("reply_rejected") == kinds.count("error_mail_sent") <= replies, where
+        mailed, needed = _mailed_and_asked(timeline)
+        assert not mailed - needed, f"asked twice, or though nobody wanted it: {where}"
+        # Who had the request for a moment only may not have been sent anything.
+        assert request["status"] != "pending" or request["assigned_to_email"] in mailed, where
+        sent = Counter(mail["subject"] for mail in self.local.mails(asked.assignee))
+        assert all(count == 1 or "not" in subject for subject, count in sent.items()), f"{sent} {where}"
+        assert all(answer.status_code < 500 for answer in told if hasattr(answer, "status_code")), where
+
+    def was_first(self, asked: Asked, sides: Sequence[Side]) -> bool:
+        """Tell whether the first of two sides came to pass, and before the other if that did."""
+        timeline = self.local.timeline(asked.id)
+        places = [next((number for number, event in enumerate(timeline) if _of(side, event)), 99) for side in sides]
+        return places[0] < places[1]
+
     def wait_until_quiet(self) -> None:
         """Wait until every message that is there by now has been worked off."""
         eventually(
@@ -222,6 +290,33 @@ class Races:
         self.s3.put_object(Bucket=outputs["MailBucket"], Key=key, Body=received.raw)
         message = json.dumps(receipt_notification(received, message_id, outputs["MailBucket"], key, topic))
         return lambda: self.sns.publish(TopicArn=topic, Message=message)
+
+
+def _by_email(event: dict[str, Any]) -> bool:
+    """Tell whether an event is what somebody wanted by email."""
+    data = event["data"]
+    return (event["kind"], data.get("responded_via") or data.get("via")) in (
+        ("response_submitted", "email"),
+        ("request_reassigned", "email"),
+    )
+
+
+def _mailed_and_asked(timeline: Sequence[dict[str, Any]]) -> tuple[Counter[str], Counter[str]]:
+    """Return who was sent the question, and who was to be asked, and how often."""
+    mailed = Counter(event["data"]["to"] for event in timeline if event["kind"] == "notification_sent")
+    kinds = ("request_created", "request_reassigned")
+    asked = Counter(event["data"]["assigned_to_email"] for event in timeline if event["kind"] in kinds)
+    return mailed, asked
+
+
+def _of(side: Side, event: dict[str, Any]) -> bool:
+    """Tell whether an event is what a side wanted."""
+    data = event["data"]
+    if side.channel in CHANGES:
+        return (event["kind"], data.get("assigned_to_email")) == ("request_reassigned", side.outcome)
+    if side.channel == "cancel":
+        return bool(event["kind"] == "request_cancelled")
+    return (event["kind"], data.get("responded_via")) == ("response_submitted", side.channel)
 
 
 def check_answer(side: Side, answer: Any, request: dict[str, Any], *, won: bool) -> None:
@@ -277,6 +372,12 @@ def races(local: LocalClient) -> Iterator[Races]:
         yield Races(local, flow, *map(local.aws, ("sqs", "sns", "s3", "dynamodb")))
 
 
+@pytest.fixture(scope="session")
+def races_with_delegation(races: Races) -> Races:
+    """What races need in which responders delegate."""
+    return replace(races, local=races.local.on_a_deployment_of_its_own(allow_delegation=True))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def minute(races: Races) -> "Iterator[Future[Minute | None]]":
     """The race against the clock itself takes a minute, so it runs beside the other tests, from the first one on."""
@@ -290,7 +391,9 @@ def minute(races: Races) -> "Iterator[Future[Minute | None]]":
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_two_answers_at_once_make_one_decision(races: Races, one: str, other: str) -> None:
+def test_two_answers_at_once_make_one_decision(
+    races: Races, one: str, other: str, record_property: Callable[[str, object], None]
+) -> None:
     # The clock has one answer, and to cancel is one thing: there both sides want the same.
     sides = Side(one, "rejected" if one in ("auto_response", "cancel") else "approved"), Side(other, "rejected")
     clock = {"auto_response": AUTO_RESPONSE} if "auto_response" in (one, other) else {}
@@ -303,8 +406,35 @@ def test_two_answers_at_once_make_one_decision(races: Races, one: str, other: st
         raced.append((asked, sides, told))
         if sides[0] != sides[1]:
             lead += -shift if races.winner(asked, sides) == sides[0] else shift
-            shift /= 2
+            shift = max(shift / 2, CLOSEST_SECONDS)
     races.check(*raced)
+    record_property(TRIED, len(raced))
+
+
+@pytest.mark.exhaustive(7)
+@pytest.mark.parametrize(("one", "other"), PAIRS_WITH_CHANGE)
+def test_a_change_of_who_is_asked_and_another_act_at_once_come_one_after_the_other(
+    races_with_delegation: Races, one: str, other: str, record_property: Callable[[str, object], None]
+) -> None:
+    races, clock = races_with_delegation, {"auto_response": AUTO_RESPONSE} if other == "auto_response" else {}
+    raced: list[Raced] = []
+    lead, shift = 0.0, FIRST_SHIFT_SECONDS
+    for asked in races.open(ROUNDS, **clock):
+        if clock:
+            races.make_due(asked)
+        sides = [Side(channel, _wanted(channel)) for channel in (one, other)]
+        told = at_once([races.call(asked, side) for side in sides], [max(0.0, -lead), max(0.0, lead)])
+        raced.append((asked, sides, told))
+        races.wait_until_quiet()
+        lead += -shift if races.was_first(asked, sides) else shift
+        shift = max(shift / 2, CLOSEST_SECONDS)
+    in_parallel(lambda race: races.check_change(*race), raced)
+    record_property(TRIED, len(raced))
+
+
+def _wanted(channel: str) -> str:
+    """Return a new address for who is to be asked instead, or the answer."""
+    return fresh_address("other") if channel in CHANGES else "rejected"
 
 
 def test_every_channel_at_once_makes_one_decision(races: Races) -> None:
