@@ -286,6 +286,7 @@ ANALYTICS: Document = {
     "review_types": [{"method": "review_article", **_FIGURES}],
     "volume_by_day": [{"day": "2026-01-14", "created": 2, "responded": 1}],
     "volume_by_hour_of_week": [[2 if (day, hour) == (2, 12) else 0 for hour in range(24)] for day in range(7)],
+    "up_to_date": True,
     "pending_now": 1,
     "overdue": 0,
     "alerts": [{"kind": "waiting", "requests": 1, "minutes": 15, "text": "1 request waiting > 15 min"}],
