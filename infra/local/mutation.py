@@ -198,9 +198,9 @@ def _prepare(stage: Path, area: Area) -> None:
             "source_paths": ["flow_hitl"],
             "only_mutate": [f"flow_hitl/{module}" for module in area.modules],
             "pytest_add_cli_args_test_selection": [f"tests/{test}" for test in area.tests],
-            # Generous, as what a busy machine is late with was not noticed: 30 s, and ten times what the tests take.
-            "timeout_constant": 3,
-            "timeout_multiplier": 10,
+            # Generous, as what a busy machine is late with was not noticed: 30 s, and five times what the tests take.
+            "timeout_constant": 6,
+            "timeout_multiplier": 5,
             "track_dependencies": False,
             "use_git_change_detection": False,
         },

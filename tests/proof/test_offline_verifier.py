@@ -513,6 +513,9 @@ def test_an_event_is_a_row_that_people_can_read_and_no_formula() -> None:
     of_deployment = {**EVENT, "subject": "deployment#456"}
     assert row_of(of_deployment)[1] == ""
     assert event_of_row(row_of(of_deployment)) == of_deployment
+    by_a_formula = {**EVENT, "actor": "=1+1@example.com"}
+    assert row_of(by_a_formula)[COLUMNS.index("actor")] == "'=1+1@example.com"
+    assert event_of_row(row_of(by_a_formula)) == by_a_formula
 
 
 @pytest.mark.parametrize(
@@ -609,6 +612,12 @@ def test_what_is_changed_in_a_table_is_said(name: str, tmp_path: Path, capsys: p
     export.write(tmp_path / "export")
     code, *lines = concluded(told(capsys, tmp_path / "export"))
     assert (code, lines[: len(findings)]) == ("1", findings)
+    # A row that cannot be read counts as an event all the same.
+    miscounted = f"FILE_CHANGED: file {TABLE} holds 18 events, but the manifest says 17"
+    assert [one for one in lines if " events, but " in one and TABLE in one] == {
+        "half a row": [miscounted],
+        "another heading": [f"FILE_CHANGED: file {TABLE} holds 0 events, but the manifest says 17"],
+    }.get(name, [])
 
 
 # --- copies, and what else the script says
