@@ -13,6 +13,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.platform.dynamodb import item
 from flow_hitl.proof.verify_audit import event_hash, fingerprint, pem
 from infra.local.hitl_fixture import Hitl, made_once
+from tests.audit.test_audit_log import audit_path
 from tests.proof.test_audit_seal import by_schedule
 from tests.proof.test_forged_records import Place, sealed_log
 from tests.support.asserts import EMIT, callback
@@ -406,7 +407,7 @@ for name, data in {
     "empty": "",
 }.items():
     on_decision(f"data is {name}", data=data)
-for number in ("0", "-1", "1.5", "99", "1e37", "2.0000000000001"):
+for number in ("0", "-1", "1.5", "99", "9" * 38, "2.0000000000001"):
     on_decision(f"beside it, seq {number}", seq={"N": number})
 
 
@@ -494,6 +495,17 @@ on_document("webhook doc is a number", lambda place: place.hook, "deployments", 
 
 def test_an_untouched_log_is_verified(hitl: Hitl) -> None:
     assert a_place(hitl).verify() == (True, [])
+
+
+@pytest.mark.parametrize(
+    "name", ["data is no number", "at is a list", "kind is a set", "hash is null", "at ''", "data_with_a_member_twice"]
+)
+def test_what_no_program_of_ours_writes_is_listed_as_described(hitl: Hitl, name: str) -> None:
+    place = a_place(hitl)
+    FORGERIES[name](place)
+    answer = hitl.api("GET", audit_path(hitl))
+    assert answer.status == 200
+    assert len(answer.json["events"]) > 4
 
 
 @pytest.mark.exhaustive(6)

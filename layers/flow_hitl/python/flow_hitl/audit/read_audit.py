@@ -1,7 +1,7 @@
 """The audit log of a deployment, oldest first: its requests' chains and its own."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -70,7 +70,7 @@ class ReadAudit:
         places = {(event.subject, event.seq): event for event in found}
         shown: list[AuditRecord] = []
         taken = 0
-        for record in self.audit.records(found):
+        for record in map(_readable, self.audit.records(found)):
             taken += len(canonical_json(record).encode())
             if taken > _PAGE_BYTES and shown:
                 return EventPage(shown, cursor_behind(places[shown[-1]["subject"], shown[-1]["seq"]]))
@@ -93,6 +93,12 @@ class ReadAudit:
         first = self.audit.first_events([deployment_id]).get(deployment_id)
         # One that is gone, or dated in the future, was changed: it hides nothing.
         return midnight(first.at) if first is not None and first.at <= self.clock.now() else _BEFORE_ALL
+
+
+def _readable(record: AuditRecord) -> AuditRecord:
+    """Return an event as stored, with null for each member that is of a type that no event has there."""
+    types = {"seq": int, "data": Mapping}
+    return {name: value if isinstance(value, types.get(name, str)) else None for name, value in record.items()}
 
 
 def cursor_behind(event: IndexedEvent) -> str:
