@@ -85,6 +85,7 @@ class CoreStack(Stack):
             mail_from=options.mail_from,
             allow_insecure_urls=str(options.allow_insecure_urls).lower(),
             allowed_networks=options.allowed_networks,
+            aws_client=options.aws_client,
             **queue_settings(
                 lambda name: queues[name].queue.queue_name, lambda name: queues.dead_letter_queues[name].queue_name
             ),

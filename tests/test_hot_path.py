@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.support.asserts import EMIT, callback
-from tests.support.aws_calls import new_process, unsettled, watched
+from tests.support.aws_calls import AwsCall, around_calls, new_process, unsettled, watched
 from tests.support.receiver import receiving
 from tests.support.webhooks import hook
 
@@ -95,17 +96,14 @@ def test_what_intake_reads_does_not_grow(hitl: Hitl) -> None:
     hook(hitl, "https://hooks.example.com/")
     hitl.ask(emit=EMIT)
     read: list[int] = []
-    emitter = hitl._clients["dynamodb"].meta.events
 
-    def look(parsed: dict[str, int], **_: object) -> None:
-        read.append(parsed["ScannedCount"])
+    def look(_: AwsCall, make: Callable[[], Any]) -> Any:
+        answer = make()
+        read.append(answer["ScannedCount"])
+        return answer
 
-    emitter.register("after-call.dynamodb.Query", look)
-    try:
-        with unsettled(hitl):
-            hitl.ask(emit=EMIT)
-    finally:
-        emitter.unregister("after-call.dynamodb.Query", look)
+    with unsettled(hitl), around_calls(look, "dynamodb.Query"):
+        hitl.ask(emit=EMIT)
     assert read == [2]
 
 

@@ -162,9 +162,8 @@ def main(channel: socket.socket, code: str, layers: str) -> None:
             # The worker that needs a failing module reports it.
             with contextlib.suppress(Exception):
                 import_module(module)
-    if "boto3" in sys.modules:
-        with contextlib.suppress(Exception):
-            _make_clients()
+    with contextlib.suppress(Exception):
+        _make_clients()
     gc.collect()
     # A collection in a worker would copy every page that it looks at.
     gc.freeze()

@@ -1,6 +1,7 @@
 """Analytics as a manager asks for them by API, of requests that went their ordinary ways."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from flow_hitl.metrics.metric_store import DynamoMetricStore
 from flow_hitl.metrics.metrics import is_month
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, assert_problem, callback
-from tests.support.aws_calls import watched
+from tests.support.aws_calls import AwsCall, around_calls, watched
 from tests.support.figures import expected, figures_of, measure_all, requests_of, settle, store, stored
 
 
@@ -358,13 +359,12 @@ def cost_of(hitl: Hitl, **query: str) -> tuple[Any, list[str], int]:
     """Return what analytics say, with the calls that this took and the number of buckets that were read."""
     analytics(hitl)
     items = []
-    emitter = hitl._clients["dynamodb"].meta.events
 
-    def look(parsed: Any, **_: Any) -> None:
-        items.append(len([one for one in parsed.get("Items", []) if "value" in one]))
+    def look(_: AwsCall, make: Callable[[], Any]) -> Any:
+        answer = make()
+        items.append(len([one for one in answer.get("Items", []) if "value" in one]))
+        return answer
 
-    emitter.register("after-call.dynamodb.Query", look)
-    with watched(hitl) as calls:
+    with around_calls(look, "dynamodb.Query"), watched(hitl) as calls:
         found = analytics(hitl, **query)
-    emitter.unregister("after-call.dynamodb.Query", look)
     return found, sorted(calls.operations), sum(items)

@@ -1,15 +1,16 @@
 """AWS refuses or does not answer: one failing record holds up no other, and a lost answer is found again."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from flow_hitl.platform import aws
+from flow_hitl.platform.json_client import Unanswered
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, NEW, callback, sqs_records
-from tests.support.aws_calls import Call, When, new_process, unsettled, watched
+from tests.support.aws_calls import Call, When, around_sending, new_process, unsettled, watched
 
 
 def refused(operation: str) -> ClientError:
@@ -173,20 +174,16 @@ def test_a_dropped_connection_is_tried_again(hitl: Hitl, operation: str) -> None
     """The SDK repeats the call; where the first had its effect, the second finds our own decision."""
     request = hitl.ask(emit=EMIT)
     dropped: list[str] = []
-    emitter = aws.client("dynamodb").meta.events
 
-    def drop(request: Any, event_name: str, **_: Any) -> None:
-        if not dropped:
-            dropped.append(event_name)
-            raise EndpointConnectionError(endpoint_url=request.url)
+    def drop(name: str, _: bytes, send: Callable[[], Any]) -> Any:
+        if not dropped and name == f"dynamodb.{operation}":
+            dropped.append(name)
+            raise Unanswered("EndpointConnectionError")
+        return send()
 
-    event = f"before-send.dynamodb.{operation}"
-    emitter.register_first(event, drop)
-    try:
+    with around_sending(drop):
         assert callback(hitl, request).status == 200
         assert hitl.api("GET", f"/v1/requests/{request.id}").status == 200
-    finally:
-        emitter.unregister(event, drop)
     assert len(dropped) == 1
     assert request.kinds.count("response_submitted") == 1
 

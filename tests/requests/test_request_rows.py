@@ -24,6 +24,7 @@ from flow_hitl.requests.store.request_rows import DynamoRequestRows
 from flow_hitl.requests.store.request_store import DynamoRequestStore
 from infra.local.hitl_fixture import Hitl
 from tests.support import examples
+from tests.support.aws_calls import AwsCall, around_calls
 from tests.support.examples import CONTENT, NOON, assigned_to
 
 ANN, BOB, CLEO, DAN = (f"{name}@example.com" for name in ("ann", "bob", "cleo", "dan"))
@@ -116,16 +117,15 @@ def counted(store: DynamoRequestStore) -> Iterator[Counter[str]]:
     """Count the calls of DynamoDB, and the items that they look at."""
     counts: Counter[str] = Counter()
 
-    def look(parsed: dict[str, Any], event_name: str, **_: Any) -> None:
-        counts[event_name.rpartition(".")[2]] += 1
-        counts["scanned"] += parsed.get("ScannedCount", 0)
+    def look(call: AwsCall, make: Callable[[], Any]) -> Any:
+        answer = make()
+        if call.service == "dynamodb":
+            counts[call.operation] += 1
+            counts["scanned"] += answer.get("ScannedCount", 0)
+        return answer
 
-    emitter = store._dynamodb.meta.events
-    emitter.register("after-call.dynamodb", look)
-    try:
+    with around_calls(look):
         yield counts
-    finally:
-        emitter.unregister("after-call.dynamodb", look)
 
 
 # --- what a row says

@@ -1,11 +1,12 @@
 """Answers of AWS services that moto does not have, or not as they are documented."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
-from flow_hitl.platform import aws
+from botocore.exceptions import ClientError
+
+from tests.support.aws_calls import AwsCall, around_calls
 
 ACCOUNT: dict[str, Any] = {
     "SendingEnabled": True,
@@ -15,8 +16,6 @@ ACCOUNT: dict[str, Any] = {
 }
 IDENTITY: dict[str, Any] = {"VerifiedForSendingStatus": True}
 DENIED = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
-
-_answers: dict[tuple[str, str], list[tuple[SimpleNamespace, Mapping[str, Any]]]] = {}
 
 
 @contextmanager
@@ -29,16 +28,11 @@ def ses_says(account: Mapping[str, Any] = ACCOUNT, identity: Mapping[str, Any] =
 @contextmanager
 def answering(operation: tuple[str, str], status: int, answer: Mapping[str, Any]) -> Iterator[None]:
     """Answer an operation of an AWS service in its place, with a document or an error."""
-    events, name = aws.client(operation[0]).meta.events, "before-call." + ".".join(operation)
-    open_ones = _answers.setdefault(operation, [])
-    open_ones.append((SimpleNamespace(status_code=status), answer))
 
-    def handler(**_: Any) -> Any:
-        return open_ones[-1]
+    def said(call: AwsCall, _: Callable[[], Any]) -> Any:
+        if status >= 300:
+            raise ClientError(answer, call.operation)  # type: ignore[arg-type]
+        return answer
 
-    events.register(name, handler)
-    try:
+    with around_calls(said, ".".join(operation)):
         yield
-    finally:
-        events.unregister(name, handler)
-        open_ones.pop()

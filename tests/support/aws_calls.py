@@ -1,27 +1,98 @@
 """Watching the AWS calls that the handlers make, and dying at one of them."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from unittest.mock import patch
 
-from botocore.exceptions import ConnectionClosedError
-from moto.core.models import botocore_stubber
+from botocore import exceptions
+from botocore.client import BaseClient
+from moto.core.botocore_stubber import BotocoreStubber
 
 from flow_hitl import bootstrap
-from flow_hitl.platform import aws
-from infra.local.hitl_fixture import Hitl
+from flow_hitl.platform.json_client import Connection, JsonClient, Unanswered
+from infra.local.hitl_fixture import Hitl, short_way
 from tests.support.slices import part
-
-_SERVICES = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager", "kms")
 
 When = Literal["before", "after"]
 
 
 class Crash(BaseException):
     """The function's process dies: nothing in the code may catch this."""
+
+
+@dataclass(frozen=True)
+class AwsCall:
+    """One call of AWS, whichever client makes it."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}.{self.operation}"
+
+
+@contextmanager
+def around_calls(act: Callable[[AwsCall, Callable[[], Any]], Any], *names: str) -> Iterator[None]:
+    """Have each AWS call of this process go through `act`, which makes it, or not, and returns what it answers.
+
+    `names` are those of the calls that are meant (`service.Operation`), by default all. The innermost comes first.
+    """
+    of_boto3, of_ours = BaseClient._make_api_call, JsonClient.call  # type: ignore[attr-defined]
+
+    def meant(call: AwsCall, make: Callable[[], Any]) -> Any:
+        return act(call, make) if not names or call.name in names else make()
+
+    def by_boto3(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
+        service = client.meta.service_model.service_id.hyphenize()
+        return meant(AwsCall(service, operation, parameters), lambda: of_boto3(client, operation, parameters))
+
+    def by_ours(client: JsonClient, operation: str, parameters: Mapping[str, Any]) -> Any:
+        call = AwsCall(client.service.name, operation, parameters)
+        return meant(call, lambda: of_ours(client, operation, parameters))
+
+    with patch.object(BaseClient, "_make_api_call", by_boto3), patch.object(JsonClient, "call", by_ours):
+        yield
+
+
+@contextmanager
+def around_sending(act: Callable[[str, bytes, Callable[[], Any]], Any]) -> Iterator[None]:
+    """Have each request of an AWS call go through `act`, which is given the call's name, the body, and how to send it.
+
+    Where it raises Unanswered, the client has no answer, and may make the call again.
+    """
+    calling: list[str] = []
+    exchange, answer = Connection.exchange, BotocoreStubber.__call__
+
+    def by_ours(connection: Connection, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
+        return act(calling[-1], body, lambda: exchange(connection, method, path, headers, body))
+
+    def by_boto3(stub: Any, event_name: str, request: Any, **more: Any) -> Any:
+        try:
+            return act(calling[-1], request.body, lambda: answer(stub, event_name, request, **more))
+        except Unanswered as reason:
+            raise getattr(exceptions, str(reason))(endpoint_url=request.url) from None
+
+    def named(call: AwsCall, make: Callable[[], Any]) -> Any:
+        calling.append(call.name)
+        try:
+            return make()
+        finally:
+            calling.pop()
+
+    with (
+        patch("time.sleep"),
+        patch.object(Connection, "exchange", by_ours),
+        patch.object(BotocoreStubber, "__call__", by_boto3),
+        # Nothing is sent on it.
+        patch.object(short_way, "answer", lambda *_: None),
+        around_calls(named),
+    ):
+        yield
 
 
 @dataclass(frozen=True)
@@ -74,27 +145,19 @@ def watched(hitl: Hitl, at_call: Callable[[Call, When], None] | None = None) -> 
 
         return run
 
-    def before(event_name: str, **_: Any) -> None:
-        if running:
-            calls.begun.append(Call(runs, running[-1], event_name.removeprefix("before-call.")))
-            if at_call:
-                at_call(calls.begun[-1], "before")
+    def seen(call: AwsCall, make: Callable[[], Any]) -> Any:
+        if not running:
+            return make()
+        calls.begun.append(Call(runs, running[-1], call.name))
+        if at_call is None:
+            return make()
+        at_call(calls.begun[-1], "before")
+        answer = make()
+        at_call(calls.begun[-1], "after")
+        return answer
 
-    def after(**_: Any) -> None:
-        if running and at_call:
-            at_call(calls.begun[-1], "after")
-
-    emitters = [aws.client(service).meta.events for service in _SERVICES]
-    for emitter in emitters:
-        emitter.register("before-call", before)
-        emitter.register("after-call", after)
-    try:
-        with patch.object(hitl, "_function", function):
-            yield calls
-    finally:
-        for emitter in emitters:
-            emitter.unregister("before-call", before)
-            emitter.unregister("after-call", after)
+    with patch.object(hitl, "_function", function), around_calls(seen):
+        yield calls
 
 
 @contextmanager
@@ -151,28 +214,20 @@ def new_process() -> None:
 
 @contextmanager
 def losing_answers(*operations: str) -> Iterator[list[str]]:
-    """Lose the answer to each call of these operations (`service.Operation`) once: the SDK makes it again.
+    """Lose the answer to each call of these operations (`service.Operation`) once: the client makes it again.
 
     Yields which were lost. AWS knows a transaction again by its token; moto does not look at that.
     """
     lost: list[str] = []
     sent: set[bytes] = set()
-    names = {operation.partition(".")[::2] for operation in operations}
 
-    def lose(request: Any, event_name: str, **_: Any) -> None:
-        if request.body in sent:
-            return
-        sent.add(request.body)
-        lost.append(event_name.removeprefix("before-send."))
-        # moto would answer after us, and never: what is lost is an answer, so the call is made first.
-        botocore_stubber(event_name, request)
-        raise ConnectionClosedError(endpoint_url=request.url)
+    def lose(name: str, body: bytes, send: Callable[[], Any]) -> Any:
+        answer = send()
+        if name in operations and body not in sent:
+            sent.add(body)
+            lost.append(name)
+            raise Unanswered("ConnectionClosedError")
+        return answer
 
-    with ExitStack() as stack:
-        stack.enter_context(patch("botocore.endpoint.time.sleep"))
-        for service, operation in names:
-            emitter = aws.client(service).meta.events
-            name = f"before-send.{service}.{operation}"
-            emitter.register_last(name, lose)
-            stack.callback(emitter.unregister, name, lose)
+    with around_sending(lose):
         yield lost

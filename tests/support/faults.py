@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import Any
 from unittest.mock import patch
 
-from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
 
 from flow_hitl.audit.chain import CHAIN_START
@@ -21,7 +20,7 @@ from flow_hitl.proof.verify_audit import event_hash
 from infra.local.hitl_fixture import Answer, Hitl
 from infra.local.hitl_fixture.stack import ACCOUNT, REGION
 from tests.support import figures
-from tests.support.aws_calls import Crash, new_process, unsettled
+from tests.support.aws_calls import AwsCall, Crash, around_calls, new_process, unsettled
 from tests.support.receiver import Receiver
 
 _WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
@@ -116,7 +115,7 @@ def striking(
     """
     struck, running = Struck(), list[tuple[str, int]]()
     done: dict[str, Any] = {}
-    find, call = hitl._function, BaseClient._make_api_call  # type: ignore[attr-defined]
+    find = hitl._function
     mailed_by_run: list[bool] = []
 
     def function(name: str) -> Callable[[Any, Any], Any]:
@@ -133,32 +132,32 @@ def striking(
 
         return run
 
-    def make(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
-        token = parameters.get("ClientRequestToken", "")
+    def made(call: AwsCall, make: Callable[[], Any]) -> Any:
+        token = call.parameters.get("ClientRequestToken", "")
         if token and token in done:
             return done[token]
-        answer = call(client, operation, parameters)
-        if operation == "SendEmail" and mailed_by_run:
+        answer = make()
+        if call.operation == "SendEmail" and mailed_by_run:
             mailed_by_run[-1] = True
         if token:
             done[token] = answer
         return answer
 
-    def faulty(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
+    def faulty(call: AwsCall, make: Callable[[], Any]) -> Any:
         if not running or running[-1][0] in spared:
-            return call(client, operation, parameters)
-        (name, received), service = running[-1], client.meta.service_model.service_name
-        struck.points.append(Point(len(struck.points), name, service, operation))
+            return make()
+        name, received = running[-1]
+        struck.points.append(Point(len(struck.points), name, call.service, call.operation))
         if fault is None or len(struck.points) != number + 1:
-            return make(client, operation, parameters)
+            return made(call, make)
         struck.hit = struck.points[-1]
-        answer = make(client, operation, parameters) if fault.call_is_done else None
+        answer = made(call, make) if fault.call_is_done else None
         struck.mailed, struck.posted = mailed_by_run[-1], len(receiver.received) > received
         if fault is Fault.MADE_AGAIN:
-            return make(client, operation, parameters) if answer is not None else None
-        raise fault.error(service, operation, len(parameters.get("TransactItems", ())))
+            return made(call, make) if answer is not None else None
+        raise fault.error(call.service, call.operation, len(call.parameters.get("TransactItems", ())))
 
-    with patch.object(hitl, "_function", function), patch.object(BaseClient, "_make_api_call", faulty):
+    with patch.object(hitl, "_function", function), around_calls(faulty):
         yield struck
 
 

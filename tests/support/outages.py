@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from flow_hitl.platform import aws
 from infra.local.hitl_fixture import Hitl
 from infra.local.hitl_fixture.stack import ACCOUNT, REGION, queue_url
-from tests.support.aws_calls import Call, When, watched
+from tests.support.aws_calls import Call, When, around_calls, watched
 from tests.support.receiver import Receiver
 
 
@@ -31,15 +31,11 @@ def losing_events(hitl: Hitl) -> Iterator[None]:
 def kms_away(hitl: Hitl) -> Iterator[None]:
     """Let KMS refuse to sign."""
 
-    def fail(**_: object) -> None:
+    def fail(*_: object) -> None:
         raise ConnectionError("KMS is away")
 
-    emitter = hitl._clients["kms"].meta.events
-    emitter.register("before-call.kms.Sign", fail)
-    try:
+    with around_calls(fail, "kms.Sign"):
         yield
-    finally:
-        emitter.unregister("before-call.kms.Sign", fail)
 
 
 COMPONENTS = (

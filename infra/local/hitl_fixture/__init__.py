@@ -22,6 +22,7 @@ from infra.local.hitl_fixture.actors import AskedRequest, Browser
 from infra.local.hitl_fixture.between import sqs_record
 from infra.local.hitl_fixture.clock import START
 from infra.local.hitl_fixture.hitl import Hitl, made_once
+from infra.local.hitl_fixture.moto_transport import answered_by_moto
 from infra.local.hitl_fixture.quick_moto import quick_moto
 from infra.local.hitl_fixture.seen import Answer, Mail
 from infra.local.hitl_fixture.stack import REGION
@@ -62,7 +63,7 @@ def hitl_on_moto() -> Iterator[Hitl]:
         "POWERTOOLS_METRICS_DISABLED": "true",
         "POWERTOOLS_LOG_LEVEL": "ERROR",
     }
-    with patch.dict(os.environ, environment), quick_moto(), mock_aws():
+    with patch.dict(os.environ, environment), quick_moto(), mock_aws(), answered_by_moto(shortly=True):
         started = Hitl.start()
         clock = started.clock
         # moto's queues hide, delay, and expire messages by their own clock: make it the test's.

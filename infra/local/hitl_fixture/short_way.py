@@ -1,4 +1,4 @@
-"""The short way from botocore's client to moto and back: no HTTP request and no HTTP response between them."""
+"""The short way from a client to moto and back: no HTTP request and no HTTP response between them."""
 
 import copy
 import json
@@ -39,7 +39,14 @@ def answer(endpoint: Any, operation: Any, request: Any) -> tuple[Any, dict[str, 
     service = operation.service_model.service_name
     if operation.name not in _OPERATIONS.get(service, ()) or _is_watched(endpoint, service, operation.name):
         return None
-    found = _empty_listing(request) if service == "s3" else _made(service, operation, request)
+    if service == "s3":
+        found = _empty_listing(request)
+    else:
+        result = made(service, operation.name, request["body"], request["context"]["client_region"])
+        if isinstance(result, str):
+            found = _parsed(result, operation.output_shape)
+        else:
+            found = result and {name: value for name, value in result.items() if name in operation.output_shape.members}
     if found is None:
         return None
     from botocore.awsrequest import AWSResponse
@@ -57,29 +64,27 @@ def _is_watched(endpoint: Any, service: str, operation: str) -> bool:
     return any(handler is not botocore_stubber for handler in handlers)
 
 
-def _made(service: str, operation: Any, request: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Make the call, or return None if DynamoDB or SQS gets bytes, or if it fails.
+def made(service: str, operation: str, body: bytes, region: str) -> dict[str, Any] | str | None:
+    """Make the call and return the answer, or its JSON; None if it is an unusual one, gets bytes, or fails.
 
     A failed call has changed nothing, so it can be made again, and gets the error as moto puts it.
     """
     from moto.core.exceptions import ServiceException
     from werkzeug.exceptions import HTTPException
 
-    body = request["body"]
-    if any(name in body for name in _BYTES):
+    if operation not in _OPERATIONS.get(service, ()) or any(name in body for name in _BYTES):
         return None
     handler = copy.copy(_handler(service))
-    handler.current_account, handler.region = ACCOUNT, request["context"]["client_region"]
+    handler.current_account, handler.region = ACCOUNT, region
     handler.params, handler.uri_match, handler.querystring = json.loads(body), {}, {}
     handler.body = handler.params if service == "dynamodb" else body.decode()
     try:
-        result = getattr(handler, _OPERATIONS[service][operation.name])()
+        result = getattr(handler, _OPERATIONS[service][operation])()
     except (ServiceException, HTTPException):
         return None
     if isinstance(result, str):
-        return _parsed(result, operation.output_shape)
-    members = operation.output_shape.members
-    return {name: value for name, value in result.result.items() if name in members and value is not None}
+        return result
+    return {name: value for name, value in result.result.items() if value is not None}
 
 
 @cache

@@ -1,6 +1,7 @@
 """The stack on moto: tables, buckets, queues, keys, and the settings that name them."""
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,12 @@ def clients_of_handlers() -> Mapping[str, Any]:
     from flow_hitl.platform import aws
 
     names = ("dynamodb", "sqs", "s3", "sesv2", "scheduler", "secretsmanager", "kms")
-    return {name: aws.client(name) for name in names}
+    return {name: aws.client(name, aws_client()) for name in names}
+
+
+def aws_client() -> str:
+    """Return which client the handlers use: boto3, or what FLOW_HITL_TESTED_AWS_CLIENT says, such as `json`."""
+    return os.environ.get("FLOW_HITL_TESTED_AWS_CLIENT", "boto3")
 
 
 def make_stack(clients: Mapping[str, Any]) -> Any:
@@ -67,6 +73,7 @@ def make_stack(clients: Mapping[str, Any]) -> Any:
         inbound_domain=_INBOUND_DOMAIN,
         mail_from="reviews@hitl.test",
         allow_insecure_urls="true",
+        aws_client=aws_client(),
         **queue_settings(lambda name: name, dead_letters),
     )
 

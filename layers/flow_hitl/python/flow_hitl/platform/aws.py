@@ -4,12 +4,10 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from flow_hitl.platform import json_client
 
-# Which client speaks to the services that speak JSON: `json` is ours, `auto` is ours where nothing asks for more.
-Choice: TypeAlias = Literal["auto", "json", "boto3"]
 # What only the SDK knows how to follow, where the environment says it.
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
@@ -27,8 +25,12 @@ def link_client() -> Any:
 
 
 @lru_cache
-def client(service: str, choice: Choice = "boto3") -> Any:
-    """Return the process's client of an AWS service; region, credentials and endpoint come from the environment."""
+def client(service: str, choice: str = "boto3") -> Any:
+    """Return the process's client of an AWS service; region, credentials and endpoint come from the environment.
+
+    `choice` is `boto3`, `json` for our own where it knows the service, or `auto`: our own, unless the environment asks
+    for what only the SDK can do.
+    """
     region = os.environ.get("AWS_DEFAULT_REGION")
     if region and (choice == "json" or (choice == "auto" and _is_plain(os.environ) and not _is_intercepted())):
         ours = json_client.client_for(service, region, os.environ, lambda: client(service, "boto3"))

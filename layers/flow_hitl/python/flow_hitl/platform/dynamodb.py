@@ -1,10 +1,10 @@
 """How our records look in DynamoDB: keys in one place, values as plain attributes, errors by their codes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from flow_hitl.platform.errors import Conflict
@@ -16,17 +16,57 @@ HEAD, CONTENT, RESPONSE = "r#head", "r#content", "r#response"
 _MOST_READ, _MOST_WRITTEN = 100, 25
 _BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
-_serializer, _deserializer = TypeSerializer(), TypeDeserializer()
-
 
 def item(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the wire form of an item, members that are None left out."""
-    return {name: _serializer.serialize(value) for name, value in values.items() if value is not None}
+    return {name: _to_wire(value) for name, value in values.items() if value is not None}
 
 
 def values(wire: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item's plain values; numbers are Decimal."""
-    return {name: _deserializer.deserialize(value) for name, value in wire.items()}
+    return {name: _from_wire(value) for name, value in wire.items()}
+
+
+def _to_wire(value: Any) -> dict[str, Any]:
+    """Return a value's wire form; raises TypeError for what we do not store, floats among it."""
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int | Decimal):
+        return {"N": str(value)}
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, Mapping):
+        return {"M": {name: _to_wire(inner) for name, inner in value.items()}}
+    if isinstance(value, list | tuple):
+        return {"L": [_to_wire(inner) for inner in value]}
+    if isinstance(value, bytes):
+        return {"B": value}
+    if isinstance(value, set | frozenset) and value and all(isinstance(one, str) for one in value):
+        return {"SS": sorted(value)}
+    raise TypeError(f"DynamoDB keeps no {type(value).__name__} of ours")
+
+
+def _from_wire(wire: Mapping[str, Any]) -> Any:
+    """Return the value of any wire form, also of what others have stored."""
+    ((kind, value),) = wire.items()
+    match kind:
+        case "S" | "BOOL" | "B":
+            return value
+        case "N":
+            return Decimal(value)
+        case "M":
+            return values(value)
+        case "L":
+            return [_from_wire(inner) for inner in value]
+        case "NULL":
+            return None
+        case "SS" | "BS":
+            return set(value)
+        case "NS":
+            return {Decimal(number) for number in value}
+    raise TypeError(f"DynamoDB's kind of value {kind} is unknown")
 
 
 def write_id() -> str:

@@ -37,6 +37,8 @@ class Settings(BaseModel):
     allowed_networks: str = ""
     # Public keys that signed before the one of `seal_key_id`: `BASE64@TIME,…`.
     earlier_seal_keys: str = ""
+    # Who calls AWS: see `aws.client`.
+    aws_client: str = "boto3"
 
     @property
     def insecure_urls_allowed(self) -> bool:

@@ -34,7 +34,7 @@ class PlatformParts:
         """Return the process's client of an AWS service."""
         from flow_hitl.platform.aws import client
 
-        return client(service)
+        return client(service, self.settings.aws_client)
 
     def messages(self, queue: str) -> SqsMessages:
         """Return a queue by its name."""
