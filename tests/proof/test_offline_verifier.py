@@ -665,7 +665,7 @@ def test_the_help_names_every_option_and_what_the_exit_code_means(capsys: pytest
     words = " ".join(told.split())
     assert "[--public-key KEY] [--deployment ID] [--from TIME] [--to TIME] EXPORT" in words
     assert words.endswith(
-        "--public-key KEY a file with the public key to trust "
+        "--public-key KEY a file with public keys to trust "
         "--deployment ID the deployment that it must be of "
         "--from TIME the time that it must cover: begin "
         "--to TIME and end, such as 2027-01-31T00:00:00Z"
