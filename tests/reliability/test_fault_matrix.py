@@ -397,7 +397,7 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {P}/requests/{{request_id}}/manage: resuming again": page(
         "/requests/{id}", "do=retry", {}, "do=retry", before=refused
     ),
-    f"POST {P}/audit/export": page("/audit", "format"),
+    f"POST {P}/audit/export": replace(page("/audit", "format"), by_hand=True),
     f"POST {P}/settings/email": page("/settings/email", "email_notifications", {"email_notifications": None}),
     f"POST {P}/settings/sla": page("/settings/sla", "sla_target_minutes", {"sla_target_minutes": "90"}),
     f"POST {P}/settings/auto-response": page("/settings/auto-response", "enabled", AUTO),
