@@ -332,6 +332,15 @@ STRANGER = Signer()
         (SIGNER, {"signature": "!"}, "has an invalid signature"),
         (SIGNER, {"requested_by": "somebody"}, "has an invalid signature"),
     ],
+    # Not by the keys, which are drawn anew in each process.
+    ids=[
+        "no signature",
+        "a stranger's",
+        "a stranger's under their name",
+        "a number",
+        "no base64",
+        "of another manifest",
+    ],
 )
 def test_a_manifest_that_the_service_did_not_sign_is_named(
     signer: Signer | None, change: dict[str, Any], finding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -690,7 +699,7 @@ def test_a_payload_without_its_content_is_asked_for_with_it(tmp_path: Path) -> N
         main(["mail", str(tmp_path / "none")])
 
 
-@pytest.mark.parametrize("content", [b"junk", b"", SIGNER.public[:-1]])
+@pytest.mark.parametrize("content", [b"junk", b"", SIGNER.public[:-1]], ids=["junk", "empty", "cut"])
 def test_a_key_that_is_none_is_not_trusted(content: bytes, tmp_path: Path) -> None:
     MadeExport().write(tmp_path / "export")
     key = tmp_path / "key"
