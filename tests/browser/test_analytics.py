@@ -18,13 +18,14 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def month(hitl: Hitl) -> Hitl:
     """A deployment in which much was asked and answered in a month, and two requests wait for too long."""
-    store(
-        hitl, figures_of(requests_of(datetime(2025, 12, 20, tzinfo=UTC), days=25, count=400, clock_every=11), times=3)
-    )
     hitl.configure(settings={"sla_target_minutes": 60})
     for _ in range(2):
         hitl.ask(emit=EMIT)
     hitl.advance(minutes=61)
+    # Last, because whatever measures takes figures that no event made for those of an earlier release.
+    store(
+        hitl, figures_of(requests_of(datetime(2025, 12, 20, tzinfo=UTC), days=25, count=400, clock_every=11), times=3)
+    )
     return hitl
 
 
