@@ -157,7 +157,7 @@ class Access(Construct):
             ),
             *self._hand_on(),
             *self._redrive(),
-            _allow(("s3:ListBucket",), [self.seals.bucket.bucket_arn]),
+            _allow(("s3:ListBucketVersions",), [self.seals.bucket.bucket_arn]),
             _send(queues["export"].queue),
             _consume(queues["sweep"].queue),
             self._never_change_audit(),

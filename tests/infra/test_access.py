@@ -154,7 +154,7 @@ EXPECTED: dict[str, Rights] = {
         *READ_BY_DAY,
         ("dynamodb:Query", "audit"),
         ("dynamodb:BatchGetItem", "requests"),
-        ("s3:ListBucket", "seals"),
+        ("s3:ListBucketVersions", "seals"),
         *(
             (f"dynamodb:{action}", "deployments")
             for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "BatchWriteItem")

@@ -36,7 +36,7 @@ def test_where_the_seal_runs_the_sweep_asks_for_nothing_and_lists_once_for_an_ho
     hitl.seal()
     with watched(hitl) as calls:
         hitl.advance(days=2)
-    assert of_sweep(calls).count("s3.ListObjectsV2") == 1
+    assert of_sweep(calls).count("s3.ListObjectVersions") == 1
     assert "sqs.SendMessage" not in of_sweep(calls)
 
 
@@ -52,8 +52,8 @@ def test_a_seal_that_keeps_failing_is_asked_once_a_day_and_found_every_hour(
     with watched(hitl, fail) as calls:
         hitl.advance(minutes=9 * 60)
     pairs = list(pairwise(of_sweep(calls)))
-    assert pairs.count(("s3.ListObjectsV2", "sqs.SendMessage")) == 1
-    assert pairs.count(("s3.ListObjectsV2", "dynamodb.PutItem")) == 6
+    assert pairs.count(("s3.ListObjectVersions", "sqs.SendMessage")) == 1
+    assert pairs.count(("s3.ListObjectVersions", "dynamodb.PutItem")) == 6
     assert found(capsys) == ["audit log"] * 3
     hitl.advance(minutes=180)
     assert verified(hitl)["unsealed_events"] == 0
