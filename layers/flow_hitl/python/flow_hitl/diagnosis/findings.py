@@ -185,8 +185,8 @@ def dead_letters_found(queue: str, number: int) -> Finding:
     fact = f"{number} message{' rests' if number == 1 else 's rest'} in the dead-letter queue of {queue}"
     if queue == "stream":
         return problem(
-            f"{fact}: pointers to audit events that the functions relay or measure missed.",
-            "The sweep looks at these events again after an hour; the log of the function says why it missed them. "
+            f"{fact}: pointers to audit events that the function relay missed.",
+            "The sweep looks at these events again after an hour; its log says why it missed them. "
             f"To look at once: {command('redrive', 'stream')}.",
         )
     again = command("redrive", "relay" if queue == "relay_retry" else queue.replace("_", "-"))

@@ -9,7 +9,6 @@ from flow_hitl.audit.index import midnight
 from flow_hitl.metrics.measured_log import MeasuredLog
 from flow_hitl.metrics.metrics import Cut, Progress, cuts, whole_cut
 from flow_hitl.metrics.ports import MetricStore
-from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.ports import Clock
 
 SETTLED_AFTER = timedelta(minutes=10)
@@ -37,15 +36,18 @@ class FoldEvents:
         return self.log.waiting(deployment_id, progress.position, settled, _ENOUGH) == _ENOUGH
 
     def __call__(
-        self, deployment_id: int, number: int, *, stop_at: datetime | None, note: Callable[[Cut], object]
+        self,
+        deployment_id: int,
+        number: int,
+        progress: Progress,
+        *,
+        stop_at: datetime | None,
+        note: Callable[[Cut], object],
     ) -> bool:
-        """Add what has settled to a set, and note each cut; return False if time ran out before that was done.
+        """Add what has settled to a set that has come so far, and note each cut.
 
-        Raises Conflict if another run adds to the set, too, or it does not grow any more.
+        Returns False if time ran out before that was done. Raises Conflict if another run adds to the set, too.
         """
-        progress = self.metrics.generations(deployment_id).progress_of(number)
-        if progress is None:
-            raise Conflict(f"set {number} of deployment {deployment_id} does not grow")
         if progress.ahead is not None:
             # Some buckets have this cut: first the others get it.
             begun = self.log.between(deployment_id, progress.position, progress.ahead)

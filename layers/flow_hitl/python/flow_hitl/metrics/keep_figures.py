@@ -70,7 +70,7 @@ class KeepFigures:
             live = generations.live
             if live.progress is None or not self.fold.is_due(deployment_id, live.progress):
                 return True
-            return self.fold(deployment_id, live.number, stop_at=stop_at, note=note)
+            return self.fold(deployment_id, live.number, live.progress, stop_at=stop_at, note=note)
 
         return self.clock.now() < stop_at and in_rounds(attempt, self.pause)
 

@@ -64,8 +64,9 @@ class RebuildMetrics:
         generations = self.metrics.generations(deployment_id)
         if (generations.building or generations.live).progress is None:
             generations = self._begin(deployment_id)
-        if generations.building is not None:
-            if not self.fold(deployment_id, generations.building.number, stop_at=stop_at, note=note):
+        new = generations.building
+        if new is not None and new.progress is not None:
+            if not self.fold(deployment_id, new.number, new.progress, stop_at=stop_at, note=note):
                 return False
             generations = generations.switched()
             self.metrics.save(deployment_id, generations)

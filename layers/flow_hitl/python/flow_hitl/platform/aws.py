@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from flow_hitl.platform import json_client
+from flow_hitl.platform.worker_times import ANSWER_SECONDS, ATTEMPTS, CONNECT_SECONDS
 
 # What only the SDK knows how to follow, where the environment says it.
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
@@ -33,7 +33,9 @@ def client(service: str, choice: str = "boto3") -> Any:
     """
     region = os.environ.get("AWS_DEFAULT_REGION")
     if region and (choice == "json" or (choice == "auto" and _is_plain(os.environ) and not _is_intercepted())):
-        ours = json_client.client_for(service, region, os.environ, lambda: client(service, "boto3"))
+        from flow_hitl.platform.json_client import client_for
+
+        ours = client_for(service, region, os.environ, lambda: client(service, "boto3"))
         if ours is not None:
             return ours
     return _boto3_client(service)
@@ -44,9 +46,9 @@ def _boto3_client(service: str, **options: Any) -> Any:
     from botocore.config import Config
 
     config = Config(
-        connect_timeout=json_client.CONNECT_SECONDS,
-        read_timeout=json_client.ANSWER_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": json_client.ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=ANSWER_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         **options,
     )
     return boto3.client(service, config=config)  # type: ignore[call-overload]

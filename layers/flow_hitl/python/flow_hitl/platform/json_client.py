@@ -24,8 +24,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlsplit
 
-# Three tries of 2 + 5 seconds at most: a hung connection must not eat the time of a function.
-ATTEMPTS, CONNECT_SECONDS, ANSWER_SECONDS = 3, 2.0, 5.0
+from flow_hitl.platform.worker_times import ANSWER_SECONDS, ATTEMPTS, CONNECT_SECONDS
+
 # What lies between us and AWS forgets a silent connection after 350 seconds, and tells nobody.
 _IDLE_SECONDS = 300.0
 _SKEW_SECONDS = 240.0

@@ -1,4 +1,4 @@
-"""How long a worker lives at most, and what follows: how long it holds an effect, and hides the message of it."""
+"""How long a worker lives at most, holds an effect, and hides the message of it, and how long a call of AWS takes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,9 @@ class WorkerTime:
         """Return how long a message stays hidden: six times the worker's life, as AWS advises."""
         return 6 * self.seconds
 
+
+# Three tries of 2 + 5 seconds at most: a hung connection must not eat the time of a function.
+ATTEMPTS, CONNECT_SECONDS, ANSWER_SECONDS = 3, 2.0, 5.0
 
 WORKER = WorkerTime(30)
 MAIL_READER = WorkerTime(60)

@@ -24,9 +24,6 @@ _READ_AHEAD = 1000
 # Sorts after all due times.
 _NEVER = "~"
 INDEX_KEY = re.compile(r"~?[0-9-]{10}T[0-9:]{8}\.[0-9]{6}#[0-9a-f-]{36}")
-# The members of a head that its entries hold as they are.
-_TEXTS = ("status", "flow_name", "method_name", "summary", "assigned_to_email", "outcome", "responded_via")
-LISTED = frozenset({*_TEXTS, "created_at", "sla_due_at", "decided_at", "test"})
 
 Record = dict[str, Any]
 
@@ -107,15 +104,6 @@ def _desk_entry(head: Head, assignee: str) -> Record:
         "decided_at": moment_key(head.decided_at) if head.decided_at else None,
         "test": head.test or None,
     }
-
-
-def listed_members(record: Mapping[str, Any]) -> Record:
-    """Return the members of a head that its entries hold, as JSON: `LISTED`."""
-    texts = {name: record.get(name) for name in _TEXTS}
-    moments = {"created_at": str(record["created_key"]).partition("#")[0]}
-    moments |= {name: str(record[name]) for name in ("sla_due_at", "decided_at") if name in record}
-    absent = {"sla_due_at": None, "decided_at": None}
-    return {**texts, **absent, **{name: f"{text}Z" for name, text in moments.items()}, "test": "test" in record}
 
 
 def row_of(record: Mapping[str, Any]) -> RequestRow:

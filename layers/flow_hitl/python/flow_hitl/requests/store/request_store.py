@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -22,12 +22,12 @@ from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.ports import Page, RequestFilter, Taken, TakenAlready
 from flow_hitl.requests.reading.decision_feed import FeedPlace
+from flow_hitl.requests.reading.list_rows import RequestRow
 from flow_hitl.requests.request import Change, Content, Head, Request, Response
 from flow_hitl.requests.store.decision_entries import next_page
 from flow_hitl.requests.store.request_index import (
     EVERYTHING,
     INDEX_KEY,
-    LISTED,
     Record,
     RequestIndex,
     RowSpan,
@@ -35,10 +35,10 @@ from flow_hitl.requests.store.request_index import (
     desk_name,
     equal_columns,
     head_entries,
-    listed_members,
     moment_key,
     places_of,
     places_of_decisions,
+    row_of,
     slot_changes,
 )
 
@@ -51,7 +51,7 @@ _READ_ROUNDS = 5
 _ONCE_DAYS = 30
 
 # What the document of a head leaves out: a record of less than a kilobyte costs half as much to write.
-_BESIDE = {"request_id", "seq", *LISTED}
+_BESIDE = {"seq", *(member.name for member in fields(RequestRow))}
 _NONE = {"routing_rule": None, "auto_response": None}
 
 _Part = TypeVar("_Part")
@@ -360,7 +360,7 @@ def _head_record(head: Head) -> dict[str, Any]:
 
 def _head_of(record: Mapping[str, Any]) -> Head:
     """Return the head of a record, also of one from when the document said everything."""
-    beside = {**listed_members(record), "request_id": record["pk"], "seq": record["seq"]}
+    beside = {**vars(row_of(record)), "request_id": record["pk"], "seq": record["seq"]}
     return _heads.validate_python({**_NONE, **beside, **json.loads(record["doc"])})
 
 
