@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 
-from tests.support.receiver import Server
+from tests.support.receiver import served
 
 
 @dataclass
@@ -53,13 +53,6 @@ def waiting_flows() -> Iterator[Flows]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
             pass
 
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    flows.url = f"http://127.0.0.1:{server.server_port}/resume"
-    try:
+    with served(Handler) as url:
+        flows.url = f"{url}/resume"
         yield flows
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

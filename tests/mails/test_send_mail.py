@@ -17,12 +17,13 @@ def refused(operation: str) -> ClientError:
     return ClientError({"Error": {"Code": "InternalServerError", "Message": "down"}}, operation)
 
 
-def test_an_email_that_cannot_be_recorded_for_a_day_goes_out_once(hitl: Hitl) -> None:
-    def refuse(call: Call, when: When) -> None:
-        if call.function == "send_email" and call.operation == "dynamodb.TransactWriteItems":
-            raise refused("TransactWriteItems")
+def refuse_to_record(call: Call, when: When) -> None:
+    if call.function == "send_email" and call.operation == "dynamodb.TransactWriteItems":
+        raise refused("TransactWriteItems")
 
-    with watched(hitl, refuse):
+
+def test_an_email_that_cannot_be_recorded_for_a_day_goes_out_once(hitl: Hitl) -> None:
+    with watched(hitl, refuse_to_record):
         request = hitl.ask(emit=EMIT)
         hitl.advance(minutes=24 * 60)
         assert request.kinds == ["request_created"]
@@ -61,11 +62,7 @@ def test_one_of_which_nothing_can_be_written_goes_out_twice_and_then_is_uncertai
 
 
 def test_one_that_was_answered_before_it_was_recorded_is_recorded_all_the_same(hitl: Hitl) -> None:
-    def refuse(call: Call, when: When) -> None:
-        if call.function == "send_email" and call.operation == "dynamodb.TransactWriteItems":
-            raise refused("TransactWriteItems")
-
-    with watched(hitl, refuse):
+    with watched(hitl, refuse_to_record):
         request = hitl.ask(emit=EMIT)
         hitl.advance(minutes=1)
         assert callback(hitl, request).status == 200

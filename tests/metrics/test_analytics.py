@@ -16,7 +16,7 @@ from flow_hitl.metrics.metrics import is_month
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, assert_problem, callback
 from tests.support.aws_calls import AwsCall, around_calls, watched
-from tests.support.figures import expected, figures_of, measure_all, requests_of, settle, store, stored
+from tests.support.figures import expected, figures_of, measure_all, measure_before, requests_of, settle, store, stored
 
 
 def analytics(hitl: Hitl, **query: str) -> Any:
@@ -308,14 +308,7 @@ def test_figures_that_are_stored_while_they_are_read_do_not_count_twice(
     measure_all(hitl)
     hitl.ask(emit=EMIT)
     settle(hitl)
-    read = DynamoMetricStore.all_time
-
-    def read_late(*arguments: Any) -> Any:
-        monkeypatch.setattr(DynamoMetricStore, "all_time", read)
-        hitl.measure()
-        return read(*arguments)
-
-    monkeypatch.setattr(DynamoMetricStore, "all_time", read_late)
+    measure_before(monkeypatch, hitl, "all_time")
     found = analytics(hitl)
     assert (found["totals"]["created"], found["pending_now"], found["up_to_date"]) == (1, 1, True)
 

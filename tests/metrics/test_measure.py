@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flow_hitl.audit.audit_log import put_event
-from flow_hitl.audit.chain import EventKind, next_event, request_subject
 from flow_hitl.audit.index import IndexedEvent
 from flow_hitl.bootstrap import current
 from flow_hitl.metrics import fold_events
@@ -22,7 +20,18 @@ from flow_hitl.platform.errors import Conflict
 from infra.local.hitl_fixture import Hitl, made_once
 from tests.support.asserts import EMIT, callback
 from tests.support.aws_calls import crashing, deaths, watched
-from tests.support.figures import expected, figures_of, make_busy, measure_all, requests_of, settle, stored
+from tests.support.figures import (
+    expected,
+    figures_of,
+    make_busy,
+    measure_all,
+    measure_before,
+    opening,
+    put_opening,
+    requests_of,
+    settle,
+    stored,
+)
 from tests.support.units import counted
 
 BOTH = pytest.mark.parametrize("when", ["before", "after"])
@@ -36,27 +45,6 @@ def busy(hitl: Hitl) -> Hitl:
 
 
 some_things = made_once(make_busy)
-
-
-def put(hitl: Hitl, at: datetime, data: Any, name: str = "broken") -> None:
-    """Put an opening into the log past everybody."""
-    event = next_event(
-        subject=request_subject(name),
-        seq=1,
-        prev_hash="0" * 64,
-        event_id=name,
-        kind=EventKind.REQUEST_CREATED,
-        at=at,
-        actor="flow",
-        data=data,
-    )
-    part = put_event(current().settings.audit_table, event, hitl.deployment_id)["Put"]
-    hitl._clients["dynamodb"].put_item(TableName=part["TableName"], Item=part["Item"])
-
-
-def opening(**changes: Any) -> dict[str, Any]:
-    data = {"assigned_to_email": "a@example.com", "flow_name": None, "method_name": "review", "test": False}
-    return data | changes
 
 
 def test_every_event_is_in_every_figure_it_belongs_to(busy: Hitl) -> None:
@@ -80,14 +68,14 @@ def test_events_are_stored_when_nothing_can_come_before_them_any_more(busy: Hitl
     assert stored(busy) == before
     busy.clock.sleep(9 * 60)
     # Somebody's clock is slow, or the index late.
-    put(busy, opened_at + timedelta(minutes=1), opening())
+    put_opening(busy, opened_at + timedelta(minutes=1), opening())
     busy.clock.sleep(3 * 60)
     rebuild(busy)
     assert stored(busy) == expected(busy)
 
 
 def test_an_event_dated_in_the_future_waits_until_then(busy: Hitl) -> None:
-    put(busy, busy.clock.now() + timedelta(days=3), opening())
+    put_opening(busy, busy.clock.now() + timedelta(days=3), opening())
     before = expected(busy, busy.clock.now() + timedelta(hours=1))
     measure_all(busy)
     assert stored(busy) == before
@@ -154,7 +142,7 @@ def test_each_bucket_of_many_reviewers_is_written_once(hitl: Hitl) -> None:
     measure_all(hitl)
     for number in range(200):
         at = hitl.clock.now() + timedelta(seconds=number)
-        put(hitl, at, opening(assigned_to_email=f"{number % 60}@example.com"), str(number))
+        put_opening(hitl, at, opening(assigned_to_email=f"{number % 60}@example.com"), str(number))
     settle(hitl)
     with counted() as units:
         hitl.measure()
@@ -252,7 +240,7 @@ def test_an_event_that_makes_no_sense_is_told_and_holds_up_no_other(
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")
     before = expected(busy)
-    put(busy, busy.clock.now() - timedelta(minutes=15), data)
+    put_opening(busy, busy.clock.now() - timedelta(minutes=15), data)
     measure_all(busy)
     assert stored(busy) == before
     found = capsys.readouterr().out
@@ -313,7 +301,7 @@ def test_each_run_begins_with_another_deployment(busy: Hitl, monkeypatch: pytest
 def test_a_run_that_has_no_time_left_is_gone_on_with(busy: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
     measure_all(busy)
     for number in range(40):
-        put(busy, busy.clock.now() + timedelta(hours=number), opening(method_name=f"m{number}"), str(number))
+        put_opening(busy, busy.clock.now() + timedelta(hours=number), opening(method_name=f"m{number}"), str(number))
     busy.clock.sleep(48 * 3600)
     fold = DynamoMetricStore.fold
 
@@ -334,14 +322,7 @@ def test_two_runs_at_once_count_each_event_once(busy: Hitl, monkeypatch: pytest.
     measure_all(busy)
     busy.ask(emit=EMIT)
     settle(busy)
-    fold = DynamoMetricStore.fold
-
-    def beside(*arguments: Any) -> Any:
-        monkeypatch.setattr(DynamoMetricStore, "fold", fold)
-        busy.measure()
-        return fold(*arguments)
-
-    monkeypatch.setattr(DynamoMetricStore, "fold", beside)
+    measure_before(monkeypatch, busy, "fold")
     assert not [one for one in current().keep_figures() if isinstance(one, Behind)]
     assert stored(busy) == expected(busy)
 
@@ -433,7 +414,7 @@ def test_cuts_add_up_and_lose_no_place(seed: int, count: int) -> None:
 def test_wherever_runs_stop_the_sums_are_those_of_the_log(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
     start = hitl.clock.now()
     for number in range(50):
-        put(hitl, start + timedelta(minutes=37 * number), opening(method_name=f"m{number % 7}"), str(number))
+        put_opening(hitl, start + timedelta(minutes=37 * number), opening(method_name=f"m{number % 7}"), str(number))
     as_it_was = hitl.checkpoint()
     for seed in range(6):
         as_it_was()

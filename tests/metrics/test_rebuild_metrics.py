@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from flow_hitl.audit.audit_log import put_event
-from flow_hitl.audit.chain import EventKind, next_event, request_subject
 from flow_hitl.bootstrap import current
 from flow_hitl.metrics.check_metrics import Difference
 from flow_hitl.metrics.metric_store import DynamoMetricStore
@@ -17,7 +15,18 @@ from flow_hitl.platform.dynamodb import item
 from flow_hitl.platform.errors import Conflict, NotFound
 from infra.local.hitl_fixture import Hitl, made_once
 from tests.support.asserts import EMIT
-from tests.support.figures import expected, make_busy, measure_all, settle, shown_set, spoil, store, stored
+from tests.support.figures import (
+    expected,
+    make_busy,
+    measure_all,
+    opening,
+    put_opening,
+    settle,
+    shown_set,
+    spoil,
+    store,
+    stored,
+)
 
 DAY = Bucket(Dimension.TOTAL, "2026-01-14")
 
@@ -49,19 +58,7 @@ def differences(hitl: Hitl) -> list[Difference]:
 
 def late(hitl: Hitl, name: str = "late", **changes: Any) -> None:
     """Let an opening that is an hour old come into the log only now."""
-    data = {"assigned_to_email": "a@example.com", "flow_name": None, "method_name": "review", "test": False}
-    event = next_event(
-        subject=request_subject(name),
-        seq=1,
-        prev_hash="0" * 64,
-        event_id=name,
-        kind=EventKind.REQUEST_CREATED,
-        at=hitl.clock.now() - timedelta(hours=1),
-        actor="flow",
-        data=changes or data,
-    )
-    put = put_event(current().settings.audit_table, event, hitl.deployment_id)["Put"]
-    hitl._clients["dynamodb"].put_item(TableName=put["TableName"], Item=put["Item"])
+    put_opening(hitl, hitl.clock.now() - timedelta(hours=1), changes or opening(), name)
 
 
 def test_figures_agree_with_the_log(counted: Hitl) -> None:

@@ -4,12 +4,15 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from flow_hitl.audit.audit_log import event_from_item
-from flow_hitl.audit.chain import AuditEvent
+import pytest
+
+from flow_hitl.audit.audit_log import event_from_item, put_event
+from flow_hitl.audit.chain import AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.shapes import Channel
-from flow_hitl.metrics.metric_store import _key
+from flow_hitl.metrics.metric_store import DynamoMetricStore, _key
 from flow_hitl.metrics.metrics import Bucket, Dimension, measure, merged
 from flow_hitl.platform.dynamodb import item
 from flow_hitl.requests.request import Stamp, decide
@@ -29,6 +32,40 @@ def make_busy(hitl: Hitl) -> None:
         hitl.reply(word)
     hitl.api("DELETE", f"/v1/requests/{hitl.ask().id}")
     hitl.ask(emit=EMIT)
+
+
+def put_opening(hitl: Hitl, at: datetime, data: Any, name: str = "broken") -> None:
+    """Put an opening into the log past everybody."""
+    event = next_event(
+        subject=request_subject(name),
+        seq=1,
+        prev_hash="0" * 64,
+        event_id=name,
+        kind=EventKind.REQUEST_CREATED,
+        at=at,
+        actor="flow",
+        data=data,
+    )
+    part = put_event(current().settings.audit_table, event, hitl.deployment_id)["Put"]
+    hitl._clients["dynamodb"].put_item(TableName=part["TableName"], Item=part["Item"])
+
+
+def opening(**changes: Any) -> dict[str, Any]:
+    """Return the facts of an opening that counts."""
+    data = {"assigned_to_email": "a@example.com", "flow_name": None, "method_name": "review", "test": False}
+    return data | changes
+
+
+def measure_before(monkeypatch: pytest.MonkeyPatch, hitl: Hitl, method: str) -> None:
+    """Have what has happened stored right before the next call of a method of the figures' store."""
+    original = getattr(DynamoMetricStore, method)
+
+    def late(*arguments: Any) -> Any:
+        monkeypatch.setattr(DynamoMetricStore, method, original)
+        hitl.measure()
+        return original(*arguments)
+
+    monkeypatch.setattr(DynamoMetricStore, method, late)
 
 
 def settle(hitl: Hitl) -> None:

@@ -68,12 +68,19 @@ def receiving() -> Iterator[Receiver]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
             pass
 
-    server = Server(("127.0.0.1", 0), Handler)
+    with served(Handler) as url:
+        receiver.url = f"{url}/resume?run=7"
+        yield receiver
+
+
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Run a server of this handler on a loopback port, and yield its URL."""
+    server = Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    receiver.url = f"http://127.0.0.1:{server.server_port}/resume?run=7"
     try:
-        yield receiver
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

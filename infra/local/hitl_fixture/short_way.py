@@ -23,7 +23,7 @@ _OPERATIONS = {
         "UpdateItem": "update_item",
     },
     "kms": {"Decrypt": "decrypt", "Encrypt": "encrypt"},
-    "s3": {"ListObjectsV2": ""},
+    "s3": {"ListObjectVersions": ""},
     "secretsmanager": {"GetSecretValue": "get_secret_value"},
     "sqs": {"SendMessage": "send_message"},
 }
@@ -115,11 +115,11 @@ def _empty_listing(request: Mapping[str, Any]) -> dict[str, Any] | None:
     from moto.s3.models import s3_backends
 
     asked, url = request["query_string"], urlsplit(request["url"])
-    bucket, prefix, after = url.netloc.partition(".")[0], asked.get("prefix", ""), asked.get("start-after", "")
+    bucket, prefix, after = url.netloc.partition(".")[0], asked.get("prefix", ""), asked.get("key-marker", "")
     found = s3_backends[ACCOUNT]["aws"].buckets.get(bucket)
-    if found is None or "continuation-token" in asked:
+    if found is None or "version-id-marker" in asked:
         return None
     if any(name.startswith(prefix) and name > after for name in found.keys):
         return None
     most = int(asked.get("max-keys", 1000))
-    return {"IsTruncated": False, "Name": bucket, "Prefix": prefix, "MaxKeys": most, "KeyCount": 0}
+    return {"IsTruncated": False, "Name": bucket, "Prefix": prefix, "KeyMarker": after, "MaxKeys": most}
