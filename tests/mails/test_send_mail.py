@@ -1,5 +1,6 @@
 """An email goes out once: what cannot be recorded is remembered, and what nobody can know is said."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +23,19 @@ def refuse_to_record(call: Call, when: When) -> None:
         raise refused("TransactWriteItems")
 
 
+def refuse_after_ses(*anyway: str) -> Callable[[Call, When], None]:
+    """Refuse every call of a run after its call of SES, and these operations anyway."""
+    sent: set[int] = set()
+
+    def refuse(call: Call, when: When) -> None:
+        if call.operation == "sesv2.SendEmail":
+            sent.add(call.run)
+        elif call.run in sent or call.operation in anyway:
+            raise refused("UpdateItem")
+
+    return refuse
+
+
 def test_an_email_that_cannot_be_recorded_for_a_day_goes_out_once(hitl: Hitl) -> None:
     with watched(hitl, refuse_to_record):
         request = hitl.ask(emit=EMIT)
@@ -37,17 +51,9 @@ def test_an_email_that_cannot_be_recorded_for_a_day_goes_out_once(hitl: Hitl) ->
 def test_one_of_which_nothing_can_be_written_goes_out_twice_and_then_is_uncertain(
     hitl: Hitl, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sent: set[int] = set()
-
-    def refuse(call: Call, when: When) -> None:
-        if call.operation == "sesv2.SendEmail":
-            sent.add(call.run)
-        elif call.run in sent or call.operation == "dynamodb.TransactWriteItems":
-            raise refused("UpdateItem")
-
     with unsettled(hitl):
         request = hitl.ask(emit=EMIT)
-    with watched(hitl, refuse):
+    with watched(hitl, refuse_after_ses("dynamodb.TransactWriteItems")):
         hitl.advance(minutes=24 * 60)
     assert len(hitl.inbox) == 2
     capsys.readouterr()
@@ -76,15 +82,7 @@ def test_one_that_was_answered_though_nobody_knows_that_it_was_sent_is_on_record
     hitl: Hitl, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The worker dies between SES and the log, and there is nothing left to send when the message comes again."""
-    sent: set[int] = set()
-
-    def refuse(call: Call, when: When) -> None:
-        if call.operation == "sesv2.SendEmail":
-            sent.add(call.run)
-        elif call.run in sent:
-            raise refused("UpdateItem")
-
-    with watched(hitl, refuse):
+    with watched(hitl, refuse_after_ses()):
         request = hitl.ask(emit=EMIT)
         assert callback(hitl, request).status == 200
     hitl.advance(minutes=61)
