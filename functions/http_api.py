@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
@@ -29,6 +30,7 @@ from flow_hitl.platform.errors import (
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.platform.telemetry import logger
 from flow_hitl.platform.times import parse_rfc3339
+from functions.base_path import below
 
 MAX_BODY_BYTES = 1024 * 1024
 # Answers may hold secrets, and text by strangers that no browser should take for a page.
@@ -148,11 +150,12 @@ def problem(error: FlowHitlError) -> Response[str]:
 
 
 def lambda_entry(app: APIGatewayHttpResolver) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the Lambda handler of a resolver."""
+    """Return the Lambda handler of a resolver; below the path of `base_url`, if it has one."""
 
     @wraps(app.resolve)
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return app.resolve(event, context)
+        base_path = urlsplit(current().settings.base_url).path
+        return below(base_path, app.resolve, event, context) if base_path else app.resolve(event, context)
 
     return handler
 

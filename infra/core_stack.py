@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from flow_hitl.platform import telemetry
 from flow_hitl.platform.environment import Settings
 from infra.constructs.access import Access
 from infra.constructs.data import Data, removal_policy
@@ -39,14 +40,18 @@ class CoreStack(Stack):
         self.scheduling = Scheduling(
             self, "Scheduling", [self.queues["deadline"].queue, self.queues.schedule_dead_letters]
         )
-        self.api = HttpApi(self, "HttpApi")
+        self.api = HttpApi(self, "HttpApi", options)
         self.settings = self._settings(options)
         Recurring(self, "Hourly", self.queues["seal"], HOURLY)
         Recurring(self, "Sweeping", self.queues["sweep"], SWEEPS)
         Recurring(self, "Measuring", self.queues["measure"], MEASURES)
         access = Access(self, "Access", self.data, self.seals, self.queues, self.scheduling, options)
         self.functions = Functions(
-            self, "Functions", Code(self, "Code", options), self.settings.to_environment(), access
+            self,
+            "Functions",
+            Code(self, "Code", options),
+            self.settings.to_environment() | {telemetry.SERVICE_VARIABLE: options.stack_name},
+            access,
         )
         for declared in HTTP_FUNCTIONS:
             self.api.serve(declared, self.functions[declared.name].function)
@@ -94,12 +99,11 @@ class CoreStack(Stack):
     def _topic_key(self, options: Options) -> kms.Key:
         """Make the topics' key: SES and CloudWatch cannot publish under the AWS-managed one."""
         key = kms.Key(self, "TopicKey", enable_key_rotation=True, removal_policy=removal_policy(options))
-        for service in (SES, CLOUDWATCH):
-            key.grant(
-                iam.ServicePrincipal(service, conditions={"StringEquals": {"aws:SourceAccount": self.account}}),
-                "kms:GenerateDataKey*",
-                "kms:Decrypt",
-            )
+        # The topics' own policies take messages from this account alone. For SES, AWS's samples have no condition here,
+        # and one that SES does not fill in would silence it.
+        this_account = {"StringEquals": {"aws:SourceAccount": self.account}}
+        for service in (iam.ServicePrincipal(SES), iam.ServicePrincipal(CLOUDWATCH, conditions=this_account)):
+            key.grant(service, "kms:GenerateDataKey*", "kms:Decrypt")
         return key
 
     def _write_outputs(self) -> None:

@@ -106,8 +106,8 @@ def _allowed_networks(context: Mapping[str, object]) -> str:
 
 def _base_url(context: Mapping[str, object]) -> str | None:
     url = _text(context, "base_url")
-    if url is not None and not re.fullmatch(r"https?://[^/?#\s]+/?", url):
-        raise ValueError(f"base_url must be a URL without a path such as https://hitl.example.com, not {url!r}")
+    if url is not None and not re.fullmatch(r"https?://[^/?#\s]+(/[\w.~-]+)*/?", url):
+        raise ValueError(f"base_url must be a URL such as https://hitl.example.com, not {url!r}")
     return url.rstrip("/") if url else None
 
 

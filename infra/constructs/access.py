@@ -184,7 +184,7 @@ class Access(Construct):
             *self._decide("dynamodb:UpdateItem"),
             self._read_secret(),
             _allow(("dynamodb:GetItem", "dynamodb:Query"), [self.data.deployments.table.table_arn]),
-            _allow(("ses:SendEmail", "ses:SendRawEmail"), [self._sender_identity, configuration_set]),
+            self._send_as_sender(configuration_set),
             _retry(self.queues["email"].queue),
         ]
 
@@ -327,6 +327,24 @@ class Access(Construct):
     @property
     def _sender_identity(self) -> str:
         return Stack.of(self).format_arn(service="ses", resource="identity", resource_name=self.options.sender_domain)
+
+    def _send_as_sender(self, configuration_set: str) -> Right:
+        """Return the right to send from the one address.
+
+        In the sandbox, SES also asks whether the recipient's identity may be used, so the sender is pinned by the
+        condition, not by the resource (Amazon SES developer guide, "Using IAM policies with Amazon SES").
+        """
+        identities = Stack.of(self).format_arn(service="ses", resource="identity", resource_name="*")
+        statement = iam.PolicyStatement(
+            actions=["ses:SendEmail", "ses:SendRawEmail"],
+            resources=[identities, configuration_set],
+            conditions={"StringEquals": {"ses:FromAddress": self.options.mail_from}},
+        )
+        return Right(
+            statement,
+            ("AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/*]",),
+            "The condition admits one sender; the recipient's identity, which the sandbox asks about, is unknown here.",
+        )
 
     def _read_stream(self) -> list[Right]:
         """Return what Lambda's poller does with the audit stream on the function's behalf."""

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from flow_hitl.platform import telemetry
 from infra.constructs.findings import accept
+from infra.options import Options
 from infra.routes import routes_of
 from infra.topology import API_TIMEOUT_SECONDS, ORDINARY, HttpFunction, Throttle
 
@@ -20,6 +21,8 @@ WAITING = {
     "GET /v1/requests/{request_id}": Throttle(steady=30, burst=100),
     "GET /v1/decisions": Throttle(steady=10, burst=50),
 }
+
+REFUSED_CALLS = "RefusedCalls"
 
 # The route, never the path: paths of callbacks and review pages hold tokens.
 ACCESS_LOG = {
@@ -37,7 +40,7 @@ ACCESS_LOG = {
 class HttpApi(Construct):
     """An HTTP API with one stage: throttled, with an access log, without CORS."""
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
         super().__init__(scope, construct_id)
         self.api = apigateway.HttpApi(self, "Api", create_default_stage=False)
         log_group = logs.LogGroup(
@@ -53,17 +56,18 @@ class HttpApi(Construct):
         )
         self._cfn_stage = cast("apigateway.CfnStage", self.stage.node.default_child)
         self._cfn_stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
-            destination_arn=log_group.log_group_arn, format=json.dumps(ACCESS_LOG)
+            destination_arn=log_group.log_group_arn, format=json.dumps({"service": options.stack_name} | ACCESS_LOG)
         )
         self._route_settings: dict[str, Any] = {}
         # API Gateway counts throttled calls as client errors; its access log tells them apart.
-        self.refused_calls = logs.MetricFilter(
+        logs.MetricFilter(
             self,
             "RefusedCalls",
             log_group=log_group,
             filter_pattern=logs.FilterPattern.string_value("$.status", "=", "429"),
             metric_namespace=telemetry.NAMESPACE,
-            metric_name="RefusedCalls",
+            metric_name=REFUSED_CALLS,
+            dimensions={"service": "$.service"},
         )
 
     def serve(self, declared: HttpFunction, function: lambda_.Function) -> None:

@@ -15,7 +15,7 @@ from constructs import Construct
 from flow_hitl.platform import telemetry
 from infra.constructs.findings import accept
 from infra.constructs.functions import HitlFunction
-from infra.constructs.http_api import HttpApi
+from infra.constructs.http_api import REFUSED_CALLS, HttpApi
 from infra.constructs.queues import Queues
 from infra.names import ALARM_PREFIX
 from infra.options import Options
@@ -61,8 +61,8 @@ class Monitoring(Construct):
         self._watch_queues(queues)
         self._watch_functions(functions)
         self._watch_stream(stream_readers)
-        self._watch_api(api)
-        self._watch_what_functions_count()
+        self._watch_api(api, options.stack_name)
+        self._watch_what_functions_count(options.stack_name)
         self._draw_dashboard(api, functions, queues)
 
     def _watch_queues(self, queues: Queues) -> None:
@@ -75,18 +75,19 @@ class Monitoring(Construct):
     def _watch_functions(self, functions: Sequence[HitlFunction]) -> None:
         for each in functions:
             self._alarm(f"errors: {each.name}", each.function.metric_errors(period=PERIOD), 1)
-            self._alarm(f"throttles: {each.name}", each.function.metric_throttles(period=PERIOD), 1)
+            # A burst in a new account, which has few concurrent executions, is tried again and done a moment later.
+            self._alarm(f"throttles: {each.name}", each.function.metric_throttles(period=PERIOD), 1, periods=3)
 
     def _watch_stream(self, readers: Sequence[HitlFunction]) -> None:
         for each in readers:
             age = each.function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
             self._alarm(f"late audit stream: {each.name}", age, STREAM_AGE_LIMIT.to_milliseconds())
 
-    def _watch_api(self, api: HttpApi) -> None:
+    def _watch_api(self, api: HttpApi, service: str) -> None:
         self._alarm("API server errors", api.api.metric_server_error(period=PERIOD, statistic="Sum"), 1)
-        self._alarm("calls refused with 429", api.refused_calls.metric(period=PERIOD, statistic="Sum"), 1)
+        self._alarm("calls refused with 429", _counted(service, REFUSED_CALLS, PERIOD), 1)
 
-    def _watch_what_functions_count(self) -> None:
+    def _watch_what_functions_count(self, service: str) -> None:
         """Raise alarms for what functions count: what must never happen, and what needs the operator."""
         for what, metric in (
             ("audit event changed", telemetry.AUDIT_EVENT_CHANGED),
@@ -97,17 +98,19 @@ class Monitoring(Construct):
             ("late in spite of the sweep", telemetry.SWEEP_FOUND),
             ("usage not counted", telemetry.USAGE_NOT_COUNTED),
         ):
-            self._alarm(what, _counted(metric, PERIOD), 1)
+            self._alarm(what, _counted(service, metric, PERIOD), 1)
         # Attempts are up to an hour apart: the alarm stays for as long as they go on.
-        self._alarm("a message keeps failing", _counted(telemetry.MESSAGE_KEEPS_FAILING, Duration.hours(1)), 1)
+        self._alarm("a message keeps failing", _counted(service, telemetry.MESSAGE_KEEPS_FAILING, Duration.hours(1)), 1)
         # Three runs and a bit: nothing else tells that nobody looks.
-        self._alarm("no sweep", _counted(telemetry.SWEEP_ENDED, Duration.minutes(20)), 1, is_wanted=True)
-        self._alarm("figures late", _counted(telemetry.FIGURES_KEPT, Duration.hours(1)), 1, is_wanted=True)
+        self._alarm("no sweep", _counted(service, telemetry.SWEEP_ENDED, Duration.minutes(20)), 1, is_wanted=True)
+        self._alarm("figures late", _counted(service, telemetry.FIGURES_KEPT, Duration.hours(1)), 1, is_wanted=True)
 
-    def _alarm(self, what: str, metric: cloudwatch.IMetric, threshold: float, *, is_wanted: bool = False) -> None:
-        """Raise an alarm when the metric reaches the threshold in one period, or if it `is_wanted`, when it does not.
+    def _alarm(
+        self, what: str, metric: cloudwatch.IMetric, threshold: float, *, periods: int = 1, is_wanted: bool = False
+    ) -> None:
+        """Raise an alarm when the metric reaches the threshold in each of some periods, one after the other.
 
-        Missing data is fine, except of what is wanted.
+        If it `is_wanted`, when it does not. Missing data is fine, except of what is wanted.
         """
         reached = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
         missed = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -117,7 +120,7 @@ class Monitoring(Construct):
             what.title().replace(":", "").replace("_", "").replace(" ", ""),
             metric=metric,
             threshold=threshold,
-            evaluation_periods=1,
+            evaluation_periods=periods,
             comparison_operator=missed if is_wanted else reached,
             treat_missing_data=missing.BREACHING if is_wanted else missing.NOT_BREACHING,
             alarm_description=f"{ALARM_PREFIX}{what}",
@@ -141,11 +144,11 @@ class Monitoring(Construct):
         )
 
 
-def _counted(metric: str, period: Duration) -> cloudwatch.Metric:
+def _counted(service: str, metric: str, period: Duration) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace=telemetry.NAMESPACE,
         metric_name=metric,
-        dimensions_map={"service": telemetry.SERVICE},
+        dimensions_map={"service": service},
         period=period,
         statistic="Sum",
     )

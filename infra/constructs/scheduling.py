@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
@@ -14,7 +14,9 @@ class Scheduling(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, queues: Sequence[sqs.IQueue]) -> None:
         super().__init__(scope, construct_id)
-        self.group = scheduler.ScheduleGroup(self, "Group")
+        # Gone with the stack, like the queues that its schedules write to; the sweep makes those of a restored
+        # stack anew. Kept under its fixed name, it would stop the next deployment of the stack.
+        self.group = scheduler.ScheduleGroup(self, "Group", removal_policy=RemovalPolicy.DESTROY)
         self.role = sending_role(self, "deadlines", queues)
 
     @property

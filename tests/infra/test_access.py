@@ -179,7 +179,7 @@ EXPECTED: dict[str, Rights] = {
     | {(f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query")}
     | EFFECTS
     | _retry("email")
-    | {(f"ses:{action}", where) for action in ("SendEmail", "SendRawEmail") for where in ("identity", "mail settings")},
+    | {(f"ses:Send{what}", where) for what in ("Email", "RawEmail") for where in ("identities", "mail settings")},
     "sign_receipt": DECIDE | EFFECTS | {("kms:Sign", "seal key"), ("kms:GetPublicKey", "seal key")} | _retry("receipt"),
     "resume_flow": DECIDE | SECRET | CONFIGURATION | EFFECTS | _retry("resume"),
     "send_webhook": DECIDE
@@ -222,6 +222,7 @@ NAMES = (
     ("SchedulingRole", "scheduler role"),
     (":schedule/flowhitl-Scheduling-Group-", "schedules"),
     (":identity/hitl.example.com", "identity"),
+    (":identity/*", "identities"),
     (":configuration-set/flow-hitl", "mail settings"),
 )
 
@@ -241,6 +242,11 @@ def test_a_function_may_do_exactly_this(core: Stack, name: str) -> None:
 def test_every_function_is_in_the_list(core: Stack) -> None:
     handlers = {each["Handler"] for each in core.properties("AWS::Lambda::Function")}
     assert handlers == {f"functions.{name}.handler" for name in EXPECTED}
+
+
+def test_email_goes_out_from_the_one_address_alone_to_whomever_the_sandbox_has_verified(core: Stack) -> None:
+    (sends,) = [each for each in _statements(core, "send_email") if "ses:SendEmail" in _list(each["Action"])]
+    assert sends["Condition"] == {"StringEquals": {"ses:FromAddress": "reviews@hitl.example.com"}}
 
 
 @pytest.mark.parametrize("name", EXPECTED)

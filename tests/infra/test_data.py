@@ -61,3 +61,8 @@ def test_the_signing_secret_is_generated_as_key_one(core: Stack) -> None:
     assert json.loads(generated["SecretStringTemplate"]) == {"active": "1"}
     assert generated["GenerateStringKey"] == "1"
     assert generated["PasswordLength"] >= 43  # 256 bits of letters and digits
+
+
+def test_the_group_of_schedules_goes_with_the_stack_whose_next_deployment_would_meet_its_name(core: Stack) -> None:
+    (group,) = core.of_type("AWS::Scheduler::ScheduleGroup").values()
+    assert group["DeletionPolicy"] == "Delete"

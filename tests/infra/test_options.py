@@ -25,6 +25,11 @@ def test_the_senders_domain_is_that_of_its_address() -> None:
     assert options.sender_domain == "example.com"
 
 
+def test_a_custom_domain_may_lead_here_by_a_path() -> None:
+    options = Options.from_context({"inbound_domain": "a.example", "base_url": "https://api.example.com/hitl/"})
+    assert options.base_url == "https://api.example.com/hitl"
+
+
 @pytest.mark.parametrize(
     ("context", "message"),
     [
@@ -34,6 +39,8 @@ def test_the_senders_domain_is_that_of_its_address() -> None:
         ({"inbound_domain": "a.example", "architecture": "mips"}, "arm64, x86_64"),
         ({"inbound_domain": "a.example", "python": "2.7"}, "3.13, 3.11"),
         ({"inbound_domain": "a.example", "removal": "maybe"}, "retain, destroy"),
+        ({"inbound_domain": "a.example", "base_url": "hitl.example.com"}, "https://hitl.example.com"),
+        ({"inbound_domain": "a.example", "base_url": "https://a.example/x?y"}, "https://hitl.example.com"),
         ({"inbound_domain": "a.example", "allowed_networks": "10.0.0.1/8"}, "allowed_networks: '10.0.0.1/8'"),
         ({"inbound_domain": "a.example", "allowed_networks": "0.0.0.0/0"}, "allowed_networks: '0.0.0.0/0'"),
     ],

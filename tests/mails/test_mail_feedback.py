@@ -7,6 +7,7 @@ import pytest
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Member, Permission
 from infra.local.hitl_fixture import Hitl, sqs_record
+from infra.local.hitl_fixture.stack import queue_url
 from tests.support.asserts import NEW
 
 GONE = "gone@example.com"
@@ -52,6 +53,26 @@ def test_an_operator_lets_an_address_have_mail_again(hitl: Hitl) -> None:
 
     hitl.ask(assigned_to_email=GONE)
     assert hitl.inbox[-1].to == GONE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Successfully validated SNS topic for Amazon SES event publishing.",
+        "",
+        "[]",
+        '"text"',
+        "{}",
+        '{"eventType": "Bounce"}',
+        '{"eventType": "Bounce", "mail": null}',
+        '{"eventType": "RenderingFailure", "mail": {}}',
+    ],
+)
+def test_what_is_no_report_is_dropped_and_does_not_come_again(hitl: Hitl, text: str) -> None:
+    hitl._take_in("mail_feedback", text)
+    counted = hitl._clients["sqs"].get_queue_attributes(QueueUrl=queue_url("mail_feedback"), AttributeNames=["All"])
+    numbers = {name: text for name, text in counted["Attributes"].items() if name.startswith("ApproximateNumber")}
+    assert set(numbers.values()) == {"0"}, "not even hidden for a later attempt"
 
 
 def other_deployment(*members: str) -> str:

@@ -35,7 +35,7 @@ class MailFeedback:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self | None:
-        """Read an SES event, None for any other kind; raises KeyError or TypeError if malformed.
+        """Read an SES event, None for any other kind; raises KeyError, TypeError, or AttributeError if malformed.
 
         Shape: Amazon SES developer guide, "Examples of event data that Amazon SES publishes to Amazon SNS".
         """

@@ -1,11 +1,14 @@
 """Logs and metrics, the same in every function. Logs never hold a secret, a token or an email's text."""
 
+import os
 from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-SERVICE = "flow-hitl"
+SERVICE_VARIABLE = "POWERTOOLS_SERVICE_NAME"
+SERVICE = os.environ.get(SERVICE_VARIABLE) or "flow-hitl"
+"""The stack's name: two stacks of one account must not ring each other's alarms."""
 NAMESPACE = "FlowHitl"
 AUDIT_EVENT_CHANGED = "AuditEventChanged"
 CREATOR_UNREACHABLE = "CreatorUnreachable"
