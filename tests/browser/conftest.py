@@ -110,14 +110,21 @@ def look(page: Page, name: str) -> list[str]:
     judged = part({f"{name}-{view}": {name} for view in _VIEWS}, 1_000_000)
     faults: list[str] = []
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.evaluate(_AXE)
     for view, (size, scheme) in _VIEWS.items():
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)
         # What moves is at its end, so that axe-core sees the colours that stay.
         page.screenshot(path=SCREENSHOTS / f"{name}-{view}.png", full_page=True, animations="disabled")
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            faults.append(f"{name}, {view}: wider than the window")
-        if f"{name}-{view}" in judged:
-            faults += [f"{name}, {view}: {fault}" for fault in page.evaluate(_JUDGE)]
+        faults += faults_of(page, f"{name}, {view}", judged=f"{name}-{view}" in judged)
+    return faults
+
+
+def faults_of(page: Page, name: str, *, judged: bool = True) -> list[str]:
+    """Return whether the page is wider than its window and, if it is judged, axe-core's serious faults."""
+    faults: list[str] = []
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        faults.append(f"{name}: wider than the window")
+    if judged:
+        page.evaluate(_AXE)
+        faults += [f"{name}: {fault}" for fault in page.evaluate(_JUDGE)]
     return faults
