@@ -12,7 +12,7 @@ from flow_hitl.proof.seal_store import earlier_keys
 Architecture = Literal["arm64", "x86_64"]
 Removal = Literal["retain", "destroy"]
 Lock = Literal["governance", "compliance"]
-AwsClient = Literal["boto3", "auto"]
+AwsClient = Literal["auto", "boto3"]
 
 PYTHON_VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 
@@ -23,7 +23,7 @@ class Options:
 
     `allowed_networks` lists the private networks and hosts, separated by commas, that webhooks and resume URLs may use:
     `10.0.0.0/8,jira.internal.example,git.internal.example:8443`.
-    `aws_client` is `auto` where the functions shall call what they call most by our own client, not by the SDK.
+    `aws_client` is `auto` for our own client of what functions call most, `boto3` for the SDK everywhere.
     `packages_for_host` builds the layers for this machine instead of Lambda, for an emulator.
     `seal_lock` is the Object Lock mode of the audit log's digests, for `seal_retention_days`: an administrator can lift
     governance; nobody, not even the account's owner, can lift compliance.
@@ -40,7 +40,7 @@ class Options:
     base_url: str | None = None
     allow_insecure_urls: bool = False
     allowed_networks: str = ""
-    aws_client: AwsClient = "boto3"
+    aws_client: AwsClient = "auto"
     packages_for_host: bool = False
     require_tls: bool = True
     removal: Removal = "retain"
@@ -74,7 +74,7 @@ class Options:
             base_url=_base_url(context),
             allow_insecure_urls=_one_of(context, "allow_insecure_urls", ("false", "true")) == "true",
             allowed_networks=_allowed_networks(context),
-            aws_client=cast("AwsClient", _one_of(context, "aws_client", ("boto3", "auto"))),
+            aws_client=cast("AwsClient", _one_of(context, "aws_client", ("auto", "boto3"))),
             packages_for_host=_one_of(context, "packages_for_host", ("false", "true")) == "true",
             require_tls=_one_of(context, "require_tls", ("true", "false")) == "true",
             removal=cast("Removal", _one_of(context, "removal", ("retain", "destroy"))),

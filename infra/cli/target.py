@@ -45,7 +45,8 @@ class CommandTarget:
         from infra.outputs import settings_from_outputs
 
         try:
-            settings = settings_from_outputs(self.outputs)
+            # The operator's machine may ask for what only the SDK can do.
+            settings = settings_from_outputs(self.outputs).model_copy(update={"aws_client": "boto3"})
         except ValidationError as error:
             missing = ", ".join(str(one["loc"][0]) for one in error.errors())
             raise OperatorError(

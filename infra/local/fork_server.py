@@ -26,8 +26,8 @@ from typing import IO, Any, NoReturn
 # macOS's networking ends a forked process that runs no program of its own.
 AVAILABLE = sys.platform == "linux"
 PACKAGES = ("functions", "flow_hitl")
-# The services whose clients functions make.
-SERVICES = ("dynamodb", "s3", "sqs", "kms", "secretsmanager", "scheduler", "sesv2")
+# The services that functions call by the SDK.
+SERVICES = ("s3", "sesv2")
 LARGEST_ORDER = 1024 * 1024
 
 
@@ -192,7 +192,7 @@ def _modules(package: str) -> Iterator[str]:
 
 
 def _make_clients() -> None:
-    """Fill the shared botocore session by making the functions' clients and one call that nobody answers.
+    """Fill the shared botocore session by making the functions' clients of the SDK and one call that nobody answers.
 
     The session gets no credentials: each worker finds its own.
     """
@@ -207,9 +207,9 @@ def _make_clients() -> None:
             aws_secret_access_key="none",  # noqa: S106
             config=config,
         )
-        if service == "dynamodb":
+        if service == "s3":
             with contextlib.suppress(import_module("botocore.exceptions").BotoCoreError):
-                client.get_item(TableName="none", Key={"pk": {"S": "none"}})
+                client.head_bucket(Bucket="none")
 
 
 def _tend(workers: set[int], pid: int, number: int) -> int | None:

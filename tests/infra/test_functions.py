@@ -47,6 +47,7 @@ def test_the_environment_reads_back_as_settings(core: Stack, name: str) -> None:
     assert settings.mail_from == "reviews@hitl.example.com"
     assert not settings.insecure_urls_allowed
     assert settings.allowed_networks == ""
+    assert settings.aws_client == "auto"
 
 
 def test_the_outputs_read_back_as_the_same_settings(core: Stack) -> None:

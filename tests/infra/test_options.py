@@ -12,6 +12,11 @@ def test_the_defaults() -> None:
     assert options.require_tls
     assert not options.allow_insecure_urls
     assert not options.allowed_networks
+    assert options.aws_client == "auto"
+
+
+def test_the_sdk_can_be_had_back() -> None:
+    assert Options.from_context({"inbound_domain": "a.example", "aws_client": "boto3"}).aws_client == "boto3"
 
 
 def test_private_networks_and_hosts_can_be_listed() -> None:
@@ -41,6 +46,7 @@ def test_a_custom_domain_may_lead_here_by_a_path() -> None:
         ({"inbound_domain": "a.example", "removal": "maybe"}, "retain, destroy"),
         ({"inbound_domain": "a.example", "base_url": "hitl.example.com"}, "https://hitl.example.com"),
         ({"inbound_domain": "a.example", "base_url": "https://a.example/x?y"}, "https://hitl.example.com"),
+        ({"inbound_domain": "a.example", "aws_client": "json"}, "auto, boto3"),
         ({"inbound_domain": "a.example", "allowed_networks": "10.0.0.1/8"}, "allowed_networks: '10.0.0.1/8'"),
         ({"inbound_domain": "a.example", "allowed_networks": "0.0.0.0/0"}, "allowed_networks: '0.0.0.0/0'"),
     ],

@@ -38,7 +38,7 @@ class Settings(BaseModel):
     # Public keys that signed before the one of `seal_key_id`: `BASE64@TIME,…`.
     earlier_seal_keys: str = ""
     # Who calls AWS: see `aws.client`.
-    aws_client: str = "boto3"
+    aws_client: str = "auto"
 
     @property
     def insecure_urls_allowed(self) -> bool:

@@ -220,7 +220,7 @@ class Connection:
         received = _Received(self._socket)  # type: ignore[arg-type]
         try:
             self._socket.sendall(sent)  # type: ignore[union-attr]
-            answer, is_last = received.answer(method)
+            answer, is_last = received.answer()
         except (OSError, ValueError, EOFError) as error:
             self.close()
             if isinstance(error, TimeoutError):
@@ -301,7 +301,7 @@ class _Received:
         self._data = b""
         self.anything = False
 
-    def answer(self, method: str) -> tuple[Answer, bool]:
+    def answer(self) -> tuple[Answer, bool]:
         """Return the answer, and whether the connection ends with it.
 
         Raises OSError, ValueError for what is no HTTP, and EOFError for an answer that ends early.
@@ -310,7 +310,7 @@ class _Received:
         while status < 200:
             version, status, headers = self._head()
         is_last = version != "HTTP/1.1" or headers.get("connection", "").lower() == "close"
-        if method == "HEAD" or status in (204, 304):
+        if status in (204, 304):
             return Answer(status, headers, b""), is_last
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return Answer(status, headers, b"".join(self._chunks())), is_last
