@@ -110,10 +110,11 @@ class Access(Construct):
 
     def inbound_mail(self) -> list[Right]:
         """Read an email and record the answer in it."""
+        together = [self.data.deployments.table.table_arn, self.data.audit.table.table_arn]
         return [
             *self._decide(),
             self._read_secret(),
-            self._read_configuration(),
+            _allow(("dynamodb:BatchGetItem",), together),
             _objects("s3:GetObject", self.data.mail, MAIL_PREFIX),
             _retry(self.queues["inbound_mail"].queue),
         ]
@@ -182,6 +183,7 @@ class Access(Construct):
         )
         return [
             *self._decide("dynamodb:UpdateItem"),
+            _allow(("dynamodb:BatchGetItem",), [self.data.requests.table.table_arn, self.data.audit.table.table_arn]),
             self._read_secret(),
             _allow(("dynamodb:GetItem", "dynamodb:Query"), [self.data.deployments.table.table_arn]),
             self._send_as_sender(configuration_set),

@@ -135,7 +135,7 @@ EXPECTED: dict[str, Rights] = {
     "inbound_mail": {
         *DECIDE,
         *SECRET,
-        *CONFIGURATION,
+        *(("dynamodb:BatchGetItem", where) for where in ("deployments", "audit")),
         *_retry("inbound mail"),
         ("s3:GetObject", "mail/inbound/*"),
     },
@@ -176,6 +176,7 @@ EXPECTED: dict[str, Rights] = {
     },
     "send_email": DECIDE
     | SECRET
+    | {("dynamodb:BatchGetItem", where) for where in ("requests", "audit")}
     | {(f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query")}
     | EFFECTS
     | _retry("email")

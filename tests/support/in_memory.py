@@ -16,9 +16,11 @@ from unittest.mock import patch
 from flow_hitl import bootstrap
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect
+from flow_hitl.audit.ports import AuditLog
 from flow_hitl.deployments.deployment import DeploymentSettings
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.errors import Conflict, NotFound, TooLarge
+from flow_hitl.platform.ports import ReadTogether
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.replies import mailbox
 from flow_hitl.replies.accept_reply import AcceptReply
@@ -96,13 +98,17 @@ class MailDesk:
     def __post_init__(self) -> None:
         self._ids = itertools.count(1)
         requests = cast("RequestStore", self.requests)
-        deployments = cast("DeploymentStore", SimpleNamespace(load=lambda _id: deployment(settings=self.settings)))
+        deployments = SimpleNamespace(reading=lambda _id: lambda: deployment(settings=self.settings))
+        audit = SimpleNamespace(
+            timeline=self._timeline, reading_first=lambda request_id, _number: lambda: self._timeline(request_id)
+        )
         ids = SimpleNamespace(event_id=lambda: f"{next(self._ids):032x}", request_id=lambda _at: "")
         change_request = ChangeRequest(requests, self.clock, ids, lambda _round: None)
         self._accept_reply = AcceptReply(
+            read=cast("ReadTogether", lambda *readings: tuple(reading() for reading in readings)),
             requests=requests,
-            audit=SimpleNamespace(timeline=self._timeline, event=None),
-            deployments=deployments,
+            audit=cast("AuditLog", audit),
+            deployments=cast("DeploymentStore", deployments),
             mails=SimpleNamespace(read=self._read),
             parser=mailbox,
             discards=SimpleNamespace(record=self.discards.append),

@@ -16,6 +16,7 @@ from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.dynamodb import batch_get, item, values
 from flow_hitl.platform.errors import NotFound
+from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 
 _DAY_SHARDS = 4
@@ -51,7 +52,10 @@ def event_image(event: AuditEvent) -> dict[str, Any]:
 
 def event_from_item(wire: Mapping[str, Any]) -> AuditEvent:
     """Return the event that an item of the table, or of its stream, holds."""
-    record = values(wire)
+    return _event(values(wire))
+
+
+def _event(record: Mapping[str, Any]) -> AuditEvent:
     return AuditEvent(
         subject=record["subject"],
         seq=int(record["seq"]),
@@ -159,11 +163,26 @@ class DynamoAuditLog:
 
     def event(self, request_id: str, seq: int) -> AuditEvent:
         """Return one event, read consistently; raises NotFound."""
-        key = item({"subject": request_subject(request_id), "seq": seq})
+        reading = self.reading(request_id, seq)
+        key = item(reading.keys[0])
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        if found is None:
-            raise NotFound(f"Request {request_id} has no event {seq}.")
-        return event_from_item(found)
+        return reading.made([values(found)] if found else [])
+
+    def reading(self, request_id: str, seq: int) -> Reading[AuditEvent]:
+        """Return the reading of one event; it raises NotFound."""
+
+        def made(records: Sequence[Mapping[str, Any]]) -> AuditEvent:
+            if not records:
+                raise NotFound(f"Request {request_id} has no event {seq}.")
+            return _event(records[0])
+
+        return Reading(self._table, [{"subject": request_subject(request_id), "seq": seq}], made)
+
+    def reading_first(self, request_id: str, number: int) -> Reading[Sequence[AuditEvent]]:
+        """Return the reading of a request's first events."""
+        subject = request_subject(request_id)
+        keys = [{"subject": subject, "seq": seq} for seq in range(1, number + 1)]
+        return Reading(self._table, keys, lambda records: [*map(_event, records)])
 
     def changes(self, deployment_id: int, seq: int, limit: int) -> Sequence[AuditEvent]:
         found = self._client.query(

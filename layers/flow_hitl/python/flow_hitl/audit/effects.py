@@ -1,7 +1,7 @@
 """What follows from an audit event: each effect is one message to one worker."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
@@ -107,13 +107,15 @@ MAILS = frozenset(EffectKind) - {
 class Effect:
     """One effect of one event; the four members together are its deterministic id.
 
-    `target` tells several effects of one kind and event apart: for whom each is.
+    `target` tells several effects of one kind and event apart: for whom each is. `about` is no part of the id: the
+    address that the event is about, which saves a read.
     """
 
     kind: EffectKind
     request_id: str
     event_seq: int
     target: str = ""
+    about: str = field(default="", compare=False, repr=False)
 
 
 class EffectState(StrEnum):
@@ -125,10 +127,15 @@ class EffectState(StrEnum):
     DONE = "done"
 
 
+def addressee(data: _Data, target: str) -> str:
+    """Return the address that an event is about, by its data and an effect's target."""
+    return target or str(data.get("responder") or data.get("assigned_to_email", ""))
+
+
 def effects_of(event: AuditEvent) -> tuple[Effect, ...]:
     """Return what must happen because of an event."""
     return tuple(
-        Effect(kind, event.request_id, event.seq, target)
+        Effect(kind, event.request_id, event.seq, target, addressee(event.data, target) if kind in MAILS else "")
         for kind in EffectKind
         if event.kind in kind.targets
         for target in kind.targets[event.kind](event.data)

@@ -8,12 +8,19 @@ from typing import Any, Protocol
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.effects import Effect, EffectState
 from flow_hitl.audit.index import IndexedEvent, Period
+from flow_hitl.platform.ports import Reading
 
 
 class AuditLog(Protocol):
     def timeline(self, request_id: str) -> Sequence[AuditEvent]: ...
 
     def event(self, request_id: str, seq: int) -> AuditEvent: ...
+
+    def reading(self, request_id: str, seq: int) -> Reading[AuditEvent]:
+        """Return the reading of one event, which raises NotFound."""
+
+    def reading_first(self, request_id: str, number: int) -> Reading[Sequence[AuditEvent]]:
+        """Return the reading of the first events of a request."""
 
     def changes(self, deployment_id: int, seq: int, limit: int) -> Sequence[AuditEvent]:
         """Return events of a deployment's own chain that come after a place of it, in order, read consistently."""

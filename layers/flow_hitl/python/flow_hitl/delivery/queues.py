@@ -6,6 +6,9 @@ from typing import Any
 
 from flow_hitl.audit.effects import Effect, EffectKind
 
+# Left out where they are empty.
+_TEXTS = ("target", "about")
+
 
 def effect_message(effect: Effect) -> str:
     message: dict[str, Any] = {
@@ -13,15 +16,14 @@ def effect_message(effect: Effect) -> str:
         "request_id": effect.request_id,
         "event_seq": effect.event_seq,
     }
-    return json.dumps({**message, "target": effect.target} if effect.target else message)
+    return json.dumps(message | {name: text for name in _TEXTS if (text := getattr(effect, name))})
 
 
 def read_effect(body: str) -> Effect:
     """Return the effect a message names; raises KeyError or ValueError for a malformed message."""
     message = json.loads(body)
-    return Effect(
-        EffectKind(message["kind"]), str(message["request_id"]), int(message["event_seq"]), message.get("target", "")
-    )
+    kind, request_id, event_seq = EffectKind(message["kind"]), str(message["request_id"]), int(message["event_seq"])
+    return Effect(kind, request_id, event_seq, **{name: str(message.get(name, "")) for name in _TEXTS})
 
 
 class SqsEffectQueue:

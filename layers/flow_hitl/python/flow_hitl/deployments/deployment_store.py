@@ -16,6 +16,7 @@ from flow_hitl.deployments.usage_log import read_usage, usage_key
 from flow_hitl.platform.call_log import put_call, require_first
 from flow_hitl.platform.dynamodb import cancellation_codes, item, transact, values
 from flow_hitl.platform.errors import Conflict, FieldError, NotFound, ValidationFailed
+from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
 
 _deployments = TypeAdapter(Deployment)
@@ -37,9 +38,11 @@ class DynamoDeploymentStore:
     def load(self, deployment_id: int) -> Deployment:
         key = item({"pk": _pk(deployment_id), "sk": _CONFIG})
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        if found is None:
-            raise _unknown(deployment_id)
-        return _deployments.validate_json(values(found)["doc"])
+        return _loaded(deployment_id, [values(found)] if found else [])
+
+    def reading(self, deployment_id: int) -> Reading[Deployment]:
+        key = {"pk": _pk(deployment_id), "sk": _CONFIG}
+        return Reading(self._table, [key], lambda records: _loaded(deployment_id, records))
 
     def strange(self, deployment_id: int) -> Sequence[str]:
         keys = {"pk": _pk(deployment_id), "sk": _CONFIG}, _registered(deployment_id)
@@ -170,6 +173,12 @@ def _registered(deployment_id: int) -> dict[str, str]:
 
 def _pk(deployment_id: int) -> str:
     return f"deployment#{deployment_id}"
+
+
+def _loaded(deployment_id: int, records: Sequence[Mapping[str, Any]]) -> Deployment:
+    if not records:
+        raise _unknown(deployment_id)
+    return _deployments.validate_json(records[0]["doc"])
 
 
 def _unknown(deployment_id: int) -> NotFound:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.deployments.deployment import Deployment, DeploymentName
 from flow_hitl.deployments.quotas import Usage
+from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
 
 TransactionPart = Mapping[str, Any]
@@ -16,6 +17,9 @@ TransactionPart = Mapping[str, Any]
 class DeploymentStore(Protocol):
     def load(self, deployment_id: int) -> Deployment:
         """Read a deployment's configuration consistently; raises NotFound."""
+
+    def reading(self, deployment_id: int) -> Reading[Deployment]:
+        """Return the reading of a deployment's configuration, which raises NotFound."""
 
     def strange(self, deployment_id: int) -> Sequence[str]:
         """Return, as sentences about the deployment's last event, what is wrong with its records but their contents."""

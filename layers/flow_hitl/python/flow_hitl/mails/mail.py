@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.audit.effects import Effect
+from flow_hitl.audit.effects import Effect, addressee
 from flow_hitl.platform.address import same_address
 from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
@@ -33,8 +33,7 @@ class Occasion:
     @property
     def addressee(self) -> str:
         """The address the event is about."""
-        data = self.event.data
-        return self.effect.target or str(data.get("responder") or data["assigned_to_email"])
+        return addressee(self.event.data, self.effect.target)
 
     @property
     def still_asked(self) -> str | None:

@@ -1,12 +1,13 @@
 """What renders and sends email, and who gets none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from flow_hitl.mails.sending import SendingState
 from flow_hitl.platform.no_answer import Unknown
+from flow_hitl.platform.ports import Reading
 from flow_hitl.rendering.rendered import MailContext, RenderedEmail
 
 
@@ -37,6 +38,9 @@ class SuppressionList(Protocol):
 
     def reason(self, address: str, deployment_id: int | None = None) -> str | None:
         """Return why an address gets no email from a deployment, or from any; None if it does."""
+
+    def reading(self, address: str) -> Reading[Callable[[int], str | None]]:
+        """Return the reading of why an address gets no email, by deployment."""
 
     def reasons(self, addresses: Sequence[str], deployment_id: int) -> Mapping[str, str]:
         """Return the reason for each of up to 100 addresses that gets no email from a deployment."""

@@ -14,7 +14,7 @@ from flow_hitl.mails.ports import MailRefused, MailRenderer, MailSender, Outgoin
 from flow_hitl.mails.registry import MAIL_OF
 from flow_hitl.mails.undelivered import Undelivered
 from flow_hitl.platform.address import same_address
-from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.ports import Clock, ReadTogether
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.requests.changing.change_request import ChangeRequest
@@ -31,6 +31,7 @@ _MOST_TRIES = 2
 class SendMail:
     """Send an effect's email once, or twice if a worker dies between sending and recording it."""
 
+    read: ReadTogether
     requests: RequestStore
     audit: AuditLog
     effects: TryLog
@@ -47,8 +48,11 @@ class SendMail:
 
         Returns False if two workers died over it, so that nobody knows whether it was sent: that is recorded instead.
         """
-        request = self.requests.load(effect.request_id)
-        event = self.audit.event(effect.request_id, effect.event_seq)
+        request, event, suppressed_in = self.read(
+            self.requests.reading(effect.request_id),
+            self.audit.reading(effect.request_id, effect.event_seq),
+            self.suppressed.reading(effect.about),
+        )
         mail, occasion = MAIL_OF[effect.kind], Occasion(effect, event, request, self.addresses)
         recipient = mail.recipient(occasion)
         context = mail.context(occasion, recipient) if recipient else None
@@ -56,7 +60,9 @@ class SendMail:
         if recipient is None or context is None or (mail.follows_notification and follows is None):
             self._let_go(effect, request, mail, occasion.addressee)
             return True
-        suppressed = self.suppressed.reason(recipient, request.head.deployment_id)
+        deployment_id = request.head.deployment_id
+        is_read = recipient.lower() == effect.about.lower()
+        suppressed = suppressed_in(deployment_id) if is_read else self.suppressed.reason(recipient, deployment_id)
         if suppressed is not None:
             if self._claimed(effect):
                 self._refused(mail, effect, request, recipient, f"earlier email to this address {suppressed}")

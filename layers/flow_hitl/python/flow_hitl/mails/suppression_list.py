@@ -5,9 +5,11 @@ One item per address: `reason` and `at` for all deployments, or one attribute pe
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flow_hitl.platform.dynamodb import batch_get, item, values
+from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.times import rfc3339
 
 _PK = "suppressed"
@@ -31,7 +33,13 @@ class DynamoSuppressionList:
 
     def reason(self, address: str, deployment_id: int | None = None) -> str | None:
         found = self._client.get_item(TableName=self._table, Key=item(_key(address))).get("Item")
-        return _reason(values(found), deployment_id) if found else None
+        return _reason(values(found) if found else {}, deployment_id)
+
+    def reading(self, address: str) -> Reading[Callable[[int], str | None]]:
+        def made(records: Sequence[Mapping[str, Any]]) -> Callable[[int], str | None]:
+            return partial(_reason, records[0] if records else {})
+
+        return Reading(self._table, [_key(address)] if address else [], made)
 
     def reasons(self, addresses: Sequence[str], deployment_id: int) -> Mapping[str, str]:
         rows = batch_get(self._client, self._table, map(_key, addresses), self._pause, consistent=False)

@@ -43,6 +43,7 @@ class MailsParts(RequestsParts, PeopleParts):
         from flow_hitl.rendering import rendering
 
         return SendMail(
+            read=self._together,
             requests=self._requests,
             audit=self._audit,
             effects=self._effects,

@@ -4,5 +4,5 @@ rules: address, cursors, digests, errors, key_ring, no_answer, outgoing_url, pro
     times, tokens, webhook_signature, worker_times
 use cases: once, throttle
 edges: aws, aws_errors, call_log, code_folder, dead_letter_counts, dynamodb, environment, http_poster, json_client,
-    kms_secret_box, messages, mime, secret_key_ring, system_clock, telemetry
+    kms_secret_box, messages, mime, read_together, secret_key_ring, system_clock, telemetry
 """

@@ -13,7 +13,7 @@ from flow_hitl.platform.rounds import in_rounds
 HEAD, CONTENT, RESPONSE = "r#head", "r#content", "r#response"
 
 # How many items DynamoDB takes in one call.
-_MOST_READ, _MOST_WRITTEN = 100, 25
+MOST_READ, _MOST_WRITTEN = 100, 25
 _BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
@@ -126,7 +126,7 @@ def batch_get(
 ) -> Iterator[dict[str, Any]]:
     """Yield the values of the items that there are, each once, in no order; raises Conflict if DynamoDB lags behind."""
     wires = list({tuple(sorted(key.items())): item(key) for key in keys}.values())
-    for start in range(0, len(wires), _MOST_READ):
+    for start in range(0, len(wires), MOST_READ):
         found: list[Mapping[str, Any]] = []
 
         def read(wanted: Any, found: list[Mapping[str, Any]] = found) -> Any:
@@ -134,8 +134,8 @@ def batch_get(
             found += answer["Responses"].get(table, [])
             return answer.get("UnprocessedKeys")
 
-        asked = {"Keys": wires[start : start + _MOST_READ], **({"ConsistentRead": True} if consistent else {})}
-        _until_processed(read, {table: asked}, pause)
+        asked = {"Keys": wires[start : start + MOST_READ], **({"ConsistentRead": True} if consistent else {})}
+        until_processed(read, {table: asked}, pause)
         yield from map(values, found)
 
 
@@ -154,10 +154,10 @@ def _batch_write(client: Any, table: str, wanted: Sequence[Mapping[str, Any]], p
         return client.batch_write_item(RequestItems=part).get("UnprocessedItems")
 
     for start in range(0, len(wanted), _MOST_WRITTEN):
-        _until_processed(write, {table: wanted[start : start + _MOST_WRITTEN]}, pause)
+        until_processed(write, {table: wanted[start : start + _MOST_WRITTEN]}, pause)
 
 
-def _until_processed(send: Callable[[Any], Any], wanted: Any, pause: Callable[[int], None]) -> None:
+def until_processed(send: Callable[[Any], Any], wanted: Any, pause: Callable[[int], None]) -> None:
     """Send a batch, and what DynamoDB leaves of it, until nothing is left."""
     left = wanted
 

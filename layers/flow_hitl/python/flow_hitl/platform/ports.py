@@ -1,12 +1,17 @@
 """What every capability needs of the outside world: time, ids, secrets and HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.platform.repeated_calls import Call, CallRecord
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+_C = TypeVar("_C")
+_D = TypeVar("_D")
 
 
 class Clock(Protocol):
@@ -35,6 +40,29 @@ class CalledBefore(Exception):
     def __init__(self, record: CallRecord) -> None:
         super().__init__("the call was made before")
         self.record = record
+
+
+@dataclass(frozen=True)
+class Reading(Generic[_A]):
+    """What a store would read, as it made it for `ReadTogether`, and nobody else looks at it.
+
+    `made` returns its value from the items that there are, in the order of their keys; it raises what the store raises.
+    """
+
+    table: str
+    keys: Sequence[Mapping[str, Any]]
+    made: Callable[[Sequence[Mapping[str, Any]]], _A]
+
+
+class ReadTogether(Protocol):
+    """Read what several stores would, consistently and in one call, which takes a hundred items."""
+
+    @overload
+    def __call__(self, a: Reading[_A], b: Reading[_B], /) -> tuple[_A, _B]: ...
+    @overload
+    def __call__(self, a: Reading[_A], b: Reading[_B], c: Reading[_C], /) -> tuple[_A, _B, _C]: ...
+    @overload
+    def __call__(self, a: Reading[_A], b: Reading[_B], c: Reading[_C], d: Reading[_D], /) -> tuple[_A, _B, _C, _D]: ...
 
 
 class DeadLetterCounts(Protocol):

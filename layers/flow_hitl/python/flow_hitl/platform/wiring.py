@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flow_hitl.platform.once import Once
     from flow_hitl.platform.outgoing_url import Destinations
     from flow_hitl.platform.ports import Clock, Ids
+    from flow_hitl.platform.read_together import DynamoReader
     from flow_hitl.platform.secret_key_ring import SecretKeyRing
 
 
@@ -41,6 +42,12 @@ class PlatformParts:
         from flow_hitl.platform.messages import SqsMessages
 
         return SqsMessages(self.client("sqs"), self.settings.queue_url(queue))
+
+    @cached_property
+    def _together(self) -> DynamoReader:
+        from flow_hitl.platform.read_together import DynamoReader
+
+        return DynamoReader(self.client("dynamodb"), self.pause)
 
     @cached_property
     def _calls(self) -> DynamoCallLog:

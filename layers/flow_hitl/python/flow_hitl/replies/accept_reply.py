@@ -15,7 +15,7 @@ from flow_hitl.people.access import ProvenAddress
 from flow_hitl.platform.address import domain_of, same_address
 from flow_hitl.platform.errors import FlowHitlError, NotFound, TokenExpired, TokenInvalid, TooLarge
 from flow_hitl.platform.key_ring import KeyRing, KeysTooOld
-from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.ports import Clock, ReadTogether
 from flow_hitl.platform.product import PRODUCT_NAME
 from flow_hitl.replies.inbound_mail import MAX_BYTES, InboundMail, Receipt, UnreadableMail, single_mailbox
 from flow_hitl.replies.ports import DiscardLog, MailBucket, MailParser
@@ -35,15 +35,19 @@ from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding import reply_address
 from flow_hitl.requests.deciding.record_response import MAX_ANSWER_CHARS, RecordResponse, Submission
 from flow_hitl.requests.deciding.reply_address import ReplyToken
-from flow_hitl.requests.evidence import mail_shown
+from flow_hitl.requests.evidence import Shown, mail_shown
 from flow_hitl.requests.ports import RequestStore, TakenAlready
-from flow_hitl.requests.request import Head, asked_before
+from flow_hitl.requests.request import Head, Request, asked_before
+
+# As many are read along with the configuration: more than nearly all requests have.
+_MOST_EVENTS = 20
 
 
 @dataclass(frozen=True)
 class AcceptReply:
     """Process one email from its receipt; processing it again changes nothing."""
 
+    read: ReadTogether
     requests: RequestStore
     audit: AuditLog
     deployments: DeploymentStore
@@ -69,17 +73,18 @@ class AcceptReply:
             return self._discard(receipt, Discarded(reason))
         token = tokens.pop()
         try:
-            head = self.requests.head(token.request_id)
+            request = self.requests.load(token.request_id)
         except NotFound:
             return self._discard(receipt, Discarded(DiscardReason.NOT_ISSUED))
+        head = request.head
         addressee = self._addressee(receipt, token, head)
         if addressee is None:
             return self._discard(receipt, Discarded(DiscardReason.NOT_ISSUED), head)
         if head.decision_id == _once(receipt):
             return "decided"
-        result = self._result(receipt, addressee, head)
+        result = self._result(receipt, addressee, request)
         if isinstance(result, Rejected):
-            result = self._reject(receipt, addressee, head, result)
+            result = self._reject(receipt, addressee, request, result)
         return self._discard(receipt, result, head) if isinstance(result, Discarded) else str(result)
 
     def _discard(self, receipt: Receipt, discarded: Discarded, head: Head | None = None) -> str:
@@ -116,7 +121,7 @@ class AcceptReply:
             return Addressee(address, is_asked, has_expired=False)
         return None
 
-    def _result(self, receipt: Receipt, addressee: Addressee, head: Head) -> str | Rejected | Discarded:
+    def _result(self, receipt: Receipt, addressee: Addressee, request: Request) -> str | Rejected | Discarded:
         if unread := judge_receipt(receipt):
             return unread
         try:
@@ -127,14 +132,21 @@ class AcceptReply:
         is_own = claimed and (same_address(claimed, self.own_address) or self._is_ours(claimed))
         if automatic := mail.automatic or ("our own mail" if is_own else None):
             return Discarded(DiscardReason.AUTOMATIC, automatic)
+        head = request.head
         ours = (PRODUCT_NAME, self.own_address, self.inbound_domain)
         answer = self.parser.answer_text(mail, head.emit_options, ours)
-        deployment = self.deployments.load(head.deployment_id)
+        deployment, events = self.read(
+            self.deployments.reading(head.deployment_id),
+            self.audit.reading_first(head.request_id, min(head.seq, _MOST_EVENTS)),
+        )
         ruling = judge_reply(receipt, mail, answer, addressee, head, deployment)
         try:
             match ruling:
                 case Answers(sender):
-                    self.record_response(self._submission(receipt, mail, answer, addressee, sender, head))
+                    timeline = events if head.seq <= _MOST_EVENTS else self.audit.timeline(head.request_id)
+                    shown = mail_shown(timeline, addressee.email, mail.answers)
+                    submission = self._submission(receipt, mail, answer, addressee, sender, head, shown)
+                    self.record_response(submission, request)
                     return "decided"
                 case PassesOn(sender, to):
                     evidence = _verification(receipt, mail, sender)
@@ -156,6 +168,7 @@ class AcceptReply:
         addressee: Addressee,
         sender: ProvenAddress,
         head: Head,
+        shown: Shown | None,
     ) -> Submission:
         return Submission(
             request_id=head.request_id,
@@ -168,10 +181,13 @@ class AcceptReply:
             responder=addressee.email,
             responder_verified=True,
             verification=_verification(receipt, mail, sender),
-            shown=mail_shown(self.audit.timeline(head.request_id), addressee.email, mail.answers),
+            shown=shown,
         )
 
-    def _reject(self, receipt: Receipt, addressee: Addressee, head: Head, rejected: Rejected) -> Rejected | Discarded:
+    def _reject(
+        self, receipt: Receipt, addressee: Addressee, request: Request, rejected: Rejected
+    ) -> Rejected | Discarded:
+        head = request.head
         data = {
             "reason": rejected.reason.value,
             "mail": receipt.message_id,
@@ -182,7 +198,8 @@ class AcceptReply:
         }
 
         try:
-            self.change_request(head.request_id, partial(note_rejection, data), rejected.once or _once(receipt))
+            takes = rejected.once or _once(receipt)
+            self.change_request(head.request_id, partial(note_rejection, data), takes, request)
         except TooManyRejections:
             return Discarded(DiscardReason.TOO_MANY_ERROR_MAILS, rejected.reason)
         except TakenAlready:

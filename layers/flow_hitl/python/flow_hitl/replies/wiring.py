@@ -26,6 +26,7 @@ class RepliesParts(RequestsParts):
         from flow_hitl.replies.mail_bucket import S3MailBucket
 
         return AcceptReply(
+            read=self._together,
             requests=self._requests,
             audit=self._audit,
             deployments=self._deployments,

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from flow_hitl.audit.effects import Effect
+from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.reading.list_rows import Count, Counts, Order, RequestRow
@@ -61,6 +62,9 @@ class RequestStore(Protocol):
 
     def load(self, request_id: str) -> Request:
         """Read a whole request consistently; raises NotFound."""
+
+    def reading(self, request_id: str) -> Reading[Request]:
+        """Return the reading of a whole request, which raises NotFound."""
 
     def commit(self, change: Change, takes: Taken | None = None) -> None:
         """Write a step and its event together with what it takes, or nothing.

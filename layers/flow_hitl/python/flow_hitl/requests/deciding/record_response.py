@@ -42,24 +42,29 @@ class Submission:
 
 @dataclass(frozen=True)
 class RecordResponse:
-    """Decide a request with one read and one conditional transaction; the first decision is final."""
+    """Decide a request with one conditional transaction, and a read before it; the first decision is final."""
 
     requests: RequestStore
     clock: Clock
     ids: Ids
     pause: Callable[[int], None]
 
-    def __call__(self, submission: Submission) -> Request:
+    def __call__(self, submission: Submission, known: Request | None = None) -> Request:
         """Return the decided request, also for a repeated answer.
 
-        Raises Forbidden, AlreadyResponded (AnsweredAlike if it is the person's own answer), NotPending, NotAnOption,
-        ValidationFailed, NotFound.
+        `known` is the request as the caller has just read it, which saves the first read. Raises Forbidden,
+        AlreadyResponded (AnsweredAlike if it is the person's own answer), NotPending, NotAnOption, ValidationFailed,
+        NotFound.
         """
         # After a lost response, the next round finds our own decision id.
-        return in_rounds(lambda: self._record(submission), self.pause)
+        unread = [known] if known else []
 
-    def _record(self, submission: Submission) -> Request:
-        request = self.requests.load(submission.request_id)
+        def attempt() -> Request:
+            return self._record(submission, unread.pop() if unread else self.requests.load(submission.request_id))
+
+        return in_rounds(attempt, self.pause)
+
+    def _record(self, submission: Submission, request: Request) -> Request:
         head = request.head
         authorize(submission.actor, Action.RESPOND, head)
         answer = interpret(submission, head)

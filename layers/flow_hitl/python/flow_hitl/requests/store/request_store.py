@@ -16,7 +16,7 @@ from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, batch_get, cancellation_codes, item, transact, values
 from flow_hitl.platform.errors import Conflict, NotFound
-from flow_hitl.platform.ports import CalledBefore
+from flow_hitl.platform.ports import CalledBefore, Reading
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.bound import StoredRequest
@@ -48,6 +48,7 @@ _PAGE_BYTES = 2 * 1024 * 1024
 # Longer than any function runs: no decision older than this can still be committed.
 _FEED_OVERLAP = timedelta(seconds=90)
 _READ_ROUNDS = 5
+_PARTS = (HEAD, CONTENT, RESPONSE)
 _ONCE_DAYS = 30
 
 # What the document of a head leaves out: a record of less than a kilobyte costs half as much to write.
@@ -113,6 +114,9 @@ class DynamoRequestStore:
     def load(self, request_id: str) -> Request:
         return in_rounds(lambda: self._load(request_id), self._pause, _READ_ROUNDS)
 
+    def reading(self, request_id: str) -> Reading[Request]:
+        return Reading(self._table, [{"pk": request_id, "sk": part} for part in _PARTS], self._read)
+
     def _load(self, request_id: str) -> Request:
         found = self._dynamodb.query(
             TableName=self._table,
@@ -120,13 +124,16 @@ class DynamoRequestStore:
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=item({":pk": request_id, ":prefix": "r#"}),
         )["Items"]
-        records = {record["sk"]: record for record in map(values, found)}
+        return self._read([values(record) for record in found])
+
+    def _read(self, found: Sequence[Mapping[str, Any]]) -> Request:
+        records = {record["sk"]: dict(record) for record in found}
         if HEAD not in records:
             raise _unknown()
         request = self._request(records)
         # A query may see half of a transaction; a decision is never returned without its response.
         if (request.head.decision_id is None) != (request.response is None):
-            raise Conflict(f"request {request_id} is being written")
+            raise Conflict(f"request {request.head.request_id} is being written")
         return request
 
     def commit(self, change: Change, takes: Taken | None = None) -> None:
@@ -189,7 +196,7 @@ class DynamoRequestStore:
         return {one: _head_of(records[one][HEAD]) for one in request_ids if one in records}
 
     def stored(self, request_ids: Sequence[str], *, whole: bool = True) -> Mapping[str, StoredRequest]:
-        records = self._batch_get(request_ids, (HEAD, CONTENT, RESPONSE) if whole else (HEAD,))
+        records = self._batch_get(request_ids, _PARTS if whole else (HEAD,))
         found = {one: self._stored(records.get(one, {}), whole=whole) for one in request_ids}
         for one, changed in self._changed_slots(found).items():
             problem = f"does not match {changed} entries in the lists of the responders"
@@ -278,9 +285,7 @@ class DynamoRequestStore:
                     return
                 yield row, self._request(parts)
 
-    def _batch_get(
-        self, request_ids: Iterable[str], parts: Sequence[str] = (HEAD, CONTENT, RESPONSE)
-    ) -> dict[str, dict[str, Any]]:
+    def _batch_get(self, request_ids: Iterable[str], parts: Sequence[str] = _PARTS) -> dict[str, dict[str, Any]]:
         keys = [{"pk": request_id, "sk": sk} for request_id in request_ids for sk in parts]
         records: dict[str, dict[str, Any]] = {}
         for record in batch_get(self._dynamodb, self._table, keys, self._pause):
