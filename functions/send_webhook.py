@@ -15,7 +15,7 @@ def send(record: SQSRecord) -> None:
         if delivery is None:
             current().fan_out_webhooks(read_effect(record.body))
         else:
-            current().send_webhook(*delivery)
+            current().send_webhook(delivery)
     except EffectBusy as busy:
         # Delivered twice at once: the other worker finishes it, or its lease ends before the next try.
         raise Postponed from busy

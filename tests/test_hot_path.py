@@ -158,9 +158,8 @@ def test_what_a_webhook_adds(hitl: Hitl) -> None:
     of_webhook = [call.operation.partition(".")[2] for call in calls.begun if call.function == "send_webhook"]
     fan_out = ["GetItem", "UpdateItem", "Query", "PutItem", "SendMessage", "UpdateItem"]
     assert of_webhook[: len(fan_out)] == fan_out
-    delivery = ["GetItem", "GetItem", "GetItem", "Query", "Decrypt", "UpdateItem", "UpdateItem"]
-    noted = ["Query", "TransactWriteItems"]
-    assert of_webhook[len(fan_out) :] == [*delivery, *noted]
+    # Delivery, webhook, configuration, and request; the claim; then the result and the event that says it.
+    assert of_webhook[len(fan_out) :] == ["BatchGetItem", "Decrypt", "UpdateItem", "TransactWriteItems"]
 
 
 def test_an_event_without_effects_costs_the_relay_nothing(hitl: Hitl) -> None:

@@ -210,9 +210,9 @@ class Access(Construct):
     def send_webhook(self) -> list[Right]:
         """Make an event's deliveries and deliver each: decrypt its secret, log it, note the result."""
         queue, deployments = self.queues["webhook"].queue, self.data.deployments.table
-        actions = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        actions = tuple(f"dynamodb:{one}" for one in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"))
         return [
-            *self._decide("dynamodb:UpdateItem"),
+            *self._decide("dynamodb:UpdateItem", "dynamodb:BatchGetItem"),
             self._read_secret(),
             _allow(actions, [deployments.table_arn]),
             _allow(("kms:Decrypt",), [self.data.webhook_key.key_arn]),

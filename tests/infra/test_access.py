@@ -186,7 +186,11 @@ EXPECTED: dict[str, Rights] = {
     "send_webhook": DECIDE
     | SECRET
     | EFFECTS
-    | {(f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "UpdateItem")}
+    | {("dynamodb:BatchGetItem", "requests")}
+    | {
+        (f"dynamodb:{action}", "deployments")
+        for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")
+    }
     | {("kms:Decrypt", "webhook key")}
     | _retry("webhook")
     | _send("webhook"),

@@ -22,10 +22,10 @@ def ask(hitl: Hitl, **fields: Any) -> AskedRequest:
 
 
 def writes_the_result(call: Call, calls: Calls) -> bool:
-    """Tell whether it is the last call so far, by which a worker writes what came of its POST: its second update."""
-    of_run = [one.operation for one in calls.begun if one.run == call.run]
-    last = (call.function, call.operation) == ("send_webhook", "dynamodb.UpdateItem")
-    return last and "kms.Decrypt" in of_run and of_run.count("dynamodb.UpdateItem") == 2
+    """Tell whether it is the last call so far, by which a worker writes what came of its POST: its second write."""
+    of_run = [one.operation.partition(".")[2] for one in calls.begun if one.run == call.run]
+    writes = [operation for operation in of_run if operation in ("UpdateItem", "TransactWriteItems")]
+    return call.function == "send_webhook" and "Decrypt" in of_run and len(writes) == 2 and of_run[-1] == writes[-1]
 
 
 def died_with_the_result(calls: Calls, when: When) -> bool:
@@ -154,6 +154,7 @@ def test_while_one_worker_sends_another_leaves_it_alone() -> None:
         from flow_hitl.audit.ports import EffectBusy
         from flow_hitl.bootstrap import current
         from flow_hitl.platform.ports import PostResult
+        from flow_hitl.webhooks.webhook import DeliveryName
 
         made = hook(hitl, app.url)
         sender = current().send_webhook
@@ -165,7 +166,7 @@ def test_while_one_worker_sends_another_leaves_it_alone() -> None:
             def post(self, *_: Any) -> PostResult:
                 (delivery,) = made.deliveries
                 with pytest.raises(EffectBusy):
-                    sender(made.id, delivery["id"])
+                    sender(DeliveryName(made.id, delivery["id"]))
                 busy.append(True)
                 return PostResult(200, "HTTP 200")
 

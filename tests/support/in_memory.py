@@ -60,7 +60,7 @@ class Requests:
         return self.kept[request_id]
 
     def commit(self, change: Change, takes: Taken | None = None) -> None:
-        now, once = self.load(change.after.request_id), None if isinstance(takes, Effect) else takes
+        now, once = self.load(change.after.request_id), None if isinstance(takes, Effect | Mapping) else takes
         if once in self._once:
             raise TakenAlready
         if change.before != now.head:

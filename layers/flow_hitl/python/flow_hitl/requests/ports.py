@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from flow_hitl.audit.effects import Effect
+from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.requests.bound import StoredRequest
@@ -46,8 +47,8 @@ class RowPage:
     next_cursor: str | None
 
 
-Taken = Effect | CallRecord | str
-"""What only one step can take: an effect (done by it), a call's key, or a name."""
+Taken = Effect | CallRecord | TransactionPart | str
+"""What only one step can take: an effect (done by it), a call's key, another store's first write, or a name."""
 
 
 class RequestStore(Protocol):

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from flow_hitl.webhooks.webhook import Delivery, delivery_of
+from flow_hitl.webhooks.webhook import Delivery, DeliveryName, delivery_of
 
 
 class SqsDeliveryQueue:
@@ -13,13 +13,20 @@ class SqsDeliveryQueue:
         self._client, self._queue_url = client, queue_url
 
     def send(self, delivery: Delivery) -> None:
-        body = json.dumps({"webhook_id": delivery.webhook_id, "delivery_id": delivery.delivery_id})
-        self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+        body = {
+            "webhook_id": delivery.webhook_id,
+            "delivery_id": delivery.delivery_id,
+            "deployment_id": delivery.deployment_id,
+            "request_id": delivery.request_id,
+        }
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps(body))
 
 
-def read_delivery(body: str) -> tuple[str, str] | None:
-    """Return the webhook id and delivery id in a message, be it of a delivery or of an effect that is one, or None."""
+def read_delivery(body: str) -> DeliveryName | None:
+    """Return the delivery that a message names, be it of a delivery or of an effect that is one, or None."""
     message = json.loads(body)
     if "delivery_id" in message:
-        return str(message["webhook_id"]), str(message["delivery_id"])
-    return delivery_of(str(message.get("target", "")))
+        deployment_id, request_id = message.get("deployment_id"), message.get("request_id")
+        return DeliveryName(str(message["webhook_id"]), str(message["delivery_id"]), deployment_id, request_id)
+    named = delivery_of(str(message.get("target", "")))
+    return DeliveryName(*named) if named else None

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from flow_hitl.audit.effects import EffectState
 from flow_hitl.deployments.ports import TransactionPart
+from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.webhooks.webhook import Delivery, DeliveryResult, Webhook
 
@@ -19,6 +20,9 @@ class WebhookStore(Protocol):
 
     def load(self, deployment_id: int, webhook_id: str) -> Webhook:
         """Return one; raises NotFound."""
+
+    def reading(self, deployment_id: int, webhook_id: str) -> Reading[Webhook | None]:
+        """Return the reading of one, None if there is none."""
 
     def stored(self, deployment_id: int) -> Mapping[str, Mapping[str, Any]]:
         """Return a deployment's webhooks as they stand there, by their ids."""
@@ -47,6 +51,9 @@ class DeliveryLog(Protocol):
     def load(self, webhook_id: str, delivery_id: str) -> Delivery:
         """Read a delivery consistently; raises NotFound."""
 
+    def reading(self, webhook_id: str, delivery_id: str) -> Reading[Delivery]:
+        """Return the reading of a delivery, which raises NotFound."""
+
     def states(self, ids: Sequence[tuple[str, str]], now: datetime) -> Mapping[tuple[str, str], EffectState]:
         """Return how far deliveries have come (webhook id, delivery id), as far as was known a second ago.
 
@@ -63,7 +70,10 @@ class DeliveryLog(Protocol):
         """
 
     def finish(self, delivery: Delivery, result: DeliveryResult) -> None:
-        """Write a delivery's result."""
+        """Write a delivery's result, without its event."""
+
+    def finishing(self, delivery: Delivery, result: DeliveryResult) -> TransactionPart:
+        """Return the part of a transaction that writes a delivery's first result, together with its event."""
 
 
 class DeliveryQueue(Protocol):

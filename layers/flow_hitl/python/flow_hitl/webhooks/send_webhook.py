@@ -8,9 +8,9 @@ from typing import Any
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog, EffectLog
-from flow_hitl.deployments.ports import DeploymentStore
-from flow_hitl.platform.errors import NotFound
-from flow_hitl.platform.ports import Clock, HttpPoster, SecretBox
+from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.ports import DeploymentStore, TransactionPart
+from flow_hitl.platform.ports import Clock, HttpPoster, ReadTogether, SecretBox
 from flow_hitl.platform.times import ceil_second
 from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WEBHOOK_SENDER
@@ -18,13 +18,14 @@ from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
 from flow_hitl.requests.deciding.web_tokens import WebhookName
 from flow_hitl.requests.ports import RequestStore, TakenAlready
-from flow_hitl.requests.request import Change, Head, Stamp, note
+from flow_hitl.requests.request import Change, Head, Request, Stamp, note
 from flow_hitl.webhooks.ports import DeliveryLog, DeliveryQueue, WebhookStore
 from flow_hitl.webhooks.webhook import (
     LARGEST_PAYLOAD,
     MOST_ATTEMPTS,
     NO_REQUEST,
     Delivery,
+    DeliveryName,
     DeliveryResult,
     DeliveryStatus,
     Webhook,
@@ -71,6 +72,7 @@ class FanOutWebhooks:
 class SendWebhook:
     """Send one delivery. Its result is final; it is sent once more only if a worker died without one."""
 
+    read: ReadTogether
     requests: RequestStore
     deployments: DeploymentStore
     webhooks: WebhookStore
@@ -81,26 +83,50 @@ class SendWebhook:
     change_request: ChangeRequest
     clock: Clock
 
-    def __call__(self, webhook_id: str, delivery_id: str) -> None:
+    def __call__(self, name: DeliveryName) -> None:
         """Send it and record the result in the log and on the request's timeline; raises EffectBusy."""
-        delivery = self.deliveries.load(webhook_id, delivery_id)
-        try:
-            webhook = self.webhooks.load(delivery.deployment_id, webhook_id)
-        except NotFound:
-            # Deleted since, so no one can see its log.
+        if name.deployment_id is None:
+            made = self.deliveries.load(name.webhook_id, name.delivery_id)
+            name = replace(name, deployment_id=made.deployment_id, request_id=made.request_id)
+        delivery, webhook, deployment, request = self._read(name, name.deployment_id or 0)
+        if webhook is None or delivery.noted:
+            # Deleted since, so no one can see its log; or done.
             return
-        result = delivery.result
-        if result is None:
-            delivery, result = self._attempt(delivery, webhook)
+        if delivery.result is not None:
+            # An earlier worker could not write its event.
+            if request is not None:
+                self._note(request, delivery, webhook, delivery.result, f"webhook/{delivery.delivery_id}")
+            return
+        delivery, result = self._attempt(delivery, webhook, deployment, request)
+        if request is None:
             self.deliveries.finish(delivery, result)
-        if delivery.request_id is not None:
-            self._note(delivery.request_id, delivery, webhook, result)
+            return
+        try:
+            self._note(request, delivery, webhook, result, self.deliveries.finishing(delivery, result))
+        except Exception:
+            # Known, the result is not asked for again.
+            with suppress(Exception):
+                self.deliveries.finish(delivery, result)
+            raise
 
-    def _attempt(self, delivery: Delivery, webhook: Webhook) -> tuple[Delivery, DeliveryResult]:
+    def _read(
+        self, name: DeliveryName, deployment_id: int
+    ) -> tuple[Delivery, Webhook | None, Deployment, Request | None]:
+        """Read all that a delivery needs, in one call."""
+        delivery = self.deliveries.reading(name.webhook_id, name.delivery_id)
+        webhook = self.webhooks.reading(deployment_id, name.webhook_id)
+        deployment = self.deployments.reading(deployment_id)
+        if name.request_id is None:
+            return (*self.read(delivery, webhook, deployment), None)
+        return self.read(delivery, webhook, deployment, self.requests.reading(name.request_id))
+
+    def _attempt(
+        self, delivery: Delivery, webhook: Webhook, deployment: Deployment, request: Request | None
+    ) -> tuple[Delivery, DeliveryResult]:
         if not (webhook.active or delivery.asked_for):
             return delivery, self._not_sent("the webhook was switched off before this was sent")
         # Whatever can fail on our side comes first and costs no attempt.
-        body = self._body(delivery)
+        body = self._body(delivery, deployment, request)
         ciphertext = webhook.secret_at(self.clock.now()).ciphertext
         secret = self.box.open(ciphertext, secret_belongs_to(webhook.webhook_id))
         delivery = replace(delivery, attempts=self.deliveries.begin(delivery, self.clock.now(), WEBHOOK_SENDER.lease))
@@ -114,14 +140,14 @@ class SendWebhook:
     def _not_sent(self, reason: str) -> DeliveryResult:
         return DeliveryResult(None, reason, 0, "", self.clock.now())
 
-    def _body(self, delivery: Delivery) -> bytes:
-        deployment, now = self.deployments.load(delivery.deployment_id), self.clock.now()
+    def _body(self, delivery: Delivery, deployment: Deployment, request: Request | None) -> bytes:
+        now = self.clock.now()
         issued_to = WebhookName(delivery.deployment_id, delivery.webhook_id)
         request_id = delivery.request_id or NO_REQUEST
         callback_url = self.addresses.callback_url(request_id, issued_to)
-        if delivery.request_id is None:
+        if request is None:
             return body_of(ping_payload(deployment, callback_url, now))
-        whole = payload(delivery.event, self.requests.load(request_id), deployment, callback_url)
+        whole = payload(delivery.event, request, deployment, callback_url)
         body = body_of(whole)
         if len(body) > LARGEST_PAYLOAD:
             until = ceil_second(now + _CONTENT_LINK_LIVES)
@@ -129,7 +155,14 @@ class SendWebhook:
             body = body_of(without_content(whole, content_url, until))
         return body
 
-    def _note(self, request_id: str, delivery: Delivery, webhook: Webhook, result: DeliveryResult) -> None:
+    def _note(
+        self,
+        request: Request,
+        delivery: Delivery,
+        webhook: Webhook,
+        result: DeliveryResult,
+        takes: str | TransactionPart,
+    ) -> None:
         delivered = result.status is DeliveryStatus.DELIVERED
         kind = EventKind.WEBHOOK_DELIVERED if delivered else EventKind.WEBHOOK_FAILED
         data: dict[str, Any] = delivery.audited(webhook, result)
@@ -139,4 +172,4 @@ class SendWebhook:
 
         # An earlier worker may have recorded it and died.
         with suppress(TakenAlready):
-            self.change_request(request_id, step, f"webhook/{delivery.delivery_id}")
+            self.change_request(request.head.request_id, step, takes, request)

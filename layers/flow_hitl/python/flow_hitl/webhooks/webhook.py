@@ -113,6 +113,7 @@ class DeliveryResult:
 class Delivery:
     """One POST of one event to one webhook; `attempts` exceeds 1 only if a worker died.
 
+    `noted`: the result was written together with its event on the request's timeline.
     `message_id` is the X-Webhook-Id; redeliveries share it, so that the receiver can detect repeats.
     """
 
@@ -126,6 +127,7 @@ class Delivery:
     redelivery_of: str | None = None
     attempts: int = 0
     result: DeliveryResult | None = None
+    noted: bool = False
 
     @property
     def times_sent(self) -> int:
@@ -229,6 +231,16 @@ class WebhookPayload:
     """Who is asked."""
 
 
+@dataclass(frozen=True)
+class DeliveryName:
+    """A delivery by its ids; those of its deployment and request, if they are known, save a read."""
+
+    webhook_id: str
+    delivery_id: str
+    deployment_id: int | None = None
+    request_id: str | None = None
+
+
 def event_of(event: AuditEvent) -> WebhookEvent | None:
     """Return the webhook event for an audit event, or None if there is none."""
     return _EVENTS.get(event.kind)
@@ -273,7 +285,9 @@ def ping_delivery(webhook: Webhook, *, seed: str, at: datetime) -> Delivery:
 def redelivery(earlier: Delivery, *, seed: str, at: datetime) -> Delivery:
     """Return a delivery that repeats an earlier one."""
     made = delivery_id(at, seed)
-    return replace(earlier, delivery_id=made, at=at, redelivery_of=earlier.delivery_id, attempts=0, result=None)
+    return replace(
+        earlier, delivery_id=made, at=at, redelivery_of=earlier.delivery_id, attempts=0, result=None, noted=False
+    )
 
 
 def delivery_id(at: datetime, seed: str) -> str:

@@ -16,6 +16,7 @@ from flow_hitl.platform.call_log import put_call, write_called
 from flow_hitl.platform.cursors import foreign_cursor
 from flow_hitl.platform.dynamodb import batch_get, error_code, item, old_item, values, write_id
 from flow_hitl.platform.errors import NotFound
+from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.webhooks.ports import DeliveryPage
 from flow_hitl.webhooks.webhook import Delivery, DeliveryResult, Webhook
@@ -57,6 +58,12 @@ class DynamoWebhookStore:
             raise NotFound("There is no such webhook in this deployment.")
         return _webhooks.validate_json(values(found)["doc"])
 
+    def reading(self, deployment_id: int, webhook_id: str) -> Reading[Webhook | None]:
+        def made(records: Sequence[Mapping[str, Any]]) -> Webhook | None:
+            return _webhooks.validate_json(records[0]["doc"]) if records else None
+
+        return Reading(self._table, [_webhook_key(deployment_id, webhook_id)], made)
+
     def writing(self, webhook: Webhook) -> TransactionPart:
         key = _webhook_key(webhook.deployment_id, webhook.webhook_id)
         return {"Put": {"TableName": self._table, "Item": item({**key, "doc": _webhooks.dump_json(webhook).decode()})}}
@@ -96,9 +103,10 @@ class DynamoDeliveryLog:
         found = _DELIVERY_ID.fullmatch(delivery_id) and self._client.get_item(
             TableName=self._table, Key=item(_delivery_key(webhook_id, delivery_id)), ConsistentRead=True
         ).get("Item")
-        if not found:
-            raise NotFound("There is no such delivery of this webhook; they are kept for 90 days.")
-        return _delivery(found)
+        return _found([values(found)] if found else [])
+
+    def reading(self, webhook_id: str, delivery_id: str) -> Reading[Delivery]:
+        return Reading(self._table, [_delivery_key(webhook_id, delivery_id)], _found)
 
     def states(self, ids: Sequence[tuple[str, str]], now: datetime) -> Mapping[tuple[str, str], EffectState]:
         found = self._items([_delivery_key(*one) for one in ids])
@@ -131,7 +139,7 @@ class DynamoDeliveryLog:
         )
         last = answer.get("LastEvaluatedKey")
         next_cursor = values(last)["sk"].removeprefix(_DELIVERY) if last else None
-        return DeliveryPage([_delivery(row) for row in answer["Items"]], next_cursor)
+        return DeliveryPage([_delivery(values(row)) for row in answer["Items"]], next_cursor)
 
     def begin(self, delivery: Delivery, now: datetime, lease: timedelta) -> int:
         written_by = write_id()
@@ -168,6 +176,19 @@ class DynamoDeliveryLog:
             ExpressionAttributeNames={"#result": "result"},
         )
 
+    def finishing(self, delivery: Delivery, result: DeliveryResult) -> TransactionPart:
+        names = {":result": _results.dump_json(result).decode(), ":true": True}
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": item(_delivery_key(delivery.webhook_id, delivery.delivery_id)),
+                "UpdateExpression": "SET #result = :result, noted = :true",
+                "ConditionExpression": "attribute_not_exists(#result)",
+                "ExpressionAttributeNames": {"#result": "result"},
+                "ExpressionAttributeValues": item(names),
+            }
+        }
+
     def _update(self, delivery: Delivery, expression: str, names: dict[str, Any], **more: Any) -> Any:
         return self._client.update_item(
             TableName=self._table,
@@ -184,11 +205,17 @@ def _state(record: Mapping[str, Any], now: datetime) -> EffectState:
     return EffectState.BEGUN if record["attempts"] else EffectState.UNKNOWN
 
 
-def _delivery(wire: dict[str, Any]) -> Delivery:
-    record = values(wire)
+def _found(records: Sequence[Mapping[str, Any]]) -> Delivery:
+    if not records:
+        raise NotFound("There is no such delivery of this webhook; they are kept for 90 days.")
+    return _delivery(records[0])
+
+
+def _delivery(record: Mapping[str, Any]) -> Delivery:
     doc = json.loads(record["doc"])
     doc["attempts"] = int(record["attempts"])
     doc["result"] = json.loads(record["result"]) if "result" in record else None
+    doc["noted"] = bool(record.get("noted"))
     return _deliveries.validate_python(doc)
 
 

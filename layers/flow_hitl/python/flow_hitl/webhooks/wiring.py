@@ -69,6 +69,7 @@ class WebhooksParts(RequestsParts):
         from flow_hitl.webhooks.send_webhook import SendWebhook
 
         return SendWebhook(
+            read=self._together,
             requests=self._requests,
             deployments=self._deployments,
             webhooks=self._webhooks,

@@ -333,6 +333,8 @@ class DynamoRequestStore:
         """Return the transaction's part that only one step can write."""
         if isinstance(takes, CallRecord):
             return put_call(self._table, takes)
+        if isinstance(takes, Mapping):
+            return dict(takes)
         if isinstance(takes, str):
             record = {**_once_key(takes), "ttl": int((at + timedelta(days=_ONCE_DAYS)).timestamp())}
             return self._put(record, ConditionExpression="attribute_not_exists(pk)")
