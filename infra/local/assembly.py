@@ -10,8 +10,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from infra.local.emulator import function_python
+from infra.local.emulator import Packages, function_python
 from infra.local.failure import StackFailed
 from infra.local.state import ROOT
 
@@ -45,6 +46,26 @@ def synthesise(directory: Path, base_url: str) -> bool:
         else:
             (directory / entry.name).symlink_to(entry)
     return was_kept
+
+
+def packages(directory: Path) -> Packages:
+    """Return what the functions of the assembly in `directory` run from."""
+    files = json.loads((directory / f"{STACK_NAME}.assets.json").read_text())["files"].values()
+    sources = {
+        destination["objectKey"]: str((directory / file["source"]["path"]).resolve())
+        for file in files
+        for destination in file["destinations"].values()
+    }
+    resources: dict[str, Any] = json.loads((directory / f"{STACK_NAME}.template.json").read_text())["Resources"]
+    # All functions share their code, layers, and settings.
+    function = next(one["Properties"] for one in resources.values() if one["Type"] == "AWS::Lambda::Function")
+    layers = (resources[layer["Ref"]]["Properties"]["Content"] for layer in function["Layers"])
+    settings = function["Environment"]["Variables"].items()
+    return Packages(
+        code=sources[function["Code"]["S3Key"]],
+        layers=tuple(sources[content["S3Key"]] for content in layers),
+        environment={name: value for name, value in settings if isinstance(value, str)},
+    )
 
 
 def context() -> dict[str, str]:

@@ -1,13 +1,12 @@
 """Deploy a synthesized stack to the AWS emulator, without the CDK command line."""
 
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import WaiterError
 
+from infra.local import stand_in
 from infra.local.aws_client import patient_client
 from infra.local.patience import HANG_SECONDS
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 BOOTSTRAP_VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION = "30"
+# Between two looks at whether the stack is there.
+CREATED_SECONDS = 0.1
 
 
 class DeploymentError(Exception):
@@ -47,7 +48,7 @@ def _upload_assets(s3: "S3Client", assembly_dir: Path, stack_name: str, account:
     for asset in manifest["files"].values():
         source = asset["source"]
         path = assembly_dir / source["path"]
-        body = _zipped(path) if source["packaging"] == "zip" else path.read_bytes()
+        body = stand_in.archive_for(path) if source["packaging"] == "zip" else path.read_bytes()
         for destination in asset["destinations"].values():
             bucket = destination["bucketName"].replace("${AWS::AccountId}", account).replace("${AWS::Region}", region)
             if bucket not in buckets:
@@ -58,21 +59,12 @@ def _upload_assets(s3: "S3Client", assembly_dir: Path, stack_name: str, account:
     return uploaded
 
 
-def _zipped(directory: Path) -> bytes:
-    """Return the directory as an uncompressed zip archive: it stays on this machine."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, strict_timestamps=False) as zipped:
-        for path in sorted(directory.rglob("*")):
-            if path.is_file():
-                zipped.write(path, path.relative_to(directory))
-    return archive.getvalue()
-
-
 def _create_stack(cloudformation: "CloudFormationClient", stack_name: str, template_url: str) -> dict[str, str]:
     cloudformation.create_stack(StackName=stack_name, TemplateURL=template_url, Capabilities=["CAPABILITY_IAM"])
     try:
         cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=stack_name, WaiterConfig={"Delay": 1, "MaxAttempts": int(HANG_SECONDS)}
+            StackName=stack_name,
+            WaiterConfig={"Delay": CREATED_SECONDS, "MaxAttempts": int(HANG_SECONDS / CREATED_SECONDS)},  # type: ignore[typeddict-item]
         )
     except WaiterError as error:
         raise DeploymentError("\n".join(_failures(cloudformation, stack_name)) or str(error)) from error

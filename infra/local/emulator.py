@@ -1,6 +1,7 @@
 """The AWS emulator as a child process on 127.0.0.1, stopped with everything it started."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -17,19 +19,29 @@ from infra.local.failure import StackFailed
 from infra.local.patience import HANG_SECONDS
 from infra.local.state import ROOT, emulator_log
 
-UNPACKED = ROOT / ".build/local-unpacked"
 REGION = "us-east-1"
 STOP_SECONDS = 8.0
+BROKEN = "functions-that-do-not-load.json"
+
+
+@dataclass(frozen=True)
+class Packages:
+    """What all functions run from: the directories of their code and layers, and the settings known before a deploy."""
+
+    code: str
+    layers: tuple[str, ...]
+    environment: dict[str, str]
 
 
 class Emulator:
     """One ministack, with its files in one directory that is emptied when it starts."""
 
-    def __init__(self, home: Path, ses_endpoint_url: str) -> None:
+    def __init__(self, home: Path, ses_endpoint_url: str, functions: Packages) -> None:
         """Prepare an emulator that keeps its files in `home` and whose functions mail by `ses_endpoint_url`."""
         self._directory = home / "emulator"
         self._log = emulator_log(home)
         self._ses_endpoint_url = ses_endpoint_url
+        self._functions = functions
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -39,12 +51,15 @@ class Emulator:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Start it and wait until it answers; raises StackFailed."""
+        """Start it; `wait` until it answers."""
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
         self._port = _free_port()
         with self._log.open("wb") as log:
             self._process = self._spawn(log)
+
+    def wait(self) -> None:
+        """Wait until it answers; raises StackFailed."""
         deadline = time.monotonic() + HANG_SECONDS
         pool = urllib3.PoolManager(retries=False, timeout=HANG_SECONDS)
         while time.monotonic() < deadline:
@@ -53,7 +68,7 @@ class Emulator:
                 if pool.request("GET", f"{self.endpoint_url}/_ministack/health").status == 200:
                     return
             except urllib3.exceptions.HTTPError:
-                time.sleep(0.1)
+                time.sleep(0.02)
         raise StackFailed(f"The emulator did not answer within {HANG_SECONDS:.0f} s; see the end of {self._log}.")
 
     def check(self) -> None:
@@ -63,6 +78,11 @@ class Emulator:
                 f"The emulator has stopped (exit code {self._process.returncode}). "
                 f"Start the stack again; if it stops again, see the end of {self._log}."
             )
+
+    def broken_functions(self) -> dict[str, str]:
+        """Return why functions do not load, by module; empty before they were loaded, and where none are ahead."""
+        report = self._directory / BROKEN
+        return dict(json.loads(report.read_text())) if report.exists() else {}
 
     def stop(self) -> None:
         """Stop the emulator and its functions, and remove their files; do nothing if it never started."""
@@ -81,8 +101,9 @@ class Emulator:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        order = {**vars(self._functions), "report": str(self._directory / BROKEN)}
         return subprocess.Popen(
-            [str(_python()), str(Path(__file__).with_name("emulator_process.py")), str(UNPACKED)],
+            [str(_python()), str(Path(__file__).with_name("emulator_process.py")), json.dumps(order)],
             env=self._environment(),
             stdin=subprocess.PIPE,
             stdout=log,
@@ -114,8 +135,6 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent",
             "LAMBDA_ACCOUNT_CONCURRENCY": "500",
-            # Extra workers end soon after a burst.
-            "LAMBDA_WARM_TTL_SECONDS": "15",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL_SESV2": self._ses_endpoint_url,
             "PYTHONUNBUFFERED": "1",

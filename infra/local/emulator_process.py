@@ -1,21 +1,21 @@
 """Runs ministack in the emulator's environment, with seven changes for the local stack.
 
-It ends with the program that started it. Functions share one unpacked copy of each archive; ministack would unpack
-thousands of files per process. Grants on a schedule group work; ministack takes every schedule as of the default group.
-A call without log lines is answered at once; ministack waits 50 ms for one. Workers are forked from one warm process.
-A call waits a moment for a free worker; ministack starts another one, and keeps it. And each reader
-of a stream has a thread; ministack takes no message and reads for no other while a reader is at work.
+It ends with the program that started it. Its argument is a JSON object: `code`, `layers`, and `environment` of the
+functions, and `report`, the file that says which of them do not load.
+
+Functions run from this machine's directories; ministack would unpack thousands of files per process. Grants on a
+schedule group work; ministack takes every schedule as of the default group. A call without log lines is answered at
+once; ministack waits 50 ms for one. Workers are forked from one warm process. A call waits a moment for a free worker,
+and idle workers end; ministack starts another one, and keeps one of each function. And each reader of a stream has a
+thread; ministack takes no message and reads for no other while a reader is at work.
 """
 
-import hashlib
-import io
 import json
 import os
+import re
 import runpy
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 import zipfile
@@ -32,11 +32,14 @@ STUCK_SECONDS = 2.0
 MOST_WORKERS = 64
 # Between two looks at streams that had nothing new.
 STREAM_SECONDS = 0.05
+# Without a call for so long, a worker ends: another is forked in moments.
+IDLE_SECONDS = 30.0
+# Who asks or answers waits for these, so one worker of each stays.
+KEPT = re.compile("-Functions(Intake|Relay|Respond)Function")
 # AWS runs 1,000 consumers and more; with ministack's five, five slow receivers hold up all others.
 MOST_BATCHES = 32
 
 _unpack = zipfile.ZipFile.extractall
-_unpacking = threading.Lock()
 
 
 def _end_with_parent() -> None:
@@ -46,52 +49,18 @@ def _end_with_parent() -> None:
     os.killpg(0, signal.SIGTERM)
 
 
-def _share_unpacked(archives: Path) -> None:
-    """Unpack every archive once, into `archives`, and link to it.
-
-    ministack gets a stand-in for each layer, with the copy's name only: it would check every name in the layer.
-    """
-    functions: Any = import_module("ministack.services.lambda_svc")
-    find_layer = functions._resolve_layer_zip
-    stand_ins: dict[str, bytes] = {}
-
-    def unpack(archive: zipfile.ZipFile) -> Path:
-        entries = sorted((entry.filename, entry.CRC) for entry in archive.infolist())
-        unpacked = archives / hashlib.sha256(repr(entries).encode()).hexdigest()
-        with _unpacking:
-            if not unpacked.is_dir():
-                archives.mkdir(parents=True, exist_ok=True)
-                scratch = tempfile.mkdtemp(dir=archives)
-                _unpack(archive, scratch)
-                try:
-                    Path(scratch).rename(unpacked)
-                except OSError:
-                    # Another stack was quicker.
-                    shutil.rmtree(scratch, ignore_errors=True)
-        return unpacked
+def _link_directories() -> None:
+    """Link to the directory that an archive stands for."""
+    directory_of: Callable[[zipfile.ZipFile], Path | None] = import_module("stand_in").directory_of
 
     def extractall(archive: zipfile.ZipFile, path: str) -> None:
-        copy = archives / archive.namelist()[0]
-        Path(path).rmdir()
-        Path(path).symlink_to(copy if copy.is_dir() and len(archive.namelist()) == 1 else unpack(archive))
+        if (directory := directory_of(archive)) is None:
+            _unpack(archive, path)
+        else:
+            Path(path).rmdir()
+            Path(path).symlink_to(directory)
 
-    def resolve_layer_zip(attachment: object) -> bytes | None:
-        name = str(attachment)
-        if name not in stand_ins and (layer := find_layer(attachment)) is not None:
-            with zipfile.ZipFile(io.BytesIO(layer)) as archive:
-                stand_ins[name] = _archive_of(unpack(archive).name)
-        return stand_ins.get(name)
-
-    functions._resolve_layer_zip = resolve_layer_zip
     zipfile.ZipFile.extractall = extractall  # type: ignore[assignment, method-assign]
-
-
-def _archive_of(name: str) -> bytes:
-    """Return an archive with one empty file of this name."""
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w") as archive:
-        archive.writestr(name, b"")
-    return written.getvalue()
 
 
 def _know_schedule_groups() -> None:
@@ -116,14 +85,17 @@ def _wait_less_for_logs() -> None:
     worker._drain_stderr_bounded.__defaults__ = (first_line / 10, *others)
 
 
-def _fork_workers() -> None:
-    """Fork the functions' workers from one process that has imported what they need."""
+def _fork_workers(order: dict[str, Any]) -> None:
+    """Fork the functions' workers from one process, which imports what they need from now on."""
     # As a program, its folder is on the path.
     fork_server: Any = import_module("fork_server")
     if fork_server.AVAILABLE:
+        server = fork_server.ForkServer()
+        server.prepare(
+            sys.executable, order["code"], order["layers"], {**os.environ, **order["environment"]}, order["report"]
+        )
         runtime: Any = import_module("ministack.core.lambda_runtime")
-        names = vars(runtime.subprocess)
-        runtime.subprocess = SimpleNamespace(**{**names, "Popen": fork_server.ForkServer().popen})
+        runtime.subprocess = SimpleNamespace(**{**vars(runtime.subprocess), "Popen": server.popen})
 
 
 class Pool:
@@ -133,8 +105,11 @@ class Pool:
     without a free one, there may be twice as many.
     """
 
-    def __init__(self, runtime: Any, clock: Callable[[], float] = time.monotonic) -> None:
-        """Lend the workers of ministack's module `runtime`; `clock` is in seconds."""
+    def __init__(
+        self, runtime: Any, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
+    ) -> None:
+        """Lend the workers of ministack's module `runtime`; `clock` and `now`, that of `last_used`, are in seconds."""
+        self._now = now
         self._runtime = runtime
         self._acquire, self._release = runtime.acquire_worker, runtime.release_worker
         self._clock = clock
@@ -162,6 +137,23 @@ class Pool:
                 self._allowed.pop(worker.lent_as, None)
             self._changed.notify_all()
 
+    def reap(self) -> int:
+        """End the workers that have been idle for long, except for one of each function in `KEPT`; return how many."""
+        ended: list[Any] = []
+        with self._runtime._lock:
+            for key, workers in list(self._runtime._workers.items()):
+                kept = [one for one in workers if one.in_use or self._now() - one.last_used < IDLE_SECONDS]
+                idle = [one for one in workers if not any(one is other for other in kept)]
+                if not kept and KEPT.search(key):
+                    kept = [idle.pop(0)]
+                ended += idle
+                if kept:
+                    self._runtime._workers[key] = kept
+                else:
+                    del self._runtime._workers[key]
+        self._runtime.kill_workers(ended)
+        return len(ended)
+
     def _seconds_to_wait(self, key: str) -> float:
         with self._runtime._lock:
             busy = [worker.in_use for worker in self._runtime._workers.get(key, [])]
@@ -179,6 +171,7 @@ def _start_few_workers() -> None:
     functions: Any = import_module("ministack.services.lambda_svc")
     pool = Pool(import_module("ministack.core.lambda_runtime"))
     functions.acquire_worker, functions.release_worker = pool.acquire, pool.release
+    functions.reap_idle_workers = pool.reap
     functions._ESM_SQS_DEFAULT_CONCURRENCY = MOST_BATCHES
 
 
@@ -223,10 +216,11 @@ class StreamReaders:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _share_unpacked(Path(sys.argv[1]))
+    # First, as it takes longest and runs beside everything else.
+    _fork_workers(json.loads(sys.argv[1]))
+    _link_directories()
     _know_schedule_groups()
     _wait_less_for_logs()
-    _fork_workers()
     _start_few_workers()
     StreamReaders(import_module("ministack.services.lambda_svc"))
     sys.argv = ["ministack"]

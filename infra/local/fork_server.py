@@ -1,7 +1,7 @@
 """Workers of the emulator's functions, forked from one process that has imported what functions import.
 
 Alone, a worker imports for a second and takes 60 MB; forked, it shares both. Run as a program, this is that process:
-`python fork_server.py CHANNEL CODE_DIRECTORY LAYER_DIRECTORIES`.
+`python fork_server.py CHANNEL CODE_DIRECTORY LAYER_DIRECTORIES REPORT`.
 """
 
 import contextlib
@@ -84,6 +84,16 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
 
+    def prepare(
+        self, python: str, code: str, layers: Sequence[str], environment: dict[str, str], report: str = ""
+    ) -> None:
+        """Start the forking process before there is a worker, so that it imports while others still work.
+
+        Before the first worker, the file `report` says which functions' modules do not load, and why: a JSON object.
+        """
+        with self._lock:
+            self._ensure(python, code, layers, environment, report)
+
     def popen(self, command: Sequence[str], **options: Any) -> Any:
         """Start a Python worker by a fork, or another command as `subprocess.Popen` does."""
         if len(command) != 2 or not command[1].endswith("_worker.py"):
@@ -91,9 +101,11 @@ class ForkServer:
         order = {"script": command[1], "directory": options["cwd"], "environment": options["env"]}
         pipes = [os.pipe() for _ in range(3)]
         (its_in, our_in), (our_out, its_out), (our_err, its_err) = pipes
+        environment = options["env"]
+        layers = [layer for layer in environment.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep) if layer]
         try:
             with self._lock:
-                self._ensure(command[0], Path(options["cwd"]), options["env"])
+                self._ensure(command[0], options["cwd"], layers, environment)
                 pid = self._ask(order, [its_in, its_out, its_err])
         except OSError:
             for end in (our_in, our_out, our_err):
@@ -123,16 +135,16 @@ class ForkServer:
             self._process.wait()
             self._process = None
 
-    def _ensure(self, python: str, code: Path, environment: dict[str, str]) -> None:
+    def _ensure(
+        self, python: str, code: str, layers: Sequence[str], environment: dict[str, str], report: str = ""
+    ) -> None:
         if self._channel is not None:
             return
         self._channel, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        layers = os.pathsep.join(
-            os.path.realpath(layer) for layer in environment.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep) if layer
-        )
+        folders = os.pathsep.join(map(os.path.realpath, layers))
         with its:
             self._process = subprocess.Popen(
-                [python, __file__, str(its.fileno()), str(code.resolve()), layers],
+                [python, __file__, str(its.fileno()), os.path.realpath(code), folders, report],
                 pass_fds=[its.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=environment,
@@ -152,16 +164,21 @@ class ForkServer:
         return json.loads(answer)
 
 
-def main(channel: socket.socket, code: str, layers: str) -> None:
+def main(channel: socket.socket, code: str, layers: str, report: str) -> None:
     """Import what functions import, then fork a worker for each order; end when the emulator does."""
     sys.path[:0] = [code, *(folder for layer in layers.split(os.pathsep) for folder in (f"{layer}/python", layer))]
     # In a worker, standard output is for answers only, and loggers keep the stream they find now.
     sys.stdout = sys.stderr
+    broken: dict[str, str] = {}
     for package in PACKAGES:
         for module in _modules(package):
-            # The worker that needs a failing module reports it.
-            with contextlib.suppress(Exception):
+            try:
                 import_module(module)
+            except Exception as error:
+                # The worker that needs it fails, too; this one shall serve the others.
+                broken[module] = f"{type(error).__name__}: {error}"
+    if report:
+        Path(report).write_text(json.dumps({name: why for name, why in broken.items() if name.startswith("functions")}))
     with contextlib.suppress(Exception):
         _make_clients()
     gc.collect()
@@ -255,4 +272,4 @@ def _name_after(function: str) -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3])
+    main(socket.socket(fileno=int(sys.argv[1])), *sys.argv[2:])

@@ -12,21 +12,13 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
-from waitress.server import create_server
 
 from infra.local import assembly
-from infra.local.deploy import deploy
 from infra.local.emulator import REGION, Emulator
 from infra.local.failure import StackFailed
-from infra.local.front import LARGEST_BODY, Front
-from infra.local.inbound import LARGEST_MAIL, Receiver, SmtpServer
-from infra.local.mailbox import Mailbox
 from infra.local.patience import HANG_SECONDS
 from infra.local.progress import Progress
-from infra.local.seed import seed
-from infra.local.ses import SesTrouble, ses_app
 from infra.local.state import Credentials, Operator, credentials_path, emulator_log, operator_path, write_state
-from infra.local.warm_up import api_url, warm_up
 
 FRONT_THREADS = 64
 SES_THREADS = 4
@@ -54,7 +46,6 @@ class LocalStack:
         self._parts = ExitStack()
         self._threads: dict[str, threading.Thread] = {}
         self._emulator: Emulator | None = None
-        self._ses_trouble = SesTrouble()
 
     def start(self) -> Credentials:
         """Start everything and return the credentials; call `stop` in any case.
@@ -74,19 +65,35 @@ class LocalStack:
 
     def _start(self) -> Credentials:
         http, smtp = _bind(self._wanted.http, "FLOW_HITL_PORT"), _bind(self._wanted.smtp, "FLOW_HITL_SMTP_PORT")
+        ses = _bind(0, "")
         base_url = f"http://127.0.0.1:{_port(http)}"
         with self._progress.step("Synthesizing the core stack (cached for the next start)"):
             assembly.synthesise(self._home / "assembly", base_url)
-        mailbox = self._mailbox()
+            packages = assembly.packages(self._home / "assembly")
         with self._progress.step("Starting the AWS emulator"):
-            emulator = self._start_emulator(mailbox)
+            emulator = self._emulator = Emulator(self._home, f"http://127.0.0.1:{_port(ses)}", packages)
+            self._parts.callback(emulator.stop)
+            emulator.start()
+            # These imports take a second, in which the emulator starts and imports what functions need.
+            from infra.local.deploy import deploy
+            from infra.local.front import LARGEST_BODY, Front
+            from infra.local.inbound import LARGEST_MAIL, Receiver, SmtpServer
+            from infra.local.mailbox import Mailbox
+            from infra.local.seed import seed
+            from infra.local.ses import SesTrouble, ses_app
+            from infra.local.warm_up import api_url, warm_up
+
+            mailbox, ses_trouble = Mailbox(_emptied(self._home / "mail")), SesTrouble()
+            self._serve("mail", ses_app(mailbox, ses_trouble), ses, SES_THREADS, 2 * LARGEST_MAIL)
+            emulator.wait()
         with self._progress.step("Deploying the core stack"):
             outputs = deploy(self._home / "assembly", assembly.STACK_NAME, emulator.endpoint_url)
         operator = Operator(emulator.endpoint_url, REGION, assembly.STACK_NAME, outputs)
         with self._progress.step("Creating a deployment and an API key"):
             seeded = seed(operator)
         with self._progress.step("Starting the functions") as note:
-            warm_up(emulator.endpoint_url, outputs["ApiId"], note)
+            warm_up(url := api_url(emulator.endpoint_url, outputs["ApiId"]), note)
+            _check(emulator.broken_functions())
         credentials = Credentials(
             base_url=base_url,
             smtp_port=_port(smtp),
@@ -99,11 +106,11 @@ class LocalStack:
         smtp_server.start()
         self._parts.callback(smtp_server.stop)
         front = Front(
-            api_url(emulator.endpoint_url, outputs["ApiId"]),
+            url,
             mailbox,
             _facts(credentials, credentials_path(self._home)),
             smtp_server.deliver,
-            self._ses_trouble,
+            ses_trouble,
         )
         self._serve("front", front, http, FRONT_THREADS, LARGEST_BODY)
         write_state(operator_path(self._home), operator)
@@ -124,22 +131,10 @@ class LocalStack:
         """Stop what was started."""
         self._parts.close()
 
-    def _mailbox(self) -> Mailbox:
-        directory = self._home / "mail"
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir()
-        return Mailbox(directory)
-
-    def _start_emulator(self, mailbox: Mailbox) -> Emulator:
-        ses = _bind(0, "")
-        self._serve("mail", ses_app(mailbox, self._ses_trouble), ses, SES_THREADS, 2 * LARGEST_MAIL)
-        self._emulator = Emulator(self._home, f"http://127.0.0.1:{_port(ses)}")
-        self._parts.callback(self._emulator.stop)
-        self._emulator.start()
-        return self._emulator
-
     def _serve(self, name: str, app: WsgiApp, bound: socket.socket, threads: int, largest_body: int) -> None:
         """Serve a WSGI application in a daemon thread."""
+        from waitress.server import create_server
+
         server = create_server(
             app,
             sockets=[bound],
@@ -165,9 +160,23 @@ def _bind(port: int, variable: str) -> socket.socket:
     return bound
 
 
+def _emptied(directory: Path) -> Path:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    return directory
+
+
 def _port(bound: socket.socket) -> int:
     port: int = bound.getsockname()[1]
     return port
+
+
+def _check(broken: dict[str, str]) -> None:
+    if broken:
+        raise StackFailed(
+            "Functions do not load. Fix them and start again:\n"
+            + "\n".join(f"{module}: {why}" for module, why in broken.items())
+        )
 
 
 def _facts(credentials: Credentials, credentials_file: Path) -> dict[str, str]:

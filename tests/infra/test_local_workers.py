@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from infra.local import fork_server
-from infra.local.emulator_process import EAGER_WORKERS, MOST_WORKERS, STUCK_SECONDS, Pool, StreamReaders
+from infra.local import fork_server, stand_in
+from infra.local.emulator_process import EAGER_WORKERS, IDLE_SECONDS, MOST_WORKERS, STUCK_SECONDS, Pool, StreamReaders
 from infra.local.fork_server import Forked, ForkServer
 from infra.local.patience import HANG_SECONDS
 
@@ -133,6 +134,38 @@ def test_workers_start_again_after_the_process_that_forks_them_has_ended(started
     assert ask(started("second"), "who?")["shared"] != forker
 
 
+@pytestmark_fork
+def test_what_functions_import_is_there_before_the_first_worker_and_what_does_not_load_is_named(
+    code: Path, tmp_path: Path
+) -> None:
+    server, report = ForkServer(), tmp_path / "report"
+    environment = {"PATH": os.defpath, "NAME": "first"}
+    server.prepare(sys.executable, str(code), [str(code)], environment, str(report))
+    wait_until(report.exists)
+    worker = server.popen([sys.executable, str(code / "a_worker.py")], cwd=str(code), env=environment)
+    try:
+        assert ask(worker, "who?")["shared"] not in (worker.pid, os.getpid())
+        assert json.loads(report.read_text()) == {"functions.broken": "RuntimeError: does not load"}
+    finally:
+        worker.kill()
+        worker.wait(HANG_SECONDS)
+        for stream in (worker.stdin, worker.stdout, worker.stderr):
+            stream.close()
+        server.stop()
+
+
+def test_functions_run_from_the_directory_that_their_archive_stands_for(code: Path, tmp_path: Path) -> None:
+    archive, ordinary = tmp_path / "code.zip", tmp_path / "ordinary.zip"
+    archive.write_bytes(stand_in.archive_for(code))
+    with zipfile.ZipFile(ordinary, "w") as written:
+        written.writestr("functions/mine.py", "")
+    with zipfile.ZipFile(archive) as opened, zipfile.ZipFile(ordinary) as other:
+        assert stand_in.directory_of(opened) == code.resolve()
+        assert stand_in.directory_of(other) is None
+    assert archive.stat().st_size < 1000
+    assert stand_in.archive_for(code) == archive.read_bytes()
+
+
 def test_other_programs_are_started_as_ever() -> None:
     echo = ForkServer().popen([sys.executable, "-c", "print(1)"], stdout=subprocess.PIPE)
     assert echo.communicate()[0] == b"1\n"
@@ -147,6 +180,10 @@ class Emulator:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._workers: dict[str, list[Any]] = {}
+        self.ended: list[Any] = []
+
+    def kill_workers(self, workers: list[Any]) -> None:
+        self.ended += workers
 
     def _worker_key(self, name: str, _config: Any, qualifier: str) -> str:
         return f"{name}:{qualifier}"
@@ -228,6 +265,26 @@ def test_a_function_gets_no_more_workers_than_the_stack_takes_calls_at_once() ->
     late.join(HANG_SECONDS)
     assert got == [workers[7]]
     assert emulator.count("read") == MOST_WORKERS
+
+
+def test_idle_workers_end_except_for_one_of_each_function_that_somebody_waits_for() -> None:
+    emulator, now = Emulator(), [0.0]
+    pool = Pool(emulator, now=lambda: now[0])
+    asked, seldom = "flow-hitl-FunctionsIntakeFunction1", "flow-hitl-FunctionsSweepFunction1"
+    lent = [pool.acquire(name, {}, b"")[0] for name in (asked, asked, seldom, seldom)]
+    for worker in lent[:3]:
+        pool.release(worker)
+        worker.last_used = now[0]
+    now[0] = IDLE_SECONDS - 1
+    assert pool.reap() == 0
+    now[0] = IDLE_SECONDS
+    assert pool.reap() == 2
+    assert emulator.ended == [lent[1], lent[2]], "one of intake stays, and the one that is still at work"
+    pool.release(lent[3])
+    lent[3].last_used = now[0]
+    now[0] *= 2
+    assert (pool.reap(), emulator.ended[2:]) == (1, [lent[3]])
+    assert pool.acquire(seldom, {}, b"")[1] == "spawn"
 
 
 def test_one_functions_burst_does_not_wait_for_anothers() -> None:
