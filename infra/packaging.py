@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
+from infra.bytecode import write_bytecode
 from infra.options import Architecture
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,24 +61,17 @@ class Packager:
         return self._package("functions", files, fill)
 
     def _package(self, name: str, inputs: Iterable[Path], fill: Callable[[Path], None]) -> Package:
-        interpreter = self._interpreter()
-        made_for = f"{self.python} {self.architecture} {self.for_host} {interpreter is not None}"
+        made_for = f"{self.python} {self.architecture} {self.for_host}"
         digest = hashlib.sha256(f"{name} {made_for}".encode())
         for path in (Path(__file__), *inputs):
             digest.update(f"\n{path.relative_to(ROOT)} ".encode() + hashlib.sha256(path.read_bytes()).digest())
         package = Package(BUILD_DIRECTORY / f"{name}-{digest.hexdigest()[:16]}", digest.hexdigest())
         if not package.path.exists():
-            if interpreter is None:
-                print(
-                    f"{name}: built without bytecode, so cold starts are slower; install Python {self.python}",
-                    file=sys.stderr,
-                )
             BUILD_DIRECTORY.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(dir=BUILD_DIRECTORY) as scratch:
                 target = Path(scratch) / name
                 fill(target)
-                if interpreter is not None:
-                    _compile(interpreter, target)
+                write_bytecode(self.python, target)
                 _publish(target, package.path)
         return package
 
@@ -95,18 +88,6 @@ class Packager:
         # The packages' commands are not needed in Lambda, and name this machine's Python.
         shutil.rmtree(target / "bin", ignore_errors=True)
 
-    def _interpreter(self) -> str | None:
-        """Return this machine's Python of the runtime's version, or None: other bytecode is useless."""
-        if self.python == f"{sys.version_info.major}.{sys.version_info.minor}":
-            return sys.executable
-        found = subprocess.run(
-            [find_uv_bin(), "python", "find", "--no-config", "--system", "--no-python-downloads", self.python],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return found.stdout.strip() or None
-
 
 def _files(directory: Path) -> list[Path]:
     return sorted(path for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
@@ -114,17 +95,6 @@ def _files(directory: Path) -> list[Path]:
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "py.typed"))
-
-
-def _compile(interpreter: str, directory: Path) -> None:
-    """Add bytecode that does not depend on file times, which differ in Lambda."""
-    subprocess.run(
-        [
-            interpreter, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
-            "-s", str(directory), "-p", "/", str(directory),
-        ],
-        check=True,
-    )  # fmt: skip
 
 
 def _publish(target: Path, path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from infra import packaging
+from infra import bytecode, packaging
 from infra.packaging import Packager
 
+# `importlib.util.MAGIC_NUMBER` of Python 3.13.
+MAGIC_3_13 = (3571).to_bytes(2, "little") + b"\r\n"
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -45,10 +47,32 @@ def test_bytecode_is_never_checked_against_the_times_of_the_files() -> None:
     assert int.from_bytes(header[4:], "little") == 0b01  # hash-based, unchecked
 
 
-def test_without_the_runtimes_python_there_is_no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Packager, "_interpreter", lambda _: None)
-    path = Packager("3.14", "arm64").flow_hitl().path
-    assert not list(path.rglob("*.pyc"))
+def test_a_python_that_is_not_here_runs_in_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bytecode, "find_interpreter", lambda _: None)
+    module = tmp_path / "code/package/module.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("async def f[T](x: T) -> T:\n    return x\n")
+    bytecode.write_bytecode("3.13", tmp_path / "code")
+    (compiled,) = tmp_path.rglob("*.pyc")
+    assert compiled.name == "module.cpython-313.pyc"
+    header = compiled.read_bytes()[:8]
+    assert header == MAGIC_3_13 + (0b01).to_bytes(4, "little"), "hash-based, unchecked"
+    assert b"/package/module.py" in compiled.read_bytes(), "as in Lambda, not where it was built"
+
+
+def test_what_runs_nowhere_is_refused_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bytecode, "find_interpreter", lambda _: None)
+    with pytest.raises(RuntimeError, match=r"-c python=3\.13"):
+        bytecode.write_bytecode("3.12", tmp_path)
+
+
+def test_the_hash_does_not_tell_what_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(packaging, "write_bytecode", lambda python, _: written.append(python))
+    here = Packager("3.13", "arm64").functions()
+    monkeypatch.setattr(bytecode, "find_interpreter", lambda _: None)
+    assert Packager("3.13", "arm64").functions() == here
+    assert written == ["3.13"]
 
 
 def test_the_same_input_is_built_once_and_other_input_apart() -> None:
@@ -69,7 +93,7 @@ def test_the_result_is_the_same_when_built_anew(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_failed_build_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaging, "_compile", _fail)
+    monkeypatch.setattr(packaging, "write_bytecode", _fail)
     with pytest.raises(RuntimeError):
         Packager(THIS_PYTHON, "arm64").functions()
     assert list((tmp_path / "build").iterdir()) == []
