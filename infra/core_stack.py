@@ -88,6 +88,7 @@ class CoreStack(Stack):
             base_url=options.base_url or self.api.api.api_endpoint,
             inbound_domain=options.inbound_domain,
             mail_from=options.mail_from,
+            mail_configuration_set=options.stack_name,
             allow_insecure_urls=str(options.allow_insecure_urls).lower(),
             allowed_networks=options.allowed_networks,
             aws_client=options.aws_client,

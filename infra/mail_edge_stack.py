@@ -6,7 +6,7 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
-from infra.constructs.receipt_rule import ReceiptRule
+from infra.constructs.mail_edge import MailEdge
 from infra.core_stack import CoreStack
 from infra.options import Options
 
@@ -35,20 +35,13 @@ class MailEdgeStack(Stack):
                 sns_destination=destination.SnsDestinationProperty(topic_arn=core.mail_events.topic.topic_arn),
             ),
         )
-        domains = dict.fromkeys([options.inbound_domain, options.sender_domain])
+        domains = tuple(dict.fromkeys([options.inbound_domain, options.sender_domain]))
+        edge = MailEdge(self, "MailEdge", domains, options)
         for number, domain in enumerate(domains):
-            identity = ses.EmailIdentity(
-                self,
-                f"Identity{number or ''}",
-                identity=ses.Identity.domain(domain),
-                configuration_set=configuration_set,
-            )
-            for position, record in enumerate(identity.dkim_records, start=1):
-                CfnOutput(
-                    self, f"Identity{number or ''}DkimRecord{position}", value=f"{record.name} CNAME {record.value}"
-                )
-        rule = ReceiptRule(self, "ReceiptRule", core.data.mail, core.receipts.topic, options)
-        CfnOutput(self, "RuleSetName", value=rule.rule_set_name)
+            name = f"Identity{number or ''}"
+            for position, record in enumerate(edge.add_identity(name, domain, configuration_set), start=1):
+                CfnOutput(self, f"{name}DkimRecord{position}", value=record)
+        CfnOutput(self, "RuleSetName", value=edge.add_receipt_rule(core.data.mail, core.receipts.topic))
         CfnOutput(
             self,
             "InboundMxRecord",

@@ -2,44 +2,25 @@
 
 CloudFormation can neither find nor activate a receipt rule set, and a region has one active set per account. So our
 rule goes into the set that is active; only when there is none do we make one and activate it.
-This module runs in Lambda on its own: it imports nothing but what the runtime has.
 """
 
-import json
 import logging
 from typing import Any
 
-import boto3
-import urllib3
-
-logger = logging.getLogger()
-logger.setLevel(logging.INFO)
+logger = logging.getLogger(__name__)
 
 
-def handler(event: dict[str, Any], context: Any) -> None:
-    """Do what CloudFormation asks and report the outcome to it, a failure too: it waits an hour for an answer."""
-    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
-    physical_id = event.get("PhysicalResourceId", "none")
-    try:
-        physical_id = apply(boto3.client("ses"), event["RequestType"], event["ResourceProperties"], physical_id)
-        answer |= {"Status": "SUCCESS", "Data": {"RuleSetName": physical_id.partition("/")[0]}}
-    except Exception as error:
-        logger.exception("The receipt rule could not be changed")
-        answer |= {"Status": "FAILED", "Reason": f"{error} (log stream {context.log_stream_name})"}
-    body = json.dumps(answer | {"PhysicalResourceId": physical_id}).encode()
-    urllib3.request("PUT", event["ResponseURL"], body=body, headers={"Content-Type": ""}, timeout=30)
+def apply(ses: Any, request_type: str, properties: dict[str, Any], physical_id: str) -> tuple[str, dict[str, str]]:
+    """Create, update or delete the rule, and return its physical id, `<rule set>/<rule>`, and the attributes.
 
-
-def apply(ses: Any, request_type: str, properties: dict[str, Any], physical_id: str) -> str:
-    """Create, update or delete the rule and return its physical id, `<rule set>/<rule>`.
-
-    `properties` has `OwnRuleSetName` and `Rule`, shaped as SES takes it. When another set has become active the id
-    changes, and CloudFormation then asks to delete the rule in the old set. Raises botocore's ClientError.
+    The only attribute is `RuleSetName`. `properties` has `OwnRuleSetName` and `Rule`, shaped as SES takes it. When
+    another set has become active, the id changes, and CloudFormation then asks to delete the rule in the old set.
+    Raises botocore's ClientError.
     """
     own_set, rule = properties["OwnRuleSetName"], _typed(properties["Rule"])
     if request_type == "Delete":
         _remove_rule(ses, physical_id, own_set)
-        return physical_id
+        return physical_id, {}
     active_set = ses.describe_active_receipt_rule_set().get("Metadata", {}).get("Name")
     rule_set = active_set or own_set
     if active_set is None and own_set not in _rule_set_names(ses):
@@ -52,7 +33,7 @@ def apply(ses: Any, request_type: str, properties: dict[str, Any], physical_id: 
     if active_set is None:
         ses.set_active_receipt_rule_set(RuleSetName=own_set)
     logger.info("Rule %s is in rule set %s", rule["Name"], rule_set)
-    return f"{rule_set}/{rule['Name']}"
+    return f"{rule_set}/{rule['Name']}", {"RuleSetName": rule_set}
 
 
 def _remove_rule(ses: Any, physical_id: str, own_set: str) -> None:

@@ -4,10 +4,10 @@ from tests.infra.conftest import Stack
 
 
 def test_the_domain_is_an_identity_that_uses_the_configuration_set(mail_edge: Stack) -> None:
-    (identity,) = mail_edge.properties("AWS::SES::EmailIdentity")
-    assert identity["EmailIdentity"] == "hitl.example.com"
+    (identity,) = mail_edge.properties("Custom::SenderIdentity")
+    assert (identity["Domain"], identity["Stack"]) == ("hitl.example.com", "flow-hitl")
     (configuration_set,) = mail_edge.of_type("AWS::SES::ConfigurationSet")
-    assert identity["ConfigurationSetAttributes"] == {"ConfigurationSetName": {"Ref": configuration_set}}
+    assert identity["ConfigurationSetName"] == {"Ref": configuration_set}
     assert mail_edge.properties("AWS::SES::ConfigurationSet")[0]["Name"] == "flow-hitl"
 
 
@@ -21,7 +21,7 @@ def test_bounces_and_complaints_go_to_the_core_stacks_topic(mail_edge: Stack) ->
 
 def test_the_outputs_are_the_dns_records_to_set(mail_edge: Stack) -> None:
     outputs = mail_edge.template["Outputs"]
-    assert sum("CNAME" in str(output["Value"]) for output in outputs.values()) == 3
+    assert sum("DkimRecord" in str(output["Value"]) for output in outputs.values()) == 3
     assert "hitl.example.com MX 10 inbound-smtp." in str(outputs["InboundMxRecord"]["Value"])
 
 
@@ -41,7 +41,13 @@ def test_no_rule_set_is_made_or_activated_by_cloudformation(mail_edge: Stack) ->
     assert mail_edge.of_type("AWS::SES::ReceiptRule") == {}
 
 
-def test_the_custom_resource_may_only_change_receipt_rules_and_write_its_log(mail_edge: Stack) -> None:
+def test_no_identity_is_cloudformations_which_fails_if_the_account_has_it_and_deletes_it_with_the_stack(
+    mail_edge: Stack,
+) -> None:
+    assert mail_edge.of_type("AWS::SES::EmailIdentity") == {}
+
+
+def test_the_custom_resources_may_only_change_receipt_rules_and_their_domain_and_write_a_log(mail_edge: Stack) -> None:
     (role,) = mail_edge.properties("AWS::IAM::Role")
     (policy,) = role["Policies"]
     actions = {action for each in policy["PolicyDocument"]["Statement"] for action in each["Action"]}
@@ -49,4 +55,9 @@ def test_the_custom_resource_may_only_change_receipt_rules_and_write_its_log(mai
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
-    assert all("ReceiptRule" in action for action in actions if action.startswith("ses:"))
+    (identities,) = [
+        each for each in policy["PolicyDocument"]["Statement"] if "ses:CreateEmailIdentity" in each["Action"]
+    ]
+    assert str(identities["Resource"]).endswith(":identity/hitl.example.com']]}")
+    others = actions - {*identities["Action"]}
+    assert all("ReceiptRule" in action for action in others if action.startswith("ses:"))

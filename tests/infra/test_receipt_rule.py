@@ -1,8 +1,6 @@
 """The custom resource adds our rule and never takes mail from anybody."""
 
-import json
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -65,14 +63,14 @@ def ses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ses]:
 
 
 def test_with_no_active_set_ours_is_made_and_activated(ses: Ses) -> None:
-    assert receipt_rule.apply(ses, "Create", PROPERTIES, "none") == f"{OURS}/{RULE}"
+    assert made(ses) == f"{OURS}/{RULE}"
     assert ses.active() == OURS
     assert ses.rules(OURS) == [RULE]
 
 
 def test_an_active_set_gets_our_rule_and_keeps_its_own(ses: Ses) -> None:
     _activate(ses, "mail-of-others", "their-rule")
-    assert receipt_rule.apply(ses, "Create", PROPERTIES, "none") == f"mail-of-others/{RULE}"
+    assert made(ses) == f"mail-of-others/{RULE}"
     assert ses.active() == "mail-of-others"
     assert sorted(ses.rules("mail-of-others")) == [RULE, "their-rule"]
     assert OURS not in ses.rule_sets()
@@ -80,23 +78,23 @@ def test_an_active_set_gets_our_rule_and_keeps_its_own(ses: Ses) -> None:
 
 def test_an_inactive_set_of_our_name_is_used_again(ses: Ses) -> None:
     ses.create_receipt_rule_set(RuleSetName=OURS)
-    receipt_rule.apply(ses, "Create", PROPERTIES, "none")
+    made(ses)
     assert (ses.active(), ses.rules(OURS)) == (OURS, [RULE])
 
 
 def test_a_second_create_or_an_update_changes_the_rule_in_place(ses: Ses) -> None:
-    physical_id = receipt_rule.apply(ses, "Create", PROPERTIES, "none")
+    physical_id = made(ses)
     changed = PROPERTIES | {"Rule": PROPERTIES["Rule"] | {"Recipients": ["other.example.com"]}}
-    assert receipt_rule.apply(ses, "Update", changed, physical_id) == physical_id
+    assert receipt_rule.apply(ses, "Update", changed, physical_id)[0] == physical_id
     (rule,) = ses.describe_receipt_rule_set(RuleSetName=OURS)["Rules"]
     assert rule["Recipients"] == ["other.example.com"]
     assert rule["Enabled"] is True
 
 
 def test_when_another_set_has_become_active_the_rule_moves_there(ses: Ses) -> None:
-    first = receipt_rule.apply(ses, "Create", PROPERTIES, "none")
+    first = made(ses)
     _activate(ses, "mail-of-others", "their-rule")
-    second = receipt_rule.apply(ses, "Update", PROPERTIES, first)
+    second, _ = receipt_rule.apply(ses, "Update", PROPERTIES, first)
     assert second == f"mail-of-others/{RULE}"
     receipt_rule.apply(ses, "Delete", PROPERTIES, first)
     assert ses.active() == "mail-of-others"
@@ -105,21 +103,21 @@ def test_when_another_set_has_become_active_the_rule_moves_there(ses: Ses) -> No
 
 def test_delete_takes_our_rule_out_of_the_set_of_others_and_leaves_it_active(ses: Ses) -> None:
     _activate(ses, "mail-of-others", "their-rule")
-    physical_id = receipt_rule.apply(ses, "Create", PROPERTIES, "none")
+    physical_id = made(ses)
     receipt_rule.apply(ses, "Delete", PROPERTIES, physical_id)
     assert ses.active() == "mail-of-others"
     assert ses.rules("mail-of-others") == ["their-rule"]
 
 
 def test_delete_keeps_our_set_active_when_somebody_else_has_a_rule_in_it(ses: Ses) -> None:
-    physical_id = receipt_rule.apply(ses, "Create", PROPERTIES, "none")
+    physical_id = made(ses)
     ses.create_receipt_rule(RuleSetName=OURS, Rule=PROPERTIES["Rule"] | _flags() | {"Name": "their-rule"})
     receipt_rule.apply(ses, "Delete", PROPERTIES, physical_id)
     assert (ses.active(), ses.rules(OURS)) == (OURS, ["their-rule"])
 
 
 def test_delete_removes_our_set_when_it_is_empty(ses: Ses) -> None:
-    physical_id = receipt_rule.apply(ses, "Create", PROPERTIES, "none")
+    physical_id = made(ses)
     receipt_rule.apply(ses, "Delete", PROPERTIES, physical_id)
     assert ses.active() is None
     assert ses.rule_sets() == []
@@ -132,34 +130,11 @@ def test_delete_of_what_was_never_made_does_nothing(ses: Ses, physical_id: str) 
     assert ses.rules("mail-of-others") == ["their-rule"]
 
 
-def test_the_handler_reports_success_to_cloudformation(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = _handle(monkeypatch, {"RequestType": "Create"})
-    assert answer["Status"] == "SUCCESS"
-    assert answer["PhysicalResourceId"] == f"{OURS}/{RULE}"
-    assert answer["Data"] == {"RuleSetName": OURS}
-
-
-def test_the_handler_reports_a_failure_and_keeps_the_id(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> str:
-        raise RuntimeError("no rights")
-
-    monkeypatch.setattr(receipt_rule, "apply", refuse)
-    answer = _handle(monkeypatch, {"RequestType": "Update", "PhysicalResourceId": "set/rule"})
-    assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", "set/rule")
-    assert answer["Reason"] == "no rights (log stream stream-1)"
-
-
-def _handle(monkeypatch: pytest.MonkeyPatch, event: dict[str, str]) -> dict[str, Any]:
-    sent: list[dict[str, Any]] = []
-    monkeypatch.setattr("urllib3.request", lambda *_, **options: sent.append(options))
-    identity = {"StackId": "s", "RequestId": "r", "LogicalResourceId": "l", "ResponseURL": "https://example.com/answer"}
-    receipt_rule.handler(
-        event | identity | {"ResourceProperties": PROPERTIES}, SimpleNamespace(log_stream_name="stream-1")
-    )
-    (options,) = sent
-    answer: dict[str, Any] = json.loads(options["body"])
-    assert answer.items() >= {"StackId": "s", "RequestId": "r", "LogicalResourceId": "l"}.items()
-    return answer
+def made(ses: Ses) -> str:
+    """Create the resource and return its physical id."""
+    physical_id, data = receipt_rule.apply(ses, "Create", PROPERTIES, "none")
+    assert data == {"RuleSetName": physical_id.partition("/")[0]}
+    return physical_id
 
 
 def _activate(ses: Ses, rule_set: str, rule: str) -> None:

@@ -17,8 +17,9 @@ _HEADERS = {"X-Auto-Response-Suppress": "All", "X-MS-Reactions": "disallow"}
 
 
 class SesMailSender:
-    def __init__(self, client: Any, from_address: str) -> None:
+    def __init__(self, client: Any, from_address: str, configuration_set: str = "") -> None:
         self._client, self._from = client, from_address
+        self._reports = {"ConfigurationSetName": configuration_set} if configuration_set else {}
 
     def send(self, mail: OutgoingMail) -> str:
         raw = write_mail(
@@ -38,6 +39,7 @@ class SesMailSender:
                 Destination={"ToAddresses": [mail.to]},
                 Content={"Raw": {"Data": raw}},
                 EmailTags=[{"Name": name, "Value": value} for name, value in mail.tags.items()],
+                **self._reports,
             )
         except ClientError as error:
             if error_code(error) in _FINAL:

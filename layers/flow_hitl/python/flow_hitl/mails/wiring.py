@@ -35,7 +35,7 @@ class MailsParts(RequestsParts, PeopleParts):
     def _mail_sender(self) -> SesMailSender:
         from flow_hitl.mails.mail_sender import SesMailSender
 
-        return SesMailSender(self.client("sesv2"), self.settings.mail_from)
+        return SesMailSender(self.client("sesv2"), self.settings.mail_from, self.settings.mail_configuration_set)
 
     @cached_property
     def send_mail(self) -> SendMail:

@@ -37,6 +37,8 @@ class Settings(BaseModel):
     allowed_networks: str = ""
     # Public keys that signed before the one of `seal_key_id`: `BASE64@TIME,…`.
     earlier_seal_keys: str = ""
+    # SES reports bounces of what is sent by it. Empty for the identity's default one.
+    mail_configuration_set: str = ""
     # Who calls AWS: see `aws.client`.
     aws_client: str = "auto"
 

@@ -1,22 +1,25 @@
-"""The SES receipt rule that stores inbound email and publishes its receipt, made by a custom resource."""
+"""What the mail edge has in SES by custom resources: identities and the receipt rule (see `infra/mail_edge/`)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy
+from aws_cdk import CustomResource, Duration, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.constructs.data import MAIL_PREFIX
 from infra.constructs.findings import accept
 from infra.constructs.layers import accept_runtime_findings
+from infra.mail_edge.sender_identity import DKIM_RECORDS
 from infra.names import receipt_rule_name
 from infra.options import Options
 
-CODE_DIRECTORY = Path(__file__).resolve().parent.parent / "mail_edge"
+CODE_DIRECTORY = Path(__file__).resolve().parent.parent
 RULE_ACTIONS = (
     "ses:DescribeActiveReceiptRuleSet",
     "ses:SetActiveReceiptRuleSet",
@@ -28,29 +31,49 @@ RULE_ACTIONS = (
     "ses:UpdateReceiptRule",
     "ses:DeleteReceiptRule",
 )
+IDENTITY_ACTIONS = ("ses:GetEmailIdentity", "ses:CreateEmailIdentity", "ses:DeleteEmailIdentity", "ses:TagResource")
 
 
-class ReceiptRule(Construct):
-    """Our rule in the active rule set (see `infra/mail_edge/receipt_rule.py`)."""
+class MailEdge(Construct):
+    """The one function of the custom resources, and the resources that it makes."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, mail: s3.IBucket, receipts: sns.ITopic, options: Options
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, domains: Sequence[str], options: Options) -> None:
         super().__init__(scope, construct_id)
-        self.resource = CustomResource(
+        self._options = options
+        self._function = self._make_function(domains)
+
+    def add_identity(self, construct_id: str, domain: str, configuration_set: ses.IConfigurationSet) -> tuple[str, ...]:
+        """Have SES know a domain and return the DNS records for DKIM, once deployed."""
+        identity = CustomResource(
             self,
-            "Rule",
-            service_token=self._function(options).function_arn,
+            construct_id,
+            service_token=self._function.function_arn,
+            resource_type="Custom::SenderIdentity",
+            service_timeout=Duration.minutes(5),
+            properties={
+                "Domain": domain,
+                "Stack": self._options.stack_name,
+                "ConfigurationSetName": configuration_set.configuration_set_name,
+            },
+        )
+        return tuple(identity.get_att_string(f"DkimRecord{number}") for number in range(1, DKIM_RECORDS + 1))
+
+    def add_receipt_rule(self, mail: s3.IBucket, receipts: sns.ITopic) -> str:
+        """Have SES store email for the inbound domain, and return the name of the rule set, once deployed."""
+        rule = CustomResource(
+            self,
+            "ReceiptRule",
+            service_token=self._function.function_arn,
             resource_type="Custom::ReceiptRule",
             service_timeout=Duration.minutes(5),
             properties={
-                "OwnRuleSetName": options.stack_name,
+                "OwnRuleSetName": self._options.stack_name,
                 "Rule": {
-                    "Name": receipt_rule_name(options.stack_name),
+                    "Name": receipt_rule_name(self._options.stack_name),
                     "Enabled": True,
                     "ScanEnabled": True,
                     "TlsPolicy": "Optional",
-                    "Recipients": [options.inbound_domain],
+                    "Recipients": [self._options.inbound_domain],
                     "Actions": [
                         {
                             "S3Action": {
@@ -63,27 +86,27 @@ class ReceiptRule(Construct):
                 },
             },
         )
+        return rule.get_att_string("RuleSetName")
 
-    @property
-    def rule_set_name(self) -> str:
-        """The rule set that has the rule, once deployed."""
-        return self.resource.get_att_string("RuleSetName")
-
-    def _function(self, options: Options) -> lambda_.Function:
+    def _make_function(self, domains: Sequence[str]) -> lambda_.Function:
         log_group = logs.LogGroup(
             self, "Log", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=RemovalPolicy.DESTROY
         )
+        identities = [
+            Stack.of(self).format_arn(service="ses", resource="identity", resource_name=domain) for domain in domains
+        ]
         role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={
-                "receipt-rule": iam.PolicyDocument(
+                "mail-edge": iam.PolicyDocument(
                     statements=[
                         iam.PolicyStatement(
                             actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group.log_group_arn]
                         ),
                         iam.PolicyStatement(actions=list(RULE_ACTIONS), resources=["*"]),
+                        iam.PolicyStatement(actions=list(IDENTITY_ACTIONS), resources=identities),
                     ]
                 )
             },
@@ -97,9 +120,11 @@ class ReceiptRule(Construct):
         function = lambda_.Function(
             self,
             "Function",
-            handler="receipt_rule.handler",
-            code=lambda_.Code.from_asset(str(CODE_DIRECTORY), exclude=["__pycache__", "__init__.py"]),
-            runtime=lambda_.Runtime(f"python{options.python}", lambda_.RuntimeFamily.PYTHON),
+            handler="mail_edge.custom_resources.handler",
+            code=lambda_.Code.from_asset(
+                str(CODE_DIRECTORY), ignore_mode=IgnoreMode.GIT, exclude=["*", "!mail_edge", "!mail_edge/*.py"]
+            ),
+            runtime=lambda_.Runtime(f"python{self._options.python}", lambda_.RuntimeFamily.PYTHON),
             role=role.without_policy_updates(),
             log_group=log_group,
             timeout=Duration.minutes(1),
