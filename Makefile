@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local test reliability mutation load test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
+.PHONY: help demo local deploy destroy test reliability mutation load test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -22,6 +22,7 @@ export OTEL_SDK_DISABLED := true
 help:
 	@echo 'make demo    the whole way once, unattended: a flow asks, a person answers by mail, the flow goes on'
 	@echo 'make local   the local stack in the foreground, until Ctrl-C; its data ends with it'
+	@echo 'make deploy  to your AWS account, by the options in flow-hitl.toml; make destroy deletes an evaluation'
 	@echo 'make test    lint, types and all tests, of exhaustive ones a fixed part'
 	@echo 'make reliability   the exhaustive tests, whole'
 	@echo 'make mutation   change the rules that protect reviews and count what the tests notice; MODULE=tokens for one area'
@@ -37,6 +38,13 @@ demo: setup
 
 local: setup
 	@exec $(RUN) -m infra.local
+
+deploy: setup
+	@test -e "$${FLOW_HITL_FILE:-flow-hitl.toml}" || .venv/bin/flow-hitl init
+	@.venv/bin/flow-hitl deploy
+
+destroy: setup
+	@.venv/bin/flow-hitl destroy
 
 # All at once, as the browser and the local stack leave a processor idle again and again; the unit tests, of which there are
 # most, take what is left. Each part's output stays together where make can do that, since version 4.

@@ -21,7 +21,7 @@ FOLDERS = {
 }
 # Deploying and the local stack need the repository, and stay there.
 PARTS = {
-    "flow_hitl_tools": {"__init__", "names", "outputs", "routes", "tables", "topology"},
+    "flow_hitl_tools": {"__init__", "names", "options", "options_file", "outputs", "routes", "tables", "topology"},
     "flow_hitl_tools.local": {"__init__", "emulator", "failure", "patience", "state"},
 }
 RENAMED = {

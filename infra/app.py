@@ -65,8 +65,17 @@ def prepare_process() -> None:
         sys.path.append(str(LAYER_SOURCE))
 
 
+def file_options() -> dict[str, str]:
+    """Return the options of `flow-hitl.toml`; raises ValueError that says what to correct."""
+    prepare_process()
+    from infra.options_file import REGION, options_file, read_options
+
+    found = read_options(options_file())
+    return {name: value for name, value in found.items() if name != REGION}
+
+
 if __name__ == "__main__":
     try:
-        synthesise()
-    except ValueError as error:
+        synthesise(file_options())
+    except (ValueError, RuntimeError) as error:
         sys.exit(str(error))

@@ -65,7 +65,7 @@ class CoreStack(Stack):
             self.queues,
             options,
         )
-        self._write_outputs()
+        self._write_outputs(options)
 
     def _settings(self, options: Options) -> Settings:
         data, queues = self.data, self.queues
@@ -107,7 +107,7 @@ class CoreStack(Stack):
             key.grant(service, "kms:GenerateDataKey*", "kms:Decrypt")
         return key
 
-    def _write_outputs(self) -> None:
+    def _write_outputs(self, options: Options) -> None:
         """Output every setting, and what else the operator's commands and the local stack need."""
         queues = {f"{name}_queue_url": queue.queue_url for name, queue in self.queues.queues.items()} | {
             f"{name}_dead_letter_queue_url": queue.queue_url for name, queue in self.queues.dead_letter_queues.items()
@@ -116,6 +116,7 @@ class CoreStack(Stack):
             self.settings.model_dump()
             | queues
             | {
+                "stage": options.stage,
                 "api_id": self.api.api.api_id,
                 "api_url": self.api.api.api_endpoint,
                 "receipts_topic_arn": self.receipts.topic.topic_arn,

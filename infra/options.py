@@ -1,4 +1,4 @@
-"""The operator's options, read from CDK context (`cdk deploy -c name=value`)."""
+"""The operator's options: from `flow-hitl.toml`, or from CDK context (`cdk deploy -c name=value`), which prevails."""
 
 import re
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from flow_hitl.platform.outgoing_url import Destinations
 from flow_hitl.proof.seal_store import earlier_keys
 
 Architecture = Literal["arm64", "x86_64"]
-Removal = Literal["retain", "destroy"]
-Lock = Literal["governance", "compliance"]
+Stage = Literal["production", "evaluation"]
+Lock = Literal["governance", "compliance", "none"]
 AwsClient = Literal["auto", "boto3"]
 
 PYTHON_VERSIONS = ("3.11", "3.12", "3.13", "3.14")
@@ -19,14 +19,16 @@ PYTHON_VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 
 @dataclass(frozen=True)
 class Options:
-    """The options of one stack; only `inbound_domain` has no default.
+    """The options of one stack; only `inbound_domain` and `alarm_email` must be given.
 
+    `stage` says what deleting the stack does. `production` keeps all data; of an `evaluation` nothing is left.
+    `alarm_email` gets the alarms, or nobody if it is None; as an option that is `none`.
     `allowed_networks` lists the private networks and hosts, separated by commas, that webhooks and resume URLs may use:
     `10.0.0.0/8,jira.internal.example,git.internal.example:8443`.
     `aws_client` is `auto` for our own client of what functions call most, `boto3` for the SDK everywhere.
     `packages_for_host` builds the layers for this machine instead of Lambda, for an emulator.
     `seal_lock` is the Object Lock mode of the audit log's digests, for `seal_retention_days`: an administrator can lift
-    governance; nobody, not even the account's owner, can lift compliance.
+    governance; nobody, not even the account's owner, can lift compliance. An evaluation has none.
     A higher `seal_key` replaces the key that signs digests, exports, and receipts. `earlier_seal_keys` lists the keys
     before, `BASE64@TIME,…`: each as `aws kms get-public-key` prints it, and a time after its replacement. What they
     signed until then stays verifiable.
@@ -43,13 +45,18 @@ class Options:
     aws_client: AwsClient = "auto"
     packages_for_host: bool = False
     require_tls: bool = True
-    removal: Removal = "retain"
+    stage: Stage = "production"
     seal_lock: Lock = "governance"
     seal_retention_days: int = 2557
     seal_key: int = 1
     earlier_seal_keys: str = ""
     alarm_email: str | None = None
     stack_name: str = "flow-hitl"
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether data outlives the stack."""
+        return self.stage == "production"
 
     @property
     def sender_domain(self) -> str:
@@ -66,6 +73,8 @@ class Options:
         mail_from = _text(context, "mail_from") or f"reviews@{inbound_domain}"
         if not is_mail_address(mail_from):
             raise ValueError(f"mail_from must be a plain email address such as reviews@example.com, not {mail_from!r}")
+        stage = cast("Stage", _one_of(context, "stage", ("production", "evaluation")))
+        locks = ("governance", "compliance") if stage == "production" else ("none",)
         return cls(
             inbound_domain=inbound_domain,
             mail_from=mail_from,
@@ -77,12 +86,12 @@ class Options:
             aws_client=cast("AwsClient", _one_of(context, "aws_client", ("auto", "boto3"))),
             packages_for_host=_one_of(context, "packages_for_host", ("false", "true")) == "true",
             require_tls=_one_of(context, "require_tls", ("true", "false")) == "true",
-            removal=cast("Removal", _one_of(context, "removal", ("retain", "destroy"))),
-            seal_lock=cast("Lock", _one_of(context, "seal_lock", ("governance", "compliance"))),
+            stage=stage,
+            seal_lock=cast("Lock", _one_of(context, "seal_lock", locks)),
             seal_retention_days=_whole(context, "seal_retention_days", 2557, "a whole number of days"),
             seal_key=_whole(context, "seal_key", 1, "a whole number"),
             earlier_seal_keys=_earlier_seal_keys(context),
-            alarm_email=_text(context, "alarm_email"),
+            alarm_email=_alarm_email(context),
             stack_name=_text(context, "stack_name") or "flow-hitl",
         )
 
@@ -93,6 +102,17 @@ OPTION_NAMES = tuple(Options.__dataclass_fields__)
 def _text(context: Mapping[str, object], name: str) -> str | None:
     value = context.get(name)
     return str(value).strip() or None if value is not None else None
+
+
+def _alarm_email(context: Mapping[str, object]) -> str | None:
+    text = _text(context, "alarm_email")
+    if text is None:
+        raise ValueError("Say who gets the alarms: -c alarm_email=ops@example.com, or -c alarm_email=none")
+    if text.lower() == "none":
+        return None
+    if not is_mail_address(text):
+        raise ValueError(f"alarm_email must be a plain email address such as ops@example.com, or none, not {text!r}")
+    return text
 
 
 def _allowed_networks(context: Mapping[str, object]) -> str:

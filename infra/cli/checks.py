@@ -1,7 +1,6 @@
 """What `flow-hitl doctor` checks: the installation, each deployment, and one request if it is asked about."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +15,7 @@ from flow_hitl.platform.dead_letter_counts import SqsDeadLetterCounts
 from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.webhooks.webhook import Delivery, DeliveryStatus
+from infra.cli.report import StackCheck, asked, named, not_asked
 from infra.cli.target import CommandTarget
 from infra.names import ALARM_PREFIX, receipt_rule_name
 from infra.outputs import missing_outputs
@@ -28,23 +28,6 @@ _ONLY_ON_AWS = {
     "mail in": "the local stack receives email by SMTP, without a receipt rule",
     "MX record": "the local stack receives email by SMTP, without DNS",
 }
-
-
-@dataclass(frozen=True)
-class StackCheck:
-    """What was checked, and what was found."""
-
-    name: str
-    finding: Finding
-
-    def to_dict(self) -> dict[str, Any]:
-        finding = self.finding
-        return {
-            "check": self.name,
-            "status": finding.status.value,
-            "fact": finding.fact,
-            "next_step": finding.next_step,
-        }
 
 
 def look(
@@ -71,16 +54,16 @@ def look(
 
 
 def _installation(target: CommandTarget) -> Iterator[StackCheck]:
-    yield from _named("signing key", _signing_key(target))
-    yield from _named("dead letters", _dead_letters(target))
+    yield from named("signing key", _signing_key(target))
+    yield from named("dead letters", _dead_letters(target))
     if target.local:
         for name, why in _ONLY_ON_AWS.items():
             yield StackCheck(name, info(f"This does not apply here: {why}."))
         return
-    yield from _named("alarms", _asked(lambda: _alarms(target.stack_name)))
-    yield from _named("mail out", _mail_out(target))
-    yield from _named("mail in", _asked(lambda: _receipt_rule(target)))
-    yield from _named("MX record", [_mx_record(target.application.settings.inbound_domain)])
+    yield from named("alarms", asked(lambda: _alarms(target.stack_name)))
+    yield from named("mail out", _mail_out(target))
+    yield from named("mail in", asked(lambda: _receipt_rule(target)))
+    yield from named("MX record", [_mx_record(target.application.settings.inbound_domain)])
 
 
 def _signing_key(target: CommandTarget) -> Iterator[Finding]:
@@ -116,7 +99,7 @@ def _dead_letters(target: CommandTarget) -> Iterator[Finding]:
     numbers = {name: queues.number(name) for name in settings.dead_letter_queues}
     for name, number in numbers.items():
         if isinstance(number, Unknown):
-            yield _not_asked(f"the dead-letter queue of {name}", number)
+            yield not_asked(f"the dead-letter queue of {name}", number)
         elif number:
             yield dead_letters_found(name, number)
     if not any(numbers.values()):
@@ -145,13 +128,13 @@ def _mail_out(target: CommandTarget) -> Iterator[Finding]:
     application = target.application
     state = application.mail_account.state()
     if isinstance(state, Unknown):
-        yield _not_asked("SES", state)
+        yield not_asked("SES", state)
     else:
         wrong = tuple(sending_problems(state))
         yield from wrong or [ok(f"SES may send from {state.identity} to everyone: {quota_text(state)}.")]
     inbound = application.settings.inbound_domain
     if inbound != domain_of(application.settings.mail_from):
-        yield from _asked(lambda: _inbound_identity(inbound))
+        yield from asked(lambda: _inbound_identity(inbound))
 
 
 def _inbound_identity(domain: str) -> Iterator[Finding]:
@@ -169,7 +152,7 @@ def _receipt_rule(target: CommandTarget) -> Iterator[Finding]:
     answer = client("ses").describe_active_receipt_rule_set()
     active = answer.get("Metadata", {}).get("Name")
     name, domain = receipt_rule_name(target.stack_name), target.application.settings.inbound_domain
-    redeploy = f"Deploy the mail edge stack again: npx aws-cdk deploy {target.stack_name}-mail-edge."
+    redeploy = f"Deploy again, by {command('deploy')}."
     if active is None:
         yield problem("No receipt rule set is active in this region, so SES receives no email.", redeploy)
         return
@@ -199,7 +182,7 @@ def _mx_record(domain: str) -> Finding:
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return problem(f"{domain} has no MX record, so no reply can be delivered.", step)
     except dns.exception.DNSException as error:
-        return _not_asked("the DNS", Unknown(type(error).__name__))
+        return not_asked("the DNS", Unknown(type(error).__name__))
     hosts = {str(record.exchange).rstrip(".").lower(): record.preference for record in answer}
     # Mail goes to the host with the lowest preference.
     if ours not in hosts or hosts[ours] > min(hosts.values()):
@@ -221,7 +204,7 @@ def _deployments(target: CommandTarget, deployments: Sequence[Deployment]) -> It
             *_webhooks(target, deployment),
         ]
         title = f"deployment {deployment.deployment_id}"
-        yield from _named(title, found or [ok(f'"{deployment.name}" has no problems.')])
+        yield from named(title, found or [ok(f'"{deployment.name}" has no problems.')])
 
 
 def _doubts(target: CommandTarget, deployment: Deployment) -> Iterator[Finding]:
@@ -295,20 +278,4 @@ def _undelivered(webhook: str, delivery: Delivery, why: str) -> Finding:
 
 def _request(diagnosis: RequestDiagnosis) -> Iterator[StackCheck]:
     for answered in diagnosis.questions:
-        yield from _named(f"{answered.question} ({answered.status})", answered.findings)
-
-
-def _named(name: str, findings: Iterable[Finding]) -> Iterator[StackCheck]:
-    return (StackCheck(name, finding) for finding in findings)
-
-
-def _asked(ask: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """Return what a check of AWS found, or that AWS gave no answer."""
-    try:
-        return list(ask())
-    except (BotoCoreError, ClientError) as error:
-        return [_not_asked("AWS", unknown(error))]
-
-
-def _not_asked(whom: str, unknown: Unknown) -> Finding:
-    return info(f"This could not be checked: {whom} did not answer ({unknown.why}).", "Check your role's permissions.")
+        yield from named(f"{answered.question} ({answered.status})", answered.findings)

@@ -6,12 +6,16 @@ from infra.cli.analytics import analytics
 from infra.cli.api_keys import api_key
 from infra.cli.audit import audit
 from infra.cli.configuration import rules, settings
+from infra.cli.deploy import deploy
 from infra.cli.deployments import deployment, resume_secret, rotate_resume_secret
+from infra.cli.destroy import destroy
 from infra.cli.doctor import doctor
 from infra.cli.errors import OperatorGroup
 from infra.cli.groups import group
+from infra.cli.init import init
 from infra.cli.mail import mail
 from infra.cli.members import member
+from infra.cli.preflight import preflight
 from infra.cli.redrive import redrive
 from infra.cli.replay import replay
 from infra.cli.restore_drill import restore_drill
@@ -28,6 +32,10 @@ def main() -> None:
 
 
 for command in (
+    init,
+    preflight,
+    deploy,
+    destroy,
     deployment,
     api_key,
     member,

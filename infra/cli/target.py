@@ -10,6 +10,7 @@ import click
 from botocore.exceptions import ClientError
 
 from infra.cli.errors import OperatorError
+from infra.options_file import FILE, REGION, options_file, read_options
 
 if TYPE_CHECKING:
     from flow_hitl.bootstrap import Application
@@ -33,7 +34,10 @@ class CommandTarget:
         """The core stack's outputs; raises OperatorError if the stack is not found."""
         if self.local and self.stack is not None:
             raise click.UsageError("Give --local or --stack, not both.")
-        return _local_outputs() if self.local else _stack_outputs(self.stack_name)
+        if self.local:
+            return _local_outputs()
+        self.use_region()
+        return _stack_outputs(self.stack_name)
 
     @cached_property
     def application(self) -> "Application":
@@ -60,10 +64,26 @@ class CommandTarget:
         """The service that changes deployments."""
         return self.application.manage_deployments
 
+    @cached_property
+    def kept(self) -> Mapping[str, str]:
+        """The options of `flow-hitl.toml`; raises OperatorError if it cannot be read."""
+        try:
+            return read_options(options_file())
+        except ValueError as error:
+            raise OperatorError(
+                f"{error}.".replace("..", "."), "Correct the file, and run the command again."
+            ) from error
+
     @property
     def stack_name(self) -> str:
         """The core stack's name in CloudFormation."""
-        return self.stack or DEFAULT_STACK
+        return self.stack or self.kept.get("stack_name") or DEFAULT_STACK
+
+    def use_region(self) -> None:
+        """Have every call go to the region of `flow-hitl.toml`, if it names one and the stack is the file's."""
+        region = None if self.local or self.stack else self.kept.get(REGION)
+        if region:
+            os.environ |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
 
     @property
     def choice(self) -> str:
@@ -101,7 +121,7 @@ def target_options(command: _Command) -> _Command:
             metavar="NAME",
             expose_value=False,
             callback=_remember,
-            help=f"Use this CloudFormation stack, with your AWS credentials and region.  [default: {DEFAULT_STACK}]",
+            help=f"Use this CloudFormation stack, in your AWS region.  [default: that of {FILE}, else {DEFAULT_STACK}]",
         ),
         click.option(
             "--json", "as_json", is_flag=True, expose_value=False, callback=_remember, help="Print JSON, for programs."

@@ -44,7 +44,7 @@ class DataTable(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            deletion_protection=options.removal == "retain",
+            deletion_protection=options.keeps_data,
             removal_policy=removal_policy(options),
             time_to_live_attribute=table.ttl_attribute,
             stream=dynamodb.StreamViewType.NEW_IMAGE if table.streams_new_images else None,
@@ -107,7 +107,7 @@ class Data(Construct):
 
 def removal_policy(options: Options) -> RemovalPolicy:
     """Return what happens to stored data when the stack is deleted."""
-    return RemovalPolicy.RETAIN if options.removal == "retain" else RemovalPolicy.DESTROY
+    return RemovalPolicy.RETAIN if options.keeps_data else RemovalPolicy.DESTROY
 
 
 def _attribute(key: Key) -> dynamodb.Attribute:

@@ -25,24 +25,19 @@ class Seals(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, options: Options) -> None:
         super().__init__(scope, construct_id)
-        kept = Duration.days(options.seal_retention_days)
-        retention = (
-            s3.ObjectLockRetention.compliance(kept)
-            if options.seal_lock == "compliance"
-            else s3.ObjectLockRetention.governance(kept)
-        )
         self.bucket = private_bucket(
-            self, "Bucket", options, [], versioned=True, object_lock_default_retention=retention
+            self, "Bucket", options, [], versioned=True, object_lock_default_retention=_retention(options)
         )
-        self.bucket.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="SealsAreNeverChanged",
-                effect=iam.Effect.DENY,
-                principals=[iam.StarPrincipal()],
-                actions=list(LOCK_BYPASSES),
-                resources=[self.bucket.arn_for_objects("*")],
+        if options.keeps_data:
+            self.bucket.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid="SealsAreNeverChanged",
+                    effect=iam.Effect.DENY,
+                    principals=[iam.StarPrincipal()],
+                    actions=list(LOCK_BYPASSES),
+                    resources=[self.bucket.arn_for_objects("*")],
+                )
             )
-        )
         self.key = kms.Key(
             self,
             # Another number makes another key; the one before is kept, or deleted, as other data.
@@ -52,3 +47,14 @@ class Seals(Construct):
             key_usage=kms.KeyUsage.SIGN_VERIFY,
             removal_policy=removal_policy(options),
         )
+
+
+def _retention(options: Options) -> s3.ObjectLockRetention | None:
+    kept = Duration.days(options.seal_retention_days)
+    match options.seal_lock:
+        case "compliance":
+            return s3.ObjectLockRetention.compliance(kept)
+        case "governance":
+            return s3.ObjectLockRetention.governance(kept)
+        case "none":
+            return None

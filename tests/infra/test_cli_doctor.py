@@ -1,10 +1,8 @@
 """`flow-hitl doctor`: what it finds wrong in an installation, a deployment and a request, and what it tells to do."""
 
 import json
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +23,7 @@ from infra.local.hitl_fixture import Hitl
 from infra.outputs import output_name
 from tests.support.asserts import EMIT
 from tests.support.aws_answers import ACCOUNT, DENIED, IDENTITY, answering, ses_says
+from tests.support.dns_server import name_server
 from tests.support.receiver import receiving
 from tests.support.webhooks import hook
 
@@ -50,41 +49,6 @@ class Report:
         (found,) = [check for check in self.problems if check["check"].startswith(name)]
         assert all(word in found["fact"] for word in words), found["fact"]
         return str(found["next_step"])
-
-
-@contextmanager
-def name_server(records: dict[str, list[str]]) -> Iterator[None]:
-    """Let the resolver ask a server of our own, which knows MX records like `10 host.`, and nothing of other names."""
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            wire, client = server.recvfrom(4096)
-            if not wire:
-                return
-            query = dns.message.from_wire(wire)
-            (question,) = query.question
-            answer = dns.message.make_response(query)
-            found = records.get(str(question.name).rstrip("."))
-            if found is None:
-                answer.set_rcode(dns.rcode.NXDOMAIN)
-            elif found:
-                answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", "MX", *found))
-            server.sendto(answer.to_wire(), client)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers, resolver.port = ["127.0.0.1"], server.getsockname()[1]
-    before, dns.resolver.default_resolver = dns.resolver.default_resolver, resolver
-    try:
-        yield
-    finally:
-        dns.resolver.default_resolver = before
-        server.sendto(b"", server.getsockname())
-        thread.join()
-        server.close()
 
 
 @pytest.fixture
@@ -228,7 +192,7 @@ def test_a_domain_that_ses_has_not_verified(doctor: Doctor) -> None:
 def test_a_rule_set_of_somebody_else_became_active(doctor: Doctor, rules: Any) -> None:
     rules.ses.create_receipt_rule_set(RuleSetName="theirs")
     rules.ses.set_active_receipt_rule_set(RuleSetName="theirs")
-    assert "flow-hitl-mail-edge" in doctor().problem("mail in", "theirs, does not have the rule flow-hitl-replies")
+    assert "`flow-hitl deploy`" in doctor().problem("mail in", "theirs, does not have the rule flow-hitl-replies")
 
 
 def test_no_rule_set_is_active(doctor: Doctor) -> None:
