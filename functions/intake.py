@@ -1,4 +1,4 @@
-"""The flows' side of the API: open requests, wait for answers, list, cancel, and reassign."""
+"""The flows' side of the API: open requests, list, cancel, and reassign; `wait` is where they get their answers."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,7 +13,7 @@ from flow_hitl.people.access import KeyHolder
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.platform.telemetry import QUOTA_NEARLY_USED, count
-from flow_hitl.requests.answers import DecisionPage, OpenedRequest, RequestAnswer, RequestPage, Timeline
+from flow_hitl.requests.answers import OpenedRequest, RequestAnswer, RequestPage, Timeline
 from flow_hitl.requests.changing.change_request import REPORTABLE
 from flow_hitl.requests.changing.reassign_request import Reassignment
 from flow_hitl.requests.opening.open_request import NewRequest
@@ -33,8 +33,6 @@ from functions.http_api import (
 )
 
 app = make_resolver()
-
-_MAX_WAIT = 20
 
 
 class ResumeReport(Document):
@@ -62,24 +60,11 @@ def open_request() -> Response[str]:
     return json_response(201 if opened.created else 200, answer)
 
 
-@app.get("/v1/requests/<request_id>")
-def get_request(request_id: str) -> Response[str]:
-    wait = query_integer(app, "wait", 0, 0, _MAX_WAIT)
-    return _request(current().read_requests.get(_holder(), uuid_in(request_id), wait))
-
-
 @app.get("/v1/requests")
 def list_requests() -> Response[str]:
     limit = query_integer(app, "limit", 20, 1, 100)
     page = current().read_requests.list_requests(_holder(), _filter(), limit, query(app, "cursor"))
     return json_response(200, RequestPage(_shown(page.requests), page.next_cursor))
-
-
-@app.get("/v1/decisions")
-def list_decisions() -> Response[str]:
-    limit, wait = query_integer(app, "limit", 20, 1, 100), query_integer(app, "wait", 0, 0, _MAX_WAIT)
-    page = current().read_requests.decisions(_holder(), limit, query(app, "cursor"), wait)
-    return json_response(200, DecisionPage(_shown(page.requests), page.next_cursor or ""))
 
 
 @app.delete("/v1/requests/<request_id>")

@@ -9,6 +9,8 @@ from flow_hitl.proof.export import EXPORT_ATTEMPTS
 
 API_TIMEOUT_SECONDS = 29  # API Gateway gives up after 30
 _LARGE = 1024
+# A call that waits costs by its time and this; less memory has too little processor for large contents.
+_WAITING = 256
 RETENTION_DAYS = 14
 """For how long queues keep messages, as long as SQS can: whoever is away loses none before it is given up."""
 # Deliveries that met a busy worker, or one that died, are no attempts.
@@ -87,6 +89,7 @@ FUNCTIONS = (
     Function("inbound_mail", MAIL_READER.seconds, _LARGE),
     Function("dashboard", API_TIMEOUT_SECONDS, _LARGE),
     Function("respond", API_TIMEOUT_SECONDS, _LARGE),
+    Function("wait", API_TIMEOUT_SECONDS, _WAITING),
     Function("deadline"),
     Function("sign_receipt"),
     Function("resume_flow"),
@@ -100,6 +103,7 @@ FUNCTIONS = (
 
 HTTP_FUNCTIONS = (
     HttpFunction("intake"),
+    HttpFunction("wait"),
     HttpFunction("management", MANAGING),
     HttpFunction("respond"),
     HttpFunction("dashboard", the_rest=True),

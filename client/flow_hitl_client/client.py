@@ -144,9 +144,10 @@ class Client:
     def wait_for(self, request_id: str, *, timeout: float | None = None) -> Request:
         """Return the request once it is no longer pending: `response` holds the decision, None if it was cancelled.
 
-        Raises StillPending after `timeout` seconds (None: waits forever). When the server is busy, it asks less often,
-        and raises RateLimited only if the timeout ends in such a pause. A receipt that was asked for is there too,
-        unless it is not signed within five minutes, or by the timeout.
+        Raises StillPending after `timeout` seconds (None: waits forever). After two minutes, it asks only now and then,
+        every 30 seconds at most. When the server is busy, it asks less often, too, and raises RateLimited only if the
+        timeout ends in such a pause. A receipt that was asked for is there too, unless it is not signed within five
+        minutes, or by the timeout.
         """
         waiting = Waiting(self.get_request, request_id, timeout)
         while isinstance(found := waiting.look(), Pause):

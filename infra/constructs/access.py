@@ -53,13 +53,24 @@ class Access(Construct):
         self.options = options
 
     def intake(self) -> list[Right]:
-        """Open, read, list, and cancel requests; store large content."""
+        """Open, list, and cancel requests; store large content."""
         return [
             *self._decide("dynamodb:BatchGetItem"),
             _allow(("dynamodb:Query",), [self.data.deployments.table.table_arn]),
-            self._read_lists("by_created", "by_status", "by_assignee", "by_decision"),
+            self._read_lists("by_created", "by_status", "by_assignee"),
             _objects("s3:PutObject", self.data.content, CONTENT_PREFIX),
             self._read_secret(),
+        ]
+
+    def wait(self) -> list[Right]:
+        """Read requests, and note that a flow asked for them."""
+        read = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem")
+        return [
+            _allow(read, [self.data.requests.table.table_arn]),
+            _allow(("dynamodb:Query",), [self.data.deployments.table.table_arn]),
+            self._read_lists("by_decision"),
+            _objects("s3:GetObject", self.data.content, CONTENT_PREFIX),
+            self._never_change_audit(),
         ]
 
     def management(self) -> list[Right]:

@@ -13,7 +13,7 @@ from infra.local.patience import HANG_SECONDS
 
 # One of intake, by which flows ask, and one of respond, by which people's answers come. Each call is refused, after the
 # function has started. What the seed wrote has started the relay, which reads the audit stream.
-PATHS = ("/v1/requests/none", "/v1/contents/none")
+PATHS = ("/v1/requests", "/v1/contents/none")
 
 
 def api_url(endpoint_url: str, api_id: str) -> str:

@@ -83,8 +83,14 @@ EXPECTED: dict[str, Rights] = {
         *SECRET,
         ("dynamodb:Query", "deployments"),
         ("dynamodb:BatchGetItem", "requests"),
-        *_lists("by_created", "by_status", "by_assignee", "by_decision"),
+        *_lists("by_created", "by_status", "by_assignee"),
         ("s3:PutObject", "content/content/*"),
+    },
+    "wait": {
+        *((f"dynamodb:{action}", "requests") for action in ("GetItem", "Query", "BatchGetItem", "PutItem")),
+        ("dynamodb:Query", "deployments"),
+        *_lists("by_decision"),
+        ("s3:GetObject", "content/content/*"),
     },
     "management": {
         *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "DeleteItem")),

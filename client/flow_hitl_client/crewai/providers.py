@@ -23,7 +23,7 @@ from flow_hitl_client.crewai.steps import steps_of
 from flow_hitl_client.crewai.store import Asker, StoreThenAsk, opened
 from flow_hitl_client.errors import FlowHitlClientError, ProblemError, ServerUnreachable
 from flow_hitl_client.types import FreeText, Request, ResumeStatus
-from flow_hitl_client.waiting import LONGEST_WAIT_SECONDS, ReceiptPatience
+from flow_hitl_client.waiting import Look, ReceiptPatience, next_look
 
 _log = logging.getLogger("flow_hitl_client")
 
@@ -113,9 +113,11 @@ class BlockingProvider:
     def _wait(self, request: Request) -> Request:
         """Return the request once it is closed and has its receipt, through any outage of the server."""
         asked, pause_seconds, patience = request["assigned_to_email"], 1.0, ReceiptPatience()
-        while request["status"] == "pending" or patience.waits(request):
+        began = time.monotonic()
+        while (pending := request["status"] == "pending") or patience.waits(request):
             try:
-                request = self._poll(request["id"])
+                # A receipt follows its decision within seconds.
+                request = self._poll(request["id"], next_look(time.monotonic() - began if pending else 0.0))
                 pause_seconds = 1.0
             except (ServerUnreachable, ProblemError) as error:
                 if isinstance(error, ProblemError) and error.status < 500 and error.status != 429:
@@ -128,11 +130,13 @@ class BlockingProvider:
                 self._say(f"Waiting for {asking.whom(request)}")
         return request
 
-    def _poll(self, request_id: str) -> Request:
-        """Make one long poll; raises Stopped when the program is to end."""
+    def _poll(self, request_id: str, look: Look) -> Request:
+        """Ask once; raises Stopped when the program is to end."""
         # In a daemon thread, which does not delay the interpreter's end.
         poll: Future[Request] = Future()
-        threading.Thread(target=self._resolve, args=(poll, request_id), name="flow-hitl-poll", daemon=True).start()
+        threading.Thread(
+            target=self._resolve, args=(poll, request_id, look), name="flow-hitl-poll", daemon=True
+        ).start()
         while True:
             with suppress(FutureTimeout):
                 return poll.result(timeout=_LOOK_SECONDS)
@@ -140,9 +144,10 @@ class BlockingProvider:
                 self._client.cancel(request_id)
                 raise Stopped(f"stopped while waiting for a person; request {request_id} was cancelled")
 
-    def _resolve(self, poll: "Future[Request]", request_id: str) -> None:
+    def _resolve(self, poll: "Future[Request]", request_id: str, look: Look) -> None:
         try:
-            poll.set_result(self._client.get_request(request_id, wait=LONGEST_WAIT_SECONDS))
+            time.sleep(look.pause)
+            poll.set_result(self._client.get_request(request_id, wait=look.wait))
         except Exception as error:
             poll.set_exception(error)
 

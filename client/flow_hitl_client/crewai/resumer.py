@@ -31,7 +31,7 @@ from flow_hitl_client.crewai.store import opened
 from flow_hitl_client.errors import FlowHitlClientError, Forbidden, Unauthorized
 from flow_hitl_client.journal import Journal, Pause
 from flow_hitl_client.types import FreeText, Request
-from flow_hitl_client.waiting import LONGEST_WAIT_SECONDS
+from flow_hitl_client.waiting import next_look
 
 _log = logging.getLogger("flow_hitl_client")
 
@@ -133,7 +133,7 @@ class Resumer:
     def run_once(self) -> int:
         """Resume every flow that can resume now, and return how many; for a scheduler such as cron."""
         self._ask_what_was_not_asked()
-        while self._read_feed(wait=0):
+        while self._read_feed(wait=0) == _PAGE:
             pass
         self._note_cancelled()
         done: set[str] = set()
@@ -210,10 +210,14 @@ class Resumer:
                 _log.warning("request %s of flow %s: %s", pause.request_id, pause.flow_id, error)
 
     def _follow(self, failures: list[Exception]) -> None:
-        pause = 1.0
+        pause, quiet_since = 1.0, time.monotonic()
         while not self._stop.is_set():
+            look = next_look(time.monotonic() - quiet_since)
+            if self._stop.wait(look.pause):
+                return
             try:
-                self._read_feed(wait=LONGEST_WAIT_SECONDS)
+                if self._read_feed(wait=look.wait):
+                    quiet_since = time.monotonic()
                 pause = 1.0
             except (Unauthorized, Forbidden) as error:
                 failures.append(error)
@@ -224,9 +228,9 @@ class Resumer:
                 self._stop.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def _read_feed(self, *, wait: int) -> bool:
-        """Take one page of decisions and tell whether there may be more."""
+    def _read_feed(self, *, wait: int) -> int:
+        """Take one page of decisions and return how many it had."""
         page = self._client.decisions(self._journal.cursor(self._feed), limit=_PAGE, wait=wait)
         if self._journal.decide(page["decisions"], feed=self._feed, cursor=page["cursor"]):
             self._wake.set()
-        return len(page["decisions"]) == _PAGE
+        return len(page["decisions"])

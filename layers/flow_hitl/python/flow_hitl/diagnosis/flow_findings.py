@@ -25,11 +25,11 @@ from flow_hitl.diagnosis.findings import (
     webhooks_told,
 )
 from flow_hitl.platform.times import rfc3339
-from flow_hitl.requests.reading.polling import POLL_NOTED_EVERY, LastPolls
+from flow_hitl.requests.reading.polling import LONGEST_PAUSE, LONGEST_WAIT, POLL_NOTED_EVERY, LastPolls
 from flow_hitl.requests.request import Head, ResumeStatus, Status
 
-# A poll lasts up to 20 seconds after it is recorded; the next is recorded a minute later.
-_UNTOLD = POLL_NOTED_EVERY + timedelta(seconds=20)
+# Whoever polls does so again after a wait and a pause at most; not each poll is recorded.
+_UNTOLD = POLL_NOTED_EVERY + LONGEST_WAIT + LONGEST_PAUSE
 
 
 def flow_question(facts: Facts) -> AnsweredQuestion:

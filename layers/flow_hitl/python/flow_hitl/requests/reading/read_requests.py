@@ -10,10 +10,8 @@ from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.throttle import Seldom
 from flow_hitl.requests.ports import Page, Polls, RequestFilter, RequestStore
-from flow_hitl.requests.reading.polling import POLL_NOTED_EVERY
+from flow_hitl.requests.reading.polling import POLL_NOTED_EVERY, SOON_SECONDS, look_again_after
 from flow_hitl.requests.request import Request, Status
-
-_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,10 @@ class ReadRequests:
             now = self.clock.now()
             self.noted(f"request/{request_id}", now, lambda: self.polls.waited(request_id, now))
             until = now + timedelta(seconds=wait_seconds)
-            while (head.status is Status.PENDING or head.awaits_receipt) and self.clock.now() < until:
-                self.clock.sleep(_POLL_SECONDS)
+            while (head.status is Status.PENDING or head.awaits_receipt) and (now := self.clock.now()) < until:
+                # A receipt follows its decision within seconds.
+                pause = look_again_after(now - head.created_at) if head.status is Status.PENDING else SOON_SECONDS
+                self.clock.sleep(min(pause, (until - now).total_seconds()))
                 head = self.requests.head(request_id)
         request = self.requests.load(request_id)
         authorize(holder, Action.VIEW, request.head)
@@ -65,7 +65,7 @@ class ReadRequests:
         until = now + timedelta(seconds=wait_seconds)
         page = self.requests.decisions(deployment_id, limit, cursor, now)
         while not page.requests and self.clock.now() < until:
-            self.clock.sleep(_POLL_SECONDS)
+            self.clock.sleep(SOON_SECONDS)
             page = self.requests.decisions(deployment_id, limit, page.next_cursor, self.clock.now())
         return page
 

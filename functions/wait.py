@@ -1,0 +1,38 @@
+"""Where flows get their answers: one request, and the feed of decisions.
+
+A call may wait, and Lambda is paid by time and memory: this function has little memory, and imports little.
+"""
+
+from aws_lambda_powertools.event_handler import Response
+
+from flow_hitl.bootstrap import current
+from flow_hitl.people.access import KeyHolder
+from flow_hitl.requests.answers import DecisionPage, RequestAnswer
+from flow_hitl.requests.reading.polling import LONGEST_WAIT
+from functions.http_api import json_response, lambda_entry, make_resolver, query, query_integer, uuid_in
+
+app = make_resolver()
+
+
+@app.get("/v1/requests/<request_id>")
+def get_request(request_id: str) -> Response[str]:
+    request = current().read_requests.get(_holder(), uuid_in(request_id), _wait_seconds())
+    return json_response(200, RequestAnswer(request.shown))
+
+
+@app.get("/v1/decisions")
+def list_decisions() -> Response[str]:
+    limit = query_integer(app, "limit", 20, 1, 100)
+    page = current().read_requests.decisions(_holder(), limit, query(app, "cursor"), _wait_seconds())
+    return json_response(200, DecisionPage([request.shown for request in page.requests], page.next_cursor or ""))
+
+
+handler = lambda_entry(app)
+
+
+def _holder() -> KeyHolder:
+    return current().authenticate(app.current_event.headers.get("authorization"))
+
+
+def _wait_seconds() -> int:
+    return query_integer(app, "wait", 0, 0, int(LONGEST_WAIT.total_seconds()))
