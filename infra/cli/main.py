@@ -18,14 +18,17 @@ from infra.cli.members import member
 from infra.cli.preflight import preflight
 from infra.cli.redrive import redrive
 from infra.cli.replay import replay
+from infra.cli.requests import request
 from infra.cli.restore_drill import restore_drill
 from infra.cli.signing_keys import signing_key
 from infra.cli.target import target_options
 from infra.cli.test_requests import test_request
+from infra.cli.values import version
 from infra.cli.webhooks import webhook
 
 
 @click.group(cls=OperatorGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version(), prog_name="flow-hitl")
 @target_options
 def main() -> None:
     """Create deployments, manage their API keys, settings, and routing rules, and check that everything works."""
@@ -52,6 +55,7 @@ for command in (
     restore_drill,
     analytics,
     audit,
+    request,
     test_request,
     doctor,
 ):

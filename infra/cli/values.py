@@ -1,7 +1,10 @@
 """Values as an operator types them."""
 
 import re
+import tomllib
 from datetime import datetime, timedelta
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +18,15 @@ _DAYS = re.compile(r"([1-9][0-9]{0,3})d")
 signs_from_option = click.option(
     "--signs-from", metavar="WHEN", help="A time such as 2027-01-31T12:00:00Z, or days such as 1d; 30d at most.  [now]"
 )
+
+
+def version() -> str:
+    """Return the version of the installed package, or in the repository the one that it would have."""
+    try:
+        return metadata.version("flow-hitl")
+    except metadata.PackageNotFoundError:
+        project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
 
 
 def plain_address(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:

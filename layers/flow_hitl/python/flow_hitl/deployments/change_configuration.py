@@ -13,9 +13,6 @@ from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.platform.rounds import in_rounds
 
-OPERATOR = "operator"
-"""The actor of what is done with the stack's own rights, by the operator's commands."""
-
 
 @dataclass(frozen=True)
 class Configured:

@@ -13,6 +13,9 @@ from flow_hitl.deployments.quotas import Quotas
 from flow_hitl.deployments.settings import MINUTES, Setting, SettingsPart, settings_of
 from flow_hitl.platform.address import GROUP_PREFIX, domain_of, may_be_same_person, same_address
 
+OPERATOR = "operator"
+"""The actor of what is done with the stack's own rights, by the operator's commands."""
+
 # The people whom a request asks stand in its head, which is to stay small.
 MOST_PEOPLE = 50
 

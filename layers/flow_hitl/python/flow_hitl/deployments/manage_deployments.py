@@ -11,8 +11,9 @@ from flow_hitl.contract.etags import require_match
 from flow_hitl.contract.rotation import RotatedSecret, Rotation
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.answers import KeyShown, key_facts, rules_shown
-from flow_hitl.deployments.change_configuration import OPERATOR, ChangeConfiguration, Configured
+from flow_hitl.deployments.change_configuration import ChangeConfiguration, Configured
 from flow_hitl.deployments.deployment import (
+    OPERATOR,
     ApiKey,
     Deployment,
     DeploymentSettings,

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, Self, assert_never
 
-from flow_hitl.deployments.deployment import ApiKey, Deployment, Permission
+from flow_hitl.deployments.deployment import OPERATOR, ApiKey, Deployment, Permission
 from flow_hitl.deployments.quotas import NO_USAGE, Usage
 from flow_hitl.platform.address import may_be_same_person, same_address
 from flow_hitl.platform.errors import Forbidden, NotFound, SelfApproval, UnprovenResponder
@@ -109,6 +109,13 @@ class SignedInMember:
 
 
 @dataclass(frozen=True)
+class Operator:
+    """Whoever runs the stack, by its commands and their own AWS rights; they look after requests and decide none."""
+
+    deployment: Deployment
+
+
+@dataclass(frozen=True)
 class CallbackHolder:
     """Another application that proved the callback URL of one request; who answers there, it can only claim."""
 
@@ -122,7 +129,10 @@ class AutoResponder:
     now: datetime
 
 
-Actor = KeyHolder | SignedInMember | ProvenAddress | CallbackHolder | AutoResponder
+Reader = KeyHolder | SignedInMember | Operator
+"""Who may look at a deployment's requests; a member without more rights at those that ask them."""
+
+Actor = Reader | ProvenAddress | CallbackHolder | AutoResponder
 
 KEY_NEEDS: dict[Action, frozenset[Permission]] = {
     Action.CONFIGURE: frozenset({Permission.MANAGE}),
@@ -134,12 +144,19 @@ KEY_NEEDS: dict[Action, frozenset[Permission]] = {
 }
 """What an API key must allow for an action: any one of these. What is not here is for no API key."""
 _MANAGERS_MAY = frozenset({Action.CONFIGURE, Action.VIEW, Action.CANCEL, Action.REASSIGN, Action.RETRY_RESUME})
+_OPERATORS_MAY = frozenset({Action.VIEW, Action.CANCEL})
 _RESPONDERS_MAY = frozenset({Action.VIEW, Action.RESPOND, Action.DELEGATE})
 
 
-def actor_name(actor: KeyHolder | SignedInMember) -> str:
-    """Return how the audit log names who does something by the API or on the dashboard."""
-    return f"api_key/{actor.key.key_id}" if isinstance(actor, KeyHolder) else f"member/{actor.email}"
+def actor_name(actor: Reader) -> str:
+    """Return how the audit log names who does something by the API, on the dashboard, or by a command."""
+    match actor:
+        case KeyHolder(key=key):
+            return f"api_key/{key.key_id}"
+        case SignedInMember(email=email):
+            return f"member/{email}"
+        case Operator():
+            return OPERATOR
 
 
 def authorize(actor: Actor, action: Action, request: Asked | None = None, *, deployment_id: int | None = None) -> None:
@@ -165,6 +182,10 @@ def authorize(actor: Actor, action: Action, request: Asked | None = None, *, dep
                 raise Forbidden("Only people with the permission manage_human_feedback may do this.")
             if request is not None or action is not Action.VIEW:
                 authorize(replace(actor.proven, may_be=deployment.may_be_addresses_of(actor.email)), action, request)
+        case Operator(deployment=deployment):
+            _require_same_deployment(deployment, request, deployment_id)
+            if action not in _OPERATORS_MAY:
+                raise Forbidden("An operator may look at requests and cancel them, not more.")
         case ProvenAddress():
             own = request is not None and any(actor.is_known_as(responder) for responder in request.responders)
             if action not in _RESPONDERS_MAY or not own:

@@ -14,8 +14,8 @@ from flow_hitl.contract.etags import require_match
 from flow_hitl.contract.rotation import Rotation
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.contract.validation import Document, Name, is_format, refuse
-from flow_hitl.deployments.change_configuration import OPERATOR, ChangeConfiguration, Configured
-from flow_hitl.deployments.deployment import Deployment, WebhookEvent
+from flow_hitl.deployments.change_configuration import ChangeConfiguration, Configured
+from flow_hitl.deployments.deployment import OPERATOR, Deployment, WebhookEvent
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.once import Once, Remember

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flow_hitl.people.access import Action, KeyHolder, SignedInMember, actor_name, authorize
+from flow_hitl.people.access import Action, KeyHolder, Reader, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.ports import Clock, Ids
@@ -112,7 +112,7 @@ class CancelRequest:
 
     change_request: ChangeRequest
 
-    def __call__(self, holder: KeyHolder | SignedInMember, request_id: str) -> Request:
+    def __call__(self, holder: Reader, request_id: str) -> Request:
         """Return the canceled request, even if canceled before; raises AlreadyResponded, NotFound, Forbidden."""
 
         def step(head: Head, stamp: Stamp) -> Change | None:

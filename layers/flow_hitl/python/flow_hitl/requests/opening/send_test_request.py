@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.ports import AuditLog
 from flow_hitl.contract.validation import Assignee, Document, refuse
-from flow_hitl.deployments.change_configuration import OPERATOR
-from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.deployment import OPERATOR, Deployment
 from flow_hitl.deployments.quotas import NO_USAGE, Usage
 from flow_hitl.platform.errors import FieldError
 from flow_hitl.platform.repeated_calls import Call

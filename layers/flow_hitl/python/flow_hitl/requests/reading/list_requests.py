@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
+from flow_hitl.people.access import Action, Reader, SignedInMember, authorize
 from flow_hitl.platform.ports import Clock
 from flow_hitl.requests.ports import RequestFilter, RequestRows, RowPage
 from flow_hitl.requests.reading.list_rows import Counts, Order
@@ -17,7 +17,7 @@ class ListRequests:
 
     def page(
         self,
-        reader: KeyHolder | SignedInMember,
+        reader: Reader,
         wanted: RequestFilter,
         *,
         order: Order = Order.NEWEST,
@@ -35,12 +35,12 @@ class ListRequests:
             reader.deployment.deployment_id, wanted, order=order, text=text, limit=limit, cursor=cursor
         )
 
-    def counts(self, reader: KeyHolder | SignedInMember) -> Counts:
+    def counts(self, reader: Reader) -> Counts:
         """Count what the reader may see; raises Forbidden."""
         return self.rows.counts(reader.deployment.deployment_id, _names(reader, ()), self.clock.now())
 
 
-def _names(reader: KeyHolder | SignedInMember, assigned_to: tuple[str, ...]) -> tuple[str, ...]:
+def _names(reader: Reader, assigned_to: tuple[str, ...]) -> tuple[str, ...]:
     """Return the assignee names to look for, none for everyone's; raises Forbidden."""
     authorize(reader, Action.VIEW)
     if isinstance(reader, SignedInMember) and not reader.manages:

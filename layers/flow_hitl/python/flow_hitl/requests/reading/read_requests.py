@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.ports import AuditLog
-from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
+from flow_hitl.people.access import Action, KeyHolder, Reader, SignedInMember, authorize
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.throttle import Seldom
 from flow_hitl.requests.ports import Page, Polls, RequestFilter, RequestStore
@@ -27,7 +27,7 @@ class ReadRequests:
     clock: Clock
     noted: Seldom = field(default_factory=lambda: Seldom(POLL_NOTED_EVERY))
 
-    def get(self, holder: KeyHolder | SignedInMember, request_id: str, wait_seconds: int) -> Request:
+    def get(self, holder: Reader, request_id: str, wait_seconds: int) -> Request:
         """Return a request once it is no longer pending and has its receipt, at the latest after `wait_seconds`."""
         head = self.requests.head(request_id) if wait_seconds else None
         if head is not None:

@@ -1,0 +1,104 @@
+"""`flow-hitl request`: what an operator sees of requests, and may do with them."""
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flow_hitl.bootstrap import current
+from infra.cli.main import main
+from infra.cli.target import CommandTarget
+from infra.local.hitl_fixture import Hitl
+from tests.support.asserts import EMIT
+
+
+@pytest.fixture(autouse=True)
+def _on_the_fixture(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, ["request", *map(str, words)], terminal_width=120)
+
+
+def document(*words: object) -> Any:
+    result = run(*words, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_the_list_shows_the_newest_first_and_can_be_narrowed(hitl: Hitl) -> None:
+    first = hitl.ask("Publish the report?", emit=EMIT)
+    second = hitl.ask("Pay the invoice?", emit=EMIT)
+    hitl.reply("approved")
+    shown = run("list", hitl.deployment_id)
+    assert shown.exit_code == 0
+    assert shown.output.index(second.id) < shown.output.index(first.id)
+    assert "approved" in shown.output
+    assert [one["request_id"] for one in document("list", hitl.deployment_id, "--status", "pending")["requests"]] == [
+        first.id
+    ]
+    assert [one["request_id"] for one in document("list", hitl.deployment_id, "--search", "invoice")["requests"]] == [
+        second.id
+    ]
+    assert "There are none" in run("list", hitl.deployment_id, "--search", "xyzzy").output
+
+
+def test_a_request_is_shown_with_its_answer_and_what_to_do_next(hitl: Hitl) -> None:
+    request = hitl.ask("Publish?", emit=EMIT)
+    pending = run("show", request.id)
+    assert ("pending" in pending.output, f"request answer {request.id}" in pending.output) == (True, True)
+    hitl.reply("approved")
+    answered = run("show", request.id).output
+    assert "approved, by email, creator@example.com" in answered
+    assert document("show", request.id)["request"]["response"]["outcome"] == "approved"
+
+
+def test_cancelling_says_who_did_it_and_is_refused_after_an_answer(hitl: Hitl) -> None:
+    request, other = hitl.ask("Publish?", emit=EMIT), hitl.ask("Publish?", emit=EMIT)
+    assert run("cancel", request.id).exit_code == 0
+    (event,) = [one for one in request.timeline if one["kind"] == "request_cancelled"]
+    assert (request.status, event["actor"]) == ("cancelled", "operator")
+    hitl.reply("approved")
+    refused = run("cancel", other.id)
+    assert (refused.exit_code, "answered already" in refused.output) == (1, True)
+    assert other.outcome == "approved"
+
+
+def test_an_answer_is_recorded_as_what_it_is_a_claim_by_api(hitl: Hitl) -> None:
+    request = hitl.ask("Publish?", emit=EMIT)
+    assert run("answer", request.id, "approved", "--responder", "ann@example.com").exit_code == 0
+    response = request.response
+    assert (response["outcome"], response["responded_via"], response["responder"]) == (
+        "approved",
+        "api",
+        "ann@example.com",
+    )
+    assert response["responder_verified"] is False
+    assert response["source"] == "flow-hitl command"
+    again = run("answer", request.id, "rejected")
+    assert (again.exit_code, request.outcome) == (1, "approved")
+    assert "The answer was not taken" in again.output
+
+
+def test_where_the_requester_must_not_decide_the_command_decides_nothing(hitl: Hitl) -> None:
+    hitl.configure(settings={"forbid_self_approval": True})
+    asked = {"requested_by": "eve@example.com"}
+    request = hitl.ask("Publish?", emit=EMIT, metadata=asked, assigned_to_email="ann@example.com")
+    assert run("answer", request.id, "approved", "--responder", "ann@example.com").exit_code == 1
+    assert request.status == "pending"
+
+
+@pytest.mark.parametrize("words", [("show",), ("cancel",), ("answer",)])
+def test_an_unknown_request_is_one_sentence_and_a_hint(hitl: Hitl, words: tuple[str]) -> None:
+    more = ("approved",) if words == ("answer",) else ()
+    result = run(*words, "0192f0c1-7e11-7abc-8def-0123456789ab", *more)
+    assert (result.exit_code, "Hint: " in result.output) == (1, True)
+    assert "Traceback" not in result.output
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.exit_code == 0
+    assert result.output.startswith("flow-hitl, version 0.")
