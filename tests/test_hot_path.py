@@ -117,7 +117,7 @@ def test_the_whole_way_of_a_review(hitl: Hitl) -> None:
     by_function: dict[str, int] = {}
     for call in calls.begun:
         by_function[call.function] = by_function.get(call.function, 0) + 1
-    assert by_function == {"intake": 2, "relay": 6, "send_email": 8, "inbound_mail": 4, "resume_flow": 5}
+    assert by_function == {"intake": 2, "relay": 5, "send_email": 8, "inbound_mail": 4, "resume_flow": 5}
 
 
 def test_an_answer_costs_one_read_where_no_webhook_wants_to_know(hitl: Hitl) -> None:

@@ -368,16 +368,14 @@ def test_counts(store: DynamoRequestStore, rows: DynamoRequestRows) -> None:
     answer(store, 1, NOON)
     step(store, 6, lambda head: cancel(head, stamp=Stamp("c" * 32, NOON, "flow")))
 
-    def counts(*people: str, minutes: float = 0) -> tuple[str, ...]:
-        found = rows.counts(456, people, NOON + timedelta(minutes=minutes))
-        return tuple(map(str, (found.pending, found.responded, found.cancelled, found.overdue)))
+    def counts(*people: str) -> tuple[str, ...]:
+        found = rows.counts(456, people)
+        return str(found.pending), str(found.history)
 
-    assert counts() == ("5", "1", "1", "0")
-    assert counts(ANN) == ("3", "1", "1", "0")
-    assert counts(BOB) == ("3", "0", "1", "0")
-    assert counts(DAN, FINANCE) == ("2", "0", "1", "0")
-    assert [counts(minutes=minutes)[3] for minutes in (2, 2.1, 3.1, 9)] == ["0", "1", "2", "4"]
-    assert [counts(ANN, minutes=minutes)[3] for minutes in (2, 2.1, 3.1, 9)] == ["0", "1", "1", "2"]
+    assert counts() == ("5", "2")
+    assert counts(ANN) == ("3", "2")
+    assert counts(BOB) == ("3", "1")
+    assert counts(DAN, FINANCE) == ("2", "1")
 
 
 def test_no_more_is_counted_than_is_quick(
@@ -385,16 +383,30 @@ def test_no_more_is_counted_than_is_quick(
 ) -> None:
     monkeypatch.setattr(request_index, "MOST_COUNTED", 5)
     for number in range(5):
-        create(store, number, sla_target_minutes=1)
-    later = NOON + timedelta(days=1)
-    none = Count(0)
+        create(store, number)
     for people in ((), (ANN,)):
-        assert rows.counts(456, people, later) == Counts(Count(5), none, none, Count(5))
-    create(store, 5, sla_target_minutes=1)
-    create(store, 6, sla_target_minutes=1)
+        assert rows.counts(456, people) == Counts(Count(5), Count(0))
+    for number in range(5, 40):
+        create(store, number)
     for people in ((), (ANN,)):
-        found = rows.counts(456, people, later)
-        assert (str(found.pending), str(found.overdue)) == ("5+", "5+")
+        assert rows.counts(456, people) == Counts(Count(5, more=True), Count(0))
+    for number in range(40):
+        answer(store, number, NOON)
+        waiting, done = 39 - number, number + 1
+        expected = Counts(Count(min(waiting, 5), waiting > 5), Count(min(done, 5), done > 5))
+        for people in ((), (ANN,)):
+            assert rows.counts(456, people) == expected
+
+
+def test_what_waits_and_what_is_done_is_counted_in_four_calls(
+    store: DynamoRequestStore, rows: DynamoRequestRows
+) -> None:
+    for number in range(8):
+        create(store, number)
+    answer(store, 1, NOON)
+    with counted(store) as calls:
+        assert rows.counts(456, ()) == Counts(Count(7), Count(1))
+    assert calls == {"Query": 4, "scanned": 8}
     assert str(Count(1000, more=True)) == "1,000+"
 
 
@@ -419,7 +431,7 @@ def test_five_thousand_requests_of_somebody_else_are_not_looked_at(
             assert numbers(page(rows, ANN, statuses=("pending",), order=order)) == expected
         assert calls == {"Query": 1, "scanned": 3}
     with counted(store) as calls:
-        everything = rows.counts(456, (), NOON)
+        everything = rows.counts(456, ())
     assert str(everything.pending) == "1,000+"
     assert calls["scanned"] <= 2 * 1001 + 4 * 3
     with counted(store) as calls:

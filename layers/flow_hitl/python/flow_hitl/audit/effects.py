@@ -35,8 +35,9 @@ def _others(data: _Data) -> Sequence[str]:
     return tuple(data.get("others", ()))
 
 
-# Whoever answers or cancels reads no configuration: the relay leaves this out if no webhook wants it.
-_unless_test = _once_if(lambda data: not data.get("test"))
+# Of an answer by API and a cancellation, nobody has read the configuration: the relay leaves this out if no webhook
+# wants it.
+_unless_test = _once_if(lambda data: not data.get("test") and data.get("webhooks", True))
 
 
 class EffectKind(StrEnum):

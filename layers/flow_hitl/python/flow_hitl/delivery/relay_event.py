@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.effects import Effect, EffectKind, effects_of
 from flow_hitl.delivery.ports import EffectQueue
 from flow_hitl.deployments.deployment import WebhookEvent
@@ -52,14 +52,14 @@ class RelayEvent:
 
 
 def owed(event: AuditEvent, webhook_events: Callable[[int], Collection[WebhookEvent]]) -> Iterator[Effect]:
-    """Yield the effects of an event; the one for webhooks only if any subscribes, which intake checks for new requests.
+    """Yield the effects of an event; the one for webhooks only if any subscribes, which the event may say.
 
     `webhook_events` is called only if it matters.
     """
     for effect in effects_of(event):
         if (
             effect.kind is not EffectKind.WEBHOOK
-            or event.kind is EventKind.REQUEST_CREATED
+            or "webhooks" in event.data
             or event_of(event) in webhook_events(int(event.data["deployment_id"]))
         ):
             yield effect

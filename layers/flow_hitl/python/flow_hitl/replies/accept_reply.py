@@ -5,7 +5,7 @@ a delegation, a rejection its responder is told about, or a discard with its rea
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from flow_hitl.audit.ports import AuditLog
@@ -146,7 +146,7 @@ class AcceptReply:
                     timeline = events if head.seq <= _MOST_EVENTS else self.audit.timeline(head.request_id)
                     shown = mail_shown(timeline, addressee.email, mail.answers)
                     submission = self._submission(receipt, mail, answer, addressee, sender, head, shown)
-                    self.record_response(submission, request)
+                    self.record_response(replace(submission, deployment=deployment), request)
                     return "decided"
                 case PassesOn(sender, to):
                     evidence = _verification(receipt, mail, sender)

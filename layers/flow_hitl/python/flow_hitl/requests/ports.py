@@ -109,7 +109,7 @@ class RequestRows(Protocol):
         Raises ValidationFailed for a foreign cursor or one with another order.
         """
 
-    def counts(self, deployment_id: int, assigned_to: tuple[str, ...], now: datetime) -> Counts:
+    def counts(self, deployment_id: int, assigned_to: tuple[str, ...]) -> Counts:
         """Count a deployment's requests, or those of the assignees, up to a limit."""
 
 

@@ -344,8 +344,8 @@ class Change:
 class Answer:
     """A proposed decision, with sender and outcome proven.
 
-    `verification` says how the responder was proven, `shown` what they saw, `is_cut` that their text was truncated; the
-    event records all three.
+    `verification` says how the responder was proven, `shown` what they saw, `is_cut` that their text was truncated,
+    `webhooks` whether a webhook wants to know (None if that was not looked up); the event records all four.
     """
 
     decision_id: str
@@ -359,6 +359,7 @@ class Answer:
     verification: Mapping[str, Any] = field(default_factory=dict)
     shown: Shown | None = None
     is_cut: bool = False
+    webhooks: bool | None = None
 
     @property
     def proven_responder(self) -> str | None:
@@ -499,6 +500,7 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
         "others": _others(head, _answered_by(head, answer)),
         **({"test_result": _PROVEN_BY[answer.via]} if head.test else {}),
         **({"is_cut": True} if answer.is_cut else {}),
+        **({"webhooks": answer.webhooks} if answer.webhooks is not None else {}),
         **({"with_receipt": True} if head.with_receipt else {}),
         **_scheduled(head, stamp.at),
     }

@@ -91,7 +91,7 @@ class RequestsParts(DeploymentsParts, AuditParts):
     def list_requests(self) -> ListRequests:
         from flow_hitl.requests.reading.list_requests import ListRequests
 
-        return ListRequests(self._rows, self.clock)
+        return ListRequests(self._rows)
 
     @cached_property
     def cancel_request(self) -> CancelRequest:

@@ -24,7 +24,7 @@ from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import RequestFilter, RequestStore
 from flow_hitl.requests.reading.list_requests import ListRequests
-from flow_hitl.requests.reading.list_rows import Count, Order, RequestRow
+from flow_hitl.requests.reading.list_rows import Order, RequestRow
 from flow_hitl.requests.request import Request, ResumeStatus, Status
 
 _ROWS = 25
@@ -87,7 +87,7 @@ class RequestPages:
             )
             for state, text, count in (
                 (True, "Pending", counts.pending),
-                (False, "History", _sum(counts.responded, counts.cancelled)),
+                (False, "History", counts.history),
             )
         ]
         return RequestsPage(
@@ -140,6 +140,7 @@ class RequestPages:
             responder_verified=True,
             verification=_by_session(member, session),
             shown=page_shown(self.keys, request_id, responder, shown),
+            deployment=member.deployment,
         )
         try:
             self.record_response(submission)
@@ -241,10 +242,6 @@ def _order(wish: ListWish) -> Order:
     if not wish.pending:
         return Order.NEWEST
     return next((order for order, _ in _ORDERS if order.value == wish.filters.order), Order.OLDEST)
-
-
-def _sum(one: Count, other: Count) -> Count:
-    return Count(one.number + other.number, one.more or other.more)
 
 
 def _parameters(wish: ListWish) -> dict[str, str | None]:

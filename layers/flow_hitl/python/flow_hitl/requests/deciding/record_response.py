@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flow_hitl.contract.shapes import Channel
-from flow_hitl.deployments.deployment import FreeText
+from flow_hitl.deployments.deployment import Deployment, FreeText, WebhookEvent
 from flow_hitl.people.access import Action, Actor, authorize
 from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import AlreadyResponded, AnsweredAlike, FieldError, NotAnOption, ValidationFailed
@@ -24,6 +24,7 @@ class Submission:
     """What someone answers: text whose first line is the feedback, or an outcome chosen by button.
 
     `verification` says how the responder was proven, `shown` what they saw, `is_cut` that their text was truncated.
+    Whoever has just read the `deployment` gives it: from it, the event says whether webhooks want to know.
     """
 
     request_id: str
@@ -38,6 +39,7 @@ class Submission:
     verification: Mapping[str, Any] = field(default_factory=dict)
     shown: Shown | None = None
     is_cut: bool = False
+    deployment: Deployment | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,12 @@ def interpret(submission: Submission, head: Head) -> Answer:
         verification=submission.verification,
         shown=submission.shown,
         is_cut=submission.is_cut,
+        webhooks=_are_told(submission.deployment) if submission.deployment else None,
     )
+
+
+def _are_told(deployment: Deployment) -> bool:
+    return WebhookEvent.RESPONSE_SUBMITTED in deployment.webhook_events
 
 
 def _is_alike(answer: Answer, response: Response) -> bool:

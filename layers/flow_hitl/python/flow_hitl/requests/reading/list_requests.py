@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from flow_hitl.people.access import Action, Reader, SignedInMember, authorize
-from flow_hitl.platform.ports import Clock
 from flow_hitl.requests.ports import RequestFilter, RequestRows, RowPage
 from flow_hitl.requests.reading.list_rows import Counts, Order
 
@@ -13,7 +12,6 @@ class ListRequests:
     """Managers see all requests of their deployment, everyone else those they may answer."""
 
     rows: RequestRows
-    clock: Clock
 
     def page(
         self,
@@ -37,7 +35,7 @@ class ListRequests:
 
     def counts(self, reader: Reader) -> Counts:
         """Count what the reader may see; raises Forbidden."""
-        return self.rows.counts(reader.deployment.deployment_id, _names(reader, ()), self.clock.now())
+        return self.rows.counts(reader.deployment.deployment_id, _names(reader, ()))
 
 
 def _names(reader: Reader, assigned_to: tuple[str, ...]) -> tuple[str, ...]:

@@ -54,9 +54,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests by state; `overdue` are pending ones past their SLA."""
+    """Requests that wait, and those that were answered or canceled."""
 
     pending: Count
-    responded: Count
-    cancelled: Count
-    overdue: Count
+    history: Count

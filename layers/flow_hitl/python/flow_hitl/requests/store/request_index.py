@@ -250,28 +250,34 @@ class RequestIndex:
         self,
         places: Sequence[RowPlace],
         span: RowSpan = EVERYTHING,
-        until_due: datetime | None = None,
         *,
         tests: bool = True,
     ) -> Count:
-        """Count the entries of places with one call each.
-
-        With `until_due`, only those due by then; without `tests`, no test requests.
-        """
+        """Count the entries of places with one call each; without `tests`, no test requests."""
         number, more = 0, False
         for place in places:
             query = self._query(place, span, {})
-            if until_due is not None:
-                query["FilterExpression"] = "sla_due_at < :due"
-                query["ExpressionAttributeValues"] |= item({":due": moment_key(until_due)})
-            elif not tests:
+            if not tests:
                 query["FilterExpression"] = "attribute_not_exists(test)"
             answer = self._dynamodb.query(**query, Select="COUNT", Limit=MOST_COUNTED + 1)
             number += answer["Count"]
             more = more or "LastEvaluatedKey" in answer
             if number > MOST_COUNTED:
                 break
-        return Count(min(number, MOST_COUNTED), more or number > MOST_COUNTED)
+        return _capped(number, more=more)
+
+    def split(self, places: Sequence[RowPlace], status: str) -> tuple[Count, Count]:
+        """Count the entries of places in a status, and the others, with one call each, up to a place with too many."""
+        counted, others, more = 0, 0, False
+        for place in places:
+            query = self._query(place, EVERYTHING, {"status": status})
+            answer = self._dynamodb.query(**query, Select="COUNT", Limit=MOST_COUNTED + 1)
+            counted += answer["Count"]
+            others += answer["ScannedCount"] - answer["Count"]
+            more = "LastEvaluatedKey" in answer
+            if more:
+                break
+        return _capped(counted, more=more), _capped(others, more=more)
 
     def _query(self, place: RowPlace, span: RowSpan, equal: Mapping[str, str]) -> dict[str, Any]:
         ends = {":place": place.value, ":above": span.above, ":below": span.below}
@@ -285,3 +291,7 @@ class RequestIndex:
             query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in equal)
             query["ExpressionAttributeNames"] = {f"#{name}": name for name in equal}
         return query
+
+
+def _capped(number: int, *, more: bool) -> Count:
+    return Count(min(number, MOST_COUNTED), more or number > MOST_COUNTED)

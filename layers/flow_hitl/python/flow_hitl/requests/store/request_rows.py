@@ -25,6 +25,8 @@ from flow_hitl.requests.store.request_index import (
     row_of,
 )
 
+_CLOSED = tuple(status.value for status in Status if status is not Status.PENDING)
+
 
 class DynamoRequestRows:
     def __init__(self, dynamodb: Any, table: str) -> None:
@@ -43,19 +45,20 @@ class DynamoRequestRows:
             reached = due_key_of(shown[-1]) if order is Order.DUE else str(shown[-1]["created_key"])
         return RowPage([row_of(entry) for entry in shown], encode_cursor([order, reached]) if reached else None)
 
-    def counts(self, deployment_id: int, assigned_to: tuple[str, ...], now: datetime) -> Counts:
-        wanted = {status: RequestFilter(statuses=(status,), assigned_to=assigned_to) for status in Status}
-        places = {status: places_of(deployment_id, one) for status, one in wanted.items()}
+    def counts(self, deployment_id: int, assigned_to: tuple[str, ...]) -> Counts:
+        def in_status(*statuses: str) -> Count:
+            wanted = RequestFilter(statuses=statuses, assigned_to=assigned_to)
+            return self._index.count(places_of(deployment_id, wanted))
+
         if assigned_to:
-            overdue = self._index.count(places[Status.PENDING], until_due=now)
-        else:
-            overdue = self._index.count(places_by_due(deployment_id), RowSpan(below=moment_key(now)))
-        return Counts(
-            pending=self._index.count(places[Status.PENDING]),
-            responded=self._index.count(places[Status.RESPONDED]),
-            cancelled=self._index.count(places[Status.CANCELLED]),
-            overdue=overdue,
-        )
+            return Counts(in_status(Status.PENDING), in_status(*_CLOSED))
+        # Of few requests, one look at all tells both.
+        pending, history = self._index.split(places_of(deployment_id, RequestFilter()), Status.PENDING)
+        if pending.more:
+            pending = self._index.count(places_by_due(deployment_id))
+        if history.more and history.number < MOST_COUNTED:
+            history = in_status(*_CLOSED)
+        return Counts(pending, history)
 
     def waiting_since(self, deployment_id: int, moment: datetime) -> Count:
         places = places_of(deployment_id, RequestFilter(statuses=(Status.PENDING.value,)))
