@@ -63,6 +63,7 @@ class CoreStack(Stack):
             self.functions.all,
             self.functions.stream_readers,
             self.queues,
+            [self.data.requests.table, self.data.audit.table, self.data.deployments.table],
             options,
         )
         self._write_outputs(options)

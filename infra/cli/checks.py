@@ -17,7 +17,7 @@ from flow_hitl.platform.times import rfc3339
 from flow_hitl.webhooks.webhook import Delivery, DeliveryStatus
 from infra.cli.report import StackCheck, asked, named, not_asked
 from infra.cli.target import CommandTarget
-from infra.names import ALARM_PREFIX, receipt_rule_name
+from infra.names import ALARM_PREFIX, alarm_name, receipt_rule_name
 from infra.outputs import missing_outputs
 
 _MX_SECONDS = 5.0
@@ -115,10 +115,11 @@ def _alarms(stack: str) -> Iterator[Finding]:
     alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
     ours = [alarm for alarm in alarms if alarm.get("AlarmDescription", "").startswith(ALARM_PREFIX)]
     for alarm in ours:
+        what, page = alarm_name(alarm["AlarmDescription"])
         yield problem(
-            f'The alarm "{alarm["AlarmDescription"].removeprefix(ALARM_PREFIX)}" is on since '
-            f"{rfc3339(alarm['StateUpdatedTimestamp'])}: {alarm.get('StateReason', 'no reason given')}.",
-            "See the log of the function it names, and the stack's CloudWatch dashboard.",
+            f'The alarm "{what}" is on since {rfc3339(alarm["StateUpdatedTimestamp"])}: '
+            f"{alarm.get('StateReason', 'no reason given')}.",
+            f"See {page}.",
         )
     if not ours:
         yield ok("No alarm is on.")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -17,13 +18,16 @@ from infra.constructs.findings import accept
 from infra.constructs.functions import HitlFunction
 from infra.constructs.http_api import REFUSED_CALLS, HttpApi
 from infra.constructs.queues import Queues
-from infra.names import ALARM_PREFIX
+from infra.names import alarm_description
 from infra.options import Options
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 PERIOD = Duration.minutes(5)
 STREAM_AGE_LIMIT = Duration.minutes(5)
 DASHBOARD_WIDTH = 24
+# What SES recommends to watch: Amazon SES developer guide, "Creating reputation monitoring alarms".
+_MOST_BOUNCES = 0.05
+_MOST_COMPLAINTS = 0.001
 
 
 class Monitoring(Construct):
@@ -38,6 +42,7 @@ class Monitoring(Construct):
         functions: Sequence[HitlFunction],
         stream_readers: Sequence[HitlFunction],
         queues: Queues,
+        tables: Sequence[dynamodb.ITable],
         options: Options,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -62,6 +67,8 @@ class Monitoring(Construct):
         self._watch_functions(functions)
         self._watch_stream(stream_readers)
         self._watch_api(api, options.stack_name)
+        self._watch_email()
+        self._watch_tables(tables)
         self._watch_what_functions_count(options.stack_name)
         self._draw_dashboard(api, functions, queues)
 
@@ -86,6 +93,24 @@ class Monitoring(Construct):
     def _watch_api(self, api: HttpApi, service: str) -> None:
         self._alarm("API server errors", api.api.metric_server_error(period=PERIOD, statistic="Sum"), 1)
         self._alarm("calls refused with 429", _counted(service, REFUSED_CALLS, PERIOD), 1)
+
+    def _watch_email(self) -> None:
+        """Raise alarms for what SES measures of the account: it pauses accounts at about twice these shares."""
+        for what, metric, most in (
+            ("bounce rate", "Reputation.BounceRate", _MOST_BOUNCES),
+            ("complaint rate", "Reputation.ComplaintRate", _MOST_COMPLAINTS),
+        ):
+            rate = cloudwatch.Metric(
+                namespace="AWS/SES", metric_name=metric, period=Duration.hours(1), statistic="Maximum"
+            )
+            self._alarm(what, rate, most)
+
+    def _watch_tables(self, tables: Sequence[dynamodb.ITable]) -> None:
+        for table in tables:
+            for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
+                throttled = table.metric(metric, period=PERIOD, statistic="Sum")
+                name = f"{table.node.path.split('/')[-2]} {metric.partition('Throttle')[0]}".lower()
+                self._alarm(f"table throttled: {name}", throttled, 1, periods=3)
 
     def _watch_what_functions_count(self, service: str) -> None:
         """Raise alarms for what functions count: what must never happen, and what needs the operator."""
@@ -123,7 +148,7 @@ class Monitoring(Construct):
             evaluation_periods=periods,
             comparison_operator=missed if is_wanted else reached,
             treat_missing_data=missing.BREACHING if is_wanted else missing.NOT_BREACHING,
-            alarm_description=f"{ALARM_PREFIX}{what}",
+            alarm_description=alarm_description(what),
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         self.alarms.append(alarm)

@@ -173,7 +173,7 @@ def test_an_alarm_that_is_on(doctor: Doctor) -> None:
             ComparisonOperator="GreaterThanOrEqualToThreshold",
         )
         cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="900 s")
-    assert "dashboard" in doctor().problem("alarms", '"late messages: email" is on since', "900 s")
+    assert "docs/runbooks.md#late-messages" in doctor().problem("alarms", '"late messages: email" is on since', "900 s")
 
 
 def test_an_account_in_the_sandbox(doctor: Doctor) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from infra.names import runbook_of
+from infra.packaging import ROOT
 from tests.infra.conftest import Stack
 from tests.infra.test_functions import NAMES
 
@@ -58,6 +60,24 @@ def test_what_functions_count_raises_an_alarm(core: Stack, metric: str) -> None:
     # What the functions write, so that two stages never ring each other's alarms.
     environments = {str(each["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]) for each in functions(core)}
     assert environments == {"flow-hitl"}
+
+
+def test_each_alarm_names_the_page_that_says_what_to_do(core: Stack) -> None:
+    text = (ROOT / "docs/runbooks.md").read_text()
+    sections = {runbook_of(line.removeprefix("## ")) for line in text.splitlines() if line.startswith("## ")}
+    named = set()
+    for alarm in core.properties("AWS::CloudWatch::Alarm"):
+        what, _, page = alarm["AlarmDescription"].partition("\nWhat to do: docs/runbooks.md#")
+        assert page in sections, what
+        named.add(page)
+    assert sections == named, "no section is about an alarm that does not exist"
+
+
+def test_ses_pausing_the_account_and_a_throttled_table_are_seen_coming(core: Stack) -> None:
+    assert [each["Threshold"] for each in _alarms(core, "Reputation.BounceRate")] == [0.05]
+    assert [each["Threshold"] for each in _alarms(core, "Reputation.ComplaintRate")] == [0.001]
+    for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
+        assert {_of(each, "TableName") for each in _alarms(core, metric)} == set(core.of_type("AWS::DynamoDB::Table"))
 
 
 def test_calls_refused_by_a_quota_or_by_the_gateway_raise_an_alarm(core: Stack) -> None:
