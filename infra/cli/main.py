@@ -21,6 +21,7 @@ from infra.cli.replay import replay
 from infra.cli.requests import request
 from infra.cli.restore_drill import restore_drill
 from infra.cli.signing_keys import signing_key
+from infra.cli.status import status
 from infra.cli.target import target_options
 from infra.cli.test_requests import test_request
 from infra.cli.values import version
@@ -57,6 +58,7 @@ for command in (
     audit,
     request,
     test_request,
+    status,
     doctor,
 ):
     main.add_command(command)
