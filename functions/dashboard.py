@@ -65,7 +65,7 @@ def submit_review(token: str) -> Response[str]:
     if "delegate_to" in form:
         return _page(current().review_page.pass_on(token, form.text("delegate_to")))
     outcome, comment, shown = (form.text(name) for name in ("outcome", "comment", "shown"))
-    return _page(current().review_page.submit(token, outcome or None, comment, shown))
+    return _page(current().review_page.submit(token, outcome or None, comment, shown, form.fields))
 
 
 @app.get("/assets/<file_name>", compress=True)

@@ -44,6 +44,7 @@ def answer(deployment_id: str, request_id: str) -> Response[str]:
         form.text("outcome") or None,
         form.text("comment"),
         form.text("shown"),
+        form.fields,
     )
     return _page(place, sheet) if sheet else see_other(f"/d/{deployment_id}/requests/{number}?notice=answered")
 

@@ -38,6 +38,21 @@ NEW_REQUEST: Document = {
     "metadata": {"requested_by": "john@example.com"},
     "history": [{"method": "generate_content", "at": "2026-01-14T11:58:00Z", "output": "First draft"}],
     "receipt": True,
+    "editable": True,
+    "response_schema": {
+        "type": "object",
+        "properties": {
+            "channel": {
+                "type": "string",
+                "enum": ["blog", "newsletter"],
+                "title": "Where to publish",
+                "default": "blog",
+            },
+            "publish_on": {"type": "string", "format": "date"},
+            "budget": {"type": "number", "minimum": 0, "maximum": 5000, "description": "For the campaign, in euros"},
+        },
+        "required": ["channel"],
+    },
     "resume_url": "https://flows.example.com/hitl/resume",
     "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected"},
 }
@@ -69,6 +84,8 @@ _RESPONSE: Document = {
     "responded_at": "2026-01-14T12:30:00Z",
     "response_seconds": 1800,
     "valid_until": "2026-01-15T12:30:00Z",
+    "output": "# Spring sale\n\nSelected items must go.",
+    "data": {"channel": "newsletter", "publish_on": "2026-01-20"},
     "receipt": "eyJhbGciOiJFUzI1NiJ9.eyJvdXRjb21lIjoiYXBwcm92ZWQifQ.c2lnbmF0dXJl",
 }
 RESPONDED: Document = {
@@ -148,6 +165,9 @@ TEST_REQUEST: Document = {
     "method_name": "test_request",
     "message": "Please answer this test.",
     "output": None,
+    "editable": False,
+    "response_schema": None,
+    "receipt": False,
     "emit_options": ["It works", "Something is wrong"],
     "state": {},
     "metadata": {},
@@ -163,6 +183,8 @@ CALLBACK_ANSWER: Document = {
     "feedback": "Approved. Great article!",
     "source": "my_custom_app",
     "outcome": "approved",
+    "output": "# Spring sale\n\nSelected items must go.",
+    "data": {"channel": "newsletter", "publish_on": "2026-01-20"},
     "responder": "alice@example.com",
 }
 ACCEPTED: Document = {
@@ -180,7 +202,9 @@ ACCEPTED: Document = {
         "resume": {"status": "waiting", "attempts": 0, "last_status": None},
     },
 }
-CONTENT: Document = {name: NEW_REQUEST[name] for name in ("message", "output", "state", "metadata")}
+CONTENT: Document = {
+    **{name: NEW_REQUEST[name] for name in ("message", "output", "state", "metadata")},
+}
 
 SETTINGS: Document = {
     "email_notifications": True,

@@ -125,7 +125,8 @@ def test_the_request_object_has_exactly_the_contracts_members() -> None:
     assert set(shown) == {
         *("id", "status", "flow_id", "flow_name", "method_name", "message", "output", "emit_options", "state"),
         *("metadata", "history", "created_at", "assigned_to_email", "assigned_by", "routing_rule", "auto_response"),
-        *("sla_due_at", "approval_ttl_minutes", "receipt", "warnings", "test", "response", "resume"),
+        *("sla_due_at", "approval_ttl_minutes", "receipt", "editable", "response_schema"),
+        *("warnings", "test", "response", "resume"),
     }
     assert shown["auto_response"] == {
         "timeout_minutes": 60,
@@ -143,6 +144,8 @@ def test_the_request_object_has_exactly_the_contracts_members() -> None:
         "responded_at": "2026-01-14T12:01:30Z",
         "response_seconds": 90,
         "valid_until": None,
+        "output": None,
+        "data": None,
         "receipt": None,
     }
     assert shown["resume"] == {"status": "waiting", "attempts": 0, "last_status": None}

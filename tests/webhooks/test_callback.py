@@ -31,6 +31,8 @@ def test_an_answer_needs_no_other_credential(hitl: Hitl) -> None:
         "responded_at": "2026-01-14T12:01:30Z",
         "response_seconds": 90,
         "valid_until": None,
+        "output": None,
+        "data": None,
         "receipt": None,
     }
 

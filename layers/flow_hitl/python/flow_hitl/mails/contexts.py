@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
 from flow_hitl.requests.request import HistoryRound
+
+if TYPE_CHECKING:
+    from flow_hitl.requests.deciding.typed_answers import AnswerField
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +19,8 @@ class RequestView:
 
     `output` is Markdown, other JSON, or None. `assigned_why` completes "You were asked because …", without a period;
     `deadline_text` is a full sentence. The reply address and review link expire at `answer_until`. `may_pass_on`: they
-    may delegate the request. `test`: no flow is waiting.
+    may delegate the request. `test`: no flow is waiting. `fields` are those of the typed answer that is asked for.
+    `editable`: the answer may change the output.
     """
 
     deployment_name: str
@@ -34,13 +39,21 @@ class RequestView:
     may_pass_on: bool = False
     test: bool = False
     metadata: Mapping[str, object] = field(default_factory=dict)
+    fields: "Sequence[AnswerField]" = ()
+    editable: bool = False
+
+    @property
+    def field_lines(self) -> str:
+        """The typed answer's lines as an email is to have them below its first line, with the defaults."""
+        return field_lines(self.fields)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """The answer that counts; without an outcome, it is the free text `feedback`.
 
-    `by` is the group member who answered, if proven.
+    `by` is the group member who answered, if proven. `values` is the typed answer: titles, and values in words.
+    `edited`: the output was changed.
     """
 
     outcome: str | None
@@ -49,6 +62,13 @@ class Decision:
     feedback: str = ""
     comment: str = ""
     by: str | None = None
+    values: Sequence[tuple[str, str]] = ()
+    edited: bool = False
+
+
+def field_lines(fields: "Sequence[AnswerField]") -> str:
+    """Return one line for each field: its name and its default."""
+    return "\n".join(f"{one.name}: {' '.join(one.default_text.split())}" for one in fields)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """A request in the words its responder reads, for emails and pages alike."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.mails.contexts import Decision, RequestView
@@ -10,6 +10,9 @@ from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.times import readable_time
 from flow_hitl.requests.opening.routing import AssignedBy
 from flow_hitl.requests.request import Content, Head, HistoryRound, Request, Response, ResumeStatus, Status
+
+if TYPE_CHECKING:
+    from flow_hitl.requests.deciding.typed_answers import AnswerField
 
 _STATE_CHARS = 200_000
 _HAS_GONE_ON = frozenset({ResumeStatus.DELIVERED, ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN})
@@ -36,7 +39,28 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
         may_pass_on=may_pass_on,
         test=head.test,
         metadata=_shown(content.metadata),
+        fields=asked_fields(content),
+        editable=content.editable,
     )
+
+
+def asked_fields(content: Content) -> "Sequence[AnswerField]":
+    """Return the fields of the typed answer that a request asks for, if it does."""
+    if content.response_schema is None:
+        return ()
+    from flow_hitl.requests.deciding.typed_answers import fields_of
+
+    return fields_of(content.response_schema)
+
+
+def _values(request: Request, response: Response) -> Sequence[tuple[str, str]]:
+    """Return the typed answer that counts: titles, and values in words."""
+    data = response.data
+    if not data:
+        return ()
+    from flow_hitl.requests.deciding.typed_answers import in_words
+
+    return [(one.title, in_words(data[one.name])) for one in asked_fields(request.content) if one.name in data]
 
 
 def _shown(state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -69,6 +93,8 @@ def decision_of(request: Request) -> Decision | None:
         feedback=response.feedback,
         comment=response.comment,
         by=response.responder if request.head.group_members and response.responder_verified else None,
+        values=_values(request, response),
+        edited=response.output is not None,
     )
 
 

@@ -9,6 +9,7 @@ from flow_hitl.deployments.deployment import DeploymentName
 from flow_hitl.diagnosis.findings import AnsweredQuestion
 from flow_hitl.mails.contexts import Decision, RequestView
 from flow_hitl.pages.requests.actions import RequestActions
+from flow_hitl.pages.requests.answer_form import NO_MORE, AnswerForm
 from flow_hitl.pages.requests.timeline import TimelineEntry
 from flow_hitl.people.sign_in_rules import HOME, SignInRefusal
 from flow_hitl.requests.request import Status
@@ -204,6 +205,7 @@ class RequestSheet:
     reaches_nobody: bool = False
     actions: RequestActions | None = None
     comment: str = ""
+    form: AnswerForm = NO_MORE
     delegate_to: str = ""
     problem: str | None = None
     beaten: bool = False

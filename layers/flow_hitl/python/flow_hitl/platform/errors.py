@@ -209,6 +209,14 @@ class TokenExpired(TokenError, Expired):
         self.request_id = request_id
 
 
+class WrongFields(ValidationFailed):
+    """The typed values that a person wrote are missing or wrong; `problems` says how, by name of the field."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__([FieldError(f"/data/{name}", problem) for name, problem in problems.items()])
+        self.problems = problems
+
+
 class NotAnOption(ValidationFailed):
     """The first line names no emit option, and the answer is not taken as free text.
 

@@ -65,9 +65,10 @@ def claims_of(request: Request, decision: AuditEvent) -> dict[str, Any]:
         "request_id": request.head.request_id,
         "deployment_id": request.head.deployment_id,
         "content_sha256": digest(shown),
-        "output_sha256": digest(shown["output"]),
+        # What was approved: as the reviewer changed it.
+        "output_sha256": digest(shown["output"] if response.output is None else response.output),
         "outcome": response.outcome,
-        "data_sha256": None,
+        "data_sha256": None if response.data is None else digest(response.data),
         # A receipt names no one who is only claimed to have answered.
         "responder": response.responder if response.responder_verified else None,
         "verified_by": decision.data.get("verification", {}).get("method"),

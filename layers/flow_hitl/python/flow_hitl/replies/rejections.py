@@ -17,6 +17,7 @@ class RejectionReason(StrEnum):
     """The reasons the responder is told about."""
 
     NOT_AN_OPTION = "not_an_option"
+    WRONG_FIELDS = "wrong_fields"
     NO_ANSWER_FOUND = "no_answer_found"
     EMOJI_REACTION = "emoji_reaction"
     UNREADABLE = "unreadable"
@@ -59,6 +60,7 @@ class Discard:
 REPLY_CAN_HELP = frozenset(
     {
         RejectionReason.NOT_AN_OPTION,
+        RejectionReason.WRONG_FIELDS,
         RejectionReason.NO_ANSWER_FOUND,
         RejectionReason.EMOJI_REACTION,
         RejectionReason.UNREADABLE,

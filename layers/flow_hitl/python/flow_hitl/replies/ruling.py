@@ -15,6 +15,7 @@ from flow_hitl.platform.errors import (
     NotPending,
     SelfApproval,
     ValidationFailed,
+    WrongFields,
 )
 from flow_hitl.platform.text import split_answer
 from flow_hitl.replies.inbound_mail import FAIL, InboundMail, Proven, Receipt, judge_sender, single_mailbox
@@ -131,6 +132,9 @@ def judge_refusal(refused: Exception, passed_on_to: str | None = None) -> Reject
         case NotAnOption(first_line=line, meant=meant):
             told = {"quoted": line[:_QUOTED_CHARS], **({"meant": meant} if meant else {})}
             return Rejected(RejectionReason.NOT_AN_OPTION, told)
+        case WrongFields(problems=problems):
+            wrong = [{"name": name, "problem": problem[:_QUOTED_CHARS]} for name, problem in problems.items()]
+            return Rejected(RejectionReason.WRONG_FIELDS, {"fields": wrong})
         case DelegationOff():
             return Rejected(RejectionReason.DELEGATION_OFF, {"quoted": quoted})
         case ValidationFailed() if passed_on_to:

@@ -1,8 +1,8 @@
 """A request from opening to decision: routing, deciding, changing, reading, and listing.
 
-rules: answers, bound, changing.delegation, changing.reminders, deciding.matching, deciding.openings,
-    deciding.reply_address, deciding.web_tokens, evidence, opening.routing, reading.decision_feed, reading.list_rows,
-    reading.polling, request
+rules: answers, bound, changing.delegation, changing.reminders, deciding.edits, deciding.matching, deciding.openings,
+    deciding.reply_address, deciding.typed_answers, deciding.web_tokens, evidence, opening.routing,
+    reading.decision_feed, reading.list_rows, reading.polling, request
 use cases: changing.change_request, changing.delegate, changing.reassign_request, changing.remind,
     deciding.answer_addresses, deciding.auto_respond, deciding.record_response, opening.configuration_warnings,
     opening.dry_run, opening.open_request, opening.send_test_request, reading.list_requests, reading.read_requests

@@ -7,7 +7,15 @@ from typing import Any
 from flow_hitl.audit.bound import bound_digest
 from flow_hitl.audit.chain import AuditEvent, EventKind, data_of, event_hash
 from flow_hitl.contract.shapes import as_json
-from flow_hitl.requests.request import Content, DecidedResponse, Head, Response, Status, head_digest
+from flow_hitl.requests.request import (
+    Content,
+    DecidedResponse,
+    Head,
+    Response,
+    Status,
+    answered_more,
+    head_digest,
+)
 
 _DECIDED_BY = {Status.RESPONDED: EventKind.RESPONSE_SUBMITTED, Status.CANCELLED: EventKind.REQUEST_CANCELLED}
 
@@ -60,7 +68,8 @@ def answer_problems(response: Response | None, data: Mapping[str, Any]) -> Itera
     if response is None:
         yield "is an answer that is not stored"
         return
-    members = {**as_json(response, DecidedResponse), "decision_id": response.decision_id}
+    more = {"data": None, "output_sha256": None, **answered_more(response)}
+    members = {**as_json(response, DecidedResponse), **more, "decision_id": response.decision_id}
     wrong = sorted(name for name, value in members.items() if data.get(name) != value)
     if wrong:
         yield f"does not match the stored answer: {', '.join(wrong)}"

@@ -16,6 +16,7 @@ from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, next_event
 from flow_hitl.contract.shapes import Channel, RequestId, as_json
 from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
 from flow_hitl.platform.address import same_address
+from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import AlreadyResponded, AlreadyResumed, NothingToResume, NotPending
 from flow_hitl.platform.times import ceil_second, rfc3339
 from flow_hitl.requests.changing.reminders import reminder_times
@@ -42,6 +43,8 @@ class ResumeStatus(StrEnum):
 
 SERVICE = "flow-hitl"
 """The actor of automatic steps."""
+UNCHANGED: Any = object()
+"""The output that an answer brings if it leaves it as it is."""
 _SUMMARY_CHARS = 120
 # The event lists only this many of up to a thousand rules; the deployment's chain has them all.
 _MOST_CONSIDERED = 10
@@ -110,7 +113,8 @@ class Resume(Resumption):
 class Content:
     """What the reviewer is shown and the flow gets back; written once.
 
-    `shortfall` says why the matching rule could not assign it as intended, as a clause, or None.
+    `shortfall` says why the matching rule could not assign it as intended, as a clause, or None. `editable`: the answer
+    may change the output. `response_schema` is the flat JSON Schema of the typed answer that is asked for.
     """
 
     message: str
@@ -122,6 +126,8 @@ class Content:
     warnings: tuple[str, ...]
     deployment_name: str
     shortfall: str | None = None
+    editable: bool = False
+    response_schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,18 @@ class DecidedResponse:
 
 
 @dataclass(frozen=True)
-class ResponseShown(DecidedResponse):
+class AnswerShown(DecidedResponse):
+    """The one answer that counts, with what it changed and its typed values."""
+
+    output: Any = None
+    """The output as the reviewer changed it; null if it was not changed."""
+    data: Mapping[str, Any] | None = None
+    """The typed answer, by the `response_schema`; null without one, or if the clock answered and a required field has
+    no default."""
+
+
+@dataclass(frozen=True)
+class ResponseShown(AnswerShown):
     """The one answer that counts, with its receipt."""
 
     receipt: str | None = None
@@ -160,9 +177,14 @@ class ResponseShown(DecidedResponse):
 
 @dataclass(frozen=True)
 class Response(DecidedResponse):
-    """The one answer to a request; `decision_id` identifies the write."""
+    """The one answer to a request; `decision_id` identifies the write.
+
+    `output` and `data` are apart from what its event repeats: an event has only the hash of a changed output.
+    """
 
     decision_id: str = field(kw_only=True)
+    output: Any = None
+    data: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -268,6 +290,10 @@ class RequestShown:
     """Minutes for which an answer is valid, from the answer on; null for no limit."""
     receipt: bool
     """Whether the decision gets a signed receipt, which is in the response."""
+    editable: bool
+    """Whether the answer may change the output."""
+    response_schema: Mapping[str, Any] | None
+    """The typed answer that is asked for: a flat JSON Schema; null for none."""
     warnings: Sequence[str]
     """What may be unexpected, in plain words."""
     test: bool
@@ -310,6 +336,8 @@ class Request:
             sla_due_at=head.sla_due_at,
             approval_ttl_minutes=head.approval_ttl_minutes,
             receipt=head.with_receipt,
+            editable=content.editable,
+            response_schema=content.response_schema,
             warnings=content.warnings,
             test=head.test,
             response=self._response_shown,
@@ -318,7 +346,7 @@ class Request:
 
     @property
     def _response_shown(self) -> Any:
-        return self.response and {**as_json(self.response, DecidedResponse), "receipt": self.head.receipt}
+        return self.response and {**as_json(self.response, AnswerShown), "receipt": self.head.receipt}
 
 
 @dataclass(frozen=True)
@@ -344,8 +372,9 @@ class Change:
 class Answer:
     """A proposed decision, with sender and outcome proven.
 
-    `verification` says how the responder was proven, `shown` what they saw, `is_cut` that their text was truncated,
-    `webhooks` whether a webhook wants to know (None if that was not looked up); the event records all four.
+    `output` is the output as they changed it, None if they did not; `data` is their typed answer. `verification` says
+    how the responder was proven, `shown` what they saw, `is_cut` that their text was truncated, `webhooks` whether a
+    webhook wants to know (None if that was not looked up); the event records these four.
     """
 
     decision_id: str
@@ -356,6 +385,8 @@ class Answer:
     responder: str | None
     responder_verified: bool
     source: str | None = None
+    output: Any = None
+    data: Mapping[str, Any] | None = None
     verification: Mapping[str, Any] = field(default_factory=dict)
     shown: Shown | None = None
     is_cut: bool = False
@@ -479,6 +510,8 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
         responded_at=stamp.at,
         response_seconds=max(0, int((stamp.at - head.created_at).total_seconds())),
         valid_until=_valid_until(head, stamp.at),
+        output=answer.output,
+        data=answer.data,
     )
     decided: dict[str, Any] = {
         "status": Status.RESPONDED,
@@ -492,6 +525,8 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
     data = {
         **_about(head),
         **as_json(response, DecidedResponse),
+        **answered_more(response),
+        **({"output_before_sha256": digest(content.output)} if response.output is not None else {}),
         "verification": dict(answer.verification),
         "shown": as_json(answer.shown),
         "decision_id": answer.decision_id,
@@ -505,6 +540,12 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
         **_scheduled(head, stamp.at),
     }
     return replace(note(head, EventKind.RESPONSE_SUBMITTED, data, stamp=stamp, **decided), response=response)
+
+
+def answered_more(response: Response) -> dict[str, Any]:
+    """Return what the event of a decision says of a changed output, by hash, and of a typed answer; else nothing."""
+    more: dict[str, Any] = {} if response.data is None else {"data": response.data}
+    return more if response.output is None else {**more, "output_sha256": digest(response.output)}
 
 
 def issue_receipt(head: Head, receipt: str, key: str, *, push: bool, stamp: Stamp) -> Change | None:
@@ -757,9 +798,12 @@ def head_digest(head: Head) -> str:
 
 
 _SHOWN = ("id", "flow_id", "method_name", "message", "emit_options", "state", "metadata", "created_at", "output")
+# Only where they are set: hashes of before must stay as they are.
+_SHOWN_IF_SET = ("editable", "response_schema")
 
 
 def request_shown(request: Request) -> dict[str, Any]:
     """Return the request as sent to webhooks; it never changes."""
     whole = as_json(request.shown)
-    return {name: whole[name] for name in _SHOWN}
+    set_members = [name for name in _SHOWN_IF_SET if whole[name]]
+    return {name: whole[name] for name in (*_SHOWN, *set_members)}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.contract.validation import Document
@@ -12,7 +12,7 @@ from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Ids
 from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
-from flow_hitl.requests.request import Request
+from flow_hitl.requests.request import UNCHANGED, Request
 from flow_hitl.webhooks.ports import WebhookStore
 from flow_hitl.webhooks.show_content import require_webhook
 
@@ -26,6 +26,10 @@ class CallbackAnswer(Document):
     """Your application's own label."""
     outcome: Annotated[str, Field(max_length=100)] | None = None
     """One of the emit options. Left out, the first line of `feedback` is compared with them."""
+    output: JsonValue = None
+    """If the request is `editable`: the whole output as it is to be. Its keys and types must stay."""
+    data: dict[str, JsonValue] | None = None
+    """If the request has a `response_schema`: the typed answer."""
     responder: Annotated[str, Field(max_length=320)] | None = None
     """Who answered. It is stored as claimed, never as verified."""
 
@@ -53,6 +57,8 @@ class AnswerByCallback:
                 outcome=answer.outcome,
                 responder=answer.responder,
                 source=answer.source,
+                output=answer.output if "output" in answer.model_fields_set else UNCHANGED,
+                data=answer.data,
                 verification={"method": "callback_url", "webhook_id": webhook_id},
             )
         )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect, EffectKind
-from flow_hitl.contract.shapes import ABSENT, RequestId, Schema, Time, Url, as_json
+from flow_hitl.contract.shapes import ABSENT, LEFT_OUT, RequestId, Schema, Time, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.platform.times import rfc3339
-from flow_hitl.requests.request import DecidedResponse, Request, request_shown
+from flow_hitl.requests.request import AnswerShown, Request, request_shown
 
 TEST_EVENT = "test"
 """The event of a test ping; no one subscribes to it."""
@@ -171,6 +171,8 @@ class RequestContent:
     """The flow's state."""
     metadata: Mapping[str, Any]
     """The flow's own data."""
+    response_output: Any = field(default=None, metadata=LEFT_OUT)
+    """The output as the reviewer changed it, if they did."""
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,14 @@ class ToldRequest:
     """When the request was opened."""
     output: Any
     """What is to be reviewed."""
-    response: DecidedResponse = ABSENT
+    editable: bool = ABSENT
+    """If the answer may change the output: true."""
+    response_schema: Mapping[str, Any] = ABSENT
+    """If a typed answer is asked for: its flat JSON Schema."""
+    response: AnswerShown = ABSENT
     """With `response_submitted`: the answer."""
     content_url: Url = ABSENT
-    """Above 256 KB: where to GET message, output, state, and metadata as JSON, without an API key."""
+    """Above 256 KB: where to GET message, output, state, metadata, and a changed output as JSON, without an API key."""
     content_url_expires_at: Time = ABSENT
     """When `content_url` expires."""
 
@@ -299,7 +305,7 @@ def payload(event: str, request: Request, deployment: Deployment, callback_url: 
     """Return the spec's webhook payload, with the response if the event is `response_submitted`."""
     told = ToldRequest(**request_shown(request))
     if event == WebhookEvent.RESPONSE_SUBMITTED:
-        told = replace(told, response=as_json(request.response, DecidedResponse))
+        told = replace(told, response=as_json(request.response, AnswerShown))
     return _payload(event, told, deployment, callback_url, request.head.assigned_to_email)
 
 
@@ -328,16 +334,22 @@ def without_content(whole: WebhookPayload, content_url: str, until: datetime) ->
         output=None,
         state={},
         metadata={},
+        response=_without_output(whole.request.response),
         content_url=content_url,
         content_url_expires_at=rfc3339(until),
     )
     return replace(whole, request=told)
 
 
+def _without_output(response: Any) -> Any:
+    return response if response is ABSENT else {**response, "output": None}
+
+
 def content_of(request: Request) -> RequestContent:
     """Return the content that `without_content` leaves out."""
     content = request.content
-    return RequestContent(content.message, content.output, content.state, content.metadata)
+    changed = request.response.output if request.response else None
+    return RequestContent(content.message, content.output, content.state, content.metadata, changed)
 
 
 def body_of(document: WebhookPayload | Mapping[str, Any]) -> bytes:

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import EffectKind
-from flow_hitl.mails.contexts import Decision, TellingContext
+from flow_hitl.mails.contexts import Decision, TellingContext, field_lines
 from flow_hitl.mails.mail import Mail, Occasion
-from flow_hitl.mails.request_view import decision_of
+from flow_hitl.mails.request_view import asked_fields, decision_of
 from flow_hitl.replies.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
 from flow_hitl.requests.request import Status
+
+if TYPE_CHECKING:
+    from flow_hitl.requests.deciding.typed_answers import AnswerField
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +22,7 @@ class ReplyRejectedContext(TellingContext):
 
     `quoted` is the reply's first line (not an option), `meant` the option named by a later line, `claimed_sender` the
     reply's From (sender mismatch), `decision` what counted instead (already responded); `own`: that was this person's
-    same answer.
+    same answer. `wrong` says of each typed value that was missing or wrong how; `fields` are those to be given.
     """
 
     kind: ClassVar[str] = EffectKind.REJECT_REPLY
@@ -32,6 +35,13 @@ class ReplyRejectedContext(TellingContext):
     own: bool = False
     claimed_sender: str | None = None
     decision: Decision | None = None
+    wrong: Sequence[tuple[str, str]] = ()
+    fields: "Sequence[AnswerField]" = ()
+
+    @property
+    def field_lines(self) -> str:
+        """The typed answer's lines as the next reply is to have them, with the defaults."""
+        return field_lines(self.fields)
 
 
 def _reason(occasion: Occasion) -> RejectionReason:
@@ -60,6 +70,8 @@ def _context(occasion: Occasion, recipient: str) -> ReplyRejectedContext:
         claimed_sender=data.get("claimed_sender"),
         # Someone who no longer has the request learns nothing new about it.
         decision=decision_of(occasion.request) if reason is not RejectionReason.REASSIGNED else None,
+        wrong=[(one["name"], one["problem"]) for one in data.get("fields") or ()],
+        fields=asked_fields(occasion.request.content) if is_open and reason in REPLY_CAN_HELP else (),
     )
 
 

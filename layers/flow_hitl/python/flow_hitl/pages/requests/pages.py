@@ -1,8 +1,10 @@
 """What signed-in people see of requests and how they answer them, each as the policy allows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from flow_hitl.audit.ports import AuditLog
@@ -12,7 +14,8 @@ from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats,
 from flow_hitl.pages.contexts import ListFilters, ListLink, ListRow, RequestSheet, RequestsPage, Shell, SlaState
 from flow_hitl.pages.evidence import page_shown, sign_page
 from flow_hitl.pages.requests.actions import actions_of
-from flow_hitl.pages.requests.review_contexts import refusal
+from flow_hitl.pages.requests.answer_form import answer_form, written
+from flow_hitl.pages.requests.review_contexts import WRONG_VALUES, refusal
 from flow_hitl.pages.requests.timeline import timeline_of
 from flow_hitl.people.access import Action, SignedInMember, authorize
 from flow_hitl.people.sign_in_rules import Session
@@ -26,6 +29,9 @@ from flow_hitl.requests.ports import RequestFilter, RequestStore
 from flow_hitl.requests.reading.list_requests import ListRequests
 from flow_hitl.requests.reading.list_rows import Order, RequestRow
 from flow_hitl.requests.request import Request, ResumeStatus, Status
+
+if TYPE_CHECKING:
+    from flow_hitl.pages.requests.changes import ChangedLine
 
 _ROWS = 25
 # In the last quarter of its time, a request is due soon.
@@ -116,11 +122,19 @@ class RequestPages:
         return news_of(request)
 
     def submit(
-        self, member: SignedInMember, session: Session, request_id: str, outcome: str | None, comment: str, shown: str
+        self,
+        member: SignedInMember,
+        session: Session,
+        request_id: str,
+        outcome: str | None,
+        comment: str,
+        shown: str,
+        texts: Mapping[str, str] = MappingProxyType({}),
     ) -> RequestSheet | None:
         """Answer with the button's outcome and the comment, or just the comment if there are no buttons.
 
-        Returns None once it is recorded, else the page with what is wrong or the answer that came first, and what was
+                `texts` are the form's fields for the output and the typed answer. Returns None once it is recorded,
+        else the page with what is wrong or the answer that came first, and what was
         written. Raises NotFound, and Forbidden for a request that is someone else's to answer.
         """
         request = self._open(member, request_id)
@@ -129,6 +143,10 @@ class RequestPages:
             return self._beaten(member, request, outcome, comment)
         if responder is None:
             raise Forbidden("Only its assignees can answer this request.")
+        said = written(request.content, texts)
+        if said.problems:
+            form = answer_form(request.content, texts, said.problems)
+            return replace(self._sheet(member, request), comment=comment, problem=WRONG_VALUES, form=form)
         submission = Submission(
             request_id=request_id,
             actor=member,
@@ -136,6 +154,8 @@ class RequestPages:
             decision_id=f"page/{self.ids.event_id()}",
             text=f"{outcome}\n{comment}" if outcome else comment,
             outcome=outcome,
+            output=said.output,
+            data=said.data,
             responder=responder,
             responder_verified=True,
             verification=_by_session(member, session),
@@ -148,8 +168,8 @@ class RequestPages:
             # Someone was faster since we looked.
             return self._beaten(member, self.requests.load(request_id), outcome, comment)
         except (SelfApproval, ValidationFailed) as refused:
-            problem = refusal("Your answer", refused)
-            return replace(self._sheet(member, request), comment=comment, problem=problem)
+            problem, form = refusal("Your answer", refused), answer_form(request.content, texts)
+            return replace(self._sheet(member, request), comment=comment, problem=problem, form=form)
         return None
 
     def pass_on(self, member: SignedInMember, session: Session, request_id: str, to: str) -> RequestSheet | None:
@@ -205,13 +225,22 @@ class RequestPages:
             sla_due_at=head.sla_due_at,
             decision=decision_of(request),
             resume=_resumed(request),
-            timeline=timeline_of(events),
+            timeline=timeline_of(events, _changes(request)),
             may_answer=head.status is Status.PENDING and responder is not None,
+            form=answer_form(request.content),
             shown=sign_page(self.keys, head.request_id, view),
             warnings=request.content.warnings,
             reaches_nobody=reaches_nobody(head, events),
             actions=actions_of(request, events) if member.manages else None,
         )
+
+
+def _changes(request: Request) -> "Sequence[ChangedLine]":
+    if request.response is None or request.response.output is None:
+        return ()
+    from flow_hitl.pages.requests.changes import changes_of
+
+    return changes_of(request.content.output, request.response.output)
 
 
 def _resumed(request: Request) -> str | None:

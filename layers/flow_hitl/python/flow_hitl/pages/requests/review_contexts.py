@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from flow_hitl.mails.contexts import Decision, RequestView
+from flow_hitl.pages.requests.answer_form import NO_MORE, AnswerForm
 from flow_hitl.platform.errors import SelfApproval, ValidationFailed
 
 MessageKind = Literal["thanks", "yours", "already_decided", "expired", "invalid", "too_large", "cancelled", "passed_on"]
@@ -21,6 +22,7 @@ class ReviewContext:
     request: RequestView
     shown: str = ""
     comment: str = ""
+    form: AnswerForm = NO_MORE
     problem: str | None = None
     delegate_to: str = ""
     chosen: str | None = None
@@ -45,6 +47,9 @@ class MessageContext:
     written: str = ""
     own: bool = False
     then: str | None = None
+
+
+WRONG_VALUES = "Some values below are missing or wrong. Nothing was recorded yet."
 
 
 def refusal(what: str, error: SelfApproval | ValidationFailed) -> str:

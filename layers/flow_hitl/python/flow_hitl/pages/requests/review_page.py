@@ -1,14 +1,22 @@
 """The review page behind a signed link, where its recipient sees the request and answers it by POST, once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view, what_follows
 from flow_hitl.pages.evidence import page_shown, sign_page
-from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext, refusal
+from flow_hitl.pages.requests.answer_form import answer_form, written
+from flow_hitl.pages.requests.review_contexts import (
+    WRONG_VALUES,
+    MessageContext,
+    MessageKind,
+    ReviewContext,
+    refusal,
+)
 from flow_hitl.people.access import Action, ProvenAddress, authorize
 from flow_hitl.platform.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing
@@ -77,15 +85,26 @@ class ReviewPage:
             test=given.head.test,
         )
 
-    def submit(self, token: str, outcome: str | None, comment: str, shown: str | None = None) -> PageContext:
+    def submit(
+        self,
+        token: str,
+        outcome: str | None,
+        comment: str,
+        shown: str | None = None,
+        texts: Mapping[str, str] = MappingProxyType({}),
+    ) -> PageContext:
         """Answer with the button's outcome and the comment, or just the comment if there are no buttons.
 
-        `shown` is the form's hidden field. Returns the page that says thanks, what is wrong, or who was faster. Raises
+                `shown` is the form's hidden field, `texts` are its fields for the output and the typed answer.
+        Returns the page that says thanks, what is wrong, or who was faster. Raises
         what `show` raises.
         """
         request, responder = self._open(token)
         if not _is_open(request):
             return _closed(request, responder, outcome, comment)
+        said = written(request.content, texts)
+        if said.problems:
+            return self._again(token, request, responder, outcome, comment, texts, WRONG_VALUES, said.problems)
         submission = Submission(
             request_id=request.head.request_id,
             actor=responder,
@@ -93,6 +112,8 @@ class ReviewPage:
             decision_id=f"page/{self.ids.event_id()}",
             text=f"{outcome}\n{comment}" if outcome else comment,
             outcome=outcome,
+            output=said.output,
+            data=said.data,
             responder=responder.email,
             responder_verified=True,
             verification=_BY_LINK,
@@ -104,15 +125,32 @@ class ReviewPage:
             # Someone was faster since we looked.
             return _closed(self.requests.load(request.head.request_id), responder, outcome, comment)
         except (SelfApproval, ValidationFailed) as refused:
-            problem = refusal("Your answer", refused)
-            return replace(self._review(token, request, responder), comment=comment, problem=problem)
+            return self._again(token, request, responder, outcome, comment, texts, refusal("Your answer", refused))
         return _message(decided, "thanks", then=what_follows(decided))
+
+    def _again(
+        self,
+        token: str,
+        request: Request,
+        responder: ProvenAddress,
+        outcome: str | None,
+        comment: str,
+        texts: Mapping[str, str],
+        problem: str,
+        problems: Mapping[str, str] = MappingProxyType({}),
+    ) -> ReviewContext:
+        """Return the page with what was written and what is wrong with it."""
+        form = answer_form(request.content, texts, problems)
+        page = self._review(token, request, responder)
+        chosen = outcome if problems and outcome in request.head.emit_options else None
+        return replace(page, comment=comment, problem=problem, form=form, chosen=chosen)
 
     def _review(self, token: str, request: Request, responder: ProvenAddress) -> ReviewContext:
         settings = self.deployments.load(request.head.deployment_id).settings
         view = request_view(request, responder.email, may_pass_on=settings.allow_delegation)
         shown = sign_page(self.keys, request.head.request_id, view)
-        return ReviewContext(request=view, shown=shown, news_address=f"/review/{token}/news")
+        form = answer_form(request.content)
+        return ReviewContext(request=view, shown=shown, news_address=f"/review/{token}/news", form=form)
 
     def _open(self, token: str) -> tuple[Request, ProvenAddress]:
         link = web_tokens.read_review_link(self.keys, token)

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.people.names import _BY, claimed, person_of
+
+if TYPE_CHECKING:
+    from flow_hitl.pages.requests.changes import ChangedLine
 
 Tone = Literal["neutral", "good", "warn", "bad", "accent"]
 
@@ -19,11 +22,15 @@ class TimelineEntry:
     title: str
     detail: str = ""
     tone: Tone = "neutral"
+    changes: "Sequence[ChangedLine]" = ()
 
 
-def timeline_of(events: Iterable[AuditEvent]) -> Sequence[TimelineEntry]:
-    """Return one entry for each event, oldest first."""
-    return tuple(TimelineEntry(event.at, *_told(event)) for event in events)
+def timeline_of(events: Iterable[AuditEvent], changes: "Sequence[ChangedLine]" = ()) -> Sequence[TimelineEntry]:
+    """Return one entry for each event, oldest first; `changes` are those of the output by the answer."""
+    return tuple(
+        TimelineEntry(event.at, *_told(event), changes if event.kind is EventKind.RESPONSE_SUBMITTED else ())
+        for event in events
+    )
 
 
 def _told(event: AuditEvent) -> tuple[str, str, Tone]:
@@ -112,7 +119,8 @@ def _answered(data: Any) -> tuple[str, str, Tone]:
     who = str(responder or "")
     written = data.get("comment") if data.get("outcome") is not None else data.get("feedback")
     cut = "The reply was too long and was cut off." if data.get("is_cut") else ""
-    detail = " ".join(str(text) for text in (written, data.get("test_result")) if text)
+    edited = "The output was changed." if data.get("output_sha256") else ""
+    detail = " ".join(str(text) for text in (written, edited, data.get("test_result")) if text)
     detail = f"{cut} {detail}".strip()
     return f"{who} answered {answer} {how}" if who else f"Answered {answer} {how}", detail, "good"
 

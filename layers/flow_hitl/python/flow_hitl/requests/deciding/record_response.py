@@ -8,13 +8,31 @@ from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import Deployment, FreeText, WebhookEvent
 from flow_hitl.people.access import Action, Actor, authorize
 from flow_hitl.platform.digests import digest
-from flow_hitl.platform.errors import AlreadyResponded, AnsweredAlike, FieldError, NotAnOption, ValidationFailed
+from flow_hitl.platform.errors import (
+    AlreadyResponded,
+    AnsweredAlike,
+    FieldError,
+    NotAnOption,
+    ValidationFailed,
+    WrongFields,
+)
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.deciding.matching import none_of, read_answer
 from flow_hitl.requests.evidence import Shown, ShownKind
 from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import Answer, Head, Request, Response, Stamp, Status, decide, request_shown
+from flow_hitl.requests.request import (
+    UNCHANGED,
+    Answer,
+    Content,
+    Head,
+    Request,
+    Response,
+    Stamp,
+    Status,
+    decide,
+    request_shown,
+)
 
 MAX_ANSWER_CHARS = 50_000
 
@@ -23,6 +41,8 @@ MAX_ANSWER_CHARS = 50_000
 class Submission:
     """What someone answers: text whose first line is the feedback, or an outcome chosen by button.
 
+    `output` is the whole output as they changed it, UNCHANGED if they did not; `data` their typed answer, None if the
+    lines of the text are to be read for it.
     `verification` says how the responder was proven, `shown` what they saw, `is_cut` that their text was truncated.
     Whoever has just read the `deployment` gives it: from it, the event says whether webhooks want to know.
     """
@@ -36,6 +56,8 @@ class Submission:
     responder: str | None = None
     responder_verified: bool = False
     source: str | None = None
+    output: Any = UNCHANGED
+    data: Mapping[str, Any] | None = None
     verification: Mapping[str, Any] = field(default_factory=dict)
     shown: Shown | None = None
     is_cut: bool = False
@@ -69,7 +91,7 @@ class RecordResponse:
     def _record(self, submission: Submission, request: Request) -> Request:
         head = request.head
         authorize(submission.actor, Action.RESPOND, head)
-        answer = interpret(submission, head)
+        answer = with_more(interpret(submission, head), submission, request)
         if submission.via is Channel.API:
             answer = replace(answer, shown=Shown(ShownKind.CONTENT, digest(request_shown(request))))
         if request.response is not None and _is_repeated(answer, request.response):
@@ -131,6 +153,60 @@ def _are_told(deployment: Deployment) -> bool:
     return WebhookEvent.RESPONSE_SUBMITTED in deployment.webhook_events
 
 
+def with_more(answer: Answer, submission: Submission, request: Request) -> Answer:
+    """Return an answer with the output and the typed values that its request allows and asks for.
+
+    Raises ValidationFailed, and WrongFields if a person's typed values are missing or wrong.
+    """
+    content, is_open = request.content, request.head.status is Status.PENDING
+    if content.response_schema is not None:
+        answer = _with_data(answer, submission, content.response_schema, is_open=is_open)
+    elif submission.data is not None and is_open:
+        raise ValidationFailed([FieldError("/data", "must be absent: this request has no response_schema")])
+    if submission.output is not UNCHANGED:
+        answer = replace(answer, output=_changed(submission.output, content, is_open=is_open))
+    return answer
+
+
+def _changed(output: Any, content: Content, *, is_open: bool) -> Any:
+    """Return the output that an answer brings, None if it is the one that was asked about."""
+    from flow_hitl.requests.deciding.edits import is_same, output_problem
+
+    if is_same(content.output, output):
+        return None
+    if is_open:
+        if not content.editable:
+            raise ValidationFailed([FieldError("/output", "must be absent: this request is not editable")])
+        if problem := output_problem(content.output, output):
+            raise ValidationFailed([problem])
+    return output
+
+
+def _with_data(answer: Answer, submission: Submission, schema: Mapping[str, Any], *, is_open: bool) -> Answer:
+    """Return an answer with its typed values, those of an email taken out of the comment."""
+    from flow_hitl.requests.deciding.typed_answers import (
+        default_values,
+        fields_of,
+        problems_at,
+        read_lines,
+        read_values,
+    )
+
+    fields = fields_of(schema)
+    if submission.via is Channel.AUTO_RESPONSE:
+        return replace(answer, data=default_values(fields))
+    if submission.via is Channel.EMAIL:
+        first_line = answer.feedback if answer.outcome is None else ""
+        read = read_lines(fields, answer.comment, first_line)
+        if read.problems and is_open:
+            raise WrongFields(read.problems)
+        return replace(answer, data=read.values, comment=read.rest)
+    read = read_values(fields, {} if submission.data is None else submission.data)
+    if read.problems and is_open:
+        raise ValidationFailed(problems_at(read.problems, "/data"))
+    return replace(answer, data=read.values)
+
+
 def _is_alike(answer: Answer, response: Response) -> bool:
     """Tell whether a person repeats their own answer, which counts."""
     if not (answer.responder_verified and response.responder_verified and answer.responder == response.responder):
@@ -142,8 +218,8 @@ def _is_alike(answer: Answer, response: Response) -> bool:
 def _is_repeated(answer: Answer, response: Response) -> bool:
     if answer.decision_id == response.decision_id:
         return True
-    said = (answer.outcome, answer.feedback, answer.comment)
-    same = said == (response.outcome, response.feedback, response.comment)
+    said = (answer.outcome, answer.feedback, answer.comment, answer.output, answer.data)
+    same = said == (response.outcome, response.feedback, response.comment, response.output, response.data)
     # A person repeating someone else's answer is told so; a program repeating itself needs no error.
     return same and (
         answer.via is Channel.API or (answer.via, answer.responder) == (response.responded_via, response.responder)

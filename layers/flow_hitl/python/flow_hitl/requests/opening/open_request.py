@@ -29,6 +29,9 @@ _ASKED_BY_NOBODY = (
 _NOTHING_IS_MAILED = (
     "Email notifications are off in this deployment, so no test email is sent: turn them on and test again."
 )
+_NO_DEFAULTS = (
+    "If the clock answers, response.data will be null: a required field of the response_schema has no default."
+)
 _NOBODY_MAY_ANSWER = (
     "The request went to the person who asked for it, who may not answer it: reassign it, or add a routing rule."
 )
@@ -93,6 +96,12 @@ class NewRequest(Document):
     """Minutes for which an answer is valid, from the answer on. Left out, the rule's or the deployment's holds."""
     receipt: bool = False
     """Whether the decision is to get a signed receipt, with which others can check what was approved."""
+    editable: bool = False
+    """Whether the answer may change the values of the output. Its keys and types stay."""
+    response_schema: dict[str, JsonValue] | None = None
+    """A flat JSON Schema of an object: the typed answer that is asked for. Properties are of type string (with `enum`,
+    `format` date, email, or uri, `maxLength`), number, integer (`minimum`, `maximum`), or boolean, with `title`,
+    `description`, and `default`; `required` lists names."""
 
     @property
     def says_auto_response(self) -> bool:
@@ -163,7 +172,7 @@ class OpenRequest:
         test: bool,
     ) -> Opened:
         now = self.clock.now()
-        refuse([*_emit_option_errors(wish.emit_options), *_own_errors(wish, self.destinations)])
+        refuse([*_emit_option_errors(wish.emit_options), *_own_errors(wish, self.destinations), *_answer_errors(wish)])
         asked_by, doubts = _asked_by(wish, deployment)
         if test:
             doubts = () if deployment.settings.email_notifications else (_NOTHING_IS_MAILED,)
@@ -179,6 +188,7 @@ class OpenRequest:
             refusal=lambda named: deployment.refusal_of(named, asked_by),
         )
         auto_response, warnings = _auto_response(wish, assignment.matched, deployment)
+        warnings = (*warnings, *_undefaulted(wish, auto_response))
         if assignment.shortfall:
             doubts = (_passed_over(assignment), *doubts)
         if deployment.only_askers(assignment.email, asked_by):
@@ -193,6 +203,8 @@ class OpenRequest:
             warnings=(*warnings, *doubts, *near_quota(deployment.quotas, used, now)),
             deployment_name=deployment.name,
             shortfall=assignment.shortfall,
+            editable=wish.editable,
+            response_schema=wish.response_schema,
         )
         change = opened(
             request_id=wish.id or self.ids.request_id(now),
@@ -264,6 +276,28 @@ def _own_errors(wish: NewRequest, destinations: Destinations) -> Iterator[FieldE
     own = wish.auto_response
     if own and wish.emit_options and own.default_outcome not in wish.emit_options:
         yield FieldError("/auto_response/default_outcome", none_of(own.default_outcome, wish.emit_options))
+
+
+def _answer_errors(wish: NewRequest) -> Iterator[FieldError]:
+    """Yield what is wrong with how it may be answered; requests without all that need not import the rules of it."""
+    if wish.editable:
+        from flow_hitl.requests.deciding.edits import editing_problem
+
+        if problem := editing_problem(wish.output):
+            yield FieldError("/editable", problem)
+    if wish.response_schema is not None:
+        from flow_hitl.requests.deciding.typed_answers import schema_problems
+
+        yield from schema_problems(wish.response_schema)
+
+
+def _undefaulted(wish: NewRequest, auto_response: tuple[int, str] | None) -> tuple[str, ...]:
+    """Return the warning that the clock cannot give the typed answer."""
+    if wish.response_schema is None or auto_response is None:
+        return ()
+    from flow_hitl.requests.deciding.typed_answers import default_values, fields_of
+
+    return () if default_values(fields_of(wish.response_schema)) is not None else (_NO_DEFAULTS,)
 
 
 def _passed_over(assignment: Assignment) -> str:

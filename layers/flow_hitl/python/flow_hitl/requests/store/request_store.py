@@ -149,7 +149,7 @@ class DynamoRequestStore:
             put_event(self._audit_table, change.event, head.deployment_id),
         ]
         if change.response is not None:
-            doc = _responses.dump_json(change.response).decode()
+            doc = _responses.dump_json(change.response, exclude_defaults=True).decode()
             parts.append(self._put({"pk": head.request_id, "sk": RESPONSE, "doc": doc}))
         if takes is not None:
             parts.append(self._taking(takes, change.event.at))
@@ -309,7 +309,7 @@ class DynamoRequestStore:
         return doc
 
     def _content_record(self, head: Head, content: Content) -> dict[str, Any]:
-        doc = _contents.dump_json(content)
+        doc = _contents.dump_json(content, exclude_defaults=True)
         record = {"pk": head.request_id, "sk": CONTENT, "size": len(doc)}
         if len(doc) <= _INLINE_BYTES:
             return {**record, "doc": doc.decode()}

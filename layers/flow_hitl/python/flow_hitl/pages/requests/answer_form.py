@@ -1,0 +1,144 @@
+"""The part of the answer form that a request brings itself: the values of its output to edit, and a typed answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from flow_hitl.requests.request import UNCHANGED, Content
+
+if TYPE_CHECKING:
+    from flow_hitl.requests.deciding.edits import Scalar
+    from flow_hitl.requests.deciding.typed_answers import AnswerField
+
+_WIDE = 60
+_INPUT_TYPES = {"date": "date", "email": "email", "uri": "url"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormField:
+    """One labeled control; `widget` is `area`, `select`, or the type of an input.
+
+    `choices` are values and texts. `more` are further attributes. `error` is what is wrong with `value`.
+    """
+
+    name: str
+    label: str
+    widget: str
+    value: str
+    hint: str | None = None
+    choices: Sequence[tuple[str, str]] = ()
+    optional: bool = False
+    rows: int = 3
+    more: Mapping[str, Any]
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerForm:
+    """What is added to the form; `is_edited`: the edits were sent and must be seen."""
+
+    edits: Sequence[FormField] = ()
+    fields: Sequence[FormField] = ()
+    is_edited: bool = False
+
+
+NO_MORE = AnswerForm()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a form says beyond outcome and comment, and what is wrong by form field."""
+
+    output: Any = UNCHANGED
+    data: Mapping[str, Any] | None = None
+    problems: Mapping[str, str]
+
+
+def answer_form(
+    content: Content, texts: Mapping[str, str] | None = None, problems: Mapping[str, str] | None = None
+) -> AnswerForm:
+    """Return what a request adds to its form; after a refused one, with what was written and what is wrong."""
+    wrong = problems or {}
+    edits: Sequence[FormField] = ()
+    fields: Sequence[FormField] = ()
+    if content.editable:
+        from flow_hitl.requests.deciding.edits import scalars_of
+
+        edits = [_edit(scalar, texts or {}, wrong) for scalar in scalars_of(content.output)]
+    if content.response_schema is not None:
+        from flow_hitl.requests.deciding.typed_answers import fields_of
+
+        asked = fields_of(content.response_schema)
+        fields = [_field(_name(number), one, texts, wrong) for number, one in enumerate(asked)]
+    return AnswerForm(edits=edits, fields=fields, is_edited=texts is not None)
+
+
+def written(content: Content, texts: Mapping[str, str]) -> Written:
+    """Return what a form says; nothing of it counts if there are problems."""
+    output: Any = UNCHANGED
+    data: Mapping[str, Any] | None = None
+    problems: dict[str, str] = {}
+    if content.editable:
+        from flow_hitl.requests.deciding.edits import edited
+
+        output, wrong = edited(content.output, texts)
+        problems |= wrong
+    if content.response_schema is not None:
+        from flow_hitl.requests.deciding.typed_answers import fields_of, read_texts
+
+        fields = fields_of(content.response_schema)
+        names = {one.name: _name(number) for number, one in enumerate(fields)}
+        read = read_texts(fields, {one.name: texts.get(names[one.name], "") for one in fields})
+        data = read.values
+        problems |= {names.get(name, _name(0)): problem for name, problem in read.problems.items()}
+    return Written(output=output, data=data, problems=problems)
+
+
+def _name(number: int) -> str:
+    return f"field-{number}"
+
+
+def _edit(scalar: "Scalar", texts: Mapping[str, str], wrong: Mapping[str, str]) -> FormField:
+    label = " › ".join(str(step + 1) if isinstance(step, int) else step for step in scalar.path) or "Output"
+    value = texts.get(scalar.name, scalar.text)
+    error, more = wrong.get(scalar.name), {"form": "answer-form"}
+    field = FormField(name=scalar.name, label=label, widget="text", value=value, error=error, more=more)
+    if scalar.kind == "boolean":
+        return replace(field, widget="select", choices=(("true", "Yes"), ("false", "No")))
+    if scalar.kind == "number":
+        return replace(field, more={**field.more, "inputmode": "decimal", "autocomplete": "off"})
+    # An input would drop the ends of lines.
+    if not scalar.path or "\n" in scalar.text or "\r" in scalar.text or len(scalar.text) > _WIDE:
+        lines = scalar.text.count("\n") + len(scalar.text) // _WIDE + 1
+        return replace(field, widget="area", rows=min(24, max(3, lines)))
+    return field
+
+
+def _field(name: str, one: "AnswerField", texts: Mapping[str, str] | None, wrong: Mapping[str, str]) -> FormField:
+    field = FormField(
+        name=name,
+        label=one.title,
+        widget="text",
+        value=one.default_text if texts is None else texts.get(name, ""),
+        hint=one.description or None,
+        optional=not one.required,
+        more={"required": True} if one.required else {},
+        error=wrong.get(name),
+    )
+    if one.kind == "boolean" or one.choices:
+        choices = (("yes", "Yes"), ("no", "No")) if one.kind == "boolean" else [(text, text) for text in one.choices]
+        # Without a default, nothing is chosen for anyone who has not looked.
+        none = [] if one.default is not None else [("", "Please choose" if one.required else "–")]
+        return replace(field, widget="select", choices=[*none, *choices])
+    if one.kind == "string":
+        limit = {} if one.max_length is None else {"maxlength": one.max_length}
+        more = {**field.more, **limit}
+        return replace(field, widget="area" if one.is_long else _INPUT_TYPES.get(one.format or "", "text"), more=more)
+    bounds = {"min": one.minimum, "max": one.maximum, "step": 1 if one.kind == "integer" else "any"}
+    more = {**field.more, **{name: limit for name, limit in bounds.items() if limit is not None}}
+    return replace(field, widget="number", hint=_hint(one), more=more)
+
+
+def _hint(one: "AnswerField") -> str | None:
+    is_limited = one.minimum is not None or one.maximum is not None
+    return one.hint[:1].upper() + one.hint[1:] if is_limited else one.description or None
