@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect, EffectKind
-from flow_hitl.contract.shapes import ABSENT, LEFT_OUT, RequestId, Schema, Time, Url, as_json
+from flow_hitl.contract.shapes import ABSENT, RequestId, Schema, Time, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.request import AnswerShown, Request, request_shown
@@ -171,8 +171,8 @@ class RequestContent:
     """The flow's state."""
     metadata: Mapping[str, Any]
     """The flow's own data."""
-    response_output: Any = field(default=None, metadata=LEFT_OUT)
-    """The output as the reviewer changed it, if they did."""
+    response_output: Any = ABSENT
+    """If the reviewer changed the output: as it is now."""
 
 
 @dataclass(frozen=True)
@@ -348,7 +348,7 @@ def _without_output(response: Any) -> Any:
 def content_of(request: Request) -> RequestContent:
     """Return the content that `without_content` leaves out."""
     content = request.content
-    changed = request.response.output if request.response else None
+    changed = ABSENT if request.response is None or request.response.output is None else request.response.output
     return RequestContent(content.message, content.output, content.state, content.metadata, changed)
 
 
