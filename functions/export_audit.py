@@ -1,20 +1,18 @@
 """Exports of the audit log: one message per export, and another whenever a run ends before the work does."""
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
 from flow_hitl.bootstrap import current
 from flow_hitl.proof.export import EXPORT_ATTEMPTS
 from flow_hitl.proof.export_queue import read_export
-from functions.workers import queue_handler
+from functions.workers import Message, queue_handler
 
 
-def work(record: SQSRecord) -> None:
-    deployment_id, export_id = read_export(record.body)
+def work(message: Message) -> None:
+    deployment_id, export_id = read_export(message.body)
     run_export = current().run_export
     try:
         finished = run_export(deployment_id, export_id)
     except Exception:
-        if int(record.attributes.approximate_receive_count) >= EXPORT_ATTEMPTS:
+        if message.attempt >= EXPORT_ATTEMPTS:
             run_export.give_up(deployment_id, export_id)
         raise
     if not finished:

@@ -2,17 +2,15 @@
 
 import json
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.key_ring import KeysTooOld
 from flow_hitl.platform.telemetry import count, logger
 from flow_hitl.replies.inbound_mail import Receipt
-from functions.workers import Postponed, queue_handler
+from functions.workers import Message, Postponed, queue_handler
 
 
-def accept(record: SQSRecord) -> None:
-    notification = json.loads(record.body)
+def accept(message: Message) -> None:
+    notification = json.loads(message.body)
     if notification.get("notificationType") == "AmazonSnsSubscriptionSucceeded":
         return
     receipt = Receipt.from_notification(notification)

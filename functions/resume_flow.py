@@ -1,28 +1,26 @@
 """Resumption: one message per decision for a flow that waits at its `resume_url`."""
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
 from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
 from flow_hitl.delivery.dead_letters import MOVES
 from flow_hitl.delivery.queues import read_effect
 from flow_hitl.delivery.resume_flow import NotDelivered
 from flow_hitl.delivery.retries import RESUME
-from functions.workers import Postponed, queue_handler
+from functions.workers import Message, Postponed, queue_handler
 
 
-def resume(record: SQSRecord) -> None:
-    attempt = int(record.attributes.approximate_receive_count)
-    if MOVES in record.message_attributes:
+def resume(message: Message) -> None:
+    attempt = message.attempt
+    if MOVES in message.attributes:
         # It has had its 24 hours: now it is tried once each time that it comes back.
         attempt += RESUME.attempts - 1
     try:
-        current().resume_flow(read_effect(record.body), attempt)
+        current().resume_flow(read_effect(message.body), attempt)
     except EffectBusy as busy:
         raise Postponed from busy
     except NotDelivered as failed:
         # After the last attempt, the queue moves the message to its dead-letter queue.
-        current().messages("resume").postpone(record.receipt_handle, failed.pause_seconds or 0)
+        current().messages("resume").postpone(message.receipt_handle, failed.pause_seconds or 0)
         raise Postponed from failed
 
 

@@ -5,17 +5,15 @@ A message may name the time to seal up to; by default all past hours are sealed.
 
 import json
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.times import parse_rfc3339
-from functions.workers import queue_handler
+from functions.workers import Message, queue_handler
 
 
-def seal(record: SQSRecord) -> None:
-    until, seal_audit = json.loads(record.body).get("until"), current().seal_audit
+def seal(message: Message) -> None:
+    until, seal_audit = json.loads(message.body).get("until"), current().seal_audit
     if not (seal_audit(parse_rfc3339(until)) if until else seal_audit.hourly()):
-        current().messages("seal").send(record.body)
+        current().messages("seal").send(message.body)
 
 
 handler = queue_handler(seal)

@@ -1,19 +1,17 @@
 """Webhooks: one message per event of a request, and one per delivery of it."""
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
 from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
 from flow_hitl.delivery.queues import read_effect
 from flow_hitl.webhooks.delivery_queue import read_delivery
-from functions.workers import Postponed, queue_handler
+from functions.workers import Message, Postponed, queue_handler
 
 
-def send(record: SQSRecord) -> None:
-    delivery = read_delivery(record.body)
+def send(message: Message) -> None:
+    delivery = read_delivery(message.body)
     try:
         if delivery is None:
-            current().fan_out_webhooks(read_effect(record.body))
+            current().fan_out_webhooks(read_effect(message.body))
         else:
             current().send_webhook(delivery)
     except EffectBusy as busy:

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.telemetry import SWEEP_ENDED, SWEEP_FOUND, count, logger
 from flow_hitl.sweep.agenda import Matter
 from flow_hitl.sweep.second_look import Looked
-from functions.workers import queue_handler
+from functions.workers import Message, queue_handler
 
 
-def sweep(_record: SQSRecord) -> None:
+def sweep(_message: Message) -> None:
     try:
         _look_at_the_log()
     finally:

@@ -1,10 +1,8 @@
 """What the SQS workers share: one call per message; only those that failed are delivered again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from flow_hitl.platform.telemetry import logger
 from functions.retries import come_again, try_again
@@ -14,40 +12,59 @@ class Postponed(Exception):
     """The message is to come again, as planned; this is not logged as an error."""
 
 
+@dataclass(frozen=True)
+class Message:
+    """A message of a queue; `attempt` counts from 1 how often it was delivered."""
+
+    message_id: str
+    body: str
+    receipt_handle: str
+    attempt: int
+    attributes: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "Message":
+        """Read a record as Lambda has it."""
+        return cls(
+            message_id=record["messageId"],
+            body=record["body"],
+            receipt_handle=record["receiptHandle"],
+            attempt=int(record["attributes"]["ApproximateReceiveCount"]),
+            attributes=record.get("messageAttributes") or {},
+        )
+
+
 def queue_handler(
-    work: Callable[[SQSRecord], object], *, retried: str | None = None, seconds: float = 0
-) -> Callable[[dict[str, Any], Any], Any]:
+    work: Callable[[Message], object], *, retried: str | None = None, seconds: float = 0
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return the Lambda handler that calls `work` with each message of a batch and reports those that raised.
 
+    Even if all fail, the invocation does not: the queue delivers again, and its alarm watches the age.
     `retried` names the queue if its messages come again after growing pauses instead of the queue's own. A message
     behind the first that finds less than these `seconds` left comes again at once, to another worker.
     """
-    # Even if all fail, the invocation does not: the queue delivers again, and its alarm watches the age.
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
-    def logged(record: SQSRecord) -> None:
+    def is_done(message: Message) -> bool:
         try:
-            work(record)
+            work(message)
         except Postponed:
-            raise
+            return False
         except Exception:
-            logger.exception("message failed", message_id=record.message_id)
+            logger.exception("message failed", message_id=message.message_id)
             if retried:
-                try_again(retried, record.receipt_handle, int(record.attributes.approximate_receive_count))
-            raise
+                try_again(retried, message.receipt_handle, message.attempt)
+            return False
+        return True
 
-    def handler(event: dict[str, Any], context: Any) -> Any:
-        worked: list[SQSRecord] = []
-
-        def in_time(record: SQSRecord) -> None:
-            is_short = seconds and context and context.get_remaining_time_in_millis() < seconds * 1000
-            # One is worked off in any case, or none ever would be where functions have less time.
-            if retried and is_short and worked:
-                come_again(retried, record.receipt_handle, 1)
-                raise Postponed
-            worked.append(record)
-            logged(record)
-
-        return process_partial_response(event=event, record_handler=in_time, processor=processor, context=context)
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        failed: list[str] = []
+        # One is worked off in any case, or none ever would be where functions have less time.
+        for number, message in enumerate(map(Message.of, event["Records"])):
+            if retried and number and seconds and context and context.get_remaining_time_in_millis() < seconds * 1000:
+                come_again(retried, message.receipt_handle, 1)
+                failed.append(message.message_id)
+            elif not is_done(message):
+                failed.append(message.message_id)
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     return handler

@@ -1,5 +1,6 @@
 """The core stack: everything but the mail edge; the same template on AWS and on the local emulator."""
 
+from dataclasses import asdict
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
@@ -114,7 +115,7 @@ class CoreStack(Stack):
             f"{name}_dead_letter_queue_url": queue.queue_url for name, queue in self.queues.dead_letter_queues.items()
         }
         outputs = (
-            self.settings.model_dump()
+            asdict(self.settings)
             | queues
             | {
                 "stage": options.stage,

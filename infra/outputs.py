@@ -12,12 +12,10 @@ def output_name(name: str) -> str:
 
 def missing_outputs(outputs: Mapping[str, str]) -> list[str]:
     """Return the settings that a stack's outputs lack: it is not ours, or of another version."""
-    required = [name for name, field in Settings.model_fields.items() if field.is_required()]
-    return [name for name in required if output_name(name) not in outputs]
+    return [name for name in Settings.required() if output_name(name) not in outputs]
 
 
 def settings_from_outputs(outputs: Mapping[str, str]) -> Settings:
-    """Rebuild the functions' settings from the outputs of a deployed core stack; raises pydantic's ValidationError."""
-    return Settings(
-        **{name: outputs[output_name(name)] for name in Settings.model_fields if output_name(name) in outputs}
-    )
+    """Rebuild the functions' settings from the outputs of a deployed core stack; raises SettingsMissing."""
+    named = {name: output_name(name) for name in Settings.names()}
+    return Settings.of({name: outputs[output] for name, output in named.items() if output in outputs})

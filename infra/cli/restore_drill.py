@@ -145,7 +145,7 @@ def _drill(target: CommandTarget, tables: Mapping[str, str], at: datetime | None
     from flow_hitl.bootstrap import Application
 
     original = target.application
-    settings = original.settings.model_copy(update=dict(tables))
+    settings = replace(original.settings, **tables)
     restored = Application(settings, original.clock, original.ids, original.jitter)
     ids = restored.take_stock.deployment_ids()
     if not ids:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -42,19 +42,17 @@ class CommandTarget:
     @cached_property
     def application(self) -> "Application":
         """All services of the stack."""
-        from pydantic import ValidationError
-
         from flow_hitl.bootstrap import Application
+        from flow_hitl.platform.environment import SettingsMissing
         from flow_hitl.platform.system_clock import RandomIds, SystemClock, jitter
         from infra.outputs import settings_from_outputs
 
         try:
             # The operator's machine may ask for what only the SDK can do.
-            settings = settings_from_outputs(self.outputs).model_copy(update={"aws_client": "boto3"})
-        except ValidationError as error:
-            missing = ", ".join(str(one["loc"][0]) for one in error.errors())
+            settings = replace(settings_from_outputs(self.outputs), aws_client="boto3")
+        except SettingsMissing as error:
             raise OperatorError(
-                f"The stack's outputs lack {missing}.",
+                f"The stack's outputs lack {', '.join(error.names)}.",
                 "Name the core stack with --stack, and deploy this version of it.",
             ) from error
         return Application(settings, SystemClock(), RandomIds(), jitter)

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -72,7 +73,7 @@ def served(hitl: Hitl) -> Iterator[Served]:
     server: Any = create_server(_Front(hitl, lock), map=channels, sockets=[bound], threads=_THREADS)
     url = f"http://{_HOST}:{bound.getsockname()[1]}"
     made = bootstrap.current()
-    settings = made.settings.model_copy(update={"base_url": url})
+    settings = replace(made.settings, base_url=url)
     bootstrap.use(bootstrap.Application(settings, made.clock, made.ids, made.jitter))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,7 +17,7 @@ PERSON = {"accept": "text/html"}
 @pytest.fixture
 def below(hitl: Hitl) -> Iterator[Hitl]:
     old = current()
-    use(Application(old.settings.model_copy(update={"base_url": HERE}), hitl.clock, old.ids, old.jitter))
+    use(Application(replace(old.settings, base_url=HERE), hitl.clock, old.ids, old.jitter))
     yield hitl
     use(old)
 

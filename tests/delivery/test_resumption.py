@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -196,7 +197,7 @@ def test_nobody_at_home(hitl: Hitl) -> None:
 def test_a_url_is_checked_again_when_it_is_called(hitl: Hitl, flow: Receiver) -> None:
     request = hitl.ask(emit=EMIT, resume_url=flow.url)
     before = current()
-    stricter = before.settings.model_copy(update={"allow_insecure_urls": "false"})
+    stricter = replace(before.settings, allow_insecure_urls="false")
     use(Application(stricter, before.clock, before.ids, before.jitter))
     callback(hitl, request)
     assert flow.received == []

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -53,7 +54,7 @@ class Report:
 
 @pytest.fixture
 def outputs(hitl: Hitl) -> dict[str, str]:
-    named = {output_name(name): value for name, value in current().settings.model_dump().items() if value}
+    named = {output_name(name): value for name, value in asdict(current().settings).items() if value}
     return {**named, "ReceiptsTopicArn": aws.client("sns").create_topic(Name="receipts")["TopicArn"]}
 
 

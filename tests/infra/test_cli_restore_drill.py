@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -90,7 +91,7 @@ def test_the_stack_goes_on_with_restored_tables(
     hitl._clients["scheduler"].create_schedule_group(Name="hitl")
     old = current()
     tables = {f"{table.name}_table": f"{table.name}-restored" for table in TABLES}
-    use(Application(old.settings.model_copy(update=tables), hitl.clock, old.ids, old.jitter))
+    use(Application(replace(old.settings, **tables), hitl.clock, old.ids, old.jitter))
     hitl.reply("approved")
     assert asked.outcome == "approved"
     assert asked.now()["resume"]["status"] == "delivered"
@@ -152,7 +153,7 @@ def test_the_stack_s_own_tables_may_be_gone(hitl: Hitl, run: Run) -> None:
     restore(hitl)
     old = current()
     gone = {f"{table.name}_table": f"{table.name}-gone" for table in TABLES}
-    use(Application(old.settings.model_copy(update=gone), hitl.clock, old.ids, old.jitter))
+    use(Application(replace(old.settings, **gone), hitl.clock, old.ids, old.jitter))
     result = run(*NAMED)
     assert result.exit_code == 0, result.output
     assert "1           events    -      10" in result.stdout

@@ -3,16 +3,15 @@
 import json
 
 import pytest
-from pydantic import ValidationError
 
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.answers import rules_shown
 from flow_hitl.deployments.configuration_documents import parse_rules, parse_settings
 from flow_hitl.deployments.deployment import DeploymentSettings, RoutingRule
-from flow_hitl.platform.environment import Settings
+from flow_hitl.platform.environment import Settings, SettingsMissing
 from flow_hitl.platform.errors import MalformedJson, ValidationFailed
 
-ENVIRONMENT = Settings(**{name: f"value of {name}" for name in Settings.model_fields}).to_environment()
+ENVIRONMENT = Settings(**{name: f"value of {name}" for name in Settings.names()}).to_environment()
 
 
 def test_what_cdk_writes_the_function_reads() -> None:
@@ -26,11 +25,12 @@ def test_other_variables_do_not_disturb() -> None:
 
 
 def test_everything_that_is_missing_is_named() -> None:
-    with pytest.raises(ValidationError) as raised:
-        Settings.from_environment({})
-    named = {error["loc"][0] for error in raised.value.errors()}
-    assert named == {name for name, field in Settings.model_fields.items() if field.is_required()}
-    assert "requests_table" in named
+    with pytest.raises(SettingsMissing) as raised:
+        Settings.from_environment({"FLOW_HITL_AUDIT_TABLE": "audit"})
+    assert {"audit_table", *raised.value.names} == set(Settings.required())
+    assert "requests_table" in raised.value.names
+    assert "audit_table" not in raised.value.names
+    assert "requests_table" in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,7 +107,7 @@ def test_a_wrong_webhook_is_refused_by_its_fields(hitl: Hitl, subtests: pytest.S
 
 def test_in_production_a_url_is_https_on_443(hitl: Hitl) -> None:
     old = current()
-    settings = old.settings.model_copy(update={"allow_insecure_urls": "false"})
+    settings = replace(old.settings, allow_insecure_urls="false")
     bootstrap.use(Application(settings, old.clock, old.ids, old.jitter))
     for url in ("http://jira.example.com/", "https://jira.example.com:8443/", "https://127.0.0.1/", "https://[::1]/"):
         assert_invalid(hitl.api("POST", webhooks_path(hitl), {"name": "x", "url": url}), "/url")

@@ -2,16 +2,22 @@
 
 import os
 from collections.abc import Mapping
-
-from pydantic import BaseModel, ConfigDict
+from dataclasses import MISSING, asdict, dataclass, fields
 
 PREFIX = "FLOW_HITL_"
 
 
-class Settings(BaseModel):
-    """Names of what the stack made, and the operator's few choices; each is `FLOW_HITL_<NAME>` in the environment."""
+class SettingsMissing(ValueError):
+    """Settings that have no default are not there; `names` are all of them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"missing settings: {', '.join(names)}")
+        self.names = names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Names of what the stack made, and the operator's few choices; each is `FLOW_HITL_<NAME>` in the environment."""
 
     requests_table: str
     audit_table: str
@@ -42,6 +48,24 @@ class Settings(BaseModel):
     # Who calls AWS: see `aws.client`.
     aws_client: str = "auto"
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of all settings."""
+        return tuple(one.name for one in fields(cls))
+
+    @classmethod
+    def required(cls) -> tuple[str, ...]:
+        """Return the names of those that have no default."""
+        return tuple(one.name for one in fields(cls) if one.default is MISSING)
+
+    @classmethod
+    def of(cls, found: Mapping[str, str]) -> "Settings":
+        """Make the settings of what was found by name; raises SettingsMissing."""
+        missing = tuple(name for name in cls.required() if name not in found)
+        if missing:
+            raise SettingsMissing(missing)
+        return cls(**found)
+
     @property
     def insecure_urls_allowed(self) -> bool:
         """Tell whether the operator allows plain HTTP and addresses of this host for resume URLs (local stack only)."""
@@ -69,14 +93,13 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings; raises pydantic's ValidationError that names every one that is missing."""
-        return cls(
-            **{name: environ[PREFIX + name.upper()] for name in cls.model_fields if PREFIX + name.upper() in environ}
-        )
+        """Read the settings; raises SettingsMissing."""
+        named = {name: PREFIX + name.upper() for name in cls.names()}
+        return cls.of({name: environ[variable] for name, variable in named.items() if variable in environ})
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment that `from_environment` reads; values may still be CDK tokens."""
-        return {PREFIX + name.upper(): value for name, value in self.model_dump().items()}
+        return {PREFIX + name.upper(): value for name, value in asdict(self).items()}
 
 
 def _named(queues: str) -> dict[str, str]:
