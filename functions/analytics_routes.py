@@ -1,17 +1,15 @@
 """The managers' route to a deployment's figures, which `functions/management.py` serves."""
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from functions.http_api import json_response, query
 from functions.management_access import manager
+from functions.routing import Response, Routes
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/v1/deployments/<deployment_id>/analytics")
-def get_analytics(deployment_id: str) -> Response[str]:
+def get_analytics(deployment_id: str) -> Response:
     from flow_hitl.metrics.answers import analytics_of
 
     holder = manager(router, deployment_id).holder

@@ -3,18 +3,16 @@
 They import what they need when called, so that a cold start of management's other routes does not pay for it.
 """
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from functions.http_api import body_bytes, call_of, json_response, query, query_integer, query_moment
 from functions.management_access import manager
+from functions.routing import Response, Routes
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/v1/deployments/<deployment_id>/audit")
-def list_events(deployment_id: str) -> Response[str]:
+def list_events(deployment_id: str) -> Response:
     from flow_hitl.audit.answers import AuditLogEvent, AuditLogPage
 
     deployment, read = manager(router, deployment_id).id, current().read_audit
@@ -25,7 +23,7 @@ def list_events(deployment_id: str) -> Response[str]:
 
 
 @router.get("/v1/deployments/<deployment_id>/audit/verify")
-def verify(deployment_id: str) -> Response[str]:
+def verify(deployment_id: str) -> Response:
     from flow_hitl.proof.answers import verification
 
     deployment = manager(router, deployment_id).id
@@ -37,7 +35,7 @@ def verify(deployment_id: str) -> Response[str]:
 
 
 @router.post("/v1/deployments/<deployment_id>/audit/export")
-def start_export(deployment_id: str) -> Response[str]:
+def start_export(deployment_id: str) -> Response:
     from flow_hitl.contract.validation import parse_document
     from flow_hitl.proof.answers import AuditExportAnswer
     from flow_hitl.proof.export_audit import ExportWish
@@ -50,7 +48,7 @@ def start_export(deployment_id: str) -> Response[str]:
 
 
 @router.get("/v1/deployments/<deployment_id>/audit/export/<export_id>")
-def show_export(deployment_id: str, export_id: str) -> Response[str]:
+def show_export(deployment_id: str, export_id: str) -> Response:
     from flow_hitl.proof.answers import AuditExportAnswer
 
     export = current().manage_exports.show(manager(router, deployment_id).id, export_id)

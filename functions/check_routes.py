@@ -1,8 +1,5 @@
 """The managers' routes to test requests and diagnoses, which `functions/management.py` serves."""
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.diagnosis.findings import Diagnosis
@@ -10,12 +7,13 @@ from flow_hitl.requests.answers import RequestAnswer
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
 from functions.http_api import body_bytes, call_of, json_response, uuid_in
 from functions.management_access import manager
+from functions.routing import Response, Routes
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.post("/v1/deployments/<deployment_id>/test-request")
-def send_test_request(deployment_id: str) -> Response[str]:
+def send_test_request(deployment_id: str) -> Response:
     caller, wish = manager(router, deployment_id), parse_document(NewTestRequest, body_bytes(router))
     call, holder = call_of(router, caller.id, "test-request"), caller.holder
     request = current().send_test_request(holder.deployment, wish, call, used=holder.usage, actor=caller.actor)
@@ -23,7 +21,7 @@ def send_test_request(deployment_id: str) -> Response[str]:
 
 
 @router.get("/v1/requests/<request_id>/diagnosis")
-def diagnose_request(request_id: str) -> Response[str]:
-    holder = current().authenticate(router.current_event.headers.get("authorization"))
+def diagnose_request(request_id: str) -> Response:
+    holder = current().authenticate(router.asked.headers.get("authorization"))
     diagnosis = current().diagnose_request(holder, uuid_in(request_id))
     return json_response(200, Diagnosis(diagnosis=diagnosis))

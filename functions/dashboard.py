@@ -5,8 +5,6 @@ Opening the link changes nothing; only a POST from the page itself answers the r
 
 from http import HTTPStatus
 
-from aws_lambda_powertools.event_handler import Response
-
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.contexts import ProblemPage
 from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext
@@ -26,9 +24,10 @@ from functions import (
     pages_webhooks,
     web,
 )
-from functions.http_api import lambda_entry, make_resolver, problem, query
+from functions.http_api import lambda_entry, make_routes, problem, query
+from functions.routing import NoRoute, Response
 
-app = make_resolver()
+app = make_routes()
 for routes in (
     pages_sign_in,
     pages_requests,
@@ -41,26 +40,26 @@ for routes in (
     pages_access,
     pages_checks,
 ):
-    app.include_router(routes.router)
+    app.include(routes.router)
 
 
 @app.get("/review/<token>")
-def show_review(token: str) -> Response[str]:
+def show_review(token: str) -> Response:
     return _page(current().review_page.show(token, query(app, "answer"), query(app, "option")))
 
 
 @app.head("/review/<token>")
-def look_at_review(token: str) -> Response[str]:
+def look_at_review(token: str) -> Response:
     return _page(current().review_page.show(token))
 
 
 @app.get("/review/<token>/news")
-def tell_review_news(token: str) -> Response[str]:
+def tell_review_news(token: str) -> Response:
     return web.told(current().review_page.news(token))
 
 
 @app.post("/review/<token>")
-def submit_review(token: str) -> Response[str]:
+def submit_review(token: str) -> Response:
     form = web.read_form(app, None)
     if "delegate_to" in form:
         return _page(current().review_page.pass_on(token, form.text("delegate_to")))
@@ -69,42 +68,42 @@ def submit_review(token: str) -> Response[str]:
 
 
 @app.get("/assets/<file_name>", compress=True)
-def serve_asset(file_name: str) -> Response[str]:
+def serve_asset(file_name: str) -> Response:
     asset = find_asset(file_name)
     if asset is None:
         raise NotFound("There is no such file.")
-    headers: dict[str, str | list[str]] = {
+    headers: dict[str, str] = {
         "Cache-Control": "public, max-age=31536000, immutable",
         "X-Content-Type-Options": "nosniff",
     }
     return Response(HTTPStatus.OK, asset.content_type, asset.text, headers=headers)
 
 
-def refused(error: FlowHitlError) -> Response[str]:
-    if app.current_event.path.startswith("/review/"):
+def refused(error: FlowHitlError) -> Response:
+    if app.asked.path.startswith("/review/"):
         return _page(MessageContext(kind=_kind(error), written=web.written(app)), error.status)
     return web.refused(app, error)
 
 
-def nothing_here(_error: Exception) -> Response[str]:
+def nothing_here(_error: Exception) -> Response:
     """Answer where no route matches, of the API either: people get a page, programs a problem document."""
     nothing = NotFound("There is nothing at this path.")
-    is_link = app.current_event.path.startswith("/review/")
+    is_link = app.asked.path.startswith("/review/")
     return refused(nothing) if is_link or web.wants_page(app) else problem(nothing)
 
 
-def failed(error: Exception) -> Response[str]:
+def failed(error: Exception) -> Response:
     logger.exception("unexpected", error=type(error).__name__)
     return web.page(ProblemPage(kind="failed"), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-app.exception_handler(FlowHitlError)(refused)
-app.exception_handler(Exception)(failed)
-app.not_found(nothing_here)
+app.on(FlowHitlError, refused)
+app.on(Exception, failed)
+app.on(NoRoute, nothing_here)
 handler = lambda_entry(app)
 
 
-def _page(context: ReviewContext | MessageContext, status: int = HTTPStatus.OK) -> Response[str]:
+def _page(context: ReviewContext | MessageContext, status: int = HTTPStatus.OK) -> Response:
     if isinstance(context, ReviewContext) and context.problem:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
     return web.page(context, status)

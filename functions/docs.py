@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import aws_lambda_powertools
-from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.code_folder import code_folder
 from flow_hitl.platform.errors import NotFound
-from functions.http_api import json_response, lambda_entry, make_resolver
+from functions.http_api import json_response, lambda_entry, make_routes
+from functions.routing import Response
 
-app = make_resolver()
+app = make_routes()
 
 _ROOT = code_folder()
 _SWAGGER_UI = Path(aws_lambda_powertools.__file__).parent / "event_handler/openapi/swagger_ui"
@@ -27,19 +27,19 @@ _PAGE_POLICY = (
 
 
 @app.get("/v1/openapi.json", compress=True)
-def show_description() -> Response[str]:
+def show_description() -> Response:
     return _file("application/json", _ROOT / "docs/openapi.json", {"Cache-Control": "no-cache"})
 
 
 @app.get("/v1/keys")
-def show_keys() -> Response[str]:
+def show_keys() -> Response:
     response = json_response(200, current().receipt_keys)
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response
 
 
 @app.get("/docs")
-def show_docs() -> Response[str]:
+def show_docs() -> Response:
     headers = {
         "Content-Security-Policy": _PAGE_POLICY,
         "Cache-Control": "no-cache",
@@ -49,7 +49,7 @@ def show_docs() -> Response[str]:
 
 
 @app.get("/docs/<name>", compress=True)
-def show_docs_asset(name: str) -> Response[str]:
+def show_docs_asset(name: str) -> Response:
     if name not in _ASSETS:
         raise NotFound("There is nothing at this path; the page is at /docs.")
     return _file(*_ASSETS[name], {"Cache-Control": "public, max-age=3600"})
@@ -58,6 +58,6 @@ def show_docs_asset(name: str) -> Response[str]:
 handler = lambda_entry(app)
 
 
-def _file(content_type: str, path: Path, headers: dict[str, str]) -> Response[str]:
-    sent: dict[str, str | list[str]] = {"X-Content-Type-Options": "nosniff", **headers}
+def _file(content_type: str, path: Path, headers: dict[str, str]) -> Response:
+    sent: dict[str, str] = {"X-Content-Type-Options": "nosniff", **headers}
     return Response(200, content_type, path.read_text("utf-8"), headers=sent)

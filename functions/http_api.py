@@ -11,9 +11,6 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.digests import canonical_json
@@ -31,6 +28,7 @@ from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.platform.telemetry import logger
 from flow_hitl.platform.times import parse_rfc3339
 from functions.base_path import below
+from functions.routing import NoRoute, Response, Routes
 
 MAX_BODY_BYTES = 1024 * 1024
 # Answers may hold secrets, and text by strangers that no browser should take for a page.
@@ -38,35 +36,32 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-Routes = APIGatewayHttpResolver | APIGatewayHttpRouter
-"""A resolver, or routes of it in a module of their own."""
 
-
-def make_resolver() -> APIGatewayHttpResolver:
-    """Return a resolver whose errors are the contract's problem documents."""
-    app = APIGatewayHttpResolver()
-    app.exception_handler(FlowHitlError)(problem)
-    app.exception_handler(Exception)(_unexpected)
-    app.not_found(_no_route)
+def make_routes() -> Routes:
+    """Return routes whose errors are the contract's problem documents."""
+    app = Routes()
+    app.on(FlowHitlError, problem)
+    app.on(Exception, _unexpected)
+    app.on(NoRoute, _no_route)
     return app
 
 
-def json_response(status: int, body: Any) -> Response[str]:
+def json_response(status: int, body: Any) -> Response:
     """Return a JSON answer in UTF-8; `body` may hold the contract's dataclasses."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=as_json)
     return _answer(status, "application/json", text)
 
 
-def no_content() -> Response[str]:
+def no_content() -> Response:
     """Return the answer to a deletion; its body is a text because emulators of API Gateway refuse null."""
     return Response(204, body="")
 
 
 def body_bytes(app: Routes) -> bytes:
     """Return the body as it was sent; raises MalformedJson for invalid base64, and TooLarge above 1 MiB."""
-    raw = app.current_event.body or ""
+    raw = app.asked.body
     try:
-        body = base64.b64decode(raw) if app.current_event.is_base64_encoded else raw.encode("utf-8", "surrogatepass")
+        body = base64.b64decode(raw) if app.asked.is_base64 else raw.encode("utf-8", "surrogatepass")
     except binascii.Error:
         raise MalformedJson("The body is marked as base64 but is not valid base64.") from None
     if len(body) > MAX_BODY_BYTES:
@@ -88,7 +83,7 @@ def call_of(routes: Routes, deployment_id: int, *operation: str) -> Call | None:
 
 def idempotency_key(routes: Routes) -> str | None:
     """Return the `Idempotency-Key` header, if there is one; raises ValidationFailed."""
-    key = routes.current_event.headers.get("idempotency-key")
+    key = routes.asked.headers.get("idempotency-key")
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise ValidationFailed([FieldError("", "Idempotency-Key must be 1 to 255 visible ASCII characters")])
     return key
@@ -111,7 +106,7 @@ def uuid_in(path_part: str) -> str:
 
 def query(routes: Routes, name: str) -> str | None:
     """Return a query parameter, None if it is missing or empty."""
-    return routes.current_event.query_string_parameters.get(name) or None
+    return routes.asked.query.get(name) or None
 
 
 def query_moment(routes: Routes, name: str) -> datetime | None:
@@ -125,7 +120,7 @@ def query_moment(routes: Routes, name: str) -> datetime | None:
 
 def query_integer(app: Routes, name: str, default: int, lowest: int, highest: int) -> int:
     """Return a query parameter that is a whole number within bounds; raises ValidationFailed."""
-    text = app.current_event.query_string_parameters.get(name)
+    text = app.asked.query.get(name)
     if text is None:
         return default
     if text.isascii() and text.isdigit() and len(text) <= 9 and lowest <= int(text) <= highest:
@@ -133,7 +128,7 @@ def query_integer(app: Routes, name: str, default: int, lowest: int, highest: in
     raise ValidationFailed([FieldError(f"/{name}", f"must be a whole number from {lowest} to {highest}")])
 
 
-def problem(error: FlowHitlError) -> Response[str]:
+def problem(error: FlowHitlError) -> Response:
     """Return an error as `application/problem+json` (RFC 9457)."""
     document = {
         "type": f"urn:flow-hitl:problem:{error.slug}",
@@ -149,8 +144,8 @@ def problem(error: FlowHitlError) -> Response[str]:
     return response
 
 
-def lambda_entry(app: APIGatewayHttpResolver) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the Lambda handler of a resolver; below the path of `base_url`, if it has one."""
+def lambda_entry(app: Routes) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the Lambda handler of routes; below the path of `base_url`, if it has one."""
 
     @wraps(app.resolve)
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -160,15 +155,15 @@ def lambda_entry(app: APIGatewayHttpResolver) -> Callable[[dict[str, Any], Any],
     return handler
 
 
-def _answer(status: int, content_type: str, body: str) -> Response[str]:
-    headers: dict[str, str | list[str]] = dict(_HEADERS)
+def _answer(status: int, content_type: str, body: str) -> Response:
+    headers: dict[str, str] = dict(_HEADERS)
     return Response(status, content_type, body, headers=headers)
 
 
-def _unexpected(error: Exception) -> Response[str]:
+def _unexpected(error: Exception) -> Response:
     logger.exception("unexpected", error=type(error).__name__)
     return problem(Internal())
 
 
-def _no_route(_error: Exception) -> Response[str]:
+def _no_route(_error: Exception) -> Response:
     return problem(NotFound("There is nothing at this path."))

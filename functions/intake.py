@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from aws_lambda_powertools.event_handler import Response
 from pydantic import Field
 
 from flow_hitl.bootstrap import current
@@ -25,14 +24,15 @@ from functions.http_api import (
     idempotency_key,
     json_response,
     lambda_entry,
-    make_resolver,
+    make_routes,
     query,
     query_integer,
     query_moment,
     uuid_in,
 )
+from functions.routing import Response
 
-app = make_resolver()
+app = make_routes()
 
 
 class ResumeReport(Document):
@@ -47,7 +47,7 @@ class ResumeReport(Document):
 
 
 @app.post("/v1/requests")
-def open_request() -> Response[str]:
+def open_request() -> Response:
     holder = _holder()
     _watch_quotas(holder)
     opened = current().open_request(holder, parse_document(NewRequest, body_bytes(app)), _call(holder))
@@ -61,33 +61,33 @@ def open_request() -> Response[str]:
 
 
 @app.get("/v1/requests")
-def list_requests() -> Response[str]:
+def list_requests() -> Response:
     limit = query_integer(app, "limit", 20, 1, 100)
     page = current().read_requests.list_requests(_holder(), _filter(), limit, query(app, "cursor"))
     return json_response(200, RequestPage(_shown(page.requests), page.next_cursor))
 
 
 @app.delete("/v1/requests/<request_id>")
-def cancel_request(request_id: str) -> Response[str]:
+def cancel_request(request_id: str) -> Response:
     return _request(current().cancel_request(_holder(), uuid_in(request_id)))
 
 
 @app.post("/v1/requests/<request_id>/reassign")
-def reassign_request(request_id: str) -> Response[str]:
+def reassign_request(request_id: str) -> Response:
     holder, wish, request_id = _holder(), parse_document(Reassignment, body_bytes(app)), uuid_in(request_id)
     call = call_of(app, holder.deployment.deployment_id, "reassign", request_id)
     return _request(current().reassign_request(holder, request_id, wish, call))
 
 
 @app.post("/v1/requests/<request_id>/resume-status")
-def report_resume(request_id: str) -> Response[str]:
+def report_resume(request_id: str) -> Response:
     holder, report, request_id = _holder(), parse_document(ResumeReport, body_bytes(app)), uuid_in(request_id)
     call = call_of(app, holder.deployment.deployment_id, "resume-status", request_id)
     return _request(current().report_resume(holder, request_id, report.status, report.detail, call, once=report.once))
 
 
 @app.get("/v1/requests/<request_id>/timeline")
-def get_timeline(request_id: str) -> Response[str]:
+def get_timeline(request_id: str) -> Response:
     events = current().read_requests.timeline(_holder(), uuid_in(request_id))
     return json_response(200, Timeline(events))
 
@@ -96,7 +96,7 @@ handler = lambda_entry(app)
 
 
 def _holder() -> KeyHolder:
-    return current().authenticate(app.current_event.headers.get("authorization"))
+    return current().authenticate(app.asked.headers.get("authorization"))
 
 
 def _watch_quotas(holder: KeyHolder) -> None:
@@ -140,7 +140,7 @@ def _filter() -> RequestFilter:
     )
 
 
-def _request(request: Request) -> Response[str]:
+def _request(request: Request) -> Response:
     return json_response(200, RequestAnswer(request.shown))
 
 

@@ -7,7 +7,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.people.access import Action, KeyHolder, actor_name, authorize
 from flow_hitl.platform.address import is_mail_address
 from flow_hitl.platform.errors import NotFound
-from functions.http_api import Routes
+from functions.routing import Routes
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Manager:
 
 def manager(routes: Routes, deployment_id: str) -> Manager:
     """Return the caller; raises Unauthorized, NotFound for any deployment but the API key's own, and Forbidden."""
-    holder = current().authenticate(routes.current_event.headers.get("authorization"))
+    holder = current().authenticate(routes.asked.headers.get("authorization"))
     # Only the plain spelling of a number is one: "0456" or "٤٥٦" would be a second address of the same thing.
     own = holder.deployment.deployment_id
     authorize(holder, Action.CONFIGURE, deployment_id=own if deployment_id == str(own) else -1)

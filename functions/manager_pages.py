@@ -3,14 +3,12 @@
 import re
 from collections.abc import Callable
 
-from aws_lambda_powertools.event_handler import Response
-
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.contexts import RequestSheet
 from flow_hitl.pages.settings.view import FilledForm
 from flow_hitl.people.access import Action, authorize
 from flow_hitl.platform.errors import NotFound
-from functions.http_api import Routes
+from functions.routing import Response, Routes
 from functions.web import Form, Place, enter, see_other
 
 NEW = "new"
@@ -39,7 +37,7 @@ def filled(form: Form) -> FilledForm:
     return FilledForm(fields=form.fields, etag=form.text("etag"), seen=_whole(form.text("seen")) or 0)
 
 
-def answered(outcome: object, again: Callable[[FilledForm], Response[str]], address: str, notice: str) -> Response[str]:
+def answered(outcome: object, again: Callable[[FilledForm], Response], address: str, notice: str) -> Response:
     """Show a refused form `again`, else redirect to an address, where a notice says what was done."""
     return again(outcome) if isinstance(outcome, FilledForm) else see_other(f"{address}?notice={notice}")
 

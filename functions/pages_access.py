@@ -3,22 +3,20 @@
 from collections.abc import Callable
 from functools import partial
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Deployment, Permission
 from flow_hitl.pages.settings.view import ApiKeysPage, ConfirmPage, FilledForm, MemberPage, MembersPage, SecretPage
 from flow_hitl.platform.errors import NotFound
 from functions.http_api import query
 from functions.manager_pages import answered, enter_managing, filled
+from functions.routing import Response, Routes
 from functions.web import Place, page, read_form, see_other
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/d/<deployment_id>/settings/members")
-def show_members(deployment_id: str) -> Response[str]:
+def show_members(deployment_id: str) -> Response:
     place, pages = enter_managing(router, deployment_id), current().access_pages
     email = query(router, "member")
     if email is None:
@@ -27,7 +25,7 @@ def show_members(deployment_id: str) -> Response[str]:
 
 
 @router.post("/d/<deployment_id>/settings/members")
-def change_members(deployment_id: str) -> Response[str]:
+def change_members(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     form, pages = read_form(router, place.visitor), current().access_pages
     typed, email = filled(form), form.text("member")
@@ -44,13 +42,13 @@ def change_members(deployment_id: str) -> Response[str]:
 
 
 @router.get("/d/<deployment_id>/settings/api-keys")
-def show_keys(deployment_id: str) -> Response[str]:
+def show_keys(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     return _keys_page(place, current().access_pages.key_form(place.member))
 
 
 @router.post("/d/<deployment_id>/settings/api-keys")
-def change_keys(deployment_id: str) -> Response[str]:
+def change_keys(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     form, pages = read_form(router, place.visitor), current().access_pages
     key_id, back = form.text("key_id"), f"/d/{place.deployment_id}/settings/api-keys"
@@ -63,7 +61,7 @@ def change_keys(deployment_id: str) -> Response[str]:
     return see_other(f"{back}?notice=revoked")
 
 
-def _members_page(place: Place, form: FilledForm) -> Response[str]:
+def _members_page(place: Place, form: FilledForm) -> Response:
     context = MembersPage(
         shell=place.shell("settings"),
         creator=place.member.deployment.creator_email,
@@ -73,20 +71,20 @@ def _members_page(place: Place, form: FilledForm) -> Response[str]:
     return page(context, form.status)
 
 
-def _member_page(place: Place, email: str, form: FilledForm) -> Response[str]:
+def _member_page(place: Place, email: str, form: FilledForm) -> Response:
     return page(MemberPage(shell=place.shell("settings"), email=email, form=form), form.status)
 
 
 def _after(
-    place: Place, outcome: FilledForm | Deployment, again: Callable[[FilledForm], Response[str]], notice: str
-) -> Response[str]:
+    place: Place, outcome: FilledForm | Deployment, again: Callable[[FilledForm], Response], notice: str
+) -> Response:
     """Show a refused form again, else the list; managers who removed their own permission leave the settings."""
     if isinstance(outcome, Deployment) and Permission.MANAGE not in outcome.permissions_of(place.visitor.email):
         return see_other("/d")
     return answered(outcome, again, f"/d/{place.deployment_id}/settings/members", notice)
 
 
-def _ask_to_remove(place: Place, email: str, typed: FilledForm) -> Response[str]:
+def _ask_to_remove(place: Place, email: str, typed: FilledForm) -> Response:
     address = f"/d/{place.deployment_id}/settings/members"
     context = ConfirmPage(
         shell=place.shell("settings"),
@@ -102,12 +100,12 @@ def _ask_to_remove(place: Place, email: str, typed: FilledForm) -> Response[str]
     return page(context)
 
 
-def _keys_page(place: Place, form: FilledForm) -> Response[str]:
+def _keys_page(place: Place, form: FilledForm) -> Response:
     shell = place.shell("settings")
     return page(ApiKeysPage(shell=shell, keys=current().access_pages.keys(place.member), form=form), form.status)
 
 
-def _key_page(place: Place, text: str, back: str) -> Response[str]:
+def _key_page(place: Place, text: str, back: str) -> Response:
     context = SecretPage(
         shell=place.shell("settings"),
         title="New API key",
@@ -122,7 +120,7 @@ def _key_page(place: Place, text: str, back: str) -> Response[str]:
     return page(context, 201)
 
 
-def _ask_to_revoke(place: Place, key_id: str, back: str) -> Response[str]:
+def _ask_to_revoke(place: Place, key_id: str, back: str) -> Response:
     key = place.member.deployment.api_keys.get(key_id)
     if key is None:
         raise NotFound("There is no such API key.")

@@ -2,19 +2,17 @@
 
 from http import HTTPStatus
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.errors import ValidationFailed
 from functions.http_api import query
+from functions.routing import Response, Routes
 from functions.web import enter, page
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/d/<deployment_id>/analytics")
-def show_analytics(deployment_id: str) -> Response[str]:
+def show_analytics(deployment_id: str) -> Response:
     from flow_hitl.pages.analytics.view import analytics_page, range_problem
 
     place = enter(router, deployment_id)

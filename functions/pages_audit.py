@@ -2,20 +2,18 @@
 
 from http import HTTPStatus
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.errors import ValidationFailed
 from functions.http_api import query
 from functions.manager_pages import enter_managing
+from functions.routing import Response, Routes
 from functions.web import page, read_form, see_other
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/d/<deployment_id>/audit")
-def show_audit(deployment_id: str) -> Response[str]:
+def show_audit(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     shell = place.shell("audit")
     shown = current().audit_pages.page(place.member, shell, _asked("from", "to", "cursor"))
@@ -23,7 +21,7 @@ def show_audit(deployment_id: str) -> Response[str]:
 
 
 @router.get("/d/<deployment_id>/audit/verify")
-def verify_audit(deployment_id: str) -> Response[str]:
+def verify_audit(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     asked = _asked("from", "to", "place", "events", "digests")
     shown = current().audit_pages.verified(place.member, place.shell("audit"), asked)
@@ -31,13 +29,13 @@ def verify_audit(deployment_id: str) -> Response[str]:
 
 
 @router.get("/d/<deployment_id>/audit/export")
-def lead_back(deployment_id: str) -> Response[str]:
+def lead_back(deployment_id: str) -> Response:
     """Redirect whoever signed in again, or had an outdated form, to the page with the form."""
     return see_other(f"/d/{enter_managing(router, deployment_id).deployment_id}/audit")
 
 
 @router.post("/d/<deployment_id>/audit/export")
-def export_audit(deployment_id: str) -> Response[str]:
+def export_audit(deployment_id: str) -> Response:
     from flow_hitl.pages.audit.view import address_query
 
     place = enter_managing(router, deployment_id)

@@ -2,9 +2,6 @@
 
 import json
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.contexts import DiagnosisPage
 from flow_hitl.pages.settings.view import ChecksPage
@@ -12,19 +9,20 @@ from flow_hitl.people.access import actor_name
 from flow_hitl.platform.errors import ValidationFailed
 from functions.http_api import uuid_in
 from functions.manager_pages import enter_managing, managed_request
+from functions.routing import Response, Routes
 from functions.web import enter, page, read_form, see_other
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/d/<deployment_id>/settings/checks")
-def show_checks(deployment_id: str) -> Response[str]:
+def show_checks(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     return page(ChecksPage(shell=place.shell("settings"), to=place.member.email))
 
 
 @router.post("/d/<deployment_id>/settings/checks")
-def send_test_request(deployment_id: str) -> Response[str]:
+def send_test_request(deployment_id: str) -> Response:
     from flow_hitl.contract.validation import parse_document
     from flow_hitl.requests.opening.send_test_request import NewTestRequest
 
@@ -40,7 +38,7 @@ def send_test_request(deployment_id: str) -> Response[str]:
 
 
 @router.get("/d/<deployment_id>/requests/<request_id>/diagnosis")
-def diagnose_request(deployment_id: str, request_id: str) -> Response[str]:
+def diagnose_request(deployment_id: str, request_id: str) -> Response:
     place, number = enter(router, deployment_id), uuid_in(request_id)
     sheet = managed_request(place, number)
     diagnosis = current().diagnose_request(place.member, number)

@@ -3,9 +3,6 @@
 import json
 from dataclasses import replace
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.contexts import RequestPage, RequestSheet
 from flow_hitl.pages.settings.view import ConfirmPage
@@ -19,20 +16,21 @@ from flow_hitl.platform.errors import (
 )
 from functions.http_api import uuid_in
 from functions.manager_pages import managed_request, name_in
+from functions.routing import Response, Routes
 from functions.web import Form, Place, enter, page, read_form, see_other
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/d/<deployment_id>/requests/<request_id>/manage")
-def show(deployment_id: str, request_id: str) -> Response[str]:
+def show(deployment_id: str, request_id: str) -> Response:
     place, number = enter(router, deployment_id), uuid_in(request_id)
     managed_request(place, number)
     return see_other(_address(place, number))
 
 
 @router.post("/d/<deployment_id>/requests/<request_id>/manage")
-def act(deployment_id: str, request_id: str) -> Response[str]:
+def act(deployment_id: str, request_id: str) -> Response:
     place, number = enter(router, deployment_id), uuid_in(request_id)
     form = read_form(router, place.visitor)
     managed_request(place, number)
@@ -45,7 +43,7 @@ def act(deployment_id: str, request_id: str) -> Response[str]:
         return _page(replace(_sheet(place, number), problem=late.detail), place, late)
 
 
-def _reassign(place: Place, request_id: str, form: Form) -> Response[str]:
+def _reassign(place: Place, request_id: str, form: Form) -> Response:
     from flow_hitl.contract.validation import parse_document
     from flow_hitl.requests.changing.reassign_request import Reassignment
 
@@ -62,7 +60,7 @@ def _reassign(place: Place, request_id: str, form: Form) -> Response[str]:
     return see_other(f"{_address(place, request_id)}?notice=reassigned")
 
 
-def _cancel(place: Place, request_id: str, form: Form) -> Response[str]:
+def _cancel(place: Place, request_id: str, form: Form) -> Response:
     if not form.text("sure"):
         sheet = _sheet(place, request_id)
         context = ConfirmPage(
@@ -83,12 +81,12 @@ def _cancel(place: Place, request_id: str, form: Form) -> Response[str]:
     return see_other(f"{_address(place, request_id)}?notice=cancelled")
 
 
-def _retry(place: Place, request_id: str, _form: Form) -> Response[str]:
+def _retry(place: Place, request_id: str, _form: Form) -> Response:
     current().retry_resume(place.member, request_id)
     return see_other(f"{_address(place, request_id)}?notice=resume_retried")
 
 
-def _redeliver(place: Place, request_id: str, form: Form) -> Response[str]:
+def _redeliver(place: Place, request_id: str, form: Form) -> Response:
     webhook, delivery = name_in(form.text("webhook")), name_in(form.text("delivery"))
     current().webhook_pages.redeliver(place.member, webhook, delivery, request_id)
     return see_other(f"{_address(place, request_id)}?notice=redelivered")
@@ -98,7 +96,7 @@ def _sheet(place: Place, request_id: str) -> RequestSheet:
     return current().request_pages.show(place.member, request_id)
 
 
-def _page(sheet: RequestSheet, place: Place, error: FlowHitlError) -> Response[str]:
+def _page(sheet: RequestSheet, place: Place, error: FlowHitlError) -> Response:
     return page(RequestPage(shell=place.shell("requests"), sheet=sheet), error.status)
 
 

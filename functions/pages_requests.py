@@ -1,19 +1,17 @@
 """The list of requests and the review page of signed-in people."""
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.contexts import ListFilters, RequestPage, RequestSheet
 from flow_hitl.pages.requests.pages import ListWish
 from functions.http_api import query, uuid_in
+from functions.routing import Response, Routes
 from functions.web import Place, enter, page, read_form, see_other, told
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/d/<deployment_id>/requests")
-def list_requests(deployment_id: str) -> Response[str]:
+def list_requests(deployment_id: str) -> Response:
     place = enter(router, deployment_id)
     texts = {name: (query(router, name) or "").strip()[:200] for name in ("method", "flow", "assignee", "outcome")}
     filters = ListFilters(text=(query(router, "q") or "").strip()[:200], order=query(router, "order") or "", **texts)
@@ -22,19 +20,19 @@ def list_requests(deployment_id: str) -> Response[str]:
 
 
 @router.get("/d/<deployment_id>/requests/<request_id>")
-def show_request(deployment_id: str, request_id: str) -> Response[str]:
+def show_request(deployment_id: str, request_id: str) -> Response:
     place = enter(router, deployment_id)
     return _page(place, current().request_pages.show(place.member, uuid_in(request_id)))
 
 
 @router.get("/d/<deployment_id>/requests/<request_id>/news")
-def tell_news(deployment_id: str, request_id: str) -> Response[str]:
+def tell_news(deployment_id: str, request_id: str) -> Response:
     place = enter(router, deployment_id)
     return told(current().request_pages.news(place.member, uuid_in(request_id)))
 
 
 @router.post("/d/<deployment_id>/requests/<request_id>")
-def answer(deployment_id: str, request_id: str) -> Response[str]:
+def answer(deployment_id: str, request_id: str) -> Response:
     place = enter(router, deployment_id)
     form, number = read_form(router, place.visitor), uuid_in(request_id)
     sheet = current().request_pages.submit(
@@ -50,7 +48,7 @@ def answer(deployment_id: str, request_id: str) -> Response[str]:
 
 
 @router.get("/d/<deployment_id>/requests/<request_id>/pass-on")
-def lead_back(deployment_id: str, request_id: str) -> Response[str]:
+def lead_back(deployment_id: str, request_id: str) -> Response:
     """Redirect whoever signed in again, or had an outdated form, to the page with the form."""
     place, number = enter(router, deployment_id), uuid_in(request_id)
     current().request_pages.show(place.member, number)
@@ -58,7 +56,7 @@ def lead_back(deployment_id: str, request_id: str) -> Response[str]:
 
 
 @router.post("/d/<deployment_id>/requests/<request_id>/pass-on")
-def pass_on(deployment_id: str, request_id: str) -> Response[str]:
+def pass_on(deployment_id: str, request_id: str) -> Response:
     place = enter(router, deployment_id)
     form, number = read_form(router, place.visitor), uuid_in(request_id)
     to = form.text("delegate_to")
@@ -66,6 +64,6 @@ def pass_on(deployment_id: str, request_id: str) -> Response[str]:
     return _page(place, sheet) if sheet else see_other(f"/d/{deployment_id}/requests?notice=passed_on")
 
 
-def _page(place: Place, sheet: RequestSheet) -> Response[str]:
+def _page(place: Place, sheet: RequestSheet) -> Response:
     status = 409 if sheet.beaten and not sheet.repeated else 422 if sheet.problem else 200
     return page(RequestPage(shell=place.shell("requests"), sheet=sheet), status)

@@ -3,26 +3,24 @@
 from dataclasses import replace
 from functools import partial
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.settings.view import ConfirmPage, DryRunView, FilledForm, RulePage, RulesPage
 from functions.manager_pages import answered, enter_managing, filled, place_in_list
+from functions.routing import Response, Routes
 from functions.web import Place, page, read_form
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 _MOVES = {"up": -1, "down": 1}
 
 
 @router.get("/d/<deployment_id>/settings/rules")
-def show_rules(deployment_id: str) -> Response[str]:
+def show_rules(deployment_id: str) -> Response:
     return _list_page(enter_managing(router, deployment_id))
 
 
 @router.post("/d/<deployment_id>/settings/rules")
-def move_or_try(deployment_id: str) -> Response[str]:
+def move_or_try(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     form, pages = read_form(router, place.visitor), current().rule_pages
     move = next((name for name in _MOVES if name in form), None)
@@ -35,13 +33,13 @@ def move_or_try(deployment_id: str) -> Response[str]:
 
 
 @router.get("/d/<deployment_id>/settings/rules/<rule>")
-def show_rule(deployment_id: str, rule: str) -> Response[str]:
+def show_rule(deployment_id: str, rule: str) -> Response:
     place, number = enter_managing(router, deployment_id), place_in_list(rule)
     return _rule_page(place, number, current().rule_pages.form(place.member, number))
 
 
 @router.post("/d/<deployment_id>/settings/rules/<rule>")
-def save_rule(deployment_id: str, rule: str) -> Response[str]:
+def save_rule(deployment_id: str, rule: str) -> Response:
     place, number = enter_managing(router, deployment_id), place_in_list(rule)
     form, pages = read_form(router, place.visitor), current().rule_pages
     typed = filled(form)
@@ -60,7 +58,7 @@ def _list_page(
     *,
     trial: FilledForm | None = None,
     result: DryRunView | None = None,
-) -> Response[str]:
+) -> Response:
     pages, deployment = current().rule_pages, place.member.deployment
     form = pages.list_form(place.member)
     if refused:
@@ -78,7 +76,7 @@ def _list_page(
     return page(context, max(form.status, trial.status))
 
 
-def _rule_page(place: Place, number: int | None, form: FilledForm) -> Response[str]:
+def _rule_page(place: Place, number: int | None, form: FilledForm) -> Response:
     from flow_hitl.pages.rules.forms import CONDITION_TESTS, condition_rows
 
     context = RulePage(
@@ -93,7 +91,7 @@ def _rule_page(place: Place, number: int | None, form: FilledForm) -> Response[s
     return page(context, form.status)
 
 
-def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str]:
+def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response:
     name = current().rule_pages.form(place.member, number).text("name")
     context = ConfirmPage(
         shell=place.shell("settings"),

@@ -2,9 +2,6 @@
 
 from functools import partial
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.settings import SettingsPart
 from flow_hitl.pages.settings.view import (
@@ -18,15 +15,16 @@ from flow_hitl.pages.settings.view import (
 )
 from flow_hitl.platform.errors import NotFound
 from functions.manager_pages import answered, enter_managing, filled, place_in_list
+from functions.routing import Response, Routes
 from functions.web import Place, page, read_form, see_other
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 _ADVANCED_PARTS = ("answers", "people", "reminders")
 
 
 @router.get("/d/<deployment_id>/settings")
-def start(deployment_id: str) -> Response[str]:
+def start(deployment_id: str) -> Response:
     return see_other(_address(enter_managing(router, deployment_id), "email"))
 
 
@@ -34,11 +32,11 @@ def _serve(part: SettingsPart) -> None:
     """Add the routes of a part that has a page of its own."""
 
     @router.get(f"/d/<deployment_id>/settings/{part}")
-    def show(deployment_id: str) -> Response[str]:
+    def show(deployment_id: str) -> Response:
         return _part_page(enter_managing(router, deployment_id), part)
 
     @router.post(f"/d/<deployment_id>/settings/{part}")
-    def save(deployment_id: str) -> Response[str]:
+    def save(deployment_id: str) -> Response:
         place = enter_managing(router, deployment_id)
         typed = filled(read_form(router, place.visitor))
         outcome = current().settings_pages.save(place.member, part, typed)
@@ -50,12 +48,12 @@ for own_page in (SettingsPart.EMAIL, SettingsPart.SLA, SettingsPart.AUTO_RESPONS
 
 
 @router.get("/d/<deployment_id>/settings/advanced")
-def show_advanced(deployment_id: str) -> Response[str]:
+def show_advanced(deployment_id: str) -> Response:
     return _advanced_page(enter_managing(router, deployment_id))
 
 
 @router.post("/d/<deployment_id>/settings/advanced")
-def save_advanced(deployment_id: str) -> Response[str]:
+def save_advanced(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     form = read_form(router, place.visitor)
     part = form.text("part")
@@ -66,13 +64,13 @@ def save_advanced(deployment_id: str) -> Response[str]:
 
 
 @router.get("/d/<deployment_id>/settings/advanced/<group>")
-def show_group(deployment_id: str, group: str) -> Response[str]:
+def show_group(deployment_id: str, group: str) -> Response:
     place, number = enter_managing(router, deployment_id), place_in_list(group)
     return _group_page(place, number, current().settings_pages.group_form(place.member, number))
 
 
 @router.post("/d/<deployment_id>/settings/advanced/<group>")
-def save_group(deployment_id: str, group: str) -> Response[str]:
+def save_group(deployment_id: str, group: str) -> Response:
     place, number = enter_managing(router, deployment_id), place_in_list(group)
     form, pages = read_form(router, place.visitor), current().settings_pages
     typed, back = filled(form), _address(place, "advanced")
@@ -85,7 +83,7 @@ def save_group(deployment_id: str, group: str) -> Response[str]:
     return answered(outcome, partial(_advanced_page, place, "groups"), back, "removed")
 
 
-def _part_page(place: Place, part: SettingsPart, refused: FilledForm | None = None) -> Response[str]:
+def _part_page(place: Place, part: SettingsPart, refused: FilledForm | None = None) -> Response:
     pages, warnings = current().settings_pages, current().configuration_warnings
     form = refused or pages.form(place.member, part)
     shell, deployment = place.shell("settings"), place.member.deployment
@@ -100,7 +98,7 @@ def _part_page(place: Place, part: SettingsPart, refused: FilledForm | None = No
             return page(context, form.status)
 
 
-def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = None) -> Response[str]:
+def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = None) -> Response:
     from flow_hitl.pages.settings.forms import reminder_rows
 
     pages = current().settings_pages
@@ -121,12 +119,12 @@ def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = No
     return page(context, refused.status if refused else 200)
 
 
-def _group_page(place: Place, number: int | None, form: FilledForm) -> Response[str]:
+def _group_page(place: Place, number: int | None, form: FilledForm) -> Response:
     title = "New group" if number is None else form.text("name") or form.text("address")
     return page(GroupPage(shell=place.shell("settings"), number=number, title=title, form=form), form.status)
 
 
-def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response[str]:
+def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response:
     group = current().settings_pages.group_form(place.member, number)
     name = group.text("name") or group.text("address")
     context = ConfirmPage(

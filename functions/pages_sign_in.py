@@ -1,8 +1,5 @@
 """Signing in and out: a form asks for the email, and its code or link signs in, by POST only."""
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.contexts import (
     NOTICES,
@@ -17,6 +14,7 @@ from flow_hitl.people.sign_in_rules import SignInRefusal, SignInRefused, known_p
 from flow_hitl.people.signed_in import SignedOut
 from flow_hitl.platform.errors import NotFound, TokenInvalid, ValidationFailed
 from functions.http_api import problem, query
+from functions.routing import Response, Routes
 from functions.web import (
     page,
     read_form,
@@ -28,18 +26,18 @@ from functions.web import (
     wants_page,
 )
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/")
-def start() -> Response[str]:
+def start() -> Response:
     if not wants_page(router):
         return problem(NotFound("The API is below /v1, and /docs describes it."))
     return see_other("/d")
 
 
 @router.get("/d")
-def choose_deployment() -> Response[str]:
+def choose_deployment() -> Response:
     looking = visitor(router)
     deployments = current().visits.deployments_of(looking)
     if len(deployments) == 1:
@@ -48,7 +46,7 @@ def choose_deployment() -> Response[str]:
 
 
 @router.get("/sign-in")
-def ask() -> Response[str]:
+def ask() -> Response:
     next_page = known_page(query(router, "next"))
     if _is_signed_in():
         return see_other(next_page)
@@ -56,10 +54,10 @@ def ask() -> Response[str]:
 
 
 @router.post("/sign-in")
-def send_mail() -> Response[str]:
+def send_mail() -> Response:
     form = read_form(router, None)
     email, next_page = form.text("email"), known_page(form.text("next"))
-    source = router.current_event.request_context.http.source_ip
+    source = router.asked.source_ip
     try:
         cookie = current().sign_in.begin(email, next_page, sign_in_cookie(router), source)
     except ValidationFailed as refused:
@@ -69,7 +67,7 @@ def send_mail() -> Response[str]:
 
 
 @router.get("/sign-in/code")
-def ask_for_code() -> Response[str]:
+def ask_for_code() -> Response:
     try:
         found = current().sign_in.newest_of(sign_in_cookie(router))
     except SignInRefused as refused:
@@ -78,7 +76,7 @@ def ask_for_code() -> Response[str]:
 
 
 @router.post("/sign-in/code")
-def take_code() -> Response[str]:
+def take_code() -> Response:
     form, cookie = read_form(router, None), sign_in_cookie(router)
     try:
         return _signed_in(current().sign_in.by_code(cookie, form.text("code")))
@@ -90,8 +88,9 @@ def take_code() -> Response[str]:
     return page(SignInCodePage(email=found.email, until=found.expires_at, problem=problem), 422)
 
 
-@router.route("/sign-in/link/<token>", method=["GET", "HEAD"])
-def look_at_link(token: str) -> Response[str]:
+@router.head("/sign-in/link/<token>")
+@router.get("/sign-in/link/<token>")
+def look_at_link(token: str) -> Response:
     try:
         found = current().sign_in.look_at_link(sign_in_cookie(router), token)
     except SignInRefused as refused:
@@ -103,7 +102,7 @@ def look_at_link(token: str) -> Response[str]:
 
 
 @router.post("/sign-in/link/<token>")
-def take_link(token: str) -> Response[str]:
+def take_link(token: str) -> Response:
     read_form(router, None)
     try:
         return _signed_in(current().sign_in.by_link(sign_in_cookie(router), token))
@@ -114,7 +113,7 @@ def take_link(token: str) -> Response[str]:
 
 
 @router.post("/sign-out")
-def sign_out() -> Response[str]:
+def sign_out() -> Response:
     try:
         looking = visitor(router)
     except SignedOut:
@@ -126,12 +125,12 @@ def sign_out() -> Response[str]:
     return see_other(f"/sign-in?notice={notice}", [session_cookie_of(None)])
 
 
-def _signed_in(signed_in: SignedIn) -> Response[str]:
+def _signed_in(signed_in: SignedIn) -> Response:
     cookies = [session_cookie_of(signed_in.cookie), sign_in_cookie_of(None)]
     return see_other(signed_in.next_page, cookies)
 
 
-def _refused(refused: SignInRefused, status: int | None = None) -> Response[str]:
+def _refused(refused: SignInRefused, status: int | None = None) -> Response:
     if refused.reason in (SignInRefusal.USED, SignInRefusal.EXPIRED) and _is_signed_in():
         # A double click, or the back button after signing in.
         return see_other("/d")

@@ -3,27 +3,25 @@
 from functools import partial
 from urllib.parse import quote
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.settings.view import ConfirmPage, FilledForm, SecretPage, WebhookPage, WebhooksPage
 from flow_hitl.platform.times import readable_time
 from functions.http_api import query
 from functions.manager_pages import answered, enter_managing, filled, name_in
+from functions.routing import Response, Routes
 from functions.web import Form, Place, page, read_form, see_other
 
-router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+router = Routes()
 
 
 @router.get("/d/<deployment_id>/settings/webhooks")
-def show_webhooks(deployment_id: str) -> Response[str]:
+def show_webhooks(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     return _list_page(place, current().webhook_pages.new_form(place.member))
 
 
 @router.post("/d/<deployment_id>/settings/webhooks")
-def add_webhook(deployment_id: str) -> Response[str]:
+def add_webhook(deployment_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     made = current().webhook_pages.create(place.member, filled(read_form(router, place.visitor)))
     if isinstance(made, FilledForm):
@@ -33,12 +31,12 @@ def add_webhook(deployment_id: str) -> Response[str]:
 
 
 @router.get("/d/<deployment_id>/settings/webhooks/<webhook_id>")
-def show_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
+def show_webhook(deployment_id: str, webhook_id: str) -> Response:
     return _webhook_page(enter_managing(router, deployment_id), name_in(webhook_id))
 
 
 @router.post("/d/<deployment_id>/settings/webhooks/<webhook_id>")
-def change_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
+def change_webhook(deployment_id: str, webhook_id: str) -> Response:
     place = enter_managing(router, deployment_id)
     form, pages = read_form(router, place.visitor), current().webhook_pages
     webhook_id = name_in(webhook_id)
@@ -59,7 +57,7 @@ def change_webhook(deployment_id: str, webhook_id: str) -> Response[str]:
             return answered(outcome, partial(_webhook_page, place, webhook_id), address, "saved")
 
 
-def _rotate(place: Place, webhook_id: str, form: Form) -> Response[str]:
+def _rotate(place: Place, webhook_id: str, form: Form) -> Response:
     made = current().webhook_pages.rotate(place.member, webhook_id, filled(form))
     if isinstance(made, FilledForm):
         return _webhook_page(place, webhook_id, rotation=made)
@@ -69,7 +67,7 @@ def _rotate(place: Place, webhook_id: str, form: Form) -> Response[str]:
     return _secret_page(place, address, made.secret, "The webhook's new signing secret", [moment])
 
 
-def _delete(place: Place, webhook_id: str, form: Form) -> Response[str]:
+def _delete(place: Place, webhook_id: str, form: Form) -> Response:
     pages, back = current().webhook_pages, _list_address(place)
     if form.text("sure"):
         pages.delete(place.member, webhook_id)
@@ -89,7 +87,7 @@ def _delete(place: Place, webhook_id: str, form: Form) -> Response[str]:
     return page(context)
 
 
-def _list_page(place: Place, form: FilledForm) -> Response[str]:
+def _list_page(place: Place, form: FilledForm) -> Response:
     shell = place.shell("settings")
     context = WebhooksPage(shell=shell, webhooks=current().webhook_pages.rows(place.member), form=form)
     return page(context, form.status)
@@ -97,7 +95,7 @@ def _list_page(place: Place, form: FilledForm) -> Response[str]:
 
 def _webhook_page(
     place: Place, webhook_id: str, form: FilledForm | None = None, *, rotation: FilledForm | None = None
-) -> Response[str]:
+) -> Response:
     cursor = query(router, "after")
     sheet, address = current().webhook_pages.sheet(place.member, webhook_id, cursor), _list_address(place)
     following = sheet.page.next_cursor
@@ -114,7 +112,7 @@ def _webhook_page(
     return page(context, max(context.form.status, context.rotation.status))
 
 
-def _secret_page(place: Place, address: str, secret: str, title: str, more: list[str]) -> Response[str]:
+def _secret_page(place: Place, address: str, secret: str, title: str, more: list[str]) -> Response:
     context = SecretPage(
         shell=place.shell("settings"),
         title=title,

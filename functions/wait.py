@@ -3,25 +3,25 @@
 A call may wait, and Lambda is paid by time and memory: this function has little memory, and imports little.
 """
 
-from aws_lambda_powertools.event_handler import Response
 
 from flow_hitl.bootstrap import current
 from flow_hitl.people.access import KeyHolder
 from flow_hitl.requests.answers import DecisionPage, RequestAnswer
 from flow_hitl.requests.reading.polling import LONGEST_WAIT
-from functions.http_api import json_response, lambda_entry, make_resolver, query, query_integer, uuid_in
+from functions.http_api import json_response, lambda_entry, make_routes, query, query_integer, uuid_in
+from functions.routing import Response
 
-app = make_resolver()
+app = make_routes()
 
 
 @app.get("/v1/requests/<request_id>")
-def get_request(request_id: str) -> Response[str]:
+def get_request(request_id: str) -> Response:
     request = current().read_requests.get(_holder(), uuid_in(request_id), _wait_seconds())
     return json_response(200, RequestAnswer(request.shown))
 
 
 @app.get("/v1/decisions")
-def list_decisions() -> Response[str]:
+def list_decisions() -> Response:
     limit = query_integer(app, "limit", 20, 1, 100)
     page = current().read_requests.decisions(_holder(), limit, query(app, "cursor"), _wait_seconds())
     return json_response(200, DecisionPage([request.shown for request in page.requests], page.next_cursor or ""))
@@ -31,7 +31,7 @@ handler = lambda_entry(app)
 
 
 def _holder() -> KeyHolder:
-    return current().authenticate(app.current_event.headers.get("authorization"))
+    return current().authenticate(app.asked.headers.get("authorization"))
 
 
 def _wait_seconds() -> int:

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import parse_qs, quote, urlsplit
 
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.shared.cookies import Cookie, SameSite
-
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import DeploymentName
 from flow_hitl.pages.contexts import NOTICES, ProblemKind, ProblemPage, Section, Shell
@@ -24,7 +21,8 @@ from flow_hitl.platform.errors import (
     ValidationFailed,
 )
 from flow_hitl.rendering.rendering import PAGE_SECURITY_POLICY, PageContext, render_page
-from functions.http_api import Routes, body_bytes, json_response, query
+from functions.http_api import body_bytes, json_response, query
+from functions.routing import Cookie, Response, Routes
 
 # Browsers accept `__Host-` only with Secure, for the whole host, and from it alone; on loopback also over HTTP.
 _SESSION_COOKIE = "__Host-hitl-session"
@@ -99,23 +97,23 @@ class Place:
         )
 
 
-def page(context: PageContext, status: int = 200, cookies: Sequence[Cookie] = ()) -> Response[str]:
+def page(context: PageContext, status: int = 200, cookies: Sequence[Cookie] = ()) -> Response:
     """Return a page with the headers of all pages."""
-    headers: dict[str, str | list[str]] = dict(_HEADERS)
-    return Response(status, "text/html; charset=utf-8", render_page(context), headers=headers, cookies=list(cookies))
+    headers: dict[str, str] = dict(_HEADERS)
+    return Response(status, "text/html; charset=utf-8", render_page(context), headers=headers, cookies=cookies)
 
 
-def told(text: str | None) -> Response[str]:
+def told(text: str | None) -> Response:
     """Return the answer to an open page that polls for news; None for nothing new."""
     answer = json_response(200, {"text": text})
     answer.headers.update(_HEADERS)
     return answer
 
 
-def see_other(path: str, cookies: Sequence[Cookie] = ()) -> Response[str]:
+def see_other(path: str, cookies: Sequence[Cookie] = ()) -> Response:
     """Redirect to another of our pages."""
-    headers: dict[str, str | list[str]] = {**_HEADERS, "Location": path}
-    return Response(303, "text/plain; charset=utf-8", "", headers=headers, cookies=list(cookies))
+    headers: dict[str, str] = {**_HEADERS, "Location": path}
+    return Response(303, "text/plain; charset=utf-8", "", headers=headers, cookies=cookies)
 
 
 def visitor(routes: Routes) -> Visitor:
@@ -167,14 +165,14 @@ def session_cookie_of(value: str | None) -> Cookie:
     return _made(_SESSION_COOKIE, value, SESSION_LASTS)
 
 
-def refused(routes: Routes, error: FlowHitlError) -> Response[str]:
+def refused(routes: Routes, error: FlowHitlError) -> Response:
     """Return the page that says what is wrong, or redirect a signed-out visitor to sign in and come back."""
-    event = routes.current_event
-    if isinstance(error, SignedOut) and event.http_method == "GET":
+    asked = routes.asked
+    if isinstance(error, SignedOut) and asked.method == "GET":
         return see_other(f"/sign-in?next={quote(_asked_for(routes), safe='')}")
     kind, detail = _kind(error), error.detail if isinstance(error, ValidationFailed) else None
     minutes = -(-error.retry_after // 60) if isinstance(error, RateLimited) else 0
-    next_page = known_page(event.path) if kind in ("signed_out", "form") else HOME
+    next_page = known_page(asked.path) if kind in ("signed_out", "form") else HOME
     answer = page(
         ProblemPage(kind=kind, detail=detail, next_page=next_page, written=written(routes), minutes=minutes),
         error.status,
@@ -186,7 +184,7 @@ def refused(routes: Routes, error: FlowHitlError) -> Response[str]:
 
 def wants_page(routes: Routes) -> bool:
     """Tell whether a browser is asking, rather than a program."""
-    return "text/html" in (routes.current_event.headers.get("accept") or "")
+    return "text/html" in (routes.asked.headers.get("accept") or "")
 
 
 def written(routes: Routes) -> str:
@@ -198,7 +196,7 @@ def written(routes: Routes) -> str:
 
 
 def _is_from_our_page(routes: Routes) -> bool:
-    headers = routes.current_event.headers
+    headers = routes.asked.headers
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     base = urlsplit(current().settings.base_url)
     own = f"{base.scheme}://{base.netloc}"
@@ -225,23 +223,17 @@ def _kind(error: FlowHitlError) -> ProblemKind:
 
 
 def _asked_for(routes: Routes) -> str:
-    event = routes.current_event
-    text = event.get("rawQueryString") or ""
-    return known_page(f"{event.path}?{text}" if text else event.path)
+    path, text = routes.asked.path, routes.asked.raw_query
+    return known_page(f"{path}?{text}" if text else path)
 
 
 def _cookie(routes: Routes, name: str) -> str | None:
-    event = routes.current_event
-    # API Gateway splits the header (payload format 2.0); emulators do not.
-    for one in event.get("cookies") or (event.headers.get("cookie") or "").split(";"):
-        found, _, value = str(one).partition("=")
+    for one in routes.asked.cookies:
+        found, _, value = one.partition("=")
         if found.strip() == name:
             return value
     return None
 
 
 def _made(name: str, value: str | None, lasts: timedelta) -> Cookie:
-    seconds = int(lasts.total_seconds()) if value is not None else 0
-    return Cookie(
-        name, value or "", path="/", secure=True, http_only=True, max_age=seconds, same_site=SameSite.LAX_MODE
-    )
+    return Cookie(name, value or "", int(lasts.total_seconds()) if value is not None else 0)

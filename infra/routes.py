@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-
 import functions as handlers
+from functions.routing import Routes
 from infra.topology import HTTP_FUNCTIONS
-
-METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 _API = re.compile(r"/v1/.+|/docs(/.*)?|/review/[^/]+")
 
@@ -43,15 +40,10 @@ def _pattern(function: str) -> re.Pattern[str]:
 
 
 def routes_of(function: str) -> Iterator[Route]:
-    """Yield each route that a function's resolver declares."""
-    app: APIGatewayHttpResolver = importlib.import_module(f"{handlers.__name__}.{function}").app
-    for path, item in (app.get_openapi_schema().paths or {}).items():
-        for method in METHODS:
-            operation = getattr(item, method)
-            if operation:
-                # powertools names an operation after the function, its path and its method.
-                suffix = re.sub(r"\W", "_", path) + f"_{method}"
-                yield Route(method.upper(), path, operation.operationId.removesuffix(suffix))
+    """Yield each route that a function declares."""
+    app: Routes = importlib.import_module(f"{handlers.__name__}.{function}").app
+    for one in app.declared:
+        yield Route(one.method, one.path.replace("<", "{").replace(">", "}"), one.answer.__name__)
 
 
 def all_routes() -> list[Route]:
