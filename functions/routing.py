@@ -1,12 +1,16 @@
 """Routes of a function behind API Gateway (HTTP API, payload format 2.0): what was asked, and how it is answered."""
 
 import base64
+import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
+
+# What stands in a path by RFC 3986, and what API Gateway has decoded.
+_PART = re.compile(r"[-._~()'!*:@,;=+&$%<> \[\]{}|^\w]+")
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,7 @@ class Routes:
         for its_method, pattern, route in self._patterns:
             if its_method == method and len(pattern) == len(parts):
                 pairs = list(zip(pattern, parts, strict=True))
-                if all(part if mark.startswith("<") else mark == part for mark, part in pairs):
+                if all(_PART.fullmatch(part) if mark.startswith("<") else mark == part for mark, part in pairs):
                     return route, {mark[1:-1]: part for mark, part in pairs if mark.startswith("<")}
         raise NoRoute
 

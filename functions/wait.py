@@ -3,7 +3,6 @@
 A call may wait, and Lambda is paid by time and memory: this function has little memory, and imports little.
 """
 
-
 from flow_hitl.bootstrap import current
 from flow_hitl.people.access import KeyHolder
 from flow_hitl.requests.answers import DecisionPage, RequestAnswer

@@ -25,6 +25,9 @@ from infra.options import Options
 from infra.outputs import output_name
 from infra.topology import HTTP_FUNCTIONS, MEASURES, SWEEPS, queue_settings
 
+# pydantic would look through the metadata of every package for plugins, of which there are none.
+START = {"PYDANTIC_DISABLE_PLUGINS": "__all__"}
+
 
 class CoreStack(Stack):
     """Data, queues, functions, API, schedules, and monitoring."""
@@ -51,7 +54,7 @@ class CoreStack(Stack):
             self,
             "Functions",
             Code(self, "Code", options),
-            self.settings.to_environment() | {telemetry.SERVICE_VARIABLE: options.stack_name},
+            self.settings.to_environment() | {telemetry.SERVICE_VARIABLE: options.stack_name, **START},
             access,
         )
         for declared in HTTP_FUNCTIONS:

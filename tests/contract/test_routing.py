@@ -67,6 +67,8 @@ def test_a_call_finds_its_route(routes: Routes, method: str, path: str, body: st
         ("GET", "/things/one/"),
         ("GET", "//things/one"),
         ("GET", "/things/a/b"),
+        ("GET", "/things/a\\b"),
+        ("GET", "/things/a\n"),
         ("PUT", "/things/one"),
         ("get", "/things/one"),
         ("GET", ""),

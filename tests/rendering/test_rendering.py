@@ -36,8 +36,8 @@ from flow_hitl.rendering.rendering import (
     subject_line,
 )
 from flow_hitl.replies.mailbox import answer_text, parse_mail
+from flow_hitl.replies.marker import REPLY_MARKER
 from flow_hitl.replies.rejections import RejectionReason
-from flow_hitl.replies.reply import REPLY_MARKER
 from flow_hitl.requests.request import HistoryRound
 
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)

@@ -6,7 +6,8 @@ import pytest
 
 from flow_hitl.rendering.rendering import render_email
 from flow_hitl.replies.html_reply import html_to_text
-from flow_hitl.replies.reply import REPLY_MARKER, extract_reply
+from flow_hitl.replies.marker import REPLY_MARKER
+from flow_hitl.replies.reply import extract_reply
 from tests.rendering.test_rendering import NOTIFICATION
 from tests.support.html_quoting import html_cases
 from tests.support.slices import WHOLE

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from flow_hitl.replies.reply import REPLY_MARKER, extract_reply
+from flow_hitl.replies.marker import REPLY_MARKER
+from flow_hitl.replies.reply import extract_reply
 from tests.speed import cpu_seconds
 
 QUOTE = "On Wed, Jan 14, 2026 at 11:58 AM Flow <r@x.example> wrote:\n\n> Answer with one of:\n> approved\n> rejected\n"

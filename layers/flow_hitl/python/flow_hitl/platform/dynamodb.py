@@ -1,9 +1,9 @@
 """How our records look in DynamoDB: keys in one place, values as plain attributes, errors by their codes."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -75,7 +75,7 @@ def write_id() -> str:
     After a lost answer the SDK repeats a call, and the condition of the first is no longer met: by the writer's own
     write, or by another's? Two writers may well write the same, so the contents do not tell.
     """
-    return uuid4().hex
+    return os.urandom(16).hex()
 
 
 def put_if(client: Any, table: str, record: Mapping[str, Any], condition: str, names: Mapping[str, Any]) -> bool:

@@ -15,7 +15,6 @@ import select
 import socket
 import threading
 import time
-import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -417,7 +416,7 @@ class JsonClient:
         """Return the answer to a call, in at most three attempts; raises botocore's errors."""
         token = (self.service.tokens or {}).get(operation)
         if token and token not in parameters:
-            parameters = {**parameters, token: str(uuid.uuid4())}
+            parameters = {**parameters, token: os.urandom(16).hex()}
         method, path, query, body = self._request(operation, parameters)
         for attempt in range(ATTEMPTS):
             try:

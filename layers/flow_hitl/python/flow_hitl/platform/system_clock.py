@@ -2,8 +2,9 @@
 
 import secrets
 import time
-import uuid
 from datetime import UTC, datetime
+
+from flow_hitl.platform.uuids import uuid_text, with_version
 
 
 class SystemClock:
@@ -18,13 +19,10 @@ class RandomIds:
     def request_id(self, at: datetime) -> str:
         """Return a UUIDv7 (RFC 9562 section 5.7): 48 bits of milliseconds, then random bits."""
         milliseconds = int(at.timestamp() * 1000)
-        value = (milliseconds << 80) | secrets.randbits(80)
-        value = value & ~(0xF << 76) | (0x7 << 76)
-        value = value & ~(0x3 << 62) | (0x2 << 62)
-        return str(uuid.UUID(int=value))
+        return uuid_text(with_version(milliseconds.to_bytes(6, "big") + secrets.token_bytes(10), 7))
 
     def event_id(self) -> str:
-        return uuid.UUID(bytes=secrets.token_bytes(16), version=4).hex
+        return with_version(secrets.token_bytes(16), 4).hex()
 
 
 def jitter() -> float:

@@ -29,7 +29,7 @@ from flow_hitl.rendering.markdown import (
     render_output,
 )
 from flow_hitl.rendering.rendered import MailContext, RenderedEmail
-from flow_hitl.replies.reply import PREVIEW_SIGN, REPLY_MARKER
+from flow_hitl.replies.marker import PREVIEW_SIGN, REPLY_MARKER
 
 SUBJECT_LIMIT = 150
 TEST_MARK = "[Test] "

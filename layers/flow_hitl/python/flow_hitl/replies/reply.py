@@ -18,14 +18,9 @@ from flow_hitl.replies.foreign_text import (
     is_quoted,
     next_shown,
 )
+from flow_hitl.replies.marker import PREVIEW_SIGN
 from flow_hitl.replies.reply_frame import begins_signature, without_banners, without_signature
 from flow_hitl.requests.deciding.matching import match_outcome
-
-REPLY_MARKER = "-- reply above this line --"
-"""The line at the top of our emails; nothing below it is read unless quoted with `>`."""
-
-PREVIEW_SIGN = "\u200b\u200c\u200b\u200c"
-"""Invisible characters at the very start of our emails, above the marker, where inboxes take their preview from."""
 
 _MARKER_WORDS = "reply above this line"
 # Only our emails say this; clients may drop the marker or put it below other text.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from flow_hitl.platform.text import _is_invisible, split_answer
-from flow_hitl.requests.deciding.openings import is_greeting
 
 # With hyphens and the minus sign: devices replace what people type.
 _GAP = re.compile(r"[\s_\-\u2010\u2011\u2212]+")
@@ -33,7 +32,7 @@ def read_answer(text: str, emit_options: Sequence[str]) -> Reading:
     feedback, comment = split_answer(text)
     named_by = _matcher(emit_options)
     outcome = named_by(feedback)
-    if outcome is None and is_greeting(feedback):
+    if outcome is None and _is_greeting(feedback):
         below, rest = split_answer(comment)
         if (named := named_by(below)) is not None:
             return Reading(named, below, rest)
@@ -41,6 +40,13 @@ def read_answer(text: str, emit_options: Sequence[str]) -> Reading:
         return Reading(outcome, feedback, comment)
     later = [option for line in comment.splitlines() if (option := named_by(line)) is not None]
     return Reading(None, feedback, comment, meant=later[0] if len(later) == 1 else None)
+
+
+def _is_greeting(line: str) -> bool:
+    # Its patterns take 20 ms to compile, and most answers name an option.
+    from flow_hitl.requests.deciding.openings import is_greeting
+
+    return is_greeting(line)
 
 
 def match_outcome(line: str, emit_options: Sequence[str]) -> str | None:

@@ -15,12 +15,12 @@ import hashlib
 import hmac
 import re
 import struct
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flow_hitl.platform.errors import TokenExpired, TokenInvalid
 from flow_hitl.platform.key_ring import KeyRing, derive
+from flow_hitl.platform.uuids import uuid_bytes, uuid_text
 
 _PURPOSE = "reply-address/v1"
 _LAYOUT = struct.Struct(">B16sI")
@@ -44,7 +44,7 @@ def sign(keys: KeyRing, request_id: str, address: str, expires_at: datetime) -> 
     key = keys.key(key_id)
     if key is None:
         raise LookupError(f"the active signing key {key_id} is not in the key ring")
-    head = _LAYOUT.pack(int(key_id), uuid.UUID(request_id).bytes, int(expires_at.timestamp()))
+    head = _LAYOUT.pack(int(key_id), uuid_bytes(request_id), int(expires_at.timestamp()))
     return base64.b32encode(head + _mac(key, head, address)).decode().lower()
 
 
@@ -59,13 +59,13 @@ def parse(local_part: str) -> ReplyToken | None:
     except binascii.Error:
         return None
     key_id, request, expires_at = _LAYOUT.unpack_from(octets)
-    return ReplyToken(key_id, str(uuid.UUID(bytes=request)), expires_at, octets[_LAYOUT.size :])
+    return ReplyToken(key_id, uuid_text(request), expires_at, octets[_LAYOUT.size :])
 
 
 def verify(keys: KeyRing, token: ReplyToken, address: str, now: datetime) -> None:
     """Raise TokenInvalid unless the token was issued to `address`, and TokenExpired if it has expired."""
     key = keys.key(str(token.key_id))
-    head = _LAYOUT.pack(token.key_id, uuid.UUID(token.request_id).bytes, token.expires_at)
+    head = _LAYOUT.pack(token.key_id, uuid_bytes(token.request_id), token.expires_at)
     if key is None or not hmac.compare_digest(_mac(key, head, address), token.mac):
         raise TokenInvalid("The reply address was not issued to the person this request is assigned to.")
     if now > datetime.fromtimestamp(token.expires_at, UTC):

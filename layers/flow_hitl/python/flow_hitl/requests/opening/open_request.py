@@ -1,7 +1,6 @@
 """A flow reaches a review point: check, route, and write its request with its first audit event."""
 
 import hashlib
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -18,6 +17,7 @@ from flow_hitl.platform.errors import FieldError, IdempotencyMismatch, Malformed
 from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call
+from flow_hitl.platform.uuids import uuid_bytes, uuid_text
 from flow_hitl.requests.deciding.matching import none_of, options_like, spelling_advice
 from flow_hitl.requests.opening.routing import Assignment, assign
 from flow_hitl.requests.ports import RequestStore
@@ -39,12 +39,9 @@ _NOBODY_MAY_ANSWER = (
 
 def _uuid_text(value: str) -> str:
     try:
-        parsed = str(uuid.UUID(value))
+        return uuid_text(uuid_bytes(value))
     except ValueError:
-        parsed = ""
-    if parsed != value.lower():
-        raise ValueError("must be a UUID, for example 0192f0c1-7e11-7abc-8def-0123456789ab")
-    return parsed
+        raise ValueError("must be a UUID, for example 0192f0c1-7e11-7abc-8def-0123456789ab") from None
 
 
 class AutoResponseWish(Document):

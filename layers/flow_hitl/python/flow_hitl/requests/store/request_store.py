@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -56,7 +57,13 @@ _BESIDE = {"seq", *(member.name for member in fields(RequestRow))}
 _NONE = {"routing_rule": None, "auto_response": None}
 
 _Part = TypeVar("_Part")
-_heads, _contents, _responses = TypeAdapter(Head), TypeAdapter(Content), TypeAdapter(Response)
+_heads, _contents = TypeAdapter(Head), TypeAdapter(Content)
+
+
+@cache
+def _responses() -> TypeAdapter[Response]:
+    # Most of what a function does first is with a request that has none.
+    return TypeAdapter(Response)
 
 
 class DynamoRequestStore:
@@ -149,7 +156,7 @@ class DynamoRequestStore:
             put_event(self._audit_table, change.event, head.deployment_id),
         ]
         if change.response is not None:
-            doc = _responses.dump_json(change.response, exclude_defaults=True).decode()
+            doc = _responses().dump_json(change.response, exclude_defaults=True).decode()
             parts.append(self._put({"pk": head.request_id, "sk": RESPONSE, "doc": doc}))
         if takes is not None:
             parts.append(self._taking(takes, change.event.at))
@@ -217,7 +224,7 @@ class DynamoRequestStore:
 
         head = read(HEAD, _listed_head)
         content = read(CONTENT, lambda record: _contents.validate_json(self._content_doc(record)))
-        response = read(RESPONSE, lambda record: _responses.validate_json(record["doc"]))
+        response = read(RESPONSE, lambda record: _responses().validate_json(record["doc"]))
         if head is not None:
             if whole and CONTENT not in records:
                 unreadable.append("belongs to a request without content")
@@ -297,7 +304,7 @@ class DynamoRequestStore:
         return Request(
             head=_head_of(records[HEAD]),
             content=_contents.validate_json(self._content_doc(records[CONTENT])),
-            response=_responses.validate_json(response["doc"]) if response else None,
+            response=_responses().validate_json(response["doc"]) if response else None,
         )
 
     def _content_doc(self, record: Mapping[str, Any]) -> bytes:
