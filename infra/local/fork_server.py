@@ -27,7 +27,7 @@ from typing import IO, Any, NoReturn
 AVAILABLE = sys.platform == "linux"
 PACKAGES = ("functions", "flow_hitl")
 # The services that functions call by the SDK.
-SERVICES = ("s3", "sesv2")
+SERVICES = ("s3",)
 LARGEST_ORDER = 1024 * 1024
 
 

@@ -24,6 +24,8 @@ from botocore.exceptions import (
     SSLError,
 )
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
 
 from flow_hitl.platform import aws, json_client
 from flow_hitl.platform.json_client import JsonClient
@@ -44,6 +46,12 @@ ENVIRONMENT = {
 }
 BOTH = pytest.mark.parametrize("choice", ["json", "boto3"])
 KEY: dict[str, Any] = {"TableName": "t", "Key": {"pk": {"S": "x"}}}
+EMAIL: dict[str, Any] = {
+    "FromEmailAddress": "reviews@hitl.test",
+    "Destination": {"ToAddresses": ["ann@example.com"]},
+    "Content": {"Raw": {"Data": "Subject: Größe\r\n\r\nHello.\r\n".encode()}},
+    "EmailTags": [{"Name": "kind", "Value": "notify"}],
+}
 Make = Callable[..., Any]
 
 
@@ -57,6 +65,20 @@ def made(service: str, choice: Any) -> Any:
 def test_the_contract_on_moto(check: Check, choice: str) -> None:
     with patch.dict(os.environ, ENVIRONMENT | {"AWS_DEFAULT_REGION": "us-east-1"}), mock_aws(), answered_by_moto():
         check(Stand(lambda service: made(service, choice), lambda service: made(service, "boto3")))
+
+
+@BOTH
+def test_an_email_is_sent_as_it_was_written(choice: str) -> None:
+    with patch.dict(os.environ, ENVIRONMENT | {"AWS_DEFAULT_REGION": "us-east-1"}), mock_aws(), answered_by_moto():
+        ses = made("sesv2", choice)
+        assert ses.meta.region_name == "us-east-1"
+        with pytest.raises(ClientError) as refused:
+            ses.send_email(**EMAIL)
+        assert refused.value.response["Error"]["Code"] == "MessageRejected"
+        made("sesv2", "boto3").create_email_identity(EmailIdentity="hitl.test")
+        message_id = ses.send_email(**EMAIL)["MessageId"]
+        sent = ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages
+    assert [(one.id, one.raw_data.encode()) for one in sent] == [(message_id, EMAIL["Content"]["Raw"]["Data"])]
 
 
 # --- a bad day
@@ -302,8 +324,9 @@ def test_no_line_break_gets_into_a_header(client: Make) -> None:
         ("dynamodb", "POST", lambda client: client.get_item(**KEY)),
         ("scheduler", "POST", lambda client: client.create_schedule(Name="a.b_c-d", GroupName="g")),
         ("scheduler", "DELETE", lambda client: client.delete_schedule(Name="a b/ü", GroupName="g&=ü")),
+        ("sesv2", "POST", lambda client: client.send_email(**EMAIL)),
     ],
-    ids=["json", "post", "delete"],
+    ids=["json", "post", "delete", "email"],
 )
 def test_requests_are_signed_as_botocore_signs_them(
     client: Make, service: str, method: str, call: Any, token: str | None
@@ -319,7 +342,8 @@ def test_requests_are_signed_as_botocore_signs_them(
     url = bad.url + sent.line.split(" ")[1]
     request = AWSRequest(method, url, {name: sent.headers[name] for name in signed}, sent.body)
     request.context["timestamp"] = sent.headers["x-amz-date"]
-    auth = SigV4Auth(Credentials("AKIDEXAMPLE", SECRET, token), service, "eu-central-1")
+    signed_for = {"sesv2": "ses"}.get(service, service)
+    auth = SigV4Auth(Credentials("AKIDEXAMPLE", SECRET, token), signed_for, "eu-central-1")
     signature = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
     assert sent.headers["authorization"].endswith(f"Signature={signature}")
 
@@ -414,7 +438,7 @@ def test_only_the_real_aws_is_spoken_to(
         ("us-iso-east-1", "sqs", None),
         ("nowhere", "sqs", None),
         ("eu-central-1", "s3", None),
-        ("eu-central-1", "sesv2", None),
+        ("eu-central-1", "sesv2", "https://email.eu-central-1.amazonaws.com/"),
     ],
 )
 def test_where_a_service_is(region: str, service: str, url: str | None) -> None:

@@ -51,7 +51,12 @@ def _handler(host: str, path: str) -> Callable[..., Any]:
     from moto.core.models import DEFAULT_ACCOUNT_ID
 
     url = f"https://{host}{path}"
-    service = next(name for name, pattern in backend_index.backend_url_patterns if pattern.match(url))
-    urls = backends.get_backend(service)[DEFAULT_ACCOUNT_ID]["us-east-1"].urls  # type: ignore[call-overload]
-    found: Callable[..., Any] = next(handler for pattern, handler in urls.items() if re.match(pattern, url))
-    return found
+    for service, pattern in backend_index.backend_url_patterns:
+        # Two versions of a service may share a host.
+        if pattern.match(url):
+            urls = backends.get_backend(service)[DEFAULT_ACCOUNT_ID]["us-east-1"].urls  # type: ignore[call-overload]
+            for its_pattern, handler in urls.items():
+                if re.match(its_pattern, url):
+                    found: Callable[..., Any] = handler
+                    return found
+    raise LookupError(url)

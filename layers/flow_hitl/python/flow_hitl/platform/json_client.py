@@ -75,11 +75,11 @@ def _moment(value: Any) -> Any:
 
 
 class Path(NamedTuple):
-    """Where an operation of a REST service is: the path is in front of `Name`, and these members go in the query."""
+    """Where an operation of a REST service is: `Name` follows a path that ends in `/`, and `query` are members."""
 
     method: str
     path: str
-    query: Mapping[str, str]
+    query: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,9 @@ class Service:
     read: Mapping[str, Callable[[Any], Any]] | None = None
     # The member that tells AWS that a call comes again, and in which operations.
     tokens: Mapping[str, str] | None = None
+    # What its host and its signatures call it, where that is another name.
+    host: str = ""
+    signed_for: str = ""
 
 
 def _named(*operations: str) -> Mapping[str, Path | None]:
@@ -140,11 +143,12 @@ SERVICES: Mapping[str, Service] = {
     "scheduler": Service(
         "scheduler",
         {
-            "CreateSchedule": Path("POST", "/schedules/", {}),
+            "CreateSchedule": Path("POST", "/schedules/"),
             "DeleteSchedule": Path("DELETE", "/schedules/", {"ClientToken": "clientToken", "GroupName": "groupName"}),
         },
         tokens={"CreateSchedule": "ClientToken", "DeleteSchedule": "ClientToken"},
     ),
+    "sesv2": Service("sesv2", {"SendEmail": Path("POST", "/v2/email/outbound-emails")}, host="email", signed_for="ses"),
 }
 
 
@@ -188,7 +192,7 @@ def _endpoint(service: str, region: str, environ: Mapping[str, str]) -> Endpoint
     if url is None and not _REGION.fullmatch(region):
         return None
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    parts = urlsplit(url or f"https://{service}.{region}.{domain}")
+    parts = urlsplit(url or f"https://{SERVICES[service].host or service}.{region}.{domain}")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or "@" in parts.netloc:
         return None
     is_secure = parts.scheme == "https"
@@ -377,12 +381,19 @@ class _Again(Exception):
         self.error, self.pause = error, pause
 
 
+class Meta(NamedTuple):
+    """What is asked of a client beside its operations, as boto3 names it."""
+
+    region_name: str
+
+
 class JsonClient:
     """One service in one region; the methods of its operations are those of boto3."""
 
     def __init__(self, service: str, region: str, endpoint: Endpoint, boto3_client: Callable[[], Any]) -> None:
         self.service, self.region, self.endpoint = SERVICES[service], region, endpoint
-        self._scope = service
+        self._scope = self.service.signed_for or service
+        self.meta = Meta(region)
         self._boto3_client = boto3_client
         self._of_thread = threading.local()
         self._signing_key: tuple[str, str, bytes] = ("", "", b"")
@@ -433,7 +444,7 @@ class JsonClient:
         if place is None:
             return "POST", "/", "", self._write(parameters).encode()
         rest = dict(parameters)
-        path = place.path + quote(rest.pop("Name"), safe="-_.~")
+        path = place.path + (quote(rest.pop("Name"), safe="-_.~") if place.path.endswith("/") else "")
         asked = sorted((place.query[name], rest.pop(name)) for name in list(rest) if name in place.query)
         query = "&".join(f"{name}={quote(value, safe='-_.~')}" for name, value in asked)
         return place.method, path, query, self._write(rest).encode() if rest else b""
