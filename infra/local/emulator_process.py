@@ -1,4 +1,4 @@
-"""Runs ministack in the emulator's environment, with seven changes for the local stack.
+"""Runs ministack in the emulator's environment, with nine changes for the local stack.
 
 It ends with the program that started it. Its argument is a JSON object: `code`, `layers`, and `environment` of the
 functions, and `report`, the file that says which of them do not load.
@@ -7,7 +7,8 @@ Functions run from this machine's directories; ministack would unpack thousands 
 schedule group work; ministack takes every schedule as of the default group. A call without log lines is answered at
 once; ministack waits 50 ms for one. Workers are forked from one warm process. A call waits a moment for a free worker,
 and idle workers end; ministack starts another one, and keeps one of each function. And each reader of a stream has a
-thread; ministack takes no message and reads for no other while a reader is at work.
+thread; ministack takes no message and reads for no other while a reader is at work. Services are imported before they
+are called, and nobody compares the types of their answers; ministack loads the SDK for that.
 """
 
 import json
@@ -83,6 +84,19 @@ def _wait_less_for_logs() -> None:
     worker: Any = import_module("ministack.core.lambda_runtime").Worker
     first_line, *others = worker._drain_stderr_bounded.__defaults__
     worker._drain_stderr_bounded.__defaults__ = (first_line / 10, *others)
+
+
+def _keep_content_types() -> None:
+    """Leave answers' types as services write them; ministack would load the SDK and its models to compare them."""
+    responses: Any = import_module("ministack.core.responses")
+    responses._service_model = lambda _service: None
+
+
+def _load_services() -> None:
+    """Import all services while the stack's own process still imports what deploys; ministack would wait for calls."""
+    app: Any = import_module("ministack.app")
+    for name in os.environ.get("SERVICES", "").split(","):
+        app._get_module(app.SERVICE_REGISTRY[app.SERVICE_NAME_ALIASES.get(name, name)]["module"])
 
 
 def _fork_workers(order: dict[str, Any]) -> None:
@@ -221,6 +235,8 @@ if __name__ == "__main__":
     _link_directories()
     _know_schedule_groups()
     _wait_less_for_logs()
+    _keep_content_types()
+    threading.Thread(target=_load_services, name="services", daemon=True).start()
     _start_few_workers()
     StreamReaders(import_module("ministack.services.lambda_svc"))
     sys.argv = ["ministack"]
