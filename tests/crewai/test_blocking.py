@@ -183,7 +183,7 @@ def test_the_wait_survives_an_outage_and_follows_a_reassignment(
 
     server.on_create = later
     # The first poll meets the outage, the reassignment wakes no poll of this server: the next one sees it.
-    monkeypatch.setattr(hitl.providers, "LONGEST_WAIT_SECONDS", 1)
+    monkeypatch.setattr("flow_hitl_client.waiting.LONGEST_WAIT_SECONDS", 1)
     assert kickoff(flows.ReviewFlow) == "published"
     assert "Waiting for bob@example.com (reassigned)" in said
 
