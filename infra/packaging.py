@@ -15,6 +15,7 @@ from infra.options import Architecture
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD_DIRECTORY = ROOT / ".build"
+_REQUIREMENTS = ROOT / "layers/dependencies/requirements.txt"
 
 PLATFORMS: dict[Architecture, str] = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 
@@ -37,10 +38,7 @@ class Packager:
 
     def dependencies(self) -> Package:
         """Return the layer of locked third-party packages; the first time, `uv` needs the package index."""
-        requirements = ROOT / "layers/dependencies/requirements.txt"
-        return self._package(
-            "dependencies", [requirements], lambda target: self._install(requirements, target / "python")
-        )
+        return self._package("dependencies", [_REQUIREMENTS], lambda target: self._install(target / "python"))
 
     def flow_hitl(self) -> Package:
         """Return the layer of our own code."""
@@ -48,7 +46,10 @@ class Packager:
         return self._package("flow_hitl", _files(source), lambda target: _copy(source, target / "python"))
 
     def functions(self) -> Package:
-        """Return the one asset of all functions: the package `functions`, the templates, the API's description."""
+        """Return the one asset of all functions: the package `functions`, the templates, the API's description.
+
+        The templates are there as Python modules, too.
+        """
         names, description = ("functions", "templates"), "docs/openapi.json"
 
         def fill(target: Path) -> None:
@@ -56,8 +57,14 @@ class Packager:
                 _copy(ROOT / name, target / name)
             (target / description).parent.mkdir()
             shutil.copy(ROOT / description, target / description)
+            # It imports what renders, which a command that finds everything built does not need.
+            from flow_hitl.rendering.rendering import compile_templates
+
+            compile_templates(target / "compiled_templates")
 
         files = [ROOT / description, *(file for name in names for file in _files(ROOT / name))]
+        # What compiles the templates.
+        files += [_REQUIREMENTS, *_files(ROOT / "layers/flow_hitl/python/flow_hitl/rendering")]
         return self._package("functions", files, fill)
 
     def _package(self, name: str, inputs: Iterable[Path], fill: Callable[[Path], None]) -> Package:
@@ -75,13 +82,13 @@ class Packager:
                 _publish(target, package.path)
         return package
 
-    def _install(self, requirements: Path, target: Path) -> None:
+    def _install(self, target: Path) -> None:
         platform = [] if self.for_host else ["--python-platform", PLATFORMS[self.architecture]]
         subprocess.run(
             [
                 find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--target", str(target),
                 *platform, "--python-version", self.python,
-                "--only-binary", ":all:", "--require-hashes", "--no-compile", "-r", str(requirements),
+                "--only-binary", ":all:", "--require-hashes", "--no-compile", "-r", str(_REQUIREMENTS),
             ],
             check=True,
         )  # fmt: skip

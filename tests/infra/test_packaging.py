@@ -22,7 +22,7 @@ def _own_build_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_functions_asset_keeps_the_package_and_holds_what_they_show() -> None:
     path = Packager(THIS_PYTHON, "x86_64").functions().path
-    assert sorted(entry.name for entry in path.iterdir()) == ["docs", "functions", "templates"]
+    assert sorted(entry.name for entry in path.iterdir()) == ["compiled_templates", "docs", "functions", "templates"]
     assert (path / "functions/intake.py").is_file()
 
 

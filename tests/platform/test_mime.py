@@ -2,6 +2,7 @@
 
 import base64
 import email
+import email.message
 import email.policy
 import json
 import os
@@ -38,6 +39,7 @@ from tests.rendering.test_rendering import (
     REMINDER,
 )
 from tests.support.slices import examples
+from tests.support.work import calls_of
 
 LAYER = Path(__file__).parents[2] / "layers/flow_hitl/python"
 TOKEN = "aeaztyl3pyi7vpcn54asgrlhrgvaaafpm2gwhqxadk4tcmfrgrqw4zdf@hitl.a-rather-long-name.example.com"
@@ -271,6 +273,31 @@ def test_a_body_arrives_as_it_was_given_in_short_lines_of_ascii(text: str) -> No
 )
 def test_a_body_is_encoded_in_the_shorter_way(text: str, encoding: str) -> None:
     assert encoded_body(text)[0] == encoding
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_mail_is_what_the_standard_library_would_write(text: str) -> None:
+    raw = _written(subject=text, sender_name=text, text=text, html=text * 3)
+    as_written = email.policy.compat32.clone(linesep="\r\n", max_line_length=None)
+    assert email.message_from_bytes(raw, policy=as_written).as_bytes() == raw
+
+
+def test_writing_a_mail_is_little_work() -> None:
+    rendered = render_email(NOTIFICATION)
+    subject, html = "Fit to print? Please answer: review_article", rendered.html * 4
+
+    def write() -> bytes:
+        return _written(subject=subject, text=rendered.text, html=html)
+
+    def by_the_library() -> bytes:
+        mail = email.message.EmailMessage(policy=email.policy.SMTP)
+        mail["Subject"], mail["From"], mail["To"] = subject, "Flow HITL <reviews@example.com>", "jane@example.com"
+        mail.set_content(rendered.text)
+        mail.add_alternative(html, subtype="html")
+        return mail.as_bytes()
+
+    assert calls_of(write) <= 150
+    assert calls_of(by_the_library) > 20 * calls_of(write)
 
 
 # Each supported Python ------------------------------------------------------------------------------------------

@@ -10,15 +10,12 @@ import binascii
 import re
 from collections.abc import Mapping
 from email.header import Header
-from email.message import Message
-from email.policy import compat32
+from functools import lru_cache
 
 # A line of a header, without its end (RFC 5322), and the length of line that keeps an encoded word within its
 # 75 characters (RFC 2047).
 _LONGEST_LINE = 78
 _ENCODED_LINE = 76
-# Every value is folded before the policy sees it.
-_AS_WRITTEN = compat32.clone(linesep="\r\n", max_line_length=None)
 # Neither of the two encodings of bodies can write it (RFC 2045, 6.7).
 _BOUNDARY = "=_flow-hitl"
 
@@ -47,25 +44,25 @@ def write_mail(
     hold: a run of line ends and other controls is read as one space. ValueError: an address, a Message-ID or a header's
     name is not one word.
     """
-    mail = Message(_AS_WRITTEN)
-    mail["From"] = _mailbox("From", sender_name, sender)
-    mail["To"] = _one_word(to)
-    mail["Subject"] = _folded("Subject", subject)
+    lines = [f"From: {_mailbox('From', sender_name, sender)}", f"To: {_one_word(to)}"]
+    lines.append(f"Subject: {_folded('Subject', subject)}")
     if reply_to is not None:
         # One long word: folded, it would leave the header's first line empty, which some clients take for its end.
-        mail["Reply-To"] = _one_word(reply_to)
+        lines.append(f"Reply-To: {_one_word(reply_to)}")
     if follows is not None:
-        mail["In-Reply-To"] = mail["References"] = _one_word(follows)
+        lines += [f"In-Reply-To: {_one_word(follows)}", f"References: {follows}"]
     for name, value in (headers or {}).items():
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError(f"not a header's name: {name!r}")
-        mail[name] = _folded(name, value)
-    mail["MIME-Version"] = "1.0"
-    mail["Content-Type"] = f'multipart/alternative; boundary="{_BOUNDARY}"'
-    mail.set_payload([_part("plain", text), _part("html", html)])
-    return mail.as_bytes()
+        lines.append(f"{name}: {_folded(name, value)}")
+    lines += ["MIME-Version: 1.0", f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"', ""]
+    # Each body ends its last line itself; the line end before a boundary belongs to the boundary.
+    lines += [f"--{_BOUNDARY}", _part("plain", text), f"--{_BOUNDARY}", _part("html", html), f"--{_BOUNDARY}--", ""]
+    return "\r\n".join(lines).encode("ascii")
 
 
+# Whoever renders an email asks for the length of its HTML, and then it is written.
+@lru_cache(maxsize=2)
 def encoded_body(text: str) -> tuple[str, str]:
     """Return the transfer encoding that makes the text shorter, and the text in it; its lines end with CRLF."""
     lines = re.sub(r"\r\n|\r|\n", "\r\n", text).encode("utf-8", "replace")
@@ -78,19 +75,17 @@ def encoded_body(text: str) -> tuple[str, str]:
     return "base64", base64.encodebytes(lines).decode("ascii").replace("\n", "\r\n")
 
 
-def _part(subtype: str, text: str) -> Message:
-    part = Message(_AS_WRITTEN)
+def _part(subtype: str, text: str) -> str:
     encoding, body = encoded_body(text)
-    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
-    part["Content-Transfer-Encoding"] = encoding
-    part.set_payload(body)
-    return part
+    return f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}'
 
 
 def _folded(name: str, text: str) -> str:
     """Return a text as the value of a header: as it is where every reader reads it so, else in encoded words."""
     line = _NO_TEXT.sub(" ", text).strip(" ")
     if line.isascii() and "=?" not in line:
+        if line and len(name) + 2 + len(line) <= _LONGEST_LINE:
+            return line
         folded = Header(line, "us-ascii", maxlinelen=_LONGEST_LINE, header_name=name).encode(linesep="\r\n")
         if _fits(name, folded):
             return folded

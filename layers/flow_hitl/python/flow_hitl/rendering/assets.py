@@ -35,6 +35,11 @@ def templates_folder() -> Path:
     return code_folder() / "templates"
 
 
+def compiled_templates_folder() -> Path:
+    """Return where Lambda's code has the templates as Python modules; elsewhere there is no such folder."""
+    return code_folder() / "compiled_templates"
+
+
 @cache
 def _assets() -> dict[str, Asset]:
     return {name: _read(name, content_type) for name, content_type in _CONTENT_TYPES.items()}

@@ -7,16 +7,25 @@ template is an error.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    ModuleLoader,
+    StrictUndefined,
+    select_autoescape,
+)
 from markupsafe import Markup, escape
 
 from flow_hitl.platform.mime import encoded_body
 from flow_hitl.platform.product import PRODUCT_NAME
 from flow_hitl.platform.times import readable_duration, readable_moment, readable_time, rfc3339, with_readable_times
-from flow_hitl.rendering.assets import asset_url, templates_folder
+from flow_hitl.rendering.assets import asset_url, compiled_templates_folder, templates_folder
 from flow_hitl.rendering.json_tree import render_tree
 from flow_hitl.rendering.markdown import (
     MARKDOWN_LIMIT,
@@ -117,10 +126,20 @@ def method_title(method_name: str) -> str:
     return words[:1].upper() + words[1:] if words else method_name
 
 
+def compile_templates(folder: Path) -> None:
+    """Write all templates to a new folder as Python modules, which then need not be compiled at each cold start."""
+    _environment().compile_templates(folder, extensions=("html", "txt"), zip=None)
+
+
+def _loader() -> BaseLoader:
+    sources, compiled = FileSystemLoader(templates_folder()), compiled_templates_folder()
+    return ChoiceLoader([ModuleLoader(compiled), sources]) if compiled.is_dir() else sources
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(templates_folder()),
+        loader=_loader(),
         autoescape=select_autoescape(enabled_extensions=("html",), default=False),
         undefined=StrictUndefined,
         finalize=_printable_value,

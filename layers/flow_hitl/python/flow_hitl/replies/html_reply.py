@@ -1,8 +1,11 @@
 """HTML bodies as plain text, with `>` before whatever mail clients mark as quoted."""
 
 import re
+import sys
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from functools import cached_property
+from html import unescape
+from typing import NamedTuple
 
 import nh3
 
@@ -78,6 +81,20 @@ _SIGNATURE = re.compile(
     r")(?=\s|$)"
 )
 
+# Any quote that is marked has one of these in its HTML; where another text has, less is read at once.
+_NAMES_OF_QUOTES = (
+    *("quote", "cite", "zitat", "gmail_attr", "reply-intro", "zmail_extra", "messagereplysection", "bloop_original"),
+    *("history_container", "isreplycontent", "isforwardcontent", "mailmasterblock", "outlookmessageheader"),
+    *("divrplyfwdmsg", "appendonsend", "stopspelling", "ms-outlook-mobile", "reference-message", "moz-forward"),
+    *("olk_src_body", "zwchr", "border-top"),
+)
+_WELL_INTO_A_QUOTE = 16 * 1024
+_ENOUGH_QUOTED = 16
+
+# Well-formed markup, as nh3 writes it: the values of attributes are in double quotes.
+_TOKEN = re.compile(r'<(/?)([a-z0-9]+)((?: [a-z-]+="[^"]*")*)>|([^<]+)')
+_ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
+
 _CLEANER = nh3.Cleaner(
     tags=set(_KEPT),
     clean_content_tags=set(_DROPPED),
@@ -87,18 +104,56 @@ _CLEANER = nh3.Cleaner(
 )
 
 
-def html_to_text(markup: str) -> str:
-    """Return an email's HTML as lines of text, with `>` before quotes and without marked signatures.
+class Beginning(NamedTuple):
+    """The first lines of an email's HTML; `is_all` says that there are no others."""
 
-    nh3 first makes the markup well-formed. Raises UnreadableMail if elements are nested deeper than any mail client
-    nests them, because HTML parsers are slow on such.
+    text: str
+    is_all: bool
+
+
+class HtmlText:
+    """An email's HTML as lines of text, with `>` before quotes and without marked signatures.
+
+    Each way to read it does its work once, when it is asked for.
     """
-    if _depth(markup) > MAX_DEPTH:
-        raise UnreadableMail("the HTML is nested too deeply")
-    writer = _Writer()
-    writer.feed(_CLEANER.clean(markup))
-    writer.close()
-    return writer.text()
+
+    def __init__(self, markup: str) -> None:
+        """Take the HTML; raises UnreadableMail for elements nested deeper than any mail client nests them.
+
+        HTML parsers are slow on such.
+        """
+        if _depth(markup) > MAX_DEPTH:
+            raise UnreadableMail("the HTML is nested too deeply")
+        self._markup = markup
+
+    @cached_property
+    def beginning(self) -> Beginning:
+        """The lines up to well into the first quote, whose rest costs most and says least; all lines if none is seen.
+
+        Lines are judged by those around them: there are `_ENOUGH_QUOTED` lines of the quote.
+        """
+        folded = self._markup.lower()
+        body = max(0, folded.find("<body"))
+        quotes = [at for name in _NAMES_OF_QUOTES if (at := folded.find(name, body)) >= 0]
+        cut = self._markup.find("<", min(quotes) + _WELL_INTO_A_QUOTE) if quotes else -1
+        writer = _Writer(_ENOUGH_QUOTED)
+        if not writer.write(self._markup[:cut] if cut >= 0 else self._markup):
+            return Beginning(writer.text(), is_all=False)
+        return Beginning(writer.text() if cut < 0 else self.whole, is_all=True)
+
+    @cached_property
+    def whole(self) -> str:
+        """All lines."""
+        if "beginning" in self.__dict__ and self.beginning.is_all:
+            return self.beginning.text
+        writer = _Writer()
+        writer.write(self._markup)
+        return writer.text()
+
+
+def html_to_text(markup: str) -> str:
+    """Return all lines of an email's HTML; see HtmlText."""
+    return HtmlText(markup).whole
 
 
 def _depth(markup: str) -> int:
@@ -131,9 +186,11 @@ class _Line:
     parts: list[str] = field(default_factory=list)
 
 
-class _Writer(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+class _Writer:
+    """Writes lines, and stops after `enough` quoted ones."""
+
+    def __init__(self, enough: int = sys.maxsize) -> None:
+        self._enough = enough
         self._open: list[_Open] = []
         self._lines: list[str] = []
         self._line = _Line(0)
@@ -141,8 +198,24 @@ class _Writer(HTMLParser):
         self._silent = False
         self._least = 0
         self._pre = 0
+        self._quoted = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def write(self, markup: str) -> bool:
+        """Write the lines of an email's HTML, and tell whether those are all."""
+        # nh3 makes it well-formed.
+        for token in _TOKEN.finditer(_CLEANER.clean(markup)):
+            closes, tag, attributes, text = token.groups()
+            if text:
+                self._say(unescape(text) if "&" in text else text)
+            elif closes:
+                self._end(tag)
+            else:
+                self._begin(tag, attributes)
+            if self._quoted >= self._enough:
+                return False
+        return True
+
+    def _begin(self, tag: str, attributes: str) -> None:
         if tag in _BLOCKS:
             self._end_line()
         if tag in _SPACED:
@@ -150,9 +223,10 @@ class _Writer(HTMLParser):
         if tag == "br":
             self._end_line(even_if_empty=True)
         marks = style = ""
-        if attrs:
-            marks = " ".join(value for name, value in attrs if value and name in _MARKS).lower()
-            style = next((value for name, value in attrs if name == "style" and value), "")[:_LONGEST_STYLE]
+        if attributes:
+            values = [(name, unescape(value)) for name, value in _ATTRIBUTE.findall(attributes) if value]
+            marks = " ".join(value for name, value in values if name in _MARKS).lower()
+            style = next((value for name, value in values if name == "style"), "")[:_LONGEST_STYLE]
         if (marks and _REST_IS_QUOTE.search(marks)) or (
             style and tag in ("div", "td") and _HEADERS_BELOW.search(style)
         ):
@@ -177,7 +251,7 @@ class _Writer(HTMLParser):
         if not self._line.parts or tag == "li":
             self._line.depth = self._depth
 
-    def handle_endtag(self, tag: str) -> None:
+    def _end(self, tag: str) -> None:
         if tag in _VOID or not self._is_open(tag):
             return
         if tag in _BLOCKS:
@@ -197,7 +271,7 @@ class _Writer(HTMLParser):
             return True
         return any(element.tag == tag for element in reversed(self._open[-64:]))
 
-    def handle_data(self, data: str) -> None:
+    def _say(self, data: str) -> None:
         if self._silent:
             return
         if self._open and self._open[-1].is_attribution and is_divider([data.strip()], 0):
@@ -237,6 +311,8 @@ class _Writer(HTMLParser):
 
     def _end_line(self, even_if_empty: bool = False) -> None:
         text = "".join(self._line.parts).rstrip()
+        if text and self._line.depth:
+            self._quoted += 1
         if text or even_if_empty:
             self._lines.append("> " * min(self._line.depth, 9) + text if text else "")
         self._line = _Line(self._depth)

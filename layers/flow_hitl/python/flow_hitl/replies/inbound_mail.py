@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from flow_hitl.platform.address import domain_of, is_mail_address
 from flow_hitl.platform.times import parse_rfc3339
@@ -91,15 +91,27 @@ class Receipt:
         return not self.mail_from
 
 
+class Reading(Protocol):
+    """What another part of an email says; reading all of it may take long."""
+
+    @property
+    def beginning(self) -> str:
+        """The lines up to well into the first quote."""
+
+    @property
+    def whole(self) -> str:
+        """All lines."""
+
+
 @dataclass(frozen=True)
 class InboundMail:
     """One parsed email.
 
     `from_headers` are all From values, undecoded; `automatic` is why it is not a person's answer, or None. `text` is
-    the body as plain text ("" if none), `html` the text of the HTML body (None if none); both quote with `>`. `answers`
-    are the message ids it replies to, `sha256` is the raw email's hash. `sender_name` is the decoded name in From.
-    `sent_by` is Sender's address, who wrote on behalf of From ("" without that header, and never proven). `reaction` is
-    what marks it as an emoji reaction, apart from its text, or None.
+    the body as plain text ("" if none), `html` the text of the HTML body (None if there is no other); both quote with
+    `>`. `answers` are the message ids it replies to, `sha256` is the raw email's hash. `sender_name` is the decoded
+    name in From. `sent_by` is Sender's address, who wrote on behalf of From ("" without that header, and never proven).
+    `reaction` is what marks it as an emoji reaction, apart from its text, or None.
     """
 
     from_headers: tuple[str, ...]
@@ -107,7 +119,7 @@ class InboundMail:
     message_id: str
     automatic: str | None
     text: str
-    html: str | None
+    html: Reading | None
     answers: tuple[str, ...] = ()
     sha256: str = ""
     sender_name: str = ""

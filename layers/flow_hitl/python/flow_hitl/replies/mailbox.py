@@ -19,10 +19,10 @@ from mailparser.utils import decode_header_part  # type: ignore[import-untyped]
 
 from flow_hitl.platform.text import split_answer
 from flow_hitl.replies.automatic_mail import automatic_reason
-from flow_hitl.replies.html_reply import html_to_text
+from flow_hitl.replies.html_reply import HtmlText
 from flow_hitl.replies.inbound_mail import MAX_BYTES, InboundMail, UnreadableMail, single_mailbox
 from flow_hitl.replies.reactions import REACTION_PART, reaction_reason
-from flow_hitl.replies.reply import extract_reply, is_cut
+from flow_hitl.replies.reply import extract_reply, is_cut, may_be_cut
 
 MAX_HEADER_BYTES = 128 * 1024
 MAX_PART_HEADER_BYTES = 8 * 1024
@@ -84,6 +84,8 @@ _BROKEN_HEADERS = (
     email.errors.MisplacedEnvelopeHeaderDefect,
     email.errors.MissingHeaderBodySeparatorDefect,
 )
+# What the parsers may raise on hostile input; anything else is a bug of ours and must surface.
+_HOSTILE = (AttributeError, IndexError, KeyError, LookupError, RecursionError, TypeError, ValueError)
 # Its warnings quote words it could not decode, and an email's words do not belong in a log.
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)
 
@@ -98,8 +100,7 @@ def parse_mail(raw: bytes) -> InboundMail:
     try:
         message = email.message_from_bytes(raw, policy=email.policy.compat32)
         return replace(_read(message, header_bytes), sha256=hashlib.sha256(raw).hexdigest())
-    # What the two parsers may raise on hostile input; anything else is a bug of ours and must surface.
-    except (AttributeError, IndexError, KeyError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except _HOSTILE as error:
         raise UnreadableMail(f"the email cannot be parsed ({type(error).__name__})") from error
 
 
@@ -110,19 +111,27 @@ def answer_text(mail: InboundMail, options: Sequence[str] = (), ours: Sequence[s
     text and HTML, they must begin alike: they differ if one lacks the marks that separate own text from quotes.
     """
     from_text = extract_reply(mail.text, options, ours)
-    if mail.html is None:
+    first = _essence(_first_line(from_text))
+    if mail.html is None or not first:
         return from_text
-    from_html = extract_reply(mail.html, options, ours)
-    first, second = _essence(_first_line(from_text)), _essence(_first_line(from_html))
+    if first == _essence(_first_line(extract_reply(mail.html.beginning, options, ours))):
+        return from_text
+    try:
+        from_html = extract_reply(mail.html.whole, options, ours)
+    except _HOSTILE:
+        return ""
+    second = _essence(_first_line(from_html))
     if first == second:
         return from_text
     # Plain text wraps long lines and HTML does not; a shorter HTML line would be truncated.
-    return from_html if first and second.startswith(first) else ""
+    return from_html if second.startswith(first) else ""
 
 
 def answer_is_cut(mail: InboundMail, answer: str) -> bool:
     """Tell whether the sender wrote more than what was read."""
-    return is_cut(mail.text, answer) or (mail.html is not None and is_cut(mail.html, answer))
+    return is_cut(mail.text, answer) or (
+        mail.html is not None and may_be_cut(answer) and is_cut(mail.html.whole, answer)
+    )
 
 
 def _within_limits(raw: bytes) -> bytes:
@@ -161,13 +170,15 @@ def _read(message: Message, header_bytes: bytes) -> InboundMail:
     automatic = (automatic_reason(plain, content_types, subject) for subject in subjects)
     senders = [value for name, value in plain if name.lower() == "sender"]
     bodies = list(_bodies(message, dict.fromkeys(_BODY_TYPES, MAX_TEXT)))
+    text = _Pieces(tuple(piece for body in bodies for piece in body.text))
+    html = _Pieces(tuple(piece for body in bodies for piece in body.html or body.text))
     return InboundMail(
         from_headers=_from_headers(message, header_bytes),
         subject=subjects[0],
         message_id=_one_line(str(message.get("Message-ID", ""))),
         automatic=next(filter(None, automatic), None),
-        text="\n\n".join(body.text for body in bodies),
-        html="\n\n".join(body.html or body.text for body in bodies) if any(body.html for body in bodies) else None,
+        text=text.whole,
+        html=html if html.pieces != text.pieces else None,
         answers=tuple(_MESSAGE_ID.findall(" ".join(_decoded(str(message.get(name, ""))) for name in _THREAD))),
         sender_name=sender_name,
         sent_by=_one_line(", ".join(single_mailbox((one,)) or _decoded(one) for one in senders))[:320],
@@ -222,11 +233,32 @@ def _content_types(message: Message) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class _Body:
-    """One part of the body: as plain text, and as the text of its HTML."""
+class _Pieces:
+    """What several parts say, one below the other."""
 
-    text: str
-    html: str | None
+    pieces: tuple[str | HtmlText, ...]
+
+    @property
+    def beginning(self) -> str:
+        said: list[str] = []
+        for piece in self.pieces:
+            text, is_all = (piece, True) if isinstance(piece, str) else piece.beginning
+            said.append(text)
+            if not is_all:
+                break
+        return "\n\n".join(said)
+
+    @property
+    def whole(self) -> str:
+        return "\n\n".join(piece if isinstance(piece, str) else piece.whole for piece in self.pieces)
+
+
+@dataclass(frozen=True)
+class _Body:
+    """One part of the body: as text, plain where there is such, and as its HTML says it (empty if there is none)."""
+
+    text: tuple[str | HtmlText, ...]
+    html: tuple[str | HtmlText, ...] = ()
 
 
 def _bodies(part: Message, room: dict[str, int]) -> Iterator[_Body]:
@@ -246,18 +278,20 @@ def _bodies(part: Message, room: dict[str, int]) -> Iterator[_Body]:
             yield from (body for bodies in said for body in bodies)
     elif kind in _BODY_TYPES:
         text = _decoded_text(part, kind, room)
-        if kind == "text/html" and text:
-            text = html_to_text(text)
-        if text.strip():
-            yield _Body(text, text if kind == "text/html" else None)
+        if kind == "text/html":
+            html = HtmlText(text)
+            if html.beginning.text.strip():
+                yield _Body((html,), (html,))
+        elif text.strip():
+            yield _Body((text,))
 
 
 def _one_of(alternatives: Sequence[Sequence[_Body]]) -> Iterator[_Body]:
     plain = next((said for said in alternatives if said and not any(body.html for body in said)), None)
     marked = next((said for said in alternatives if any(body.html for body in said)), None)
     if chosen := plain or marked:
-        html = "\n\n".join(body.html or body.text for body in marked) if marked else None
-        yield _Body("\n\n".join(body.text for body in chosen), html)
+        html = tuple(piece for body in marked for piece in body.html or body.text) if marked else ()
+        yield _Body(tuple(piece for body in chosen for piece in body.text), html)
 
 
 def _parts(container: Message) -> Sequence[Message]:

@@ -62,8 +62,18 @@ def _option_like_a_quote(lines: Sequence[str], options: Sequence[str]) -> str:
 
 def is_cut(body: str, reply: str) -> bool:
     """Tell whether a body goes on after the most lines that `extract_reply` reads."""
-    said = sum(1 for line in reply.splitlines() if line.strip())
-    return said >= _MOST_LINES and said < sum(1 for line in _lines(body) if line and not line.lstrip().startswith(">"))
+    if not may_be_cut(reply):
+        return False
+    return _said(reply) < sum(1 for line in _lines(body) if line and not line.lstrip().startswith(">"))
+
+
+def may_be_cut(reply: str) -> bool:
+    """Tell whether a reply has the most lines that `extract_reply` reads."""
+    return _said(reply) >= _MOST_LINES
+
+
+def _said(reply: str) -> int:
+    return sum(1 for line in reply.splitlines() if line.strip())
 
 
 def _lines(body: str) -> list[str]:
