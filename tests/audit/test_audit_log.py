@@ -1,10 +1,12 @@
 """The audit log of a deployment by API: page by page, for those who manage it."""
 
+import zlib
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from flow_hitl.audit.audit_log import data_text
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Permission
 from infra.local.hitl_fixture import Answer, Hitl, made_once
@@ -178,3 +180,35 @@ def test_large_events_make_a_page_short(hitl: Hitl) -> None:
     with patch("flow_hitl.audit.read_audit._PAGE_BYTES", 3000):
         assert 0 < len(page(hitl, "?limit=200").json["events"]) < len(whole)
         assert all_events(hitl, "limit=200") == whole
+
+
+def deflated(text: bytes) -> bytes:
+    return zlib.compress(text, wbits=-zlib.MAX_WBITS)
+
+
+def test_an_event_of_more_than_a_kilobyte_is_deflated_and_reads_as_any_other(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, message="Publish?")
+    items = hitl._clients["dynamodb"].scan(TableName="audit")["Items"]
+    stored = {item["kind"]["S"]: item["data"] for item in items}
+    assert set(stored["request_created"]) == {"B"}
+    assert set(stored["notification_sent"]) == {"S"}, "what is small stays readable in the table"
+    assert request.timeline[0]["data"]["emit_options"] == list(EMIT)
+    hitl.advance(minutes=1)
+    hitl.seal()
+    assert page(hitl, "/verify").json["findings"] == []
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [b"{}", deflated(b'{"a":1}')[:-1], deflated(b"{}") + b"x", deflated(b" " * 5_000_000), deflated(b"\xff")],
+    ids=["not_deflated", "cut", "more_behind", "bomb", "no_text"],
+)
+def test_bytes_that_we_never_wrote_are_a_finding(hitl: Hitl, stored: bytes) -> None:
+    with pytest.raises(ValueError, match=r"[a-z]"):
+        data_text(stored)
+    request = hitl.ask(emit=EMIT)
+    dynamodb, key = hitl._clients["dynamodb"], {"subject": {"S": f"request#{request.id}"}, "seq": {"N": "1"}}
+    there = dynamodb.get_item(TableName="audit", Key=key)["Item"]
+    dynamodb.put_item(TableName="audit", Item={**there, "data": {"B": stored}})
+    found = page(hitl, "/verify").json["findings"]
+    assert (f"request#{request.id} event 1", "edited") in {(one["record"], one["kind"]) for one in found}

@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 
+from flow_hitl.audit.audit_log import data_text
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.dynamodb import item, values
@@ -232,7 +233,7 @@ def table(hitl: Hitl) -> list[dict[str, Any]]:
 
 
 def record(wire: dict[str, Any]) -> dict[str, Any]:
-    return values(wire)
+    return {**values(wire), "data": data_text(values(wire)["data"])}
 
 
 @pytest.mark.parametrize("chains_per_call", [1, 3, 200])

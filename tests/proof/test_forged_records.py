@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flow_hitl.audit.audit_log import data_text
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.proof.answers import verification
@@ -36,7 +37,8 @@ class Place:
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         pages = self.hitl._clients["dynamodb"].get_paginator("scan").paginate(TableName=table)
-        return [values(row) for page in pages for row in page["Items"]]
+        rows = [values(row) for page in pages for row in page["Items"]]
+        return [{**row, "data": data_text(row["data"])} if "prev_hash" in row else row for row in rows]
 
     def row(self, table: str, **key: Any) -> dict[str, Any]:
         (found,) = [one for one in self.rows(table) if all(one.get(name) == value for name, value in key.items())]

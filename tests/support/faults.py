@@ -13,9 +13,11 @@ from unittest.mock import patch
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
 
+from flow_hitl.audit.audit_log import data_text
 from flow_hitl.audit.chain import CHAIN_START
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.quotas import Usage
+from flow_hitl.platform.dynamodb import values
 from flow_hitl.proof.verify_audit import event_hash
 from infra.local.hitl_fixture import Answer, Hitl
 from infra.local.hitl_fixture.stack import ACCOUNT, REGION
@@ -384,5 +386,5 @@ def stored_events(hitl: Hitl) -> list[dict[str, Any]]:
     for item in (event.to_json()["Attributes"] for chain in chains for event in chain.values()):
         names = ("subject", "event_id", "kind", "at", "actor", "prev_hash", "hash")
         event = {name: item[name]["S"] for name in names}
-        found.append({**event, "seq": int(item["seq"]["N"]), "data": json.loads(item["data"]["S"])})
+        found.append({**event, "seq": int(item["seq"]["N"]), "data": json.loads(data_text(values(item)["data"]))})
     return sorted(found, key=lambda event: (event["subject"], event["seq"]))

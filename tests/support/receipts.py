@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flow_hitl.audit.audit_log import data_text
 from flow_hitl.audit.chain import request_subject
 from flow_hitl.bootstrap import current
+from flow_hitl.platform.dynamodb import values
 from infra.local.hitl_fixture import AskedRequest, Hitl, Mail
 
 MAILS = Path(__file__).parents[1] / "data" / "mail"
@@ -136,7 +138,8 @@ def audit_events(hitl: Hitl) -> list[dict[str, Any]]:
     rows = hitl._clients["dynamodb"].scan(TableName="audit")["Items"]
     rows.sort(key=lambda row: (row["subject"]["S"], int(row["seq"]["N"])))
     return [
-        {"subject": row["subject"]["S"], "kind": row["kind"]["S"], "data": json.loads(row["data"]["S"])} for row in rows
+        {"subject": row["subject"], "kind": row["kind"], "data": json.loads(data_text(row["data"]))}
+        for row in map(values, rows)
     ]
 
 

@@ -10,8 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from flow_hitl import bootstrap
+from flow_hitl.audit.audit_log import data_text
 from flow_hitl.bootstrap import Application, current
 from flow_hitl.deployments.deployment import Permission
+from flow_hitl.platform.dynamodb import values
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import api_key, assert_invalid, assert_problem, key_of_another_deployment
 from tests.support.aws_calls import new_process, watched
@@ -40,13 +42,13 @@ def stored(hitl: Hitl, table: str) -> str:
 
 def config_events(hitl: Hitl) -> list[dict[str, Any]]:
     """Return the events about webhooks in the deployment's chain: kind, actor and data of each."""
-    items = hitl._clients["dynamodb"].scan(TableName="audit")["Items"]
-    own = [one for one in items if one["subject"]["S"] == f"deployment#{hitl.deployment_id}"]
-    own.sort(key=lambda one: int(one["seq"]["N"]))
+    items = map(values, hitl._clients["dynamodb"].scan(TableName="audit")["Items"])
+    own = [one for one in items if one["subject"] == f"deployment#{hitl.deployment_id}"]
+    own.sort(key=lambda one: int(one["seq"]))
     return [
-        {"kind": one["kind"]["S"], "actor": one["actor"]["S"], **json.loads(one["data"]["S"])}
+        {"kind": one["kind"], "actor": one["actor"], **json.loads(data_text(one["data"]))}
         for one in own
-        if one["kind"]["S"].startswith("webhook_")
+        if one["kind"].startswith("webhook_")
     ]
 
 

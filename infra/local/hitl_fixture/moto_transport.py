@@ -1,5 +1,6 @@
 """Calls of the handlers' own client straight into moto, past HTTP and botocore."""
 
+import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -22,11 +23,17 @@ def answered_by_moto(*, shortly: bool = False) -> Iterator[None]:
             service, operation = connection.endpoint.host.partition(".")[0], headers.get("x-amz-target", "")
             found = short_way.made(service, operation.partition(".")[2], body, REGION)
             if found is not None:
-                return Answer(200, {}, (found if isinstance(found, str) else json.dumps(found)).encode())
+                return Answer(
+                    200, {}, (found if isinstance(found, str) else json.dumps(found, default=_in_json)).encode()
+                )
         return _exchange(connection, method, path, headers, body)
 
     with patch.object(Connection, "exchange", exchange):
         yield
+
+
+def _in_json(value: bytes) -> str:
+    return base64.b64encode(value).decode()
 
 
 def _exchange(connection: Any, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:

@@ -1,5 +1,6 @@
 """Shortcuts for moto and botocore."""
 
+import base64
 import copy
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -65,8 +66,10 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
 
     def serialize(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if shape.name == "AttributeValue":
-            # It already has its wire form; the model would try ten types.
-            serializer._default_serialize(serialized, value, shape, key)
+            # It already has its wire form, but for bytes; the model would try ten types.
+            stored = value.get("B") if isinstance(value, dict) else None
+            wire = {"B": base64.b64encode(stored).decode()} if isinstance(stored, bytes) else value
+            serializer._default_serialize(serialized, wire, shape, key)
         else:
             by_the_model(serializer, serialized, value, shape, key)
 

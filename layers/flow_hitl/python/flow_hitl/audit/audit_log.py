@@ -22,6 +22,10 @@ from flow_hitl.platform.times import parse_rfc3339, rfc3339
 _DAY_SHARDS = 4
 _MEMBERS = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash", "hash")
 _INDEX_KEYS = ("day_shard", "day_key")
+# What an item may weigh before its write costs twice as much, and what the index keys, the seq, and the names take.
+_KILOBYTE, _AROUND = 1024, 200
+# DynamoDB's items are smaller than this; packed by somebody else, they may not be.
+_LONGEST_DATA = 4 * 1024 * 1024
 
 
 def put_event(table: str, event: AuditEvent, deployment_id: int) -> dict[str, Any]:
@@ -46,8 +50,30 @@ def _deployment_key(deployment_id: int) -> str:
 
 
 def event_image(event: AuditEvent) -> dict[str, Any]:
-    """Return an event as an item of the table, and of its stream, holds it."""
-    return item({**as_json(event), "data": canonical_json(event.data)})
+    """Return an event as an item of the table, and of its stream, holds it.
+
+    Its data are deflated if it would otherwise weigh more than a kilobyte.
+    """
+    members, data = as_json(event), canonical_json(event.data)
+    del members["data"]
+    others = _AROUND + sum(len(str(value).encode()) for value in members.values())
+    text = data.encode()
+    is_long = others + len(text) > _KILOBYTE
+    return item({**members, "data": zlib.compress(text, wbits=-zlib.MAX_WBITS) if is_long else data})
+
+
+def data_text(stored: object) -> str:
+    """Return the JSON text of an event's data as stored; raises ValueError for bytes that we never wrote."""
+    if not isinstance(stored, bytes):
+        return str(stored)
+    unpacking = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    try:
+        text = unpacking.decompress(stored, _LONGEST_DATA)
+    except zlib.error as error:
+        raise ValueError(f"an event's data cannot be unpacked: {error}") from None
+    if not unpacking.eof or unpacking.unused_data:
+        raise ValueError("an event's data are cut, too long, or followed by something else")
+    return text.decode()
 
 
 def event_from_item(wire: Mapping[str, Any]) -> AuditEvent:
@@ -63,7 +89,7 @@ def _event(record: Mapping[str, Any]) -> AuditEvent:
         kind=EventKind(record["kind"]),
         at=parse_rfc3339(record["at"]),
         actor=record["actor"],
-        data=json.loads(record["data"]),
+        data=json.loads(data_text(record["data"])),
         prev_hash=record["prev_hash"],
         hash=record["hash"],
     )
@@ -72,10 +98,13 @@ def _event(record: Mapping[str, Any]) -> AuditEvent:
 def _record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event as it stands there: verification must see forged ones, too."""
     shown = {name: record.get(name) for name in _MEMBERS}
+    if isinstance(shown["data"], bytes):
+        shown["data"] = _text(shown["data"])
     # What we would have written otherwise, or never, is shown as the text that it is, which no hash fits.
     with contextlib.suppress(ValueError, RecursionError):
-        data = json.loads(str(record.get("data")))
-        if canonical_json(data) == record["data"]:
+        shown["data"] = text = data_text(record.get("data"))
+        data = json.loads(text)
+        if canonical_json(data) == text:
             shown["data"] = data
     return {**shown, "seq": int(record["seq"])}
 

@@ -1,6 +1,7 @@
 """How our records look in DynamoDB: keys in one place, values as plain attributes, errors by their codes."""
 
 import os
+from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -52,8 +53,11 @@ def _from_wire(wire: Mapping[str, Any]) -> Any:
     """Return the value of any wire form, also of what others have stored."""
     ((kind, value),) = wire.items()
     match kind:
-        case "S" | "BOOL" | "B":
+        case "S" | "BOOL":
             return value
+        case "B":
+            # A record of a stream comes to a function as JSON, which has no bytes.
+            return a2b_base64(value) if isinstance(value, str) else value
         case "N":
             return Decimal(value)
         case "M":
