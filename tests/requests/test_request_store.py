@@ -1,5 +1,6 @@
 """The requests table: what is written comes back, steps are conditional, and pages lose and repeat nothing."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -9,8 +10,8 @@ import pytest
 
 from flow_hitl.audit.audit_log import event_from_item
 from flow_hitl.audit.chain import EventKind
-from flow_hitl.audit.effects import Effect, EffectKind
-from flow_hitl.audit.ports import EffectBusy
+from flow_hitl.audit.effects import Effect, EffectKind, EffectState
+from flow_hitl.audit.ports import EffectBusy, Try
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.errors import Conflict, NotFound
@@ -22,7 +23,10 @@ from flow_hitl.requests.store import request_index, request_store
 from flow_hitl.requests.store.request_store import DynamoRequestStore
 from infra.local.hitl_fixture import Hitl
 from tests.support import examples
+from tests.support.aws_calls import AwsCall, around_calls
 from tests.support.examples import CONTENT, NOON, REQUEST_ID
+
+LEASE = timedelta(seconds=60)
 
 
 @pytest.fixture
@@ -152,13 +156,57 @@ def test_an_idempotency_key_that_is_taken_shows_who_has_it(store: DynamoRequestS
         store.head(request_id(2))
 
 
-def test_a_step_completes_its_effect(store: DynamoRequestStore) -> None:
+def test_the_event_of_its_outcome_completes_an_effect(store: DynamoRequestStore) -> None:
     request = create(store)
     effect = Effect(EffectKind.NOTIFY, request_id(0), 1)
-    assert current()._effects.claim(effect, NOON, timedelta(seconds=60))
-    change = note(request.head, EventKind.NOTIFICATION_SENT, {}, stamp=Stamp("2" * 32, NOON, "x"))
-    store.commit(change, effect)
-    assert not current()._effects.claim(effect, NOON + timedelta(days=1), timedelta(seconds=60))
+    other = Effect(EffectKind.NOTIFY, request_id(0), 1, "b@example.com")
+    assert current()._effects.claim(effect, NOON, LEASE)
+    assert current()._effects.claim(other, NOON, LEASE)
+    store.commit(
+        note(request.head, EventKind.NOTIFICATION_SENT, {"did": effect.name}, stamp=Stamp("2" * 32, NOON, "x"))
+    )
+    assert not current()._effects.claim(effect, NOON, LEASE), "also while the lease lasts"
+    assert not current()._effects.claim(effect, NOON + timedelta(days=1), LEASE)
+    states = current()._effects.states([effect, other], NOON)
+    assert states == {effect: EffectState.DONE, other: EffectState.TAKEN}
+
+
+def test_what_was_done_before_events_said_so_stays_done(store: DynamoRequestStore) -> None:
+    create(store)
+    effect = Effect(EffectKind.NOTIFY, request_id(0), 1)
+    assert current()._effects.claim(effect, NOON, LEASE)
+    current()._effects.complete(effect)
+    assert not current()._effects.claim(effect, NOON + timedelta(days=1), LEASE)
+    assert current()._effects.states([effect], NOON) == {effect: EffectState.DONE}
+
+
+def test_a_lease_that_ran_out_is_no_outcome(store: DynamoRequestStore) -> None:
+    create(store)
+    effect = Effect(EffectKind.NOTIFY, request_id(0), 1)
+    assert current()._effects.begin(effect, NOON, LEASE) == Try(1, None)
+    with pytest.raises(EffectBusy):
+        current()._effects.begin(effect, NOON, LEASE)
+    assert current()._effects.begin(effect, NOON + LEASE, LEASE) == Try(2, None)
+    current()._effects.keep(effect, {"to": "b@example.com"})
+    assert current()._effects.begin(effect, NOON + LEASE, LEASE) == Try(3, {"to": "b@example.com"})
+
+
+def test_what_was_given_back_is_taken_again_without_a_look_at_the_log(store: DynamoRequestStore) -> None:
+    create(store)
+    effect = Effect(EffectKind.RESUME, request_id(0), 1)
+    calls: list[str] = []
+
+    def seen(call: AwsCall, make: Callable[[], Any]) -> Any:
+        calls.append(call.name)
+        return make()
+
+    with around_calls(seen):
+        for _ in range(2):
+            assert current()._effects.claim(effect, NOON, LEASE)
+            current()._effects.release(effect)
+            assert current()._effects.begin(effect, NOON, LEASE) == Try(1, None)
+            current()._effects.came_to_nothing(effect)
+    assert set(calls) == {"dynamodb.UpdateItem"}
 
 
 def test_what_may_happen_once_happens_once(store: DynamoRequestStore) -> None:

@@ -15,7 +15,6 @@ from unittest.mock import patch
 
 from flow_hitl import bootstrap
 from flow_hitl.audit.chain import AuditEvent, EventKind
-from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog
 from flow_hitl.deployments.deployment import DeploymentSettings
 from flow_hitl.deployments.ports import DeploymentStore
@@ -60,7 +59,7 @@ class Requests:
         return self.kept[request_id]
 
     def commit(self, change: Change, takes: Taken | None = None) -> None:
-        now, once = self.load(change.after.request_id), None if isinstance(takes, Effect | Mapping) else takes
+        now, once = self.load(change.after.request_id), None if isinstance(takes, Mapping) else takes
         if once in self._once:
             raise TakenAlready
         if change.before != now.head:

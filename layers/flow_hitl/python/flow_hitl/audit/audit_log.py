@@ -154,6 +154,10 @@ class DynamoAuditLog:
         """Return all events of a request in order, read consistently."""
         return [event_from_item(wire) for wire in self._chain(request_subject(request_id))]
 
+    def later(self, request_id: str, seq: int) -> Iterator[AuditEvent]:
+        """Yield the events of a request behind a place of its chain, in order, read consistently."""
+        return map(event_from_item, self._chain(request_subject(request_id), seq))
+
     def chain(self, subject: str) -> Sequence[AuditRecord]:
         """Return all events of a chain as stored, read consistently, with `misfiled`: see AuditArchive."""
         return [_filed_record(values(wire)) for wire in self._chain(subject)]
@@ -223,12 +227,14 @@ class DynamoAuditLog:
         )
         return [event_from_item(wire) for wire in found["Items"]]
 
-    def _chain(self, subject: str) -> Iterator[Mapping[str, Any]]:
+    def _chain(self, subject: str, after: int | None = None) -> Iterator[Mapping[str, Any]]:
+        # A forged event may have any seq, so a whole chain is not asked for from a first one.
+        behind = {":seq": after} if after is not None else {}
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
-            KeyConditionExpression="subject = :subject",
-            ExpressionAttributeValues=item({":subject": subject}),
+            KeyConditionExpression="subject = :subject" + (" AND seq > :seq" if behind else ""),
+            ExpressionAttributeValues=item({":subject": subject, **behind}),
         )
         for page in pages:
             yield from page["Items"]

@@ -1,4 +1,4 @@
-"""The record of each effect: taken for a while by one worker, then done for good."""
+"""The record of each effect, which one worker takes for a while; that it is done, the log says, or the record."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -7,25 +7,31 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from flow_hitl.audit.effects import Effect, EffectState
+from flow_hitl.audit.audit_log import DynamoAuditLog
+from flow_hitl.audit.effects import NOTED, Effect, EffectState, named_done
 from flow_hitl.audit.ports import EffectBusy, Try
 from flow_hitl.platform.dynamodb import batch_get, error_code, item, old_item, values, write_id
 
+_SURE = (EffectState.UNKNOWN, EffectState.DONE)
+
 
 class DynamoEffectLog:
-    """The records; `pause` waits where DynamoDB does not keep up."""
+    """The records; `pause` waits where DynamoDB does not keep up.
 
-    def __init__(self, client: Any, table: str, pause: Callable[[int], None]) -> None:
-        self._client, self._table, self._pause = client, table, pause
+    The log is asked only about what another worker took and did not give back, which is rare.
+    """
+
+    def __init__(self, client: Any, table: str, audit: DynamoAuditLog, pause: Callable[[int], None]) -> None:
+        self._client, self._table, self._audit, self._pause = client, table, audit, pause
 
     def claim(self, effect: Effect, now: datetime, lease: timedelta) -> bool:
         return self._take(effect, now, lease) is not None
 
     def begin(self, effect: Effect, now: datetime, lease: timedelta) -> Try | None:
-        record = self._take(effect, now, lease, " ADD tries :one", {":one": 1})
-        if record is None:
+        before = self._take(effect, now, lease, " ADD tries :one", {":one": 1})
+        if before is None:
             return None
-        return Try(int(record["tries"]), json.loads(record["kept"]) if "kept" in record else None)
+        return Try(int(before.get("tries", 0)) + 1, json.loads(before["kept"]) if "kept" in before else None)
 
     def _take(
         self,
@@ -35,7 +41,7 @@ class DynamoEffectLog:
         more: str = "",
         more_names: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any] | None:
-        """Return the record once it is ours, None if it is done; raises EffectBusy."""
+        """Return the record from before it was ours, None if it is done; raises EffectBusy."""
         written_by = write_id()
         try:
             answer = self._update(
@@ -47,7 +53,7 @@ class DynamoEffectLog:
                     ":written_by": written_by,
                     **(more_names or {}),
                 },
-                ReturnValues="ALL_NEW",
+                ReturnValues="ALL_OLD",
                 ConditionExpression="attribute_not_exists(done) AND "
                 "(attribute_not_exists(lease_until) OR lease_until <= :now)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -58,10 +64,23 @@ class DynamoEffectLog:
             old = old_item(error)
             if old.get("done"):
                 return None
-            if old.get("written_by") == written_by:
-                return old
-            raise EffectBusy(f"{effect} is being worked on") from None
-        return values(answer["Attributes"])
+            if old.get("written_by") != written_by:
+                if self._is_noted(effect):
+                    return None
+                raise EffectBusy(f"{effect} is being worked on") from None
+            # Our own write, whose answer was lost, and what stood there before it.
+            before = {**old, "tries": old["tries"] - 1} if "tries" in old else old
+        else:
+            before = values(answer.get("Attributes", {}))
+        return None if _may_be_done(before) and self._is_noted(effect) else before
+
+    def _is_noted(self, effect: Effect) -> bool:
+        if effect.kind not in NOTED:
+            return False
+        return (effect.request_id, effect.name) in self._noted(effect.request_id, effect.event_seq)
+
+    def _noted(self, request_id: str, seq: int) -> frozenset[tuple[str, str]]:
+        return named_done(self._audit.later(request_id, seq))
 
     def release(self, effect: Effect) -> None:
         self._update(effect, "SET lease_until = :never", {":never": 0})
@@ -79,7 +98,14 @@ class DynamoEffectLog:
         keys = {effect: effect_key(effect) for effect in effects}
         found = batch_get(self._client, self._table, keys.values(), self._pause, consistent=False)
         records = {(record["pk"], record["sk"]): record for record in found}
-        return {effect: _state(records.get((key["pk"], key["sk"])), now) for effect, key in keys.items()}
+        states = {effect: _state(records.get((key["pk"], key["sk"])), now) for effect, key in keys.items()}
+        unsure = [one for one, state in states.items() if state not in _SURE and one.kind in NOTED]
+        since: dict[str, int] = {}
+        for one in unsure:
+            since[one.request_id] = min(one.event_seq, since.get(one.request_id, one.event_seq))
+        noted = {name for request_id, seq in since.items() for name in self._noted(request_id, seq)}
+        done = {one: EffectState.DONE for one in unsure if (one.request_id, one.name) in noted}
+        return {**states, **done}
 
     def _update(self, effect: Effect, expression: str, names: Mapping[str, Any], **more: Any) -> Any:
         return self._client.update_item(
@@ -89,6 +115,11 @@ class DynamoEffectLog:
             ExpressionAttributeValues=item(names),
             **more,
         )
+
+
+def _may_be_done(before: Mapping[str, Any]) -> bool:
+    """Tell whether an earlier worker may have done it: it did not give it back as not done."""
+    return bool(before.get("lease_until") or before.get("tries") or "kept" in before)
 
 
 def _state(record: Mapping[str, Any] | None, now: datetime) -> EffectState:
@@ -101,5 +132,4 @@ def _state(record: Mapping[str, Any] | None, now: datetime) -> EffectState:
 
 def effect_key(effect: Effect) -> dict[str, str]:
     """Return the key of an effect's record, which is the effect's deterministic id."""
-    target = f"#{effect.target}" if effect.target else ""
-    return {"pk": effect.request_id, "sk": f"effect#{effect.event_seq:06d}#{effect.kind.value}{target}"}
+    return {"pk": effect.request_id, "sk": f"effect#{effect.name}"}

@@ -1,6 +1,6 @@
 """What follows from an audit event: each effect is one message to one worker."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -95,13 +95,10 @@ class EffectKind(StrEnum):
     )
 
 
-MAILS = frozenset(EffectKind) - {
-    EffectKind.RECEIPT,
-    EffectKind.RESUME,
-    EffectKind.WEBHOOK,
-    EffectKind.DEADLINE,
-    EffectKind.SCHEDULE_REMINDER,
-}
+NOTED = frozenset(EffectKind) - {EffectKind.WEBHOOK, EffectKind.DEADLINE, EffectKind.SCHEDULE_REMINDER}
+"""Kinds whose outcome is an event of the request, in which `did` names the effect: that it is done needs no record."""
+
+MAILS = NOTED - {EffectKind.RECEIPT, EffectKind.RESUME}
 
 
 @dataclass(frozen=True)
@@ -118,6 +115,11 @@ class Effect:
     target: str = ""
     about: str = field(default="", compare=False, repr=False)
 
+    @property
+    def name(self) -> str:
+        """Its name among the effects of its request."""
+        return "#".join((f"{self.event_seq:06d}", self.kind.value, *([self.target] if self.target else ())))
+
 
 class EffectState(StrEnum):
     """How far an effect has come; `begun`: a worker had it, and has given it back or died."""
@@ -131,6 +133,11 @@ class EffectState(StrEnum):
 def addressee(data: _Data, target: str) -> str:
     """Return the address that an event is about, by its data and an effect's target."""
     return target or str(data.get("responder") or data.get("assigned_to_email", ""))
+
+
+def named_done(events: Iterable[AuditEvent]) -> frozenset[tuple[str, str]]:
+    """Return request id and name of each effect that one of the events is the outcome of."""
+    return frozenset((event.request_id, str(event.data["did"])) for event in events if "did" in event.data)
 
 
 def effects_of(event: AuditEvent) -> tuple[Effect, ...]:

@@ -66,7 +66,7 @@ class EffectLog(Protocol):
         """Give an effect back so that it can be tried again at once."""
 
     def complete(self, effect: Effect) -> None:
-        """Mark an effect done that left no event."""
+        """Mark an effect done that left no event; the event of any other says so by its member `did`."""
 
 
 @dataclass(frozen=True)

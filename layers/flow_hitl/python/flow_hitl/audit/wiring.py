@@ -24,7 +24,7 @@ class AuditParts(PlatformParts):
     def _effects(self) -> DynamoEffectLog:
         from flow_hitl.audit.effect_log import DynamoEffectLog
 
-        return DynamoEffectLog(self.client("dynamodb"), self.settings.requests_table, self.pause)
+        return DynamoEffectLog(self.client("dynamodb"), self.settings.requests_table, self._audit, self.pause)
 
     @cached_property
     def read_audit(self) -> ReadAudit:

@@ -70,10 +70,11 @@ class ResumeFlow:
                 "result": result.reason,
                 # The full URL may contain a secret.
                 "host": urlsplit(url).hostname,
+                **({"did": effect.name} if result.delivered else {}),
             }
             return note(head, EventKind.RESUME_ATTEMPTED, data, stamp=stamp, resume=resume)
 
-        self.change_request(effect.request_id, step, effect if result.delivered else None, known=request)
+        self.change_request(effect.request_id, step, known=request)
         if not result.delivered:
             self.effects.release(effect)
             raise NotDelivered(pause)

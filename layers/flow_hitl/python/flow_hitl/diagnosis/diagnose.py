@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flow_hitl.audit.chain import AuditEvent
-from flow_hitl.audit.effects import MAILS, Effect, EffectState
+from flow_hitl.audit.effects import MAILS, Effect, EffectState, named_done
 from flow_hitl.audit.ports import AuditLog, EffectStates
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import Deployment
@@ -93,6 +93,7 @@ class DiagnoseRequest:
         )
 
     def _undone(self, timeline: Sequence[AuditEvent], now: datetime) -> Sequence[Effect]:
-        effects = to_be_done(timeline, now)
+        noted = named_done(timeline)
+        effects = [one for one in to_be_done(timeline, now) if (one.request_id, one.name) not in noted]
         states = self.effects.states(effects, now) if effects else {}
         return [effect for effect in effects if states[effect] in (EffectState.UNKNOWN, EffectState.BEGUN)]

@@ -130,9 +130,9 @@ class SendMail:
 
     def _note(self, effect: Effect, request: Request, kind: EventKind, data: Mapping[str, Any]) -> None:
         def step(head: Head, stamp: Stamp) -> Change:
-            return note(head, kind, data, stamp=stamp)
+            return note(head, kind, {**data, "did": effect.name}, stamp=stamp)
 
-        self.change_request(effect.request_id, step, effect, known=request)
+        self.change_request(effect.request_id, step, known=request)
 
     def _notification_id(self, effect: Effect, recipient: str) -> str | None:
         """Return the message id of the recipient's notification, None if they got none."""

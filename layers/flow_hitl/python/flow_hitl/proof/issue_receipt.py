@@ -54,6 +54,7 @@ class IssueReceipt:
         receipt = receipt_of(signed, self.key.sign(signed))
 
         def step(head: Head, stamp: Stamp) -> Change | None:
-            return issue_receipt(head, receipt, key, push=request.content.resume_url is not None, stamp=stamp)
+            push = request.content.resume_url is not None
+            return issue_receipt(head, receipt, key, push=push, did=effect.name, stamp=stamp)
 
-        self.change_request(effect.request_id, step, effect, known=request)
+        self.change_request(effect.request_id, step, known=request)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from flow_hitl.audit.effects import Effect
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import Call, CallRecord
@@ -47,8 +46,8 @@ class RowPage:
     next_cursor: str | None
 
 
-Taken = Effect | CallRecord | TransactionPart | str
-"""What only one step can take: an effect (done by it), a call's key, another store's first write, or a name."""
+Taken = CallRecord | TransactionPart | str
+"""What only one step can take: a call's key, another store's first write, or a name."""
 
 
 class RequestStore(Protocol):

@@ -548,14 +548,14 @@ def answered_more(response: Response) -> dict[str, Any]:
     return more if response.output is None else {**more, "output_sha256": digest(response.output)}
 
 
-def issue_receipt(head: Head, receipt: str, key: str, *, push: bool, stamp: Stamp) -> Change | None:
+def issue_receipt(head: Head, receipt: str, key: str, *, push: bool, did: str, stamp: Stamp) -> Change | None:
     """Return the step that adds the receipt of the decision, signed with this key, None if there is one.
 
-    With `push`, its flow is told of the answer now.
+    With `push`, its flow is told of the answer now. `did` names the effect.
     """
     if head.receipt is not None:
         return None
-    data = {"receipt": receipt, "key": key, "push": push, "test": head.test}
+    data = {"receipt": receipt, "key": key, "push": push, "test": head.test, "did": did}
     return note(head, EventKind.RECEIPT_ISSUED, data, stamp=stamp, receipt=receipt)
 
 

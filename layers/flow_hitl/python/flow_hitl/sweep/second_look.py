@@ -7,7 +7,7 @@ from functools import cache
 from itertools import islice
 
 from flow_hitl.audit.chain import AuditEvent
-from flow_hitl.audit.effects import Effect, EffectKind, EffectState
+from flow_hitl.audit.effects import Effect, EffectKind, EffectState, named_done
 from flow_hitl.audit.index import IndexedEvent, Period
 from flow_hitl.audit.ports import AuditArchive
 from flow_hitl.delivery.relay_event import RelayEvent, owed
@@ -59,7 +59,7 @@ class SecondLook:
         steps, senseless = self._steps(batch)
         now = self.clock.now()
         recorded = [effect for step in steps for effect in step.effects if effect.kind not in _SCHEDULES]
-        states = self.effects.states(recorded, now) if recorded else {}
+        states = self._states(steps, recorded, now)
         steps, states = self._with_deliveries(steps, states, now)
         handed_on = [
             (step.event, effect)
@@ -80,6 +80,15 @@ class SecondLook:
             for event, effect in handed_on:
                 self.relay.hand_on(event, effect)
         return Looked(len(batch), tuple(effect for _, effect in handed_on), senseless)
+
+    def _states(
+        self, steps: Sequence["_Step"], effects: Sequence[Effect], now: datetime
+    ) -> Mapping[Effect, EffectState]:
+        """Return how far effects have come; the records are read of those whose outcome is none of these events."""
+        noted = named_done(step.event for step in steps)
+        done = {effect: EffectState.DONE for effect in effects if (effect.request_id, effect.name) in noted}
+        others = [effect for effect in effects if effect not in done]
+        return {**done, **(self.effects.states(others, now) if others else {})}
 
     def _with_deliveries(
         self, steps: list["_Step"], states: Mapping[Effect, EffectState], now: datetime

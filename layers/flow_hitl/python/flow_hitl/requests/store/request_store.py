@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from flow_hitl.audit.audit_log import put_event
-from flow_hitl.audit.effect_log import effect_key
 from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, batch_get, cancellation_codes, item, transact, values
@@ -342,17 +341,8 @@ class DynamoRequestStore:
             return put_call(self._table, takes)
         if isinstance(takes, Mapping):
             return dict(takes)
-        if isinstance(takes, str):
-            record = {**_once_key(takes), "ttl": int((at + timedelta(days=_ONCE_DAYS)).timestamp())}
-            return self._put(record, ConditionExpression="attribute_not_exists(pk)")
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": item(effect_key(takes)),
-                "UpdateExpression": "SET done = :true",
-                "ExpressionAttributeValues": item({":true": True}),
-            }
-        }
+        record = {**_once_key(takes), "ttl": int((at + timedelta(days=_ONCE_DAYS)).timestamp())}
+        return self._put(record, ConditionExpression="attribute_not_exists(pk)")
 
     def _transact(self, parts: list[dict[str, Any]], token: str) -> tuple[list[str], list[dict[str, Any]]]:
         """Write all or nothing; return the refusal codes and old items, both empty on success."""
