@@ -1,8 +1,10 @@
 """The functions, the queues, and what triggers what; CDK, the local stack and the `hitl` fixture read it here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from flow_hitl.audit.chain import EventKind
+from flow_hitl.audit.effects import UNHEARD
 from flow_hitl.delivery.retries import DAYS, RESUME, Patience
 from flow_hitl.platform.worker_times import MAIL_READER, WEBHOOK_SENDER, WORKER
 from flow_hitl.proof.export import EXPORT_ATTEMPTS
@@ -73,10 +75,20 @@ class Queue:
 
 @dataclass(frozen=True)
 class StreamReader:
-    """A function that the audit table's stream feeds."""
+    """A function that the audit table's stream feeds; new events of the kinds `unheard` do not call it."""
 
     name: str
     batch_size: int
+    unheard: frozenset[EventKind]
+
+    @property
+    def filters(self) -> Sequence[Mapping[str, object]]:
+        """What a record must match one of. A change of an event or a removal, which nobody may do, does."""
+        heard = {"kind": {"S": [{"anything-but": sorted(self.unheard)}]}}
+        return (
+            {"eventName": ["INSERT"], "dynamodb": {"NewImage": heard}},
+            {"eventName": ["MODIFY", "REMOVE"]},
+        )
 
 
 # In the order in which a deployment and a request meet them.
@@ -136,7 +148,7 @@ QUEUES = (
     Queue("measure", "measure", batch_size=1, visibility_seconds=1800, patience=None, tries=3, late_seconds=3600),
 )
 
-STREAM_READERS = (StreamReader("relay", 50),)
+STREAM_READERS = (StreamReader("relay", 50, UNHEARD),)
 
 # Events settle within ten minutes; a sweep twice as often would cost twice as much.
 SWEEPS = "rate(5 minutes)"

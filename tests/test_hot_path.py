@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.support.asserts import EMIT, callback
-from tests.support.aws_calls import AwsCall, around_calls, new_process, unsettled, watched
+from tests.support.aws_calls import AwsCall, Call, When, around_calls, new_process, unsettled, watched
 from tests.support.receiver import receiving
 from tests.support.webhooks import hook
 
@@ -117,7 +118,39 @@ def test_the_whole_way_of_a_review(hitl: Hitl) -> None:
     by_function: dict[str, int] = {}
     for call in calls.begun:
         by_function[call.function] = by_function.get(call.function, 0) + 1
-    assert by_function == {"intake": 2, "relay": 5, "send_email": 8, "inbound_mail": 4, "resume_flow": 5}
+    assert by_function == {"intake": 2, "relay": 5, "send_email": 8, "inbound_mail": 4, "resume_flow": 3}
+
+
+def test_the_stream_calls_nobody_for_what_nothing_follows_from(hitl: Hitl) -> None:
+    find, called = hitl._function, Counter[str]()
+
+    def function(name: str) -> Callable[[Any, Any], Any]:
+        called[name] += 1
+        return find(name)
+
+    with receiving() as flow, patch.object(hitl, "_function", function):
+        hitl.ask(emit=EMIT, resume_url=flow.url)
+        hitl.reply("approved")
+        assert called == {"intake": 1, "relay": 2, "send_email": 2, "inbound_mail": 1, "resume_flow": 1}
+        hitl.configure(settings={"email_notifications": False})
+        called.clear()
+        callback(hitl, hitl.ask(emit=EMIT, resume_url=flow.url))
+    assert called == {"intake": 1, "respond": 1, "relay": 2, "resume_flow": 1}
+
+
+def test_two_calls_come_between_a_resumptions_message_and_its_flow(hitl: Hitl) -> None:
+    with receiving() as flow:
+        callback(hitl, hitl.ask(emit=EMIT, resume_url=flow.url))
+        before: list[str] = []
+
+        def at_call(call: Call, when: When) -> None:
+            if when == "before" and call.function == "resume_flow" and len(flow.received) == 1:
+                before.append(call.operation)
+
+        with watched(hitl, at_call):
+            callback(hitl, hitl.ask(emit=EMIT, resume_url=flow.url))
+        assert len(flow.received) == 2
+    assert before == ["dynamodb.UpdateItem", "dynamodb.BatchGetItem"], "the claim, and all that the flow is told by"
 
 
 def test_an_answer_costs_one_read_where_no_webhook_wants_to_know(hitl: Hitl) -> None:

@@ -211,8 +211,11 @@ class Access(Construct):
 
     def resume_flow(self) -> list[Right]:
         """Deliver a decision to the flow."""
+        data = self.data
+        together = [each.table.table_arn for each in (data.requests, data.audit, data.deployments)]
         return [
             *self._decide("dynamodb:UpdateItem"),
+            _allow(("dynamodb:BatchGetItem",), together),
             self._read_secret(),
             self._read_configuration(),
             _retry(self.queues["resume"].queue),

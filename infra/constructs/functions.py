@@ -1,5 +1,6 @@
 """The functions, each with its own role, log, and triggers."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, RemovalPolicy
@@ -120,5 +121,6 @@ class Functions(Construct):
                     retry_attempts=5,
                     on_failure=sources.SqsDlq(queues.stream_dead_letters),
                     report_batch_item_failures=True,
+                    filters=[{"pattern": json.dumps(one)} for one in reader.filters],
                 )
             )

@@ -188,7 +188,12 @@ EXPECTED: dict[str, Rights] = {
     | _retry("email")
     | {(f"ses:Send{what}", where) for what in ("Email", "RawEmail") for where in ("identities", "mail settings")},
     "sign_receipt": DECIDE | EFFECTS | {("kms:Sign", "seal key"), ("kms:GetPublicKey", "seal key")} | _retry("receipt"),
-    "resume_flow": DECIDE | SECRET | CONFIGURATION | EFFECTS | _retry("resume"),
+    "resume_flow": DECIDE
+    | SECRET
+    | CONFIGURATION
+    | EFFECTS
+    | {("dynamodb:BatchGetItem", where) for where in ("requests", "audit", "deployments")}
+    | _retry("resume"),
     "send_webhook": DECIDE
     | SECRET
     | EFFECTS

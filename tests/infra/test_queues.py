@@ -1,5 +1,6 @@
 """No message is lost: every queue has a dead-letter queue, and every reader says which message failed."""
 
+import json
 from typing import Any
 
 import pytest
@@ -95,3 +96,15 @@ def test_only_ses_of_this_account_publishes_receipts(core: Stack) -> None:
 
 def _sources(core: Stack) -> list[dict[str, Any]]:
     return core.properties("AWS::Lambda::EventSourceMapping")
+
+
+def test_the_stream_calls_the_relay_for_what_something_follows_from_and_for_tampering(core: Stack) -> None:
+    (mapping,) = [each for each in _sources(core) if "FilterCriteria" in each]
+    added, changed = (json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"])
+    assert changed == {"eventName": ["MODIFY", "REMOVE"]}
+    (left_out,) = added.pop("dynamodb")["NewImage"]["kind"]["S"]
+    assert added == {"eventName": ["INSERT"]}
+    assert {"notification_sent", "confirmation_sent", "resume_attempted"} <= set(left_out["anything-but"])
+    heard = {"request_created", "request_reassigned", "response_submitted", "request_cancelled", "reply_rejected"}
+    heard |= {"reminder_due", "resume_retried", "receipt_issued", "notification_undelivered"}
+    assert heard.isdisjoint(left_out["anything-but"])

@@ -45,8 +45,8 @@ class Round:
 
     @property
     def maybe_posted_but_not_noted(self) -> bool:
-        # The POST is no AWS call: it comes after the deployment and the signing key are read.
-        return self.died_between("resume_flow", "dynamodb.GetItem", "dynamodb.TransactWriteItems")
+        # The POST is no AWS call: it comes after all that it says was read.
+        return self.died_between("resume_flow", "dynamodb.BatchGetItem", "dynamodb.TransactWriteItems")
 
 
 Act = Callable[[Hitl, AskedRequest], object]

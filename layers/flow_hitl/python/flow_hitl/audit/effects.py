@@ -101,12 +101,19 @@ NOTED = frozenset(EffectKind) - {EffectKind.WEBHOOK, EffectKind.DEADLINE, Effect
 MAILS = NOTED - {EffectKind.RECEIPT, EffectKind.RESUME}
 
 
+# Of one that never reached its person, the relay counts whether anyone is left to be told.
+_LISTENED_TO = {kind for effect in EffectKind for kind in effect.targets} | {EventKind.NOTIFICATION_UNDELIVERED}
+
+UNHEARD = frozenset(EventKind) - _LISTENED_TO
+"""Events from which nothing follows: the audit stream does not call the relay for them."""
+
+
 @dataclass(frozen=True)
 class Effect:
     """One effect of one event; the four members together are its deterministic id.
 
-    `target` tells several effects of one kind and event apart: for whom each is. `about` is no part of the id: the
-    address that the event is about, which saves a read.
+    `target` tells several effects of one kind and event apart: for whom each is. `about` is no part of the id
+    and saves a read: the address that the event is about, or of a resumption the deployment's id.
     """
 
     kind: EffectKind
@@ -135,6 +142,12 @@ def addressee(data: _Data, target: str) -> str:
     return target or str(data.get("responder") or data.get("assigned_to_email", ""))
 
 
+def _about(kind: EffectKind, data: _Data, target: str) -> str:
+    if kind is EffectKind.RESUME:
+        return str(data["deployment_id"])
+    return addressee(data, target) if kind in MAILS else ""
+
+
 def named_done(events: Iterable[AuditEvent]) -> frozenset[tuple[str, str]]:
     """Return request id and name of each effect that one of the events is the outcome of."""
     return frozenset((event.request_id, str(event.data["did"])) for event in events if "did" in event.data)
@@ -143,7 +156,7 @@ def named_done(events: Iterable[AuditEvent]) -> frozenset[tuple[str, str]]:
 def effects_of(event: AuditEvent) -> tuple[Effect, ...]:
     """Return what must happen because of an event."""
     return tuple(
-        Effect(kind, event.request_id, event.seq, target, addressee(event.data, target) if kind in MAILS else "")
+        Effect(kind, event.request_id, event.seq, target, _about(kind, event.data, target))
         for kind in EffectKind
         if event.kind in kind.targets
         for target in kind.targets[event.kind](event.data)

@@ -10,10 +10,11 @@ from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog, EffectLog
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.delivery.retries import RESUME
+from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.deployments.resume_secret import resume_secret_of
 from flow_hitl.platform.key_ring import KeyRing
-from flow_hitl.platform.ports import Clock, HttpPoster, PostResult
+from flow_hitl.platform.ports import Clock, HttpPoster, PostResult, ReadTogether
 from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.requests.bound import told_problems
@@ -40,6 +41,7 @@ class ResumeFlow:
     audit: AuditLog
     deployments: DeploymentStore
     effects: EffectLog
+    read: ReadTogether
     poster: HttpPoster
     change_request: ChangeRequest
     keys: KeyRing
@@ -52,14 +54,14 @@ class ResumeFlow:
             raise NotDelivered(None)
         if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
             return
-        request = self.requests.load(effect.request_id)
+        request, event, deployment = self._read(effect)
         url = request.content.resume_url
         if url is None or _is_void(request.head, effect):
             self.effects.complete(effect)
             return
-        changed = told_problems(request.content, request.response, self._decision(effect))
+        changed = told_problems(request.content, request.response, self._decision(event))
         # What was changed behind the log's back is tried again: an operator may repair it in the meantime.
-        result = PostResult(None, _NOT_TOLD + "; ".join(changed)) if changed else self._post(url, request)
+        result = PostResult(None, _NOT_TOLD + "; ".join(changed)) if changed else self._post(url, request, deployment)
         pause = None if result.delivered else RESUME.pause_after(attempt)
 
         def step(head: Head, stamp: Stamp) -> Change:
@@ -79,15 +81,26 @@ class ResumeFlow:
             self.effects.release(effect)
             raise NotDelivered(pause)
 
-    def _decision(self, effect: Effect) -> AuditEvent | None:
-        event = self.audit.event(effect.request_id, effect.event_seq)
+    def _read(self, effect: Effect) -> tuple[Request, AuditEvent, Deployment]:
+        """Read all that the flow is told by, in one call; a message of before does not name the deployment."""
+        request_id, seq = effect.request_id, effect.event_seq
+        request, event = self.requests.reading(request_id), self.audit.reading(request_id, seq)
+        if effect.about.isdecimal():
+            found, told, deployment = self.read(request, event, self.deployments.reading(int(effect.about)))
+            # A message proves nothing: only the request says whose it is.
+            if deployment.deployment_id == found.head.deployment_id:
+                return found, told, deployment
+        else:
+            found, told = self.read(request, event)
+        return found, told, self.deployments.load(found.head.deployment_id)
+
+    def _decision(self, event: AuditEvent) -> AuditEvent | None:
         if event.kind is EventKind.RESPONSE_SUBMITTED:
             return event
-        timeline = self.audit.timeline(effect.request_id)
+        timeline = self.audit.timeline(event.request_id)
         return next((one for one in timeline if one.kind is EventKind.RESPONSE_SUBMITTED), None)
 
-    def _post(self, url: str, request: Request) -> PostResult:
-        deployment = self.deployments.load(request.head.deployment_id)
+    def _post(self, url: str, request: Request, deployment: Deployment) -> PostResult:
         now = self.clock.now()
         secret = resume_secret_of(self.keys, deployment.deployment_id, deployment.resume_secret_at(now))
         body = json.dumps(as_json(ResumePayload("response_submitted", request.shown)), ensure_ascii=False).encode()
