@@ -24,7 +24,7 @@ from tests.load.trouble import Plan, Trouble, emulator_of, shorten_batches
 
 NUMBER, MINUTES, SETTLE_MINUTES = "10000", "120", 30.0
 PLAN = Plan(
-    killed=("intake", "relay", "send_email", "inbound_mail", "respond", "resume_flow", "dashboard", "measure"),
+    killed=("intake", "wait", "relay", "send_email", "inbound_mail", "respond", "resume_flow", "dashboard", "measure"),
     kill_every_seconds=4.0,
     throttled=0.2,
     away_seconds=60.0,

@@ -52,7 +52,7 @@ COMPONENTS = (
     "keys",
 )
 _FUNCTIONS = ("relay", "send_email", "inbound_mail")
-_PEOPLE = ("intake", "respond", "dashboard", "management")
+_PEOPLE = ("intake", "wait", "respond", "dashboard", "management")
 _STREAM_KEEPS = timedelta(days=1)
 
 
