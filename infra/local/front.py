@@ -3,10 +3,11 @@
 import json
 import re
 import smtplib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from email.message import EmailMessage
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -16,6 +17,7 @@ import urllib3
 from infra.local.mailbox import DeliveredMail, Mailbox
 from infra.local.patience import HANG_SECONDS
 from infra.local.reply import reply_to
+from infra.local.samples import open_samples
 from infra.local.ses import SesTrouble
 
 # API Gateway's own limit of a request's body.
@@ -63,18 +65,25 @@ class Front:
     """The WSGI application of the local stack."""
 
     def __init__(
-        self, api_url: str, mailbox: Mailbox, facts: dict[str, str], send: Send, ses_trouble: SesTrouble
+        self,
+        api_url: str,
+        mailbox: Mailbox,
+        facts: dict[str, str],
+        send: Send,
+        ses_trouble: SesTrouble,
+        api_key: str = "",
     ) -> None:
         """Serve the HTTP API that answers at `api_url`, and `mailbox`, whose page shows `facts`.
 
         `send` delivers what somebody replies there; it may raise smtplib's errors and OSError. `ses_trouble` is what
-        programs change at `/_local/ses`.
+        programs change at `/_local/ses`. With the `api_key`, a click opens requests to look around with.
         """
         self._api_url = api_url.rstrip("/")
         self._mailbox = mailbox
         self._facts = facts
         self._send = send
         self._ses_trouble = ses_trouble
+        self._api_key = api_key
         # One connection per waiting call; retrying is the caller's choice.
         self._pool = urllib3.PoolManager(maxsize=64, retries=False, timeout=HANG_SECONDS)
         self._pages = jinja2.Environment(
@@ -130,6 +139,8 @@ class Front:
             if method != "POST":
                 raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Send a reply with the form below the email, by POST.")
             return self._reply(self._mail(match[2]), environ)
+        if path == "/_local/samples" and method == "POST":
+            return self._open_samples(environ)
         if path == "/_local/ses":
             return self._ses(environ)
         if method not in ("GET", "HEAD"):
@@ -172,6 +183,25 @@ class Front:
         except (smtplib.SMTPException, OSError) as error:
             return self._page(mail, text=text, failure=f"The reply was not sent: {error}. Send it again.")
         return HTTPStatus.SEE_OTHER, [("Location", f"/_local/?replied={mail.id}"), ("Cache-Control", "no-store")], b""
+
+    def _open_samples(self, environ: WSGIEnvironment) -> Answer:
+        """Open requests to look around with, and redirect to the dashboard."""
+        if not _is_from_our_page(environ):
+            raise _Refused(HTTPStatus.FORBIDDEN, "Use the button of the mailbox.")
+
+        def ask(sample: Mapping[str, Any]) -> int:
+            headers = {"authorization": f"Bearer {self._api_key}", "content-type": "application/json"}
+            return self._pool.request(
+                "POST", f"{self._api_url}/v1/requests", body=json.dumps(sample).encode(), headers=headers
+            ).status
+
+        try:
+            opened = open_samples(ask)
+        except urllib3.exceptions.HTTPError:
+            opened = 0
+        if not opened:
+            return self._page(failure="The sample requests could not be opened. Check the terminal of `make local`.")
+        return HTTPStatus.SEE_OTHER, [("Location", "/d"), ("Cache-Control", "no-store")], b""
 
     def _ses(self, environ: WSGIEnvironment) -> Answer:
         """Show or change what is wrong with SES."""

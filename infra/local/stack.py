@@ -111,6 +111,7 @@ class LocalStack:
             _facts(credentials, credentials_path(self._home)),
             smtp_server.deliver,
             ses_trouble,
+            credentials.api_key,
         )
         self._serve("front", front, http, FRONT_THREADS, LARGEST_BODY)
         write_state(operator_path(self._home), operator)

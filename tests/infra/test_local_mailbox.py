@@ -12,8 +12,11 @@ import pytest
 
 from flow_hitl.replies.reply import extract_reply
 from infra.local.front import Front
+from infra.local.hitl_fixture import Hitl
 from infra.local.mailbox import DeliveredMail, Mailbox
+from infra.local.samples import SAMPLES
 from infra.local.ses import SesTrouble
+from tests.support.receiver import receiving
 
 TOKEN = "token-1@hitl.localhost"
 BROWSER: dict[str, Any] = {"HTTP_ACCEPT": "text/html,*/*", "HTTP_HOST": "127.0.0.1:8700"}
@@ -209,3 +212,29 @@ def test_a_program_says_what_is_wrong_with_ses(site: Site) -> None:
     assert json.loads(site.call("/_local/ses", HTTP_HOST="127.0.0.1:8700")[2]) == {
         "away": False, "throttled": 0.0, "refused": 0,
     }  # fmt: skip
+
+
+def test_sample_requests_are_opened_by_one_click_and_by_no_other_site(site: Site) -> None:
+    with receiving() as service:
+        service.status = 201
+        site._front = Front(service.url.rpartition("/")[0], site.mailbox, {}, site._send, site.trouble, "hitl_key")
+        status, headers, _ = site.call("/_local/samples", {}, **FORM)
+        assert (status, headers["Location"]) == (303, "/d")
+        asked = [json.loads(one.body)["method_name"] for one in service.received]
+        assert asked == [one["method_name"] for one in SAMPLES]
+        assert {(one.path, one.headers["authorization"]) for one in service.received} == {
+            ("/v1/requests", "Bearer hitl_key")
+        }
+        status, _, _ = site.call("/_local/samples", {}, **{**FORM, "HTTP_SEC_FETCH_SITE": "cross-site"})
+        assert (status, len(service.received)) == (403, len(SAMPLES))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["flow_id"])
+def test_a_sample_is_a_request_that_is_accepted(hitl: Hitl, sample: dict[str, Any]) -> None:
+    assert hitl.api("POST", "/v1/requests", dict(sample)).status == 201
+
+
+def test_samples_that_cannot_be_opened_are_said(site: Site) -> None:
+    status, _, page = site.call("/_local/samples", {}, **FORM)
+    assert status == 502
+    assert "could not be opened" in page
