@@ -1,16 +1,18 @@
 """The settings of a deployment for managers, each part with its own form."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.settings import SettingsPart
 from flow_hitl.pages.settings.view import (
-    AdvancedPage,
+    AnsweringPage,
     AutoResponsePage,
     ConfirmPage,
     EmailPage,
     FilledForm,
     GroupPage,
+    GroupsPage,
     SlaPage,
 )
 from flow_hitl.platform.errors import NotFound
@@ -20,7 +22,13 @@ from functions.web import Place, page, read_form, see_other
 
 router = Routes()
 
-_ADVANCED_PARTS = ("answers", "people", "reminders")
+# The parts of each page, each with a form of its own.
+_PAGES: Mapping[str, Sequence[SettingsPart]] = {
+    "email": (SettingsPart.EMAIL, SettingsPart.REMINDERS),
+    "sla": (SettingsPart.SLA,),
+    "auto-response": (SettingsPart.AUTO_RESPONSE,),
+    "answers": (SettingsPart.ANSWERS, SettingsPart.PEOPLE),
+}
 
 
 @router.get("/d/<deployment_id>/settings")
@@ -28,94 +36,87 @@ def start(deployment_id: str) -> Response:
     return see_other(_address(enter_managing(router, deployment_id), "email"))
 
 
-def _serve(part: SettingsPart) -> None:
-    """Add the routes of a part that has a page of its own."""
+def _serve(name: str) -> None:
+    """Add the routes of a page with forms of parts."""
 
-    @router.get(f"/d/<deployment_id>/settings/{part}")
+    @router.get(f"/d/<deployment_id>/settings/{name}")
     def show(deployment_id: str) -> Response:
-        return _part_page(enter_managing(router, deployment_id), part)
+        return _part_page(enter_managing(router, deployment_id), name)
 
-    @router.post(f"/d/<deployment_id>/settings/{part}")
+    @router.post(f"/d/<deployment_id>/settings/{name}")
     def save(deployment_id: str) -> Response:
         place = enter_managing(router, deployment_id)
-        typed = filled(read_form(router, place.visitor))
-        outcome = current().settings_pages.save(place.member, part, typed)
-        return answered(outcome, partial(_part_page, place, part), _address(place, part), "saved")
+        form = read_form(router, place.visitor)
+        part = next((one for one in _PAGES[name] if one.value == (form.text("part") or _PAGES[name][0].value)), None)
+        if part is None:
+            raise NotFound("There is no such settings section.")
+        outcome = current().settings_pages.save(place.member, part, filled(form))
+        return answered(outcome, partial(_part_page, place, name, part), _address(place, name), "saved")
 
 
-for own_page in (SettingsPart.EMAIL, SettingsPart.SLA, SettingsPart.AUTO_RESPONSE):
+for own_page in _PAGES:
     _serve(own_page)
 
 
 @router.get("/d/<deployment_id>/settings/advanced")
-def show_advanced(deployment_id: str) -> Response:
-    return _advanced_page(enter_managing(router, deployment_id))
+def lead_on(deployment_id: str) -> Response:
+    """Redirect a bookmark from when several pages were one."""
+    return see_other(_address(enter_managing(router, deployment_id), "answers"))
 
 
-@router.post("/d/<deployment_id>/settings/advanced")
-def save_advanced(deployment_id: str) -> Response:
-    place = enter_managing(router, deployment_id)
-    form = read_form(router, place.visitor)
-    part = form.text("part")
-    if part not in _ADVANCED_PARTS:
-        raise NotFound("There is no such settings section.")
-    outcome = current().settings_pages.save(place.member, SettingsPart(part), filled(form))
-    return answered(outcome, partial(_advanced_page, place, part), _address(place, "advanced"), "saved")
+@router.get("/d/<deployment_id>/settings/groups")
+def show_groups(deployment_id: str) -> Response:
+    return _groups_page(enter_managing(router, deployment_id))
 
 
-@router.get("/d/<deployment_id>/settings/advanced/<group>")
+@router.get("/d/<deployment_id>/settings/groups/<group>")
 def show_group(deployment_id: str, group: str) -> Response:
     place, number = enter_managing(router, deployment_id), place_in_list(group)
     return _group_page(place, number, current().settings_pages.group_form(place.member, number))
 
 
-@router.post("/d/<deployment_id>/settings/advanced/<group>")
+@router.post("/d/<deployment_id>/settings/groups/<group>")
 def save_group(deployment_id: str, group: str) -> Response:
     place, number = enter_managing(router, deployment_id), place_in_list(group)
     form, pages = read_form(router, place.visitor), current().settings_pages
-    typed, back = filled(form), _address(place, "advanced")
+    typed, back = filled(form), _address(place, "groups")
     if number is None or form.text("do") != "remove":
         outcome, notice = pages.save_group(place.member, number, typed), "saved" if number else "added"
         return answered(outcome, partial(_group_page, place, number), back, notice)
     if not form.text("sure"):
         return _ask_to_remove(place, number, typed)
     outcome = pages.remove_group(place.member, number, typed)
-    return answered(outcome, partial(_advanced_page, place, "groups"), back, "removed")
+    return answered(outcome, partial(_groups_page, place), back, "removed")
 
 
-def _part_page(place: Place, part: SettingsPart, refused: FilledForm | None = None) -> Response:
-    pages, warnings = current().settings_pages, current().configuration_warnings
-    form = refused or pages.form(place.member, part)
-    shell, deployment = place.shell("settings"), place.member.deployment
-    match part:
-        case SettingsPart.EMAIL:
-            return page(EmailPage(shell=shell, form=form, warnings=warnings.of_email(deployment)), form.status)
-        case SettingsPart.SLA:
-            return page(SlaPage(shell=shell, form=form), form.status)
-        case _:
-            doubts, outcomes = warnings.of_auto_response(deployment), pages.outcomes(place.member)
-            context = AutoResponsePage(shell=shell, form=form, warnings=doubts, outcomes=outcomes)
-            return page(context, form.status)
-
-
-def _advanced_page(place: Place, part: str = "", refused: FilledForm | None = None) -> Response:
+def _part_page(
+    place: Place, name: str, part: SettingsPart | None = None, refused: FilledForm | None = None
+) -> Response:
     from flow_hitl.pages.settings.forms import reminder_rows
 
-    pages = current().settings_pages
-    forms = {
-        name: pages.form(place.member, SettingsPart(name)) for name in _ADVANCED_PARTS if name != part or not refused
-    }
-    if refused:
-        forms[part] = refused
-    context = AdvancedPage(
-        shell=place.shell("settings"),
-        answers=forms["answers"],
-        people=forms["people"],
-        reminders=forms["reminders"],
-        reminder_rows=reminder_rows(forms["reminders"].fields),
-        groups=pages.groups(place.member),
-        groups_form=forms.get("groups"),
-    )
+    pages, warnings = current().settings_pages, current().configuration_warnings
+    forms = [refused if refused and one is part else pages.form(place.member, one) for one in _PAGES[name]]
+    shell, deployment, status = place.shell("settings"), place.member.deployment, refused.status if refused else 200
+    match name:
+        case "email":
+            form, reminders = forms
+            doubts, number = warnings.of_email(deployment), reminder_rows(reminders.fields)
+            return page(
+                EmailPage(shell=shell, form=form, reminders=reminders, reminder_rows=number, warnings=doubts), status
+            )
+        case "answers":
+            form, people = forms
+            return page(AnsweringPage(shell=shell, form=form, people=people), status)
+        case "sla":
+            return page(SlaPage(shell=shell, form=forms[0]), status)
+        case _:
+            doubts, outcomes = warnings.of_auto_response(deployment), pages.outcomes(place.member)
+            return page(AutoResponsePage(shell=shell, form=forms[0], warnings=doubts, outcomes=outcomes), status)
+
+
+def _groups_page(place: Place, refused: FilledForm | None = None) -> Response:
+    groups = current().settings_pages.groups(place.member)
+    context = GroupsPage(shell=place.shell("settings"), groups=groups, form=refused)
     return page(context, refused.status if refused else 200)
 
 
@@ -135,7 +136,7 @@ def _ask_to_remove(place: Place, number: int, typed: FilledForm) -> Response:
             "Routing rules that still refer to it send their requests to the deployment's creator.",
         ],
         button="Remove the group",
-        address=f"{_address(place, 'advanced')}/{number}",
+        address=f"{_address(place, 'groups')}/{number}",
         hidden={"do": "remove", "etag": typed.etag, "seen": str(typed.seen)},
     )
     return page(context)

@@ -157,8 +157,9 @@ PLACES = (
     "members",
     "members?member=ann@example.com",
     "api-keys",
-    "advanced",
-    "advanced/1",
+    "answers",
+    "groups",
+    "groups/1",
     "checks",
 )
 

@@ -167,7 +167,7 @@ def test_an_event_of_no_kind_that_we_know_stops_no_verifying(hitl: Hitl, changes
 @pytest.mark.parametrize("number", ["1e9999999", "-1e9999999", "1e-9999999", "sNaN"])
 def test_a_reminder_at_no_number_is_said_at_its_field(hitl: Hitl, number: str) -> None:
     browser = hitl.signed_in()
-    page = submit(browser, "/d/1/settings/advanced", "reminder_0_number", {"reminder_0_number": number})
+    page = submit(browser, "/d/1/settings/email", "reminder_0_number", {"reminder_0_number": number})
     assert page.status == 422
     assert "Enter whole minutes, or a percentage from 1 to 100." in words(page)
     assert form_of(page, "reminder_0_number").fields["reminder_0_number"] == number

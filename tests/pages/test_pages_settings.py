@@ -21,7 +21,8 @@ PLACES = (
     "webhooks",
     "members",
     "api-keys",
-    "advanced",
+    "answers",
+    "groups",
     "checks",
 )
 AUTO = {"enabled": "on", "timeout_minutes": "60", "default_outcome": "rejected"}
@@ -48,23 +49,23 @@ SAVED: list[tuple[str, Mapping[str, str | None], dict[str, Any]]] = [
         AUTO,
         {"auto_response": {"enabled": True, "timeout_minutes": 60, "default_outcome": "rejected"}},
     ),
-    ("advanced", {"reply_token_days": "30"}, {"reply_token_days": 30}),
-    ("advanced", {"free_text": "ask_again"}, {"free_text": "ask_again"}),
-    ("advanced", {"require_dmarc_pass": "on"}, {"require_dmarc_pass": True}),
-    ("advanced", {"allow_delegation": "on"}, {"allow_delegation": True}),
-    ("advanced", {"forbid_self_approval": "on"}, {"forbid_self_approval": True}),
+    ("answers", {"reply_token_days": "30"}, {"reply_token_days": 30}),
+    ("answers", {"free_text": "ask_again"}, {"free_text": "ask_again"}),
+    ("answers", {"require_dmarc_pass": "on"}, {"require_dmarc_pass": True}),
+    ("answers", {"allow_delegation": "on"}, {"allow_delegation": True}),
+    ("answers", {"forbid_self_approval": "on"}, {"forbid_self_approval": True}),
     (
-        "advanced",
+        "answers",
         {"allowed_assignee_domains": "company.com\r\n\r\nExample.com, other.org"},
         {"allowed_assignee_domains": ["company.com", "example.com", "other.org"]},
     ),
     (
-        "advanced",
+        "email",
         {"reminder_0_kind": "share_of_sla", "reminder_0_number": "33.3 %"},
         {"reminders": [{"share_of_sla": 0.333}]},
     ),
     (
-        "advanced",
+        "email",
         {"reminder_0_kind": "minutes_before_timeout", "reminder_0_number": "30"},
         {"reminders": [{"minutes_before_timeout": 30}]},
     ),
@@ -112,7 +113,7 @@ def test_the_auto_response_goes_off_and_keeps_its_values(hitl: Hitl, manager: Br
 def test_reminders_take_rows_and_lose_rows(hitl: Hitl, manager: Browser) -> None:
     hitl.configure(settings={"reminders": [{"share_of_sla": 0.5}, {"minutes_before_timeout": 10}]})
     row = {"reminder_2_kind": "minutes_before_timeout", "reminder_2_number": "5"}
-    submit(manager, f"{ROOT}/advanced", "reminder_0_number", {"reminder_0_number": "", **row})
+    submit(manager, f"{ROOT}/email", "reminder_0_number", {"reminder_0_number": "", **row})
     assert settings(hitl)["reminders"] == [{"minutes_before_timeout": 10}, {"minutes_before_timeout": 5}]
 
 
@@ -130,11 +131,11 @@ WRONG: list[tuple[str, dict[str, str | None], str, str]] = [
     ("auto-response", {**AUTO, "timeout_minutes": ""}, "timeout_minutes", "must be set"),
     ("auto-response", {**AUTO, "timeout_minutes": "1.5"}, "timeout_minutes", "must be a whole number"),
     ("auto-response", {**AUTO, "default_outcome": " "}, "default_outcome", "must be set"),
-    ("advanced", {"reply_token_days": ""}, "reply_token_days", "must be a whole number"),
-    ("advanced", {"reply_token_days": "400"}, "reply_token_days", "must be at most 365"),
-    ("advanced", {"allowed_assignee_domains": "company.com\nno domain"}, "allowed_assignee_domains", "no domain&#34;"),
-    ("advanced", {"reminder_0_number": "101"}, "reminder_0_number", "percentage from 1 to 100"),
-    ("advanced", {"reminder_0_number": "half"}, "reminder_0_number", "percentage from 1 to 100"),
+    ("answers", {"reply_token_days": ""}, "reply_token_days", "must be a whole number"),
+    ("answers", {"reply_token_days": "400"}, "reply_token_days", "must be at most 365"),
+    ("answers", {"allowed_assignee_domains": "company.com\nno domain"}, "allowed_assignee_domains", "no domain&#34;"),
+    ("email", {"reminder_0_number": "101"}, "reminder_0_number", "percentage from 1 to 100"),
+    ("email", {"reminder_0_number": "half"}, "reminder_0_number", "percentage from 1 to 100"),
 ]
 
 
@@ -248,7 +249,8 @@ def test_the_auto_response_page_has_the_specs_caution_and_knows_late_outcomes(hi
 
 def test_the_settings_stand_in_the_specs_order(manager: Browser) -> None:
     text = manager.get(f"{ROOT}/email").text
-    places = ["email", "rules", "sla", "auto-response", "webhooks", "members", "api-keys", "advanced", "checks"]
+    places = ["email", "rules", "sla", "auto-response", "answers", "groups"]
+    places += ["webhooks", "members", "api-keys", "checks"]
     found = [text.index(f'href="{ROOT}/{place}"', text.index("Human in the loop")) for place in places]
     assert found == sorted(found)
     assert manager.get(ROOT).status == 303
@@ -296,19 +298,19 @@ FINANCE = {"name": "finance", "address": "finance@example.com", "members": "ann@
 
 
 def test_a_group_is_added_changed_and_removed(hitl: Hitl, manager: Browser) -> None:
-    page = followed(manager, submit(manager, f"{ROOT}/advanced/new", "members", FINANCE))
+    page = followed(manager, submit(manager, f"{ROOT}/groups/new", "members", FINANCE))
     assert "Added." in page.text
     group = {**FINANCE, "members": ["ann@example.com", "bob@example.com"]}
     assert settings(hitl)["groups"] == [group]
-    assert f'href="{ROOT}/advanced/1"' in page.text
-    followed(manager, submit(manager, f"{ROOT}/advanced/1", "members", {"address": "", "members": "ann@example.com"}))
+    assert f'href="{ROOT}/groups/1"' in page.text
+    followed(manager, submit(manager, f"{ROOT}/groups/1", "members", {"address": "", "members": "ann@example.com"}))
     assert settings(hitl)["groups"] == [{"name": "finance", "members": ["ann@example.com"]}]
-    question = submit(manager, f"{ROOT}/advanced/1", "members", press="do=remove")
+    question = submit(manager, f"{ROOT}/groups/1", "members", press="do=remove")
     assert "Remove the group" in question.text
     assert len(settings(hitl)["groups"]) == 1, "not yet"
     assert "Removed." in followed(manager, send(manager, form_of(question, "sure"), press="sure=yes")).text
     assert settings(hitl)["groups"] == []
-    assert manager.get(f"{ROOT}/advanced/1").status == 404
+    assert manager.get(f"{ROOT}/groups/1").status == 404
 
 
 GROUP_WRONG: list[tuple[dict[str, str], str, str]] = [
@@ -329,7 +331,7 @@ def test_what_is_wrong_with_a_group_stands_at_its_field(
 ) -> None:
     hitl.configure(settings={"groups": [{"name": "legal", "members": ["eve@example.com"]}]})
     typed = {**FINANCE, **changes}
-    page = submit(manager, f"{ROOT}/advanced/new", "members", typed)
+    page = submit(manager, f"{ROOT}/groups/new", "members", typed)
     assert page.status == 422
     assert problem in page.text.partition(f'id="{name}-error">')[2].partition("</p>")[0]
     assert {one: form_of(page, "members").fields[one] for one in typed} == typed
@@ -338,7 +340,7 @@ def test_what_is_wrong_with_a_group_stands_at_its_field(
 
 def test_a_group_is_changed_by_one_manager_at_a_time(hitl: Hitl, manager: Browser) -> None:
     hitl.configure(settings={"groups": [{"name": "legal", "members": ["eve@example.com"]}]})
-    opened = form_of(manager.get(f"{ROOT}/advanced/1"), "members")
+    opened = form_of(manager.get(f"{ROOT}/groups/1"), "members")
     question = send(manager, opened, press="do=remove")
     hitl.configure(settings={"groups": [{"name": "legal", "members": ["eve@example.com", "al@example.com"]}]})
     page = send(manager, opened, {"members": "joe@example.com"})
@@ -352,13 +354,13 @@ def test_a_group_is_changed_by_one_manager_at_a_time(hitl: Hitl, manager: Browse
 @pytest.mark.parametrize("place", ["0", "2", "01", "x", "9999999", "-1"])
 def test_there_is_no_group_at_another_place(hitl: Hitl, manager: Browser, place: str) -> None:
     hitl.configure(settings={"groups": [{"name": "legal", "members": ["eve@example.com"]}]})
-    assert manager.get(f"{ROOT}/advanced/{place}").status == 404
+    assert manager.get(f"{ROOT}/groups/{place}").status == 404
 
 
 def test_no_part_of_another_name_is_saved(hitl: Hitl, manager: Browser) -> None:
-    manager.get(f"{ROOT}/advanced")
-    for part in ("", "groups", "email", "x"):
-        assert manager.post(f"{ROOT}/advanced", {"part": part}).status == 404
+    manager.get(f"{ROOT}/answers")
+    for part in ("groups", "email", "x"):
+        assert manager.post(f"{ROOT}/answers", {"part": part}).status == 404
 
 
 def test_what_people_have_typed_is_text_on_every_page(hitl: Hitl, manager: Browser) -> None:
@@ -379,11 +381,11 @@ def test_what_people_have_typed_is_text_on_every_page(hitl: Hitl, manager: Brows
         ],
     )
     hitl.ask(emit=[evil])
-    for place in (*PLACES, "rules/1", "advanced/1"):
+    for place in (*PLACES, "rules/1", "groups/1"):
         page = manager.get(f"{ROOT}/{place}")
         assert page.status == 200
         assert "<script>alert" not in page.text, place
-    for place, having in (("rules/1", "do=remove"), ("advanced/1", "do=remove")):
+    for place, having in (("rules/1", "do=remove"), ("groups/1", "do=remove")):
         question = submit(manager, f"{ROOT}/{place}", having, press="do=remove")
         assert "&lt;script&gt;alert" in question.text
         assert "<script>alert" not in question.text

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 
 from flow_hitl.bootstrap import current
+from flow_hitl.platform.webhook_signature import signature_headers
 from infra.local.hitl_fixture import Answer, Browser, Hitl
 from tests.support.asserts import everything_written
 from tests.support.forms import configuration_events, documents, followed, form_of, send, submit
@@ -240,3 +243,17 @@ def test_a_delivery_that_is_none_is_not_found(hitl: Hitl, manager: Browser, name
     manager.get(path(made))
     assert manager.post(path(made), {"do": "redeliver", "delivery": name}).status == 404
     assert manager.get(f"{WEBHOOKS}/{'w' * 3000}").status == 404
+
+
+def test_the_code_that_checks_a_signature_accepts_ours_and_nothing_else(hitl: Hitl) -> None:
+    made = hook(hitl, "https://example.com/hook")
+    text = unescape(hitl.signed_in().get(f"/d/1/settings/webhooks/{made.id}").text)
+    scope: dict[str, Any] = {}
+    exec(text.partition("<summary>Python</summary>\n<pre>")[2].partition("</pre>")[0], scope)  # noqa: S102
+    now = datetime.now(UTC)
+    headers = signature_headers(made.secret, b"{}", now)
+    assert scope["is_ours"](made.secret, headers, b"{}") is True
+    assert scope["is_ours"](made.secret, headers, b"{ }") is False
+    assert scope["is_ours"]("whsec_other", headers, b"{}") is False
+    old = signature_headers(made.secret, b"{}", now - timedelta(minutes=6))
+    assert scope["is_ours"](made.secret, old, b"{}") is False

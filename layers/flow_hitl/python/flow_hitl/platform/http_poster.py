@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import BadStatusLine, HTTPConnection, HTTPException, HTTPResponse, RemoteDisconnected
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
@@ -163,10 +163,20 @@ class _Clock:
 
 def _cause(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
-        return "the host name cannot be resolved"
+        return "the host name does not resolve"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not valid ({error.verify_message})"
-    return type(error).__name__
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed ({error.reason or 'for no stated reason'})"
+    known = {
+        ConnectionRefusedError: "the connection was refused",
+        ConnectionResetError: "the connection was reset",
+        ConnectionAbortedError: "the connection broke off",
+        RemoteDisconnected: "the connection was closed without an answer",
+        BadStatusLine: "what came back is not HTTP",
+        TimeoutError: "the connection timed out",
+    }
+    return known.get(type(error), type(error).__name__)
 
 
 def _shut_down(line: socket.socket) -> None:

@@ -53,7 +53,7 @@ def rule_fields(rule: Document) -> Fields:
     fields = {
         "name": rule.get("name", ""),
         "method_name": match.get("method_name", ""),
-        "assign_from_input": rule.get("assign_from_input") or "",
+        "assign_from_input": _named(rule.get("assign_from_input")),
         "assign_to_email": rule.get("assign_to_email") or "",
         "sla_target_minutes": text_of(rule.get("sla_target_minutes")),
         "approval_ttl_minutes": text_of(rule.get("approval_ttl_minutes")),
@@ -84,7 +84,7 @@ def rule_of(fields: Fields) -> Document:
             **({"condition": condition} if condition else {}),
         },
         "assign_to_email": text_in(fields, "assign_to_email"),
-        "assign_from_input": text_in(fields, "assign_from_input"),
+        "assign_from_input": _in_state(text_in(fields, "assign_from_input")),
         "sla_target_minutes": number_in(fields, "sla_target_minutes"),
         "approval_ttl_minutes": number_in(fields, "approval_ttl_minutes"),
         "auto_response": None if kind == "deployment" else auto_response_in(fields, enabled=kind == "own"),
@@ -148,6 +148,16 @@ def _filled_rows(fields: Fields) -> list[int]:
     """Return the rows with a path, or with a value that needs one."""
     names = ("path", "value")
     return [row for row in range(MOST_ROWS) if any(text_in(fields, f"condition_{row}_{name}") for name in names)]
+
+
+def _named(path: str | None) -> str:
+    """Return a path as conditions name it."""
+    return f"{_STATE}{path}" if path else ""
+
+
+def _in_state(path: str | None) -> str | None:
+    """Return the path that a field names, with or without the word in front; None for an empty one."""
+    return (path or "").removeprefix(_STATE) or None
 
 
 def _condition(fields: Fields, row: int) -> tuple[str, str, Any]:

@@ -11,18 +11,19 @@ from flow_hitl.pages.contexts import Shell
 from flow_hitl.webhooks.webhook import Delivery, Webhook
 
 SettingsPlace = Literal[
-    "email", "rules", "sla", "auto-response", "webhooks", "members", "api-keys", "advanced", "checks"
+    "email", "rules", "sla", "auto-response", "answers", "groups", "webhooks", "members", "api-keys", "checks"
 ]
 
 PLACES: Mapping[SettingsPlace, str] = {
-    "email": "Email",
+    "email": "Email and reminders",
     "rules": "Routing rules",
     "sla": "SLA",
     "auto-response": "Auto-response",
+    "answers": "Answers",
+    "groups": "Groups",
     "webhooks": "Webhooks",
     "members": "Members",
     "api-keys": "API keys",
-    "advanced": "Advanced",
     "checks": "Checks",
 }
 """The spec's settings in its order, then the others."""
@@ -87,10 +88,12 @@ class SettingsFormPage(SettingsPage):
 
 @dataclass(frozen=True, kw_only=True)
 class EmailPage(SettingsFormPage):
-    """Whether the deployment sends emails."""
+    """Whether the deployment sends emails, and when it reminds."""
 
     template = "pages/settings_email.html"
     place = "email"
+    reminders: FilledForm
+    reminder_rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,17 +124,22 @@ class GroupRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdvancedPage(SettingsPage):
-    """Three forms, and the list of groups; `groups_form` is set if a group could not be removed due to a conflict."""
+class AnsweringPage(SettingsFormPage):
+    """How answers are read, and, in a form of its own, who may give them."""
 
-    template = "pages/settings_advanced.html"
-    place = "advanced"
-    answers: FilledForm
+    template = "pages/settings_answers.html"
+    place = "answers"
     people: FilledForm
-    reminders: FilledForm
-    reminder_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupsPage(SettingsPage):
+    """The groups; `form` is set if one could not be removed due to a conflict."""
+
+    template = "pages/settings_groups.html"
+    place = "groups"
     groups: Sequence[GroupRow]
-    groups_form: FilledForm | None = None
+    form: FilledForm | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +147,7 @@ class GroupPage(SettingsPage):
     """One group, or a new one (`number` None)."""
 
     template = "pages/settings_group.html"
-    place = "advanced"
+    place = "groups"
     number: int | None
     title: str
     form: FilledForm
