@@ -1,4 +1,4 @@
-"""The figures, every few minutes: what the audit log has is added to the counters that reports are read from."""
+"""The figures and the search log, every few minutes: what reports are read from, and what searches look through."""
 
 from typing import Any
 
@@ -21,3 +21,6 @@ def handler(_event: dict[str, Any], _context: Any) -> None:
             logger.error("audit event makes no sense", deployment_id=done.deployment_id, record=name)
     if not behind:
         count(FIGURES_KEPT, events=events)
+    for deployment_id, error in current().keep_search():
+        # Searches read what the log lacks themselves, as far as that is little.
+        logger.error("the search log is behind", deployment_id=deployment_id, exc_info=error)

@@ -24,5 +24,6 @@ def show_analytics(deployment_id: str) -> Response:
         problem = range_problem(refused.errors[0])
         found = read(place.member, begin=None, end=None, group_by=None)
     today = current().clock.now().date()
-    context = analytics_page(place.shell("analytics"), found, today=today, problem=problem)
+    before = read.before(place.member, found.inquiry)
+    context = analytics_page(place.shell("analytics"), found, today=today, before=before, problem=problem)
     return page(context, HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK)

@@ -42,7 +42,8 @@ def choose_deployment() -> Response:
     deployments = current().visits.deployments_of(looking)
     if len(deployments) == 1:
         return see_other(f"/d/{deployments[0].deployment_id}/requests")
-    return page(DeploymentsPage(email=looking.email, deployments=deployments, form_token=looking.form_token))
+    rows = current().overview(looking.email, deployments)
+    return page(DeploymentsPage(email=looking.email, deployments=rows, form_token=looking.form_token))
 
 
 @router.get("/sign-in")

@@ -63,6 +63,10 @@ class Form:
         """The text of each field that was sent."""
         return {name: texts[0] for name, texts in self._fields.items()}
 
+    def texts(self, name: str) -> Sequence[str]:
+        """Return all that was sent under a name."""
+        return self._fields.get(name, ())
+
     def text(self, name: str) -> str:
         """Return a field's text, "" without one; raises ValidationFailed if it was sent with different values."""
         texts = set(self._fields.get(name, ()))

@@ -176,13 +176,15 @@ class Access(Construct):
         ]
 
     def measure(self) -> list[Right]:
-        """Read the log, add it to the figures, and remove figures that others have replaced."""
+        """Read the log, add it to the figures, and remove figures that others have replaced; keep the search log."""
         audit = self.data.audit
         keep = ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
         return [
             _allow(("dynamodb:Query",), [audit.index_arn("by_day")]),
             _allow(("dynamodb:BatchGetItem",), [audit.table.table_arn]),
             _allow([f"dynamodb:{action}" for action in keep], [self.data.deployments.table.table_arn]),
+            self._read_lists("by_created"),
+            _allow(("dynamodb:BatchGetItem",), [self.data.requests.table.table_arn]),
             _consume(self.queues["measure"].queue),
             self._never_change_audit(),
         ]

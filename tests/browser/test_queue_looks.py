@@ -43,7 +43,8 @@ def test_the_pages_that_matter(open_window: Callable[..., Page], site: Served, h
         "analytics": "/d/1/analytics",
         "audit": "/d/1/audit",
         "settings-email": "/d/1/settings/email",
-        "settings-advanced": "/d/1/settings/advanced",
+        "settings-answers": "/d/1/settings/answers",
+        "settings-groups": "/d/1/settings/groups",
         "rules": "/d/1/settings/rules",
         "webhooks": "/d/1/settings/webhooks",
     }
@@ -51,6 +52,10 @@ def test_the_pages_that_matter(open_window: Callable[..., Page], site: Served, h
     enter(page, site)
     FOLDER.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
+    page.set_viewport_size(SIZES["1440"])
+    row = page.locator(".requests tbody tr").nth(19).bounding_box()
+    assert row is not None
+    assert row["y"] + row["height"] <= SIZES["1440"]["height"], "twenty rows fit on the screen"
     for name, address in addresses.items():
         answer = page.goto(address)
         assert answer is not None

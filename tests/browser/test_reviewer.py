@@ -51,7 +51,7 @@ def test_from_the_list_to_the_answer(open_window: Window, site: Served, hitl: Hi
         hitl.ask(f"Number {number}", emit=EMIT, method_name=f"review_{number}", output="# Draft", state={"n": number})
     page = open_window(**options)
     enter(page, site)
-    expect(page.get_by_role("link", name="Pending 3")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("link", name="Mine 3")).to_have_attribute("aria-current", "page")
     page.get_by_label("Search in these requests").fill("number 1")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("row")).to_have_count(2)

@@ -178,6 +178,8 @@ EXPECTED: dict[str, Rights] = {
             (f"dynamodb:{action}", "deployments")
             for action in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
         ),
+        *_lists("by_created"),
+        ("dynamodb:BatchGetItem", "requests"),
         *_consume("measure"),
     },
     "send_email": DECIDE

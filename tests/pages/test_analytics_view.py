@@ -8,7 +8,7 @@ import pytest
 
 from flow_hitl.deployments.deployment import DeploymentName
 from flow_hitl.metrics.analytics import MOST_GROUPS, Inquiry, Report, WaitingAlert, report
-from flow_hitl.metrics.metrics import Bucket, Dimension, Tallies, bin_of
+from flow_hitl.metrics.metrics import Bucket, Dimension, Figures, Tallies, bin_of, figures
 from flow_hitl.pages.analytics.view import AnalyticsPage, analytics_page
 from flow_hitl.pages.contexts import Shell
 from flow_hitl.requests.reading.list_rows import Count
@@ -34,11 +34,11 @@ def a_report(
     return report(inquiry, **{**arguments, **more})
 
 
-def a_page(found: Report) -> AnalyticsPage:
+def a_page(found: Report, before: Figures | None = None) -> AnalyticsPage:
     shell = Shell(
         email="m@example.com", deployment=OWN, deployments=[OWN], section="analytics", manages=True, form_token="t"
     )
-    return analytics_page(shell, found, today=TODAY)
+    return analytics_page(shell, found, today=TODAY, before=before)
 
 
 def people(count: int) -> Tallies:
@@ -103,10 +103,10 @@ def test_an_alert_is_one_sentence(waiting: Count, text: str) -> None:
 def test_outcomes_beyond_the_tones_share_one() -> None:
     methods = {
         Bucket(Dimension.METHOD, "2026-01-14", "review", outcome): {"responded": 20 - place}
-        for place, outcome in enumerate(["a", "b", "c", "d", "e", "f", ""])
+        for place, outcome in enumerate(["a", "b", "c", "d", "e", "f", "g", ""])
     }
     page = a_page(a_report({"responded": 7}, methods=methods))
-    assert [text for _, text in page.legend] == ["a", "b", "c", "d", "e", "Others"]
+    assert [text for _, text in page.legend] == ["a", "b", "c", "d", "e", "f", "Others"]
     assert page.outcomes is not None
     assert [box.tone for box in page.outcomes.boxes[-2:]] == ["rest", "rest"]
 
@@ -121,3 +121,37 @@ def test_presets_are_whole_days_up_to_today() -> None:
         "Last month": "?from=2025-12-01&to=2025-12-31&group_by=reviewer",
         "12 months": "?from=2025-02-01&to=2026-01-14&group_by=reviewer",
     }
+
+
+def test_every_outcome_has_a_color_of_its_own_by_what_it_means() -> None:
+    names = ["approved", "rejected", "needs_revision", "publish", "deny", "later", "escalate"]
+    methods = {Bucket(Dimension.METHOD, "2026-01-14", "review", one): {"responded": 1} for one in names}
+    page = a_page(a_report({"responded": len(names)}, methods=methods))
+    tones = {outcome: tone for tone, outcome in page.legend}
+    assert len(set(tones.values())) == len(names)
+    assert {name for name, tone in tones.items() if tone.startswith("yes")} == {"approved", "publish"}
+    assert {name for name, tone in tones.items() if tone.startswith("no")} == {"rejected", "deny"}
+
+
+def test_no_row_is_all_zeros() -> None:
+    page = a_page(a_report({"created": 1, "hour:50": 1}))
+    assert all(row.created or row.responded for row in page.volume_rows)
+    assert all(row.requests for row in page.busy)
+
+
+def test_figures_lead_to_what_they_count() -> None:
+    tally = {"created": 1, "responded": 1}
+    outcome = {Bucket(Dimension.METHOD, "2026-01-14", "review", "approved"): {"responded": 1}}
+    page = a_page(a_report(tally, {Bucket(Dimension.REVIEWER, "2026-01-14", "a@example.com"): tally}, outcome))
+    days = "from=2026-01-14&to=2026-01-14"
+    assert page.volume_rows[0].href == f"/d/1/requests?tab=all&{days}"
+    assert page.volume.boxes[0].href == page.volume_rows[0].href
+    assert page.group_rows[0].href == f"/d/1/requests?tab=all&assignee=a%40example.com&{days}"
+    assert page.outcome_rows[0].rows[0].href == f"/d/1/requests?tab=all&method=review&outcome=approved&{days}"
+
+
+def test_the_days_before_stand_beside() -> None:
+    tiles = {tile.name: tile for tile in a_page(a_report({"responded": 3}), figures({"responded": 2})).tiles}
+    assert (tiles["Answered"].value, tiles["Answered"].before) == ("3", "2")
+    assert tiles["Pending now"].before is None
+    assert all(tile.before is None for tile in a_page(a_report({"responded": 3}), figures({})).tiles)

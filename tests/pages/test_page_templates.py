@@ -13,11 +13,19 @@ from flow_hitl.deployments.deployment import DeploymentName, FreeText
 from flow_hitl.diagnosis.findings import AnsweredQuestion, AnswerStatus, Finding, FindingStatus, Question
 from flow_hitl.mails.contexts import Decision, RequestView
 from flow_hitl.pages.contexts import (
+    AnswersPage,
+    AnswersRow,
+    DeploymentRow,
     DeploymentsPage,
     DiagnosisPage,
+    FirstStep,
+    HelpPage,
+    ListColumn,
     ListFilters,
     ListLink,
+    ListPlace,
     ListRow,
+    Onward,
     ProblemKind,
     ProblemPage,
     RequestPage,
@@ -95,6 +103,7 @@ DECIDED = replace(
     beaten=True,
 )
 ROW = ListRow(
+    request_id="0192f0c1-7e11-7abc-8def-0123456789ab",
     address="/d/1/requests/0192f0c1-7e11-7abc-8def-0123456789ab",
     method_name="review_article",
     flow_name="ContentApprovalFlow",
@@ -106,21 +115,45 @@ ROW = ListRow(
     sla_seconds=60,
     status="pending",
     outcome="approved",
+    by="anna@example.com",
+    decided_at=NOW,
     automatic=True,
     test=True,
 )
 LIST = RequestsPage(
     shell=SHELL,
-    pending=True,
+    view="pending",
     tabs=(ListLink(text="Pending", address="/d/1/requests", current=True, count="1"),),
-    orders=(("oldest", "Longest waiting first"),),
+    columns=(
+        ListColumn(text="Waiting", address="/d/1/requests?order=newest", sorted="descending"),
+        ListColumn(text="Answer", address="/d/1/requests?order=answer"),
+    ),
     filters=ListFilters(
         text="print", method="review", flow="Content", assignee="anna", outcome="approved", order="due"
     ),
     rows=(ROW,),
-    newest_address="/d/1/requests",
+    place=ListPlace(first=26, last=26, total="78"),
+    previous_address="/d/1/requests",
     next_address="/d/1/requests?after=x",
     clear_address="/d/1/requests",
+    address="/d/1/requests",
+    news_address="/d/1/news",
+    mark="0123",
+    first_steps=(
+        FirstStep(text="Issue an API key", address="/d/1/settings/api-keys", done=True),
+        FirstStep(text="Add a routing rule", address="/d/1/settings/rules", done=False),
+    ),
+    selectable=True,
+    partly_sorted=True,
+)
+ONWARD = Onward(outcome="approved", method_name="review", message="Fit to print?", address="/d/1/requests/2", left="6")
+ANSWERED = AnswersRow(
+    request_id="0192f0c1-7e11-7abc-8def-0123456789ab",
+    address="/d/1/requests/0192f0c1-7e11-7abc-8def-0123456789ab",
+    method_name="review_article",
+    message="Fit to print?",
+    flow_name="ContentApprovalFlow",
+    problem=None,
 )
 FOUND: Any = {"shell": SHELL, "address": "/d/1/requests/1", "flow_name": "Content", "method_name": "review"}
 FINDINGS = tuple(Finding("It `is` so.", status, "Do `this` next.") for status in FindingStatus)
@@ -129,17 +162,28 @@ PAGES: Sequence[Any] = (
     SignInCodePage(email="anna@example.com", until=NOW, problem="Wrong code."),
     SignInLinkPage(email="anna@example.com"),
     *(SignInRefusedPage(reason=reason) for reason in SignInRefusal),
-    DeploymentsPage(email="anna@example.com", deployments=(HERE, THERE), form_token="token"),
+    DeploymentsPage(
+        email="anna@example.com",
+        deployments=(DeploymentRow(name=HERE, own="1", pending="2"), DeploymentRow(name=THERE)),
+        form_token="token",
+    ),
     DeploymentsPage(email="anna@example.com", deployments=(), form_token="token"),
     *(ProblemPage(kind=kind, detail="So it is.", written="My words", minutes=3) for kind in get_args(ProblemKind)),
     LIST,
-    replace(LIST, pending=False),
+    replace(LIST, view="history"),
     *(replace(LIST, rows=(replace(ROW, sla=sla, status="cancelled"),)) for sla in get_args(SlaState)),
     replace(LIST, rows=()),
     replace(LIST, rows=(), next_address=None, filters=ListFilters()),
     replace(LIST, rows=(), next_address=None, filters=ListFilters(), shell=replace(SHELL, manages=False)),
-    replace(LIST, rows=(), next_address=None, filters=ListFilters(), pending=False),
+    replace(LIST, rows=(), next_address=None, filters=ListFilters(), view="history"),
     RequestPage(shell=SHELL, sheet=SHEET),
+    RequestPage(shell=SHELL, sheet=replace(DECIDED, onward=ONWARD)),
+    RequestPage(shell=SHELL, sheet=replace(DECIDED, onward=Onward(outcome=None))),
+    AnswersPage(shell=SHELL, rows=(ANSWERED, replace(ANSWERED, problem="It is closed.")), options=("approved",)),
+    AnswersPage(shell=SHELL, rows=(ANSWERED,), comment="so far"),
+    AnswersPage(shell=SHELL, rows=()),
+    AnswersPage(shell=SHELL, rows=(ANSWERED, replace(ANSWERED, problem="It is closed.")), outcome="approved"),
+    HelpPage(),
     RequestPage(shell=replace(SHELL, deployments=(HERE,), manages=False), sheet=DECIDED),
     RequestPage(shell=SHELL, sheet=replace(DECIDED, decision=None, status=Status.CANCELLED)),
     RequestPage(shell=SHELL, sheet=replace(SHEET, may_answer=False, request=replace(VIEW, output=None))),
@@ -154,8 +198,20 @@ HOSTILE = (
     "\"'></textarea></title><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}[x](javascript:alert(1))"
 )
 # Addresses of ours, and words that the code chooses.
-_OURS = {"address", "newest_address", "next_address", "clear_address", "kind", "via", "free_text", "status", "sla"}
-_OURS |= {"section", "tone", "reason", "resume"}
+_OURS = {
+    "address",
+    "previous_address",
+    "news_address",
+    "mark",
+    "next_address",
+    "clear_address",
+    "kind",
+    "via",
+    "free_text",
+    "status",
+    "sla",
+}
+_OURS |= {"view", "sorted", "request_id", "section", "tone", "reason", "resume"}
 
 
 def poisoned(value: Any) -> Any:

@@ -69,7 +69,7 @@ def test_the_list_says_what_each_rule_does(hitl: Hitl, manager: Browser) -> None
         "state.vip does not exist",
         "<strong>finance@company.com</strong>",
         "SLA target 60 min; never answered automatically",
-        "<code>sales_rep_email</code>",
+        "<code>state.sales_rep_email</code>",
         "creator@example.com",
     ):
         assert told in text

@@ -84,12 +84,13 @@ def test_a_row_says_what_is_asked_of_whom_and_since_when(hitl: Hitl) -> None:
     hitl.ask("Fit to\nprint?", method_name="review_article", flow_name="Content", assigned_to_email=ANNA)
     hitl.advance(minutes=125)
     text = words(hitl.signed_in().get(LIST))
-    for shown in ("Review article", "Fit to print?", "Content", ANNA, "2 h 5 min"):
+    for shown in ("Review article", "Fit to print?", "Content", ANNA, "2 hours"):
         assert shown in text
 
 
 @pytest.mark.parametrize(
-    ("minutes", "shown"), [(0, "due in 1 h"), (44, "due in 16 min"), (59, "due in 1 min"), (63, "overdue by 3 min")]
+    ("minutes", "shown"),
+    [(0, "due in 1 hour"), (44, "due in 16 minutes"), (59, "due in 1 minute"), (63, "overdue by 3 minutes")],
 )
 def test_a_row_says_how_it_stands_against_its_target(hitl: Hitl, minutes: int, shown: str) -> None:
     hitl.ask(sla_target_minutes=60)
@@ -156,18 +157,74 @@ def test_history_can_be_filtered_by_the_answer(hitl: Hitl) -> None:
     assert listed(hitl.signed_in().get(f"{LIST}?tab=history&outcome=rejected")) == [rejected.id]
 
 
-def test_a_long_list_goes_on_page_by_page(hitl: Hitl) -> None:
-    asked = {hitl.ask(f"number {number}").id for number in range(28)}
-    browser, seen, path = hitl.signed_in(), list[str](), LIST
-    for _ in range(5):
+def link(page: Answer, rel: str) -> str | None:
+    """Return where a link of the pager leads."""
+    found = re.search(rf'<a class="button quiet[^"]*" href="([^"]+)" rel="{rel}"', page.text)
+    return unescape(found[1]) if found else None
+
+
+@pytest.mark.parametrize("order", ["", "newest", "due", "method", "-assignee"])
+def test_a_long_list_goes_on_page_by_page_and_back(hitl: Hitl, order: str) -> None:
+    asked = {hitl.ask(f"number {number}", sla_target_minutes=number % 3 + 1).id for number in range(55)}
+    browser, path, pages = hitl.signed_in(), f"{LIST}?order={order}", list[list[str]]()
+    for place in ("1–25 of 55", "26–50 of 55", "51–55 of 55"):
         page = browser.get(path)
-        seen += listed(page)
-        onward = re.search(r'<a class="button quiet" href="([^"]+)" rel="next"', page.text)
-        if not onward:
-            break
-        path = unescape(onward[1])
-    assert sorted(seen) == sorted(asked)
-    assert 'rel="prev"' in page.text
+        assert place in words(page)
+        pages.append(listed(page))
+        path = link(page, "next") or ""
+    assert sorted(one for rows in pages for one in rows) == sorted(asked)
+    assert not path
+    path = link(page, "prev") or ""
+    for place, rows in (("26–50 of 55", pages[1]), ("1–25 of 55", pages[0])):
+        page = browser.get(path)
+        assert (place in words(page), listed(page)) == (True, rows)
+        path = link(page, "prev") or ""
+    assert not path
+
+
+def test_columns_sort_both_ways_and_the_filters_stay(hitl: Hitl) -> None:
+    asked = [hitl.ask(flow_name=flow, method_name=f"m{number}") for number, flow in enumerate("bca")]
+    browser = hitl.signed_in()
+    page = browser.get(f"{LIST}?tab=pending&assignee={CREATOR}")
+    (path,) = re.findall(r'<a href="([^"]+)">Flow', page.text)
+    assert "assignee=" in path
+    up = browser.get(unescape(path))
+    assert listed(up) == [asked[2].id, asked[0].id, asked[1].id]
+    assert 'aria-sort="ascending"' in up.text
+    (path,) = re.findall(r'<a href="([^"]+)">Flow', up.text)
+    assert listed(browser.get(unescape(path))) == listed(up)[::-1]
+
+
+def test_history_says_who_answered_and_when_and_sorts_by_it(hitl: Hitl) -> None:
+    first, second = hitl.ask(emit=EMIT, assigned_to_email=ANNA), hitl.ask(emit=EMIT)
+    answer(reviewer(hitl), second if second.now()["assigned_to_email"] == ANNA else first)
+    hitl.advance(minutes=90)
+    callback(hitl, second, "rejected", source="Jira")
+    page = hitl.signed_in().get(f"{LIST}?tab=history&order=decided")
+    assert listed(page) == [first.id, second.id]
+    for shown in (ANNA, "Jira", "14 Jan 2026", "1 hour"):
+        assert shown in words(page), shown
+    assert listed(hitl.signed_in().get(f"{LIST}?tab=history&order=-took")) == [second.id, first.id]
+
+
+def test_who_is_asked_sees_their_own_first_and_a_manager_can_see_all(hitl: Hitl) -> None:
+    own, other = hitl.ask(assigned_to_email=CREATOR), hitl.ask(assigned_to_email=ANNA)
+    browser = hitl.signed_in()
+    page = browser.get(LIST)
+    assert listed(page) == [own.id]
+    assert "Mine 1 Pending 2 History 0" in words(page)
+    assert set(listed(browser.get(f"{LIST}?tab=pending"))) == {own.id, other.id}
+    assert "Mine" not in words(reviewer(hitl).get(LIST))
+
+
+def test_the_list_can_be_cut_to_days(hitl: Hitl) -> None:
+    first = hitl.ask()
+    hitl.advance(days=1)
+    second = hitl.ask()
+    browser = hitl.signed_in()
+    assert listed(browser.get(f"{LIST}?to=2026-01-14")) == [first.id]
+    assert listed(browser.get(f"{LIST}?from=2026-01-15")) == [second.id]
+    assert len(listed(browser.get(f"{LIST}?from=tomorrow&to=9999-99-99"))) == 2
 
 
 @pytest.mark.parametrize("cursor", ["x", "e30", "'", "%00"])
@@ -190,6 +247,132 @@ def test_what_a_stranger_wrote_is_no_markup_in_the_list(hitl: Hitl) -> None:
         page = browser.get(path).text
         assert page.count("<script") == 1
         assert "<b>" not in page
+
+
+def test_all_requests_are_listed_where_figures_lead(hitl: Hitl) -> None:
+    waiting, decided = hitl.ask(emit=EMIT), hitl.ask(emit=EMIT)
+    callback(hitl, decided)
+    page = hitl.signed_in().get(f"{LIST}?tab=all")
+    assert set(listed(page)) == {waiting.id, decided.id}
+    assert 'aria-current="page">All' in page.text
+    assert ">All" not in hitl.signed_in().get(LIST).text
+
+
+def test_first_steps_show_what_is_left_and_go_when_it_is_done(hitl: Hitl) -> None:
+    browser = hitl.signed_in()
+    page = words(browser.get(LIST))
+    assert "First steps" in page
+    assert "done Issue an API key to do Send a test email to yourself" in page
+    assert "to do Add a routing rule" in page
+    hitl.api("POST", "/v1/deployments/1/test-request", {"to": CREATOR})
+    hitl.ask()
+    hitl.configure(rules=[{"name": "r", "match": {"method_name": "x"}, "assign_to_email": ANNA}])
+    assert "First steps" not in words(browser.get(LIST))
+    assert "First steps" not in words(reviewer(hitl).get(LIST))
+
+
+def test_the_overview_says_what_waits_where(hitl: Hitl) -> None:
+    manage = current().manage_deployments
+    other = manage.create(name="Payments", creator_email=BEN, organization_id=1)
+    manage.set_member(other.deployment_id, Member(CREATOR, frozenset({Permission.RESPOND}), ()))
+    hitl.ask(assigned_to_email=CREATOR)
+    hitl.ask(assigned_to_email=ANNA)
+    text = words(hitl.signed_in().get("/d"))
+    assert "Content Review 1 for you 2 pending" in text
+    assert "Payments 0 for you" in text
+    assert "Payments 0 for you 0 pending" not in text
+
+
+def test_an_open_list_can_ask_whether_it_is_still_what_it_was(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, assigned_to_email=ANNA)
+    browser = reviewer(hitl)
+    page = browser.get(LIST)
+    address = unescape(re.findall(r'data-live="([^"]+)"', page.text)[0])
+    (mark,) = re.findall(r'data-mark="([^"]+)"', page.text)
+    assert browser.get(address).json == {"text": mark}
+    answer(browser, request)
+    assert browser.get(address).json["text"] != mark
+    assert hitl.browser().get(address).status == 303
+
+
+# --- several at once
+
+
+def select(browser: Browser, *requests: AskedRequest, **form: str) -> Answer:
+    """Send the form below the list, or that of the page it leads to."""
+    browser.get(LIST)
+    return browser.post("/d/1/answers", {"request": [one.id for one in requests], **form})
+
+
+def test_several_are_answered_alike_after_one_page_that_lists_them(hitl: Hitl) -> None:
+    asked = [hitl.ask(f"Invoice {number}", emit=EMIT, assigned_to_email=ANNA) for number in range(3)]
+    browser = reviewer(hitl)
+    assert browser.get(LIST).text.count('name="request"') == 3
+    page = select(browser, *asked)
+    assert "Answer 3 requests" in words(page)
+    assert all(f"Invoice {number}" in words(page) for number in range(3))
+    assert {one.status for one in asked} == {"pending"}
+    done = select(browser, *asked, outcome="approved", comment="All fine.")
+    assert "Answered 3 requests: Approved" in words(done)
+    for one in asked:
+        assert (one.outcome, one.response["comment"], one.response["responder"]) == ("approved", "All fine.", ANNA)
+        (event,) = [event for event in one.timeline if event["kind"] == "response_submitted"]
+        assert event["data"]["verification"]["method"] == "session"
+        assert event["data"]["shown"] is None
+
+
+def test_only_what_all_have_can_be_chosen_for_all(hitl: Hitl) -> None:
+    first = hitl.ask(emit=["approved", "rejected", "later"], assigned_to_email=ANNA)
+    second = hitl.ask(emit=["later", "approved"], assigned_to_email=ANNA)
+    third = hitl.ask(assigned_to_email=ANNA)
+    browser = reviewer(hitl)
+    assert re.findall(r'name="outcome" value="([^"]*)"', select(browser, first, second).text) == ["approved", "later"]
+    assert "no option in common" in words(select(browser, first, third))
+
+
+def test_what_fails_is_said_in_its_row_and_the_others_are_answered(hitl: Hitl) -> None:
+    hitl.configure(settings={"forbid_self_approval": True, "groups": [{"name": "both", "members": [ANNA, BEN]}]})
+    mine = hitl.ask(emit=EMIT, assigned_to_email="group:both", metadata={"requested_by": ANNA})
+    late, other = hitl.ask(emit=EMIT, assigned_to_email=ANNA), hitl.ask(emit=EMIT, assigned_to_email=ANNA)
+    theirs = hitl.ask(emit=EMIT, assigned_to_email=BEN)
+    browser = reviewer(hitl)
+    hitl.api("DELETE", f"/v1/requests/{late.id}")
+    done = select(browser, mine, late, other, theirs, outcome="approved")
+    assert "2 of 3 could not be answered" in words(done)
+    assert "lets nobody approve what they asked for" in words(done)
+    assert theirs.id not in done.text
+    assert [one.status for one in (mine, late, other, theirs)] == ["pending", "cancelled", "responded", "pending"]
+
+
+def test_what_asks_for_more_than_a_choice_is_left_to_its_own_page(hitl: Hitl) -> None:
+    schema = {"type": "object", "properties": {"amount": {"type": "number"}}, "required": ["amount"]}
+    typed = hitl.ask(emit=EMIT, assigned_to_email=ANNA, response_schema=schema)
+    plain = hitl.ask(emit=EMIT, assigned_to_email=ANNA)
+    done = select(reviewer(hitl), typed, plain, outcome="approved")
+    assert "It asks for more than a choice." in words(done)
+    assert (typed.status, plain.status) == ("pending", "responded")
+
+
+def test_who_manages_selects_only_among_their_own(hitl: Hitl) -> None:
+    own, other = hitl.ask(emit=EMIT, assigned_to_email=CREATOR), hitl.ask(emit=EMIT, assigned_to_email=ANNA)
+    browser = hitl.signed_in()
+    assert f'value="{own.id}"' in browser.get(LIST).text
+    assert 'name="request"' not in browser.get(f"{LIST}?tab=pending").text
+    assert other.id not in select(browser, own, other).text
+
+
+# --- one leads to the next
+
+
+def test_an_answer_leads_to_what_waits_next(hitl: Hitl) -> None:
+    asked = [hitl.ask(f"Number {number}", emit=EMIT, assigned_to_email=ANNA) for number in range(3)]
+    browser = reviewer(hitl)
+    for number, following in ((0, "Number 1 (2 left)"), (1, "Number 2 (1 left)"), (2, "Nothing else is waiting")):
+        answer(browser, asked[number], "rejected")
+        page = browser.get(browser.location)
+        assert "Rejected. Your answer was recorded." in words(page)
+        assert following in words(page)
+    assert "left)" not in words(browser.get(url(asked[0])))
 
 
 # --- the review page

@@ -70,7 +70,8 @@ def test_people_read_this() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(59, "59 s"), (16 * 60, "16 min"), (7500, "2 h"), (76 * 3600, "3 d"), (86_399, "1 d")]
+    ("seconds", "text"),
+    [(1, "1 second"), (960, "16 minutes"), (7500, "2 hours"), (76 * 3600, "3 days"), (86_399, "1 day")],
 )
 def test_people_read_this_span_at_a_glance(seconds: float, text: str) -> None:
     assert readable_duration(seconds, coarse=True) == text

@@ -244,6 +244,13 @@ def asked_to_confirm(place: Place) -> None:
     place.target, place.fields = found.action, {**found.fields, "sure": "yes"}
 
 
+def selected(place: Place) -> None:
+    """Select the request among others; the one answer to all of them is sent by `press_button`."""
+    question = place.pages.post(f"/d/{place.hitl.deployment_id}/answers", {"request": place.filled("{id}")})
+    found = form_of(question, "outcome=approved")
+    place.target, place.fields = found.action, {**found.fields, "outcome": "approved"}
+
+
 def press_button(place: Place) -> None:
     """Send the form until there is an answer; 404, 409 and 422 say that it is done already."""
     answer = persistently(place.hitl, lambda: place.pages.post(place.target, place.fields))
@@ -387,6 +394,9 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {P}/requests/{{request_id}}": page(
         "/requests/{id}", "outcome=approved", {"comment": "ok"}, "outcome=approved", before=TO_CREATOR
     ),
+    f"POST {P}/answers": Operation(
+        press_button, then(TO_CREATOR, opened("/requests/{id}", "outcome=approved"), selected)
+    ),
     f"POST {P}/requests/{{request_id}}/pass-on": page(
         "/requests/{id}", "delegate_to", {"delegate_to": BOB}, before=then(DELEGATING, TO_CREATOR)
     ),
@@ -409,9 +419,9 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {P}/settings/webhooks/{{webhook_id}}": page("/settings/webhooks/{w}", "url", {"name": "Other"}),
     f"POST {P}/settings/members": page("/settings/members", "email", {"email": BOB}),
     f"POST {P}/settings/api-keys": page("/settings/api-keys", "create_requests", {"name": "k"}),
-    f"POST {P}/settings/advanced": page("/settings/advanced", "reminder_0_number", {"reminder_0_number": "5"}),
-    f"POST {P}/settings/advanced/{{group}}": page(
-        "/settings/advanced/new", "name", {"name": "fin", "members": f"{ANN}\n{BOB}"}
+    f"POST {P}/settings/answers": page("/settings/answers", "allow_delegation", {"allow_delegation": "on"}),
+    f"POST {P}/settings/groups/{{group}}": page(
+        "/settings/groups/new", "name", {"name": "fin", "members": f"{ANN}\n{BOB}"}
     ),
     f"POST {P}/settings/checks": replace(page("/settings/checks", "to", {"to": BOB}), by_hand=True),
 }

@@ -1,6 +1,7 @@
 """Analytics: checks a query, reads its figures with few calls, and makes the report."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,9 +15,11 @@ from flow_hitl.metrics.metrics import (
     GROUPINGS,
     Bucket,
     Dimension,
+    Figures,
     Generation,
     Progress,
     Tallies,
+    figures,
     merged,
     spans,
 )
@@ -70,6 +73,17 @@ class ReadAnalytics:
             overdue=self.backlog.overdue(deployment.deployment_id, now),
             alerts=self._alerts(deployment, now),
         )
+
+    def before(self, reader: KeyHolder | SignedInMember, inquiry: Inquiry) -> Figures:
+        """Return the figures of as many days before a range, as far as they are stored; raises Forbidden."""
+        authorize(reader, Action.CONFIGURE)
+        deployment_id, days = reader.deployment.deployment_id, inquiry.last - inquiry.first + _ONE_DAY
+        number = self.metrics.generations(deployment_id).live.number
+        periods = spans(inquiry.first - days, inquiry.first - _ONE_DAY)
+        total = Counter[str]()
+        for tally in self.metrics.read(deployment_id, number, Dimension.TOTAL, periods).tallies.values():
+            total.update(tally)
+        return figures(+total)
 
     def _counted(self, deployment_id: int, inquiry: Inquiry, now: datetime) -> "_Counted":
         def attempt() -> _Counted:

@@ -2,6 +2,7 @@
 
 rules: analytics.charts, analytics.view, audit.view, contexts, requests.actions, requests.answer_form,
     requests.changes, requests.review_contexts, requests.timeline, settings.change_lines, settings.view
-use cases: access.pages, audit.pages, evidence, requests.pages, requests.review_page, rules.forms,
-    rules.pages, settings.edit_by_form, settings.forms, settings.pages, webhooks.pages
+use cases: access.pages, audit.pages, evidence, requests.answer_many, requests.overview, requests.pages,
+    requests.review_page, rules.forms, rules.pages, settings.edit_by_form, settings.forms, settings.pages,
+    webhooks.pages
 """

@@ -91,12 +91,21 @@ class SignInRefusedPage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeploymentRow:
+    """A deployment, with how many requests wait for the reader, and for anybody; None where that was not counted."""
+
+    name: DeploymentName
+    own: str | None = None
+    pending: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeploymentsPage:
     """The deployments of someone who has several, or none."""
 
     template: ClassVar[str] = "pages/deployments.html"
     email: str
-    deployments: Sequence[DeploymentName]
+    deployments: Sequence[DeploymentRow]
     form_token: str
 
 
@@ -120,8 +129,12 @@ SlaState = Literal["none", "open", "soon", "overdue", "met", "missed"]
 
 @dataclass(frozen=True, kw_only=True)
 class ListRow:
-    """A request in the list: how long it waits or waited, and how long until it is due or how late it is or was."""
+    """A request in the list: how long it waits or waited, and how long until it is due or how late it is or was.
 
+    `by` is who answered, as a person reads it.
+    """
+
+    request_id: str
     address: str
     method_name: str
     flow_name: str
@@ -133,6 +146,8 @@ class ListRow:
     sla_seconds: int
     status: str
     outcome: str | None
+    by: str | None
+    decided_at: datetime | None
     automatic: bool
     test: bool
 
@@ -148,35 +163,133 @@ class ListLink:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FirstStep:
+    """One thing to do with a new deployment."""
+
+    text: str
+    address: str
+    done: bool
+
+
+ListSorted = Literal["ascending", "descending"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListColumn:
+    """The head of a column: `address` sorts by it, or the other way round where it is `sorted` by it."""
+
+    text: str
+    address: str
+    sorted: ListSorted | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListPlace:
+    """Where one is in a list: rows `first` to `last` of `total`, which is not known where the list is filtered."""
+
+    first: int
+    last: int
+    total: str | None = None
+
+
+ListView = Literal["mine", "pending", "history", "all"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListFilters:
-    """The search and filters above the list, as typed."""
+    """The search and filters above the list, as typed; `first_day` and `last_day` are days in UTC."""
 
     text: str = ""
     method: str = ""
     flow: str = ""
     assignee: str = ""
     outcome: str = ""
+    first_day: str = ""
+    last_day: str = ""
     order: str = ""
 
     @property
     def any(self) -> bool:
-        return bool(self.text or self.method or self.flow or self.assignee or self.outcome)
+        return bool(self.text or self.narrow)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether anything but the search is set."""
+        days = self.first_day or self.last_day
+        return bool(self.method or self.flow or self.assignee or self.outcome or days)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestsPage:
-    """The list of open or closed requests: all for managers, for others their own."""
+    """The list of open or closed requests: all for managers, for others their own.
+
+    `address` is its own; at `news_address` it asks whether the list still has this `mark`. `selectable`: the reader may
+    answer what it lists. `partly_sorted`: more match than the rows that were sorted.
+    """
 
     template: ClassVar[str] = "pages/requests.html"
     shell: Shell
-    pending: bool
+    view: ListView
     tabs: Sequence[ListLink]
-    orders: Sequence[tuple[str, str]]
+    columns: Sequence[ListColumn]
     filters: ListFilters
     rows: Sequence[ListRow]
-    newest_address: str | None
+    place: ListPlace | None
+    previous_address: str | None
     next_address: str | None
     clear_address: str
+    address: str
+    news_address: str | None = None
+    mark: str = ""
+    first_steps: Sequence[FirstStep] = ()
+    selectable: bool = False
+    partly_sorted: bool = False
+
+    @property
+    def pending(self) -> bool:
+        return self.view in ("mine", "pending")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswersRow:
+    """One of several requests to be answered alike, and why it was not, a sentence."""
+
+    request_id: str
+    address: str
+    method_name: str
+    message: str
+    flow_name: str
+    problem: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswersPage:
+    """Several requests to be answered with one of the `options` that all have, or answered with an `outcome`."""
+
+    template: ClassVar[str] = "pages/answers.html"
+    shell: Shell
+    rows: Sequence[AnswersRow]
+    options: Sequence[str] = ()
+    outcome: str | None = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelpPage:
+    """How to answer, the keys, and where to read on."""
+
+    template: ClassVar[str] = "pages/help.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Onward:
+    """The outcome that was just given, and what waits next for the same person, one of `left`."""
+
+    outcome: str | None
+    method_name: str = ""
+    message: str = ""
+    address: str | None = None
+    left: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +324,7 @@ class RequestSheet:
     beaten: bool = False
     answered_before: bool = False
     repeated: bool = False
+    onward: Onward | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ from flow_hitl.proof.wiring import ProofParts
 if TYPE_CHECKING:
     from flow_hitl.pages.access.pages import AccessPages
     from flow_hitl.pages.audit.pages import AuditPages
+    from flow_hitl.pages.requests.answer_many import AnswerMany
+    from flow_hitl.pages.requests.overview import Overview
     from flow_hitl.pages.requests.pages import RequestPages
     from flow_hitl.pages.requests.review_page import ReviewPage
     from flow_hitl.pages.rules.pages import RulePages
@@ -47,6 +49,18 @@ class PagesParts(ProofParts):
             clock=self.clock,
             ids=self.ids,
         )
+
+    @cached_property
+    def overview(self) -> Overview:
+        from flow_hitl.pages.requests.overview import Overview
+
+        return Overview(self._deployments, self.list_requests)
+
+    @cached_property
+    def answer_many(self) -> AnswerMany:
+        from flow_hitl.pages.requests.answer_many import AnswerMany
+
+        return AnswerMany(self._requests, self.record_response, self.ids)
 
     @cached_property
     def settings_pages(self) -> SettingsPages:

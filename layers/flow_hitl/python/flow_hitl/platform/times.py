@@ -54,18 +54,22 @@ def with_readable_times(text: str) -> str:
 
 
 def readable_duration(seconds: float, *, coarse: bool = False) -> str:
-    """Return a span of time as people say it, in two units at most, or coarsely in one: `59 s`, `2 h 5 min`, `3 d`."""
+    """Return a span of time in two units at most, `59 s`, `2 h 5 min`, or coarsely as people say it, `3 days`."""
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return _said(whole, "second") if coarse else f"{whole} s"
     minutes = round(whole / 60)
     if minutes < 60:
-        return f"{minutes} min"
+        return _said(minutes, "minute") if coarse else f"{minutes} min"
     if minutes < 24 * 60:
-        return _units(minutes // 60, "h", minutes % 60, "min", coarse)
+        return _said(minutes // 60, "hour") if coarse else _units(minutes // 60, "h", minutes % 60, "min")
     hours = round(minutes / 60)
-    return _units(hours // 24, "d", hours % 24, "h", coarse)
+    return _said(hours // 24, "day") if coarse else _units(hours // 24, "d", hours % 24, "h")
 
 
-def _units(number: int, unit: str, rest: int, smaller: str, coarse: bool) -> str:
-    return f"{number} {unit}" if coarse or not rest else f"{number} {unit} {rest} {smaller}"
+def _said(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number:,} {unit}s"
+
+
+def _units(number: int, unit: str, rest: int, smaller: str) -> str:
+    return f"{number} {unit} {rest} {smaller}" if rest else f"{number} {unit}"

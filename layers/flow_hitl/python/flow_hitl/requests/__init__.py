@@ -2,10 +2,11 @@
 
 rules: answers, bound, changing.delegation, changing.reminders, deciding.edits, deciding.matching, deciding.openings,
     deciding.reply_address, deciding.typed_answers, deciding.web_tokens, evidence, opening.routing,
-    reading.decision_feed, reading.list_rows, reading.polling, request
+    reading.decision_feed, reading.list_rows, reading.polling, reading.search_text, request
 use cases: changing.change_request, changing.delegate, changing.reassign_request, changing.remind,
     deciding.answer_addresses, deciding.auto_respond, deciding.record_response, opening.configuration_warnings,
-    opening.dry_run, opening.open_request, opening.send_test_request, reading.list_requests, reading.read_requests
+    opening.dry_run, opening.open_request, opening.send_test_request, reading.keep_search, reading.list_requests,
+    reading.read_requests, reading.search_requests
 edges: store.deadlines, store.decision_entries, store.poll_log, store.request_index, store.request_rows,
-    store.request_store
+    store.request_store, store.search_log
 """

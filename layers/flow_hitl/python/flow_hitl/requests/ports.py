@@ -1,6 +1,6 @@
 """Storage for requests and their lists, and what fires at a deadline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,9 +9,10 @@ from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.requests.bound import StoredRequest
-from flow_hitl.requests.reading.list_rows import Count, Counts, Order, RequestRow
+from flow_hitl.requests.reading.list_rows import ByColumn, Count, Counts, Order, RequestRow
 from flow_hitl.requests.reading.polling import LastPolls
-from flow_hitl.requests.request import Change, Content, Head, Request
+from flow_hitl.requests.reading.search_text import SearchEntry
+from flow_hitl.requests.request import Change, Content, Head, Request, Response
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,15 @@ class Page:
 
 @dataclass(frozen=True)
 class RowPage:
-    """A page of rows, and the cursor of the next, if there may be one."""
+    """A page of rows, and the cursors of the next and of the one before, if there may be one.
+
+    `partly_sorted`: there are more than the rows that were sorted.
+    """
 
     rows: Sequence[RequestRow]
     next_cursor: str | None
+    previous_cursor: str | None = None
+    partly_sorted: bool = False
 
 
 Taken = CallRecord | TransactionPart | str
@@ -80,6 +86,12 @@ class RequestStore(Protocol):
     def heads(self, request_ids: Sequence[str]) -> Mapping[str, Head]:
         """Read heads consistently, by request id; missing ones are left out."""
 
+    def heads_with_contents(self, request_ids: Sequence[str]) -> Mapping[str, tuple[Head, Content | None]]:
+        """Read heads and contents, by request id; contents that are kept elsewhere for their size are None."""
+
+    def responses(self, request_ids: Sequence[str]) -> Mapping[str, Response]:
+        """Read the answers to requests, by request id; those without one are left out."""
+
     def stored(self, request_ids: Sequence[str], *, whole: bool = True) -> Mapping[str, StoredRequest]:
         """Read requests' records as they stand there, whatever they hold, or their heads alone; each id has one."""
 
@@ -101,15 +113,54 @@ class RequestRows(Protocol):
     """Lists of requests from the indexes alone, which lag by up to a second."""
 
     def page(
-        self, deployment_id: int, wanted: RequestFilter, *, order: Order, text: str, limit: int, cursor: str | None
+        self,
+        deployment_id: int,
+        wanted: RequestFilter,
+        *,
+        order: Order | ByColumn,
+        limit: int,
+        cursor: str | None,
+        backward: bool = False,
     ) -> RowPage:
-        """Return rows that match the filters and `text`; few or none may match although more do further on.
+        """Return rows that match the filters; few or none may match although more do further on.
 
-        Raises ValidationFailed for a foreign cursor or one with another order.
+        `backward`: the page that ends at the cursor, or the first one if there are fewer rows before it. Raises
+        ValidationFailed for a foreign cursor or one with another order.
         """
+
+    def pending(self, deployment_id: int, assigned_to: tuple[str, ...]) -> Count:
+        """Count the pending requests of assignees, up to a limit."""
 
     def counts(self, deployment_id: int, assigned_to: tuple[str, ...]) -> Counts:
         """Count a deployment's requests, or those of the assignees, up to a limit."""
+
+
+class SearchLog(Protocol):
+    """The texts that requests are searched by, in blocks in the order of creation, behind the requests.
+
+    A key is a request's place in that order.
+    """
+
+    def latest(self, deployment_id: int) -> str | None:
+        """Return the key up to which the log has everything, None for an empty log."""
+
+    def waiting(self, deployment_id: int, after: str | None, until: datetime, most: int) -> Sequence[str]:
+        """Return the keys of requests that the log lacks, oldest first."""
+
+    def newest(self, deployment_id: int, after: str | None, most: int) -> Sequence[str]:
+        """Return the keys of the newest requests that the log lacks, newest first."""
+
+    def entries(self, keys: Sequence[str]) -> Sequence[SearchEntry]:
+        """Return the entries of requests, made from themselves, in this order."""
+
+    def append(self, deployment_id: int, entries: Sequence[SearchEntry], latest: str) -> None:
+        """Write the next block: entries, oldest first, which are all up to the key `latest`."""
+
+    def blocks(self, deployment_id: int, below: str | None) -> Iterator[Sequence[SearchEntry]]:
+        """Yield the entries of blocks that begin before a key, newest first, as much as one call reads at a time."""
+
+    def has_before(self, deployment_id: int, key: str) -> bool:
+        """Tell whether a block begins before a key."""
 
 
 class TakenAlready(Exception):

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from flow_hitl.requests.opening.configuration_warnings import ConfigurationWarnings
     from flow_hitl.requests.opening.open_request import OpenRequest
     from flow_hitl.requests.opening.send_test_request import SendTestRequest
+    from flow_hitl.requests.reading.keep_search import KeepSearch
     from flow_hitl.requests.reading.list_requests import ListRequests
     from flow_hitl.requests.reading.read_requests import ReadRequests
+    from flow_hitl.requests.reading.search_requests import SearchRequests
     from flow_hitl.requests.store.deadlines import SchedulerDeadlines
     from flow_hitl.requests.store.poll_log import DynamoPolls
     from flow_hitl.requests.store.request_rows import DynamoRequestRows
     from flow_hitl.requests.store.request_store import DynamoRequestStore
+    from flow_hitl.requests.store.search_log import DynamoSearchLog
 
 
 class RequestsParts(DeploymentsParts, AuditParts):
@@ -91,7 +94,26 @@ class RequestsParts(DeploymentsParts, AuditParts):
     def list_requests(self) -> ListRequests:
         from flow_hitl.requests.reading.list_requests import ListRequests
 
-        return ListRequests(self._rows)
+        return ListRequests(self._rows, lambda: self._search_requests)
+
+    @cached_property
+    def _search_log(self) -> DynamoSearchLog:
+        from flow_hitl.requests.store.search_log import DynamoSearchLog
+
+        tables = self.settings.deployments_table, self.settings.requests_table
+        return DynamoSearchLog(self.client("dynamodb"), *tables, lambda: self._requests)
+
+    @cached_property
+    def _search_requests(self) -> SearchRequests:
+        from flow_hitl.requests.reading.search_requests import SearchRequests
+
+        return SearchRequests(self._search_log, self._requests)
+
+    @cached_property
+    def keep_search(self) -> KeepSearch:
+        from flow_hitl.requests.reading.keep_search import KeepSearch
+
+        return KeepSearch(self._search_log, self._deployments, self.clock)
 
     @cached_property
     def cancel_request(self) -> CancelRequest:

@@ -9,7 +9,32 @@ from dataclasses import dataclass
 from typing import Literal
 
 Anchor = Literal["start", "middle", "end"]
-Tone = Literal["first", "second", "third", "fourth", "fifth", "rest", "good", "bad", "heat0", "heat1", "heat2", "heat3"]
+Tone = Literal[
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "rest",
+    "good",
+    "bad",
+    "heat0",
+    "heat1",
+    "heat2",
+    "heat3",
+    "yes1",
+    "yes2",
+    "yes3",
+    "no1",
+    "no2",
+    "no3",
+    "else1",
+    "else2",
+    "else3",
+    "else4",
+    "else5",
+    "else6",
+]
 
 TONES: tuple[Tone, ...] = ("first", "second", "third", "fourth", "fifth")
 """The tones of series of equal rank, in order; further ones are "rest"."""
@@ -28,7 +53,7 @@ _HEAT_ROW = 24
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle with its tooltip."""
+    """A rectangle with its tooltip, and where a click on it leads."""
 
     x: float
     y: float
@@ -36,6 +61,7 @@ class Box:
     height: float
     tone: Tone
     tip: str
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,10 +88,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Slot:
-    """One position in a column chart: its label, and its values with their tooltips."""
+    """One position in a column chart: its label, and its values with their tooltips; `href` is that of the first."""
 
     name: str
     values: Sequence[tuple[int, str]]
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +102,7 @@ class ChartPart:
     value: float
     tone: Tone
     tip: str
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,7 +129,8 @@ def columns(slots: Sequence[Slot]) -> Chart:
         for number, (value, tip) in enumerate(slot.values):
             height = value / top * _PLOT
             x = _SCALE_WIDTH + place * slot_width + gap + number * width
-            boxes.append(Box(_round(x), _round(base - height), _round(width), _round(height), TONES[number], tip))
+            shape = (_round(x), _round(base - height), _round(width), _round(height))
+            boxes.append(Box(*shape, TONES[number], tip, slot.href if number == 0 else ""))
     every = max(1, math.ceil(len(slots) / _MOST_LABELS))
     for place in range(0, len(slots), every):
         middle = _SCALE_WIDTH + (place + 0.5) * slot_width
@@ -126,7 +155,7 @@ def rows(given: Sequence[ChartRow], *, whole: float | None = None) -> Chart:
         x = 0.0
         for part in row.parts:
             width = part.value / full * 100 if full else 0.0
-            boxes.append(Box(_round(x), y + 6, _round(width), _BAR, part.tone, part.tip))
+            boxes.append(Box(_round(x), y + 6, _round(width), _BAR, part.tone, part.tip, part.href))
             x += width
     return Chart(len(given) * _ROW, tuple(boxes), tuple(labels))
 

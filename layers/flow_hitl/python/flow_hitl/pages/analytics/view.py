@@ -1,6 +1,6 @@
 """The analytics page: a report as tiles, charts, and tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import ClassVar, Literal
@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flow_hitl.metrics.analytics import FigureGroup, Inquiry, Report
 from flow_hitl.metrics.metrics import DayVolume, Dimension, Figures, share
-from flow_hitl.pages.analytics.charts import TONES, Chart, ChartPart, ChartRow, Slot, Tone, columns, rows, week
+from flow_hitl.pages.analytics.charts import Chart, ChartPart, ChartRow, Slot, Tone, columns, rows, week
 from flow_hitl.pages.contexts import Shell
 from flow_hitl.platform.errors import FieldError
 from flow_hitl.platform.times import readable_duration
@@ -19,6 +19,27 @@ UNNAMED_FLOW = "Without a name"
 NOTHING = "–"
 _GROUPINGS = {Dimension.REVIEWER: "Reviewer", Dimension.FLOW: "Flow", Dimension.METHOD: "Review type"}
 _FIELDS = {"/from": "The first day", "/to": "The last day", "/group_by": "The grouping"}
+_Meaning = Literal["positive", "negative", "neutral"]
+_MEANINGS: Mapping[_Meaning, Sequence[Tone]] = {
+    "positive": ("yes1", "yes2", "yes3"),
+    "negative": ("no1", "no2", "no3"),
+    "neutral": ("else1", "else2", "else3", "else4", "else5", "else6"),
+}
+_YES = {"accept", "accepted", "allow", "approve", "approved", "confirm", "confirmed", "ok", "publish", "yes"}
+_NO = {
+    "block",
+    "cancel",
+    "decline",
+    "declined",
+    "deny",
+    "denied",
+    "discard",
+    "no",
+    "refuse",
+    "reject",
+    "rejected",
+    "stop",
+}
 _MOST_COLUMNS = 62
 _CHARTED = 10
 
@@ -34,12 +55,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure, with a note."""
+    """One figure, with a note, and what it was in as many days `before`."""
 
     name: str
     value: str
     note: str
     tone: Literal["", "warn"] = ""
+    before: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +71,7 @@ class VolumeRow:
     name: str
     created: int
     responded: int
+    href: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +85,7 @@ class FigureRow:
     median: str
     sla: str
     automatic: str
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +95,7 @@ class OutcomeRow:
     outcome: str
     count: int
     share: str
+    href: str
 
 
 @dataclass(frozen=True)
@@ -122,9 +147,12 @@ class AnalyticsPage:
     outcome_rows: Sequence[MethodRows]
 
 
-def analytics_page(shell: Shell, report: Report, *, today: date, problem: str | None = None) -> AnalyticsPage:
-    """Return the page of a report."""
-    unit, volume_rows, slots = _volume(report.volume)
+def analytics_page(
+    shell: Shell, report: Report, *, today: date, before: Figures | None = None, problem: str | None = None
+) -> AnalyticsPage:
+    """Return the page of a report, with the figures of as many days before it."""
+    leads = _Leads(shell.deployment.deployment_id, report.inquiry)
+    unit, volume_rows, slots = _volume(report.volume, leads)
     inquiry, grouping = report.inquiry, _GROUPINGS[report.inquiry.group_by]
     tones = _outcome_tones(report.totals)
     return AnalyticsPage(
@@ -139,20 +167,38 @@ def analytics_page(shell: Shell, report: Report, *, today: date, problem: str | 
             for one, text in _GROUPINGS.items()
         ),
         grouping=grouping,
-        tiles=_tiles(report),
+        tiles=_tiles(report, before),
         volume_unit=unit,
         volume=columns(slots),
-        volume_rows=volume_rows,
+        volume_rows=[row for row in volume_rows if row.created or row.responded],
         hours=week(report.hours, DAYS),
-        busy=[_busy(day, counts) for day, counts in zip(DAYS, report.hours, strict=True)],
+        busy=[_busy(day, counts) for day, counts in zip(DAYS, report.hours, strict=True) if any(counts)],
         days=DAYS,
-        responses=_responses(report.groups),
-        compliance=_compliance(report.groups),
-        group_rows=_group_rows(report),
-        outcomes=_outcomes(report.methods, tones),
+        responses=_responses(report.groups, leads),
+        compliance=_compliance(report.groups, leads),
+        group_rows=_group_rows(report, leads),
+        outcomes=_outcomes(report.methods, tones, leads),
         legend=_legend(report.totals, tones),
-        outcome_rows=[_method_rows(method) for method in report.methods if method.figures.outcomes],
+        outcome_rows=[_method_rows(method, leads) for method in report.methods if method.figures.outcomes],
     )
+
+
+@dataclass(frozen=True)
+class _Leads:
+    """Where figures lead: the requests that they count, as far as lists can be narrowed to them."""
+
+    deployment_id: int
+    inquiry: Inquiry
+
+    def to(self, first: date | None = None, last: date | None = None, **narrow: str) -> str:
+        days = {"from": first or self.inquiry.first, "to": last or self.inquiry.last}
+        wanted = {**narrow, **{name: day.isoformat() for name, day in days.items()}}
+        return f"/d/{self.deployment_id}/requests?{urlencode({'tab': 'all', **wanted})}"
+
+    def group(self, name: str) -> str:
+        """Return where the figures of a group lead; a flow without a name has no filter."""
+        kind = {Dimension.REVIEWER: "assignee", Dimension.FLOW: "flow"}.get(self.inquiry.group_by, "method")
+        return self.to(None, None, **{kind: name}) if name else ""
 
 
 def range_problem(error: FieldError) -> str:
@@ -183,8 +229,12 @@ def _query(first: date, last: date, group_by: Dimension) -> str:
     return "?" + urlencode({"from": first.isoformat(), "to": last.isoformat(), "group_by": group_by.value})
 
 
-def _tiles(report: Report) -> list[Tile]:
+def _tiles(report: Report, earlier: Figures | None) -> list[Tile]:
     totals = report.totals
+
+    def before(say: Callable[[Figures], str]) -> str | None:
+        return say(earlier) if earlier is not None and (earlier.created or earlier.responded) else None
+
     with_sla = totals.sla_met + totals.sla_missed
     return [
         Tile(
@@ -193,22 +243,34 @@ def _tiles(report: Report) -> list[Tile]:
             f"{report.overdue} past the SLA target" if report.overdue.number else "none past the SLA target",
             "warn" if report.overdue.number else "",
         ),
-        Tile("Answered", f"{totals.responded:,}", f"{totals.created:,} opened, {totals.cancelled:,} cancelled"),
-        Tile("Median response", _duration(totals.median_seconds), f"average {_duration(totals.average_seconds)}"),
+        Tile(
+            "Answered",
+            f"{totals.responded:,}",
+            f"{totals.created:,} opened, {totals.cancelled:,} cancelled",
+            before=before(lambda figures: f"{figures.responded:,}"),
+        ),
+        Tile(
+            "Median response",
+            _duration(totals.median_seconds),
+            f"average {_duration(totals.average_seconds)}",
+            before=before(lambda figures: _duration(figures.median_seconds)),
+        ),
         Tile(
             "Within the SLA",
             _per_cent(totals.sla_compliance),
             f"{totals.sla_met:,} of {with_sla:,} that had one" if with_sla else "no answer had one",
+            before=before(lambda figures: _per_cent(figures.sla_compliance)),
         ),
         Tile(
             "Answered automatically",
             _per_cent(totals.auto_response_share),
             f"{totals.auto_responded:,} of {totals.responded:,} answers",
+            before=before(lambda figures: _per_cent(figures.auto_response_share)),
         ),
     ]
 
 
-def _volume(days: Sequence[DayVolume]) -> tuple[str, list[VolumeRow], list[Slot]]:
+def _volume(days: Sequence[DayVolume], leads: _Leads) -> tuple[str, list[VolumeRow], list[Slot]]:
     """Return the unit of the volume that keeps columns wide enough to see, with its rows and columns."""
     if len(days) <= _MOST_COLUMNS:
         unit, names = "day", [_day(one.day) for one in days]
@@ -216,12 +278,18 @@ def _volume(days: Sequence[DayVolume]) -> tuple[str, list[VolumeRow], list[Slot]
         unit, names = "week", [f"Week of {_day(one.day - timedelta(days=one.day.weekday()))}" for one in days]
     else:
         unit, names = "month", [f"{one.day:%b %Y}" for one in days]
-    sums: dict[str, list[int]] = {}
+    parts: dict[str, list[DayVolume]] = {}
     for name, one in zip(names, days, strict=True):
-        total = sums.setdefault(name, [0, 0])
-        total[0] += one.created
-        total[1] += one.responded
-    found = [VolumeRow(name, created, responded) for name, (created, responded) in sums.items()]
+        parts.setdefault(name, []).append(one)
+    found = [
+        VolumeRow(
+            name,
+            sum(one.created for one in part),
+            sum(one.responded for one in part),
+            leads.to(part[0].day, part[-1].day),
+        )
+        for name, part in parts.items()
+    ]
     slots = [
         Slot(
             one.name.removeprefix("Week of ").rpartition(" ")[0] if unit != "month" else one.name,
@@ -229,6 +297,7 @@ def _volume(days: Sequence[DayVolume]) -> tuple[str, list[VolumeRow], list[Slot]
                 (one.created, f"{one.name}: {one.created:,} opened"),
                 (one.responded, f"{one.name}: {one.responded:,} answered"),
             ],
+            one.href,
         )
         for one in found
     ]
@@ -240,7 +309,7 @@ def _busy(day: str, counts: Sequence[int]) -> Busy:
     return Busy(day, sum(counts), f"{hour:02}:00 to {hour + 1:02}:00" if counts[hour] else NOTHING)
 
 
-def _responses(groups: Sequence[FigureGroup]) -> Chart | None:
+def _responses(groups: Sequence[FigureGroup], leads: _Leads) -> Chart | None:
     timed = [(group, group.figures.median_seconds) for group in groups if group.figures.median_seconds is not None]
     timed = timed[:_CHARTED]
     if not timed:
@@ -251,7 +320,7 @@ def _responses(groups: Sequence[FigureGroup]) -> Chart | None:
             ChartRow(
                 _name(group),
                 _duration(median),
-                [ChartPart(median or 0.0, "first", f"{_name(group)}: {_duration(median)}")],
+                [ChartPart(median or 0.0, "first", f"{_name(group)}: {_duration(median)}", leads.group(group.name))],
             )
             for group, median in timed
         ],
@@ -259,7 +328,7 @@ def _responses(groups: Sequence[FigureGroup]) -> Chart | None:
     )
 
 
-def _compliance(groups: Sequence[FigureGroup]) -> Chart | None:
+def _compliance(groups: Sequence[FigureGroup], leads: _Leads) -> Chart | None:
     having = [group for group in groups if group.figures.sla_compliance is not None][:_CHARTED]
     if not having:
         return None
@@ -269,8 +338,8 @@ def _compliance(groups: Sequence[FigureGroup]) -> Chart | None:
                 _name(group),
                 _per_cent(group.figures.sla_compliance),
                 [
-                    ChartPart(group.figures.sla_met, "good", f"{_name(group)}: {group.figures.sla_met:,} met"),
-                    ChartPart(group.figures.sla_missed, "bad", f"{_name(group)}: {group.figures.sla_missed:,} missed"),
+                    ChartPart(count, tone, f"{_name(group)}: {count:,} {word}", leads.group(group.name))
+                    for count, tone, word in _met_and_missed(group.figures)
                 ],
             )
             for group in having
@@ -278,10 +347,25 @@ def _compliance(groups: Sequence[FigureGroup]) -> Chart | None:
     )
 
 
+def _met_and_missed(figures: Figures) -> Sequence[tuple[int, Tone, str]]:
+    return ((figures.sla_met, "good", "met"), (figures.sla_missed, "bad", "missed"))
+
+
 def _outcome_tones(totals: Figures) -> dict[str, Tone]:
-    """Give each of the most frequent outcomes a tone; all others share one with free text."""
-    names = [outcome for outcome, _ in totals.outcomes if outcome is not None]
-    return dict(zip(names, TONES, strict=False))
+    """Give each frequent outcome a color of its own, by what it means; all others share one with free text."""
+    left = {meaning: list(tones) for meaning, tones in _MEANINGS.items()}
+    tones: dict[str, Tone] = {}
+    for outcome, _ in totals.outcomes:
+        if outcome is not None:
+            own = left[_meaning(outcome)]
+            tone = own.pop(0) if own else left["neutral"].pop(0) if left["neutral"] else None
+            tones |= {outcome: tone} if tone is not None else {}
+    return tones
+
+
+def _meaning(outcome: str) -> _Meaning:
+    said = outcome.strip().casefold()
+    return "positive" if said in _YES else "negative" if said in _NO else "neutral"
 
 
 def _legend(totals: Figures, tones: dict[str, Tone]) -> list[tuple[Tone, str]]:
@@ -290,7 +374,7 @@ def _legend(totals: Figures, tones: dict[str, Tone]) -> list[tuple[Tone, str]]:
     return [*named, ("rest", FREE_TEXT if rest == {FREE_TEXT} else "Others")] if rest else named
 
 
-def _outcomes(methods: Sequence[FigureGroup], tones: dict[str, Tone]) -> Chart | None:
+def _outcomes(methods: Sequence[FigureGroup], tones: dict[str, Tone], leads: _Leads) -> Chart | None:
     answered = [method for method in methods if method.figures.outcomes][:_CHARTED]
     if not answered:
         return None
@@ -300,7 +384,12 @@ def _outcomes(methods: Sequence[FigureGroup], tones: dict[str, Tone]) -> Chart |
                 method.name,
                 _answers(sum(count for _, count in method.figures.outcomes)),
                 [
-                    ChartPart(count, tones.get(outcome or "", "rest"), f"{method.name}: {_outcome(outcome)} {count:,}")
+                    ChartPart(
+                        count,
+                        tones.get(outcome or "", "rest"),
+                        f"{method.name}: {_outcome(outcome)} {count:,}",
+                        _to_outcome(leads, method.name, outcome),
+                    )
                     for outcome, count in method.figures.outcomes
                 ],
             )
@@ -309,17 +398,21 @@ def _outcomes(methods: Sequence[FigureGroup], tones: dict[str, Tone]) -> Chart |
     )
 
 
-def _method_rows(method: FigureGroup) -> MethodRows:
+def _to_outcome(leads: _Leads, method: str, outcome: str | None) -> str:
+    return leads.to(method=method, outcome=outcome) if outcome is not None else leads.to(method=method)
+
+
+def _method_rows(method: FigureGroup, leads: _Leads) -> MethodRows:
     answers = sum(count for _, count in method.figures.outcomes)
     found = [
-        OutcomeRow(_outcome(outcome), count, _per_cent(share(count, answers)))
+        OutcomeRow(_outcome(outcome), count, _per_cent(share(count, answers)), _to_outcome(leads, method.name, outcome))
         for outcome, count in method.figures.outcomes
     ]
     return MethodRows(method.name, found)
 
 
-def _group_rows(report: Report) -> list[FigureRow]:
-    named = [(_name(group), group.figures) for group in report.groups]
+def _group_rows(report: Report, leads: _Leads) -> list[FigureRow]:
+    named = [(_name(group), group.figures, leads.group(group.name)) for group in report.groups]
     return [
         FigureRow(
             name=name,
@@ -329,8 +422,9 @@ def _group_rows(report: Report) -> list[FigureRow]:
             median=_duration(figures.median_seconds),
             sla=_per_cent(figures.sla_compliance),
             automatic=_per_cent(figures.auto_response_share),
+            href=href,
         )
-        for name, figures in [*named, *([("All others", report.others)] if report.others else [])]
+        for name, figures, href in [*named, *([("All others", report.others, "")] if report.others else [])]
     ]
 
 

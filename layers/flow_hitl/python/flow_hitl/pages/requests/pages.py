@@ -1,8 +1,8 @@
 """What signed-in people see of requests and how they answer them, each as the policy allows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -11,7 +11,21 @@ from flow_hitl.audit.ports import AuditLog
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.mails.mail_feedback import reaches_nobody
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view
-from flow_hitl.pages.contexts import ListFilters, ListLink, ListRow, RequestSheet, RequestsPage, Shell, SlaState
+from flow_hitl.pages.contexts import (
+    FirstStep,
+    ListColumn,
+    ListFilters,
+    ListLink,
+    ListPlace,
+    ListRow,
+    ListSorted,
+    ListView,
+    Onward,
+    RequestSheet,
+    RequestsPage,
+    Shell,
+    SlaState,
+)
 from flow_hitl.pages.evidence import page_shown, sign_page
 from flow_hitl.pages.requests.actions import actions_of
 from flow_hitl.pages.requests.answer_form import answer_form, written
@@ -19,24 +33,42 @@ from flow_hitl.pages.requests.review_contexts import WRONG_VALUES, refusal
 from flow_hitl.pages.requests.timeline import timeline_of
 from flow_hitl.people.access import Action, SignedInMember, authorize
 from flow_hitl.people.sign_in_rules import Session
+from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
-from flow_hitl.requests.ports import RequestFilter, RequestStore
-from flow_hitl.requests.reading.list_requests import ListRequests
-from flow_hitl.requests.reading.list_rows import Order, RequestRow
-from flow_hitl.requests.request import Request, ResumeStatus, Status
+from flow_hitl.requests.ports import RequestFilter, RequestStore, RowPage
+from flow_hitl.requests.reading.list_requests import ListRequests, own_names
+from flow_hitl.requests.reading.list_rows import ByColumn, Column, Count, Counts, Order, RequestRow
+from flow_hitl.requests.request import Request, Response, ResumeStatus, Status
 
 if TYPE_CHECKING:
     from flow_hitl.pages.requests.changes import ChangedLine
 
 _ROWS = 25
+# A deployment with so many requests needs no list of first steps.
+_IN_USE = 10
 # In the last quarter of its time, a request is due soon.
 _SOON = 0.25
-_ORDERS = ((Order.OLDEST, "Longest waiting first"), (Order.NEWEST, "Newest first"), (Order.DUE, "Due first"))
+# The orders that a column's head leads to, the first one when it is clicked first. Those in a filter's address of
+# earlier versions keep their names.
+_PENDING_COLUMNS: Sequence[tuple[str, tuple[Order | ByColumn, Order | ByColumn]]] = (
+    ("Request", (ByColumn(Column.METHOD), ByColumn(Column.METHOD, descending=True))),
+    ("Flow", (ByColumn(Column.FLOW), ByColumn(Column.FLOW, descending=True))),
+    ("Assignee", (ByColumn(Column.ASSIGNEE), ByColumn(Column.ASSIGNEE, descending=True))),
+    ("Waiting", (Order.OLDEST, Order.NEWEST)),
+    ("SLA", (Order.DUE, ByColumn(Column.DUE, descending=True))),
+)
+_CLOSED_COLUMNS: Sequence[tuple[str, tuple[Order | ByColumn, Order | ByColumn]]] = (
+    ("Request", (ByColumn(Column.METHOD), ByColumn(Column.METHOD, descending=True))),
+    ("Flow", (ByColumn(Column.FLOW), ByColumn(Column.FLOW, descending=True))),
+    ("Answer", (ByColumn(Column.ANSWER), ByColumn(Column.ANSWER, descending=True))),
+    ("Closed", (ByColumn(Column.DECIDED, descending=True), ByColumn(Column.DECIDED))),
+    ("Took", (ByColumn(Column.TOOK, descending=True), ByColumn(Column.TOOK))),
+)
 _RESUMED = {
     "waiting": "The flow has not been told yet.",
     "delivered": "The flow has the answer.",
@@ -49,11 +81,17 @@ _RESUMED = {
 
 @dataclass(frozen=True)
 class ListWish:
-    """The list that someone asks for."""
+    """The list that someone asks for; without a view, their own if something waits for them.
 
-    pending: bool
+    A page begins behind `after` or ends before `before`; `first` is the number of its first row, as far as the reader
+    was told.
+    """
+
+    view: ListView | None
     filters: ListFilters
-    cursor: str | None = None
+    after: str | None = None
+    before: str | None = None
+    first: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,39 +112,110 @@ class RequestPages:
 
         Raises ValidationFailed for a cursor that is not ours.
         """
-        deployment_id, filters = member.deployment.deployment_id, wish.filters
-        page = self.lists.page(
-            member, _wanted(wish), order=_order(wish), text=filters.text, limit=_ROWS, cursor=wish.cursor
-        )
+        filters, own = wish.filters, self.lists.waiting_for(member) if member.manages else None
+        view = wish.view or ("mine" if own is not None and own.number else "pending")
+        order, page = _order(view, filters.order), self._page(member, wish, view)
         counts = self.lists.counts(member)
-        root, now = f"/d/{deployment_id}/requests", self.clock.now()
+        root, now = f"/d/{member.deployment.deployment_id}/requests", self.clock.now()
+        views: list[tuple[ListView, str, Count]] = [
+            ("pending", "Pending", counts.pending),
+            ("history", "History", counts.history),
+        ]
+        if own is not None and (own.number or view == "mine"):
+            views.insert(0, ("mine", "Mine", own))
+        tabs = [(one, text, str(count)) for one, text, count in views]
 
         def address(**changes: str | None) -> str:
-            return _address(root, {**_parameters(wish), "after": None, **changes})
+            return _address(root, {**_parameters(view, filters), **changes})
 
-        tabs = [
-            ListLink(
-                text=text,
-                address=_address(root, {"tab": None if state else "history"}),
-                current=wish.pending is state,
-                count=str(count),
-            )
-            for state, text, count in (
-                (True, "Pending", counts.pending),
-                (False, "History", counts.history),
-            )
-        ]
+        answers = self._answers(page.rows)
+        rows = [_row(row, root, now, answers.get(row.request_id)) for row in page.rows]
+        total = next((count for one, _, count in views if one == view), None)
+        first = wish.first if page.previous_cursor else 1
+        place = ListPlace(
+            first=first, last=first + len(rows) - 1, total=str(total) if total and not filters.any else None
+        )
         return RequestsPage(
             shell=shell,
-            pending=wish.pending,
-            tabs=tabs,
-            orders=[(order.value, text) for order, text in _ORDERS] if wish.pending else [],
-            filters=wish.filters,
-            rows=[_row(row, root, now) for row in page.rows],
-            newest_address=address() if wish.cursor else None,
-            next_address=address(after=page.next_cursor) if page.next_cursor else None,
-            clear_address=_address(root, {"tab": None if wish.pending else "history"}),
+            view=view,
+            tabs=[
+                ListLink(text=text, address=_address(root, {"tab": one}), current=one == view, count=count)
+                for one, text, count in [*tabs, *([("all", "All", None)] if view == "all" else [])]
+            ],
+            columns=_columns(view, order, address),
+            filters=filters,
+            rows=rows,
+            place=place if rows else None,
+            previous_address=_back(address, page.previous_cursor, first),
+            next_address=address(after=page.next_cursor, first=str(place.last + 1)) if page.next_cursor else None,
+            clear_address=_address(root, {"tab": view}),
+            address=address(),
+            news_address=_news_address(root, view, filters) if page.previous_cursor is None else None,
+            mark=_mark(page.rows),
+            first_steps=self._first_steps(member, counts) if member.manages and view != "history" else (),
+            selectable=view == "mine" or (view == "pending" and not member.manages),
+            partly_sorted=page.partly_sorted,
         )
+
+    def _first_steps(self, member: SignedInMember, counts: Counts) -> Sequence[FirstStep]:
+        """Return what is left to do with a new deployment; nothing once it is done, or the deployment is in use."""
+        opened = counts.pending.number + counts.history.number
+        deployment = member.deployment
+        if opened >= _IN_USE:
+            return ()
+        rows = self.lists.page(member, RequestFilter(), limit=_IN_USE).rows if opened else ()
+        settings = f"/d/{deployment.deployment_id}/settings"
+        steps = (
+            ("Issue an API key", f"{settings}/api-keys", bool(deployment.api_keys)),
+            ("Send a test email to yourself", f"{settings}/checks", any(row.test for row in rows)),
+            ("Open the first request from your flow", "/docs", not all(row.test for row in rows)),
+            ("Add a routing rule", f"{settings}/rules", bool(deployment.rules)),
+        )
+        if all(done for *_, done in steps):
+            return ()
+        return [FirstStep(text=text, address=address, done=done) for text, address, done in steps]
+
+    def mark(self, member: SignedInMember, wish: ListWish) -> str:
+        """Return what tells a list's first page from what it was or will be; it loads and counts nothing."""
+        return _mark(self._page(member, wish, wish.view or "pending").rows)
+
+    def answered(self, member: SignedInMember, request_id: str) -> RequestSheet:
+        """Return a request that the person has just answered, with what waits for them next."""
+        sheet = self.show(member, request_id)
+        decision = sheet.decision
+        if decision is None:
+            return sheet
+        onward = Onward(outcome=decision.outcome)
+        mine = RequestFilter(statuses=(Status.PENDING.value,), assigned_to=own_names(member))
+        found = self.lists.page(member, mine, order=Order.OLDEST, limit=2).rows
+        # The index may still have the one that was answered.
+        following = next((row for row in found if row.request_id != request_id), None)
+        if following is not None:
+            left = self.lists.waiting_for(member)
+            stale = any(row.request_id == request_id for row in found)
+            onward = replace(
+                onward,
+                method_name=following.method_name,
+                message=following.summary,
+                address=f"/d/{member.deployment.deployment_id}/requests/{following.request_id}",
+                left=str(replace(left, number=left.number - stale)),
+            )
+        return replace(sheet, onward=onward)
+
+    def _page(self, member: SignedInMember, wish: ListWish, view: ListView) -> RowPage:
+        return self.lists.page(
+            member,
+            _wanted(member, view, wish.filters),
+            order=_order(view, wish.filters.order),
+            text=wish.filters.text,
+            limit=_ROWS,
+            cursor=wish.before or wish.after,
+            backward=wish.before is not None,
+        )
+
+    def _answers(self, rows: Sequence[RequestRow]) -> Mapping[str, Response]:
+        decided = [row.request_id for row in rows if row.status is Status.RESPONDED]
+        return self.requests.responses(decided) if decided else {}
 
     def show(self, member: SignedInMember, request_id: str) -> RequestSheet:
         """Return a request; raises NotFound for one that is not theirs to see."""
@@ -158,7 +267,7 @@ class RequestPages:
             data=said.data,
             responder=responder,
             responder_verified=True,
-            verification=_by_session(member, session),
+            verification=by_session(member, session),
             shown=page_shown(self.keys, request_id, responder, shown),
             deployment=member.deployment,
         )
@@ -181,7 +290,7 @@ class RequestPages:
         responder = member.responder_of(request.head)
         if responder is None:
             raise Forbidden("Only its assignees can pass this request on.")
-        delegation = Delegation(member, responder, to.strip(), Channel.DASHBOARD, _by_session(member, session))
+        delegation = Delegation(member, responder, to.strip(), Channel.DASHBOARD, by_session(member, session))
         try:
             self.delegate(member.deployment, request_id, delegation)
         except (AlreadyResponded, NotPending):
@@ -251,37 +360,90 @@ def _resumed(request: Request) -> str | None:
     return _RESUMED[resume.status.value] if resume else None
 
 
-def _by_session(member: SignedInMember, session: Session) -> Mapping[str, object]:
+def by_session(member: SignedInMember, session: Session) -> Mapping[str, object]:
+    """Return how a signed-in person was known, for the event of what they did."""
     proof = {"address": member.email, "way": session.way.value, "signed_in_at": rfc3339(session.began_at)}
     return {"method": "session", **proof}
 
 
-def _wanted(wish: ListWish) -> RequestFilter:
-    filters = wish.filters
+def _wanted(member: SignedInMember, view: ListView, filters: ListFilters) -> RequestFilter:
+    closed = (Status.RESPONDED.value, Status.CANCELLED.value)
+    first, last = _day(filters.first_day), _day(filters.last_day)
     return RequestFilter(
-        statuses=(Status.PENDING.value,) if wish.pending else (Status.RESPONDED.value, Status.CANCELLED.value),
-        assigned_to=(filters.assignee,) if filters.assignee else (),
+        statuses={"all": (), "history": closed}.get(view, (Status.PENDING.value,)),
+        assigned_to=own_names(member) if view == "mine" else (filters.assignee,) if filters.assignee else (),
         method_name=filters.method or None,
         flow_name=filters.flow or None,
         outcome=filters.outcome or None,
+        created_from=first,
+        created_to=last + timedelta(days=1, seconds=-1) if last else None,
     )
 
 
-def _order(wish: ListWish) -> Order:
-    if not wish.pending:
-        return Order.NEWEST
-    return next((order for order, _ in _ORDERS if order.value == wish.filters.order), Order.OLDEST)
+def _day(text: str) -> datetime | None:
+    """Return the beginning of a day in UTC, None for what is no day, as browsers without a date field may send it."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) if 2000 <= day.year <= 2099 else None
 
 
-def _parameters(wish: ListWish) -> dict[str, str | None]:
-    filters = wish.filters
+def _order(view: ListView, asked: str) -> Order | ByColumn:
+    columns = _columns_of(view)
+    usual = Order.NEWEST if columns is _CLOSED_COLUMNS else Order.OLDEST
+    orders = [usual, Order.NEWEST, *(order for _, pair in columns for order in pair)]
+    return next((order for order in orders if str(order) == asked), usual)
+
+
+def _columns(view: ListView, current: Order | ByColumn, address: Callable[..., str]) -> Sequence[ListColumn]:
+    return [
+        ListColumn(
+            text=text,
+            address=address(order=str(pair[1] if current == pair[0] else pair[0])),
+            sorted=_direction(current) if current in pair else None,
+        )
+        for text, pair in _columns_of(view)
+    ]
+
+
+def _columns_of(view: ListView) -> Sequence[tuple[str, tuple[Order | ByColumn, Order | ByColumn]]]:
+    return _CLOSED_COLUMNS if view in ("history", "all") else _PENDING_COLUMNS
+
+
+def _direction(current: Order | ByColumn) -> ListSorted:
+    """Return the direction by what a column shows: who waits longest has the highest number."""
+    if isinstance(current, ByColumn):
+        return "descending" if current.descending else "ascending"
+    return "descending" if current is Order.OLDEST else "ascending"
+
+
+def _news_address(root: str, view: ListView, filters: ListFilters) -> str:
+    return _address(root.removesuffix("requests") + "news", _parameters(view, filters))
+
+
+def _mark(rows: Sequence[RequestRow]) -> str:
+    return digest([[row.request_id, row.assigned_to_email] for row in rows])[:16]
+
+
+def _back(address: Callable[..., str], cursor: str | None, first: int) -> str | None:
+    """Return where the page before is; the first page has a short address, so that it shows what is new."""
+    if cursor is None:
+        return None
+    start = first - _ROWS
+    return address(before=cursor, first=str(start)) if start > 1 else address()
+
+
+def _parameters(view: ListView, filters: ListFilters) -> dict[str, str | None]:
     return {
-        "tab": None if wish.pending else "history",
+        "tab": view,
         "q": filters.text,
         "method": filters.method,
         "flow": filters.flow,
         "assignee": filters.assignee,
         "outcome": filters.outcome,
+        "from": filters.first_day,
+        "to": filters.last_day,
         "order": filters.order,
     }
 
@@ -291,10 +453,11 @@ def _address(root: str, parameters: Mapping[str, str | None]) -> str:
     return f"{root}?{query}" if query else root
 
 
-def _row(row: RequestRow, root: str, now: datetime) -> ListRow:
+def _row(row: RequestRow, root: str, now: datetime, answer: Response | None) -> ListRow:
     until = row.decided_at or now
     sla, seconds = _sla(row, now)
     return ListRow(
+        request_id=row.request_id,
         address=f"{root}/{row.request_id}",
         method_name=row.method_name,
         flow_name=row.flow_name or "",
@@ -306,9 +469,19 @@ def _row(row: RequestRow, root: str, now: datetime) -> ListRow:
         sla_seconds=seconds,
         status=row.status.value,
         outcome=row.outcome,
+        by=_answered_by(answer) if answer else None,
+        decided_at=row.decided_at,
         automatic=row.responded_via is Channel.AUTO_RESPONSE,
         test=row.test,
     )
+
+
+def _answered_by(answer: Response) -> str | None:
+    if answer.responded_via is Channel.AUTO_RESPONSE:
+        return None
+    if answer.responder is not None:
+        return answer.responder if answer.responder_verified else f"{answer.responder} (claimed)"
+    return answer.source or "another application"
 
 
 def _sla(row: RequestRow, now: datetime) -> tuple[SlaState, int]:

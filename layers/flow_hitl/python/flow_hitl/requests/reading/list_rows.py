@@ -1,11 +1,12 @@
 """What lists show of requests: rows and counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from flow_hitl.contract.shapes import Channel
-from flow_hitl.requests.request import Status
+from flow_hitl.requests.request import Head, Status
 
 MOST_COUNTED = 1000
 
@@ -16,6 +17,43 @@ class Order(StrEnum):
     NEWEST = "newest"
     OLDEST = "oldest"
     DUE = "due"
+
+
+class Column(StrEnum):
+    """What a list can be sorted by on demand."""
+
+    METHOD = "method"
+    FLOW = "flow"
+    ASSIGNEE = "assignee"
+    ANSWER = "answer"
+    DECIDED = "decided"
+    TOOK = "took"
+    DUE = "due-by"
+
+
+@dataclass(frozen=True)
+class ByColumn:
+    """The order by a column: the `MOST_COUNTED` newest rows are sorted, and no others."""
+
+    column: Column
+    descending: bool = False
+
+    def __str__(self) -> str:
+        return f"{'-' if self.descending else ''}{self.column}"
+
+    def key(self, row: "RequestRow") -> str:
+        """Return what a row is sorted by; equal ones are told apart by their creation."""
+        took = (row.decided_at - row.created_at).total_seconds() if row.decided_at else 0
+        by: dict[Column, str] = {
+            Column.METHOD: row.method_name.casefold(),
+            Column.FLOW: (row.flow_name or "").casefold(),
+            Column.ASSIGNEE: row.assigned_to_email.casefold(),
+            Column.ANSWER: (row.outcome or "").casefold(),
+            Column.DECIDED: row.decided_at.isoformat() if row.decided_at else "",
+            Column.TOOK: f"{max(0, took):020.3f}",
+            Column.DUE: row.sla_due_at.isoformat() if row.sla_due_at else "~",
+        }
+        return f"{by[self.column]}\0{row.created_at.isoformat()}#{row.request_id}"
 
 
 @dataclass(frozen=True)
@@ -35,10 +73,10 @@ class RequestRow:
     decided_at: datetime | None
     test: bool
 
-    def has(self, text: str) -> bool:
-        """Tell whether the row contains each word of a text, ignoring case."""
-        said = "\n".join([self.method_name, self.flow_name or "", self.assigned_to_email, self.summary]).casefold()
-        return all(word in said for word in text.casefold().split())
+    @classmethod
+    def of(cls, head: Head) -> Self:
+        """Return the row of a request."""
+        return cls(**{member.name: getattr(head, member.name) for member in fields(cls)})
 
 
 @dataclass(frozen=True)

@@ -201,6 +201,21 @@ class DynamoRequestStore:
         records = self._batch_get(request_ids, (HEAD,))
         return {one: _head_of(records[one][HEAD]) for one in request_ids if one in records}
 
+    def heads_with_contents(self, request_ids: Sequence[str]) -> Mapping[str, tuple[Head, Content | None]]:
+        found = self._batch_get(request_ids, (HEAD, CONTENT))
+        return {
+            one: (
+                _head_of(parts[HEAD]),
+                _contents.validate_json(parts[CONTENT]["doc"]) if "doc" in parts.get(CONTENT, {}) else None,
+            )
+            for one, parts in found.items()
+            if HEAD in parts
+        }
+
+    def responses(self, request_ids: Sequence[str]) -> Mapping[str, Response]:
+        records = self._batch_get(request_ids, (RESPONSE,))
+        return {one: _responses().validate_json(found[RESPONSE]["doc"]) for one, found in records.items()}
+
     def stored(self, request_ids: Sequence[str], *, whole: bool = True) -> Mapping[str, StoredRequest]:
         records = self._batch_get(request_ids, _PARTS if whole else (HEAD,))
         found = {one: self._stored(records.get(one, {}), whole=whole) for one in request_ids}
