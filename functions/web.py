@@ -127,13 +127,14 @@ def visitor(routes: Routes) -> Visitor:
 
 def enter(routes: Routes, deployment_id: str) -> Place:
     """Return who is looking at the deployment in the path; raises SignedOut, and NotFound without access."""
-    looking = visitor(routes)
     # Only the plain spelling counts: "0456" or "٤٥٦" would be a second address of the same page.
     is_number = deployment_id.isascii() and deployment_id.isdigit() and len(deployment_id) <= 15
     number = int(deployment_id) if is_number else 0
     if str(number) != deployment_id:
+        visitor(routes)
         raise NotFound("There is no such deployment.")
-    return Place(looking, current().visits.enter(looking, number), query(routes, "notice"))
+    looking, member = current().visits.enter(_cookie(routes, _SESSION_COOKIE), number)
+    return Place(looking, member, query(routes, "notice"))
 
 
 def read_form(routes: Routes, looking: Visitor | None) -> Form:

@@ -103,7 +103,7 @@ class Access(Construct):
     def dashboard(self) -> list[Right]:
         """Show, answer, and reassign requests; sign people in; manage, as `management` does for programs."""
         data = self.data
-        keep = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
+        keep = [f"dynamodb:{one}" for one in ("GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem")]
         return [
             *self._decide("dynamodb:UpdateItem", "dynamodb:BatchGetItem"),
             self._read_lists("by_created", "by_status", "by_assignee", "by_due"),

@@ -129,7 +129,10 @@ EXPECTED: dict[str, Rights] = {
     "dashboard": {
         *DECIDE,
         *SECRET,
-        *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "DeleteItem")),
+        *(
+            (f"dynamodb:{action}", "deployments")
+            for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem")
+        ),
         *((f"dynamodb:{action}", "requests") for action in ("UpdateItem", "BatchGetItem")),
         *_lists("by_created", "by_status", "by_assignee", "by_due"),
         ("kms:Encrypt", "webhook key"),

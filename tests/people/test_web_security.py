@@ -149,7 +149,7 @@ def test_a_problem_on_our_side_is_a_page_like_the_others(stack: Stack, monkeypat
     def break_down(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(current().visits.sessions, "load", break_down)
+    monkeypatch.setattr(current().visits.sessions, "reading", break_down)
     answer = stack.manager.get(stack.addresses("GET", "/d/")[0])
     assert answer.status == 500
     assert "secret detail" not in answer.text

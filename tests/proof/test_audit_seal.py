@@ -281,6 +281,20 @@ def test_a_log_that_was_never_sealed_is_verified_by_its_chains(hitl: Hitl) -> No
     assert verified["events"] == len(table(hitl))
 
 
+def test_requests_that_are_not_sealed_cost_no_look_at_the_digests_each(hitl: Hitl) -> None:
+    def listings() -> int:
+        with watched(hitl) as calls:
+            assert named(hitl) == set()
+        return calls.operations.count("s3.ListObjectVersions")
+
+    hitl.ask(emit=EMIT)
+    listings_of_one = listings()
+    for _ in range(9):
+        hitl.clock.sleep(1)
+        hitl.ask(emit=EMIT)
+    assert listings() == listings_of_one
+
+
 def test_a_part_of_the_time_can_be_verified(hitl: Hitl) -> None:
     a_log(hitl)
     sealed = verify(hitl, "to=2026-01-15T00:00:00Z")

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from flow_hitl.people.sign_in_rules import SentMails, Sessions, SignInTry
+from flow_hitl.platform.ports import Reading
 
 
 class SignInTries(Protocol):
@@ -29,6 +30,9 @@ class SignInTries(Protocol):
 class SessionStore(Protocol):
     def load(self, email: str) -> Sessions:
         """Read the sessions of the person behind an address consistently; who never had one has none."""
+
+    def reading(self, email: str) -> Reading[Sessions]:
+        """Return the reading of these sessions."""
 
     def commit(self, changed: Sessions) -> None:
         """Write the sessions' next version; raises Conflict if somebody else did."""

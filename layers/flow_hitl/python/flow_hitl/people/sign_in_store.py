@@ -1,5 +1,6 @@
 """Tries to sign in, sessions and counters: short-lived records in the requests table."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import TypeAdapter
 from flow_hitl.people.sign_in_rules import MAILS_COUNT, SentMails, Sessions, SignInTry
 from flow_hitl.platform.dynamodb import cancellation_codes, item, put_if, transact, values
 from flow_hitl.platform.errors import Conflict
+from flow_hitl.platform.ports import Reading
 
 _tries, _sent, _sessions = TypeAdapter(SignInTry), TypeAdapter(SentMails), TypeAdapter(Sessions)
 _NEXT_VERSION = "attribute_not_exists(pk) OR version = :before"
@@ -54,6 +56,12 @@ class DynamoSessionStore:
     def load(self, email: str) -> Sessions:
         doc = _doc(self._client, self._table, _sessions_key(email))
         return _sessions.validate_json(doc) if doc is not None else Sessions(email)
+
+    def reading(self, email: str) -> Reading[Sessions]:
+        def made(records: Sequence[Mapping[str, Any]]) -> Sessions:
+            return _sessions.validate_json(records[0]["doc"]) if records else Sessions(email)
+
+        return Reading(self._table, [_sessions_key(email)], made)
 
     def commit(self, changed: Sessions) -> None:
         _put(self._client, self._table, _sessions_record(changed))

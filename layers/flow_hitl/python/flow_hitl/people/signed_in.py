@@ -10,10 +10,10 @@ from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.people.ports import SessionStore
 from flow_hitl.people.sign_in_rules import Session, Sessions
-from flow_hitl.people.sign_in_tokens import form_token, is_form_token, read_session
+from flow_hitl.people.sign_in_tokens import SessionCookie, form_token, is_form_token, read_session
 from flow_hitl.platform.errors import Unauthorized
 from flow_hitl.platform.key_ring import KeyRing
-from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.ports import Clock, ReadTogether
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.platform.times import rfc3339
 
@@ -40,6 +40,7 @@ class Visitor:
 class Visits:
     """Everything is read anew for each page, so that who was removed or signed out is so at once."""
 
+    read: ReadTogether
     sessions: SessionStore
     deployments: DeploymentStore
     change_configuration: ChangeConfiguration
@@ -49,9 +50,18 @@ class Visits:
 
     def recognize(self, cookie: str | None) -> Visitor:
         """Return whose session a cookie names; raises SignedOut."""
+        named = self._named(cookie)
+        return self._visitor(named, self.sessions.load(named.email))
+
+    def _named(self, cookie: str | None) -> SessionCookie:
         named = read_session(self.keys, cookie)
-        session = self.sessions.load(named.email).find(named.session_id, self.clock.now()) if named else None
-        if named is None or session is None:
+        if named is None:
+            raise SignedOut
+        return named
+
+    def _visitor(self, named: SessionCookie, found: Sessions) -> Visitor:
+        session = found.find(named.session_id, self.clock.now())
+        if session is None:
             raise SignedOut
         return Visitor(named.email, session, form_token(self.keys, session.session_id))
 
@@ -59,15 +69,19 @@ class Visits:
         """Tell whether a form with this token was made in the visitor's session."""
         return is_form_token(self.keys, visitor.session.session_id, token)
 
-    def enter(self, visitor: Visitor, deployment_id: int) -> SignedInMember:
-        """Return the visitor as a member of a deployment, whose audit log notes the first time in a session.
+    def enter(self, cookie: str | None, deployment_id: int) -> tuple[Visitor, SignedInMember]:
+        """Return whose session a cookie names, also as a member of a deployment, and read both in one call.
 
-        Raises NotFound for one that does not exist or does not let them in.
+        The deployment's audit log notes the first time in a session. Raises SignedOut, and NotFound for a deployment
+        that does not exist or does not let them in.
         """
-        member = SignedInMember.of(self.deployments.load(deployment_id), visitor.email)
+        named = self._named(cookie)
+        found, deployment = self.read(self.sessions.reading(named.email), self.deployments.reading(deployment_id).later)
+        visitor = self._visitor(named, found)
+        member = SignedInMember.of(deployment(), visitor.email)
         if deployment_id not in visitor.session.entered:
             self._note(visitor, member)
-        return member
+        return visitor, member
 
     def deployments_of(self, visitor: Visitor) -> Sequence[DeploymentName]:
         """Return the deployments that a visitor can choose from, the first hundred by their ids."""

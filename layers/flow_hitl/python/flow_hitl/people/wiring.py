@@ -55,6 +55,7 @@ class PeopleParts(DeploymentsParts):
         from flow_hitl.people.signed_in import Visits
 
         return Visits(
+            read=self._together,
             sessions=self._sessions,
             deployments=self._deployments,
             change_configuration=self.change_configuration,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from flow_hitl.platform.no_answer import Unknown
@@ -52,6 +53,11 @@ class Reading(Generic[_A]):
     table: str
     keys: Sequence[Mapping[str, Any]]
     made: Callable[[Sequence[Mapping[str, Any]]], _A]
+
+    @property
+    def later(self) -> "Reading[Callable[[], _A]]":
+        """The same, but its value is made, and errors are raised, when it is called."""
+        return Reading(self.table, self.keys, lambda records: partial(self.made, records))
 
 
 class ReadTogether(Protocol):

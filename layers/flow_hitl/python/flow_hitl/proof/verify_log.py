@@ -123,6 +123,7 @@ class _Run:
         self.sealed_until: str | None = None
         self.sections: dict[str, tuple[str, Mapping[str, Claim]]] = {}
         self.read: set[str] = set()
+        self.not_sealed_from = "~"
         self.published: set[str] = set()
 
     def go_on(self, place: _Place) -> Verified:
@@ -344,7 +345,8 @@ class _Run:
             self.deployment_id, self.wanted.since, self.wanted.to, _CHAINS, place.opened
         )
         verifier, fresh = self._verifier(), []
-        for request_id, stored in self.parts.requests.stored(opened, whole=False).items():
+        # The oldest first: where it is not sealed, none of the others is looked up.
+        for request_id, stored in self.parts.requests.stored(opened[::-1], whole=False).items():
             subject, head = request_subject(request_id), stored.head
             if head is None:
                 verifier.changed(subject, 1, "belongs to a request whose record cannot be read")
@@ -373,7 +375,12 @@ class _Run:
         for until, (since, claims) in self.sections.items():
             if since <= moment < until:
                 return until, claims
+        if moment >= self.not_sealed_from:
+            return None, {}
         until = next(self.parts.seals.ends(after=moment), "")
+        if not until:
+            # Nor is anything later, which spares a listing for each request.
+            self.not_sealed_from = moment
         signed = self.parts.seals.digest(until) if until else None
         if signed is None:
             return None, {}
