@@ -22,6 +22,7 @@ from flow_hitl_client.types import (
     Decisions,
     FreeText,
     HistoryEntry,
+    OptionLook,
     Problem,
     Request,
     RequestPage,
@@ -100,11 +101,14 @@ class Client:
         free_text: FreeText | None = None,
         approval_ttl_minutes: int | None = None,
         receipt: bool | None = None,
+        title: str | None = None,
+        options: Mapping[str, OptionLook] | None = None,
     ) -> CreatedRequest:
         """Ask a person: open a request, and return it with its callback URL.
 
-        `output` is what the person reviews: Markdown or any JSON. The deployment's settings and routing rules apply to
-        what is left out. The same `request_id` (a UUID, default: a new one) with the same content returns the first
+        `output` is what the person reviews: Markdown or any JSON. `title` stands in the email's subject and in lists;
+        `options` say how each of the `emit_options` reads, by value. The deployment's settings and routing rules apply
+        to what is left out. The same `request_id` (a UUID, default: a new one) with the same content returns the first
         request. Raises ValidationFailed, TooLarge, IdempotencyMismatch.
         """
         optional = {
@@ -121,6 +125,8 @@ class Client:
             "free_text": free_text,
             "approval_ttl_minutes": approval_ttl_minutes,
             "receipt": receipt,
+            "title": title,
+            "options": options,
         }
         body: dict[str, Any] = {
             "id": request_id or str(uuid.uuid4()),

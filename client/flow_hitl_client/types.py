@@ -10,6 +10,8 @@ AssignedBy = Literal["request", "assign_from_input", "assign_to_email", "deploym
 RespondedVia = Literal["email", "dashboard", "api", "auto_response"]
 ResumeStatus = Literal["resumed", "resume_failed", "paused_again"]
 FreeText = Literal["accept", "ask_again"]
+OptionTone = Literal["positive", "neutral", "negative"]
+CommentRule = Literal["optional", "required"]
 
 
 class HistoryEntry(TypedDict):
@@ -18,6 +20,27 @@ class HistoryEntry(TypedDict):
     method: str
     at: str | None
     output: Any
+
+
+class OptionLook(TypedDict, total=False):
+    """How one of the options is to read to people; what is left out is derived from its value.
+
+    `tone` is the look of its button, `hint` stands below it, and with `comment: "required"` an answer needs a comment.
+    """
+
+    label: str
+    hint: str
+    tone: OptionTone
+    comment: CommentRule
+
+
+class Option(TypedDict):
+    """How one of the options reads to people."""
+
+    label: str
+    hint: str | None
+    tone: OptionTone
+    comment: CommentRule
 
 
 class AutoResponseOverride(TypedDict):
@@ -65,9 +88,11 @@ class Request(TypedDict):
     flow_id: str
     flow_name: str | None
     method_name: str
+    title: str
     message: str
     output: Any
     emit_options: list[str]
+    options: dict[str, Option]
     state: dict[str, Any]
     metadata: dict[str, Any]
     history: list[HistoryEntry]
@@ -128,6 +153,8 @@ class _WebhookRequest(TypedDict):
     state: dict[str, Any]
     metadata: dict[str, Any]
     created_at: str
+    title: str
+    options: dict[str, Option]
 
 
 class WebhookRequest(_WebhookRequest, total=False):

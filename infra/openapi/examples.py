@@ -31,9 +31,13 @@ NEW_REQUEST: Document = {
     "flow_id": "flow_abc123",
     "flow_name": "ContentApprovalFlow",
     "method_name": "review_article",
+    "title": "Spring sale article",
     "message": "Please review this article for publication.",
     "output": "# Spring sale\n\nEverything must go.",
     "emit_options": ["approved", "rejected", "request_changes"],
+    "options": {
+        "request_changes": {"label": "Ask for changes", "hint": "The writer revises it.", "comment": "required"}
+    },
     "state": {"article_id": 12345, "category": "technology", "sales_rep_email": "alice@example.com"},
     "metadata": {"requested_by": "john@example.com"},
     "history": [{"method": "generate_content", "at": "2026-01-14T11:58:00Z", "output": "First draft"}],
@@ -61,6 +65,16 @@ PENDING: Document = {
     "id": _REQUEST_ID,
     "status": "pending",
     **{name: value for name, value in NEW_REQUEST.items() if name not in ("resume_url", "auto_response")},
+    "options": {
+        "approved": {"label": "Approved", "hint": None, "tone": "positive", "comment": "optional"},
+        "rejected": {"label": "Rejected", "hint": None, "tone": "negative", "comment": "optional"},
+        "request_changes": {
+            "label": "Ask for changes",
+            "hint": "The writer revises it.",
+            "tone": "neutral",
+            "comment": "required",
+        },
+    },
     "created_at": "2026-01-14T12:00:00Z",
     "assigned_to_email": "alice@example.com",
     "assigned_by": "assign_from_input",
@@ -169,6 +183,10 @@ TEST_REQUEST: Document = {
     "response_schema": None,
     "receipt": False,
     "emit_options": ["It works", "Something is wrong"],
+    "options": {
+        value: {"label": value, "hint": None, "tone": "neutral", "comment": "optional"}
+        for value in ("It works", "Something is wrong")
+    },
     "state": {},
     "metadata": {},
     "history": [],
@@ -440,6 +458,8 @@ WEBHOOK_PAYLOAD: Document = {
             "metadata",
             "created_at",
             "output",
+            "title",
+            "options",
         )
     },
     "deployment": {"id": 456, "name": "Content Review Flow", "organization_id": 789},

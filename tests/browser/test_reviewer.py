@@ -93,7 +93,7 @@ def test_a_button_of_the_mail_decides_by_one_more_press(
     page = open_window(viewport=PHONE, **options)
     page.goto(site.mailed("/review/"))
     expect(page.get_by_role("heading", name="Confirm your answer")).to_be_visible()
-    assert page.get_by_role("button").first.inner_text() == "approved"
+    assert page.get_by_role("button").first.inner_text() == "Approved"
     page.get_by_label("Comment").fill("Go on.")
     page.get_by_role("button", name="approved").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")

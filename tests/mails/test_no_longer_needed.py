@@ -71,7 +71,7 @@ def test_everybody_who_was_asked_is_told_of_the_clocks_answer(hitl: Hitl, to: st
     assert request.outcome == "rejected"
     assert sorted(told(hitl)) == people
     assert "no one answered in time" in told(hitl)[ANN].text
-    assert "rejected" in told(hitl)[ANN].text
+    assert "Rejected" in told(hitl)[ANN].text
 
 
 @pytest.mark.parametrize(("to", "people"), [(ANN, [ANN]), ("group:finance", [ANN, BOB, CLEO])])

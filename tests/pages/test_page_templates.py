@@ -43,6 +43,7 @@ from flow_hitl.pages.settings.view import ChecksPage
 from flow_hitl.people.sign_in_rules import SignInRefusal
 from flow_hitl.rendering.rendering import render_page
 from flow_hitl.requests.request import HistoryRound, Status
+from tests.support.examples import option_views
 
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 HERE, THERE = DeploymentName(1, "Content Review"), DeploymentName(2, "Payments")
@@ -59,9 +60,10 @@ VIEW = RequestView(
     deployment_name="Content Review",
     flow_name="ContentApprovalFlow",
     method_name="review_article",
+    title="Review article",
     message="Fit to print?",
     output="# Draft",
-    emit_options=("approved", "rejected"),
+    options=option_views("approved", "rejected"),
     free_text=FreeText.ACCEPT,
     state={"amount": 12},
     history=(HistoryRound("generate", "2026-01-14T11:00:00Z", "A *draft*"),),
@@ -96,7 +98,9 @@ DECIDED = replace(
     SHEET,
     status=Status.RESPONDED,
     decided_at=NOW,
-    decision=Decision(outcome="approved", via=Channel.EMAIL, at=NOW, comment="Nice.", by="ben@example.com"),
+    decision=Decision(
+        outcome="approved", label="Approved", via=Channel.EMAIL, at=NOW, comment="Nice.", by="ben@example.com"
+    ),
     resume="The flow has the answer.",
     may_answer=False,
     problem=None,
@@ -105,6 +109,7 @@ DECIDED = replace(
 ROW = ListRow(
     request_id="0192f0c1-7e11-7abc-8def-0123456789ab",
     address="/d/1/requests/0192f0c1-7e11-7abc-8def-0123456789ab",
+    title="Review article",
     method_name="review_article",
     flow_name="ContentApprovalFlow",
     message="Fit to print?",
@@ -146,11 +151,11 @@ LIST = RequestsPage(
     selectable=True,
     partly_sorted=True,
 )
-ONWARD = Onward(outcome="approved", method_name="review", message="Fit to print?", address="/d/1/requests/2", left="6")
+ONWARD = Onward(outcome="approved", title="Review", message="Fit to print?", address="/d/1/requests/2", left="6")
 ANSWERED = AnswersRow(
     request_id="0192f0c1-7e11-7abc-8def-0123456789ab",
     address="/d/1/requests/0192f0c1-7e11-7abc-8def-0123456789ab",
-    method_name="review_article",
+    title="Review article",
     message="Fit to print?",
     flow_name="ContentApprovalFlow",
     problem=None,
@@ -187,7 +192,7 @@ PAGES: Sequence[Any] = (
     RequestPage(shell=replace(SHELL, deployments=(HERE,), manages=False), sheet=DECIDED),
     RequestPage(shell=SHELL, sheet=replace(DECIDED, decision=None, status=Status.CANCELLED)),
     RequestPage(shell=SHELL, sheet=replace(SHEET, may_answer=False, request=replace(VIEW, output=None))),
-    RequestPage(shell=SHELL, sheet=replace(SHEET, request=replace(VIEW, emit_options=(), output={"a": [1]}))),
+    RequestPage(shell=SHELL, sheet=replace(SHEET, request=replace(VIEW, options=(), output={"a": [1]}))),
     *(
         DiagnosisPage(**FOUND, questions=[AnsweredQuestion(one, status, FINDINGS) for one in Question])
         for status in AnswerStatus

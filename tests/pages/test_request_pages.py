@@ -468,7 +468,7 @@ def test_somebody_elses_answer_is_told_and_no_word_is_lost(hitl: Hitl) -> None:
     assert news
     assert browser.get(news[1]).json == {"text": None}
     callback(hitl, request, "rejected")
-    assert 'answered "rejected"' in browser.get(news[1]).json["text"]
+    assert 'answered "Rejected"' in browser.get(news[1]).json["text"]
     page = browser.post(url(request), {"outcome": "approved", "comment": "my long reasons"})
     assert page.status == 409
     assert "Someone else answered first" in words(page)

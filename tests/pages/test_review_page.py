@@ -95,7 +95,7 @@ def test_the_open_page_hears_of_somebody_elses_answer(hitl: Hitl) -> None:
     assert found
     assert hitl.page("GET", found[1]).json == {"text": None}
     callback(hitl, request, "rejected")
-    assert 'answered "rejected"' in hitl.page("GET", found[1]).json["text"]
+    assert 'answered "Rejected"' in hitl.page("GET", found[1]).json["text"]
 
 
 def test_who_was_beaten_keeps_what_they_wrote(hitl: Hitl) -> None:
@@ -104,7 +104,7 @@ def test_who_was_beaten_keeps_what_they_wrote(hitl: Hitl) -> None:
     callback(hitl, request, "rejected")
     page = press(hitl, url, "approved", "my long reasons")
     assert "my long reasons" in page.text
-    assert "rejected" in page.text
+    assert "Rejected" in page.text
 
 
 def test_a_button_decides(hitl: Hitl) -> None:
@@ -136,7 +136,7 @@ def test_the_second_press_decides_nothing_more(hitl: Hitl) -> None:
     for outcome in ("approved", "rejected"):
         again = press(hitl, url, outcome)
         assert again.status == 200
-        assert "approved" in again.text
+        assert "Approved" in again.text
     assert request.outcome == "approved"
     assert everything_written(hitl) == before
 
@@ -193,7 +193,7 @@ def test_a_decided_request_shows_how_it_stands_and_no_buttons(hitl: Hitl) -> Non
     callback(hitl, request, "rejected")
     page = hitl.page("GET", url)
     assert page.status == 200
-    assert "rejected" in page.text
+    assert "Rejected" in page.text
     assert "<form" not in page.text
 
 

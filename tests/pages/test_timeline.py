@@ -28,7 +28,7 @@ def test_every_kind_of_event_is_an_entry_whatever_it_holds(kind: EventKind) -> N
     ("kind", "data", "title", "detail"),
     [
         (EventKind.REQUEST_CREATED, {"assigned_to_email": "a@x.org", "routing": ["a", "b"]}, "Asked a@x.org", "a; b"),
-        (EventKind.RESPONSE_SUBMITTED, ANSWER, 'a@example.com answered "approved" on the page', "Nice."),
+        (EventKind.RESPONSE_SUBMITTED, ANSWER, 'a@example.com answered "Approved" on the page', "Nice."),
         (
             EventKind.RESPONSE_SUBMITTED,
             {**ANSWER, "outcome": None, "feedback": "Shorter", "responded_via": "email"},
@@ -38,7 +38,7 @@ def test_every_kind_of_event_is_an_entry_whatever_it_holds(kind: EventKind) -> N
         (
             EventKind.RESPONSE_SUBMITTED,
             {"outcome": "rejected", "responded_via": "auto_response", "responder": None},
-            'Answered "rejected" automatically',
+            'Answered "Rejected" automatically',
             "",
         ),
         (EventKind.RESUME_ATTEMPTED, {"delivered": True, "attempt": 1}, "The flow has the answer", ""),

@@ -14,7 +14,7 @@ import pytest
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
-from flow_hitl.mails.contexts import Decision, RequestView
+from flow_hitl.mails.contexts import Decision, OptionView, RequestView
 from flow_hitl.mails.kinds.confirm import ConfirmationContext
 from flow_hitl.mails.kinds.confirm_delegation import PassedOnContext
 from flow_hitl.mails.kinds.notify import NotificationContext
@@ -25,12 +25,12 @@ from flow_hitl.mails.registry import MAIL_OF
 from flow_hitl.mails.send_sign_in_mail import SignInContext
 from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext
 from flow_hitl.platform.mime import encoded_body
+from flow_hitl.platform.text import as_words
 from flow_hitl.rendering.assets import asset_url
 from flow_hitl.rendering.rendering import (
     PAGE_SECURITY_POLICY,
     SUBJECT_LIMIT,
     mailto_link,
-    method_title,
     render_email,
     render_page,
     subject_line,
@@ -39,6 +39,8 @@ from flow_hitl.replies.mailbox import answer_text, parse_mail
 from flow_hitl.replies.marker import REPLY_MARKER
 from flow_hitl.replies.rejections import RejectionReason
 from flow_hitl.requests.request import HistoryRound
+from flow_hitl.requests.wording import OptionTone
+from tests.support.examples import option_views
 
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 REPLY_TO = "aeaztyl3pyi7vpcn54asgrlhrgvaaafpm2gwhqxadk4tcmfrgrqw4zdf@in.example.com"
@@ -49,9 +51,10 @@ REQUEST = RequestView(
     deployment_name="Marketing",
     flow_name="ContentApprovalFlow",
     method_name="review_content",
+    title="Review content",
     message="Please review this content for brand compliance:",
     output="# Spring\n\nMeet the **planner**.",
-    emit_options=("approved", "needs_revision"),
+    options=option_views("approved", "needs_revision"),
     free_text=FreeText.ACCEPT,
     state={"article_id": 12345, "budget": {"total": 12400}},
     history=(HistoryRound("generate_content", "2026-01-14T11:00:00Z", "A *draft*"),),
@@ -60,37 +63,47 @@ REQUEST = RequestView(
     deadline_text="If nobody answers by 14 Jan 2026, 13:00 UTC, it is answered “rejected”.",
     answer_until=NOW,
 )
-DECISION = Decision(outcome="approved", via=Channel.EMAIL, at=NOW, feedback="approved", comment="Nice.\nGo on.")
+DECISION = Decision(
+    outcome="approved", label="Approved", via=Channel.EMAIL, at=NOW, feedback="approved", comment="Nice.\nGo on."
+)
 NOTIFICATION = NotificationContext(request=REQUEST, reply_to=REPLY_TO, review_url=REVIEW_URL)
 CONFIRMATION = ConfirmationContext(
-    flow_name="ContentApprovalFlow", method_name="review_content", message="Please review.", decision=DECISION
+    flow_name="ContentApprovalFlow",
+    method_name="review_content",
+    title="Review content",
+    message="Please review.",
+    decision=DECISION,
 )
 REJECTED = ReplyRejectedContext(
     flow_name="ContentApprovalFlow",
     method_name="review_content",
+    title="Review content",
     message="Please review.",
     reason=RejectionReason.NOT_AN_OPTION,
     assigned_to="reviewer@company.com",
-    emit_options=("approved", "needs_revision"),
+    options=option_views("approved", "needs_revision"),
     reply_to=REPLY_TO,
     review_url=REVIEW_URL,
     quoted="looks good",
     claimed_sender="mallory@evil.example",
 )
 REVIEW = ReviewContext(request=REQUEST, comment="so far", problem="Please choose an option.")
-MESSAGE = MessageContext(
-    kind="thanks", flow_name="ContentApprovalFlow", method_name="review_content", decision=DECISION
-)
+MESSAGE = MessageContext(kind="thanks", flow_name="ContentApprovalFlow", title="Review content", decision=DECISION)
 BY_A_COLLEAGUE = replace(DECISION, by="ann@company.com")
 REMINDER = ReminderContext(
     request=REQUEST, reply_to=REPLY_TO, review_url=REVIEW_URL, asked_at=NOW, sla_due_at=NOW + timedelta(hours=4)
 )
 HANDLED = HandledContext(
-    flow_name="ContentApprovalFlow", method_name="review_content", message="Please review.", decision=BY_A_COLLEAGUE
+    flow_name="ContentApprovalFlow",
+    method_name="review_content",
+    title="Review content",
+    message="Please review.",
+    decision=BY_A_COLLEAGUE,
 )
 PASSED_ON = PassedOnContext(
     flow_name="ContentApprovalFlow",
     method_name="review_content",
+    title="Review content",
     message="Please review.",
     passed_on_to="bob@company.com",
 )
@@ -137,6 +150,13 @@ class _Document(HTMLParser):
         return [attributes["href"] or "" for attributes in self.all("a") if "href" in attributes]
 
 
+def hostile_options(text: str) -> tuple[OptionView, ...]:
+    return (
+        OptionView(value=text, number=1, label=text, hint=text, tone=OptionTone.NEGATIVE, needs_comment=True),
+        OptionView(value="other", number=2, label="Other"),
+    )
+
+
 def _html_of(context: Any) -> str:
     if isinstance(context, ReviewContext | MessageContext):
         return render_page(context)
@@ -154,8 +174,8 @@ def _poisoned(context: Any, payload: str) -> Iterator[tuple[str, Any]]:
         elif is_dataclass(value):
             for place, inner in _poisoned(value, payload):
                 yield f"{field.name}.{place}", replace(context, **{field.name: inner})
-        elif field.name == "emit_options":
-            yield field.name, replace(context, emit_options=(payload, "other"))
+        elif field.name == "options":
+            yield field.name, replace(context, options=hostile_options(payload))
         elif field.name == "state":
             state = {payload: payload, "nested": {payload: [payload]}, "long": payload * 50}
             yield field.name, replace(context, state=state)
@@ -297,14 +317,16 @@ def test_each_option_opens_a_reply_with_the_option_filled_in() -> None:
 
     assert [unquote(link.path) for link in mailtos] == [REPLY_TO, REPLY_TO]
     assert [parse_qs(link.query) for link in mailtos] == [
-        {"subject": [f"Re: {mail.subject}"], "body": [f"{option}\r\n\r\n"]} for option in ("approved", "needs_revision")
+        {"subject": [f"Re: {mail.subject}"], "body": [f"{label}\r\n\r\n"]} for label in ("Approved", "Needs revision")
     ]
     assert REVIEW_URL in _Document(mail.html).links()
     assert f"<{REVIEW_URL}>" in mail.text
 
 
 def test_each_option_is_a_button_that_opens_the_page_to_confirm_it() -> None:
-    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, emit_options=("approved", "50% & more?"))))
+    mail = render_email(
+        replace(NOTIFICATION, request=replace(REQUEST, options=option_views("approved", "50% & more?")))
+    )
     pages = [link for link in _Document(mail.html).links() if link.startswith(REVIEW_URL)]
 
     assert pages == [f"{REVIEW_URL}?answer=approved", f"{REVIEW_URL}?answer=50%25%20%26%20more%3F", REVIEW_URL]
@@ -320,7 +342,7 @@ def test_no_link_of_a_mail_decides_anything() -> None:
 
 
 def test_without_options_the_mail_asks_for_free_feedback() -> None:
-    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, emit_options=())))
+    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, options=())))
     (link,) = [urlsplit(link) for link in _Document(mail.html).links() if link.startswith("mailto:")]
 
     assert parse_qs(link.query, keep_blank_values=True)["body"] == [""]
@@ -344,7 +366,7 @@ def test_what_becomes_of_free_text_is_said_beforehand(
 
 
 def test_where_there_are_no_options_any_text_is_an_answer() -> None:
-    written = render_email(replace(NOTIFICATION, request=replace(REQUEST, emit_options=())))
+    written = render_email(replace(NOTIFICATION, request=replace(REQUEST, options=())))
 
     assert "anything else" not in written.text + written.html
 
@@ -386,10 +408,12 @@ def test_all_buttons_stand_before_the_place_where_gmail_cuts(context: Any, long:
     """Gmail hides what comes after 102 KB; we count the part as it is sent, in its transfer encoding."""
     given = tuple(OPTIONS[options])
     if isinstance(context, ReplyRejectedContext):
-        context = replace(context, message=LONG[long], emit_options=given, quoted=LONG[long], claimed_sender=LONG[long])
+        context = replace(
+            context, message=LONG[long], options=option_views(*given), quoted=LONG[long], claimed_sender=LONG[long]
+        )
     else:
         state = {LONG[long][:5_000] + str(n): LONG[long] for n in range(20)}
-        request = replace(REQUEST, message=LONG[long], output=LONG[long], emit_options=given, state=state)
+        request = replace(REQUEST, message=LONG[long], output=LONG[long], options=option_views(*given), state=state)
         context = replace(context, request=request)
     mail = render_email(replace(context, review_url=LONG_REVIEW_URL))
 
@@ -495,9 +519,9 @@ def test_confirmation_says_what_was_recorded_and_when() -> None:
     mail = render_email(CONFIRMATION)
     shown = " ".join(_Document(mail.html).text)
 
-    assert mail.subject == "Recorded: approved · Review content (ContentApprovalFlow)"
+    assert mail.subject == "Recorded: Approved · Review content (ContentApprovalFlow)"
     for body in (mail.text, shown):
-        for fact in ("approved", "Nice.", "Go on.", "by email", "14 Jan 2026, 12:00 UTC", "ContentApprovalFlow"):
+        for fact in ("Approved", "Nice.", "Go on.", "by email", "14 Jan 2026, 12:00 UTC", "ContentApprovalFlow"):
             assert fact in body
 
 
@@ -527,7 +551,7 @@ def test_rejected_reply_gets_the_options_again() -> None:
     mail = render_email(REJECTED)
     mailtos = [urlsplit(link) for link in _Document(mail.html).links() if link.startswith("mailto:")]
 
-    assert [parse_qs(link.query)["body"] for link in mailtos] == [["approved\r\n\r\n"], ["needs_revision\r\n\r\n"]]
+    assert [parse_qs(link.query)["body"] for link in mailtos] == [["Approved\r\n\r\n"], ["Needs revision\r\n\r\n"]]
     for fact in ("looks good", "mallory@evil.example", REVIEW_URL):
         assert fact in mail.text
         assert fact in mail.html
@@ -547,11 +571,11 @@ def test_nobody_is_asked_again_when_somebody_else_has_answered() -> None:
 
 
 def test_late_reply_is_told_what_counts() -> None:
-    decision = Decision(outcome="rejected", via=Channel.AUTO_RESPONSE, at=NOW)
+    decision = Decision(outcome="rejected", label="Rejected", via=Channel.AUTO_RESPONSE, at=NOW)
     mail = render_email(replace(REJECTED, reason=RejectionReason.ALREADY_RESPONDED, decision=decision, reply_to=None))
 
     for body in (mail.text, mail.html):
-        for fact in ("rejected", "automatically, because no one answered in time", "14 Jan 2026, 12:00 UTC"):
+        for fact in ("Rejected", "automatically, because no one answered in time", "14 Jan 2026, 12:00 UTC"):
             assert fact in body
 
 
@@ -566,11 +590,11 @@ def test_review_page_has_one_form_with_a_button_for_each_option_and_a_comment() 
         ("submit", "outcome", "needs_revision"),
     ]
     assert [area["name"] for area in page.all("textarea")] == ["comment"]
-    assert {"so far", "Please choose an option.", "approved"} <= set(page.text)
+    assert {"so far", "Please choose an option.", "Approved"} <= set(page.text)
 
 
 def test_review_page_without_options_asks_for_feedback() -> None:
-    page = _Document(render_page(replace(REVIEW, request=replace(REQUEST, emit_options=()))))
+    page = _Document(render_page(replace(REVIEW, request=replace(REQUEST, options=()))))
     (area,) = page.all("textarea")
     (button,) = page.all("button")
 
@@ -604,7 +628,7 @@ def test_handled_mail_says_who_answered_what_and_asks_for_nothing() -> None:
     assert mail.subject == "Answered by ann@company.com: Review content (ContentApprovalFlow)"
     for body in (mail.text, mail.html):
         assert "ann@company.com" in body
-        assert "approved" in body
+        assert "Approved" in body
     assert _Document(mail.html).links() == []
 
 
@@ -641,7 +665,11 @@ def test_review_page_shows_the_beginning_of_very_long_markdown_and_the_way_to_al
 
 def test_names_of_any_script_run_their_own_way() -> None:
     arabic = replace(
-        REQUEST, flow_name="سير الموافقة", method_name="راجع_الفاتورة", message="هل نوافق؟", emit_options=("موافق",)
+        REQUEST,
+        flow_name="سير الموافقة",
+        title="راجع الفاتورة",
+        message="هل نوافق؟",
+        options=option_views("موافق"),
     )
     mail = _Document(render_email(replace(NOTIFICATION, request=replace(arabic, state={"المورد": "شركة"}))).html)
 
@@ -664,7 +692,7 @@ def test_every_message_page_stands_without_details(kind: MessageKind) -> None:
 def test_already_decided_page_says_what_counts() -> None:
     page = _Document(render_page(replace(MESSAGE, kind="already_decided", decision=replace(DECISION, via=Channel.API))))
 
-    for fact in ("Already answered", "approved", "through the API, 14 Jan 2026, 12:00 UTC"):
+    for fact in ("Already answered", "Approved", "through the API, 14 Jan 2026, 12:00 UTC"):
         assert fact in " ".join(page.text)
 
 
@@ -687,7 +715,7 @@ def test_nothing_is_loaded_from_anywhere(context: Any) -> None:
     assert not re.search(r"url\(|@import|<link|<img|<iframe|<video|<audio|<object|\bsrc=", source)
 
 
-@pytest.mark.parametrize("context", [*MAILS, *PAGES, replace(REVIEW, request=replace(REQUEST, emit_options=()))])
+@pytest.mark.parametrize("context", [*MAILS, *PAGES, replace(REVIEW, request=replace(REQUEST, options=()))])
 def test_documents_are_accessible(context: Any) -> None:
     document = _Document(_html_of(context))
     ids = {attributes["id"] for _, attributes in document.elements if "id" in attributes}
@@ -709,7 +737,7 @@ def test_documents_are_accessible(context: Any) -> None:
     ("name", "title"), [("approve_payment", "Approve payment"), ("reviewURL", "ReviewURL"), ("__", "__"), ("a", "A")]
 )
 def test_method_title(name: str, title: str) -> None:
-    assert method_title(name) == title
+    assert as_words(name) == title
 
 
 @pytest.mark.parametrize("context", TEST_MAILS, ids=lambda context: context.kind)

@@ -57,7 +57,7 @@ def test_the_first_answer_wins_and_the_others_are_told(hitl: Hitl) -> None:
     told = mail_to(hitl, ANN)
     assert told.subject == f"Answered by {BOB}: Approve payment (Content Review)"
     assert "nothing more to do" in told.text
-    assert "approved" in told.text
+    assert "Approved" in told.text
     assert told.reply_to is None
     assert "recorded" in mail_to(hitl, BOB).text
     assert request.kinds.count("handled_mail_sent") == 2

@@ -149,7 +149,7 @@ def test_a_row_says_what_a_list_shows(store: DynamoRequestStore, rows: DynamoReq
         created_at=at,
         flow_name="ContentApprovalFlow",
         method_name="review_article",
-        summary=("Fit to print? " + "word " * 100)[:120],
+        summary="Review article · amount 12\n" + ("Fit to print? " + "word " * 100)[:134],
         assigned_to_email=ANN,
         sla_due_at=NOON + timedelta(minutes=5, seconds=1),
         outcome=None,
@@ -172,7 +172,23 @@ def test_a_row_says_what_a_list_shows(store: DynamoRequestStore, rows: DynamoReq
 def test_what_has_no_flow_name_no_sla_and_a_short_message(store: DynamoRequestStore, rows: DynamoRequestRows) -> None:
     create(store, 1, flow_name=None)
     (row,) = page(rows).rows
-    assert (row.flow_name, row.sla_due_at, row.summary, row.test) == (None, None, "Publish?", False)
+    assert (row.flow_name, row.sla_due_at, row.message, row.test) == (None, None, "Publish?", False)
+    assert row.title == "Review article · amount 12"
+
+
+def test_a_row_of_before_requests_had_titles_is_called_by_its_method(
+    store: DynamoRequestStore, rows: DynamoRequestRows
+) -> None:
+    create(store, 1, content=replace(CONTENT, state={}))
+    (row,) = page(rows).rows
+    assert (row.summary, row.title, row.message) == ("Publish?", "Review article", "Publish?")
+
+
+def test_a_long_title_leaves_room_for_the_message_in_a_list(store: DynamoRequestStore, rows: DynamoRequestRows) -> None:
+    create(store, 1, content=replace(CONTENT, title="t" * 200, message="m" * 200))
+    (row,) = page(rows).rows
+    assert row.title == "t" * 99 + "…"
+    assert row.message == "m" * 60
 
 
 def test_a_list_loads_nothing(store: DynamoRequestStore, rows: DynamoRequestRows) -> None:

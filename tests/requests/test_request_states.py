@@ -124,8 +124,8 @@ def test_the_request_object_has_exactly_the_contracts_members() -> None:
     shown = as_json(Request(change.after, examples.CONTENT, change.response).shown)
     assert set(shown) == {
         *("id", "status", "flow_id", "flow_name", "method_name", "message", "output", "emit_options", "state"),
-        *("metadata", "history", "created_at", "assigned_to_email", "assigned_by", "routing_rule", "auto_response"),
-        *("sla_due_at", "approval_ttl_minutes", "receipt", "editable", "response_schema"),
+        *("title", "options", "metadata", "history", "created_at", "assigned_to_email", "assigned_by", "routing_rule"),
+        *("auto_response", "sla_due_at", "approval_ttl_minutes", "receipt", "editable", "response_schema"),
         *("warnings", "test", "response", "resume"),
     }
     assert shown["auto_response"] == {

@@ -7,9 +7,11 @@ from typing import Any
 from flow_hitl.audit.chain import AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import ApiKey, Deployment, DeploymentSettings, FreeText, Permission
+from flow_hitl.mails.contexts import OptionView
 from flow_hitl.people.access import KeyHolder, SignedInMember
 from flow_hitl.requests.opening.routing import AssignedBy, Assignment
 from flow_hitl.requests.request import Answer, Change, Content, Head, Stamp, opened
+from flow_hitl.requests.wording import option_shown
 
 NOON = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 REQUEST_ID = "0192f0c1-7e11-7abc-8def-0123456789ab"
@@ -111,4 +113,13 @@ def event(kind: EventKind, data: dict[str, Any]) -> AuditEvent:
         at=NOON,
         actor="flow",
         data=data,
+    )
+
+
+def option_views(*values: str) -> tuple[OptionView, ...]:
+    """Return options as a request shows them that says only their values."""
+    shown = ((value, option_shown(value, {})) for value in values)
+    return tuple(
+        OptionView(value=value, number=number, label=option.label, tone=option.tone)
+        for number, (value, option) in enumerate(shown, 1)
     )

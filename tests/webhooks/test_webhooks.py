@@ -48,6 +48,12 @@ def test_a_new_request_is_posted_as_the_spec_shows_it(hitl: Hitl, app: Receiver)
             "metadata": {},
             "created_at": "2026-01-14T12:00:00Z",
             "output": "# Draft",
+            "title": "Review article · article id 12345 · Grüße 🎉",
+            "options": {
+                "approved": {"label": "Approved", "hint": None, "tone": "positive", "comment": "optional"},
+                "rejected": {"label": "Rejected", "hint": None, "tone": "negative", "comment": "optional"},
+                "request_changes": {"label": "Request changes", "hint": None, "tone": "neutral", "comment": "optional"},
+            },
         },
         "deployment": {"id": hitl.deployment_id, "name": "Content Review", "organization_id": 789},
         "assigned_to_email": "reviewer@company.com",

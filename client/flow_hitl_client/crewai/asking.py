@@ -16,7 +16,7 @@ from flow_hitl_client.types import CreatedRequest, FreeText, HistoryEntry, Reque
 METADATA_KEY: Final = "flow_hitl"
 
 # What `metadata={"hitl": {…}}` of a decorator may ask for.
-_WISHES: Final = ("receipt", "approval_ttl_minutes")
+_WISHES: Final = ("title", "options", "receipt", "approval_ttl_minutes")
 
 _LONGEST_QUOTE: Final = 300
 _MOST_HISTORY: Final = 100
@@ -37,7 +37,7 @@ def wishes_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     unknown = sorted(map(str, set(wishes) - set(_WISHES)))
     if unknown:
-        raise ValueError(f"metadata[{WISHES_KEY!r}] takes {' and '.join(_WISHES)}, not {', '.join(unknown)}")
+        raise ValueError(f"metadata[{WISHES_KEY!r}] takes {', '.join(_WISHES)}, not {', '.join(unknown)}")
     return dict(wishes)
 
 

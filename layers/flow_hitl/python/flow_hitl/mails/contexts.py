@@ -8,6 +8,20 @@ from typing import TYPE_CHECKING
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
 from flow_hitl.requests.request import HistoryRound
+from flow_hitl.requests.wording import OptionTone
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionView:
+    """An option as its button shows it; `number` is its place among the request's options, from 1."""
+
+    value: str
+    number: int
+    label: str
+    hint: str | None = None
+    tone: OptionTone = OptionTone.NEUTRAL
+    needs_comment: bool = False
+
 
 if TYPE_CHECKING:
     from flow_hitl.requests.deciding.typed_answers import AnswerField
@@ -26,9 +40,10 @@ class RequestView:
     deployment_name: str
     flow_name: str
     method_name: str
+    title: str
     message: str
     output: object
-    emit_options: Sequence[str]
+    options: Sequence[OptionView]
     free_text: FreeText
     state: Mapping[str, object]
     history: Sequence[HistoryRound]
@@ -52,11 +67,12 @@ class RequestView:
 class Decision:
     """The answer that counts; without an outcome, it is the free text `feedback`.
 
-    `by` is the group member who answered, if proven. `values` is the typed answer: titles, and values in words.
-    `edited`: the output was changed.
+    `label` is how the outcome reads. `by` is the group member who answered, if proven. `values` is the typed answer:
+    titles, and values in words. `edited`: the output was changed.
     """
 
     outcome: str | None
+    label: str | None
     via: Channel
     at: datetime
     feedback: str = ""
@@ -90,6 +106,7 @@ class TellingContext:
 
     flow_name: str
     method_name: str
+    title: str
     message: str
     test: bool = False
     reply_to: str | None = None

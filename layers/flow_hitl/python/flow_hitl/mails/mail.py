@@ -17,6 +17,7 @@ class RequestNames(TypedDict):
 
     flow_name: str
     method_name: str
+    title: str
     message: str
     test: bool
 
@@ -47,6 +48,7 @@ class Occasion:
         return {
             "flow_name": head.flow_name or content.deployment_name,
             "method_name": head.method_name,
+            "title": self.request.title,
             "message": content.message,
             "test": head.test,
         }

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flow_hitl.contract.shapes import Channel
-from flow_hitl.mails.contexts import Decision, RequestView
+from flow_hitl.mails.contexts import Decision, OptionView, RequestView
 from flow_hitl.platform.address import GROUP_PREFIX
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.times import readable_time
 from flow_hitl.requests.opening.routing import AssignedBy
 from flow_hitl.requests.request import Content, Head, HistoryRound, Request, Response, ResumeStatus, Status
+from flow_hitl.requests.wording import CommentRule
 
 if TYPE_CHECKING:
     from flow_hitl.requests.deciding.typed_answers import AnswerField
@@ -26,15 +27,16 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
         deployment_name=content.deployment_name,
         flow_name=head.flow_name or content.deployment_name,
         method_name=head.method_name,
+        title=request.title,
         message=content.message,
         output=content.output,
-        emit_options=head.emit_options,
+        options=option_views(request),
         free_text=head.free_text,
         state=_shown(content.state),
         history=tuple(HistoryRound(**entry) for entry in _recent(content.history)),
         assigned_to=responder,
         assigned_why=_assigned_why(head, content),
-        deadline_text=_deadline_text(head),
+        deadline_text=_deadline_text(request),
         answer_until=head.token_expires_at,
         may_pass_on=may_pass_on,
         test=head.test,
@@ -63,6 +65,21 @@ def _values(request: Request, response: Response) -> Sequence[tuple[str, str]]:
     return [(one.title, in_words(data[one.name])) for one in asked_fields(request.content) if one.name in data]
 
 
+def option_views(request: Request) -> Sequence[OptionView]:
+    """Return a request's options as their buttons show them."""
+    return tuple(
+        OptionView(
+            value=value,
+            number=number,
+            label=option.label,
+            hint=option.hint,
+            tone=option.tone,
+            needs_comment=option.comment is CommentRule.REQUIRED,
+        )
+        for number, (value, option) in enumerate(request.options.items(), 1)
+    )
+
+
 def _shown(state: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the state, or a note that it is too large to show."""
     if len(canonical_json(state)) <= _STATE_CHARS:
@@ -88,6 +105,7 @@ def decision_of(request: Request) -> Decision | None:
         return None
     return Decision(
         outcome=response.outcome,
+        label=request.label_of(response.outcome) if response.outcome is not None else None,
         via=Channel(response.responded_via),
         at=response.responded_at,
         feedback=response.feedback,
@@ -133,7 +151,7 @@ def news_of(request: Request) -> str | None:
         return None
     if decision is None:
         return "The request was cancelled, so it no longer needs an answer."
-    answer = f'"{decision.outcome}"' if decision.outcome is not None else "with feedback"
+    answer = f'"{decision.label}"' if decision.outcome is not None else "with feedback"
     if decision.via is Channel.AUTO_RESPONSE:
         told = f"No one answered in time, so the answer is {answer}"
     else:
@@ -205,8 +223,9 @@ def who_did(actor: str | None, content: Content) -> str | None:
     return f'a program of the deployment "{content.deployment_name}"' if kind == "api_key" else None
 
 
-def _deadline_text(head: Head) -> str | None:
-    due = head.auto_response
+def _deadline_text(request: Request) -> str | None:
+    due, options = request.head.auto_response, request.head.emit_options
     if due is None:
         return None
-    return f'If no one answers by {readable_time(due.due_at)}, the answer will be "{due.default_outcome}".'
+    answer = request.label_of(due.default_outcome) if due.default_outcome in options else due.default_outcome
+    return f'If no one answers by {readable_time(due.due_at)}, the answer will be "{answer}".'

@@ -136,6 +136,7 @@ class ListRow:
 
     request_id: str
     address: str
+    title: str
     method_name: str
     flow_name: str
     message: str
@@ -256,7 +257,7 @@ class AnswersRow:
 
     request_id: str
     address: str
-    method_name: str
+    title: str
     message: str
     flow_name: str
     problem: str | None
@@ -286,7 +287,7 @@ class Onward:
     """The outcome that was just given, and what waits next for the same person, one of `left`."""
 
     outcome: str | None
-    method_name: str = ""
+    title: str = ""
     message: str = ""
     address: str | None = None
     left: str = ""

@@ -228,3 +228,12 @@ class NotAnOption(ValidationFailed):
         hint = f'; did you mean "{meant}", which stands further down? Then send that line first' if meant else ""
         super().__init__([FieldError("/feedback", problem + hint)])
         self.first_line, self.meant = first_line, meant
+
+
+class CommentMissing(ValidationFailed):
+    """The option needs a comment, and the answer has none."""
+
+    def __init__(self, outcome: str, label: str) -> None:
+        problem = f'must have a comment below its first line: "{label}" needs one'
+        super().__init__([FieldError("/feedback", problem)])
+        self.outcome, self.label = outcome, label

@@ -1,4 +1,4 @@
-"""The lines of an answer."""
+"""The lines of an answer, and names as words."""
 
 import unicodedata
 from functools import lru_cache
@@ -11,6 +11,24 @@ def split_answer(text: str) -> tuple[str, str]:
         if not all(_is_invisible(character) for character in line):
             return line.strip(), "\n".join(lines[number + 1 :]).strip()
     return "", ""
+
+
+def as_words(name: str) -> str:
+    """Return the name of a method or option as words: `approve_payment` as "Approve payment"."""
+    words = " ".join(name.replace("_", " ").split())
+    capital = words[:1].upper()
+    # A letter that its capital is not the same as, such as the dotless i, stays: people may answer with these words.
+    return capital + words[1:] if words and capital.casefold() == words[0].casefold() else words or name
+
+
+def shown_in_one_line(text: str) -> str:
+    """Return the printable characters of a text as one line, without any that change the direction of others."""
+    return "".join(character for character in " ".join(text.split()) if is_printable(character))
+
+
+def is_printable(text: str) -> bool:
+    """Tell whether a text displays as it is, in one line: joined emoji are fine, but nothing may change directions."""
+    return all(character.isprintable() or character == "\u200d" for character in text)
 
 
 @lru_cache(maxsize=1024)

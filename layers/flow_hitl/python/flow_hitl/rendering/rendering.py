@@ -4,7 +4,6 @@ Any text in a context may come from an AI or a stranger: HTML is escaped, and ma
 template is an error.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from markupsafe import Markup, escape
 
 from flow_hitl.platform.mime import encoded_body
 from flow_hitl.platform.product import PRODUCT_NAME
+from flow_hitl.platform.text import as_words
 from flow_hitl.platform.times import readable_duration, readable_moment, readable_time, rfc3339, with_readable_times
 from flow_hitl.rendering.assets import asset_url, compiled_templates_folder, templates_folder
 from flow_hitl.rendering.json_tree import render_tree
@@ -103,27 +103,21 @@ def mailto_link(address: str, subject: str, body: str) -> str:
     return f"mailto:{quote(address, safe='@')}?subject={quote(one_line(subject), safe='')}&body={quote(lines, safe='')}"
 
 
-def answer_url(review_url: str, options: Sequence[str], option: str) -> str:
+def answer_url(review_url: str, value: str, number: int) -> str:
     """Return the address of the page that confirms an option; opening it decides nothing.
 
-    It names the option by its words, or if these are long, by its position from 1.
+    It names the option by its value, or if that is long, by its `number`, from 1.
     """
-    words = quote(option, safe="")
+    words = quote(value, safe="")
     if len(words) <= _LONGEST_ANSWER_IN_LINK:
         return f"{review_url}?answer={words}"
-    return f"{review_url}?option={options.index(option) + 1}"
+    return f"{review_url}?option={number}"
 
 
 def subject_line(text: str) -> str:
     """Return the text as a subject: one line of at most `SUBJECT_LIMIT` characters, without control characters."""
     subject, was_cut = excerpt(one_line(text), SUBJECT_LIMIT - 1)
     return subject + "…" if was_cut else subject
-
-
-def method_title(method_name: str) -> str:
-    """Return a method's name as words: `approve_payment` as "Approve payment"."""
-    words = " ".join(method_name.replace("_", " ").split())
-    return words[:1].upper() + words[1:] if words else method_name
 
 
 def compile_templates(folder: Path) -> None:
@@ -163,7 +157,7 @@ def _environment() -> Environment:
         beginning=_beginning,
         excerpt=excerpt,
         lines=_lines,
-        method_title=method_title,
+        method_title=as_words,
         one_line=one_line,
         outline=outline,
         output_html=render_output,

@@ -134,7 +134,7 @@ class AcceptReply:
             return Discarded(DiscardReason.AUTOMATIC, automatic)
         head = request.head
         ours = (PRODUCT_NAME, self.own_address, self.inbound_domain)
-        answer = self.parser.answer_text(mail, head.emit_options, ours)
+        answer = self.parser.answer_text(mail, head.option_names, ours)
         deployment, events = self.read(
             self.deployments.reading(head.deployment_id),
             self.audit.reading_first(head.request_id, min(head.seq, _MOST_EVENTS)),

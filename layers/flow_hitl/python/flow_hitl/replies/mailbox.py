@@ -10,7 +10,7 @@ import hashlib
 import logging
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from email.message import Message
 
@@ -104,7 +104,7 @@ def parse_mail(raw: bytes) -> InboundMail:
         raise UnreadableMail(f"the email cannot be parsed ({type(error).__name__})") from error
 
 
-def answer_text(mail: InboundMail, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
+def answer_text(mail: InboundMail, options: Collection[str] = (), ours: Sequence[str] = ()) -> str:
     """Return what the sender wrote, or "" if that is uncertain.
 
     `options` are the request's emit options, `ours` the names and addresses our email comes from. If there are both

@@ -1,6 +1,6 @@
 """What fetches and reads incoming email."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from flow_hitl.replies.inbound_mail import InboundMail
@@ -23,7 +23,7 @@ class MailParser(Protocol):
     def parse_mail(self, raw: bytes) -> InboundMail:
         """Return the contents of a raw email; raises UnreadableMail."""
 
-    def answer_text(self, mail: InboundMail, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
+    def answer_text(self, mail: InboundMail, options: Collection[str] = (), ours: Sequence[str] = ()) -> str:
         """Return the reply's own text, or "" if there is none.
 
         `options` are the request's emit options, `ours` the names and addresses our email comes from.

@@ -18,6 +18,7 @@ class RejectionReason(StrEnum):
 
     NOT_AN_OPTION = "not_an_option"
     WRONG_FIELDS = "wrong_fields"
+    COMMENT_MISSING = "comment_missing"
     NO_ANSWER_FOUND = "no_answer_found"
     EMOJI_REACTION = "emoji_reaction"
     UNREADABLE = "unreadable"
@@ -61,6 +62,7 @@ REPLY_CAN_HELP = frozenset(
     {
         RejectionReason.NOT_AN_OPTION,
         RejectionReason.WRONG_FIELDS,
+        RejectionReason.COMMENT_MISSING,
         RejectionReason.NO_ANSWER_FOUND,
         RejectionReason.EMOJI_REACTION,
         RejectionReason.UNREADABLE,

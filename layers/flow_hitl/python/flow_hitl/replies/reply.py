@@ -6,7 +6,7 @@ When in doubt, leave a line out: a missing word is asked for again, but a foreig
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from flow_hitl.replies.foreign_text import (
     CLIP,
@@ -35,7 +35,7 @@ _MOST_LINES = 500
 _HEADERS_ABOVE = 12
 
 
-def extract_reply(body: str, options: Sequence[str] = (), ours: Sequence[str] = ()) -> str:
+def extract_reply(body: str, options: Collection[str] = (), ours: Sequence[str] = ()) -> str:
     """Return what the sender of a plain-text body wrote, or "" if nothing is certainly theirs.
 
     Leaves out quotes, attributions, quoted headers, signatures, banners, and footers, whether the reply is above,
@@ -48,7 +48,7 @@ def extract_reply(body: str, options: Sequence[str] = (), ours: Sequence[str] = 
     return "\n\n".join("\n".join(segment) for segment in own if segment) or _option_like_a_quote(lines, options)
 
 
-def _option_like_a_quote(lines: Sequence[str], options: Sequence[str]) -> str:
+def _option_like_a_quote(lines: Sequence[str], options: Collection[str]) -> str:
     """Return the option an email consists of, if the option itself begins with `>`.
 
     Our emails begin differently and clients write a line above a quote, so this is not a quote.
@@ -90,7 +90,7 @@ def _lines(body: str) -> list[str]:
     return lines
 
 
-def _segments(lines: Sequence[str], options: Sequence[str], ours: Sequence[str]) -> list[list[str]]:
+def _segments(lines: Sequence[str], options: Collection[str], ours: Sequence[str]) -> list[list[str]]:
     """Return the runs of unquoted lines, up to where nothing can be told apart."""
     segments: list[list[str]] = [[]]
     at = shown = 0

@@ -1,7 +1,7 @@
 """What frames a reply without being part of it: banners and classifications above, signatures and footers below."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from flow_hitl.replies import reply_phrases as phrases
@@ -43,7 +43,7 @@ _BANNER_LABEL = re.compile(rf"\W*(?:{phrases.BANNER_LABELS})\W*+$")
 _CLEARSIGNED = re.compile(r"-----BEGIN PGP SIGNED MESSAGE-----|Hash: [\w, -]{1,60}$")
 
 
-def without_banners(lines: Sequence[str], options: Sequence[str]) -> Sequence[str]:
+def without_banners(lines: Sequence[str], options: Collection[str]) -> Sequence[str]:
     """Return an email's lines without gateways' warnings and classification at its top."""
     kept: list[str] = []
     in_banner = False
@@ -69,7 +69,7 @@ def _is_banner(line: str, text: str) -> bool:
     )
 
 
-def _without_classification(lines: Sequence[str], options: Sequence[str]) -> Sequence[str]:
+def _without_classification(lines: Sequence[str], options: Collection[str]) -> Sequence[str]:
     start = 0
     for _ in range(_CLASSIFICATION_LINES):
         at = _next_said(lines, start)
@@ -127,7 +127,7 @@ def begins_signature(line: str) -> bool:
     )
 
 
-def without_signature(segment: Sequence[str], options: Sequence[str]) -> list[str]:
+def without_signature(segment: Sequence[str], options: Collection[str]) -> list[str]:
     """Return a run of the sender's lines without the rules around it and the signature at its end."""
     lines = _trimmed(segment)
     kept = lines[: _signature_start(lines)]

@@ -9,6 +9,7 @@ from flow_hitl.people.access import Action, ProvenAddress, authorize
 from flow_hitl.platform.errors import (
     AlreadyResponded,
     AnsweredAlike,
+    CommentMissing,
     DelegationOff,
     Forbidden,
     NotAnOption,
@@ -100,7 +101,7 @@ def judge_reply(
     reaction = mail.reaction or ("its text" if is_reaction(answer, mail.sender_name) else None)
     if not addressee.is_asked:
         return _judge_former(sender, addressee, reaction)
-    to = delegated_to(answer, head.emit_options)
+    to = delegated_to(answer, head.option_names)
     if isinstance(sender, ProvenAddress):
         sender = _permitted(sender, Action.RESPOND if to is None else Action.DELEGATE, addressee, head)
     # The email about an expired address carries a new one.
@@ -135,6 +136,8 @@ def judge_refusal(refused: Exception, passed_on_to: str | None = None) -> Reject
         case WrongFields(problems=problems):
             wrong = [{"name": name, "problem": problem[:_QUOTED_CHARS]} for name, problem in problems.items()]
             return Rejected(RejectionReason.WRONG_FIELDS, {"fields": wrong})
+        case CommentMissing(outcome=outcome):
+            return Rejected(RejectionReason.COMMENT_MISSING, {"meant": outcome})
         case DelegationOff():
             return Rejected(RejectionReason.DELEGATION_OFF, {"quoted": quoted})
         case ValidationFailed() if passed_on_to:

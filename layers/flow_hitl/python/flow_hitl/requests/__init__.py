@@ -2,7 +2,7 @@
 
 rules: answers, bound, changing.delegation, changing.reminders, deciding.edits, deciding.matching, deciding.openings,
     deciding.reply_address, deciding.typed_answers, deciding.web_tokens, evidence, opening.routing,
-    reading.decision_feed, reading.list_rows, reading.polling, reading.search_text, request
+    reading.decision_feed, reading.list_rows, reading.polling, reading.search_text, request, wording
 use cases: changing.change_request, changing.delegate, changing.reassign_request, changing.remind,
     deciding.answer_addresses, deciding.auto_respond, deciding.record_response, opening.configuration_warnings,
     opening.dry_run, opening.open_request, opening.send_test_request, reading.keep_search, reading.list_requests,

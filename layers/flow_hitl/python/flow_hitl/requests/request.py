@@ -18,10 +18,13 @@ from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, Fre
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import AlreadyResponded, AlreadyResumed, NothingToResume, NotPending
+from flow_hitl.platform.text import as_words
 from flow_hitl.platform.times import ceil_second, rfc3339
 from flow_hitl.requests.changing.reminders import reminder_times
+from flow_hitl.requests.deciding.matching import reads_alike
 from flow_hitl.requests.evidence import Shown
 from flow_hitl.requests.opening.routing import AssignedBy, Assignment
+from flow_hitl.requests.wording import OptionLook, OptionShown, option_label, option_shown, title_of
 
 
 class Status(StrEnum):
@@ -45,7 +48,10 @@ SERVICE = "flow-hitl"
 """The actor of automatic steps."""
 UNCHANGED: Any = object()
 """The output that an answer brings if it leaves it as it is."""
+# Each request's entry in a list must stay below a kilobyte, in any script.
 _SUMMARY_CHARS = 120
+_LISTED_TITLE_CHARS = 100
+_TITLED_CHARS = 160
 # The event lists only this many of up to a thousand rules; the deployment's chain has them all.
 _MOST_CONSIDERED = 10
 
@@ -114,7 +120,8 @@ class Content:
     """What the reviewer is shown and the flow gets back; written once.
 
     `shortfall` says why the matching rule could not assign it as intended, as a clause, or None. `editable`: the answer
-    may change the output. `response_schema` is the flat JSON Schema of the typed answer that is asked for.
+    may change the output. `response_schema` is the flat JSON Schema of the typed answer that is asked for. `title` and
+    `options` are as given: what they leave open is derived when shown.
     """
 
     message: str
@@ -128,6 +135,8 @@ class Content:
     shortfall: str | None = None
     editable: bool = False
     response_schema: Mapping[str, Any] | None = None
+    title: str | None = None
+    options: Mapping[str, OptionLook] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -194,9 +203,10 @@ class Head:
     `group_members` are the people behind the group `assigned_to_email` when it was assigned. `passed_on_by` is the last
     responder to delegate it; `reassigned_by` is the actor of the last reassignment, and `assigned_before` who had it
     before. `mailed`: its responders get email, by the settings when it was assigned. `not_to_be_answered_by` are the
-    requester's addresses, if self-approval is forbidden. `summary` is the start of the message, for lists.
-    `last_event_at` keeps its events in order even if a clock is slow. `approval_ttl_minutes`: how long an answer is
-    valid. `receipt` is that of the decision, once it is signed.
+    requester's addresses, if self-approval is forbidden. `summary` is, for lists, the title, if it says more than the
+    method's name, and a line end, then the start of the message. `labels` are those that answers may use beside the
+    options' values, by value. `last_event_at` keeps its events in order even if a clock is slow.
+    `approval_ttl_minutes`: how long an answer is valid. `receipt` is that of the decision, once it is signed.
     """
 
     request_id: str
@@ -236,6 +246,7 @@ class Head:
     approval_ttl_minutes: int | None = None
     with_receipt: bool = False
     receipt: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def awaits_receipt(self) -> bool:
@@ -246,6 +257,14 @@ class Head:
     def responders(self) -> tuple[str, ...]:
         """Everyone who may answer: the assignee, or the members of the group."""
         return self.group_members or (self.assigned_to_email,)
+
+    @property
+    def option_names(self) -> Mapping[str, str]:
+        """What an answer may call each option, by value or label, with the option's value."""
+        return {
+            **{value: value for value in self.emit_options},
+            **{label: value for value, label in self.labels.items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -262,12 +281,16 @@ class RequestShown:
     """The flow's display name."""
     method_name: str
     """The flow method that asks. Routing rules match on it."""
+    title: str
+    """What it is about, in one line. Left out, the method's name as words, and the first short values of the state."""
     message: str
     """What the reviewer is asked."""
     output: Any
     """What is to be reviewed: Markdown, any JSON, or null."""
     emit_options: Sequence[str]
     """The outcomes the reviewer may choose from; empty for free text."""
+    options: Mapping[str, OptionShown]
+    """How each outcome reads to people, by value."""
     state: Mapping[str, Any]
     """The flow's state, which routing rules read and the reviewer can see."""
     metadata: Mapping[str, Any]
@@ -313,6 +336,19 @@ class Request:
     response: Response | None = None
 
     @property
+    def title(self) -> str:
+        return title_of(self.content.title, self.head.method_name, self.content.state)
+
+    @property
+    def options(self) -> Mapping[str, OptionShown]:
+        """How each option reads, by value, in the order of the options."""
+        return {value: option_shown(value, self.content.options) for value in self.head.emit_options}
+
+    def label_of(self, outcome: str) -> str:
+        """Return what people read for an outcome."""
+        return option_label(outcome, self.content.options)
+
+    @property
     def shown(self) -> RequestShown:
         """The contract's request object."""
         head, content = self.head, self.content
@@ -322,9 +358,11 @@ class Request:
             flow_id=head.flow_id,
             flow_name=head.flow_name,
             method_name=head.method_name,
+            title=self.title,
             message=content.message,
             output=content.output,
             emit_options=head.emit_options,
+            options={value: as_json(option) for value, option in self.options.items()},
             state=content.state,
             metadata=content.metadata,
             history=[HistoryRound(**one) for one in content.history],
@@ -458,7 +496,12 @@ def opened(
         mailed=settings.email_notifications,
         approval_ttl_minutes=approval_ttl_minutes,
         with_receipt=with_receipt,
-        summary=" ".join(content.message.split())[:_SUMMARY_CHARS],
+        summary=_summary(content, method_name),
+        labels={
+            value: look.label
+            for value, look in content.options.items()
+            if look.label is not None and not reads_alike(look.label, value)
+        },
     )
     due_at = head.auto_response.due_at if head.auto_response else None
     reminders = reminder_times(settings.reminders, created_at=at, timeout_at=due_at, sla_minutes=sla_target_minutes)
@@ -741,6 +784,14 @@ def asked_before(events: Iterable[AuditEvent]) -> Sequence[str]:
             asked |= dict.fromkeys(event.data[name] for name in named if event.data.get(name))
             asked |= dict.fromkeys(event.data.get("people") or ())
     return tuple(asked)
+
+
+def _summary(content: Content, method_name: str) -> str:
+    title, said = title_of(content.title, method_name, content.state), " ".join(content.message.split())
+    if title == as_words(method_name):
+        return said[:_SUMMARY_CHARS]
+    listed = title if len(title) <= _LISTED_TITLE_CHARS else title[: _LISTED_TITLE_CHARS - 1] + "…"
+    return f"{listed}\n{said[: _TITLED_CHARS - len(listed)]}"
 
 
 def _others(head: Head, doer: str, staying: Sequence[str] = ()) -> list[str]:

@@ -15,6 +15,7 @@ from flow_hitl.contract.shapes import ABSENT, RequestId, Schema, Time, Url, as_j
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.request import AnswerShown, Request, request_shown
+from flow_hitl.requests.wording import OptionShown, option_shown
 
 TEST_EVENT = "test"
 """The event of a test ping; no one subscribes to it."""
@@ -197,6 +198,10 @@ class ToldRequest:
     """When the request was opened."""
     output: Any
     """What is to be reviewed."""
+    title: str
+    """What it is about, in one line."""
+    options: Mapping[str, OptionShown]
+    """How each outcome reads to people, by value."""
     editable: bool = ABSENT
     """If the answer may change the output: true."""
     response_schema: Mapping[str, Any] = ABSENT
@@ -303,7 +308,7 @@ def delivery_id(at: datetime, seed: str) -> str:
 
 def payload(event: str, request: Request, deployment: Deployment, callback_url: str) -> WebhookPayload:
     """Return the spec's webhook payload, with the response if the event is `response_submitted`."""
-    told = ToldRequest(**request_shown(request))
+    told = ToldRequest(**request_shown(request), title=request.title, options=request.options)
     if event == WebhookEvent.RESPONSE_SUBMITTED:
         told = replace(told, response=as_json(request.response, AnswerShown))
     return _payload(event, told, deployment, callback_url, request.head.assigned_to_email)
@@ -321,6 +326,8 @@ def ping_payload(deployment: Deployment, callback_url: str, at: datetime) -> Web
         metadata={},
         created_at=rfc3339(at),
         output=None,
+        title="Test",
+        options={value: option_shown(value, {}) for value in ("approved", "rejected")},
     )
     return _payload(TEST_EVENT, told, deployment, callback_url, deployment.creator_email)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import EffectKind
-from flow_hitl.mails.contexts import Decision, TellingContext, field_lines
+from flow_hitl.mails.contexts import Decision, OptionView, TellingContext, field_lines
 from flow_hitl.mails.mail import Mail, Occasion
-from flow_hitl.mails.request_view import asked_fields, decision_of
+from flow_hitl.mails.request_view import asked_fields, decision_of, option_views
 from flow_hitl.replies.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
 from flow_hitl.requests.request import Status
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplyRejectedContext(TellingContext):
-    """`reply_to`, `review_url`, and the buttons for `emit_options` are set if answering again can help.
+    """`reply_to`, `review_url`, and the buttons of the `options` are set if answering again can help.
 
-    `quoted` is the reply's first line (not an option), `meant` the option named by a later line, `claimed_sender` the
+    `quoted` is the reply's first line (not an option), `meant` the label of the option named by a later line, or of
+    the one that needs a comment, `claimed_sender` the
     reply's From (sender mismatch), `decision` what counted instead (already responded); `own`: that was this person's
     same answer. `wrong` says of each typed value that was missing or wrong how; `fields` are those to be given.
     """
@@ -28,7 +29,7 @@ class ReplyRejectedContext(TellingContext):
     kind: ClassVar[str] = EffectKind.REJECT_REPLY
     reason: RejectionReason
     assigned_to: str
-    emit_options: Sequence[str] = ()
+    options: Sequence[OptionView] = ()
     review_url: str | None = None
     quoted: str = ""
     meant: str | None = None
@@ -54,18 +55,18 @@ def _recipient(occasion: Occasion) -> str | None:
 
 
 def _context(occasion: Occasion, recipient: str) -> ReplyRejectedContext:
-    head, data, reason = occasion.request.head, occasion.event.data, _reason(occasion)
-    is_open, meant = head.status is Status.PENDING, data.get("meant")
+    request, data, reason = occasion.request, occasion.event.data, _reason(occasion)
+    is_open, meant = request.head.status is Status.PENDING, data.get("meant")
     return ReplyRejectedContext(
         **occasion.names,
         reason=reason,
         assigned_to=recipient,
         # The likely intended option comes first.
-        emit_options=sorted(head.emit_options, key=lambda option: option != meant),
+        options=sorted(option_views(request), key=lambda option: option.value != meant),
         reply_to=occasion.reply_to(recipient) if is_open and reason in REPLY_CAN_HELP else None,
         review_url=occasion.review_url(recipient) if is_open and reason in PAGE_CAN_HELP else None,
         quoted=data.get("quoted") or "",
-        meant=meant,
+        meant=request.label_of(meant) if meant else None,
         own=bool(data.get("own")),
         claimed_sender=data.get("claimed_sender"),
         # Someone who no longer has the request learns nothing new about it.

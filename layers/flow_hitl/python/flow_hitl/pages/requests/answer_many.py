@@ -12,6 +12,7 @@ from flow_hitl.platform.errors import FlowHitlError, ValidationFailed
 from flow_hitl.platform.ports import Ids
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.reading.list_rows import RequestRow
 from flow_hitl.requests.request import Head, Status
 
 MOST_AT_ONCE = 50
@@ -96,11 +97,12 @@ def _why(refused: ValidationFailed) -> str:
 
 
 def _row(head: Head, problem: str | None = None) -> AnswersRow:
+    row = RequestRow.of(head)
     return AnswersRow(
         request_id=head.request_id,
         address=f"/d/{head.deployment_id}/requests/{head.request_id}",
-        method_name=head.method_name,
-        message=head.summary,
+        title=row.title,
+        message=row.message,
         flow_name=head.flow_name or "",
         problem=problem,
     )

@@ -195,8 +195,8 @@ class RequestPages:
             stale = any(row.request_id == request_id for row in found)
             onward = replace(
                 onward,
-                method_name=following.method_name,
-                message=following.summary,
+                title=following.title,
+                message=following.message,
                 address=f"/d/{member.deployment.deployment_id}/requests/{following.request_id}",
                 left=str(replace(left, number=left.number - stale)),
             )
@@ -334,7 +334,7 @@ class RequestPages:
             sla_due_at=head.sla_due_at,
             decision=decision_of(request),
             resume=_resumed(request),
-            timeline=timeline_of(events, _changes(request)),
+            timeline=timeline_of(events, _changes(request), request.label_of),
             may_answer=head.status is Status.PENDING and responder is not None,
             form=answer_form(request.content),
             shown=sign_page(self.keys, head.request_id, view),
@@ -459,9 +459,10 @@ def _row(row: RequestRow, root: str, now: datetime, answer: Response | None) -> 
     return ListRow(
         request_id=row.request_id,
         address=f"{root}/{row.request_id}",
+        title=row.title,
         method_name=row.method_name,
         flow_name=row.flow_name or "",
-        message=row.summary,
+        message=row.message,
         assigned_to=row.assigned_to_email,
         created_at=row.created_at,
         waiting_seconds=max(0, int((until - row.created_at).total_seconds())),

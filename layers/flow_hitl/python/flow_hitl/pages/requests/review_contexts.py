@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from flow_hitl.mails.contexts import Decision, RequestView
 from flow_hitl.pages.requests.answer_form import NO_MORE, AnswerForm
-from flow_hitl.platform.errors import SelfApproval, ValidationFailed
+from flow_hitl.platform.errors import CommentMissing, SelfApproval, ValidationFailed
 
 MessageKind = Literal["thanks", "yours", "already_decided", "expired", "invalid", "too_large", "cancelled", "passed_on"]
 
@@ -40,7 +40,7 @@ class MessageContext:
     template: ClassVar[str] = "pages/message.html"
     kind: MessageKind
     flow_name: str | None = None
-    method_name: str | None = None
+    title: str | None = None
     decision: Decision | None = None
     passed_on_to: str | None = None
     test: bool = False
@@ -54,4 +54,6 @@ WRONG_VALUES = "Some values below are missing or wrong. Nothing was recorded yet
 
 def refusal(what: str, error: SelfApproval | ValidationFailed) -> str:
     """Return why an answer or an address, which `what` names, was refused: a sentence."""
+    if isinstance(error, CommentMissing):
+        return f'"{error.label}" needs a comment. Write one, then choose again.'
     return error.detail if isinstance(error, SelfApproval) else f"{what} {error.errors[0].message}."

@@ -80,7 +80,7 @@ class ReviewPage:
         return MessageContext(
             kind="passed_on",
             flow_name=given.head.flow_name or given.content.deployment_name,
-            method_name=given.head.method_name,
+            title=given.title,
             passed_on_to=delegation.to,
             test=given.head.test,
         )
@@ -189,7 +189,7 @@ def _message(request: Request, kind: MessageKind, **more: Any) -> MessageContext
     return MessageContext(
         kind=kind,
         flow_name=request.head.flow_name or request.content.deployment_name,
-        method_name=request.head.method_name,
+        title=request.title,
         decision=decision_of(request),
         test=request.head.test,
         **more,

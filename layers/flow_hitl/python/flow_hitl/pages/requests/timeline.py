@@ -1,12 +1,13 @@
 """A request's audit events in plain words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.people.names import _BY, claimed, person_of
+from flow_hitl.platform.text import as_words
 
 if TYPE_CHECKING:
     from flow_hitl.pages.requests.changes import ChangedLine
@@ -25,15 +26,22 @@ class TimelineEntry:
     changes: "Sequence[ChangedLine]" = ()
 
 
-def timeline_of(events: Iterable[AuditEvent], changes: "Sequence[ChangedLine]" = ()) -> Sequence[TimelineEntry]:
-    """Return one entry for each event, oldest first; `changes` are those of the output by the answer."""
+def timeline_of(
+    events: Iterable[AuditEvent],
+    changes: "Sequence[ChangedLine]" = (),
+    label_of: Callable[[str], str] = as_words,
+) -> Sequence[TimelineEntry]:
+    """Return one entry for each event, oldest first.
+
+    `changes` are those of the output by the answer, `label_of` is how an outcome reads.
+    """
     return tuple(
-        TimelineEntry(event.at, *_told(event), changes if event.kind is EventKind.RESPONSE_SUBMITTED else ())
+        TimelineEntry(event.at, *_told(event, label_of), changes if event.kind is EventKind.RESPONSE_SUBMITTED else ())
         for event in events
     )
 
 
-def _told(event: AuditEvent) -> tuple[str, str, Tone]:
+def _told(event: AuditEvent, label_of: Callable[[str], str]) -> tuple[str, str, Tone]:
     data, to = event.data, str(event.data.get("to") or "")
     match event.kind:
         case EventKind.REQUEST_CREATED:
@@ -67,7 +75,7 @@ def _told(event: AuditEvent) -> tuple[str, str, Tone]:
         case EventKind.REQUEST_REASSIGNED:
             return _reassigned(event)
         case EventKind.RESPONSE_SUBMITTED:
-            return _answered(data)
+            return _answered(data, label_of)
         case EventKind.RECEIPT_ISSUED:
             return "Receipt of the decision signed", "", "neutral"
         case EventKind.REQUEST_CANCELLED:
@@ -104,8 +112,8 @@ def _reassigned(event: AuditEvent) -> tuple[str, str, Tone]:
     return f"Reassigned to {data.get('assigned_to_email')}", f"{reason}, by {by}" if by else reason, "accent"
 
 
-def _answered(data: Any) -> tuple[str, str, Tone]:
-    answer = f'"{data["outcome"]}"' if data.get("outcome") is not None else "with feedback"
+def _answered(data: Any, label_of: Callable[[str], str]) -> tuple[str, str, Tone]:
+    answer = f'"{label_of(data["outcome"])}"' if data.get("outcome") is not None else "with feedback"
     how = _BY.get(data.get("responded_via"), "")
     responder = data.get("responder")
     if responder and not data.get("responder_verified"):

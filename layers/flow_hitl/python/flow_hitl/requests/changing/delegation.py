@@ -1,7 +1,7 @@
 """A reply that delegates the request: its first line is `delegate: bob@example.com`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from flow_hitl.platform.text import split_answer
 from flow_hitl.requests.deciding.matching import match_outcome
@@ -13,7 +13,7 @@ _DELEGATE = re.compile(
 )
 
 
-def delegated_to(answer: str, emit_options: Sequence[str]) -> str | None:
+def delegated_to(answer: str, emit_options: Collection[str]) -> str | None:
     """Return the address an answer delegates to, as written, or None for an ordinary answer.
 
     An emit option that reads like this is chosen, not obeyed.

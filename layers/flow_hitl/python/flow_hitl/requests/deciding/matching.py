@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,8 +27,8 @@ class Reading:
     meant: str | None = None
 
 
-def read_answer(text: str, emit_options: Sequence[str]) -> Reading:
-    """Read an answer by the contract's matching rule."""
+def read_answer(text: str, emit_options: Collection[str]) -> Reading:
+    """Read an answer by the contract's matching rule; options may also be given as names with the option's value."""
     feedback, comment = split_answer(text)
     named_by = _matcher(emit_options)
     outcome = named_by(feedback)
@@ -49,11 +49,11 @@ def _is_greeting(line: str) -> bool:
     return is_greeting(line)
 
 
-def match_outcome(line: str, emit_options: Sequence[str]) -> str | None:
+def match_outcome(line: str, emit_options: Collection[str]) -> str | None:
     """Return the one emit option that equals a whole line, or None if none or several do.
 
     Compared after NFKC, case folding, and trimming, with `_`, `-`, and white space alike; if none is equal, also
-    without surrounding punctuation and symbols.
+    without surrounding punctuation and symbols. Options may also be given as names with the option's value.
     """
     return _matcher(emit_options)(line)
 
@@ -70,6 +70,11 @@ def options_like(emit_options: Sequence[str]) -> Sequence[str | None]:
     ]
 
 
+def reads_alike(one: str, other: str) -> bool:
+    """Tell whether answers cannot distinguish two names."""
+    return _plain(one) == _plain(other)
+
+
 def none_of(value: str, emit_options: Sequence[str]) -> str:
     """Return what is wrong with a program's value that is not an emit option; it is never guessed."""
     like = match_outcome(value, emit_options)
@@ -84,18 +89,23 @@ def spelling_advice(value: str, emit_options: Sequence[str]) -> str:
     return f' Write it exactly as the option is: "{like}".' if like else ""
 
 
-def _matcher(emit_options: Sequence[str]) -> Callable[[str], str | None]:
+def _matcher(emit_options: Collection[str]) -> Callable[[str], str | None]:
     if not emit_options:
         return lambda _: None
-    # Each option is normalized once, however many lines are compared with it.
-    steps = [(form, _grouped(emit_options, form)) for form in (_plain, _bare)]
+    names = list(emit_options)
+    values = list(emit_options.values()) if isinstance(emit_options, Mapping) else names
+    owners: Sequence[object] = values if isinstance(emit_options, Mapping) else range(len(names))
+    # Each name is normalized once, however many lines are compared with it.
+    steps = [(form, _grouped(names, form)) for form in (_plain, _bare)]
 
     def named_by(line: str) -> str | None:
         for form, groups in steps:
             said = form(line)
             found = groups.get(said) if said else None
             if found:
-                return found[0][0] if len(found) == 1 else None
+                # A value and a label of the same option are no two options.
+                one = len({owners[number] for _, number in found}) == 1
+                return values[found[0][1]] if one else None
         return None
 
     return named_by

@@ -11,6 +11,7 @@ from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import (
     AlreadyResponded,
     AnsweredAlike,
+    CommentMissing,
     FieldError,
     NotAnOption,
     ValidationFailed,
@@ -18,7 +19,7 @@ from flow_hitl.platform.errors import (
 )
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.rounds import in_rounds
-from flow_hitl.requests.deciding.matching import none_of, read_answer
+from flow_hitl.requests.deciding.matching import match_outcome, none_of, read_answer
 from flow_hitl.requests.evidence import Shown, ShownKind
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import (
@@ -33,6 +34,7 @@ from flow_hitl.requests.request import (
     decide,
     request_shown,
 )
+from flow_hitl.requests.wording import CommentRule
 
 MAX_ANSWER_CHARS = 50_000
 
@@ -119,7 +121,7 @@ def interpret(submission: Submission, head: Head) -> Answer:
     """
     if len(submission.text) > MAX_ANSWER_CHARS:
         raise ValidationFailed([FieldError("/feedback", f"must not be longer than {MAX_ANSWER_CHARS} characters")])
-    reading = read_answer(submission.text, head.emit_options if submission.outcome is None else ())
+    reading = read_answer(submission.text, head.option_names if submission.outcome is None else ())
     if not reading.feedback:
         raise ValidationFailed([FieldError("/feedback", "must not be blank")])
     outcome = submission.outcome
@@ -156,7 +158,7 @@ def _are_told(deployment: Deployment) -> bool:
 def with_more(answer: Answer, submission: Submission, request: Request) -> Answer:
     """Return an answer with the output and the typed values that its request allows and asks for.
 
-    Raises ValidationFailed, and WrongFields if a person's typed values are missing or wrong.
+    Raises ValidationFailed, WrongFields if a person's typed values are missing or wrong, and CommentMissing.
     """
     content, is_open = request.content, request.head.status is Status.PENDING
     if content.response_schema is not None:
@@ -165,6 +167,8 @@ def with_more(answer: Answer, submission: Submission, request: Request) -> Answe
         raise ValidationFailed([FieldError("/data", "must be absent: this request has no response_schema")])
     if submission.output is not UNCHANGED:
         answer = replace(answer, output=_changed(submission.output, content, is_open=is_open))
+    if is_open and answer.outcome is not None and _lacks_comment(answer, submission, request):
+        raise CommentMissing(answer.outcome, request.label_of(answer.outcome))
     return answer
 
 
@@ -205,6 +209,17 @@ def _with_data(answer: Answer, submission: Submission, schema: Mapping[str, Any]
     if read.problems and is_open:
         raise ValidationFailed(problems_at(read.problems, "/data"))
     return replace(answer, data=read.values)
+
+
+def _lacks_comment(answer: Answer, submission: Submission, request: Request) -> bool:
+    """Tell whether an option needs a comment that the answer does not have; the clock has nothing to say."""
+    look = request.content.options.get(answer.outcome or "")
+    if look is None or look.comment is not CommentRule.REQUIRED or submission.via is Channel.AUTO_RESPONSE:
+        return False
+    # Beside an outcome, a program's feedback is the comment, unless it only names the option again.
+    names = request.head.option_names
+    said = submission.outcome is not None and match_outcome(answer.feedback, names) != answer.outcome
+    return not (answer.comment or said)
 
 
 def _is_alike(answer: Answer, response: Response) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from flow_hitl.contract.validation import Assignee, Document, Minutes, Name, NotBlank, is_format, refuse
+from flow_hitl.contract.validation import Assignee, Document, Minutes, Name, NotBlank, is_format, pointer, refuse
 from flow_hitl.deployments.deployment import Deployment, FreeText, RoutingRule
 from flow_hitl.deployments.quotas import NO_USAGE, Usage, near_quota, over_quota
 from flow_hitl.people.access import Action, KeyHolder, actor_name, authorize
@@ -17,12 +17,23 @@ from flow_hitl.platform.errors import FieldError, IdempotencyMismatch, Malformed
 from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.repeated_calls import Call
+from flow_hitl.platform.text import is_printable
 from flow_hitl.platform.uuids import uuid_bytes, uuid_text
-from flow_hitl.requests.deciding.matching import none_of, options_like, spelling_advice
+from flow_hitl.requests.deciding.matching import none_of, options_like, reads_alike, spelling_advice
 from flow_hitl.requests.opening.routing import Assignment, assign
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Content, DueAutoResponse, HistoryRound, Request, RequestShown, Stamp, opened
+from flow_hitl.requests.wording import (
+    LONGEST_HINT,
+    LONGEST_LABEL,
+    LONGEST_TITLE,
+    CommentRule,
+    OptionLook,
+    OptionShown,
+    OptionTone,
+)
 
+_NOT_ONE_LINE = "must be one line of printable characters"
 _ASKED_BY_NOBODY = (
     "This deployment forbids self-approval, but metadata.requested_by does not say who asked: anyone may answer."
 )
@@ -44,6 +55,15 @@ def _uuid_text(value: str) -> str:
         raise ValueError("must be a UUID, for example 0192f0c1-7e11-7abc-8def-0123456789ab") from None
 
 
+def _one_line(value: str) -> str:
+    if not is_printable(value):
+        raise ValueError(_NOT_ONE_LINE)
+    return value
+
+
+OneLine = Annotated[str, NotBlank, AfterValidator(_one_line)]
+
+
 class AutoResponseWish(Document):
     """A request's own auto-response."""
 
@@ -63,6 +83,17 @@ class HistoryEntry(Document):
     output: JsonValue = None
 
 
+class OptionWish(Document):
+    """How an emit option is to read to people."""
+
+    explained_by: ClassVar = OptionShown
+
+    label: Annotated[OneLine, Field(max_length=LONGEST_LABEL)] | None = None
+    hint: Annotated[OneLine, Field(max_length=LONGEST_HINT)] | None = None
+    tone: OptionTone | None = None
+    comment: CommentRule = CommentRule.OPTIONAL
+
+
 class NewRequest(Document):
     """The body of `POST /v1/requests`; unknown fields are refused."""
 
@@ -71,11 +102,13 @@ class NewRequest(Document):
     flow_id: Name
     method_name: Name
     message: Annotated[str, NotBlank]
+    title: Annotated[OneLine, Field(max_length=LONGEST_TITLE)] | None = None
     id: Annotated[str, AfterValidator(_uuid_text), is_format("uuid")] | None = None
     """A UUID of your own. The call may then be repeated: the same body gets the same request."""
     flow_name: Name | None = None
     output: JsonValue = None
     emit_options: Annotated[list[Annotated[str, Field(max_length=100), NotBlank]], Field(max_length=50)] = []
+    options: dict[str, OptionWish] = {}
     state: dict[str, JsonValue] = {}
     metadata: dict[str, JsonValue] = {}
     history: Annotated[list[HistoryEntry], Field(max_length=100)] = []
@@ -169,7 +202,14 @@ class OpenRequest:
         test: bool,
     ) -> Opened:
         now = self.clock.now()
-        refuse([*_emit_option_errors(wish.emit_options), *_own_errors(wish, self.destinations), *_answer_errors(wish)])
+        refuse(
+            [
+                *_emit_option_errors(wish.emit_options),
+                *_look_errors(wish),
+                *_own_errors(wish, self.destinations),
+                *_answer_errors(wish),
+            ]
+        )
         asked_by, doubts = _asked_by(wish, deployment)
         if test:
             doubts = () if deployment.settings.email_notifications else (_NOTHING_IS_MAILED,)
@@ -202,6 +242,8 @@ class OpenRequest:
             shortfall=assignment.shortfall,
             editable=wish.editable,
             response_schema=wish.response_schema,
+            title=wish.title,
+            options={value: OptionLook(**look.model_dump()) for value, look in wish.options.items()},
         )
         change = opened(
             request_id=wish.id or self.ids.request_id(now),
@@ -254,17 +296,26 @@ def _emit_option_errors(options: Sequence[str]) -> list[FieldError]:
         for number, like in enumerate(options_like(options))
         if like is not None
     }
-    problems |= {
-        number: "must be one line of printable characters"
-        for number, option in enumerate(options)
-        if not _is_printable(option)
-    }
+    problems |= {number: _NOT_ONE_LINE for number, option in enumerate(options) if not is_printable(option)}
     return [FieldError(f"/emit_options/{number}", problem) for number, problem in sorted(problems.items())]
 
 
-def _is_printable(option: str) -> bool:
-    """Tell whether an option displays as it is: joined emoji are fine, but nothing may change the text direction."""
-    return all(char.isprintable() or char == "\u200d" for char in option)
+def _look_errors(wish: NewRequest) -> Iterator[FieldError]:
+    values = list(wish.emit_options)
+    labels = {value: look.label for value, look in wish.options.items() if look.label is not None}
+    for value, look in wish.options.items():
+        if value not in values:
+            yield FieldError(pointer(("options", value)), "is not one of the emit options")
+        elif (label := look.label) is not None:
+            others = [*values, *labels.values()]
+            owners = [*values, *labels]
+            pairs = zip(others, owners, strict=True)
+            like = next((name for name, owner in pairs if owner != value and reads_alike(name, label)), None)
+            if like is not None:
+                problem = (
+                    f'must differ from "{like}", which means another option, in more than case, spaces, "_" and "-"'
+                )
+                yield FieldError(pointer(("options", value, "label")), problem)
 
 
 def _own_errors(wish: NewRequest, destinations: Destinations) -> Iterator[FieldError]:

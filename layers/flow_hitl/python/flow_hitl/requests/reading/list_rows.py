@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Self
 
 from flow_hitl.contract.shapes import Channel
+from flow_hitl.platform.text import as_words
 from flow_hitl.requests.request import Head, Status
 
 MOST_COUNTED = 1000
@@ -58,7 +59,7 @@ class ByColumn:
 
 @dataclass(frozen=True)
 class RequestRow:
-    """What a list shows of a request; `summary` is the start of its message."""
+    """What a list shows of a request; `summary` is as in the request's head."""
 
     request_id: str
     status: Status
@@ -77,6 +78,16 @@ class RequestRow:
     def of(cls, head: Head) -> Self:
         """Return the row of a request."""
         return cls(**{member.name: getattr(head, member.name) for member in fields(cls)})
+
+    @property
+    def title(self) -> str:
+        title, end, _ = self.summary.partition("\n")
+        return title if end else as_words(self.method_name)
+
+    @property
+    def message(self) -> str:
+        """The start of the request's message."""
+        return self.summary.rpartition("\n")[2]
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def search_text(head: Head, content: Content | None) -> str:
     """Return the text that a request is found by; without the content, by what its head has."""
     said = [head.summary, head.method_name, head.flow_name or "", head.flow_id, head.assigned_to_email]
     if content is not None:
-        said += [content.message[:_MESSAGE_CHARS], *_short_values(content.state)]
+        said += [content.title or "", content.message[:_MESSAGE_CHARS], *_short_values(content.state)]
     return folded("\n".join(said))
 
 
