@@ -1,37 +1,79 @@
 """How many write units a review costs: with the emails, they are its price, so one more must be meant."""
 
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, callback
+from tests.support.aws_calls import watched
 from tests.support.receiver import receiving
 from tests.support.units import Units, counted
 
 # Of each: the transaction's write, which is billed twice, and the index entries.
 OPENED = {"requests r#head": 2, "requests r#content": 2, "audit request_created": 2}
 LISTED = {"requests r#head by_created": 2, "requests r#head by_status": 3, "requests r#head by_assignee": 3}
-DUE_AND_DECIDED = {"requests r#head by_due": 2, "requests r#head by_decision": 1}
+DECIDED = {"requests r#head by_decision": 1}
 
 
-def review(hitl: Hitl, *, by_email: bool) -> Units:
-    """Return what the second of two equal reviews costs, from its creation until its flow has resumed."""
-    with receiving() as flow:
+# Dollars per million in us-east-1, in November 2026, without the time of functions and without SES.
+WRITE, READ, INVOCATION, HTTP_CALL = 0.625, 0.125, 0.2, 1.0
+MESSAGE = 3 * 0.4  # sent, received, deleted
+RECEIVED_EMAIL = 5.0 + 0.4 + 0.5 + MESSAGE  # stored in S3 and read, announced by SNS to a queue
+
+
+@dataclass
+class Cost:
+    """What the second of two equal reviews costs, from its creation until its flow has resumed."""
+
+    units: Units
+    invocations: Counter[str]
+    messages: int
+
+    @property
+    def dollars(self) -> float:
+        """Dollars per million."""
+        calls = self.invocations
+        return (
+            self.units.writes * WRITE
+            + self.units.reads * READ
+            + calls.total() * INVOCATION
+            + (calls["intake"] + calls["respond"]) * HTTP_CALL
+            + self.messages * MESSAGE
+            + calls["inbound_mail"] * RECEIVED_EMAIL
+        )
+
+
+def review(hitl: Hitl, *, by_email: bool) -> Cost:
+    find, invocations = hitl._function, Counter[str]()
+
+    def function(name: str) -> Callable[[Any, Any], Any]:
+        invocations[name] += 1
+        return find(name)
+
+    with receiving() as flow, patch.object(hitl, "_function", function):
         for _ in range(2):
-            with counted() as units:
+            invocations.clear()
+            with counted() as units, watched(hitl) as calls:
                 request = hitl.ask(emit=EMIT, resume_url=flow.url, message="Publish this article?")
                 if by_email:
                     hitl.reply("approved")
                 else:
                     callback(hitl, request)
         assert len(flow.received) == 2
-    return units
+    return Cost(units, invocations, calls.operations.count("sqs.SendMessage"))
 
 
 def test_a_review_without_emails(hitl: Hitl) -> None:
     hitl.configure(settings={"email_notifications": False})
-    units = review(hitl, by_email=False)
+    cost = review(hitl, by_email=False)
+    units = cost.units
     assert units.written == {
         **{name: n for name, n in OPENED.items() if name != "requests r#head"},
         **LISTED,
-        **DUE_AND_DECIDED,
+        **DECIDED,
         "audit request_created by_day": 1,
         "requests r#head": 6,
         "requests r#response": 2,
@@ -42,16 +84,19 @@ def test_a_review_without_emails(hitl: Hitl) -> None:
         "audit resume_attempted": 2,
         "audit resume_attempted by_day": 1,
     }
-    assert units.writes == 32
+    assert units.writes == 30
+    assert (units.reads, round(cost.dollars, 2)) == (8, 23.95)
 
 
 def test_a_review_by_email(hitl: Hitl) -> None:
-    units = review(hitl, by_email=True)
+    cost = review(hitl, by_email=True)
+    units = cost.units
     assert units.written["requests r#head"] == 10, "five steps, each in a transaction, and below a kilobyte"
     assert units.written["requests effect"] == 3, (
         "one claim each for the notification, the confirmation, and the resumption"
     )
-    assert units.writes == 45
+    assert units.writes == 43
+    assert (units.reads, round(cost.dollars, 2)) == (20, 42.48)
 
 
 def test_a_long_message_costs_nothing_more(hitl: Hitl) -> None:
@@ -60,3 +105,9 @@ def test_a_long_message_costs_nothing_more(hitl: Hitl) -> None:
     with counted() as long:
         hitl.ask(emit=EMIT, message="Publish this article, which says much about many things? " * 20)
     assert long.written["requests r#head"] == short.written["requests r#head"]
+
+
+def test_an_sla_costs_its_index_when_a_request_is_opened_and_when_it_is_answered(hitl: Hitl) -> None:
+    with counted() as units:
+        callback(hitl, hitl.ask(emit=EMIT, sla_target_minutes=60))
+    assert units.written["requests r#head by_due"] == 2

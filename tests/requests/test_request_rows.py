@@ -19,7 +19,7 @@ from flow_hitl.requests.ports import RequestFilter, RowPage
 from flow_hitl.requests.reading.list_rows import Count, Counts, Order, RequestRow
 from flow_hitl.requests.request import Change, Head, Stamp, Status, cancel, decide, delegate, reassign
 from flow_hitl.requests.store import request_index
-from flow_hitl.requests.store.request_index import head_entries
+from flow_hitl.requests.store.request_index import entries_of_before, head_entries
 from flow_hitl.requests.store.request_rows import DynamoRequestRows
 from flow_hitl.requests.store.request_store import DynamoRequestStore
 from infra.local.hitl_fixture import Hitl
@@ -317,6 +317,36 @@ def test_what_the_index_has_not_followed_yet_is_shown_to_nobody_else(store: Dyna
         assert store.list_requests(456, wanted, 9, None).requests == []
 
 
+@pytest.mark.parametrize("limit", [1, 3, 7, 100])
+def test_those_without_sla_come_behind_all_that_have_one(
+    store: DynamoRequestStore, rows: DynamoRequestRows, limit: int
+) -> None:
+    for number in range(1, 21):
+        create(store, number, sla_target_minutes=500 - number if number % 3 == 0 else None)
+    dated = [number for number in range(20, 0, -1) if number % 3 == 0]
+    undated = [number for number in range(1, 21) if number % 3]
+    # Stored when those without SLA were in that index, too.
+    for number in (1, 2):
+        as_before(store, number)
+    assert all_pages(rows, limit=limit, order=Order.DUE) == dated + undated
+    answer(store, 2, NOON + timedelta(minutes=1))
+    undated.remove(2)
+    assert all_pages(rows, limit=limit, order=Order.DUE) == dated + undated
+    stored = store.stored([request_id(number) for number in (1, 2, 3)])
+    assert [one.unreadable for one in stored.values()] == [(), (), ()], "nobody changed them"
+
+
+def as_before(store: DynamoRequestStore, number: int) -> None:
+    """Let a request be listed as in the first version."""
+    listed = {name: value for name, value in entries_of_before(store.head(request_id(number))).items() if value}
+    store._dynamodb.update_item(
+        TableName=store._table,
+        Key=item({"pk": request_id(number), "sk": HEAD}),
+        UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in listed),
+        ExpressionAttributeValues=item({f":{name}": value for name, value in listed.items()}),
+    )
+
+
 def test_whom_somebody_of_a_group_passed_it_on_to_finds_it(store: DynamoRequestStore, rows: DynamoRequestRows) -> None:
     create(store, 1, FINANCE)
 
@@ -429,7 +459,7 @@ def test_five_thousand_requests_of_somebody_else_are_not_looked_at(
         soonest = page(rows, order=Order.DUE, limit=3)
     assert numbers(first) + numbers(second) == list(range(4999, 4899, -1))
     assert numbers(soonest) == hers
-    assert calls["scanned"] <= 2 * 4 * 51 + 4 * 4
+    assert calls["scanned"] <= 2 * 4 * 51 + 4 * 4 + 4 * 4 * 4
 
 
 def put_many(store: DynamoRequestStore, heads: list[Head]) -> None:

@@ -3,6 +3,8 @@
 Rules: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 """
 
+import base64
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -27,7 +29,7 @@ class Units:
     """Write and read units by what was written or read: a table's record, or one of its indexes."""
 
     written: Counter[str] = field(default_factory=Counter)
-    read: Counter[str] = field(default_factory=Counter)
+    read: dict[str, float] = field(default_factory=dict)
 
     @property
     def writes(self) -> int:
@@ -37,7 +39,7 @@ class Units:
     @property
     def reads(self) -> float:
         """The read units of all."""
-        return self.read.total()
+        return sum(self.read.values())
 
 
 @contextmanager
@@ -55,12 +57,41 @@ def counted() -> Iterator[Units]:
             doubled = 2 if operation == "TransactWriteItems" else 1
             for (table, key), old in zip(touched, before, strict=True):
                 _count_write(units.written, _TABLES[table], old, _stored(table, key), key, doubled)
+        for name, read in _read(operation, parameters, answer):
+            units.read[name] = units.read.get(name, 0) + read
         return answer
 
     # By the short way, calls do not come through there.
     long_way = patch("infra.local.hitl_fixture.short_way.made", lambda *_: None)
     with long_way, patch.object(DynamoHandler, "call_action", watched):
         yield units
+
+
+def _read(operation: str, parameters: Mapping[str, Any], answer: Any) -> Iterator[tuple[str, float]]:
+    """Yield the units of what a call reads; of a query with a filter, no more than it returned."""
+    if operation not in ("GetItem", "Query", "BatchGetItem"):
+        return
+    found = json.loads(answer[2])
+    if operation == "BatchGetItem":
+        for table, wanted in parameters["RequestItems"].items():
+            there = found["Responses"].get(table, [])
+            sizes = [size_of(item) for item in there] + [0] * (len(wanted["Keys"]) - len(there))
+            yield table, sum(_quarters(size) for size in sizes) * _share(wanted)
+        return
+    items = found.get("Items", [found["Item"]] if "Item" in found else [])
+    index = parameters.get("IndexName")
+    yield (
+        parameters["TableName"] + (f" {index}" if index else ""),
+        (_quarters(sum(map(size_of, items))) * _share(parameters)),
+    )
+
+
+def _share(call: Mapping[str, Any]) -> float:
+    return 1 if call.get("ConsistentRead") else 0.5
+
+
+def _quarters(size: int) -> int:
+    return max(1, math.ceil(size / 4096))
 
 
 def _touched(operation: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Item]]:
@@ -136,4 +167,6 @@ def _size(typed: Mapping[str, Any]) -> int:
         return 3 + sum(1 + _size(one) for one in value)
     if kind == "M":
         return 3 + sum(1 + len(name.encode()) + _size(one) for name, one in value.items())
-    return len(value) if kind == "B" else 3 + sum(len(str(one)) for one in value)
+    if kind == "B":
+        return len(value if isinstance(value, bytes) else base64.b64decode(value))
+    return 3 + sum(len(str(one)) for one in value)

@@ -7,7 +7,7 @@ to the head, so that everyone who may answer finds it.
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,8 @@ from flow_hitl.requests.request import Head, Status
 FIRST, LAST = "0", "~~"
 _SHARDS = 4
 _READ_AHEAD = 1000
+# How many entries are read for each that is wanted of a partition that also has others.
+_SIFTED = 4
 # Sorts after all due times.
 _NEVER = "~"
 INDEX_KEY = re.compile(r"~?[0-9-]{10}T[0-9:]{8}\.[0-9]{6}#[0-9a-f-]{36}")
@@ -30,12 +32,30 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class RowPlace:
-    """One partition of an index, and its sort key."""
+    """One partition of an index, and its sort key.
+
+    `undated`: only entries without SLA are meant, of which the key in the order is the one that `due_key_of` returns.
+    """
 
     index: str
     attribute: str
     value: str
     sort_key: str
+    undated: bool = False
+
+    def key(self, entry: Record) -> str:
+        """Return an entry's key in the order."""
+        return f"{_NEVER if self.undated else ''}{entry[self.sort_key]}"
+
+    def ends(self, span: "RowSpan") -> tuple[str, str] | None:
+        """Return the first and last sort key of a stretch, or None if the partition has none of it."""
+        if self.undated:
+            ends = span.above[1:] if span.above.startswith(_NEVER) else FIRST, span.below[1:]
+            return ends if span.below.startswith(_NEVER) else None
+        if self.index == "by_due":
+            # Where those without SLA were once, too.
+            return (span.above, min(span.below, _NEVER)) if span.above < _NEVER else None
+        return span.above, span.below
 
 
 @dataclass(frozen=True)
@@ -59,15 +79,24 @@ def head_entries(head: Head) -> Record:
     shard = _shard(head)
     # The feed is for flows, and none waits for a test.
     fed_at = head.decided_at if head.decision_id and not head.test else None
-    is_pending = head.status is Status.PENDING
+    is_dated = head.status is Status.PENDING and head.sla_due_at is not None
     return {
         **_desk_entry(head, head.assigned_to_email),
         "created_shard": f"{head.deployment_id}#{shard}",
         "status_shard": f"{head.deployment_id}#{head.status.value}#{shard}",
-        "due_shard": f"{head.deployment_id}#{shard}" if is_pending else None,
-        "due_key": _due_key(head.sla_due_at, _created_key(head)) if is_pending else None,
+        "due_shard": f"{head.deployment_id}#{shard}" if is_dated else None,
+        "due_key": _due_key(head.sla_due_at, _created_key(head)) if is_dated else None,
         "decision_shard": f"{head.deployment_id}#{shard}" if fed_at else None,
         "decision_key": f"{moment_key(fed_at)}#{head.request_id}" if fed_at else None,
+    }
+
+
+def entries_of_before(head: Head) -> Record:
+    """Return the index attributes that a head's record may have from when each pending one was in `by_due`."""
+    is_pending = head.status is Status.PENDING
+    return {
+        "due_shard": f"{head.deployment_id}#{_shard(head)}" if is_pending else None,
+        "due_key": _due_key(head.sla_due_at, _created_key(head)) if is_pending else None,
     }
 
 
@@ -136,14 +165,19 @@ def places_of(deployment_id: int, wanted: RequestFilter) -> list[RowPlace]:
         desks = dict.fromkeys(_desk(deployment_id, status, name) for name in wanted.assigned_to for status in statuses)
         return [RowPlace("by_assignee", "assignee_status", desk, "created_key") for desk in desks]
     if wanted.statuses:
-        shards = [f"{deployment_id}#{status}#{shard}" for status in statuses for shard in range(_SHARDS)]
-        return [RowPlace("by_status", "status_shard", shard, "created_key") for shard in shards]
+        return _in_status(deployment_id, statuses)
     return [RowPlace("by_created", "created_shard", shard, "created_key") for shard in _shards(deployment_id)]
 
 
 def places_by_due(deployment_id: int) -> list[RowPlace]:
-    """Return the partitions of a deployment's pending requests, sorted by due time."""
-    return [RowPlace("by_due", "due_shard", shard, "due_key") for shard in _shards(deployment_id)]
+    """Return the partitions of a deployment's pending requests, sorted by due time, then those without SLA."""
+    dated = [RowPlace("by_due", "due_shard", shard, "due_key") for shard in _shards(deployment_id)]
+    return dated + [replace(place, undated=True) for place in _in_status(deployment_id, (Status.PENDING.value,))]
+
+
+def _in_status(deployment_id: int, statuses: Sequence[str]) -> list[RowPlace]:
+    shards = [f"{deployment_id}#{status}#{shard}" for status in statuses for shard in range(_SHARDS)]
+    return [RowPlace("by_status", "status_shard", shard, "created_key") for shard in shards]
 
 
 def places_of_decisions(deployment_id: int) -> list[RowPlace]:
@@ -229,17 +263,24 @@ class RequestIndex:
         wanted = {name: value for name, value in equal.items() if value is not None}
         found: dict[str, Record] = {}
         ends: list[str] = []
+        # Those without SLA come behind all others.
+        dated_suffice = False
         for place in places:
             query = self._query(place, span, wanted)
+            if query is None or (place.undated and span.forward and dated_suffice):
+                continue
+            ahead = min(_READ_AHEAD, _SIFTED * enough) if place.undated else enough
             answer = self._dynamodb.query(
                 **query,
                 ScanIndexForward=span.forward,
-                Limit=_READ_AHEAD if wanted or fits else enough,
+                Limit=_READ_AHEAD if wanted or fits else ahead,
             )
             entries = map(values, answer["Items"])
-            found |= {str(entry[place.sort_key]): entry for entry in entries if fits is None or fits(entry)}
+            found |= {place.key(entry): entry for entry in entries if fits is None or fits(entry)}
             last = answer.get("LastEvaluatedKey")
-            ends += [values(last)[place.sort_key]] if last else []
+            ends += [place.key(values(last))] if last else []
+            if not place.undated:
+                dated_suffice = bool(ends) or len(found) - (span.passed in found) >= enough
         reached = (min(ends) if span.forward else max(ends)) if ends else None
         keys = [key for key in sorted(found, reverse=not span.forward) if key != span.passed]
         if reached is not None:
@@ -257,8 +298,10 @@ class RequestIndex:
         number, more = 0, False
         for place in places:
             query = self._query(place, span, {})
+            if query is None:
+                continue
             if not tests:
-                query["FilterExpression"] = "attribute_not_exists(test)"
+                _sift(query, "attribute_not_exists(test)", {})
             answer = self._dynamodb.query(**query, Select="COUNT", Limit=MOST_COUNTED + 1)
             number += answer["Count"]
             more = more or "LastEvaluatedKey" in answer
@@ -271,6 +314,8 @@ class RequestIndex:
         counted, others, more = 0, 0, False
         for place in places:
             query = self._query(place, EVERYTHING, {"status": status})
+            if query is None:
+                continue
             answer = self._dynamodb.query(**query, Select="COUNT", Limit=MOST_COUNTED + 1)
             counted += answer["Count"]
             others += answer["ScannedCount"] - answer["Count"]
@@ -279,19 +324,32 @@ class RequestIndex:
                 break
         return _capped(counted, more=more), _capped(others, more=more)
 
-    def _query(self, place: RowPlace, span: RowSpan, equal: Mapping[str, str]) -> dict[str, Any]:
-        ends = {":place": place.value, ":above": span.above, ":below": span.below}
+    def _query(self, place: RowPlace, span: RowSpan, equal: Mapping[str, str]) -> dict[str, Any] | None:
+        """Return the query of a stretch of a place, None if it has nothing of it."""
+        ends = place.ends(span)
+        if ends is None:
+            return None
         query: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": place.index,
             "KeyConditionExpression": f"{place.attribute} = :place AND {place.sort_key} BETWEEN :above AND :below",
-            "ExpressionAttributeValues": item({**ends, **{f":{name}": value for name, value in equal.items()}}),
+            "ExpressionAttributeValues": item({":place": place.value, ":above": ends[0], ":below": ends[1]}),
         }
-        if equal:
-            query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in equal)
-            query["ExpressionAttributeNames"] = {f"#{name}": name for name in equal}
+        for name, value in equal.items():
+            _sift(query, f"#{name} = :{name}", {f":{name}": value}, name)
+        if place.undated:
+            _sift(query, "attribute_not_exists(sla_due_at)", {})
         return query
 
 
 def _capped(number: int, *, more: bool) -> Count:
     return Count(min(number, MOST_COUNTED), more or number > MOST_COUNTED)
+
+
+def _sift(query: dict[str, Any], condition: str, named: Mapping[str, str], *columns: str) -> None:
+    """Add a condition to a query's filter, with its values and the columns that it names."""
+    before = query.get("FilterExpression")
+    query["FilterExpression"] = f"{before} AND {condition}" if before else condition
+    query["ExpressionAttributeValues"] |= item(named)
+    if columns:
+        query.setdefault("ExpressionAttributeNames", {}).update({f"#{name}": name for name in columns})

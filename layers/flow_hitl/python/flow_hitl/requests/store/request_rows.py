@@ -84,7 +84,7 @@ class DynamoRequestRows:
         # Of few requests, one look at all tells both.
         pending, history = self._index.split(places_of(deployment_id, RequestFilter()), Status.PENDING)
         if pending.more:
-            pending = self._index.count(places_by_due(deployment_id))
+            pending = in_status(Status.PENDING)
         if history.more and history.number < MOST_COUNTED:
             history = in_status(*_CLOSED)
         return Counts(pending, history)

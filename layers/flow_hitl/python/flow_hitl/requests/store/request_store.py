@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -33,6 +34,7 @@ from flow_hitl.requests.store.request_index import (
     RowSpan,
     creation_span,
     desk_name,
+    entries_of_before,
     equal_columns,
     head_entries,
     moment_key,
@@ -242,7 +244,7 @@ class DynamoRequestStore:
         if head is not None:
             if whole and CONTENT not in records:
                 unreadable.append("belongs to a request without content")
-            wrong = _differing(records[HEAD], _head_record(head))
+            wrong = _differing(records[HEAD], _head_record(head), entries_of_before(head))
             if wrong:
                 unreadable.append(f"does not match what the request is listed by: {', '.join(wrong)}")
         return StoredRequest(head, content, response, tuple(unreadable))
@@ -390,10 +392,16 @@ def _listed_head(record: Mapping[str, Any]) -> Head:
     return head
 
 
-def _differing(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> Sequence[str]:
-    """Return which attributes of a record, but its document, are not what they should be."""
+def _differing(
+    record: Mapping[str, Any], wanted: Mapping[str, Any], before: Mapping[str, Any] = MappingProxyType({})
+) -> Sequence[str]:
+    """Return which attributes of a record, but its document, are not what they should be, or were `before`."""
     expected = {name: value for name, value in wanted.items() if value is not None}
-    return sorted(name for name in {*record, *expected} - {"doc"} if record.get(name) != expected.get(name))
+    return sorted(
+        name
+        for name in {*record, *expected} - {"doc"}
+        if record.get(name) not in (expected.get(name), before.get(name, expected.get(name)))
+    )
 
 
 def _once_key(name: str) -> dict[str, str]:
