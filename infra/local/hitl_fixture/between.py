@@ -113,7 +113,7 @@ class BetweenFunctions:
         items = [event.to_json()["Attributes"] for event in events]
         fresh = [item for item in items if _event_key(item) not in self._relayed]
         (reader,) = STREAM_READERS
-        heard = [item for item in fresh if item["kind"].get("S") not in reader.unheard]
+        heard = [item for item in fresh if item.get("kind", {}).get("S") not in reader.unheard]
         self._relayed.update(_event_key(item) for item in fresh if item not in heard)
         if heard:
             heard.sort(key=lambda item: (item["at"]["S"], *_event_key(item)))
