@@ -12,7 +12,7 @@ from infra.local.failure import StackFailed
 from infra.local.patience import HANG_SECONDS
 
 # One of intake, by which flows ask, and one of respond, by which people's answers come. Each call is refused, after the
-# function has started. What the seed wrote has started the relay, which reads the audit stream.
+# function has started.
 PATHS = ("/v1/requests", "/v1/contents/none")
 
 
