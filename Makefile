@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local deploy destroy test reliability mutation load test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
+.PHONY: help demo local deploy destroy test reliability mutation load bench test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -26,6 +26,7 @@ help:
 	@echo 'make test    lint, types and all tests, of exhaustive ones a fixed part'
 	@echo 'make reliability   the exhaustive tests, whole'
 	@echo 'make mutation   change the rules that protect reviews and count what the tests notice; MODULE=tokens for one area'
+	@echo 'make bench   what a review costs beside boto3 and other systems, into docs/performance.md; BENCH=--no-peers for ours alone'
 	@echo 'make load    10,000 requests on a local stack while workers die, SES throttles and flows are away; LOAD=500 for fewer'
 	@echo 'make test-crewai   the client and the examples on real CrewAI; CREWAI=1.8.1 for another version'
 	@echo 'make setup   install what demo and local need (they do it by themselves)'
@@ -111,6 +112,11 @@ mutation: setup-dev
 # LOAD_MINUTES=20: requests are created for so long at most.
 load: setup-dev
 	@$(RUN) -m tests.load
+
+# Other systems come from PyPI and npm; one that does not is left out. BENCH: options, such as --no-peers.
+BENCH :=
+bench: setup-dev
+	@PYTHONPATH=.:layers/flow_hitl/python:client $(RUN) -m tests.bench $(BENCH)
 
 # Installs Chromium if it may; the screenshots are left in artifacts/screenshots.
 BROWSERS := auto
