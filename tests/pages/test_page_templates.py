@@ -13,6 +13,7 @@ from flow_hitl.deployments.deployment import DeploymentName, FreeText
 from flow_hitl.diagnosis.findings import AnsweredQuestion, AnswerStatus, Finding, FindingStatus, Question
 from flow_hitl.mails.contexts import Decision, RequestView
 from flow_hitl.pages.contexts import (
+    AnswersOption,
     AnswersPage,
     AnswersRow,
     DeploymentRow,
@@ -184,7 +185,11 @@ PAGES: Sequence[Any] = (
     RequestPage(shell=SHELL, sheet=SHEET),
     RequestPage(shell=SHELL, sheet=replace(DECIDED, onward=ONWARD)),
     RequestPage(shell=SHELL, sheet=replace(DECIDED, onward=Onward(outcome=None))),
-    AnswersPage(shell=SHELL, rows=(ANSWERED, replace(ANSWERED, problem="It is closed.")), options=("approved",)),
+    AnswersPage(
+        shell=SHELL,
+        rows=(ANSWERED, replace(ANSWERED, problem="It is closed.")),
+        options=(AnswersOption(value="approved", label="Approved", tone="positive"),),
+    ),
     AnswersPage(shell=SHELL, rows=(ANSWERED,), comment="so far"),
     AnswersPage(shell=SHELL, rows=()),
     AnswersPage(shell=SHELL, rows=(ANSWERED, replace(ANSWERED, problem="It is closed.")), outcome="approved"),

@@ -264,13 +264,22 @@ class AnswersRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswersOption:
+    """An option that several requests have, as it reads in the first of them; `tone` is that of its button."""
+
+    value: str
+    label: str
+    tone: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnswersPage:
     """Several requests to be answered with one of the `options` that all have, or answered with an `outcome`."""
 
     template: ClassVar[str] = "pages/answers.html"
     shell: Shell
     rows: Sequence[AnswersRow]
-    options: Sequence[str] = ()
+    options: Sequence[AnswersOption] = ()
     outcome: str | None = None
     comment: str = ""
 

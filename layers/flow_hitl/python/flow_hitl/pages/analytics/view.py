@@ -12,6 +12,7 @@ from flow_hitl.pages.analytics.charts import Chart, ChartPart, ChartRow, Slot, T
 from flow_hitl.pages.contexts import Shell
 from flow_hitl.platform.errors import FieldError
 from flow_hitl.platform.times import readable_duration
+from flow_hitl.requests.wording import OptionTone, option_shown
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FREE_TEXT = "Free text"
@@ -19,26 +20,10 @@ UNNAMED_FLOW = "Without a name"
 NOTHING = "–"
 _GROUPINGS = {Dimension.REVIEWER: "Reviewer", Dimension.FLOW: "Flow", Dimension.METHOD: "Review type"}
 _FIELDS = {"/from": "The first day", "/to": "The last day", "/group_by": "The grouping"}
-_Meaning = Literal["positive", "negative", "neutral"]
-_MEANINGS: Mapping[_Meaning, Sequence[Tone]] = {
-    "positive": ("yes1", "yes2", "yes3"),
-    "negative": ("no1", "no2", "no3"),
-    "neutral": ("else1", "else2", "else3", "else4", "else5", "else6"),
-}
-_YES = {"accept", "accepted", "allow", "approve", "approved", "confirm", "confirmed", "ok", "publish", "yes"}
-_NO = {
-    "block",
-    "cancel",
-    "decline",
-    "declined",
-    "deny",
-    "denied",
-    "discard",
-    "no",
-    "refuse",
-    "reject",
-    "rejected",
-    "stop",
+_MEANINGS: Mapping[OptionTone, Sequence[Tone]] = {
+    OptionTone.POSITIVE: ("yes1", "yes2", "yes3"),
+    OptionTone.NEGATIVE: ("no1", "no2", "no3"),
+    OptionTone.NEUTRAL: ("else1", "else2", "else3", "else4", "else5", "else6"),
 }
 _MOST_COLUMNS = 62
 _CHARTED = 10
@@ -357,15 +342,10 @@ def _outcome_tones(totals: Figures) -> dict[str, Tone]:
     tones: dict[str, Tone] = {}
     for outcome, _ in totals.outcomes:
         if outcome is not None:
-            own = left[_meaning(outcome)]
-            tone = own.pop(0) if own else left["neutral"].pop(0) if left["neutral"] else None
+            own = left[option_shown(outcome, {}).tone]
+            tone = own.pop(0) if own else left[OptionTone.NEUTRAL].pop(0) if left[OptionTone.NEUTRAL] else None
             tones |= {outcome: tone} if tone is not None else {}
     return tones
-
-
-def _meaning(outcome: str) -> _Meaning:
-    said = outcome.strip().casefold()
-    return "positive" if said in _YES else "negative" if said in _NO else "neutral"
 
 
 def _legend(totals: Figures, tones: dict[str, Tone]) -> list[tuple[Tone, str]]:

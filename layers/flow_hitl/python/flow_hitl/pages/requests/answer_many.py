@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flow_hitl.contract.shapes import Channel
-from flow_hitl.pages.contexts import AnswersPage, AnswersRow, Shell
+from flow_hitl.pages.contexts import AnswersOption, AnswersPage, AnswersRow, Shell
 from flow_hitl.pages.requests.pages import by_session
 from flow_hitl.people.access import SignedInMember
 from flow_hitl.people.sign_in_rules import Session
@@ -14,6 +14,7 @@ from flow_hitl.requests.deciding.record_response import RecordResponse, Submissi
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.reading.list_rows import RequestRow
 from flow_hitl.requests.request import Head, Status
+from flow_hitl.requests.wording import option_shown
 
 MOST_AT_ONCE = 50
 
@@ -82,11 +83,16 @@ class AnswerMany:
         ]
 
 
-def _common(heads: Sequence[Head]) -> Sequence[str]:
+def _common(heads: Sequence[Head]) -> Sequence[AnswersOption]:
     """Return the options that all have, in the order of the first."""
     if not heads:
         return ()
-    return [option for option in heads[0].emit_options if all(option in head.emit_options for head in heads)]
+    first = heads[0]
+    common = [value for value in first.emit_options if all(value in head.emit_options for head in heads)]
+    return [
+        AnswersOption(value=value, label=first.labels.get(value) or plain.label, tone=plain.tone.value)
+        for value, plain in ((value, option_shown(value, {})) for value in common)
+    ]
 
 
 def _why(refused: ValidationFailed) -> str:

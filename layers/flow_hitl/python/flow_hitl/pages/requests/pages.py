@@ -56,14 +56,14 @@ _SOON = 0.25
 # The orders that a column's head leads to, the first one when it is clicked first. Those in a filter's address of
 # earlier versions keep their names.
 _PENDING_COLUMNS: Sequence[tuple[str, tuple[Order | ByColumn, Order | ByColumn]]] = (
-    ("Request", (ByColumn(Column.METHOD), ByColumn(Column.METHOD, descending=True))),
+    ("Request", (ByColumn(Column.TITLE), ByColumn(Column.TITLE, descending=True))),
     ("Flow", (ByColumn(Column.FLOW), ByColumn(Column.FLOW, descending=True))),
     ("Assignee", (ByColumn(Column.ASSIGNEE), ByColumn(Column.ASSIGNEE, descending=True))),
     ("Waiting", (Order.OLDEST, Order.NEWEST)),
     ("SLA", (Order.DUE, ByColumn(Column.DUE, descending=True))),
 )
 _CLOSED_COLUMNS: Sequence[tuple[str, tuple[Order | ByColumn, Order | ByColumn]]] = (
-    ("Request", (ByColumn(Column.METHOD), ByColumn(Column.METHOD, descending=True))),
+    ("Request", (ByColumn(Column.TITLE), ByColumn(Column.TITLE, descending=True))),
     ("Flow", (ByColumn(Column.FLOW), ByColumn(Column.FLOW, descending=True))),
     ("Answer", (ByColumn(Column.ANSWER), ByColumn(Column.ANSWER, descending=True))),
     ("Closed", (ByColumn(Column.DECIDED, descending=True), ByColumn(Column.DECIDED))),

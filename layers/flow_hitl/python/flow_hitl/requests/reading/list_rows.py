@@ -23,7 +23,7 @@ class Order(StrEnum):
 class Column(StrEnum):
     """What a list can be sorted by on demand."""
 
-    METHOD = "method"
+    TITLE = "title"
     FLOW = "flow"
     ASSIGNEE = "assignee"
     ANSWER = "answer"
@@ -46,7 +46,7 @@ class ByColumn:
         """Return what a row is sorted by; equal ones are told apart by their creation."""
         took = (row.decided_at - row.created_at).total_seconds() if row.decided_at else 0
         by: dict[Column, str] = {
-            Column.METHOD: row.method_name.casefold(),
+            Column.TITLE: row.title.casefold(),
             Column.FLOW: (row.flow_name or "").casefold(),
             Column.ASSIGNEE: row.assigned_to_email.casefold(),
             Column.ANSWER: (row.outcome or "").casefold(),
