@@ -9,6 +9,7 @@ PAGE = CLIENT.parent / "docs/flows/reference.md"
 MODULES = {
     "client": "The plain client",
     "aio": "The plain client, awaited",
+    "answers": "What was approved",
     "webhooks": "Webhooks and pushes",
     "signature": "Signatures",
     "endpoint": "An endpoint for pushes",

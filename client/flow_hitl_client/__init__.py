@@ -5,6 +5,7 @@
 """
 
 from flow_hitl_client.aio import AsyncClient
+from flow_hitl_client.answers import approved_output, typed_answer
 from flow_hitl_client.client import Client
 from flow_hitl_client.errors import (
     AlreadyResponded,
@@ -87,5 +88,7 @@ __all__ = [
     "ValidationFailed",
     "WebhookEvent",
     "WebhookRequest",
+    "approved_output",
+    "typed_answer",
     "verify_receipt",
 ]

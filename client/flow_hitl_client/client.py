@@ -15,6 +15,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
+from flow_hitl_client.answers import schema_of
 from flow_hitl_client.errors import NotConfigured, ServerUnreachable, problem_error
 from flow_hitl_client.types import (
     AutoResponseOverride,
@@ -103,13 +104,17 @@ class Client:
         receipt: bool | None = None,
         title: str | None = None,
         options: Mapping[str, OptionLook] | None = None,
+        editable: bool | None = None,
+        response_schema: Any = None,
     ) -> CreatedRequest:
         """Ask a person: open a request, and return it with its callback URL.
 
         `output` is what the person reviews: Markdown or any JSON. `title` stands in the email's subject and in lists;
         `options` say how each of the `emit_options` reads, by value. The deployment's settings and routing rules apply
         to what is left out. The same `request_id` (a UUID, default: a new one) with the same content returns the first
-        request. Raises ValidationFailed, TooLarge, IdempotencyMismatch.
+        request. With `editable`, the person may change the output: `approved_output` returns what was approved.
+        `response_schema` asks for a typed answer: a flat JSON Schema, or a pydantic model, an instance of which
+        `typed_answer` returns. Raises ValidationFailed, TooLarge, IdempotencyMismatch.
         """
         optional = {
             "flow_name": flow_name,
@@ -127,6 +132,8 @@ class Client:
             "receipt": receipt,
             "title": title,
             "options": options,
+            "editable": editable,
+            "response_schema": None if response_schema is None else schema_of(response_schema),
         }
         body: dict[str, Any] = {
             "id": request_id or str(uuid.uuid4()),

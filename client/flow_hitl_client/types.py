@@ -57,7 +57,10 @@ class AutoResponse(AutoResponseOverride):
 
 
 class Response(TypedDict):
-    """The one decision: `feedback` is its first line, `comment` the lines after it (or empty)."""
+    """The one decision: `feedback` is its first line, `comment` the lines after it (or empty).
+
+    `output` is the output as the reviewer changed it, None if they did not; `data` is the typed answer.
+    """
 
     outcome: str | None
     feedback: str
@@ -69,6 +72,8 @@ class Response(TypedDict):
     responded_at: str
     response_seconds: int
     valid_until: str | None
+    output: Any
+    data: dict[str, Any] | None
     receipt: str | None
 
 
@@ -104,6 +109,8 @@ class Request(TypedDict):
     sla_due_at: str | None
     approval_ttl_minutes: int | None
     receipt: bool
+    editable: bool
+    response_schema: dict[str, Any] | None
     warnings: list[str]
     test: bool
     response: Response | None
@@ -164,6 +171,8 @@ class WebhookRequest(_WebhookRequest, total=False):
     `content_url_expires_at`.
     """
 
+    editable: bool
+    response_schema: dict[str, Any]
     response: Response
     content_url: str
     content_url_expires_at: str

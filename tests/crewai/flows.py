@@ -74,6 +74,31 @@ class PaymentFlow(Flow):
         return "paid"
 
 
+class Payment(BaseModel):
+    """What whoever approves an invoice fills in."""
+
+    cost_center: str
+    urgent: bool = False
+
+
+class InvoiceFlow(Flow):
+    """An invoice that may be corrected, with a typed answer."""
+
+    @start()
+    @human_feedback(
+        message="Pay?",
+        emit=["approved", "rejected"],
+        metadata=hitl.review(editable=True, response_schema=Payment, team="finance"),
+    )
+    def review(self) -> Any:
+        return {"amount": 4711}
+
+    @listen("approved")
+    def pay(self, result: HumanFeedbackResult) -> str:
+        heard.append(("pay", result))
+        return "paid"
+
+
 class MistakenFlow(Flow):
     """It asks for what does not exist."""
 
@@ -275,6 +300,7 @@ class ModelFlow(Flow):
 
 registry = hitl.Registry(
     ReviewFlow,
+    InvoiceFlow,
     PaymentFlow,
     OpinionFlow,
     RevisionFlow,

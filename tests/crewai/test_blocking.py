@@ -318,7 +318,8 @@ def test_a_receipt_comes_with_the_answer(client: Client, server: HitlServer) -> 
         assert kickoff(flows.PaymentFlow) == "paid"
     for body, (_, result) in zip(server.asked(), heard, strict=True):
         assert (body["receipt"], body["approval_ttl_minutes"], body["metadata"]) == (True, 60, {"team": "finance"})
-        came = {"receipt": f"receipt of {body['id']}", "valid_until": "2026-01-14T13:00:00Z"}
+        receipt = {"receipt": f"receipt of {body['id']}", "valid_until": "2026-01-14T13:00:00Z"}
+        came = {"output": None, "data": None, **receipt}
         assert result.metadata == {"team": "finance", "hitl": came}
 
 

@@ -12,7 +12,7 @@ from crewai.flow.async_feedback import HumanFeedbackPending
 from crewai.flow.persistence import SQLiteFlowPersistence
 
 import flow_hitl_client.crewai as hitl
-from flow_hitl_client import Client, ProblemError, ValidationFailed
+from flow_hitl_client import Client, ProblemError, ValidationFailed, approved_output, typed_answer
 from flow_hitl_client.crewai.resumer import Resumer
 from flow_hitl_client.crewai.steps import restore, step
 from flow_hitl_client.journal import Journal
@@ -400,10 +400,27 @@ def test_a_receipt_comes_with_the_answer(client: Client, server: HitlServer, sto
     assert resume(server.answer(request["id"], "approved", "approved"), client) == "paid"
     [(_, result)] = heard
     assert result.metadata["hitl"] == {
+        "output": None,
+        "data": None,
         "receipt": f"receipt of {request['id']}",
         "valid_until": "2026-01-14T13:00:00Z",
     }
     assert result.metadata["team"] == "finance"
+
+
+def test_what_the_reviewer_changed_and_filled_in_comes_with_the_answer(
+    client: Client, server: HitlServer, store: Path
+) -> None:
+    request = request_of(pause(flows.InvoiceFlow, client))
+    body = server.asked()[0]
+    assert (body["editable"], body["metadata"]) == (True, {"team": "finance"})
+    assert list(body["response_schema"]["properties"]) == ["cost_center", "urgent"]
+    more: dict[str, Any] = {"output": {"amount": 4700}, "data": {"cost_center": "A", "urgent": True}}
+    assert resume(server.answer(request["id"], "approved", "approved", **more), client) == "paid"
+    [(_, result)] = heard
+    assert {name: result.metadata["hitl"][name] for name in more} == more
+    assert approved_output(result.feedback.request) == {"amount": 4700}
+    assert typed_answer(result.feedback.request, flows.Payment) == flows.Payment(cost_center="A", urgent=True)
 
 
 def test_a_stored_flow_does_not_go_on_without_the_receipt_that_it_asked_for(

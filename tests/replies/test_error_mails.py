@@ -22,8 +22,10 @@ class Refusal:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
+AMOUNT = {"type": "object", "properties": {"amount": {"type": "number"}}, "required": ["amount"]}
 REFUSALS = {
     RejectionReason.NOT_AN_OPTION: Refusal(True, {"text": "perhaps"}, fields={"free_text": "ask_again"}),
+    RejectionReason.WRONG_FIELDS: Refusal(True, {"text": "approved"}, fields={"response_schema": AMOUNT}),
     RejectionReason.NO_ANSWER_FOUND: Refusal(True, {"text": ""}),
     RejectionReason.EMOJI_REACTION: Refusal(True, {"text": "[like] Jane reacted to your message:"}),
     RejectionReason.UNREADABLE: Refusal(True, {"text": "", "raw": b"From: jane@example.org\0\r\n\r\napproved"}),
@@ -69,7 +71,7 @@ def test_each_refusal_is_told_once_and_only_to_the_assignee(hitl: Hitl, reason: 
         "a final mail shows no reply address anywhere"
     )
     if refusal.asks_again:
-        hitl.reply("approved", to=mail)
+        hitl.reply("approved\namount: 3", to=mail)
         assert request.outcome == "approved", "the address in the mail works"
 
 

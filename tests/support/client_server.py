@@ -36,8 +36,8 @@ class HitlServer:
         self._changed = threading.Condition()
         self.url = ""
 
-    def answer(self, request_id: str, outcome: str | None, feedback: str, comment: str = "") -> Any:
-        """Decide a request as a reviewer does by mail, and return it."""
+    def answer(self, request_id: str, outcome: str | None, feedback: str, comment: str = "", **more: Any) -> Any:
+        """Decide a request as a reviewer does by mail, and return it; `more` is what else the response says."""
         with self._changed:
             request = self._requests[request_id]
             request["status"] = "responded"
@@ -54,7 +54,10 @@ class HitlServer:
                 "responded_at": NOW,
                 "response_seconds": 0,
                 "valid_until": LATER if request.get("approval_ttl_minutes") else None,
+                "output": None,
+                "data": None,
                 "receipt": None,
+                **more,
             }
             if request["receipt"] and self.signs:
                 request["response"]["receipt"] = f"receipt of {request_id}"
@@ -118,6 +121,8 @@ class HitlServer:
             "metadata": {},
             "history": [],
             "receipt": False,
+            "editable": False,
+            "response_schema": None,
             **{name: value for name, value in body.items() if name not in ("resume_url", "free_text")},
             "status": "pending",
             "created_at": NOW,

@@ -16,20 +16,21 @@ Needs the extra `[crewai]`. Tested with crewai 1.8.0, 1.8.1, 1.10.1, 1.14.7, and
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from crewai.flow.flow_config import flow_config  # type: ignore[import-not-found]
 
+from flow_hitl_client.answers import schema_of
 from flow_hitl_client.client import Client
 from flow_hitl_client.crewai import resumption
-from flow_hitl_client.crewai.answers import Answer
+from flow_hitl_client.crewai.answers import WISHES_KEY, Answer
 from flow_hitl_client.crewai.providers import BlockingProvider, DurableProvider, ReviewCancelled, Stopped
 from flow_hitl_client.crewai.registry import Registry, UnknownFlow, registry_of
 from flow_hitl_client.crewai.resumption import Busy, NotDecided, NotPaused
 from flow_hitl_client.crewai.store import FlowStore, flow_store, opened
 from flow_hitl_client.crewai.versions import CrewAINotSupported, NotUnderstood
-from flow_hitl_client.types import FreeText, Request
+from flow_hitl_client.types import FreeText, OptionLook, Request
 
 __all__ = [
     "Answer",
@@ -51,6 +52,7 @@ __all__ = [
     "registry_of",
     "resume",
     "resume_async",
+    "review",
 ]
 
 
@@ -77,6 +79,34 @@ def install(
         else:
             provider = BlockingProvider(client, **options)
     flow_config.hitl_provider = provider
+
+
+def review(
+    *,
+    title: str | None = None,
+    options: Mapping[str, OptionLook] | None = None,
+    editable: bool | None = None,
+    response_schema: Any = None,
+    receipt: bool | None = None,
+    approval_ttl_minutes: int | None = None,
+    **metadata: Any,
+) -> dict[str, Any]:
+    """Return the `metadata` of a decorator that asks for more: `metadata=hitl.review(editable=True)`.
+
+    `response_schema` is a flat JSON Schema or a pydantic model. What came is in `result.metadata["hitl"]`: `output` (as
+    the reviewer changed it, None if they did not), `data`, `receipt`, and `valid_until`. `approved_output` and
+    `typed_answer` of `flow_hitl_client` read them from `result.feedback.request`. Other arguments are metadata.
+    Raises ValueError for a model with a field that cannot be asked for.
+    """
+    wishes = {
+        "title": title,
+        "options": options,
+        "editable": editable,
+        "response_schema": None if response_schema is None else schema_of(response_schema),
+        "receipt": receipt,
+        "approval_ttl_minutes": approval_ttl_minutes,
+    }
+    return {**metadata, WISHES_KEY: {name: value for name, value in wishes.items() if value is not None}}
 
 
 def pending_request_id(flow_id: str, store: Any = None) -> str:

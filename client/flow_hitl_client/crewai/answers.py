@@ -58,7 +58,7 @@ def metadata_with(metadata: Mapping[str, Any], request: Request | None) -> dict[
     response = request["response"] if request else None
     if response is None or not isinstance(metadata.get(WISHES_KEY), Mapping):
         return dict(metadata)
-    came = {name: response.get(name) for name in ("receipt", "valid_until")}
+    came = {name: response.get(name) for name in ("output", "data", "receipt", "valid_until")}
     return {**metadata, WISHES_KEY: came}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from flow_hitl_client.answers import schema_of
 from flow_hitl_client.client import Client
 from flow_hitl_client.crewai import versions
 from flow_hitl_client.crewai.answers import WISHES_KEY, text_of
@@ -16,7 +17,7 @@ from flow_hitl_client.types import CreatedRequest, FreeText, HistoryEntry, Reque
 METADATA_KEY: Final = "flow_hitl"
 
 # What `metadata={"hitl": {…}}` of a decorator may ask for.
-_WISHES: Final = ("title", "options", "receipt", "approval_ttl_minutes")
+_WISHES: Final = ("title", "options", "receipt", "approval_ttl_minutes", "editable", "response_schema")
 
 _LONGEST_QUOTE: Final = 300
 _MOST_HISTORY: Final = 100
@@ -38,7 +39,8 @@ def wishes_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(map(str, set(wishes) - set(_WISHES)))
     if unknown:
         raise ValueError(f"metadata[{WISHES_KEY!r}] takes {', '.join(_WISHES)}, not {', '.join(unknown)}")
-    return dict(wishes)
+    schema = wishes.get("response_schema")
+    return {**wishes, "response_schema": schema_of(schema)} if schema is not None else dict(wishes)
 
 
 def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry], wishes: Wishes) -> dict[str, Any]:

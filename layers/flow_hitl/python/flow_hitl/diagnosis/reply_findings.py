@@ -32,6 +32,14 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
         "its first line does not match an emit option",
         "Reply again with one of them as the first line. To take any text, set free_text to accept.",
     ),
+    RejectionReason.COMMENT_MISSING: (
+        "it chooses an option that needs a comment, and has none",
+        "Reply again with the option as the first line and the comment below it.",
+    ),
+    RejectionReason.WRONG_FIELDS: (
+        "values that the response_schema asks for are missing or wrong",
+        "Reply again with each as a line `name: value` below the first line, or answer on the review page.",
+    ),
     RejectionReason.NO_ANSWER_FOUND: (
         "it has no text above the quoted email",
         "Reply again with the answer at the very top.",
