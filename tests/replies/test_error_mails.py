@@ -25,6 +25,9 @@ class Refusal:
 AMOUNT = {"type": "object", "properties": {"amount": {"type": "number"}}, "required": ["amount"]}
 REFUSALS = {
     RejectionReason.NOT_AN_OPTION: Refusal(True, {"text": "perhaps"}, fields={"free_text": "ask_again"}),
+    RejectionReason.COMMENT_MISSING: Refusal(
+        True, {"text": "approved"}, fields={"options": {"approved": {"comment": "required"}}}
+    ),
     RejectionReason.WRONG_FIELDS: Refusal(True, {"text": "approved"}, fields={"response_schema": AMOUNT}),
     RejectionReason.NO_ANSWER_FOUND: Refusal(True, {"text": ""}),
     RejectionReason.EMOJI_REACTION: Refusal(True, {"text": "[like] Jane reacted to your message:"}),
