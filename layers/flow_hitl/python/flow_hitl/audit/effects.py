@@ -144,7 +144,7 @@ def addressee(data: _Data, target: str) -> str:
 
 def _about(kind: EffectKind, data: _Data, target: str) -> str:
     if kind is EffectKind.RESUME:
-        return str(data["deployment_id"])
+        return str(data.get("deployment_id", ""))
     return addressee(data, target) if kind in MAILS else ""
 
 
