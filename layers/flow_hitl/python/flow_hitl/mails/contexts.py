@@ -32,9 +32,9 @@ class RequestView:
     """A request as its responder sees it.
 
     `output` is Markdown, other JSON, or None. `assigned_why` completes "You were asked because …", without a period;
-    `deadline_text` is a full sentence. The reply address and review link expire at `answer_until`. `may_pass_on`: they
-    may delegate the request. `test`: no flow is waiting. `fields` are those of the typed answer that is asked for.
-    `editable`: the answer may change the output.
+    `deadline_text` is a full sentence, `due_at` the end of the SLA. The reply address and review link expire at
+    `answer_until`. `may_pass_on`: they may delegate the request. `test`: no flow is waiting. `fields` are those of the
+    typed answer that is asked for. `editable`: the answer may change the output.
     """
 
     deployment_name: str
@@ -51,6 +51,7 @@ class RequestView:
     assigned_why: str
     deadline_text: str | None
     answer_until: datetime
+    due_at: datetime | None = None
     may_pass_on: bool = False
     test: bool = False
     metadata: Mapping[str, object] = field(default_factory=dict)

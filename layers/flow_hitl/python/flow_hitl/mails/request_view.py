@@ -38,6 +38,7 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
         assigned_why=_assigned_why(head, content),
         deadline_text=_deadline_text(request),
         answer_until=head.token_expires_at,
+        due_at=head.sla_due_at,
         may_pass_on=may_pass_on,
         test=head.test,
         metadata=_shown(content.metadata),
