@@ -192,6 +192,24 @@ POISONED = {
     for payload in HOSTILE
     for place, poisoned in _poisoned(context, payload)
 }
+OF_JSON = {
+    "pre",
+    "details",
+    "summary",
+    "dl",
+    "div",
+    "dt",
+    "dd",
+    "ul",
+    "ol",
+    "li",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+}
 PLAIN_TAGS = {tag for context in (*MAILS, *PAGES) for tag, _ in _Document(_html_of(context)).elements}
 
 
@@ -203,7 +221,7 @@ def test_hostile_text_is_inert_wherever_it_stands(place: str, payload: str) -> N
 
     own = ("script", {"src": asset_url("app.js"), "defer": None})
     for tag, attributes in document.elements:
-        assert tag in PLAIN_TAGS | {"pre", "details", "summary"}
+        assert tag in PLAIN_TAGS | OF_JSON
         loads = [name for name in attributes if name.startswith("on") or name in ("src", "srcset", "background")]
         assert not loads or (tag, attributes) == own
     for tag in ("script", "title", "body"):
@@ -327,7 +345,7 @@ def test_each_option_is_a_button_that_opens_the_page_to_confirm_it() -> None:
     mail = render_email(
         replace(NOTIFICATION, request=replace(REQUEST, options=option_views("approved", "50% & more?")))
     )
-    pages = [link for link in _Document(mail.html).links() if link.startswith(REVIEW_URL)]
+    pages = [link for link in _Document(mail.html).links() if link.startswith(REVIEW_URL) and "#" not in link]
 
     assert pages == [f"{REVIEW_URL}?answer=approved", f"{REVIEW_URL}?answer=50%25%20%26%20more%3F", REVIEW_URL]
     for page in pages:
@@ -338,7 +356,7 @@ def test_no_link_of_a_mail_decides_anything() -> None:
     """A scanner that opens every link finds the review page and nothing else."""
     links = [link for link in _Document(render_email(NOTIFICATION).html).links() if not link.startswith("mailto:")]
 
-    assert {link.partition("?")[0] for link in links} == {REVIEW_URL}
+    assert {link.partition("#")[0].partition("?")[0] for link in links} == {REVIEW_URL}
 
 
 def test_without_options_the_mail_asks_for_free_feedback() -> None:

@@ -1287,6 +1287,10 @@ def mail_hash(raw: bytes) -> str:
     return sha256(canonical_json({"subject": subject, "text": part("plain"), "html": part("html")}))
 
 
+# How a request reads was added to payloads later, and the hash of its content stays what it was.
+_BESIDE_CONTENT = frozenset({"response", "title", "options"})
+
+
 def payload_hash(body: bytes) -> str:
     """Return the hash that the `shown` of a decision by API has of a webhook's payload; raises Unusable."""
     try:
@@ -1297,7 +1301,7 @@ def payload_hash(body: bytes) -> str:
         raise Unusable("This is not a webhook payload.")
     if "content_url" in request:
         raise Unusable("This payload was sent without its content. Add what its content_url returned, and try again.")
-    return sha256(canonical_json({name: value for name, value in request.items() if name != "response"}))
+    return sha256(canonical_json({name: value for name, value in request.items() if name not in _BESIDE_CONTENT}))
 
 
 CHANGED = "These records were changed after they were written."

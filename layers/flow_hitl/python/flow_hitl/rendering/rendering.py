@@ -7,7 +7,7 @@ template is an error.
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 from urllib.parse import quote
 
 from jinja2 import (
@@ -39,6 +39,12 @@ from flow_hitl.rendering.markdown import (
 )
 from flow_hitl.rendering.rendered import MailContext, RenderedEmail
 from flow_hitl.replies.marker import PREVIEW_SIGN, REPLY_MARKER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flow_hitl.rendering.earlier_rounds import EarlierRound
+    from flow_hitl.requests.request import HistoryRound
 
 SUBJECT_LIMIT = 150
 TEST_MARK = "[Test] "
@@ -155,6 +161,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         beginning=_beginning,
+        earlier_rounds=_earlier_rounds,
         excerpt=excerpt,
         lines=_lines,
         method_title=as_words,
@@ -183,6 +190,14 @@ def _lines(text: str) -> Markup:
 def _beginning(text: str, limit: int) -> str:
     shown, was_cut = excerpt(text, limit)
     return shown + "…" if was_cut else shown
+
+
+def _earlier_rounds(history: "Sequence[HistoryRound]", method_name: str, output: object) -> "Sequence[EarlierRound]":
+    if not history:
+        return ()
+    from flow_hitl.rendering.earlier_rounds import earlier_rounds
+
+    return earlier_rounds(history, method_name, output)
 
 
 def _isolated(text: str) -> Markup:

@@ -1,0 +1,59 @@
+"""What was asked and answered before: newest first, with the words that have changed since."""
+
+import pytest
+
+from flow_hitl.rendering.earlier_rounds import EarlierRound, earlier_rounds, word_changes
+from flow_hitl.requests.request import HistoryRound
+from tests.speed import cpu_seconds
+
+EVIL = "<script>alert(1)</script>"
+DRAFT, FIRST = HistoryRound("draft", None, "An idea"), HistoryRound("review", "t1", "One\n\n**rejected**: too long")
+SECOND = HistoryRound("review", "t2", "One two\n\n**approved**")
+
+
+def test_the_newest_round_comes_first_and_says_what_was_answered() -> None:
+    newest, older, oldest = earlier_rounds([DRAFT, FIRST, SECOND], "review", "One three")
+    assert (newest.output, newest.answer, newest.comment) == ("One two", "approved", "")
+    assert (older.output, older.answer, older.comment) == ("One", "rejected", "too long")
+    assert oldest == EarlierRound("draft", None, "An idea")
+
+
+def test_the_words_that_changed_are_marked() -> None:
+    (one,) = earlier_rounds([SECOND], "review", "One three")
+    assert str(one.changes) == "One <del>two</del><ins>three</ins>"
+    assert word_changes("same", "same") is None
+
+
+def test_a_long_text_that_stayed_is_shortened() -> None:
+    before = " ".join(f"w{n}" for n in range(500))
+    changes = str(word_changes(before, before + " end"))
+    assert changes.endswith("w499<ins> end</ins>")
+    assert "w250" not in changes
+
+
+def test_json_rounds_say_what_was_answered_too() -> None:
+    output = {"output": {"a": 1}, "answer": "rejected", "comment": "why"}
+    (one,) = earlier_rounds([HistoryRound("review", None, output)], "review", {"a": 2})
+    assert (one.output, one.answer, one.comment, one.changes) == ({"a": 1}, "rejected", "why", None)
+
+
+@pytest.mark.parametrize("output", [None, 1, "**bold**", "x\n\n**a**\nmore", {"answer": "a"}, ["x"]])
+def test_what_is_no_review_is_shown_as_it_is(output: object) -> None:
+    assert earlier_rounds([HistoryRound("review", None, output)], "review", "x")[0] == EarlierRound(
+        "review", None, output
+    )
+
+
+def test_no_text_is_markup_in_changes() -> None:
+    html = str(word_changes(f"a {EVIL}", f"b {EVIL}{EVIL} \x00"))
+    assert "<script" not in html
+    assert "alert(1)" in html
+
+
+def test_a_text_that_is_made_to_be_slow_is_compared_in_time() -> None:
+    assert cpu_seconds(lambda: word_changes("a b " * 370, "b a " * 370), 20.0) < 20
+
+
+def test_only_some_versions_are_compared() -> None:
+    rounds = earlier_rounds([SECOND] * 9, "review", "One three")
+    assert sum(one.changes is not None for one in rounds) == 3
