@@ -221,6 +221,16 @@ def test_a_value_that_is_given_twice_is_asked_again(hitl: Hitl) -> None:
     assert "given twice" in hitl.inbox[-1].text
 
 
+def test_another_value_after_the_answer_is_not_the_same_answer(hitl: Hitl) -> None:
+    hitl.ask(emit=EMIT, response_schema=SCHEMA)
+    notification = hitl.inbox[-1]
+    hitl.reply("approved\namount: 3\ncost_center: B 2", to=notification)
+    hitl.reply("approved\namount: 3\ncost_center: B 2\nThanks", to=notification)
+    assert "Your answer counts" in hitl.inbox[-1].text
+    hitl.reply("approved\namount: 4\ncost_center: B 2", to=notification)
+    assert "The first answer counts" in hitl.inbox[-1].text
+
+
 def test_without_options_the_first_line_may_be_a_value(hitl: Hitl) -> None:
     request = hitl.ask(response_schema=SCHEMA)
     hitl.reply("amount: 3\ncost_center: B 2")

@@ -227,7 +227,8 @@ def _is_alike(answer: Answer, response: Response) -> bool:
     if not (answer.responder_verified and response.responder_verified and answer.responder == response.responder):
         return False
     same_text = answer.outcome is not None or (answer.feedback, answer.comment) == (response.feedback, response.comment)
-    return answer.outcome == response.outcome and same_text
+    same_values = (answer.output, answer.data) == (response.output, response.data)
+    return answer.outcome == response.outcome and same_text and same_values
 
 
 def _is_repeated(answer: Answer, response: Response) -> bool:
