@@ -12,6 +12,7 @@ from flow_hitl.people.access import SignedInMember
 from flow_hitl.people.sign_in_rules import HOME, SESSION_LASTS, TRY_LASTS, known_page
 from flow_hitl.people.signed_in import SignedOut, Visitor
 from flow_hitl.platform.errors import (
+    AssignedElsewhere,
     FieldError,
     FlowHitlError,
     Forbidden,
@@ -221,6 +222,8 @@ def _kind(error: FlowHitlError) -> ProblemKind:
             return "rate_limited"
         case TooLarge():
             return "too_large"
+        case AssignedElsewhere():
+            return "elsewhere"
         case Forbidden():
             return "forbidden"
         case _:

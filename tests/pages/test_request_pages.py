@@ -527,6 +527,16 @@ def test_a_request_can_be_passed_on_where_that_is_allowed(hitl: Hitl) -> None:
     assert browser.get(url(request)).status == 404
 
 
+def test_a_manager_who_passes_on_and_presses_again_is_told_that_it_is_somebody_elses(hitl: Hitl) -> None:
+    hitl.configure(settings={"allow_delegation": True})
+    browser = member(hitl, BEN, Permission.MANAGE)
+    request = hitl.ask(emit=EMIT, assigned_to_email=BEN)
+    browser.get(url(request))
+    assert browser.post(f"{url(request)}/pass-on", {"delegate_to": ANNA}).status == 303
+    again = browser.post(f"{url(request)}/pass-on", {"delegate_to": ANNA})
+    assert (again.status, "It is assigned to someone else" in again.text) == (403, True)
+
+
 def test_a_manager_sees_what_somebody_else_is_asked_but_does_not_answer_it(hitl: Hitl) -> None:
     request = hitl.ask(emit=EMIT, assigned_to_email=ANNA)
     browser = member(hitl, BEN, Permission.MANAGE)

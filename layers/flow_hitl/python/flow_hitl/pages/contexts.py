@@ -109,7 +109,9 @@ class DeploymentsPage:
     form_token: str
 
 
-ProblemKind = Literal["not_found", "forbidden", "rate_limited", "signed_out", "form", "too_large", "failed"]
+ProblemKind = Literal[
+    "not_found", "forbidden", "elsewhere", "rate_limited", "signed_out", "form", "too_large", "failed"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

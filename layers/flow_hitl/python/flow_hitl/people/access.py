@@ -9,7 +9,7 @@ from typing import Protocol, Self, assert_never
 from flow_hitl.deployments.deployment import OPERATOR, ApiKey, Deployment, Permission
 from flow_hitl.deployments.quotas import NO_USAGE, Usage
 from flow_hitl.platform.address import may_be_same_person, same_address
-from flow_hitl.platform.errors import Forbidden, NotFound, SelfApproval, UnprovenResponder
+from flow_hitl.platform.errors import AssignedElsewhere, Forbidden, NotFound, SelfApproval, UnprovenResponder
 
 
 class _Due(Protocol):
@@ -189,7 +189,7 @@ def authorize(actor: Actor, action: Action, request: Asked | None = None, *, dep
         case ProvenAddress():
             own = request is not None and any(actor.is_known_as(responder) for responder in request.responders)
             if action not in _RESPONDERS_MAY or not own:
-                raise Forbidden("This request is assigned to another address.")
+                raise AssignedElsewhere
             # Who asked does not choose who decides either; a manager may, by what they manage.
             if action in (Action.RESPOND, Action.DELEGATE):
                 _forbid_self_approval(request, actor.email, *actor.known_as, *actor.may_be)

@@ -52,6 +52,13 @@ class Forbidden(FlowHitlError):
     slug, status, title = "forbidden", 403, "Not permitted"
 
 
+class AssignedElsewhere(Forbidden):
+    """The request asks somebody else, perhaps since this person passed it on."""
+
+    def __init__(self) -> None:
+        super().__init__("This request is assigned to another address.")
+
+
 class SelfApproval(Forbidden):
     """Whoever asked for the request would answer it, and the deployment forbids that."""
 

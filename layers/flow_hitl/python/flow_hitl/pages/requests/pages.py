@@ -34,7 +34,7 @@ from flow_hitl.pages.requests.timeline import timeline_of
 from flow_hitl.people.access import Action, SignedInMember, authorize
 from flow_hitl.people.sign_in_rules import Session
 from flow_hitl.platform.digests import digest
-from flow_hitl.platform.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
+from flow_hitl.platform.errors import AlreadyResponded, AssignedElsewhere, NotPending, SelfApproval, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.times import rfc3339
@@ -251,7 +251,7 @@ class RequestPages:
         if request.head.status is not Status.PENDING:
             return self._beaten(member, request, outcome, comment)
         if responder is None:
-            raise Forbidden("Only its assignees can answer this request.")
+            raise AssignedElsewhere
         said = written(request.content, texts)
         if said.problems:
             form = answer_form(request.content, texts, said.problems)
@@ -289,7 +289,7 @@ class RequestPages:
         request = self._open(member, request_id)
         responder = member.responder_of(request.head)
         if responder is None:
-            raise Forbidden("Only its assignees can pass this request on.")
+            raise AssignedElsewhere
         delegation = Delegation(member, responder, to.strip(), Channel.DASHBOARD, by_session(member, session))
         try:
             self.delegate(member.deployment, request_id, delegation)
