@@ -21,7 +21,18 @@ FOLDERS = {
 }
 # Deploying and the local stack need the repository, and stay there.
 PARTS = {
-    "flow_hitl_tools": {"__init__", "names", "options", "options_file", "outputs", "routes", "tables", "topology"},
+    "flow_hitl_tools": {
+        "__init__",
+        "cost",
+        "names",
+        "options",
+        "options_file",
+        "outputs",
+        "prices",
+        "routes",
+        "tables",
+        "topology",
+    },
     "flow_hitl_tools.local": {"__init__", "emulator", "failure", "patience", "state"},
 }
 RENAMED = {

@@ -6,22 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
+from infra import prices
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, callback
 from tests.support.aws_calls import watched
 from tests.support.receiver import receiving
 from tests.support.units import Units, counted
 
+MILLION = 1_000_000
+# Stored in S3 and read, and announced by SNS to a queue.
+RECEIVED_EMAIL = prices.OBJECT_WRITTEN + prices.OBJECT_READ + prices.NOTIFICATION + prices.QUEUED_MESSAGE
+
 # Of each: the transaction's write, which is billed twice, and the index entries.
 OPENED = {"requests r#head": 2, "requests r#content": 2, "audit request_created": 2}
 LISTED = {"requests r#head by_created": 2, "requests r#head by_status": 3, "requests r#head by_assignee": 3}
 DECIDED = {"requests r#head by_decision": 1}
-
-
-# Dollars per million in us-east-1, in November 2026, without the time of functions and without SES.
-WRITE, READ, INVOCATION, HTTP_CALL = 0.625, 0.125, 0.2, 1.0
-MESSAGE = 3 * 0.4  # sent, received, deleted
-RECEIVED_EMAIL = 5.0 + 0.4 + 0.5 + MESSAGE  # stored in S3 and read, announced by SNS to a queue
 
 
 @dataclass
@@ -34,14 +33,14 @@ class Cost:
 
     @property
     def dollars(self) -> float:
-        """Dollars per million."""
+        """Dollars per million, without the time of functions and without SES."""
         calls = self.invocations
-        return (
-            self.units.writes * WRITE
-            + self.units.reads * READ
-            + calls.total() * INVOCATION
-            + (calls["intake"] + calls["respond"]) * HTTP_CALL
-            + self.messages * MESSAGE
+        return MILLION * (
+            self.units.writes * prices.WRITE_UNIT
+            + self.units.reads * prices.READ_UNIT
+            + calls.total() * prices.INVOCATION
+            + (calls["intake"] + calls["respond"]) * prices.API_CALL
+            + self.messages * prices.QUEUED_MESSAGE
             + calls["inbound_mail"] * RECEIVED_EMAIL
         )
 

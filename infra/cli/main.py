@@ -6,6 +6,7 @@ from infra.cli.analytics import analytics
 from infra.cli.api_keys import api_key
 from infra.cli.audit import audit
 from infra.cli.configuration import rules, settings
+from infra.cli.cost import cost
 from infra.cli.deploy import deploy
 from infra.cli.deployments import deployment, resume_secret, rotate_resume_secret
 from infra.cli.destroy import destroy
@@ -58,6 +59,7 @@ for command in (
     audit,
     request,
     test_request,
+    cost,
     status,
     doctor,
 ):

@@ -3,22 +3,25 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from infra import prices
 from tests.bench.recording import Invocation
 
-AS_OF = "November 2026, us-east-1, on demand"
-# Dollars per million. SQS bills sending, receiving, and deleting a message.
-PRICES = {
-    "DynamoDB write unit": 0.625,
-    "DynamoDB read unit": 0.125,
-    "SQS request": 0.40,
-    "HTTP API call": 1.00,
-    "Lambda invocation": 0.20,
-    "Scheduler invocation": 1.00,
-    "S3 PUT": 5.00,
-    "S3 GET": 0.40,
-    "SNS publication": 0.50,
-    "KMS call": 3.00,
+AS_OF = f"{prices.AS_OF}, us-east-1, on demand"
+# SQS bills sending, receiving, and deleting a message.
+_EACH = {
+    "DynamoDB write unit": prices.WRITE_UNIT,
+    "DynamoDB read unit": prices.READ_UNIT,
+    "SQS request": prices.QUEUE_CALL,
+    "HTTP API call": prices.API_CALL,
+    "Lambda invocation": prices.INVOCATION,
+    "Scheduler invocation": prices.SCHEDULE,
+    "S3 PUT": prices.OBJECT_WRITTEN,
+    "S3 GET": prices.OBJECT_READ,
+    "SNS publication": prices.NOTIFICATION,
+    "KMS call": prices.KEY_CALL,
 }
+PRICES = {name: round(dollars * 1_000_000, 6) for name, dollars in _EACH.items()}
+"""Dollars per million."""
 
 
 def dollars_per_million(review: Sequence[Invocation], write_units: float, read_units: float) -> dict[str, float]:

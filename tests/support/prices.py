@@ -2,13 +2,7 @@
 
 from dataclasses import dataclass
 
-AS_OF = "2026-11"
-_MILLION = 1_000_000
-GB_SECOND = 0.0000133334
-INVOCATION = 0.20 / _MILLION
-API_CALL = 1.00 / _MILLION
-READ_UNIT = 0.125 / _MILLION
-WRITE_UNIT = 0.625 / _MILLION
+from infra.prices import API_CALL, GB_SECOND, INVOCATION, READ_UNIT, WRITE_UNIT
 
 
 @dataclass(frozen=True)
