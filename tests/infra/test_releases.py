@@ -28,7 +28,8 @@ def cursors(hitl: Hitl) -> dict[str, str]:
     for _ in range(2):
         hitl.ask("Publish?", emit=EMIT)
         hitl.reply("approved")
-    return {path: hitl.api("GET", f"{path}?limit=1").json["next_cursor"] for path in ("/v1/requests", "/v1/decisions")}
+    answers = {path: hitl.api("GET", f"{path}?limit=1").json for path in ("/v1/requests", "/v1/decisions")}
+    return {path: answer.get("next_cursor") or answer["cursor"] for path, answer in answers.items()}
 
 
 @pytest.mark.skipif(FREEZE is None, reason="no release is made")
