@@ -28,7 +28,7 @@ class Options:
     `aws_client` is `auto` for our own client of what functions call most, `boto3` for the SDK everywhere.
     `packages_for_host` builds the layers for this machine instead of Lambda, for an emulator.
     `seal_lock` is the Object Lock mode of the audit log's digests, for `seal_retention_days`: an administrator can lift
-    governance; nobody, not even the account's owner, can lift compliance. An evaluation has none.
+    governance; nobody, not even the account's owner, can lift compliance. An evaluation has none, unless it is chosen.
     A higher `seal_key` replaces the key that signs digests, exports, and receipts. `earlier_seal_keys` lists the keys
     before, `BASE64@TIME,…`: each as `aws kms get-public-key` prints it, and a time after its replacement. What they
     signed until then stays verifiable.
@@ -74,7 +74,7 @@ class Options:
         if not is_mail_address(mail_from):
             raise ValueError(f"mail_from must be a plain email address such as reviews@example.com, not {mail_from!r}")
         stage = cast("Stage", _one_of(context, "stage", ("production", "evaluation")))
-        locks = ("governance", "compliance") if stage == "production" else ("none",)
+        locks = ("governance", "compliance") if stage == "production" else ("none", "governance", "compliance")
         return cls(
             inbound_domain=inbound_domain,
             mail_from=mail_from,

@@ -28,7 +28,7 @@ class Seals(Construct):
         self.bucket = private_bucket(
             self, "Bucket", options, [], versioned=True, object_lock_default_retention=_retention(options)
         )
-        if options.keeps_data:
+        if options.seal_lock != "none":
             self.bucket.add_to_resource_policy(
                 iam.PolicyStatement(
                     sid="SealsAreNeverChanged",

@@ -77,6 +77,8 @@ def context() -> dict[str, str]:
         "allow_insecure_urls": "true",
         "require_tls": "false",
         "stage": "evaluation",
+        # As in production, so that what a lock refuses shows here too.
+        "seal_lock": "governance",
         "alarm_email": "none",
         "packages_for_host": "true",
         "python": function_python(),

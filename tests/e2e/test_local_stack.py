@@ -62,7 +62,7 @@ def test_a_reply_typed_below_a_mail_decides(local: LocalClient) -> None:
     response = local.response(request["id"])
     assert (response["outcome"], response["comment"]) == ("rejected", "Too long.")
     assert (response["responded_via"], response["responder"]) == ("email", address)
-    assert "Recorded: rejected" in local.wait_for_mail(address, after=1)["subject"]
+    assert "Recorded: Rejected" in local.wait_for_mail(address, after=1)["subject"]
 
 
 @e2e
@@ -85,7 +85,7 @@ def test_a_reply_by_mail_decides_and_is_confirmed(local: LocalClient) -> None:
     response = local.response(request["id"])
     assert (response["outcome"], response["comment"]) == ("approved", "Looks good.")
     assert response["responded_via"] == "email"
-    assert "approved" in local.wait_for_mail("ana@example.com", after=1)["subject"]
+    assert "Approved" in local.wait_for_mail("ana@example.com", after=1)["subject"]
 
 
 @e2e

@@ -126,7 +126,7 @@ def test_a_flow_asks_a_person_answers_by_mail_and_the_flow_goes_on(local: LocalC
 
     # She is told, the flow reports that it went on, and all of it stands on the timeline.
     confirmation = local.wait_for_mail(ana, after=1)
-    assert confirmation["subject"].startswith("Recorded: rejected")
+    assert confirmation["subject"].startswith("Recorded: Rejected")
     assert "Es sind 10 €." in local.text_of(confirmation)
     delivered = eventually(lambda: _resumed(local, request["id"], "delivered"), "the delivery on record")
     assert delivered["response"] == response
@@ -244,7 +244,7 @@ def test_the_review_page_shows_the_request_and_takes_one_answer(local: LocalClie
     ):
         words = Page(again.text).words
         assert "Already answered" in words
-        assert "approved" in words
+        assert "Approved" in words
         assert "rejected" not in words
     assert local.kinds(request["id"]).count("response_submitted") == 1
 

@@ -78,7 +78,7 @@ def test_everybody_of_a_group_is_asked_and_the_first_answer_wins(people: LocalCl
 
     response = people.response(request["id"])
     assert (response["outcome"], response["responder"]) == ("approved", BOB)
-    assert people.wait_for_mail(BOB, after=1)["subject"].startswith("Recorded: approved")
+    assert people.wait_for_mail(BOB, after=1)["subject"].startswith("Recorded: Approved")
     for other in (ANN, CLEO):
         told = people.wait_for_mail(other, after=1)
         assert told["subject"].startswith(f"Answered by {BOB}")

@@ -189,7 +189,8 @@ class Races:
         assert [event["prev_hash"] for event in timeline[1:]] == [event["hash"] for event in timeline[:-1]]
         request = self.local.request(asked.id)
         refusal = "This request was " + ("cancelled" if cancelled else "already answered")
-        self._check_mails(asked, {f"Recorded: {winner.outcome}": confirmed, refusal: refused, handled: bool(handled)})
+        recorded = f"Recorded: {winner.outcome.capitalize()}"
+        self._check_mails(asked, {recorded: confirmed, refusal: refused, handled: bool(handled)})
         self._check_resumption(asked, request)
         for side, answer in zip(sides, told, strict=True):
             check_answer(side, answer, request, won=side == winner)

@@ -47,7 +47,7 @@ def test_a_custom_domain_may_lead_here_by_a_path() -> None:
         ({"inbound_domain": "a.example", "architecture": "mips"}, "arm64, x86_64"),
         ({"inbound_domain": "a.example", "python": "2.7"}, "3.13, 3.11"),
         ({"inbound_domain": "a.example", "stage": "maybe"}, "production, evaluation"),
-        ({"inbound_domain": "a.example", "stage": "evaluation", "seal_lock": "compliance"}, "none"),
+        ({"inbound_domain": "a.example", "seal_lock": "none"}, "governance, compliance"),
         ({"inbound_domain": "a.example", "alarm_email": ""}, "-c alarm_email="),
         ({"inbound_domain": "a.example", "alarm_email": "Ops <a@b.example>"}, "alarm_email must be"),
         ({"inbound_domain": "a.example", "base_url": "hitl.example.com"}, "https://hitl.example.com"),
