@@ -335,7 +335,7 @@ def test_each_option_opens_a_reply_with_the_option_filled_in() -> None:
 
     assert [unquote(link.path) for link in mailtos] == [REPLY_TO, REPLY_TO]
     assert [parse_qs(link.query) for link in mailtos] == [
-        {"subject": [f"Re: {mail.subject}"], "body": [f"{label}\r\n\r\n"]} for label in ("Approved", "Needs revision")
+        {"subject": [f"Re: {mail.subject}"], "body": [f"{value}\r\n\r\n"]} for value in ("approved", "needs_revision")
     ]
     assert REVIEW_URL in _Document(mail.html).links()
     assert f"<{REVIEW_URL}>" in mail.text
@@ -569,7 +569,7 @@ def test_rejected_reply_gets_the_options_again() -> None:
     mail = render_email(REJECTED)
     mailtos = [urlsplit(link) for link in _Document(mail.html).links() if link.startswith("mailto:")]
 
-    assert [parse_qs(link.query)["body"] for link in mailtos] == [["Approved\r\n\r\n"], ["Needs revision\r\n\r\n"]]
+    assert [parse_qs(link.query)["body"] for link in mailtos] == [["approved\r\n\r\n"], ["needs_revision\r\n\r\n"]]
     for fact in ("looks good", "mallory@evil.example", REVIEW_URL):
         assert fact in mail.text
         assert fact in mail.html
