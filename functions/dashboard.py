@@ -63,6 +63,9 @@ def submit_review(token: str) -> Response:
     form = web.read_form(app, None)
     if "delegate_to" in form:
         return _page(current().review_page.pass_on(token, form.text("delegate_to")))
+    if "question" in form:
+        refused = current().review_page.ask(token, form.text("question"))
+        return _page(refused) if refused else web.see_other(f"/review/{token}")
     outcome, comment, shown = (form.text(name) for name in ("outcome", "comment", "shown"))
     return _page(current().review_page.submit(token, outcome or None, comment, shown, form.fields))
 

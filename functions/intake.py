@@ -1,4 +1,4 @@
-"""The flows' side of the API: open requests, list, cancel, and reassign; `wait` is where they get their answers."""
+"""The flows' side of the API: open requests, list, cancel, reassign, and answer questions; `wait` has their answers."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -84,6 +84,16 @@ def report_resume(request_id: str) -> Response:
     holder, report, request_id = _holder(), parse_document(ResumeReport, body_bytes(app)), uuid_in(request_id)
     call = call_of(app, holder.deployment.deployment_id, "resume-status", request_id)
     return _request(current().report_resume(holder, request_id, report.status, report.detail, call, once=report.once))
+
+
+@app.post("/v1/requests/<request_id>/answers")
+def answer_question(request_id: str) -> Response:
+    # Few requests take questions, and the others are not to pay for it.
+    from flow_hitl.requests.deciding.ask_back import RemarkText
+
+    holder, told, request_id = _holder(), parse_document(RemarkText, body_bytes(app)), uuid_in(request_id)
+    call = call_of(app, holder.deployment.deployment_id, "answers", request_id)
+    return _request(current().answer_question(holder, request_id, told.text, call))
 
 
 @app.get("/v1/requests/<request_id>/timeline")

@@ -69,6 +69,9 @@ def tell_news(deployment_id: str, request_id: str) -> Response:
 def answer(deployment_id: str, request_id: str) -> Response:
     place = enter(router, deployment_id)
     form, number = read_form(router, place.visitor), uuid_in(request_id)
+    if "question" in form:
+        refused = current().request_pages.ask(place.member, place.visitor.session, number, form.text("question"))
+        return _page(place, refused) if refused else see_other(f"/d/{deployment_id}/requests/{number}?notice=asked")
     sheet = current().request_pages.submit(
         place.member,
         place.visitor.session,

@@ -1,8 +1,8 @@
-"""Answers by callback URL, and content that was too large for its webhook."""
+"""Answers and questions by callback URL, and content that was too large for its webhook."""
 
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.validation import parse_document
-from flow_hitl.requests.answers import AcceptedAnswer
+from flow_hitl.requests.answers import AcceptedAnswer, RequestAnswer
 from flow_hitl.webhooks.answer_by_callback import CallbackAnswer
 from functions.http_api import body_bytes, json_response, lambda_entry, make_routes
 from functions.routing import Response
@@ -14,6 +14,15 @@ app = make_routes()
 def answer_request(token: str) -> Response:
     request = current().answer_by_callback(token, parse_document(CallbackAnswer, body_bytes(app)))
     return json_response(200, AcceptedAnswer("accepted", request.shown))
+
+
+@app.post("/v1/callbacks/<token>/questions")
+def ask_back(token: str) -> Response:
+    # Few requests take questions, and the others are not to pay for it.
+    from flow_hitl.requests.deciding.ask_back import RemarkText
+
+    asked = parse_document(RemarkText, body_bytes(app))
+    return json_response(200, RequestAnswer(current().ask_by_callback(token, asked.text).shown))
 
 
 @app.get("/v1/contents/<token>")

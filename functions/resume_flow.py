@@ -1,5 +1,6 @@
-"""Resumption: one message per decision for a flow that waits at its `resume_url`."""
+"""Resumption: one message per decision, or question, for a flow that waits at its `resume_url`."""
 
+from flow_hitl.audit.effects import EffectKind
 from flow_hitl.audit.ports import EffectBusy
 from flow_hitl.bootstrap import current
 from flow_hitl.delivery.dead_letters import MOVES
@@ -14,8 +15,10 @@ def resume(message: Message) -> None:
     if MOVES in message.attributes:
         # It has had its 24 hours: now it is tried once each time that it comes back.
         attempt += RESUME.attempts - 1
+    effect = read_effect(message.body)
+    tell = current().ask_flow if effect.kind is EffectKind.ASK_FLOW else current().resume_flow
     try:
-        current().resume_flow(read_effect(message.body), attempt)
+        tell(effect, attempt)
     except EffectBusy as busy:
         raise Postponed from busy
     except NotDelivered as failed:

@@ -61,6 +61,7 @@ class AsyncClient:
     create_request = _awaited(Client.create_request)
     get_request = _awaited(Client.get_request)
     cancel = _awaited(Client.cancel)
+    answer_question = _awaited(Client.answer_question)
     reassign = _awaited(Client.reassign)
     list_requests = _awaited(Client.list_requests)
     decisions = _awaited(Client.decisions)

@@ -106,6 +106,7 @@ class Client:
         options: Mapping[str, OptionLook] | None = None,
         editable: bool | None = None,
         response_schema: Any = None,
+        questions: bool | None = None,
     ) -> CreatedRequest:
         """Ask a person: open a request, and return it with its callback URL.
 
@@ -114,7 +115,8 @@ class Client:
         to what is left out. The same `request_id` (a UUID, default: a new one) with the same content returns the first
         request. With `editable`, the person may change the output: `approved_output` returns what was approved.
         `response_schema` asks for a typed answer: a flat JSON Schema, or a pydantic model, an instance of which
-        `typed_answer` returns. Raises ValidationFailed, TooLarge, IdempotencyMismatch.
+        `typed_answer` returns. With `questions`, the person may ask back: `question_asked` goes to the `resume_url` and
+        to webhooks, and `answer_question` answers it. Raises ValidationFailed, TooLarge, IdempotencyMismatch.
         """
         optional = {
             "flow_name": flow_name,
@@ -134,6 +136,7 @@ class Client:
             "options": options,
             "editable": editable,
             "response_schema": None if response_schema is None else schema_of(response_schema),
+            "questions": questions,
         }
         body: dict[str, Any] = {
             "id": request_id or str(uuid.uuid4()),
@@ -170,6 +173,14 @@ class Client:
     def cancel(self, request_id: str) -> Request:
         """Cancel the request and return it; raises AlreadyResponded if someone answered first."""
         return cast("Request", self._call("DELETE", _path(request_id))["request"])
+
+    def answer_question(self, request_id: str, text: str) -> Request:
+        """Answer the question that a reviewer asked, in up to 2,000 characters, and return the request, still pending.
+
+        They get it by email and see it on the page. The first answer counts; repeating it is harmless.
+        Raises NoQuestion, AlreadyResponded, NotPending, ValidationFailed.
+        """
+        return cast("Request", self._call("POST", f"{_path(request_id)}/answers", body={"text": text})["request"])
 
     def reassign(self, request_id: str, assigned_to_email: str) -> Request:
         """Reassign an open request and return it; raises AlreadyResponded, NotPending."""

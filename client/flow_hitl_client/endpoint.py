@@ -40,6 +40,9 @@ def handle(accept: Accept, secrets: Sequence[str], method: str, headers: Mapping
     except NotAnEvent as error:
         _log.warning("refused a push: %s", error)
         return 400
+    if event["event"] == "question_asked":
+        _log.warning("a reviewer asks back: answer request %s by Client.answer_question", event["request"]["id"])
+        return 204
     if event["event"] != "response_submitted":
         return 204  # an event that only a later version handles
     if not accept(event["request"]):

@@ -83,6 +83,18 @@ class AlreadyResumed(ProblemError):
     slug = "already-resumed"
 
 
+class NoQuestion(ProblemError):
+    """No question is open: none was asked, or it has been answered."""
+
+    slug = "no-question"
+
+
+class QuestionsOff(ProblemError):
+    """The request takes no questions, or no more of them."""
+
+    slug = "questions-off"
+
+
 class Expired(ProblemError):
     """The link or token has expired."""
 

@@ -85,6 +85,19 @@ class Resume(TypedDict):
     last_status: int | None
 
 
+class Remark(TypedDict):
+    """A reviewer's question to the flow, or the flow's answer.
+
+    `by` is who asked, None for another application, and for the flow.
+    """
+
+    id: str
+    kind: Literal["question", "answer"]
+    text: str
+    at: str
+    by: str | None
+
+
 class Request(TypedDict):
     """One question to one person."""
 
@@ -111,6 +124,8 @@ class Request(TypedDict):
     receipt: bool
     editable: bool
     response_schema: dict[str, Any] | None
+    questions: bool
+    thread: list[Remark]
     warnings: list[str]
     test: bool
     response: Response | None
@@ -165,7 +180,7 @@ class _WebhookRequest(TypedDict):
 
 
 class WebhookRequest(_WebhookRequest, total=False):
-    """The request as a webhook shows it: with the response in `response_submitted`.
+    """The request as a webhook shows it: with the response in `response_submitted`, the question in `question_asked`.
 
     Above 256 KiB it has, in place of output, state and metadata, a `content_url` that answers a GET with them until
     `content_url_expires_at`.
@@ -174,6 +189,7 @@ class WebhookRequest(_WebhookRequest, total=False):
     editable: bool
     response_schema: dict[str, Any]
     response: Response
+    question: Remark
     content_url: str
     content_url_expires_at: str
 
@@ -181,7 +197,7 @@ class WebhookRequest(_WebhookRequest, total=False):
 class WebhookEvent(TypedDict):
     """The body of a webhook; `test` is the ping that a manager sends."""
 
-    event: Literal["new_request", "response_submitted", "request_cancelled", "test"]
+    event: Literal["new_request", "response_submitted", "request_cancelled", "question_asked", "test"]
     request: WebhookRequest
     deployment: WebhookDeployment
     callback_url: str
@@ -193,6 +209,19 @@ class ResumeEvent(TypedDict):
 
     event: Literal["response_submitted"]
     request: Request
+
+
+class AskedRequest(Request):
+    """A request that is still pending, and what a reviewer asks about it."""
+
+    question: Remark
+
+
+class QuestionEvent(TypedDict):
+    """The body of a push to a `resume_url` if a reviewer asks back: answer it by `Client.answer_question`."""
+
+    event: Literal["question_asked"]
+    request: AskedRequest
 
 
 class FieldProblem(TypedDict):

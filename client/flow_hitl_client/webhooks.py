@@ -14,7 +14,7 @@ from typing import cast
 from flow_hitl_client import signature
 from flow_hitl_client.client import exchange, retrying_session
 from flow_hitl_client.errors import FlowHitlClientError
-from flow_hitl_client.types import Request, ResumeEvent, WebhookEvent
+from flow_hitl_client.types import QuestionEvent, Request, ResumeEvent, WebhookEvent
 
 
 class NotAnEvent(FlowHitlClientError):
@@ -45,12 +45,14 @@ def receive_resume(
     *,
     tolerance_seconds: int = 300,
     now: float | None = None,
-) -> ResumeEvent:
+) -> ResumeEvent | QuestionEvent:
     """Return the event of a push to a `resume_url`, as `receive` does for webhooks.
+
+    It is `question_asked` only of requests with `questions`; every other is `response_submitted`.
 
     `secret` is the deployment's resume signing secret, or several. Raises InvalidSignature, NotAnEvent.
     """
-    return cast("ResumeEvent", _receive(secret, headers, body, tolerance_seconds, now))
+    return cast("ResumeEvent | QuestionEvent", _receive(secret, headers, body, tolerance_seconds, now))
 
 
 def answer(
@@ -75,6 +77,18 @@ def answer(
     with retrying_session(retries) as session:
         # Whoever knows the URL can answer, so no error shows it.
         document = exchange(session, "POST", callback_url, "the callback URL", body=body, timeout=timeout)
+    return cast("Request", document["request"])
+
+
+def ask(callback_url: str, text: str, *, timeout: float = 30.0, retries: int = 4) -> Request:
+    """Ask the flow back by a request's callback URL, and return the request, still pending.
+
+    Only of requests with `questions`. Retries are safe: the same question, while it is open, is one.
+    Raises QuestionsOff, AlreadyResponded, NotPending, ValidationFailed, Unauthorized, ServerUnreachable.
+    """
+    with retrying_session(retries) as session:
+        shown, body = "the callback URL's questions", {"text": text}
+        document = exchange(session, "POST", f"{callback_url}/questions", shown, body=body, timeout=timeout)
     return cast("Request", document["request"])
 
 

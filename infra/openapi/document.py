@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flow_hitl.delivery.ask_flow import QuestionPayload
 from flow_hitl.delivery.resume_flow import ResumePayload
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.people.access import KEY_NEEDS
@@ -159,7 +160,10 @@ def _operation(route: Route, operation: Operation) -> Json:
     if operation.body:
         document["requestBody"] = _request_body(operation.body)
     if operation.body and operation.body.document.__name__ == "NewRequest":
-        document["callbacks"] = {"decision": {"{$request.body#/resume_url}": {"post": _resumption()}}}
+        document["callbacks"] = {
+            "decision": {"{$request.body#/resume_url}": {"post": _resumption()}},
+            "question": {"{$request.body#/resume_url}": {"post": _question()}},
+        }
     return {name: value for name, value in document.items() if value or name == "security"}
 
 
@@ -255,6 +259,8 @@ def _webhook(event: str) -> Json:
     """Return what a webhook gets of an event; the example is that of `new_request` with the event's name."""
     summary = "A test ping" if event == "test" else f"The event {event}"
     example = {**examples.WEBHOOK_PAYLOAD, "event": event}
+    if event == WebhookEvent.QUESTION_ASKED:
+        example["request"] = {**example["request"], "question": examples.ASKED["thread"][0]}
     return {
         "post": {
             "summary": summary,
@@ -278,11 +284,21 @@ def _resumption() -> Json:
     }
 
 
+def _question() -> Json:
+    return {
+        **_resumption(),
+        "summary": "A reviewer's question, POSTed to the flow",
+        "description": "Of a request with `questions`; signed and tried again like the answer. The `Idempotency-Key` "
+        "is one per question. Answer it by `POST /v1/requests/{id}/answers`.",
+        "requestBody": _request_body(Body(QuestionPayload, examples.QUESTION_PAYLOAD)),
+    }
+
+
 def _components() -> Json:
     operations = OPERATIONS.values()
     bodies = {one.body.document for one in operations if one.body}
     answers = {answer.document for one in operations for answer in one.answers.values() if answer.document}
-    documents = document_schemas(bodies, answers | {WebhookPayload, ResumePayload})
+    documents = document_schemas(bodies, answers | {WebhookPayload, ResumePayload, QuestionPayload})
     schemas = {**documents, **{schema_name(error): problem_schema(error) for error in all_errors()}}
     return {
         "schemas": dict(sorted(schemas.items())),

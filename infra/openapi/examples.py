@@ -57,6 +57,7 @@ NEW_REQUEST: Document = {
         },
         "required": ["channel"],
     },
+    "questions": True,
     "resume_url": "https://flows.example.com/hitl/resume",
     "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected"},
 }
@@ -75,6 +76,7 @@ PENDING: Document = {
             "comment": "required",
         },
     },
+    "thread": [],
     "created_at": "2026-01-14T12:00:00Z",
     "assigned_to_email": "alice@example.com",
     "assigned_by": "assign_from_input",
@@ -121,6 +123,29 @@ RECEIPT_KEYS: Document = {
             "retired_at": None,
         }
     ]
+}
+QUESTION: Document = {"text": "Does the sale include last year's models?"}
+QUESTION_ANSWER: Document = {"text": "No, only those of this season."}
+_QUESTION: Document = {
+    "id": "7c9e6679f4b24c5d9d1f0a8b6e3c2d10",
+    "kind": "question",
+    "text": QUESTION["text"],
+    "at": "2026-01-14T12:10:00Z",
+    "by": "alice@example.com",
+}
+ASKED: Document = {**PENDING, "thread": [_QUESTION]}
+TALKED: Document = {
+    **PENDING,
+    "thread": [
+        _QUESTION,
+        {
+            "id": "0f8fad5bd9cb469fa16570867728950e",
+            "kind": "answer",
+            "text": QUESTION_ANSWER["text"],
+            "at": "2026-01-14T12:15:00Z",
+            "by": None,
+        },
+    ],
 }
 CANCELLED: Document = {**PENDING, "status": "cancelled"}
 REASSIGNED: Document = {**PENDING, "assigned_to_email": "bob@example.com", "assigned_by": "reassignment"}
@@ -181,6 +206,7 @@ TEST_REQUEST: Document = {
     "output": None,
     "editable": False,
     "response_schema": None,
+    "questions": False,
     "receipt": False,
     "emit_options": ["It works", "Something is wrong"],
     "options": {
@@ -467,6 +493,7 @@ WEBHOOK_PAYLOAD: Document = {
     "assigned_to_email": "alice@example.com",
 }
 RESUME_PAYLOAD: Document = {"event": "response_submitted", "request": RESPONDED}
+QUESTION_PAYLOAD: Document = {"event": "question_asked", "request": {**ASKED, "question": _QUESTION}}
 
 DETAILS = {
     "malformed-json": "This is no JSON in UTF-8: expected value at line 1 column 1.",
@@ -476,6 +503,8 @@ DETAILS = {
     "already-responded": "This request was answered before; the first answer counts.",
     "already-resumed": "Somebody else has claimed the resumption of this flow: leave it to them. If they can no longer "
     "do it, report resume_failed; then claim it again.",
+    "questions-off": "This request takes no questions.",
+    "no-question": "The question has been answered; the first answer counts.",
     "not-pending": "This request is cancelled; it takes no answer.",
     "expired": "This link has expired. Ask for a redelivery.",
     "precondition-failed": "This was changed since you read it. Read it again, apply your change, and send that.",

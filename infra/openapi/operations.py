@@ -34,8 +34,10 @@ from flow_hitl.platform.errors import (
     Expired,
     FlowHitlError,
     Forbidden,
+    NoQuestion,
     NotFound,
     NotPending,
+    QuestionsOff,
     RateLimited,
     TooLarge,
     Unauthorized,
@@ -46,6 +48,7 @@ from flow_hitl.proof.export_audit import ExportWish
 from flow_hitl.proof.receipt import KeySet
 from flow_hitl.requests.answers import AcceptedAnswer, DecisionPage, OpenedRequest, RequestAnswer, RequestPage, Timeline
 from flow_hitl.requests.changing.reassign_request import Reassignment
+from flow_hitl.requests.deciding.ask_back import RemarkText
 from flow_hitl.requests.opening.dry_run import DryRun, DryRunResult
 from flow_hitl.requests.opening.open_request import NewRequest
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
@@ -265,6 +268,17 @@ OPERATIONS: dict[str, Operation] = {
         body=Body(ResumeReport, examples.RESUME_REPORT),
         errors=(AlreadyResumed, NotPending),
     ),
+    "POST /v1/requests/{request_id}/answers": Operation(
+        REQUESTS,
+        "Answer a question",
+        _ok(RequestAnswer, {"request": examples.TALKED}, "The request, still pending, with the answer."),
+        Action.ANSWER_QUESTION,
+        "Of a request with `questions`. Whoever asked gets the answer by email, in the thread of the request, and sees "
+        "it on the page. The first answer counts; another question may follow.",
+        parameters=(ONCE,),
+        body=Body(RemarkText, examples.QUESTION_ANSWER),
+        errors=(AlreadyResponded, NotPending, NoQuestion),
+    ),
     "GET /v1/requests/{request_id}/timeline": Operation(
         REQUESTS,
         "Read everything that happened to a request",
@@ -296,6 +310,16 @@ OPERATIONS: dict[str, Operation] = {
         "first answer counts.",
         body=Body(CallbackAnswer, examples.CALLBACK_ANSWER),
         errors=(Unauthorized, Forbidden, NotFound, AlreadyResponded, NotPending),
+    ),
+    "POST /v1/callbacks/{token}/questions": Operation(
+        ANSWERS,
+        "Ask the flow back",
+        _ok(RequestAnswer, {"request": examples.ASKED}, "The request, still pending, with the question."),
+        description="Whoever may answer a request with `questions` may also ask back; nothing is decided by it. The "
+        "flow is told by `question_asked`. The same question again, while it is open, is one question. A request takes "
+        "up to 20 questions and answers.",
+        body=Body(RemarkText, examples.QUESTION),
+        errors=(Unauthorized, Forbidden, NotFound, AlreadyResponded, NotPending, QuestionsOff),
     ),
     "GET /v1/contents/{token}": Operation(
         ANSWERS,
@@ -495,7 +519,10 @@ OPERATIONS: dict[str, Operation] = {
     "POST /review/{token}": Operation(
         PAGES,
         "Send the page's form",
-        {200: _page("The page that thanks, or says how the request stands.")},
+        {
+            200: _page("The page that thanks, or says how the request stands."),
+            303: Answer("A question was asked: the page again, with it.", media_types=()),
+        },
         errors=(*_EACH_PAGE, TooLarge, ValidationFailed),
         errors_are_pages=True,
     ),

@@ -106,6 +106,18 @@ def test_a_retried_resumption_is_the_resumption_of_the_answer_again() -> None:
     assert kinds_of(EventKind.RESUME_RETRIED, {}) == {EffectKind.RESUME}
 
 
+@pytest.mark.parametrize("push", [True, False])
+def test_a_question_is_told_to_the_flow_and_to_webhooks(push: bool) -> None:
+    expected = {EffectKind.WEBHOOK, *([EffectKind.ASK_FLOW] if push else [])}
+    assert kinds_of(EventKind.QUESTION_ASKED, {"push": push}) == expected
+
+
+@pytest.mark.parametrize("notify", [True, False])
+def test_an_answered_question_is_mailed_to_whoever_asked(notify: bool) -> None:
+    effects = effects_of(examples.event(EventKind.QUESTION_ANSWERED, {"notify": notify, "people": PEOPLE}))
+    assert [each.target for each in effects if each.kind is EffectKind.TELL_ANSWER] == (PEOPLE if notify else [])
+
+
 WITH_EFFECTS = {
     EventKind.REQUEST_CREATED,
     EventKind.REQUEST_REASSIGNED,
@@ -115,6 +127,8 @@ WITH_EFFECTS = {
     EventKind.REQUEST_CANCELLED,
     EventKind.RESUME_RETRIED,
     EventKind.RECEIPT_ISSUED,
+    EventKind.QUESTION_ASKED,
+    EventKind.QUESTION_ANSWERED,
 }
 
 

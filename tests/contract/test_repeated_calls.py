@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -52,7 +53,10 @@ class Place:
 
 def make_place(hitl: Hitl, app: Receiver) -> Place:
     made = hook(hitl, app.url)
-    answered, pending = hitl.ask(emit=EMIT), hitl.ask(emit=EMIT, assigned_to_email=ANN)
+    answered, pending = hitl.ask(emit=EMIT), hitl.ask(emit=EMIT, assigned_to_email=ANN, questions=True)
+    assert (
+        hitl.api("POST", f"{urlsplit(pending.callback_url).path}/questions", {"text": "Why?"}, key=None).status == 200
+    )
     assert callback(hitl, answered).status == 200
     return Place(hitl, app, made, pending, answered, made.deliveries[0]["id"])
 
@@ -108,6 +112,12 @@ OPERATIONS = {
         {"assigned_to_email": "eve@example.com"},
         events("request_reassigned"),
     ),
+    "answers": Operation(
+        lambda place: f"/v1/requests/{place.pending.id}/answers",
+        {"text": "Because."},
+        {"text": "Just so."},
+        events("question_answered"),
+    ),
     "resume-status": Operation(
         lambda place: f"/v1/requests/{place.answered.id}/resume-status",
         {"status": "resumed"},
@@ -148,6 +158,13 @@ OPERATIONS = {
         lambda place: f"{place.deployment}/audit/export", {"format": "csv"}, {}, events("audit_exported")
     ),
 }
+
+
+def _is_known(path: str) -> bool:
+    """Tell whether a path's second call changes nothing: whom a request is given to, and what was just answered."""
+    return path.endswith(("/reassign", "/answers"))
+
+
 EACH = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 
 
@@ -187,8 +204,7 @@ def test_another_key_makes_another(place: Place, operation: Operation) -> None:
     before = operation.count(place)
     one = place.post(operation.path(place), operation.body, "k-1")
     place.post(operation.path(place), operation.body, "k-2")
-    # To give a request to whoever has it changes nothing.
-    more = 1 if "reassign" in operation.path(place) else 2
+    more = 1 if _is_known(operation.path(place)) else 2
     assert operation.count(place) == before + more
     assert made_by(place.post(operation.path(place), operation.body, "k-1")) == made_by(one)
 
@@ -211,7 +227,7 @@ def test_after_seven_days_a_key_stands_for_a_new_call(place: Place, operation: O
     before = operation.count(place)
     place.hitl.advance(days=7, seconds=1)
     place.post(operation.path(place), operation.body)
-    assert operation.count(place) == before + (0 if "reassign" in operation.path(place) else 1)
+    assert operation.count(place) == before + (0 if _is_known(operation.path(place)) else 1)
 
 
 @pytest.mark.exhaustive(3)
@@ -387,7 +403,7 @@ def test_without_a_key_no_call_costs_more(place: Place) -> None:
 
 
 def test_every_post_that_makes_something_says_so_in_its_description() -> None:
-    """A callback is answered once by itself; a dry run makes nothing, and a page is for browsers."""
+    """A callback is answered, and asked, once by itself; a dry run makes nothing, and a page is for browsers."""
     without = {
         path
         for path, methods in description()["paths"].items()
@@ -396,6 +412,7 @@ def test_every_post_that_makes_something_says_so_in_its_description() -> None:
     }
     assert without == {
         "/v1/callbacks/{token}",
+        "/v1/callbacks/{token}/questions",
         "/v1/deployments/{deployment_id}/routing-rules/dry-run",
         "/review/{token}",
     }

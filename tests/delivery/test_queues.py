@@ -98,5 +98,9 @@ def test_each_effect_goes_to_the_queue_of_its_kind(hitl: Hitl) -> None:
         if kind not in SCHEDULES:
             queue.send(Effect(kind, REQUEST_ID, 1))
     kinds = {name: {message["kind"] for message in waiting(hitl, name)} for name in WORKED}
-    assert (kinds["receipt"], kinds["resume"], kinds["webhook"]) == ({"receipt"}, {"resume"}, {"webhook"})
-    assert kinds["email"] == {kind.value for kind in EffectKind} - set(WORKED) - SCHEDULES
+    assert (kinds["receipt"], kinds["resume"], kinds["webhook"]) == (
+        {"receipt"},
+        {"resume", "ask_flow"},
+        {"webhook"},
+    )
+    assert kinds["email"] == {kind.value for kind in EffectKind} - {*WORKED, "ask_flow"} - SCHEDULES

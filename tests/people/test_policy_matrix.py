@@ -34,6 +34,7 @@ class Keyed:
     needs: frozenset[Permission]
     body: Any = None
     decided: bool = False
+    asked_back: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -53,6 +54,7 @@ KEYED: dict[str, Keyed] = {
     "GET /v1/requests/{request_id}/diagnosis": keyed(CREATE, MANAGE),
     "POST /v1/requests/{request_id}/reassign": keyed(MANAGE, body={"assigned_to_email": "b@example.com"}),
     "POST /v1/requests/{request_id}/resume-status": keyed(CREATE, body={"status": "resumed"}, decided=True),
+    "POST /v1/requests/{request_id}/answers": keyed(CREATE, body={"text": "It is."}, asked_back=True),
     f"GET {DEPLOYMENT}/settings": keyed(MANAGE),
     f"PUT {DEPLOYMENT}/settings": keyed(MANAGE, body={}, headers={"If-Match": "*"}),
     f"GET {DEPLOYMENT}/routing-rules": keyed(MANAGE),
@@ -85,6 +87,7 @@ KEYED: dict[str, Keyed] = {
 # The purpose of the token in each path: no API key is needed, and none helps.
 SIGNED = {
     "POST /v1/callbacks/{token}": "callback",
+    "POST /v1/callbacks/{token}/questions": "callback",
     "GET /v1/contents/{token}": "content",
     "GET /review/{token}": "review",
     "HEAD /review/{token}": "review",
@@ -203,8 +206,10 @@ class Place:
         names: dict[str, object] = {"deployment_id": hitl.deployment_id}
         manage = current().manage_deployments
         if "{request_id}" in route:
-            request = hitl.ask(emit=EMIT)
+            request = hitl.ask(emit=EMIT, questions=KEYED[route].asked_back)
             names["request_id"] = request.id
+            if KEYED[route].asked_back:
+                hitl.api("POST", f"{urlsplit(request.callback_url).path}/questions", {"text": "Is it?"}, key=None)
             if KEYED[route].decided:
                 callback(hitl, request)
         if "{email}" in route:
@@ -395,7 +400,7 @@ def tokens(hitl: Hitl) -> dict[str, str]:
     until = hitl.clock.now() + timedelta(days=1)
     asked = hitl.ask()
     urls = {
-        "callback": hitl.ask().callback_url,
+        "callback": hitl.ask(questions=True).callback_url,
         "content": current().answer_addresses.content_url(asked.id, name, until),
         "review": hitl.review_url(),
     }
@@ -407,7 +412,8 @@ def present(hitl: Hitl, method: str, path: str) -> Answer:
     if path.startswith("/review/"):
         authorization = {"authorization": f"Bearer {hitl.api_key}"}
         return hitl.page(method, path, {"comment": "fine"} if method == "POST" else None, **authorization)
-    return hitl.api(method, path, {"feedback": "fine"} if method == "POST" else None)
+    body = {"text": "Is it?"} if path.endswith("/questions") else {"feedback": "fine"}
+    return hitl.api(method, path, body if method == "POST" else None)
 
 
 def _altered(token: str) -> str:

@@ -153,6 +153,11 @@ def callback(feedback: str = "approved\nok") -> Step:
     return act
 
 
+def question(place: Place) -> None:
+    path = place.asked.callback_url.removeprefix("https://hitl.test")
+    assert place.api("POST", f"{path}/questions", {"text": "Why?"}, key=None).status == 200
+
+
 def webhook_callback(place: Place) -> None:
     """Answer by the URL that the webhook was told."""
     told = next(json.loads(post.body) for post in place.app.received if b"callback_url" in post.body)
@@ -350,6 +355,10 @@ OPERATIONS: dict[str, Operation] = {
     "POST /v1/requests/{request_id}/resume-status: once": Operation(
         call("POST", "/v1/requests/{id}/resume-status", {"status": "resumed", "once": True}), answered
     ),
+    "POST /v1/requests/{request_id}/answers": Operation(
+        call("POST", "/v1/requests/{id}/answers", {"text": "Because."}), then(asking(questions=True), question)
+    ),
+    "POST /v1/callbacks/{token}/questions": Operation(question, asking(questions=True)),
     "POST /v1/callbacks/{token}": Operation(callback(), asking(auto_response=IN_AN_HOUR)),
     "POST /v1/callbacks/{token}: the webhook's": Operation(webhook_callback, asking()),
     "POST /v1/callbacks/{token}: of a flow that is away once": Operation(callback(), away_once),
@@ -360,6 +369,7 @@ OPERATIONS: dict[str, Operation] = {
     "inbound_mail: refused": Operation(mail("approved", "mallory@example.com"), asking()),
     "inbound_mail: to be asked again": Operation(mail("maybe"), asking(free_text="ask_again")),
     "inbound_mail: too late": Operation(mail("approved"), then(asking(), lambda place: place.hitl.advance(days=8))),
+    "inbound_mail: a question": Operation(mail("question: Why?"), asking(questions=True)),
     "inbound_mail: passing on": Operation(mail(f"delegate: {BOB}"), then(DELEGATING, asking())),
     "mail_feedback: a bounce": Operation(bounce, asking()),
     "deadline: the clock answers": Operation(

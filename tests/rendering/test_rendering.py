@@ -20,6 +20,7 @@ from flow_hitl.mails.kinds.confirm_delegation import PassedOnContext
 from flow_hitl.mails.kinds.notify import NotificationContext
 from flow_hitl.mails.kinds.reject_reply import ReplyRejectedContext
 from flow_hitl.mails.kinds.remind import ReminderContext
+from flow_hitl.mails.kinds.tell_answer import AnswerContext
 from flow_hitl.mails.kinds.tell_handled import HandledContext
 from flow_hitl.mails.registry import MAIL_OF
 from flow_hitl.mails.send_sign_in_mail import SignInContext
@@ -93,6 +94,13 @@ BY_A_COLLEAGUE = replace(DECISION, by="ann@company.com")
 REMINDER = ReminderContext(
     request=REQUEST, reply_to=REPLY_TO, review_url=REVIEW_URL, asked_at=NOW, sla_due_at=NOW + timedelta(hours=4)
 )
+TOLD = AnswerContext(
+    request=replace(REQUEST, may_ask=True),
+    reply_to=REPLY_TO,
+    review_url=REVIEW_URL,
+    questions=("Why?", "And by whom?"),
+    answer="Because.",
+)
 HANDLED = HandledContext(
     flow_name="ContentApprovalFlow",
     method_name="review_content",
@@ -115,7 +123,7 @@ TEST_MAILS = [
     *(replace(context, test=True) for context in (CONFIRMATION, REJECTED, HANDLED, PASSED_ON)),
 ]
 TEST_PAGES = [replace(REVIEW, request=TEST_VIEW), replace(MESSAGE, test=True)]
-MAILS = [NOTIFICATION, CONFIRMATION, REJECTED, REMINDER, HANDLED, PASSED_ON, *TEST_MAILS]
+MAILS = [NOTIFICATION, CONFIRMATION, REJECTED, REMINDER, TOLD, HANDLED, PASSED_ON, *TEST_MAILS]
 PAGES = [REVIEW, PASSABLE, MESSAGE, MessageContext(kind="passed_on", passed_on_to="bob@company.com"), *TEST_PAGES]
 
 HOSTILE = [
@@ -243,6 +251,8 @@ def test_text_bodies_are_not_escaped(context: Any) -> None:
 def _with_message(context: Any, message: str) -> Any:
     if isinstance(context, NotificationContext | ReminderContext):
         return replace(context, request=replace(context.request, message=message))
+    if isinstance(context, AnswerContext):
+        return replace(context, answer=message)
     return replace(context, message=message)
 
 

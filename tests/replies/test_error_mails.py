@@ -41,6 +41,7 @@ REFUSALS = {
         {"text": f"delegate: {JANE}"},
         lambda hitl, _: hitl.configure(settings={"allow_delegation": True}),
     ),
+    RejectionReason.QUESTION_REFUSED: Refusal(True, {"text": "question:"}, fields={"questions": True}),
     RejectionReason.ALREADY_RESPONDED: Refusal(
         False, {"text": "approved"}, lambda hitl, request: callback(hitl, request, "rejected")
     ),

@@ -123,6 +123,8 @@ class HitlServer:
             "receipt": False,
             "editable": False,
             "response_schema": None,
+            "questions": False,
+            "thread": [],
             **{name: value for name, value in body.items() if name not in ("resume_url", "free_text")},
             "status": "pending",
             "created_at": NOW,

@@ -27,6 +27,7 @@ from flow_hitl.replies.rejections import Discard
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.changing.delegate import Delegate
 from flow_hitl.requests.deciding import reply_address
+from flow_hitl.requests.deciding.ask_back import AskBack
 from flow_hitl.requests.deciding.record_response import RecordResponse
 from flow_hitl.requests.ports import RequestStore, Taken, TakenAlready
 from flow_hitl.requests.request import Change, Request
@@ -113,6 +114,7 @@ class MailDesk:
             discards=SimpleNamespace(record=self.discards.append),
             record_response=RecordResponse(requests, self.clock, ids, lambda _round: None),
             delegate=Delegate(change_request),
+            ask_back=lambda: AskBack(requests, change_request),
             change_request=change_request,
             keys=self.keys,
             clock=self.clock,

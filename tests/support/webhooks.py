@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from infra.local.hitl_fixture import Answer, Hitl
 from tests.support.receiver import Received
 
-ALL_EVENTS = ["new_request", "response_submitted", "request_cancelled"]
+ALL_EVENTS = ["new_request", "response_submitted", "request_cancelled", "question_asked"]
 
 
 @dataclass(frozen=True)

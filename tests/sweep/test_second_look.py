@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -70,6 +71,19 @@ def test_an_answer_that_the_relay_missed_reaches_its_flow_once(hitl: Hitl, app: 
     hitl.advance(days=3)
     assert request.now()["resume"]["status"] == "delivered"
     assert len(app.received) == 1
+
+
+def test_a_question_and_its_answer_that_the_relay_missed_arrive_once(hitl: Hitl, app: Receiver) -> None:
+    request = hitl.ask(emit=EMIT, resume_url=app.url, questions=True)
+    with losing_events(hitl):
+        hitl.api("POST", f"{urlsplit(request.callback_url).path}/questions", {"text": "Why?"}, key=None)
+    hitl.advance(minutes=15)
+    assert [json.loads(post.body)["event"] for post in app.received] == ["question_asked"]
+    with losing_events(hitl):
+        hitl.api("POST", f"/v1/requests/{request.id}/answers", {"text": "Because."})
+    hitl.advance(days=3)
+    assert len(app.received) == 1
+    assert request.kinds[2:] == ["question_asked", "question_attempted", "question_answered", "answer_mail_sent"]
 
 
 def test_a_reassignment_that_the_relay_missed_is_mailed_to_both(hitl: Hitl) -> None:

@@ -67,11 +67,12 @@ def test_only_active_webhooks_want_anything() -> None:
 
 
 @pytest.mark.parametrize("kind", EventKind)
-def test_three_kinds_of_events_are_told(kind: EventKind) -> None:
+def test_four_kinds_of_events_are_told(kind: EventKind) -> None:
     told = {
         EventKind.REQUEST_CREATED: WebhookEvent.NEW_REQUEST,
         EventKind.RESPONSE_SUBMITTED: WebhookEvent.RESPONSE_SUBMITTED,
         EventKind.REQUEST_CANCELLED: WebhookEvent.REQUEST_CANCELLED,
+        EventKind.QUESTION_ASKED: WebhookEvent.QUESTION_ASKED,
     }
     assert event_of(examples.event(kind, {})) == told.get(kind)
 

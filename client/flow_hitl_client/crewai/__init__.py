@@ -89,11 +89,13 @@ def review(
     response_schema: Any = None,
     receipt: bool | None = None,
     approval_ttl_minutes: int | None = None,
+    questions: bool | None = None,
     **metadata: Any,
 ) -> dict[str, Any]:
     """Return the `metadata` of a decorator that asks for more: `metadata=hitl.review(editable=True)`.
 
-    `response_schema` is a flat JSON Schema or a pydantic model. What came is in `result.metadata["hitl"]`: `output` (as
+    `response_schema` is a flat JSON Schema or a pydantic model. With `questions`, reviewers may ask back; answer with
+    `Client.answer_question`. What came is in `result.metadata["hitl"]`: `output` (as
     the reviewer changed it, None if they did not), `data`, `receipt`, and `valid_until`. `approved_output` and
     `typed_answer` of `flow_hitl_client` read them from `result.feedback.request`. Other arguments are metadata.
     Raises ValueError for a model with a field that cannot be asked for.
@@ -105,6 +107,7 @@ def review(
         "response_schema": None if response_schema is None else schema_of(response_schema),
         "receipt": receipt,
         "approval_ttl_minutes": approval_ttl_minutes,
+        "questions": questions,
     }
     return {**metadata, WISHES_KEY: {name: value for name, value in wishes.items() if value is not None}}
 

@@ -17,7 +17,7 @@ from flow_hitl_client.types import CreatedRequest, FreeText, HistoryEntry, Reque
 METADATA_KEY: Final = "flow_hitl"
 
 # What `metadata={"hitl": {…}}` of a decorator may ask for.
-_WISHES: Final = ("title", "options", "receipt", "approval_ttl_minutes", "editable", "response_schema")
+_WISHES: Final = ("title", "options", "receipt", "approval_ttl_minutes", "editable", "response_schema", "questions")
 
 _LONGEST_QUOTE: Final = 300
 _MOST_HISTORY: Final = 100

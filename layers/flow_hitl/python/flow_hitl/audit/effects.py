@@ -75,6 +75,8 @@ class EffectKind(StrEnum):
             EventKind.RESUME_RETRIED: _always,
         },
     )
+    ASK_FLOW = "ask_flow", {EventKind.QUESTION_ASKED: _once_if(lambda data: data["push"])}
+    TELL_ANSWER = "tell_answer", {EventKind.QUESTION_ANSWERED: _each_notified}
     CONFIRM = (
         "confirm",
         {EventKind.RESPONSE_SUBMITTED: _once_if(lambda data: data["responded_via"] == Channel.EMAIL)},
@@ -91,6 +93,7 @@ class EffectKind(StrEnum):
             EventKind.REQUEST_CREATED: _once_if(lambda data: data.get("webhooks")),
             EventKind.RESPONSE_SUBMITTED: _unless_test,
             EventKind.REQUEST_CANCELLED: _unless_test,
+            EventKind.QUESTION_ASKED: _unless_test,
         },
     )
 
@@ -98,7 +101,7 @@ class EffectKind(StrEnum):
 NOTED = frozenset(EffectKind) - {EffectKind.WEBHOOK, EffectKind.DEADLINE, EffectKind.SCHEDULE_REMINDER}
 """Kinds whose outcome is an event of the request, in which `did` names the effect: that it is done needs no record."""
 
-MAILS = NOTED - {EffectKind.RECEIPT, EffectKind.RESUME}
+MAILS = NOTED - {EffectKind.RECEIPT, EffectKind.RESUME, EffectKind.ASK_FLOW}
 
 
 # Of one that never reached its person, the relay counts whether anyone is left to be told.
@@ -113,7 +116,7 @@ class Effect:
     """One effect of one event; the four members together are its deterministic id.
 
     `target` tells several effects of one kind and event apart: for whom each is. `about` is no part of the id
-    and saves a read: the address that the event is about, or of a resumption the deployment's id.
+    and saves a read: the address that the event is about, or, of what is sent to the flow, the deployment's id.
     """
 
     kind: EffectKind
@@ -143,7 +146,7 @@ def addressee(data: _Data, target: str) -> str:
 
 
 def _about(kind: EffectKind, data: _Data, target: str) -> str:
-    if kind is EffectKind.RESUME:
+    if kind in (EffectKind.RESUME, EffectKind.ASK_FLOW):
         return str(data.get("deployment_id", ""))
     return addressee(data, target) if kind in MAILS else ""
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -101,11 +102,16 @@ class ResumeFlow:
         return next((one for one in timeline if one.kind is EventKind.RESPONSE_SUBMITTED), None)
 
     def _post(self, url: str, request: Request, deployment: Deployment) -> PostResult:
-        now = self.clock.now()
-        secret = resume_secret_of(self.keys, deployment.deployment_id, deployment.resume_secret_at(now))
         body = json.dumps(as_json(ResumePayload("response_submitted", request.shown)), ensure_ascii=False).encode()
-        signature = signature_headers(secret, body, now)
-        return self.poster.post(url, body, {**signature, "Idempotency-Key": request.head.request_id})
+        return self.poster.post(
+            url, body, signed(self.keys, deployment, body, self.clock.now(), request.head.request_id)
+        )
+
+
+def signed(keys: KeyRing, deployment: Deployment, body: bytes, now: datetime, once: str) -> dict[str, str]:
+    """Return the headers with which a body goes to a flow; `once` tells a repeated one."""
+    secret = resume_secret_of(keys, deployment.deployment_id, deployment.resume_secret_at(now))
+    return {**signature_headers(secret, body, now), "Idempotency-Key": once}
 
 
 @dataclass(frozen=True)

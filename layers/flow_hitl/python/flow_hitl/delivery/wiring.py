@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flow_hitl.requests.wiring import RequestsParts
 
 if TYPE_CHECKING:
+    from flow_hitl.delivery.ask_flow import AskFlow
     from flow_hitl.delivery.forget_schedules import ForgetSchedules
     from flow_hitl.delivery.redrive_dead_letters import RedriveDeadLetters
     from flow_hitl.delivery.relay_event import RelayEvent
@@ -45,6 +46,7 @@ class DeliveryParts(RequestsParts):
             **dict.fromkeys(MAILS, self.settings.queue_url("email")),
             EffectKind.RECEIPT: self.settings.queue_url("receipt"),
             EffectKind.RESUME: self.settings.queue_url("resume"),
+            EffectKind.ASK_FLOW: self.settings.queue_url("resume"),
             EffectKind.WEBHOOK: self.settings.queue_url("webhook"),
         }
         queue = SqsEffectQueue(self.client("sqs"), queue_urls)
@@ -62,6 +64,22 @@ class DeliveryParts(RequestsParts):
             deployments=self._deployments,
             effects=self._effects,
             read=self._together,
+            poster=SafeHttpPoster(self.destinations, total_seconds=20.0),
+            change_request=self._change_request,
+            keys=self._keys,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def ask_flow(self) -> AskFlow:
+        from flow_hitl.delivery.ask_flow import AskFlow
+        from flow_hitl.platform.http_poster import SafeHttpPoster
+
+        return AskFlow(
+            requests=self._requests,
+            audit=self._audit,
+            deployments=self._deployments,
+            effects=self._effects,
             poster=SafeHttpPoster(self.destinations, total_seconds=20.0),
             change_request=self._change_request,
             keys=self._keys,

@@ -29,11 +29,12 @@ class Permission(StrEnum):
 
 
 class WebhookEvent(StrEnum):
-    """What a webhook may be told of: the spec's `new_request`, and two that it has to ask for."""
+    """What a webhook may be told of: the spec's `new_request`, and what it has to ask for."""
 
     NEW_REQUEST = "new_request"
     RESPONSE_SUBMITTED = "response_submitted"
     REQUEST_CANCELLED = "request_cancelled"
+    QUESTION_ASKED = "question_asked"
 
 
 class FreeText(StrEnum):

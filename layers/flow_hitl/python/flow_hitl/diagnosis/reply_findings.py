@@ -68,6 +68,10 @@ _REJECTED: dict[RejectionReason, tuple[str, str]] = {
         "it delegates the request to someone who cannot be asked",
         "Delegate it to another address, or answer it.",
     ),
+    RejectionReason.QUESTION_REFUSED: (
+        "it asks a question that is blank, too long, or one too many",
+        "Ask again in up to 2,000 characters, or answer it.",
+    ),
     RejectionReason.SENDER_UNPROVEN: (
         "its sender could not be verified",
         "Answer on the review page linked in the email. Replies are proven if the sender's domain publishes DMARC.",

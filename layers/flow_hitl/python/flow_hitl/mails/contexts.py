@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
-from flow_hitl.requests.request import HistoryRound
+from flow_hitl.requests.request import HistoryRound, Remark
 from flow_hitl.requests.wording import OptionTone
 
 
@@ -34,7 +34,8 @@ class RequestView:
     `output` is Markdown, other JSON, or None. `assigned_why` completes "You were asked because …", without a period;
     `deadline_text` is a full sentence, `due_at` the end of the SLA. The reply address and review link expire at
     `answer_until`. `may_pass_on`: they may delegate the request. `test`: no flow is waiting. `fields` are those of the
-    typed answer that is asked for. `editable`: the answer may change the output.
+    typed answer that is asked for. `editable`: the answer may change the output. `may_ask`: they may ask the flow
+    back, and `thread` is what was asked and answered.
     """
 
     deployment_name: str
@@ -57,6 +58,8 @@ class RequestView:
     metadata: Mapping[str, object] = field(default_factory=dict)
     fields: "Sequence[AnswerField]" = ()
     editable: bool = False
+    may_ask: bool = False
+    thread: Sequence[Remark] = ()
 
     @property
     def field_lines(self) -> str:

@@ -44,6 +44,8 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
         metadata=_shown(content.metadata),
         fields=asked_fields(content),
         editable=content.editable,
+        may_ask=head.questions,
+        thread=head.thread,
     )
 
 

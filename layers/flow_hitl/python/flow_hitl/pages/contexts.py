@@ -20,6 +20,7 @@ NOTICES: Mapping[str, str] = {
     "signed_out": "You are signed out in this browser.",
     "signed_out_everywhere": "You are signed out in every browser.",
     "answered": "Your answer was recorded.",
+    "asked": "Your question is on its way to the flow. Its answer comes by email and appears here.",
     "passed_on": "The request is with someone else now.",
     "saved": "Saved.",
     "added": "Added.",
@@ -332,6 +333,7 @@ class RequestSheet:
     comment: str = ""
     form: AnswerForm = NO_MORE
     delegate_to: str = ""
+    question: str = ""
     problem: str | None = None
     beaten: bool = False
     answered_before: bool = False

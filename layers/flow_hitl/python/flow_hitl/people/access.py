@@ -42,6 +42,7 @@ class Action(StrEnum):
     RETRY_RESUME = "retry_resume"
     RESPOND = "respond"
     DELEGATE = "delegate"
+    ANSWER_QUESTION = "answer_question"
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ KEY_NEEDS: dict[Action, frozenset[Permission]] = {
     Action.CANCEL: frozenset({Permission.CREATE_REQUESTS, Permission.MANAGE}),
     Action.REASSIGN: frozenset({Permission.MANAGE}),
     Action.REPORT_RESUME: frozenset({Permission.CREATE_REQUESTS}),
+    Action.ANSWER_QUESTION: frozenset({Permission.CREATE_REQUESTS}),
 }
 """What an API key must allow for an action: any one of these. What is not here is for no API key."""
 _MANAGERS_MAY = frozenset({Action.CONFIGURE, Action.VIEW, Action.CANCEL, Action.REASSIGN, Action.RETRY_RESUME})

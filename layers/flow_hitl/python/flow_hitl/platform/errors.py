@@ -129,6 +129,18 @@ class NothingToResume(FlowHitlError):
     slug, status, title = "nothing-to-resume", 409, "Nothing to resume"
 
 
+class NoQuestion(FlowHitlError):
+    """No question is open: none was asked, or it has been answered."""
+
+    slug, status, title = "no-question", 409, "No open question"
+
+
+class QuestionsOff(FlowHitlError):
+    """The request takes no questions, or no more of them."""
+
+    slug, status, title = "questions-off", 409, "No questions"
+
+
 class Expired(FlowHitlError):
     slug, status, title = "expired", 410, "Expired"
 

@@ -1,19 +1,28 @@
 """An email arrives at a reply address: read it, have `ruling` judge it, and carry the ruling out.
 
 Nothing unproven decides, and only the address a token was issued to is ever written to. Every email ends as a decision,
-a delegation, a rejection its responder is told about, or a discard with its reason.
+a delegation, a question, a rejection its responder is told about, or a discard with its reason.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flow_hitl.audit.ports import AuditLog
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.people.access import ProvenAddress
 from flow_hitl.platform.address import domain_of, same_address
-from flow_hitl.platform.errors import FlowHitlError, NotFound, TokenExpired, TokenInvalid, TooLarge
+from flow_hitl.platform.errors import (
+    FlowHitlError,
+    NotFound,
+    QuestionsOff,
+    TokenExpired,
+    TokenInvalid,
+    TooLarge,
+    ValidationFailed,
+)
 from flow_hitl.platform.key_ring import KeyRing, KeysTooOld
 from flow_hitl.platform.ports import Clock, ReadTogether
 from flow_hitl.platform.product import PRODUCT_NAME
@@ -23,9 +32,11 @@ from flow_hitl.replies.rejections import Discard, DiscardReason, RejectionReason
 from flow_hitl.replies.ruling import (
     Addressee,
     Answers,
+    Asks,
     Discarded,
     PassesOn,
     Rejected,
+    judge_question,
     judge_receipt,
     judge_refusal,
     judge_reply,
@@ -38,6 +49,9 @@ from flow_hitl.requests.deciding.reply_address import ReplyToken
 from flow_hitl.requests.evidence import Shown, mail_shown
 from flow_hitl.requests.ports import RequestStore, TakenAlready
 from flow_hitl.requests.request import Head, Request, asked_before
+
+if TYPE_CHECKING:
+    from flow_hitl.requests.deciding.ask_back import AskBack
 
 # As many are read along with the configuration: more than nearly all requests have.
 _MOST_EVENTS = 20
@@ -56,6 +70,7 @@ class AcceptReply:
     discards: DiscardLog
     record_response: RecordResponse
     delegate: Delegate
+    ask_back: Callable[[], "AskBack"]
     change_request: ChangeRequest
     keys: KeyRing
     clock: Clock
@@ -63,7 +78,7 @@ class AcceptReply:
     own_address: str
 
     def __call__(self, receipt: Receipt) -> str:
-        """Return the result: `decided`, `delegated`, `rejected: …`, or `discarded: …`.
+        """Return the result: `decided`, `delegated`, `asked`, `rejected: …`, or `discarded: …`.
 
         Raises KeysTooOld if only newer keys can tell whether we issued the address.
         """
@@ -153,12 +168,29 @@ class AcceptReply:
                     delegation = Delegation(sender, addressee.email, to, Channel.EMAIL, evidence)
                     self.delegate(deployment, head.request_id, delegation, once=_once(receipt))
                     return "delegated"
+                case Asks():
+                    return self._ask(receipt, mail, addressee, request, ruling)
                 case Rejected() | Discarded():
                     return ruling
         except TakenAlready:
             return "delegated"
         except FlowHitlError as refused:
             return judge_refusal(refused, ruling.to if isinstance(ruling, PassesOn) else None)
+
+    def _ask(
+        self, receipt: Receipt, mail: InboundMail, addressee: Addressee, request: Request, asks: Asks
+    ) -> str | Rejected:
+        from flow_hitl.requests.deciding.ask_back import Question
+
+        evidence = _verification(receipt, mail, asks.sender)
+        question = Question(asks.sender, asks.question, Channel.EMAIL, addressee.email, evidence)
+        try:
+            self.ask_back()(request.head.request_id, question, _once(receipt), request)
+        except TakenAlready:
+            pass
+        except (QuestionsOff, ValidationFailed) as refused:
+            return judge_question(refused)
+        return "asked"
 
     def _submission(
         self,

@@ -26,6 +26,7 @@ class RejectionReason(StrEnum):
     SELF_APPROVAL = "self_approval"
     DELEGATION_OFF = "delegation_off"
     DELEGATION_REFUSED = "delegation_refused"
+    QUESTION_REFUSED = "question_refused"
     SENDER_UNPROVEN = "sender_unproven"
     EXPIRED = "expired"
     REASSIGNED = "reassigned"
@@ -70,6 +71,7 @@ REPLY_CAN_HELP = frozenset(
         RejectionReason.SENDER_MISMATCH,
         RejectionReason.DELEGATION_OFF,
         RejectionReason.DELEGATION_REFUSED,
+        RejectionReason.QUESTION_REFUSED,
     }
 )
 """After these, another reply can succeed, so the error email carries the reply address."""

@@ -1,4 +1,4 @@
-"""What becomes of an email: it answers, delegates, is rejected with a reason, or is discarded silently."""
+"""What becomes of an email: it answers, delegates, asks back, is rejected with a reason, or is discarded silently."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from flow_hitl.platform.errors import (
     Forbidden,
     NotAnOption,
     NotPending,
+    QuestionsOff,
     SelfApproval,
     ValidationFailed,
     WrongFields,
@@ -41,6 +42,14 @@ class PassesOn:
 
     sender: ProvenAddress
     to: str
+
+
+@dataclass(frozen=True)
+class Asks:
+    """The sender asks the flow back."""
+
+    sender: ProvenAddress
+    question: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ class Discarded:
         return f"{self.reason}: {self.details}" if self.details else self.reason.value
 
 
-Ruling = Answers | PassesOn | Rejected | Discarded
+Ruling = Answers | PassesOn | Asks | Rejected | Discarded
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,25 @@ def judge_reply(
         return Rejected(RejectionReason.EXPIRED, renewed)
     if not split_answer(answer)[0]:
         return Rejected(RejectionReason.NO_ANSWER_FOUND)
-    return Answers(sender) if to is None else PassesOn(sender, to)
+    if to is not None:
+        return PassesOn(sender, to)
+    question = _question(answer, head)
+    return Answers(sender) if question is None else Asks(sender, question)
+
+
+def _question(answer: str, head: Head) -> str | None:
+    """Return what a reply asks, None for an ordinary answer; most requests take no questions."""
+    if not head.questions:
+        return None
+    from flow_hitl.requests.deciding.questions import asked_in
+
+    return asked_in(answer, head)
+
+
+def judge_question(refused: QuestionsOff | ValidationFailed) -> Rejected:
+    """Return what the responder is told when their question was refused."""
+    why = refused.errors[0].message if isinstance(refused, ValidationFailed) else refused.detail
+    return Rejected(RejectionReason.QUESTION_REFUSED, {"why": why})
 
 
 def judge_refusal(refused: Exception, passed_on_to: str | None = None) -> Rejected:

@@ -35,6 +35,8 @@ class RepliesParts(RequestsParts):
             discards=self.discards,
             record_response=self.record_response,
             delegate=self.delegate,
+            # Few requests take questions, and the others are not to pay for it.
+            ask_back=lambda: self.ask_back,
             change_request=self._change_request,
             keys=self._keys,
             clock=self.clock,

@@ -35,7 +35,14 @@ def mail_digest(subject: str, text: str, html: str) -> str:
 
 
 # Emails that can be answered.
-_ASKING = frozenset({EventKind.NOTIFICATION_SENT, EventKind.REMINDER_SENT, EventKind.ERROR_MAIL_SENT})
+_ASKING = frozenset(
+    {
+        EventKind.NOTIFICATION_SENT,
+        EventKind.REMINDER_SENT,
+        EventKind.ERROR_MAIL_SENT,
+        EventKind.ANSWER_MAIL_SENT,
+    }
+)
 
 
 def mail_shown(timeline: Iterable[AuditEvent], recipient: str, answers: Iterable[str]) -> Shown | None:

@@ -91,6 +91,27 @@ class HistoryRound:
     """What it produced."""
 
 
+class RemarkKind(StrEnum):
+    QUESTION = "question"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A question of a responder's, or the flow's answer."""
+
+    id: str
+    """The id of its event in the audit log. A question that is sent again has the same one."""
+    kind: RemarkKind
+    """`question` or `answer`."""
+    text: str
+    """What was written."""
+    at: datetime
+    """When it was recorded."""
+    by: str | None = None
+    """The email address of whoever asked, if it is proven; null for other applications and for the flow."""
+
+
 @dataclass(frozen=True)
 class Resumption:
     """How far the flow's resumption has come."""
@@ -207,6 +228,7 @@ class Head:
     method's name, and a line end, then the start of the message. `labels` are those that answers may use beside the
     options' values, by value. `last_event_at` keeps its events in order even if a clock is slow.
     `approval_ttl_minutes`: how long an answer is valid. `receipt` is that of the decision, once it is signed.
+    `questions`: responders may ask back, and `thread` is what was asked and answered.
     """
 
     request_id: str
@@ -247,6 +269,8 @@ class Head:
     with_receipt: bool = False
     receipt: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    questions: bool = False
+    thread: tuple[Remark, ...] = ()
 
     @property
     def awaits_receipt(self) -> bool:
@@ -317,6 +341,10 @@ class RequestShown:
     """Whether the answer may change the output."""
     response_schema: Mapping[str, Any] | None
     """The typed answer that is asked for: a flat JSON Schema; null for none."""
+    questions: bool
+    """Whether those who may answer may also ask back. The request stays pending."""
+    thread: Sequence[Remark]
+    """The questions and the flow's answers, oldest first."""
     warnings: Sequence[str]
     """What may be unexpected, in plain words."""
     test: bool
@@ -376,6 +404,8 @@ class Request:
             receipt=head.with_receipt,
             editable=content.editable,
             response_schema=content.response_schema,
+            questions=head.questions,
+            thread=as_json(head.thread),
             warnings=content.warnings,
             test=head.test,
             response=self._response_shown,
@@ -458,6 +488,7 @@ def opened(
     body_sha256: str,
     approval_ttl_minutes: int | None = None,
     with_receipt: bool = False,
+    questions: bool = False,
     not_to_be_answered_by: tuple[str, ...] = (),
     created_by: str | None = None,
     test: bool = False,
@@ -502,6 +533,7 @@ def opened(
             for value, look in content.options.items()
             if look.label is not None and not reads_alike(look.label, value)
         },
+        questions=questions,
     )
     due_at = head.auto_response.due_at if head.auto_response else None
     reminders = reminder_times(settings.reminders, created_at=at, timeout_at=due_at, sla_minutes=sla_target_minutes)

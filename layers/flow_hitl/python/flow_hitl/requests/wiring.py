@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flow_hitl.requests.changing.reassign_request import ReassignRequest
     from flow_hitl.requests.changing.remind import Remind
     from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
+    from flow_hitl.requests.deciding.ask_back import AnswerQuestion, AskBack
     from flow_hitl.requests.deciding.auto_respond import AutoRespond
     from flow_hitl.requests.deciding.record_response import RecordResponse
     from flow_hitl.requests.opening.configuration_warnings import ConfigurationWarnings
@@ -138,6 +139,18 @@ class RequestsParts(DeploymentsParts, AuditParts):
         from flow_hitl.requests.changing.delegate import Delegate
 
         return Delegate(self._change_request)
+
+    @cached_property
+    def ask_back(self) -> AskBack:
+        from flow_hitl.requests.deciding.ask_back import AskBack
+
+        return AskBack(self._requests, self._change_request)
+
+    @cached_property
+    def answer_question(self) -> AnswerQuestion:
+        from flow_hitl.requests.deciding.ask_back import AnswerQuestion
+
+        return AnswerQuestion(self._change_once)
 
     @cached_property
     def auto_respond(self) -> AutoRespond:

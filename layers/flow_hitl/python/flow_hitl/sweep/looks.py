@@ -16,8 +16,9 @@ def goes_again(kind: EffectKind, state: EffectState, age: timedelta) -> bool:
     """Tell whether an effect is to be handed on again, so long after its event.
 
     One that no worker knows of is lost. One that a worker has begun is still in its queue, until the queue gives it up;
-    an answer that its flow did not accept for a day then goes back from the dead-letter queue, for one attempt a time.
+    an answer or a question that its flow did not accept for a day then goes back from the dead-letter queue, for one
+    attempt a time.
     """
     if state is not EffectState.BEGUN:
         return state is EffectState.UNKNOWN
-    return kind is not EffectKind.RESUME and age >= STILL_QUEUED
+    return kind not in (EffectKind.RESUME, EffectKind.ASK_FLOW) and age >= STILL_QUEUED

@@ -29,6 +29,7 @@ from flow_hitl.webhooks.webhook import (
     DeliveryResult,
     DeliveryStatus,
     Webhook,
+    asked_by_delivery,
     body_of,
     event_of,
     first_delivery,
@@ -147,7 +148,8 @@ class SendWebhook:
         callback_url = self.addresses.callback_url(request_id, issued_to)
         if request is None:
             return body_of(ping_payload(deployment, callback_url, now))
-        whole = payload(delivery.event, request, deployment, callback_url)
+        question = asked_by_delivery(request.head.thread, delivery)
+        whole = payload(delivery.event, request, deployment, callback_url, question)
         body = body_of(whole)
         if len(body) > LARGEST_PAYLOAD:
             until = ceil_second(now + _CONTENT_LINK_LIVES)

@@ -14,7 +14,7 @@ from flow_hitl.audit.effects import Effect, EffectKind
 from flow_hitl.contract.shapes import ABSENT, RequestId, Schema, Time, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.platform.times import rfc3339
-from flow_hitl.requests.request import AnswerShown, Request, request_shown
+from flow_hitl.requests.request import AnswerShown, Remark, Request, request_shown
 from flow_hitl.requests.wording import OptionShown, option_shown
 
 TEST_EVENT = "test"
@@ -31,6 +31,7 @@ _EVENTS = {
     EventKind.REQUEST_CREATED: WebhookEvent.NEW_REQUEST,
     EventKind.RESPONSE_SUBMITTED: WebhookEvent.RESPONSE_SUBMITTED,
     EventKind.REQUEST_CANCELLED: WebhookEvent.REQUEST_CANCELLED,
+    EventKind.QUESTION_ASKED: WebhookEvent.QUESTION_ASKED,
 }
 _MESSAGE_SHOWN = 1000
 _OF_WEBHOOK = "/"
@@ -208,6 +209,8 @@ class ToldRequest:
     """If a typed answer is asked for: its flat JSON Schema."""
     response: AnswerShown = ABSENT
     """With `response_submitted`: the answer."""
+    question: Remark = ABSENT
+    """With `question_asked`: what was asked."""
     content_url: Url = ABSENT
     """Above 256 KB: where to GET message, output, state, metadata, and a changed output as JSON, without an API key."""
     content_url_expires_at: Time = ABSENT
@@ -306,11 +309,23 @@ def delivery_id(at: datetime, seed: str) -> str:
     return f"dlv_{int(at.timestamp()):010x}{sha256(seed.encode()).hexdigest()[:24]}"
 
 
-def payload(event: str, request: Request, deployment: Deployment, callback_url: str) -> WebhookPayload:
-    """Return the spec's webhook payload, with the response if the event is `response_submitted`."""
+def asked_by_delivery(thread: Iterable[Remark], delivery: Delivery) -> Remark | None:
+    """Return the question that a delivery tells of, None for other events."""
+    if delivery.event != WebhookEvent.QUESTION_ASKED:
+        return None
+    made = ((one, delivery_id(one.at, f"{one.id}/{delivery.webhook_id}")) for one in thread)
+    return next((one for one, name in made if name == delivery.message_id), None)
+
+
+def payload(
+    event: str, request: Request, deployment: Deployment, callback_url: str, question: Remark | None = None
+) -> WebhookPayload:
+    """Return the spec's webhook payload, with the response if the event is `response_submitted`, or the question."""
     told = ToldRequest(**request_shown(request), title=request.title, options=request.options)
     if event == WebhookEvent.RESPONSE_SUBMITTED:
         told = replace(told, response=as_json(request.response, AnswerShown))
+    if question is not None:
+        told = replace(told, question=as_json(question))
     return _payload(event, told, deployment, callback_url, request.head.assigned_to_email)
 
 

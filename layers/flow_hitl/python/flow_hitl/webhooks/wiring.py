@@ -9,6 +9,7 @@ from flow_hitl.requests.wiring import RequestsParts
 
 if TYPE_CHECKING:
     from flow_hitl.webhooks.answer_by_callback import AnswerByCallback
+    from flow_hitl.webhooks.ask_by_callback import AskByCallback
     from flow_hitl.webhooks.delivery_queue import SqsDeliveryQueue
     from flow_hitl.webhooks.manage_webhooks import ManageWebhooks
     from flow_hitl.webhooks.send_webhook import FanOutWebhooks, SendWebhook
@@ -43,6 +44,12 @@ class WebhooksParts(RequestsParts):
         from flow_hitl.webhooks.answer_by_callback import AnswerByCallback
 
         return AnswerByCallback(self.record_response, self._webhooks, self._keys, self.ids)
+
+    @cached_property
+    def ask_by_callback(self) -> AskByCallback:
+        from flow_hitl.webhooks.ask_by_callback import AskByCallback
+
+        return AskByCallback(self.ask_back, self._webhooks, self._keys)
 
     @cached_property
     def show_content(self) -> ShowContent:

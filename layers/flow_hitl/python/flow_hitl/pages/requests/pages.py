@@ -34,7 +34,14 @@ from flow_hitl.pages.requests.timeline import timeline_of
 from flow_hitl.people.access import Action, SignedInMember, authorize
 from flow_hitl.people.sign_in_rules import Session
 from flow_hitl.platform.digests import digest
-from flow_hitl.platform.errors import AlreadyResponded, AssignedElsewhere, NotPending, SelfApproval, ValidationFailed
+from flow_hitl.platform.errors import (
+    AlreadyResponded,
+    AssignedElsewhere,
+    NotPending,
+    QuestionsOff,
+    SelfApproval,
+    ValidationFailed,
+)
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.times import rfc3339
@@ -47,6 +54,7 @@ from flow_hitl.requests.request import Request, Response, ResumeStatus, Status
 
 if TYPE_CHECKING:
     from flow_hitl.pages.requests.changes import ChangedLine
+    from flow_hitl.requests.deciding.ask_back import AskBack
 
 _ROWS = 25
 # A deployment with so many requests needs no list of first steps.
@@ -103,6 +111,7 @@ class RequestPages:
     audit: AuditLog
     record_response: RecordResponse
     delegate: Delegate
+    ask_back: Callable[[], "AskBack"]
     keys: KeyRing
     clock: Clock
     ids: Ids
@@ -298,6 +307,27 @@ class RequestPages:
         except (SelfApproval, ValidationFailed) as refused:
             problem = refusal("The address", refused)
             return replace(self._sheet(member, request), delegate_to=to, problem=problem)
+        return None
+
+    def ask(self, member: SignedInMember, session: Session, request_id: str, text: str) -> RequestSheet | None:
+        """Ask the flow back; returns None once it is asked, else the page with what is wrong.
+
+        Raises NotFound, and Forbidden for a request that is someone else's to answer.
+        """
+        from flow_hitl.requests.deciding.ask_back import Question
+
+        request = self._open(member, request_id)
+        responder = member.responder_of(request.head)
+        if responder is None:
+            raise AssignedElsewhere
+        question = Question(member, text, Channel.DASHBOARD, responder, by_session(member, session))
+        try:
+            self.ask_back()(request_id, question, known=request)
+        except (AlreadyResponded, NotPending):
+            return self._beaten(member, self.requests.load(request_id), None, text)
+        except (QuestionsOff, SelfApproval, ValidationFailed) as refused:
+            problem = refusal("Your question", refused)
+            return replace(self._sheet(member, request), question=text, problem=problem)
         return None
 
     def _open(self, member: SignedInMember, request_id: str) -> Request:

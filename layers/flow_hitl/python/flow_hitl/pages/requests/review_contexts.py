@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from flow_hitl.mails.contexts import Decision, RequestView
 from flow_hitl.pages.requests.answer_form import NO_MORE, AnswerForm
-from flow_hitl.platform.errors import CommentMissing, SelfApproval, ValidationFailed
+from flow_hitl.platform.errors import CommentMissing, QuestionsOff, SelfApproval, ValidationFailed
 
 MessageKind = Literal["thanks", "yours", "already_decided", "expired", "invalid", "too_large", "cancelled", "passed_on"]
 
@@ -25,6 +25,7 @@ class ReviewContext:
     form: AnswerForm = NO_MORE
     problem: str | None = None
     delegate_to: str = ""
+    question: str = ""
     chosen: str | None = None
     news_address: str = ""
 
@@ -52,8 +53,8 @@ class MessageContext:
 WRONG_VALUES = "Some values below are missing or wrong. Nothing was recorded yet."
 
 
-def refusal(what: str, error: SelfApproval | ValidationFailed) -> str:
-    """Return why an answer or an address, which `what` names, was refused: a sentence."""
+def refusal(what: str, error: SelfApproval | QuestionsOff | ValidationFailed) -> str:
+    """Return why an answer, an address, or a question, which `what` names, was refused: a sentence."""
     if isinstance(error, CommentMissing):
         return f'"{error.label}" needs a comment. Write one, then choose again.'
-    return error.detail if isinstance(error, SelfApproval) else f"{what} {error.errors[0].message}."
+    return error.detail if isinstance(error, SelfApproval | QuestionsOff) else f"{what} {error.errors[0].message}."

@@ -1,9 +1,9 @@
 """The review page behind a signed link, where its recipient sees the request and answers it by POST, once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.ports import DeploymentStore
@@ -18,7 +18,14 @@ from flow_hitl.pages.requests.review_contexts import (
     refusal,
 )
 from flow_hitl.people.access import Action, ProvenAddress, authorize
-from flow_hitl.platform.errors import AlreadyResponded, Forbidden, NotPending, SelfApproval, ValidationFailed
+from flow_hitl.platform.errors import (
+    AlreadyResponded,
+    Forbidden,
+    NotPending,
+    QuestionsOff,
+    SelfApproval,
+    ValidationFailed,
+)
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.requests.changing.delegate import Delegate, Delegation
@@ -26,6 +33,9 @@ from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Request, Status
+
+if TYPE_CHECKING:
+    from flow_hitl.requests.deciding.ask_back import AskBack
 
 PageContext = ReviewContext | MessageContext
 
@@ -40,6 +50,7 @@ class ReviewPage:
     deployments: DeploymentStore
     record_response: RecordResponse
     delegate: Delegate
+    ask_back: Callable[[], "AskBack"]
     keys: KeyRing
     clock: Clock
     ids: Ids
@@ -84,6 +95,23 @@ class ReviewPage:
             passed_on_to=delegation.to,
             test=given.head.test,
         )
+
+    def ask(self, token: str, text: str) -> PageContext | None:
+        """Ask the flow back; returns None once it is asked, else the page with what is wrong. Raises as `show`."""
+        from flow_hitl.requests.deciding.ask_back import Question
+
+        request, responder = self._open(token)
+        if not _is_open(request):
+            return _closed(request, responder, written=text)
+        question = Question(responder, text, Channel.DASHBOARD, responder.email, _BY_LINK)
+        try:
+            self.ask_back()(request.head.request_id, question, known=request)
+        except (AlreadyResponded, NotPending):
+            return _closed(self.requests.load(request.head.request_id), responder, written=text)
+        except (QuestionsOff, SelfApproval, ValidationFailed) as refused:
+            problem = refusal("Your question", refused)
+            return replace(self._review(token, request, responder), problem=problem, question=text)
+        return None
 
     def submit(
         self,

@@ -83,6 +83,22 @@ def _told(event: AuditEvent, label_of: Callable[[str], str]) -> tuple[str, str, 
             return f"Cancelled by {by}" if by else "Cancelled", "", "warn"
         case EventKind.RESUME_ATTEMPTED:
             return _resumed(data)
+        case EventKind.QUESTION_ASKED:
+            question = data.get("question") or {}
+            by = question.get("by") or "Another application"
+            return f"{by} asked the flow", str(question.get("text") or ""), "accent"
+        case EventKind.QUESTION_ATTEMPTED if data.get("delivered"):
+            return "The flow has the question", "", "neutral"
+        case EventKind.QUESTION_ATTEMPTED:
+            return (
+                f"The question did not reach the flow (try {data.get('attempt')})",
+                str(data.get("result") or ""),
+                "bad",
+            )
+        case EventKind.QUESTION_ANSWERED:
+            return "The flow answered the question", str((data.get("answer") or {}).get("text") or ""), "accent"
+        case EventKind.ANSWER_MAIL_SENT:
+            return f"The answer was sent to {to}", "", "neutral"
         case EventKind.RESUME_RETRIED:
             return f"{person_of(event.actor)} resent the answer to the flow", "", "accent"
         case EventKind.RESUME_REPORTED if data.get("once"):

@@ -133,6 +133,10 @@ class NewRequest(Document):
     `format` date, email, or uri, `maxLength`), number, integer (`minimum`, `maximum`), or boolean, with `title`,
     `description`, and `default`; `required` lists names."""
 
+    questions: bool = False
+    """Whether those who may answer may also ask back. A question is told to the flow as `question_asked`, at its
+    `resume_url` and by webhook; `POST /v1/requests/{id}/answers` answers it."""
+
     @property
     def says_auto_response(self) -> bool:
         """Tell whether the body has `auto_response`: null means never, absence means inherit."""
@@ -262,6 +266,7 @@ class OpenRequest:
             or (inherited_sla(assignment.matched, deployment) if not test else None),
             approval_ttl_minutes=wish.approval_ttl_minutes or inherited_approval_ttl(assignment.matched, deployment),
             with_receipt=wish.receipt,
+            questions=wish.questions,
             body_sha256=digest,
             not_to_be_answered_by=asked_by,
             test=test,

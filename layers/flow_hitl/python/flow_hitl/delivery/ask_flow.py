@@ -1,0 +1,109 @@
+"""Tell the flow a question: POST it, signed, to the `resume_url` until it is accepted or a day has passed."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from flow_hitl.audit.bound import bound_digest
+from flow_hitl.audit.chain import AuditEvent, EventKind, event_hash
+from flow_hitl.audit.effects import Effect
+from flow_hitl.audit.ports import AuditLog, EffectLog
+from flow_hitl.contract.shapes import as_json
+from flow_hitl.delivery.resume_flow import NotDelivered, signed
+from flow_hitl.delivery.retries import RESUME
+from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.platform.ports import Clock, HttpPoster, PostResult
+from flow_hitl.platform.worker_times import WORKER
+from flow_hitl.requests.changing.change_request import ChangeRequest
+from flow_hitl.requests.deciding.questions import open_questions, question_with
+from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.request import Change, Head, Remark, Request, RequestShown, Stamp, Status, note
+
+_NOT_TOLD = "Not sent: the stored question or content is not the one in the audit log"
+
+
+@dataclass(frozen=True)
+class AskFlow:
+    """Deliver one question to its flow at least once; each attempt is on the timeline."""
+
+    requests: RequestStore
+    audit: AuditLog
+    deployments: DeploymentStore
+    effects: EffectLog
+    poster: HttpPoster
+    change_request: ChangeRequest
+    keys: KeyRing
+    clock: Clock
+
+    def __call__(self, effect: Effect, attempt: int) -> None:
+        """Make attempt number `attempt` (from 1); raises NotDelivered and EffectBusy."""
+        if attempt > RESUME.attempts:
+            # As with answers, the queue allows a few extra deliveries.
+            raise NotDelivered(None)
+        if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
+            return
+        request, event = self.requests.load(effect.request_id), self.audit.event(effect.request_id, effect.event_seq)
+        url, question = request.content.resume_url, _still_open(request, event)
+        if url is None or question is None:
+            self.effects.complete(effect)
+            return
+        if _is_as_logged(request, event, question):
+            result = self._post(url, request, question, self.deployments.load(request.head.deployment_id))
+        else:
+            result = PostResult(None, _NOT_TOLD)
+        data = {
+            "attempt": attempt,
+            "delivered": result.delivered,
+            "result": result.reason,
+            # The full URL may contain a secret.
+            "host": urlsplit(url).hostname,
+            **({"did": effect.name} if result.delivered else {}),
+        }
+
+        def step(head: Head, stamp: Stamp) -> Change:
+            return note(head, EventKind.QUESTION_ATTEMPTED, data, stamp=stamp)
+
+        self.change_request(effect.request_id, step, known=request)
+        if not result.delivered:
+            self.effects.release(effect)
+            raise NotDelivered(RESUME.pause_after(attempt))
+
+    def _post(self, url: str, request: Request, question: Remark, deployment: Deployment) -> PostResult:
+        whole = {**as_json(request.shown), "question": as_json(question)}
+        body = json.dumps({"event": "question_asked", "request": whole}, ensure_ascii=False).encode()
+        once = f"{request.head.request_id}/{question.id}"
+        return self.poster.post(url, body, signed(self.keys, deployment, body, self.clock.now(), once))
+
+
+@dataclass(frozen=True)
+class AskedRequest(RequestShown):
+    """The request, and what was asked."""
+
+    question: Remark
+    """The question, which is also in the thread."""
+
+
+@dataclass(frozen=True)
+class QuestionPayload:
+    """What is POSTed to a `resume_url` when a reviewer asks back."""
+
+    event: Literal["question_asked"]
+    """Always `question_asked`."""
+    request: AskedRequest
+    """The request, still pending, with the question."""
+
+
+def _still_open(request: Request, event: AuditEvent) -> Remark | None:
+    """Return the question of an event, None if the flow need not be told any more."""
+    if request.head.status is not Status.PENDING:
+        return None
+    return question_with(open_questions(request.head.thread), event.event_id)
+
+
+def _is_as_logged(request: Request, event: AuditEvent, question: Remark) -> bool:
+    data: Any = event.data
+    said = data.get("question") == as_json(question) and data.get("kept_sha256") == bound_digest(request.content)
+    return bool(said) and event_hash(event) == event.hash
