@@ -10,6 +10,7 @@ MODULES = {
     "client": "The plain client",
     "aio": "The plain client, awaited",
     "answers": "What was approved",
+    "attachments": "Attachments",
     "webhooks": "Webhooks and pushes",
     "signature": "Signatures",
     "endpoint": "An endpoint for pushes",

@@ -57,16 +57,23 @@ def no_content() -> Response:
     return Response(204, body="")
 
 
-def body_bytes(app: Routes) -> bytes:
-    """Return the body as it was sent; raises MalformedJson for invalid base64, and TooLarge above 1 MiB."""
+def body_bytes(app: Routes, most: int = MAX_BODY_BYTES) -> bytes:
+    """Return the body as it was sent; raises MalformedJson for invalid base64, and TooLarge above `most` bytes."""
     raw = app.asked.body
     try:
         body = base64.b64decode(raw) if app.asked.is_base64 else raw.encode("utf-8", "surrogatepass")
     except binascii.Error:
         raise MalformedJson("The body is marked as base64 but is not valid base64.") from None
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLarge("A body may be at most 1 MiB (1,048,576 bytes); host larger content elsewhere and link to it.")
+    if len(body) > most:
+        raise too_large()
     return body
+
+
+def too_large() -> TooLarge:
+    return TooLarge(
+        "A body may be at most 1 MiB (1,048,576 bytes), and a request's attachments 3 MiB more; host larger content "
+        "elsewhere and link to it."
+    )
 
 
 def call_of(routes: Routes, deployment_id: int, *operation: str) -> Call | None:

@@ -19,6 +19,7 @@ from flow_hitl.requests.opening.open_request import NewRequest
 from flow_hitl.requests.ports import RequestFilter
 from flow_hitl.requests.request import Request, RequestShown, Status
 from functions.http_api import (
+    MAX_BODY_BYTES,
     body_bytes,
     call_of,
     idempotency_key,
@@ -28,11 +29,15 @@ from functions.http_api import (
     query,
     query_integer,
     query_moment,
+    too_large,
     uuid_in,
 )
 from functions.routing import Response
 
 app = make_routes()
+
+# Attachments of 3 MiB are 4 MiB in base64. Lambda takes events of 6 MB.
+_MOST_WITH_ATTACHMENTS = MAX_BODY_BYTES + 4 * 1024 * 1024
 
 
 class ResumeReport(Document):
@@ -50,10 +55,10 @@ class ResumeReport(Document):
 def open_request() -> Response:
     holder = _holder()
     _watch_quotas(holder)
-    opened = current().open_request(holder, parse_document(NewRequest, body_bytes(app)), _call(holder))
+    opened = current().open_request(holder, _new_request(), _call(holder))
     addresses, head = current().answer_addresses, opened.request.head
     answer = OpenedRequest(
-        request=opened.request.shown,
+        request=current().shown(opened.request),
         callback_url=addresses.callback_url(head.request_id),
         dashboard_url=addresses.dashboard_url(head),
     )
@@ -109,6 +114,17 @@ def _holder() -> KeyHolder:
     return current().authenticate(app.asked.headers.get("authorization"))
 
 
+def _new_request() -> NewRequest:
+    """Return the body, which only attachments may make larger than others; raises TooLarge and ValidationFailed."""
+    body = body_bytes(app, _MOST_WITH_ATTACHMENTS)
+    if len(body) > MAX_BODY_BYTES and b'"attachments"' not in body:
+        raise too_large()
+    wish = parse_document(NewRequest, body)
+    if len(body) - sum(len(one.content) for one in wish.attachments) > MAX_BODY_BYTES:
+        raise too_large()
+    return wish
+
+
 def _watch_quotas(holder: KeyHolder) -> None:
     """Raise the operator's alarm when a deployment has used most of a quota, or all of it."""
     deployment, used = holder.deployment, holder.usage
@@ -151,8 +167,8 @@ def _filter() -> RequestFilter:
 
 
 def _request(request: Request) -> Response:
-    return json_response(200, RequestAnswer(request.shown))
+    return json_response(200, RequestAnswer(current().shown(request)))
 
 
 def _shown(requests: Sequence[Request]) -> list[RequestShown]:
-    return [request.shown for request in requests]
+    return [current().shown(request) for request in requests]

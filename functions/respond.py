@@ -1,5 +1,7 @@
 """Answers and questions by callback URL, and content that was too large for its webhook."""
 
+import base64
+
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.requests.answers import AcceptedAnswer, RequestAnswer
@@ -13,7 +15,7 @@ app = make_routes()
 @app.post("/v1/callbacks/<token>")
 def answer_request(token: str) -> Response:
     request = current().answer_by_callback(token, parse_document(CallbackAnswer, body_bytes(app)))
-    return json_response(200, AcceptedAnswer("accepted", request.shown))
+    return json_response(200, AcceptedAnswer("accepted", current().shown(request)))
 
 
 @app.post("/v1/callbacks/<token>/questions")
@@ -28,6 +30,26 @@ def ask_back(token: str) -> Response:
 @app.get("/v1/contents/<token>")
 def show_content(token: str) -> Response:
     return json_response(200, current().show_content(token))
+
+
+@app.get("/v1/attachments/<token>")
+def show_attachment(token: str) -> Response:
+    from flow_hitl.requests.attachments import disposition
+
+    file = current().show_attachment(token)
+    # What somebody sent is only shown or saved: as the type that was found, never as a page, and with no rights.
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": disposition(file.attachment),
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "X-Robots-Tag": "noindex",
+    }
+    body = base64.b64encode(file.content).decode()
+    return Response(200, file.attachment.media_type, body, headers=headers, is_base64=True)
 
 
 handler = lambda_entry(app)

@@ -71,13 +71,14 @@ class Cookie:
 
 @dataclass
 class Response:
-    """An answer."""
+    """An answer; with `is_base64`, the body is bytes in base64."""
 
     status: int
     content_type: str | None = None
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     cookies: Sequence[Cookie] = ()
+    is_base64: bool = False
 
     def to_event(self, *, is_compressed: bool) -> dict[str, Any]:
         """Return what API Gateway expects."""
@@ -92,7 +93,7 @@ class Response:
             "headers": headers,
             "cookies": [str(cookie) for cookie in self.cookies],
             "body": body,
-            "isBase64Encoded": is_compressed,
+            "isBase64Encoded": is_compressed or self.is_base64,
         }
 
 

@@ -16,14 +16,16 @@ app = make_routes()
 @app.get("/v1/requests/<request_id>")
 def get_request(request_id: str) -> Response:
     request = current().read_requests.get(_holder(), uuid_in(request_id), _wait_seconds())
-    return json_response(200, RequestAnswer(request.shown))
+    return json_response(200, RequestAnswer(current().shown(request)))
 
 
 @app.get("/v1/decisions")
 def list_decisions() -> Response:
     limit = query_integer(app, "limit", 20, 1, 100)
     page = current().read_requests.decisions(_holder(), limit, query(app, "cursor"), _wait_seconds())
-    return json_response(200, DecisionPage([request.shown for request in page.requests], page.next_cursor or ""))
+    return json_response(
+        200, DecisionPage([current().shown(request) for request in page.requests], page.next_cursor or "")
+    )
 
 
 handler = lambda_entry(app)

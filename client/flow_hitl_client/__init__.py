@@ -29,6 +29,7 @@ from flow_hitl_client.errors import (
 )
 from flow_hitl_client.receipts import Receipt, ReceiptInvalid, verify_receipt
 from flow_hitl_client.types import (
+    Attachment,
     AutoResponse,
     AutoResponseOverride,
     CommentRule,
@@ -56,6 +57,7 @@ __all__ = [
     "AlreadyResponded",
     "AlreadyResumed",
     "AsyncClient",
+    "Attachment",
     "AutoResponse",
     "AutoResponseOverride",
     "Client",

@@ -16,8 +16,10 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
 from flow_hitl_client.answers import schema_of
+from flow_hitl_client.attachments import attachment_of
 from flow_hitl_client.errors import NotConfigured, ServerUnreachable, problem_error
 from flow_hitl_client.types import (
+    AttachmentSource,
     AutoResponseOverride,
     CreatedRequest,
     Decisions,
@@ -107,6 +109,7 @@ class Client:
         editable: bool | None = None,
         response_schema: Any = None,
         questions: bool | None = None,
+        attachments: Sequence[AttachmentSource] | None = None,
     ) -> CreatedRequest:
         """Ask a person: open a request, and return it with its callback URL.
 
@@ -116,7 +119,10 @@ class Client:
         request. With `editable`, the person may change the output: `approved_output` returns what was approved.
         `response_schema` asks for a typed answer: a flat JSON Schema, or a pydantic model, an instance of which
         `typed_answer` returns. With `questions`, the person may ask back: `question_asked` goes to the `resume_url` and
-        to webhooks, and `answer_question` answers it. Raises ValidationFailed, TooLarge, IdempotencyMismatch.
+        to webhooks, and `answer_question` answers it.
+        `attachments` are up to ten images and PDFs to show beside the output, 3 MiB together, each a path, or a name
+        with bytes. Raises ValidationFailed, TooLarge, IdempotencyMismatch, OSError for a file that cannot be read, and
+        ValueError for one of another type.
         """
         optional = {
             "flow_name": flow_name,
@@ -137,6 +143,7 @@ class Client:
             "editable": editable,
             "response_schema": None if response_schema is None else schema_of(response_schema),
             "questions": questions,
+            "attachments": [attachment_of(one) for one in attachments] if attachments else None,
         }
         body: dict[str, Any] = {
             "id": request_id or str(uuid.uuid4()),

@@ -114,7 +114,7 @@ class PreconditionRequired(ProblemError):
 
 
 class TooLarge(ProblemError):
-    """The body is over 1 MiB."""
+    """The body is over 1 MiB, attachments aside."""
 
     slug = "too-large"
 

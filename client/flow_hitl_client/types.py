@@ -3,8 +3,11 @@
 The server may add fields. Times are RFC 3339 texts in UTC.
 """
 
+from collections.abc import Mapping
+from os import PathLike
 from typing import Any, Literal, TypedDict
 
+AttachmentSource = str | PathLike[str] | tuple[str, bytes] | Mapping[str, str]
 RequestStatus = Literal["pending", "responded", "cancelled"]
 AssignedBy = Literal["request", "assign_from_input", "assign_to_email", "deployment_creator", "reassignment"]
 RespondedVia = Literal["email", "dashboard", "api", "auto_response"]
@@ -41,6 +44,19 @@ class Option(TypedDict):
     hint: str | None
     tone: OptionTone
     comment: CommentRule
+
+
+class _Attachment(TypedDict):
+    name: str
+    media_type: Literal["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"]
+    size: int
+    sha256: str
+
+
+class Attachment(_Attachment, total=False):
+    """An image or a PDF beside the output; `url` answers a GET for an hour, without an API key. Webhooks have none."""
+
+    url: str
 
 
 class AutoResponseOverride(TypedDict):
@@ -126,6 +142,7 @@ class Request(TypedDict):
     response_schema: dict[str, Any] | None
     questions: bool
     thread: list[Remark]
+    attachments: list[Attachment]
     warnings: list[str]
     test: bool
     response: Response | None
@@ -188,6 +205,7 @@ class WebhookRequest(_WebhookRequest, total=False):
 
     editable: bool
     response_schema: dict[str, Any]
+    attachments: list[Attachment]
     response: Response
     question: Remark
     content_url: str

@@ -21,6 +21,7 @@ from infra.constructs.sealing import Seals
 from infra.options import Options
 
 CONTENT_PREFIX = "content/"
+ATTACHMENT_PREFIX = "attachments/"
 
 
 @dataclass(frozen=True)
@@ -59,17 +60,19 @@ class Access(Construct):
             _allow(("dynamodb:Query",), [self.data.deployments.table.table_arn]),
             self._read_lists("by_created", "by_status", "by_assignee"),
             _objects("s3:PutObject", self.data.content, CONTENT_PREFIX),
+            _objects("s3:PutObject", self.data.content, ATTACHMENT_PREFIX),
             self._read_secret(),
         ]
 
     def wait(self) -> list[Right]:
-        """Read requests, and note that a flow asked for them."""
+        """Read requests, sign the links to their attachments, and note that a flow asked for them."""
         read = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem")
         return [
             _allow(read, [self.data.requests.table.table_arn]),
             _allow(("dynamodb:Query",), [self.data.deployments.table.table_arn]),
             self._read_lists("by_decision"),
             _objects("s3:GetObject", self.data.content, CONTENT_PREFIX),
+            self._read_secret(),
             self._never_change_audit(),
         ]
 
@@ -97,8 +100,8 @@ class Access(Construct):
         ]
 
     def respond(self) -> list[Right]:
-        """Record an answer by API, if the webhook that got the URL still exists."""
-        return [*self._decide(), self._read_secret(), self._read_configuration()]
+        """Record an answer by API, if the webhook that got the URL still exists; show attachments."""
+        return [*self._decide(), self._read_attachments(), self._read_secret(), self._read_configuration()]
 
     def dashboard(self) -> list[Right]:
         """Show, answer, and reassign requests; sign people in; manage, as `management` does for programs."""
@@ -199,6 +202,7 @@ class Access(Construct):
             _allow(("dynamodb:BatchGetItem",), [self.data.requests.table.table_arn, self.data.audit.table.table_arn]),
             self._read_secret(),
             _allow(("dynamodb:GetItem", "dynamodb:Query"), [self.data.deployments.table.table_arn]),
+            self._read_attachments(),
             self._send_as_sender(configuration_set),
             _retry(self.queues["email"].queue),
         ]
@@ -378,6 +382,9 @@ class Access(Construct):
 
     def _read_lists(self, *indexes: str) -> Right:
         return _allow(("dynamodb:Query",), [self.data.requests.index_arn(name) for name in indexes])
+
+    def _read_attachments(self) -> Right:
+        return _objects("s3:GetObject", self.data.content, ATTACHMENT_PREFIX)
 
     def _read_configuration(self) -> Right:
         return _allow(("dynamodb:GetItem",), [self.data.deployments.table.table_arn])

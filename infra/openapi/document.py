@@ -64,7 +64,7 @@ _STATUS_SAYS = {
     409: "The request is closed already.",
     410: "The link has expired.",
     412: "It was changed since you read it.",
-    413: "The body is larger than 1 MiB.",
+    413: "The body is larger than 1 MiB, attachments aside.",
     422: "Something in the call is not as it must be.",
     428: "`If-Match` is missing.",
     429: "The deployment's quota is used up.",

@@ -1,5 +1,7 @@
 """One example of each document, of one story: an article is to be approved. The tests hold them against the schemas."""
 
+import base64
+import hashlib
 from typing import Any
 
 from flow_hitl.platform.errors import Internal
@@ -27,6 +29,8 @@ PATH_NAMES: Document = {
 
 CURSOR = "eyJhZnRlciI6IjAiLCJzaG93biI6W119"
 
+# One transparent pixel.
+_IMAGE = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 NEW_REQUEST: Document = {
     "flow_id": "flow_abc123",
     "flow_name": "ContentApprovalFlow",
@@ -58,6 +62,7 @@ NEW_REQUEST: Document = {
         "required": ["channel"],
     },
     "questions": True,
+    "attachments": [{"name": "banner.gif", "media_type": "image/gif", "content": base64.b64encode(_IMAGE).decode()}],
     "resume_url": "https://flows.example.com/hitl/resume",
     "auto_response": {"timeout_minutes": 60, "default_outcome": "rejected"},
 }
@@ -77,6 +82,15 @@ PENDING: Document = {
         },
     },
     "thread": [],
+    "attachments": [
+        {
+            "name": "banner.gif",
+            "media_type": "image/gif",
+            "size": len(_IMAGE),
+            "sha256": hashlib.sha256(_IMAGE).hexdigest(),
+            "url": f"https://hitl.example.com/v1/attachments/{PATH_NAMES['token']}",
+        }
+    ],
     "created_at": "2026-01-14T12:00:00Z",
     "assigned_to_email": "alice@example.com",
     "assigned_by": "assign_from_input",
@@ -207,6 +221,7 @@ TEST_REQUEST: Document = {
     "editable": False,
     "response_schema": None,
     "questions": False,
+    "attachments": [],
     "receipt": False,
     "emit_options": ["It works", "Something is wrong"],
     "options": {
@@ -508,7 +523,8 @@ DETAILS = {
     "not-pending": "This request is cancelled; it takes no answer.",
     "expired": "This link has expired. Ask for a redelivery.",
     "precondition-failed": "This was changed since you read it. Read it again, apply your change, and send that.",
-    "too-large": "A body may be at most 1 MiB (1,048,576 bytes); host larger content elsewhere and link to it.",
+    "too-large": "A body may be at most 1 MiB (1,048,576 bytes), and a request's attachments 3 MiB more; host larger "
+    "content elsewhere and link to it.",
     "validation": "/emit_options/0: must not be blank",
     "idempotency-mismatch": "This id or Idempotency-Key stands for a request with another body.",
     "precondition-required": "Send the ETag of what you have read as `If-Match`, or `If-Match: *` to replace "

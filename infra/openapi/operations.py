@@ -52,7 +52,7 @@ from flow_hitl.requests.deciding.ask_back import RemarkText
 from flow_hitl.requests.opening.dry_run import DryRun, DryRunResult
 from flow_hitl.requests.opening.open_request import NewRequest
 from flow_hitl.requests.opening.send_test_request import NewTestRequest
-from flow_hitl.requests.request import Status
+from flow_hitl.requests.request import MediaType, Status
 from flow_hitl.webhooks.answer_by_callback import CallbackAnswer
 from flow_hitl.webhooks.answers import CreatedWebhook, DeliveryAnswer, DeliveryPageShown, WebhookAnswer, Webhooks
 from flow_hitl.webhooks.manage_webhooks import NewWebhook, WebhookPatch
@@ -326,6 +326,18 @@ OPERATIONS: dict[str, Operation] = {
         "Read what was too large for a webhook",
         _ok(RequestContent, examples.CONTENT, "The request's content."),
         description="This is the `content_url` of a webhook's payload.",
+        errors=(Unauthorized, NotFound, Expired),
+    ),
+    "GET /v1/attachments/{token}": Operation(
+        ANSWERS,
+        "Read an attachment",
+        {
+            200: Answer(
+                "The attachment's bytes. Images are to be shown, PDFs to be saved.", media_types=tuple(MediaType)
+            )
+        },
+        description="This is the `url` of an attachment in a request object, which works for an hour. Files are not "
+        "scanned for malware.",
         errors=(Unauthorized, NotFound, Expired),
     ),
     f"GET {DEPLOYMENT}/settings": Operation(

@@ -18,6 +18,7 @@ DECIDE = {
     ("s3:GetObject", "content/content/*"),
 }
 CONFIGURATION = {("dynamodb:GetItem", "deployments")}
+ATTACHMENTS = {("s3:GetObject", "content/attachments/*")}
 READ_SEALS = {
     ("s3:ListBucket", "seals"),
     ("s3:ListBucketVersions", "seals"),
@@ -85,12 +86,14 @@ EXPECTED: dict[str, Rights] = {
         ("dynamodb:BatchGetItem", "requests"),
         *_lists("by_created", "by_status", "by_assignee"),
         ("s3:PutObject", "content/content/*"),
+        ("s3:PutObject", "content/attachments/*"),
     },
     "wait": {
         *((f"dynamodb:{action}", "requests") for action in ("GetItem", "Query", "BatchGetItem", "PutItem")),
         ("dynamodb:Query", "deployments"),
         *_lists("by_decision"),
         ("s3:GetObject", "content/content/*"),
+        *SECRET,
     },
     "management": {
         *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem", "DeleteItem")),
@@ -124,7 +127,7 @@ EXPECTED: dict[str, Rights] = {
         *_consume("export"),
         *_send("export"),
     },
-    "respond": DECIDE | SECRET | CONFIGURATION,
+    "respond": DECIDE | SECRET | CONFIGURATION | ATTACHMENTS,
     "docs": {("kms:GetPublicKey", "seal key")},
     "dashboard": {
         *DECIDE,
@@ -190,6 +193,7 @@ EXPECTED: dict[str, Rights] = {
     | {("dynamodb:BatchGetItem", where) for where in ("requests", "audit")}
     | {(f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query")}
     | EFFECTS
+    | ATTACHMENTS
     | _retry("email")
     | {(f"ses:Send{what}", where) for what in ("Email", "RawEmail") for where in ("identities", "mail settings")},
     "sign_receipt": DECIDE | EFFECTS | {("kms:Sign", "seal key"), ("kms:GetPublicKey", "seal key")} | _retry("receipt"),

@@ -125,6 +125,7 @@ class HitlServer:
             "response_schema": None,
             "questions": False,
             "thread": [],
+            "attachments": [],
             **{name: value for name, value in body.items() if name not in ("resume_url", "free_text")},
             "status": "pending",
             "created_at": NOW,

@@ -16,7 +16,7 @@ Needs the extra `[crewai]`. Tested with crewai 1.8.0, 1.8.1, 1.10.1, 1.14.7, and
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crewai.flow.flow_config import flow_config  # type: ignore[import-not-found]
@@ -87,6 +87,7 @@ def review(
     options: Mapping[str, OptionLook] | None = None,
     editable: bool | None = None,
     response_schema: Any = None,
+    attachments: Sequence[str | os.PathLike[str]] | None = None,
     receipt: bool | None = None,
     approval_ttl_minutes: int | None = None,
     questions: bool | None = None,
@@ -94,10 +95,11 @@ def review(
 ) -> dict[str, Any]:
     """Return the `metadata` of a decorator that asks for more: `metadata=hitl.review(editable=True)`.
 
-    `response_schema` is a flat JSON Schema or a pydantic model. With `questions`, reviewers may ask back; answer with
-    `Client.answer_question`. What came is in `result.metadata["hitl"]`: `output` (as
-    the reviewer changed it, None if they did not), `data`, `receipt`, and `valid_until`. `approved_output` and
-    `typed_answer` of `flow_hitl_client` read them from `result.feedback.request`. Other arguments are metadata.
+    `response_schema` is a flat JSON Schema or a pydantic model. `attachments` are paths of images and PDFs, read when
+    the person is asked. With `questions`, reviewers may ask back; answer with `Client.answer_question`. What came is in
+    `result.metadata["hitl"]`: `output` (as the reviewer changed it, None if they did not), `data`, `receipt`, and
+    `valid_until`. `approved_output` and `typed_answer` of `flow_hitl_client` read them from `result.feedback.request`.
+    Other arguments are metadata.
     Raises ValueError for a model with a field that cannot be asked for.
     """
     wishes = {
@@ -105,6 +107,7 @@ def review(
         "options": options,
         "editable": editable,
         "response_schema": None if response_schema is None else schema_of(response_schema),
+        "attachments": None if attachments is None else [os.fspath(one) for one in attachments],
         "receipt": receipt,
         "approval_ttl_minutes": approval_ttl_minutes,
         "questions": questions,

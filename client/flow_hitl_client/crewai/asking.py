@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flow_hitl_client.answers import schema_of
+from flow_hitl_client.attachments import attachment_of
 from flow_hitl_client.client import Client
 from flow_hitl_client.crewai import versions
 from flow_hitl_client.crewai.answers import WISHES_KEY, text_of
@@ -17,7 +18,16 @@ from flow_hitl_client.types import CreatedRequest, FreeText, HistoryEntry, Reque
 METADATA_KEY: Final = "flow_hitl"
 
 # What `metadata={"hitl": {…}}` of a decorator may ask for.
-_WISHES: Final = ("title", "options", "receipt", "approval_ttl_minutes", "editable", "response_schema", "questions")
+_WISHES: Final = (
+    "title",
+    "options",
+    "receipt",
+    "approval_ttl_minutes",
+    "editable",
+    "response_schema",
+    "attachments",
+    "questions",
+)
 
 _LONGEST_QUOTE: Final = 300
 _MOST_HISTORY: Final = 100
@@ -43,6 +53,11 @@ def wishes_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {**wishes, "response_schema": schema_of(schema)} if schema is not None else dict(wishes)
 
 
+def _attachments(sources: Any) -> list[dict[str, str]] | None:
+    """Return the files as they are now, so that asking again, or later, sends the same ones."""
+    return [attachment_of(one) for one in sources] if sources else None
+
+
 def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry], wishes: Wishes) -> dict[str, Any]:
     """Return the arguments of `create_request` for one review point.
 
@@ -55,6 +70,7 @@ def body_of(context: Any, flow: Any, request_id: str, history: list[HistoryEntry
     metadata = {name: value for name, value in context.metadata.items() if name != WISHES_KEY or not wanted}
     fields = {
         **wanted,
+        "attachments": _attachments(wanted.get("attachments")),
         "request_id": request_id,
         "flow_id": context.flow_id,
         "flow_name": flow.name or type(flow).__name__,

@@ -1,6 +1,7 @@
 """Tell the flow a question: POST it, signed, to the `resume_url` until it is accepted or a day has passed."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ class AskFlow:
     effects: EffectLog
     poster: HttpPoster
     change_request: ChangeRequest
+    shown: Callable[[Request], RequestShown]
     keys: KeyRing
     clock: Clock
 
@@ -72,7 +74,7 @@ class AskFlow:
             raise NotDelivered(RESUME.pause_after(attempt))
 
     def _post(self, url: str, request: Request, question: Remark, deployment: Deployment) -> PostResult:
-        whole = {**as_json(request.shown), "question": as_json(question)}
+        whole = {**as_json(self.shown(request)), "question": as_json(question)}
         body = json.dumps({"event": "question_asked", "request": whole}, ensure_ascii=False).encode()
         once = f"{request.head.request_id}/{question.id}"
         return self.poster.post(url, body, signed(self.keys, deployment, body, self.clock.now(), once))

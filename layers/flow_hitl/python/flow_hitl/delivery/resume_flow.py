@@ -1,6 +1,7 @@
 """Resume the flow: POST the signed answer to the request's `resume_url` until it is accepted or a day has passed."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -45,6 +46,7 @@ class ResumeFlow:
     read: ReadTogether
     poster: HttpPoster
     change_request: ChangeRequest
+    shown: Callable[[Request], RequestShown]
     keys: KeyRing
     clock: Clock
 
@@ -102,7 +104,8 @@ class ResumeFlow:
         return next((one for one in timeline if one.kind is EventKind.RESPONSE_SUBMITTED), None)
 
     def _post(self, url: str, request: Request, deployment: Deployment) -> PostResult:
-        body = json.dumps(as_json(ResumePayload("response_submitted", request.shown)), ensure_ascii=False).encode()
+        payload = ResumePayload("response_submitted", self.shown(request))
+        body = json.dumps(as_json(payload), ensure_ascii=False).encode()
         return self.poster.post(
             url, body, signed(self.keys, deployment, body, self.clock.now(), request.head.request_id)
         )

@@ -66,6 +66,7 @@ class DeliveryParts(RequestsParts):
             read=self._together,
             poster=SafeHttpPoster(self.destinations, total_seconds=20.0),
             change_request=self._change_request,
+            shown=self.shown,
             keys=self._keys,
             clock=self.clock,
         )
@@ -82,6 +83,7 @@ class DeliveryParts(RequestsParts):
             effects=self._effects,
             poster=SafeHttpPoster(self.destinations, total_seconds=20.0),
             change_request=self._change_request,
+            shown=self.shown,
             keys=self._keys,
             clock=self.clock,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
-from flow_hitl.requests.request import HistoryRound, Remark
+from flow_hitl.requests.request import Attachment, HistoryRound, Remark
 from flow_hitl.requests.wording import OptionTone
 
 
@@ -25,6 +25,16 @@ class OptionView:
 
 if TYPE_CHECKING:
     from flow_hitl.requests.deciding.typed_answers import AnswerField
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileView:
+    """An attachment: one with `shows` is an image at its `url`, any other is only linked. `size` is in words."""
+
+    name: str
+    size: str
+    url: str
+    shows: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +70,7 @@ class RequestView:
     editable: bool = False
     may_ask: bool = False
     thread: Sequence[Remark] = ()
+    attachments: Sequence[Attachment] = ()
 
     @property
     def field_lines(self) -> str:
@@ -93,11 +104,16 @@ def field_lines(fields: "Sequence[AnswerField]") -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class AskingContext:
-    """An email that asks: the request, its reply address, and its review link."""
+    """An email that asks: the request, its reply address, and its review link.
+
+    `files` are its attachments, of which the email itself carries the `images`.
+    """
 
     request: RequestView
     reply_to: str
     review_url: str
+    files: Sequence[FileView] = ()
+    images: Sequence[Attachment] = ()
 
     @property
     def test(self) -> bool:

@@ -31,6 +31,7 @@ class SesMailSender:
             html=mail.rendered.html,
             reply_to=mail.reply_to,
             follows=self._message_id(mail.follows) if mail.follows else None,
+            images=[(one.content_id, one.media_type, one.content) for one in mail.images],
             headers={**_HEADERS, "Auto-Submitted": "auto-replied" if mail.answers_mail else "auto-generated"},
         )
         try:

@@ -17,6 +17,15 @@ class MailAccount(Protocol):
 
 
 @dataclass(frozen=True)
+class InlineImage:
+    """An image that an email's HTML shows by its content id."""
+
+    content_id: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class OutgoingMail:
     """One automatic email, ready to send; `tags` come back in SES events about it.
 
@@ -30,6 +39,7 @@ class OutgoingMail:
     reply_to: str | None = None
     follows: str | None = None
     answers_mail: bool = False
+    images: Sequence[InlineImage] = ()
 
 
 class SuppressionList(Protocol):

@@ -46,6 +46,7 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
         editable=content.editable,
         may_ask=head.questions,
         thread=head.thread,
+        attachments=content.attachments,
     )
 
 

@@ -1,6 +1,6 @@
 """Send an email about a request; its module in `kinds/` knows its recipient and content."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog, TryLog
+from flow_hitl.mails.contexts import AskingContext
 from flow_hitl.mails.mail import Mail, Occasion
 from flow_hitl.mails.mail_feedback import KIND_TAG, REQUEST_TAG
-from flow_hitl.mails.ports import MailRefused, MailRenderer, MailSender, OutgoingMail, SuppressionList
+from flow_hitl.mails.ports import InlineImage, MailRefused, MailRenderer, MailSender, OutgoingMail, SuppressionList
 from flow_hitl.mails.registry import MAIL_OF
 from flow_hitl.mails.undelivered import Undelivered
 from flow_hitl.platform.address import same_address
@@ -20,7 +21,7 @@ from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
 from flow_hitl.requests.evidence import mail_digest
-from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.ports import AttachmentStore, RequestStore
 from flow_hitl.requests.request import Change, Head, Request, Stamp, note
 
 # What was killed between SES and the log this often is not tried again.
@@ -42,6 +43,7 @@ class SendMail:
     undelivered: Undelivered
     change_request: ChangeRequest
     clock: Clock
+    attachments: Callable[[], AttachmentStore]
 
     def __call__(self, effect: Effect) -> bool:
         """Send it and record it on the timeline; raises EffectBusy while another worker holds the effect.
@@ -148,4 +150,13 @@ class SendMail:
         if mail.repeats_subject:
             rendered = replace(rendered, subject=f"Re: {rendered.subject}")
         tags = {REQUEST_TAG: effect.request_id, KIND_TAG: effect.kind.value}
-        return OutgoingMail(recipient, rendered, tags, context.reply_to, follows, mail.answers_mail)
+        images = self._images(effect.request_id, context)
+        return OutgoingMail(recipient, rendered, tags, context.reply_to, follows, mail.answers_mail, images)
+
+    def _images(self, request_id: str, context: MailContext) -> Sequence[InlineImage]:
+        if not (isinstance(context, AskingContext) and context.images):
+            return ()
+        from flow_hitl.mails.attached import content_id
+
+        store = self.attachments()
+        return [InlineImage(content_id(one), one.media_type, store.read(request_id, one)) for one in context.images]

@@ -54,6 +54,7 @@ class MailsParts(RequestsParts, PeopleParts):
             undelivered=self._undelivered,
             change_request=self._change_request,
             clock=self.clock,
+            attachments=lambda: self._attachments,
         )
 
     @cached_property

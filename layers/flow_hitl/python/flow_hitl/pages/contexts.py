@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from flow_hitl.deployments.deployment import DeploymentName
 from flow_hitl.diagnosis.findings import AnsweredQuestion
-from flow_hitl.mails.contexts import Decision, RequestView
+from flow_hitl.mails.contexts import Decision, FileView, RequestView
 from flow_hitl.pages.requests.actions import RequestActions
 from flow_hitl.pages.requests.answer_form import NO_MORE, AnswerForm
 from flow_hitl.pages.requests.timeline import TimelineEntry
@@ -327,6 +327,7 @@ class RequestSheet:
     timeline: Sequence[TimelineEntry]
     may_answer: bool
     shown: str
+    files: Sequence[FileView] = ()
     warnings: Sequence[str] = ()
     reaches_nobody: bool = False
     actions: RequestActions | None = None

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from flow_hitl.proof.wiring import ProofParts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flow_hitl.mails.contexts import FileView
     from flow_hitl.pages.access.pages import AccessPages
     from flow_hitl.pages.audit.pages import AuditPages
     from flow_hitl.pages.requests.answer_many import AnswerMany
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from flow_hitl.pages.settings.edit_by_form import EditByForm
     from flow_hitl.pages.settings.pages import SettingsPages
     from flow_hitl.pages.webhooks.pages import WebhookPages
+    from flow_hitl.requests.request import Request
 
 
 class PagesParts(ProofParts):
@@ -31,6 +35,7 @@ class PagesParts(ProofParts):
             record_response=self.record_response,
             delegate=self.delegate,
             ask_back=lambda: self.ask_back,
+            files=self._files,
             keys=self._keys,
             clock=self.clock,
             ids=self.ids,
@@ -47,10 +52,18 @@ class PagesParts(ProofParts):
             record_response=self.record_response,
             delegate=self.delegate,
             ask_back=lambda: self.ask_back,
+            files=self._files,
             keys=self._keys,
             clock=self.clock,
             ids=self.ids,
         )
+
+    def _files(self, request: Request) -> Sequence[FileView]:
+        if not request.content.attachments:
+            return ()
+        from flow_hitl.pages.requests.files import page_files
+
+        return page_files(request.content.attachments, self.attachment_links.paths(request))
 
     @cached_property
     def overview(self) -> Overview:

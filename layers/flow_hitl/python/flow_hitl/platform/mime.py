@@ -8,7 +8,7 @@ Here each value is one line before it is anything else, and what looks like an e
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.header import Header
 from functools import lru_cache
 
@@ -18,6 +18,7 @@ _LONGEST_LINE = 78
 _ENCODED_LINE = 76
 # Neither of the two encodings of bodies can write it (RFC 2045, 6.7).
 _BOUNDARY = "=_flow-hitl"
+_RELATED = "=_flow-hitl-related"
 
 _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
@@ -36,13 +37,14 @@ def write_mail(
     reply_to: str | None = None,
     follows: str | None = None,
     headers: Mapping[str, str] | None = None,
+    images: Sequence[tuple[str, str, bytes]] = (),
 ) -> bytes:
     """Return the email in 7-bit ASCII, its lines ended by CRLF.
 
-    Addresses are bare mailboxes; `follows` is the Message-ID, in its angle brackets, whose thread the email continues.
-    A reader finds each text as it is given here, without the space around it, but for characters that no header can
-    hold: a run of line ends and other controls is read as one space. ValueError: an address, a Message-ID or a header's
-    name is not one word.
+    `images` are shown by the HTML: content id, media type, and bytes. Addresses are bare mailboxes; `follows` is the
+    Message-ID, in its angle brackets, whose thread the email continues. A reader finds each text as it is given here,
+    without the space around it, but for characters that no header can hold: a run of line ends and other controls is
+    read as one space. ValueError: an address, a Message-ID or a header's name is not one word.
     """
     lines = [f"From: {_mailbox('From', sender_name, sender)}", f"To: {_one_word(to)}"]
     lines.append(f"Subject: {_folded('Subject', subject)}")
@@ -55,9 +57,17 @@ def write_mail(
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError(f"not a header's name: {name!r}")
         lines.append(f"{name}: {_folded(name, value)}")
-    lines += ["MIME-Version: 1.0", f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"', ""]
+    lines.append("MIME-Version: 1.0")
+    if images:
+        lines += [f'Content-Type: multipart/related; type="multipart/alternative"; boundary="{_RELATED}"', ""]
+        lines.append(f"--{_RELATED}")
+    lines += [f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"', ""]
     # Each body ends its last line itself; the line end before a boundary belongs to the boundary.
     lines += [f"--{_BOUNDARY}", _part("plain", text), f"--{_BOUNDARY}", _part("html", html), f"--{_BOUNDARY}--", ""]
+    if images:
+        for number, (content_id, media_type, content) in enumerate(images, 1):
+            lines += [f"--{_RELATED}", _image(number, _one_word(content_id), _one_word(media_type), content)]
+        lines += [f"--{_RELATED}--", ""]
     return "\r\n".join(lines).encode("ascii")
 
 
@@ -78,6 +88,15 @@ def encoded_body(text: str) -> tuple[str, str]:
 def _part(subtype: str, text: str) -> str:
     encoding, body = encoded_body(text)
     return f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}'
+
+
+def _image(number: int, content_id: str, media_type: str, content: bytes) -> str:
+    body = base64.encodebytes(content).decode("ascii").replace("\n", "\r\n")
+    name = f"image-{number}.{media_type.partition('/')[2]}"
+    return (
+        f"Content-Type: {media_type}\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <{content_id}>\r\n"
+        f'Content-Disposition: inline; filename="{name}"\r\n\r\n{body}'
+    )
 
 
 def _folded(name: str, text: str) -> str:

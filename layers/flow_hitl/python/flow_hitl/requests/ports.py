@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.ports import Reading
@@ -12,7 +12,10 @@ from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.reading.list_rows import ByColumn, Count, Counts, Order, RequestRow
 from flow_hitl.requests.reading.polling import LastPolls
 from flow_hitl.requests.reading.search_text import SearchEntry
-from flow_hitl.requests.request import Change, Content, Head, Request, Response
+from flow_hitl.requests.request import Attachment, Change, Content, Head, Request, Response
+
+if TYPE_CHECKING:
+    from flow_hitl.requests.attachments import File
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,14 @@ class RequestStore(Protocol):
 
     def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
         """Return decided requests, oldest first, each at least once; the cursor is never None."""
+
+
+class AttachmentStore(Protocol):
+    def keep(self, request_id: str, files: "Sequence[File]") -> None:
+        """Store the bytes of attachments, before the request that has them; the same again changes nothing."""
+
+    def read(self, request_id: str, attachment: Attachment) -> bytes:
+        """Return the bytes of an attachment; raises ValueError if they are not what was written."""
 
 
 class RequestRows(Protocol):

@@ -13,7 +13,7 @@ from typing import Any
 
 from flow_hitl.audit.bound import bound_digest
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
-from flow_hitl.contract.shapes import Channel, RequestId, as_json
+from flow_hitl.contract.shapes import LEFT_OUT, Channel, RequestId, Sha256, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.digests import digest
@@ -31,6 +31,16 @@ class Status(StrEnum):
     PENDING = "pending"
     RESPONDED = "responded"
     CANCELLED = "cancelled"
+
+
+class MediaType(StrEnum):
+    """What may stand beside an output: nothing that a browser runs."""
+
+    PNG = "image/png"
+    JPEG = "image/jpeg"
+    GIF = "image/gif"
+    WEBP = "image/webp"
+    PDF = "application/pdf"
 
 
 class ResumeStatus(StrEnum):
@@ -137,12 +147,34 @@ class Resume(Resumption):
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """An image or a PDF beside the output."""
+
+    name: str
+    """Its file name, without a path."""
+    media_type: MediaType
+    """Its type, as its first bytes say."""
+    size: int
+    """Its size in bytes."""
+    sha256: Sha256
+    """The hex SHA-256 of its bytes."""
+
+
+@dataclass(frozen=True)
+class AttachmentShown(Attachment):
+    """An image or a PDF beside the output, with where to get it."""
+
+    url: Url | None = field(default=None, metadata=LEFT_OUT)
+    """Where to GET its bytes, without an API key, for an hour; webhooks leave it out. Keep it secret."""
+
+
+@dataclass(frozen=True)
 class Content:
     """What the reviewer is shown and the flow gets back; written once.
 
     `shortfall` says why the matching rule could not assign it as intended, as a clause, or None. `editable`: the answer
     may change the output. `response_schema` is the flat JSON Schema of the typed answer that is asked for. `title` and
-    `options` are as given: what they leave open is derived when shown.
+    `options` are as given: what they leave open is derived when shown. The bytes of `attachments` are stored apart.
     """
 
     message: str
@@ -158,6 +190,7 @@ class Content:
     response_schema: Mapping[str, Any] | None = None
     title: str | None = None
     options: Mapping[str, OptionLook] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -345,6 +378,8 @@ class RequestShown:
     """Whether those who may answer may also ask back. The request stays pending."""
     thread: Sequence[Remark]
     """The questions and the flow's answers, oldest first."""
+    attachments: Sequence[AttachmentShown]
+    """Images and PDFs beside the output."""
     warnings: Sequence[str]
     """What may be unexpected, in plain words."""
     test: bool
@@ -406,6 +441,7 @@ class Request:
             response_schema=content.response_schema,
             questions=head.questions,
             thread=as_json(head.thread),
+            attachments=[AttachmentShown(**vars(one)) for one in content.attachments],
             warnings=content.warnings,
             test=head.test,
             response=self._response_shown,
@@ -882,7 +918,7 @@ def head_digest(head: Head) -> str:
 
 _SHOWN = ("id", "flow_id", "method_name", "message", "emit_options", "state", "metadata", "created_at", "output")
 # Only where they are set: hashes of before must stay as they are.
-_SHOWN_IF_SET = ("editable", "response_schema")
+_SHOWN_IF_SET = ("editable", "response_schema", "attachments")
 
 
 def request_shown(request: Request) -> dict[str, Any]:

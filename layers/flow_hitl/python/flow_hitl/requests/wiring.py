@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from flow_hitl.requests.opening.configuration_warnings import ConfigurationWarnings
     from flow_hitl.requests.opening.open_request import OpenRequest
     from flow_hitl.requests.opening.send_test_request import SendTestRequest
+    from flow_hitl.requests.reading.attachments import AttachmentLinks, ShowAttachment
     from flow_hitl.requests.reading.keep_search import KeepSearch
     from flow_hitl.requests.reading.list_requests import ListRequests
     from flow_hitl.requests.reading.read_requests import ReadRequests
     from flow_hitl.requests.reading.search_requests import SearchRequests
+    from flow_hitl.requests.request import Request, RequestShown
+    from flow_hitl.requests.store.attachment_store import S3Attachments
     from flow_hitl.requests.store.deadlines import SchedulerDeadlines
     from flow_hitl.requests.store.poll_log import DynamoPolls
     from flow_hitl.requests.store.request_rows import DynamoRequestRows
@@ -45,6 +48,28 @@ class RequestsParts(DeploymentsParts, AuditParts):
             settings.content_bucket,
             self.pause,
         )
+
+    @cached_property
+    def _attachments(self) -> S3Attachments:
+        from flow_hitl.requests.store.attachment_store import S3Attachments
+
+        return S3Attachments(lambda: self.client("s3"), self.settings.content_bucket)
+
+    @cached_property
+    def show_attachment(self) -> ShowAttachment:
+        from flow_hitl.requests.reading.attachments import ShowAttachment
+
+        return ShowAttachment(self._requests, self._attachments, self._keys, self.clock)
+
+    @cached_property
+    def attachment_links(self) -> AttachmentLinks:
+        from flow_hitl.requests.reading.attachments import AttachmentLinks
+
+        return AttachmentLinks(self._keys, self.clock, self.settings.base_url)
+
+    def shown(self, request: Request) -> RequestShown:
+        """Return the contract's request object; only one with attachments needs links and the keys that sign them."""
+        return self.attachment_links.shown(request) if request.content.attachments else request.shown
 
     @cached_property
     def _rows(self) -> DynamoRequestRows:
@@ -77,7 +102,7 @@ class RequestsParts(DeploymentsParts, AuditParts):
     def open_request(self) -> OpenRequest:
         from flow_hitl.requests.opening.open_request import OpenRequest
 
-        return OpenRequest(self._requests, self.clock, self.ids, self.destinations)
+        return OpenRequest(self._requests, self.clock, self.ids, self.destinations, lambda: self._attachments)
 
     @cached_property
     def send_test_request(self) -> SendTestRequest:

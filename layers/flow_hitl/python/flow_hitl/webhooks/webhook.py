@@ -14,7 +14,7 @@ from flow_hitl.audit.effects import Effect, EffectKind
 from flow_hitl.contract.shapes import ABSENT, RequestId, Schema, Time, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.platform.times import rfc3339
-from flow_hitl.requests.request import AnswerShown, Remark, Request, request_shown
+from flow_hitl.requests.request import AnswerShown, AttachmentShown, Remark, Request, request_shown
 from flow_hitl.requests.wording import OptionShown, option_shown
 
 TEST_EVENT = "test"
@@ -207,6 +207,8 @@ class ToldRequest:
     """If the answer may change the output: true."""
     response_schema: Mapping[str, Any] = ABSENT
     """If a typed answer is asked for: its flat JSON Schema."""
+    attachments: Sequence[AttachmentShown] = ABSENT
+    """If there are any: images and PDFs beside the output. Their URLs are in the request object."""
     response: AnswerShown = ABSENT
     """With `response_submitted`: the answer."""
     question: Remark = ABSENT

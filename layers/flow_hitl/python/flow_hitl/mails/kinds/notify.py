@@ -1,6 +1,6 @@
 """The email that asks for an answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from flow_hitl.audit.chain import EventKind
@@ -20,11 +20,18 @@ def _context(occasion: Occasion, recipient: str) -> NotificationContext | None:
     if occasion.request.head.status is not Status.PENDING:
         return None
     may_pass_on = bool(occasion.event.data.get("may_pass_on"))
-    return NotificationContext(
+    context = NotificationContext(
         request=request_view(occasion.request, recipient, may_pass_on=may_pass_on),
         reply_to=occasion.reply_to(recipient),
         review_url=occasion.review_url(recipient),
     )
+    attachments = context.request.attachments
+    if not attachments:
+        return context
+    from flow_hitl.mails.attached import email_files
+
+    files, images = email_files(attachments, context.review_url)
+    return replace(context, files=files, images=images)
 
 
 MAIL = Mail(

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from flow_hitl.audit.ports import AuditLog
 from flow_hitl.contract.shapes import Channel
+from flow_hitl.mails.contexts import FileView
 from flow_hitl.mails.mail_feedback import reaches_nobody
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view
 from flow_hitl.pages.contexts import (
@@ -112,6 +113,7 @@ class RequestPages:
     record_response: RecordResponse
     delegate: Delegate
     ask_back: Callable[[], "AskBack"]
+    files: Callable[[Request], Sequence[FileView]]
     keys: KeyRing
     clock: Clock
     ids: Ids
@@ -367,6 +369,7 @@ class RequestPages:
             timeline=timeline_of(events, _changes(request), request.label_of),
             may_answer=head.status is Status.PENDING and responder is not None,
             form=answer_form(request.content),
+            files=self.files(request),
             shown=sign_page(self.keys, head.request_id, view),
             warnings=request.content.warnings,
             reaches_nobody=reaches_nobody(head, events),

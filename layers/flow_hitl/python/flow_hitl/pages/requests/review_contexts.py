@@ -1,9 +1,10 @@
 """What the pages behind a review link show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from flow_hitl.mails.contexts import Decision, RequestView
+from flow_hitl.mails.contexts import Decision, FileView, RequestView
 from flow_hitl.pages.requests.answer_form import NO_MORE, AnswerForm
 from flow_hitl.platform.errors import CommentMissing, QuestionsOff, SelfApproval, ValidationFailed
 
@@ -28,6 +29,7 @@ class ReviewContext:
     question: str = ""
     chosen: str | None = None
     news_address: str = ""
+    files: Sequence[FileView] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

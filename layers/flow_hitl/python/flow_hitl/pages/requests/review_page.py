@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.mails.contexts import FileView
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view, what_follows
 from flow_hitl.pages.evidence import page_shown, sign_page
 from flow_hitl.pages.requests.answer_form import answer_form, written
@@ -51,6 +52,7 @@ class ReviewPage:
     record_response: RecordResponse
     delegate: Delegate
     ask_back: Callable[[], "AskBack"]
+    files: Callable[[Request], Sequence[FileView]]
     keys: KeyRing
     clock: Clock
     ids: Ids
@@ -178,7 +180,8 @@ class ReviewPage:
         view = request_view(request, responder.email, may_pass_on=settings.allow_delegation)
         shown = sign_page(self.keys, request.head.request_id, view)
         form = answer_form(request.content)
-        return ReviewContext(request=view, shown=shown, news_address=f"/review/{token}/news", form=form)
+        news, files = f"/review/{token}/news", self.files(request)
+        return ReviewContext(request=view, shown=shown, news_address=news, form=form, files=files)
 
     def _open(self, token: str) -> tuple[Request, ProvenAddress]:
         link = web_tokens.read_review_link(self.keys, token)

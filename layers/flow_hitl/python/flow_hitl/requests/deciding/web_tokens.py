@@ -1,4 +1,4 @@
-"""Signed tokens in URLs: the review link, the callback URL, and the content link."""
+"""Signed tokens in URLs: the review link, the callback URL, and the links to content and attachments."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from flow_hitl.platform.key_ring import KeyRing
 _REVIEW = "review-link/v1"
 _CALLBACK = "callback-url/v1"
 _CONTENT = "webhook-content/v1"
+_ATTACHMENT = "attachment/v1"
 _SHOWN = "shown-page/v1"
 _CHANGED = "This link was altered or is incomplete. Open it again from the email."
 
@@ -75,6 +76,20 @@ class ContentLink:
             raise TokenExpired("This link has expired. Ask for a redelivery.", request_id=self.request_id)
 
 
+@dataclass(frozen=True)
+class AttachmentLink:
+    """A genuine link to an attachment: the request, the attachment's place from 0, and its expiry."""
+
+    request_id: str
+    place: int
+    expires_at: datetime
+
+    def require_unexpired(self, now: datetime) -> None:
+        """Raise TokenExpired if the link has expired."""
+        if now > self.expires_at:
+            raise TokenExpired("This link has expired. Reload the page or the request.", request_id=self.request_id)
+
+
 def sign_callback(keys: KeyRing, request_id: str, webhook: WebhookName | None = None) -> str:
     """Return the token of a callback URL, valid while the request is open and the webhook exists."""
     return tokens.sign(keys, _CALLBACK, {"r": request_id, **(_named(webhook) if webhook else {})})
@@ -97,6 +112,17 @@ def read_content_link(keys: KeyRing, token: str) -> ContentLink:
     payload = tokens.read(keys, _CONTENT, token, _CHANGED)
     webhook = WebhookName(payload["d"], payload["w"])
     return ContentLink(payload["r"], webhook, datetime.fromtimestamp(payload["x"], UTC))
+
+
+def sign_attachment(keys: KeyRing, request_id: str, place: int, expires_at: datetime) -> str:
+    """Return the token of the link to a request's attachment at `place`, from 0."""
+    return tokens.sign(keys, _ATTACHMENT, {"r": request_id, "n": place, "x": int(expires_at.timestamp())})
+
+
+def read_attachment(keys: KeyRing, token: str) -> AttachmentLink:
+    """Read the link to an attachment; raises TokenInvalid if we did not sign it."""
+    payload = tokens.read(keys, _ATTACHMENT, token, _CHANGED)
+    return AttachmentLink(payload["r"], payload["n"], datetime.fromtimestamp(payload["x"], UTC))
 
 
 def sign_shown(keys: KeyRing, request_id: str, address: str, sha256: str) -> str:

@@ -1,9 +1,9 @@
 """A flow reaches a review point: check, route, and write its request with its first audit event."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, JsonValue
 
@@ -21,8 +21,18 @@ from flow_hitl.platform.text import is_printable
 from flow_hitl.platform.uuids import uuid_bytes, uuid_text
 from flow_hitl.requests.deciding.matching import none_of, options_like, reads_alike, spelling_advice
 from flow_hitl.requests.opening.routing import Assignment, assign
-from flow_hitl.requests.ports import RequestStore
-from flow_hitl.requests.request import Content, DueAutoResponse, HistoryRound, Request, RequestShown, Stamp, opened
+from flow_hitl.requests.ports import AttachmentStore, RequestStore
+from flow_hitl.requests.request import (
+    AttachmentShown,
+    Content,
+    DueAutoResponse,
+    HistoryRound,
+    MediaType,
+    Request,
+    RequestShown,
+    Stamp,
+    opened,
+)
 from flow_hitl.requests.wording import (
     LONGEST_HINT,
     LONGEST_LABEL,
@@ -32,6 +42,9 @@ from flow_hitl.requests.wording import (
     OptionShown,
     OptionTone,
 )
+
+if TYPE_CHECKING:
+    from flow_hitl.requests.attachments import File
 
 _NOT_ONE_LINE = "must be one line of printable characters"
 _ASKED_BY_NOBODY = (
@@ -58,6 +71,12 @@ def _uuid_text(value: str) -> str:
 def _one_line(value: str) -> str:
     if not is_printable(value):
         raise ValueError(_NOT_ONE_LINE)
+    return value
+
+
+def _no_path(value: str) -> str:
+    if "/" in value or "\\" in value or value in (".", ".."):
+        raise ValueError("must be a file name without a path")
     return value
 
 
@@ -92,6 +111,17 @@ class OptionWish(Document):
     hint: Annotated[OneLine, Field(max_length=LONGEST_HINT)] | None = None
     tone: OptionTone | None = None
     comment: CommentRule = CommentRule.OPTIONAL
+
+
+class AttachmentWish(Document):
+    """An image or a PDF beside the output."""
+
+    explained_by: ClassVar = AttachmentShown
+
+    name: Annotated[OneLine, AfterValidator(_no_path), Field(max_length=200)]
+    media_type: MediaType
+    content: Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
+    """Its bytes in base64. Its type is found by its first bytes, and `media_type` must say the same."""
 
 
 class NewRequest(Document):
@@ -132,6 +162,9 @@ class NewRequest(Document):
     """A flat JSON Schema of an object: the typed answer that is asked for. Properties are of type string (with `enum`,
     `format` date, email, or uri, `maxLength`), number, integer (`minimum`, `maximum`), or boolean, with `title`,
     `description`, and `default`; `required` lists names."""
+    attachments: Annotated[list[AttachmentWish], Field(max_length=10)] = []
+    """Images (PNG, JPEG, GIF, WebP) and PDFs that the reviewer sees beside the output: up to ten, of 3 MiB together.
+    They are not scanned for malware."""
 
     questions: bool = False
     """Whether those who may answer may also ask back. A question is told to the flow as `question_asked`, at its
@@ -159,6 +192,7 @@ class OpenRequest:
     clock: Clock
     ids: Ids
     destinations: Destinations
+    attachments: Callable[[], AttachmentStore]
 
     def __call__(self, holder: KeyHolder, wish: NewRequest, call: Call | None = None) -> Opened:
         """Return the request; the caller's `id` or the call's key makes repeated calls harmless.
@@ -206,12 +240,14 @@ class OpenRequest:
         test: bool,
     ) -> Opened:
         now = self.clock.now()
+        files, unreadable = _files(wish)
         refuse(
             [
                 *_emit_option_errors(wish.emit_options),
                 *_look_errors(wish),
                 *_own_errors(wish, self.destinations),
                 *_answer_errors(wish),
+                *unreadable,
             ]
         )
         asked_by, doubts = _asked_by(wish, deployment)
@@ -248,6 +284,7 @@ class OpenRequest:
             response_schema=wish.response_schema,
             title=wish.title,
             options={value: OptionLook(**look.model_dump()) for value, look in wish.options.items()},
+            attachments=tuple(one.attachment for one in files),
         )
         change = opened(
             request_id=wish.id or self.ids.request_id(now),
@@ -274,7 +311,12 @@ class OpenRequest:
         )
         wanted = Usage(requests=1, mails=int(deployment.settings.email_notifications))
         full = over_quota(deployment.quotas, used, wanted, now)
-        existing = self.requests.find(wish.id, call) if full else self.requests.create(change, content, call)
+        # What a repeated call has sent before is not stored again.
+        existing = self.requests.find(wish.id, call) if full or files else None
+        if existing is None and not full:
+            if files:
+                self.attachments().keep(change.after.request_id, files)
+            existing = self.requests.create(change, content, call)
         if existing is None:
             if full:
                 raise full
@@ -342,6 +384,14 @@ def _answer_errors(wish: NewRequest) -> Iterator[FieldError]:
         from flow_hitl.requests.deciding.typed_answers import schema_problems
 
         yield from schema_problems(wish.response_schema)
+
+
+def _files(wish: NewRequest) -> "tuple[Sequence[File], Sequence[FieldError]]":
+    if not wish.attachments:
+        return (), ()
+    from flow_hitl.requests.opening.attached_files import read_files
+
+    return read_files(wish.attachments)
 
 
 def _undefaulted(wish: NewRequest, auto_response: tuple[int, str] | None) -> tuple[str, ...]:
