@@ -29,7 +29,7 @@ class Message:
             message_id=record["messageId"],
             body=record["body"],
             receipt_handle=record["receiptHandle"],
-            attempt=int(record["attributes"]["ApproximateReceiveCount"]),
+            attempt=int((record.get("attributes") or {}).get("ApproximateReceiveCount", 1)),
             attributes=record.get("messageAttributes") or {},
         )
 

@@ -56,7 +56,7 @@ def test_from_the_list_to_the_answer(open_window: Window, site: Served, hitl: Hi
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("row")).to_have_count(2)
     page.get_by_role("link", name="Review 1").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Review 1")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Review 1 · n 1")
     page.get_by_label("Comment").fill("As good as it gets.")
     page.get_by_role("button", name="approved").click()
     expect(page.get_by_role("status").first).to_contain_text("Your answer was recorded")

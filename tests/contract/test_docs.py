@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -119,6 +120,8 @@ def test_webhooks_are_told_what_it_says(hitl: Hitl) -> None:
         made.call("POST", "/test")
         hitl.ask("Fit to print?", emit=["yes", "no"])
         hitl.reply("yes")
+        asked = hitl.ask("Fit to print?", questions=True)
+        hitl.api("POST", f"{urlsplit(asked.callback_url).path}/questions", {"text": "For whom?"}, key=None)
         cancelled = hitl.ask("Fit to print?", output="x" * 300_000)
         hitl.api("DELETE", f"/v1/requests/{cancelled.id}")
         posts = app.received

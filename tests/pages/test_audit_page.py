@@ -38,7 +38,7 @@ def test_what_happened_is_told_in_words_with_who_did_it(hitl: Hitl, manager: Bro
     text = words(page.text)
     assert "Asked creator@example.com" in text
     assert "a program (API key" in text
-    assert 'creator@example.com answered "rejected" by email wrong price' in text
+    assert 'creator@example.com answered "Rejected" by email wrong price' in text
     assert "14 Jan 2026, 12:00 UTC" in text
     assert "Signed in creator@example.com configuration" in text
     assert "operator configuration" in text

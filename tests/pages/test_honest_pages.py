@@ -23,7 +23,7 @@ def test_a_responder_whom_a_program_only_names_is_not_shown_as_proven(hitl: Hitl
     for page in (reviewer(hitl).get(url(request)), hitl.signed_in().get(AUDIT)):
         said = words(page)
         assert f"{CLAIMED} answered" not in said
-        assert f'Answered "approved" through the API, by {CLAIMED} as its caller says, which is not proven' in said
+        assert f'Answered "Approved" through the API, by {CLAIMED} as its caller says, which is not proven' in said
 
 
 @pytest.mark.parametrize("claimed", [CLAIMED, "operator", "flow-hitl", "member/creator@example.com", "api_key/1"])
@@ -51,8 +51,8 @@ def test_who_is_proven_and_which_program_it_was_are_told_as_before(hitl: Hitl) -
     callback(hitl, by_program, "approved", source="jira")
     browser = reviewer(hitl)
     answer(browser, by_person)
-    assert f'{ANNA} answered "approved" on the page' in words(browser.get(url(by_person)))
-    assert 'Answered "approved" through the API, from "jira"' in words(hitl.signed_in().get(url(by_program)))
+    assert f'{ANNA} answered "Approved" on the page' in words(browser.get(url(by_person)))
+    assert 'Answered "Approved" through the API, from "jira"' in words(hitl.signed_in().get(url(by_program)))
 
 
 def test_who_presses_twice_is_not_told_that_somebody_else_was_faster(hitl: Hitl) -> None:

@@ -114,6 +114,7 @@ def signed_in(*roles: str, **form: str) -> SignedIn:
 
 REQUEST = "/d/{deployment_id}/requests/{request_id}"
 SETTINGS = (
+    "/answers",
     "/email",
     "/sla",
     "/auto-response",
@@ -123,8 +124,7 @@ SETTINGS = (
     "/webhooks/{webhook_id}",
     "/members",
     "/api-keys",
-    "/advanced",
-    "/advanced/{group}",
+    "/groups/{group}",
     "/checks",
 )
 # Something for each of their forms, but for the state of things that it was made from.
@@ -135,11 +135,14 @@ FILLED = {
     "url": NOBODY_LISTENS,
     "new_request": "on",
     "create_requests": "on",
-    "part": "answers",
     "to": "new@example.com",
 }
 PAGES: dict[str, SignedIn] = {
     "GET /d/{deployment_id}/requests": signed_in("manager", "asked", "other"),
+    "GET /d/{deployment_id}/news": signed_in("manager", "asked", "other"),
+    "GET /d/{deployment_id}/answers": signed_in("manager", "asked", "other"),
+    # Of each request that is named, it says what the door says: nobody answers what they are not asked.
+    "POST /d/{deployment_id}/answers": signed_in("manager", "asked", "other"),
     "GET /d/{deployment_id}/analytics": signed_in("manager"),
     "GET /d/{deployment_id}/audit": signed_in("manager"),
     "GET /d/{deployment_id}/audit/verify": signed_in("manager"),
@@ -156,7 +159,7 @@ PAGES: dict[str, SignedIn] = {
     **{
         f"{method} /d/{{deployment_id}}/settings{place}": signed_in("manager", **FILLED)
         for method, places in (
-            ("GET", ("",)),
+            ("GET", ("", "/groups", "/advanced")),
             ("GET", SETTINGS),
             ("POST", SETTINGS),
         )
@@ -177,6 +180,7 @@ OPEN = {
     "HEAD /sign-in/link/{token}",
     "POST /sign-in/link/{token}",
     "POST /sign-out",
+    "GET /help",
     "GET /assets/{file_name}",
 }
 PEOPLE = {"manager": "manager@example.com", "asked": "asked@example.com", "other": "other@example.com"}

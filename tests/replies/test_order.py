@@ -60,6 +60,6 @@ def test_who_answered_elsewhere_is_told_what_counts(hitl: Hitl) -> None:
     jane.send(APPROVAL, "late")
     assert request.outcome == "rejected"
     last = hitl.inbox[-1]
-    assert "rejected" in last.text
+    assert "Rejected" in last.text
     assert last.reply_to is None
     assert_automatic_and_only_to_jane(hitl.inbox)

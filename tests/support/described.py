@@ -102,7 +102,8 @@ def _closed(value: Any) -> Any:
         return [_closed(one) for one in value]
     if not isinstance(value, dict):
         return value
-    closed = {name: _closed(one) for name, one in value.items()}
+    # What an example says is no schema, even if it looks like one.
+    closed = {name: one if name in ("example", "examples") else _closed(one) for name, one in value.items()}
     # An object's schema, and no field that happens to be called so.
     if value.get("type") == "object" and isinstance(value.get("properties"), dict):
         closed.setdefault("additionalProperties", False)
