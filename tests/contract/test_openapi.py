@@ -25,6 +25,8 @@ CONTRACTS_SLUGS = {
     "already-responded": 409,
     "already-resumed": 409,
     "not-pending": 409,
+    "no-question": 409,
+    "questions-off": 409,
     "expired": 410,
     "precondition-failed": 412,
     "too-large": 413,

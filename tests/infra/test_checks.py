@@ -22,9 +22,9 @@ ACCEPTED = {
     "Serverless-SNSRedrivePolicy",
     "Serverless-SQSRedrivePolicy",
 }
-# Content, mail, exports and three kinds of seals by prefix, schedules by group, the sandbox's recipients, and what
-# DynamoDB and SES have no ARNs for.
-WILDCARDS = 9
+# Content, attachments, mail, exports and three kinds of seals by prefix, schedules by group, the sandbox's recipients,
+# and what DynamoDB and SES have no ARNs for.
+WILDCARDS = 10
 
 
 def test_an_accepted_finding_is_one_of_these(assembly: Assembly) -> None:

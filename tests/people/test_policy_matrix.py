@@ -42,6 +42,11 @@ def keyed(*needs: Permission, **options: Any) -> Keyed:
     return Keyed(frozenset(needs), **options)
 
 
+IMAGE = {
+    "name": "dot.gif",
+    "media_type": "image/gif",
+    "content": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
+}
 NOBODY_LISTENS = "http://127.0.0.1:9/"
 HOOK = {"name": "Jira", "url": NOBODY_LISTENS, "events": ["new_request"]}
 KEYED: dict[str, Keyed] = {
@@ -89,6 +94,7 @@ SIGNED = {
     "POST /v1/callbacks/{token}": "callback",
     "POST /v1/callbacks/{token}/questions": "callback",
     "GET /v1/contents/{token}": "content",
+    "GET /v1/attachments/{token}": "attachment",
     "GET /review/{token}": "review",
     "HEAD /review/{token}": "review",
     "POST /review/{token}": "review",
@@ -407,6 +413,7 @@ def tokens(hitl: Hitl) -> dict[str, str]:
         "callback": hitl.ask(questions=True).callback_url,
         "content": current().answer_addresses.content_url(asked.id, name, until),
         "review": hitl.review_url(),
+        "attachment": hitl.ask(attachments=[IMAGE]).now()["attachments"][0]["url"],
     }
     return {purpose: urlsplit(url).path.rpartition("/")[2] for purpose, url in urls.items()}
 
