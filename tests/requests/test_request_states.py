@@ -126,7 +126,7 @@ def test_the_request_object_has_exactly_the_contracts_members() -> None:
         *("id", "status", "flow_id", "flow_name", "method_name", "message", "output", "emit_options", "state"),
         *("title", "options", "metadata", "history", "created_at", "assigned_to_email", "assigned_by", "routing_rule"),
         *("auto_response", "sla_due_at", "approval_ttl_minutes", "receipt", "editable", "response_schema"),
-        *("questions", "thread", "warnings", "test", "response", "resume"),
+        *("attachments", "questions", "thread", "warnings", "test", "response", "resume"),
     }
     assert shown["auto_response"] == {
         "timeout_minutes": 60,
