@@ -11,13 +11,13 @@ from flow_hitl.diagnosis.mail_findings import quota_text, sending_problems
 from flow_hitl.platform.address import GROUP_PREFIX, domain_of
 from flow_hitl.platform.aws import client
 from flow_hitl.platform.aws_errors import unknown
-from flow_hitl.platform.dead_letter_counts import SqsDeadLetterCounts
 from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.webhooks.webhook import Delivery, DeliveryStatus
+from infra.cli.found import alarms_on, dead_letter_numbers
 from infra.cli.report import StackCheck, asked, named, not_asked
 from infra.cli.target import CommandTarget
-from infra.names import ALARM_PREFIX, alarm_name, receipt_rule_name
+from infra.names import alarm_name, receipt_rule_name
 from infra.outputs import missing_outputs
 
 _MX_SECONDS = 5.0
@@ -94,9 +94,7 @@ def _ring(target: CommandTarget) -> tuple[Sequence[str], str | Unknown]:
 
 
 def _dead_letters(target: CommandTarget) -> Iterator[Finding]:
-    settings = target.application.settings
-    queues = SqsDeadLetterCounts(client("sqs"), settings.dead_letter_queue_url)
-    numbers = {name: queues.number(name) for name in settings.dead_letter_queues}
+    numbers = dead_letter_numbers(target.application.settings)
     for name, number in numbers.items():
         if isinstance(number, Unknown):
             yield not_asked(f"the dead-letter queue of {name}", number)
@@ -107,13 +105,7 @@ def _dead_letters(target: CommandTarget) -> Iterator[Finding]:
 
 
 def _alarms(stack: str) -> Iterator[Finding]:
-    pages = (
-        client("cloudwatch")
-        .get_paginator("describe_alarms")
-        .paginate(StateValue="ALARM", AlarmNamePrefix=f"{stack}-", AlarmTypes=["MetricAlarm"])
-    )
-    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
-    ours = [alarm for alarm in alarms if alarm.get("AlarmDescription", "").startswith(ALARM_PREFIX)]
+    ours = alarms_on(stack)
     for alarm in ours:
         what, page = alarm_name(alarm["AlarmDescription"])
         yield problem(

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-from botocore.exceptions import ClientError
 
 from flow_hitl.platform.aws import client
-from flow_hitl.platform.dynamodb import error_code
 from infra.cli import preflight
 from infra.cli.errors import OperatorError
+from infra.cli.found import find_stack, outputs_of
 from infra.cli.report import report
 from infra.cli.target import CommandTarget, with_target
 from infra.options import Options
@@ -36,23 +35,13 @@ def deploy(target: CommandTarget, yes: bool, despite_problems: bool) -> None:
         )
     if report(target, preflight.look(target)) and not despite_problems:
         raise OperatorError("Nothing was deployed.", "Mend the problems above, or add --despite-problems.")
-    if not _is_bootstrapped():
+    if preflight.bootstrap_version() is None:
         if not yes:
             click.confirm("CDK needs a bucket and roles in this account and region. Make them?", abort=True)
         account = client("sts").get_caller_identity()["Account"]
         _cdk("bootstrap", f"aws://{account}/{client('sts').meta.region_name}")
     _cdk("deploy", "--all", "--require-approval", "never", "--progress", "events")
     _tell(target)
-
-
-def _is_bootstrapped() -> bool:
-    try:
-        client("ssm").get_parameter(Name=preflight.BOOTSTRAP)
-    except ClientError as error:
-        if error_code(error) == "ParameterNotFound":
-            return False
-        raise
-    return True
 
 
 def _cdk(*words: str) -> None:
@@ -66,7 +55,7 @@ def _cdk(*words: str) -> None:
 
 
 def _tell(target: CommandTarget) -> None:
-    edge = _outputs(f"{target.stack_name}-mail-edge")
+    edge = outputs_of(find_stack(f"{target.stack_name}-mail-edge") or {})
     click.echo("\nSet these DNS records, unless they are there:")
     for line in dns_records(edge, Options.from_context(target.kept).mail_from):
         click.echo(f"  {line}")
@@ -84,8 +73,3 @@ def dns_records(edge: Mapping[str, str], mail_from: str) -> Sequence[str]:
     dkim = [value for name, value in sorted(edge.items()) if "DkimRecord" in name and " CNAME " in value]
     domain = mail_from.rpartition("@")[2]
     return [edge["InboundMxRecord"], *dkim, f'_dmarc.{domain} TXT "v=DMARC1; p=quarantine"']
-
-
-def _outputs(stack: str) -> Mapping[str, str]:
-    found = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

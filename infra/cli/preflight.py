@@ -10,6 +10,7 @@ from flow_hitl.diagnosis.findings import Finding, command, info, ok, problem
 from flow_hitl.platform.aws import client
 from flow_hitl.platform.dynamodb import error_code
 from flow_hitl.platform.no_answer import Unknown
+from infra.cli.found import find_stack
 from infra.cli.report import StackCheck, asked, named, not_asked, report
 from infra.cli.target import CommandTarget, with_target
 from infra.options import Options
@@ -92,12 +93,19 @@ def _receives_mail(region: str) -> Finding:
     return ok(f"SES receives email in {region}.")
 
 
-def _bootstrap() -> Iterator[Finding]:
+def bootstrap_version() -> int | None:
+    """Return for which version of CDK the account and region are bootstrapped, None if they are not."""
     try:
-        version = int(client("ssm").get_parameter(Name=BOOTSTRAP)["Parameter"]["Value"])
+        return int(client("ssm").get_parameter(Name=BOOTSTRAP)["Parameter"]["Value"])
     except ClientError as error:
-        if error_code(error) != "ParameterNotFound":
-            raise
+        if error_code(error) == "ParameterNotFound":
+            return None
+        raise
+
+
+def _bootstrap() -> Iterator[Finding]:
+    version = bootstrap_version()
+    if version is None:
         yield info(
             "CDK has not been used in this account and region yet.",
             f"{command('deploy')} asks, and then makes the bucket and the roles that CDK needs (cdk bootstrap).",
@@ -131,13 +139,8 @@ def _stacks(options: Options) -> Iterator[Finding]:
 
 def stack_state(name: str) -> str | None:
     """Return the state of a stack in CloudFormation, None if there is none."""
-    try:
-        return str(client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
-    except ClientError as error:
-        # CloudFormation's way to say that there is none.
-        if error_code(error) == "ValidationError":
-            return None
-        raise
+    stack = find_stack(name)
+    return str(stack["StackStatus"]) if stack is not None else None
 
 
 def _concurrency() -> Iterator[Finding]:

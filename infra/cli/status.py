@@ -8,16 +8,15 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flow_hitl.people.access import Operator
-from flow_hitl.platform.aws import client
-from flow_hitl.platform.dead_letter_counts import SqsDeadLetterCounts
 from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.ports import RequestFilter
 from flow_hitl.requests.reading.list_rows import Count, Order
 from flow_hitl.requests.request import Status
+from infra.cli.found import alarms_on, dead_letter_numbers
 from infra.cli.output import show, table
 from infra.cli.target import CommandTarget, with_target
-from infra.names import ALARM_PREFIX, alarm_name
+from infra.names import alarm_name
 
 _UNKNOWN = "?"
 
@@ -110,9 +109,7 @@ def _overdue_since(target: CommandTarget, operator: Operator) -> str | None:
 
 def _resting(target: CommandTarget) -> Mapping[str, Any]:
     """Return how much rests in each dead-letter queue that is not empty, or "?" where SQS does not say."""
-    settings = target.application.settings
-    queues = SqsDeadLetterCounts(client("sqs"), settings.dead_letter_queue_url)
-    numbers = {name: queues.number(name) for name in settings.dead_letter_queues}
+    numbers = dead_letter_numbers(target.application.settings)
     return {name: _UNKNOWN if isinstance(one, Unknown) else one for name, one in numbers.items() if one}
 
 
@@ -121,15 +118,9 @@ def _alarms(target: CommandTarget) -> Sequence[str]:
     if target.local:
         return []
     try:
-        pages = client("cloudwatch").get_paginator("describe_alarms")
-        found = [
-            alarm.get("AlarmDescription", "")
-            for page in pages.paginate(StateValue="ALARM", AlarmNamePrefix=f"{target.stack_name}-")
-            for alarm in page["MetricAlarms"]
-        ]
+        return [alarm_name(alarm["AlarmDescription"])[0] for alarm in alarms_on(target.stack_name)]
     except (BotoCoreError, ClientError):
         return [_UNKNOWN]
-    return [alarm_name(one)[0] for one in found if one.startswith(ALARM_PREFIX)]
 
 
 def _told(alarms: Sequence[str], target: CommandTarget) -> str:

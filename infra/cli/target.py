@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
-from botocore.exceptions import ClientError
 
 from infra.cli.errors import OperatorError
 from infra.options_file import FILE, REGION, options_file, read_options
@@ -159,17 +158,12 @@ def _local_outputs() -> Mapping[str, str]:
 
 def _stack_outputs(name: str) -> Mapping[str, str]:
     from flow_hitl.platform.aws import client
-    from flow_hitl.platform.dynamodb import error_code
+    from infra.cli.found import find_stack, outputs_of
 
-    cloudformation = client("cloudformation")
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        # CloudFormation's way to say that there is none.
-        if error_code(error) != "ValidationError":
-            raise
+    stack = find_stack(name)
+    if stack is None:
         raise OperatorError(
-            f"There is no stack {name} in {cloudformation.meta.region_name}.",
+            f"There is no stack {name} in {client('cloudformation').meta.region_name}.",
             "Name it with --stack, set AWS_PROFILE or AWS_DEFAULT_REGION, or use --local for the local stack.",
-        ) from error
-    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        )
+    return outputs_of(stack)

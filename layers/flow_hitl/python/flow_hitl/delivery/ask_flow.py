@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from flow_hitl.audit.bound import bound_digest
 from flow_hitl.audit.chain import AuditEvent, EventKind, event_hash
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog, EffectLog
 from flow_hitl.contract.shapes import as_json
-from flow_hitl.delivery.resume_flow import NotDelivered, signed
+from flow_hitl.delivery.resume_flow import NotDelivered, attempt_data, signed
 from flow_hitl.delivery.retries import RESUME
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
@@ -56,14 +55,7 @@ class AskFlow:
             result = self._post(url, request, question, self.deployments.load(request.head.deployment_id))
         else:
             result = PostResult(None, _NOT_TOLD)
-        data = {
-            "attempt": attempt,
-            "delivered": result.delivered,
-            "result": result.reason,
-            # The full URL may contain a secret.
-            "host": urlsplit(url).hostname,
-            **({"did": effect.name} if result.delivered else {}),
-        }
+        data = attempt_data(effect, url, attempt, result)
 
         def step(head: Head, stamp: Stamp) -> Change:
             return note(head, EventKind.QUESTION_ATTEMPTED, data, stamp=stamp)

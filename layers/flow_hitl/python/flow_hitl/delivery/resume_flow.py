@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
@@ -33,6 +33,18 @@ class NotDelivered(Exception):
     def __init__(self, pause_seconds: int | None) -> None:
         super().__init__(f"try again in {pause_seconds} s" if pause_seconds is not None else "given up")
         self.pause_seconds = pause_seconds
+
+
+def attempt_data(effect: Effect, url: str, attempt: int, result: PostResult) -> dict[str, Any]:
+    """Return what the log keeps of an attempt to tell a flow."""
+    return {
+        "attempt": attempt,
+        "delivered": result.delivered,
+        "result": result.reason,
+        # The full URL may contain a secret.
+        "host": urlsplit(url).hostname,
+        **({"did": effect.name} if result.delivered else {}),
+    }
 
 
 @dataclass(frozen=True)
@@ -69,14 +81,7 @@ class ResumeFlow:
 
         def step(head: Head, stamp: Stamp) -> Change:
             resume = _after_attempt(head, result, gave_up=pause is None)
-            data = {
-                "attempt": resume.attempts,
-                "delivered": result.delivered,
-                "result": result.reason,
-                # The full URL may contain a secret.
-                "host": urlsplit(url).hostname,
-                **({"did": effect.name} if result.delivered else {}),
-            }
+            data = attempt_data(effect, url, resume.attempts, result)
             return note(head, EventKind.RESUME_ATTEMPTED, data, stamp=stamp, resume=resume)
 
         self.change_request(effect.request_id, step, known=request)

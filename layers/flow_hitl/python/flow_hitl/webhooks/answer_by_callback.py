@@ -7,14 +7,12 @@ from pydantic import Field, JsonValue
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.contract.validation import Document
-from flow_hitl.people.access import CallbackHolder
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Ids
-from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.request import UNCHANGED, Request
 from flow_hitl.webhooks.ports import WebhookStore
-from flow_hitl.webhooks.show_content import require_webhook
+from flow_hitl.webhooks.show_content import proven_callback
 
 
 class CallbackAnswer(Document):
@@ -43,14 +41,11 @@ class AnswerByCallback:
 
     def __call__(self, token: str, answer: CallbackAnswer) -> Request:
         """Return the decided request; raises TokenInvalid and whatever `RecordResponse` raises."""
-        link = web_tokens.read_callback(self.keys, token)
-        if link.webhook is not None:
-            require_webhook(self.webhooks, link.webhook)
-        webhook_id = link.webhook.webhook_id if link.webhook else None
+        holder, verification = proven_callback(self.keys, self.webhooks, token)
         return self.record_response(
             Submission(
-                request_id=link.request_id,
-                actor=CallbackHolder(link.request_id),
+                request_id=holder.request_id,
+                actor=holder,
                 via=Channel.API,
                 decision_id=f"callback/{self.ids.event_id()}",
                 text=answer.feedback,
@@ -59,6 +54,6 @@ class AnswerByCallback:
                 source=answer.source,
                 output=answer.output if "output" in answer.model_fields_set else UNCHANGED,
                 data=answer.data,
-                verification={"method": "callback_url", "webhook_id": webhook_id},
+                verification=verification,
             )
         )

@@ -1,7 +1,10 @@
 """Show a webhook's receiver what its payload left out; the link dies with the webhook."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from flow_hitl.people.access import CallbackHolder
 from flow_hitl.platform.errors import NotFound, TokenInvalid
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock
@@ -18,6 +21,15 @@ def require_webhook(webhooks: WebhookStore, issued_to: WebhookName) -> None:
         webhooks.load(issued_to.deployment_id, issued_to.webhook_id)
     except NotFound:
         raise TokenInvalid("The webhook that this link was sent to has been deleted.") from None
+
+
+def proven_callback(keys: KeyRing, webhooks: WebhookStore, token: str) -> tuple[CallbackHolder, Mapping[str, Any]]:
+    """Return who holds a callback URL, and how that is proven, for the log; raises TokenInvalid."""
+    link = web_tokens.read_callback(keys, token)
+    if link.webhook is not None:
+        require_webhook(webhooks, link.webhook)
+    webhook_id = link.webhook.webhook_id if link.webhook else None
+    return CallbackHolder(link.request_id), {"method": "callback_url", "webhook_id": webhook_id}
 
 
 @dataclass(frozen=True)
