@@ -8,7 +8,7 @@ def split_answer(text: str) -> tuple[str, str]:
     """Return an answer's first line that shows anything, and the text after it, both stripped; ("", "") if blank."""
     lines = text.splitlines()
     for number, line in enumerate(lines):
-        if not all(_is_invisible(character) for character in line):
+        if not all(is_invisible(character) for character in line):
             return line.strip(), "\n".join(lines[number + 1 :]).strip()
     return "", ""
 
@@ -32,7 +32,8 @@ def is_printable(text: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _is_invisible(character: str) -> bool:
+def is_invisible(character: str) -> bool:
+    """Tell whether a character shows nothing by itself."""
     # Variation selectors are marks and yet show nothing; other marks are parts of letters and must stay. Tags are the
     # letters of flags.
     return (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from flow_hitl.platform.text import _is_invisible, split_answer
+from flow_hitl.platform.text import is_invisible, split_answer
 
 # With hyphens and the minus sign: devices replace what people type.
 _GAP = re.compile(r"[\s_\-\u2010\u2011\u2212]+")
@@ -121,7 +121,7 @@ def _grouped(emit_options: Sequence[str], form: Callable[[str], str]) -> dict[st
 def _plain(text: str) -> str:
     """Return the form in which options must differ; "" if nothing is visible."""
     # Trimming comes before `-` becomes a space, so that `-1` keeps its sign.
-    return _GAP.sub(" ", _trimmed(_folded(text), _is_invisible))
+    return _GAP.sub(" ", _trimmed(_folded(text), is_invisible))
 
 
 def _bare(text: str) -> str:
@@ -132,7 +132,7 @@ def _bare(text: str) -> str:
 def _folded(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.lower()
-    shown = "".join(character for character in text if character.isspace() or not _is_invisible(character))
+    shown = "".join(character for character in text if character.isspace() or not is_invisible(character))
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", shown).casefold())
 
 
@@ -148,4 +148,4 @@ def _trimmed(text: str, unwanted: Callable[[str], bool]) -> str:
 # A line may repeat the same few characters many times.
 @lru_cache(maxsize=1024)
 def _is_no_word(character: str) -> bool:
-    return _is_invisible(character) or unicodedata.category(character)[0] in "PS" or character == "\u20e3"
+    return is_invisible(character) or unicodedata.category(character)[0] in "PS" or character == "\u20e3"

@@ -12,7 +12,7 @@ from flow_hitl.contract.validation import pointer
 from flow_hitl.platform.address import is_mail_address
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.errors import FieldError
-from flow_hitl.platform.text import _is_invisible
+from flow_hitl.platform.text import is_invisible
 from flow_hitl.requests.deciding.matching import match_outcome, options_like
 
 MOST_FIELDS = 30
@@ -358,7 +358,7 @@ def _named(fields: Sequence[AnswerField], line: str) -> tuple[AnswerField, str] 
 
 def _is_name(name: str) -> bool:
     is_line = name.isprintable() and ":" not in name and "：" not in name and name == name.strip()
-    return is_line and 0 < len(name) <= _LONGEST_NAME and not all(map(_is_invisible, name))
+    return is_line and 0 < len(name) <= _LONGEST_NAME and not all(map(is_invisible, name))
 
 
 def _are_choices(choices: Any) -> bool:
