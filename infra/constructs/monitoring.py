@@ -26,8 +26,10 @@ PERIOD = Duration.minutes(5)
 STREAM_AGE_LIMIT = Duration.minutes(5)
 DASHBOARD_WIDTH = 24
 # What SES recommends to watch: Amazon SES developer guide, "Creating reputation monitoring alarms".
-_MOST_BOUNCES = 0.05
-_MOST_COMPLAINTS = 0.001
+_REPUTATION = {"Reputation.BounceRate": 0.05, "Reputation.ComplaintRate": 0.001}
+_CONCURRENT = cloudwatch.Metric(
+    namespace="AWS/Lambda", metric_name="ConcurrentExecutions", period=PERIOD, statistic="Maximum"
+)
 
 
 class Monitoring(Construct):
@@ -70,7 +72,7 @@ class Monitoring(Construct):
         self._watch_email()
         self._watch_tables(tables)
         self._watch_what_functions_count(options.stack_name)
-        self._draw_dashboard(api, functions, queues)
+        self._draw_dashboard(api, functions, queues, tables, options.stack_name)
 
     def _watch_queues(self, queues: Queues) -> None:
         for name, queue in queues.dead_letter_queues.items():
@@ -96,14 +98,8 @@ class Monitoring(Construct):
 
     def _watch_email(self) -> None:
         """Raise alarms for what SES measures of the account: it pauses accounts at about twice these shares."""
-        for what, metric, most in (
-            ("bounce rate", "Reputation.BounceRate", _MOST_BOUNCES),
-            ("complaint rate", "Reputation.ComplaintRate", _MOST_COMPLAINTS),
-        ):
-            rate = cloudwatch.Metric(
-                namespace="AWS/SES", metric_name=metric, period=Duration.hours(1), statistic="Maximum"
-            )
-            self._alarm(what, rate, most)
+        for what, (metric, most) in zip(("bounce rate", "complaint rate"), _REPUTATION.items(), strict=True):
+            self._alarm(what, _reputation(metric), most)
 
     def _watch_tables(self, tables: Sequence[dynamodb.ITable]) -> None:
         for table in tables:
@@ -153,10 +149,47 @@ class Monitoring(Construct):
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         self.alarms.append(alarm)
 
-    def _draw_dashboard(self, api: HttpApi, functions: Sequence[HitlFunction], queues: Queues) -> None:
-        work = {name: each.queue for name, each in queues.work_queues.items()}
+    def _draw_dashboard(
+        self,
+        api: HttpApi,
+        functions: Sequence[HitlFunction],
+        queues: Queues,
+        tables: Sequence[dynamodb.ITable],
+        service: str,
+    ) -> None:
+        """Draw what an operator reads from top to bottom: are promises kept, how much goes on, what does it cost."""
+        work = queues.work_queues
         cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(1)).add_widgets(
+            _heading(
+                "Promises", "Every line below should lie at zero. An alarm that is raised names its runbook page."
+            ),
             cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(self.alarms), width=DASHBOARD_WIDTH, height=5),
+            _graph(
+                "Overdue in spite of the sweep, and changes of the audit log",
+                [_counted(service, name, PERIOD) for name in (telemetry.SWEEP_FOUND, telemetry.AUDIT_EVENT_CHANGED)],
+            ),
+            _graph("Dead letters", _waiting_in(queues.dead_letter_queues)),
+            _graph(
+                "Resumptions and webhooks: age of the oldest message",
+                [_oldest(work[name].queue, name) for name in ("receipt", "resume", "webhook")],
+            ),
+            _graph(
+                "Emails: age of the oldest message",
+                [_oldest(work[name].queue, name) for name in ("inbound_mail", "email", "mail_feedback")],
+            ),
+            _graph("Emails: bounces and complaints, as a share", [_reputation(name) for name in _REPUTATION]),
+            _graph(
+                "Messages that keep failing, uncertain emails, creators who cannot be reached",
+                [
+                    _counted(service, name, PERIOD)
+                    for name in (
+                        telemetry.MESSAGE_KEEPS_FAILING,
+                        telemetry.MAIL_UNCERTAIN,
+                        telemetry.CREATOR_UNREACHABLE,
+                    )
+                ],
+            ),
+            _heading("Load and latency", "How much goes on, and how long it takes."),
             _graph(
                 "API requests", [api.api.metric_count(), api.api.metric_client_error(), api.api.metric_server_error()]
             ),
@@ -164,8 +197,21 @@ class Monitoring(Construct):
             _graph("Function calls", [each.function.metric_invocations(label=each.name) for each in functions]),
             _graph("Function errors", [each.function.metric_errors(label=each.name) for each in functions]),
             _graph("Function duration, p99", [_duration(each) for each in functions]),
-            _graph("Waiting messages", _waiting_in(work)),
-            _graph("Dead letters", _waiting_in(queues.dead_letter_queues)),
+            _graph("Waiting messages", _waiting_in({name: each.queue for name, each in work.items()})),
+            _heading("Cost and quotas", "What the bill grows with, and what is refused when a quota is used up."),
+            _graph("Write units of the tables, without indexes", [_units(table, "Write") for table in tables]),
+            _graph("Read units of the tables, without indexes", [_units(table, "Read") for table in tables]),
+            _graph("Emails sent", [_ses("Send", Duration.hours(1), "Sum")]),
+            _graph("Concurrent functions of the account", [_CONCURRENT]),
+            cloudwatch.GraphWidget(
+                title="Quotas: nearly used, refused with 429, and functions throttled",
+                left=[
+                    _counted(service, telemetry.QUOTA_NEARLY_USED, PERIOD),
+                    _counted(service, REFUSED_CALLS, PERIOD),
+                    *(each.function.metric_throttles(label=f"throttled: {each.name}") for each in functions),
+                ],
+                width=DASHBOARD_WIDTH,
+            ),
         )
 
 
@@ -189,6 +235,27 @@ def _waiting_in(queues: Mapping[str, sqs.IQueue]) -> list[cloudwatch.Metric]:
 
 def _duration(each: HitlFunction) -> cloudwatch.Metric:
     return each.function.metric_duration(label=each.name, statistic="p99")
+
+
+def _oldest(queue: sqs.IQueue, label: str) -> cloudwatch.Metric:
+    return queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum", label=label)
+
+
+def _reputation(metric: str) -> cloudwatch.Metric:
+    return _ses(metric, Duration.hours(1), "Maximum")
+
+
+def _ses(metric: str, period: Duration, statistic: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(namespace="AWS/SES", metric_name=metric, period=period, statistic=statistic)
+
+
+def _units(table: dynamodb.ITable, kind: str) -> cloudwatch.Metric:
+    name = table.node.path.split("/")[-2].lower()
+    return table.metric(f"Consumed{kind}CapacityUnits", period=PERIOD, statistic="Sum", label=name)
+
+
+def _heading(title: str, says: str) -> cloudwatch.TextWidget:
+    return cloudwatch.TextWidget(markdown=f"# {title}\n{says}", width=DASHBOARD_WIDTH, height=2)
 
 
 def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:

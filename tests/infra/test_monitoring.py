@@ -1,5 +1,6 @@
 """What goes wrong raises an alarm that reaches someone."""
 
+import json
 from typing import Any
 
 import pytest
@@ -119,11 +120,48 @@ def test_both_publishers_may_use_the_topics_key(core: Stack) -> None:
     assert services == {"ses.amazonaws.com": None, "cloudwatch.amazonaws.com": this_account}
 
 
-def test_there_is_a_dashboard_with_the_alarms(core: Stack) -> None:
+def test_the_dashboard_reads_from_the_promises_down_to_the_cost(core: Stack) -> None:
+    read = [_title(one) for one in _widgets(core)]
+    places = [read.index(heading) for heading in ("# Promises", "# Load and latency", "# Cost and quotas")]
+    assert places == sorted(places)
+    promises, load, cost = (read[begin:end] for begin, end in zip(places, [*places[1:], None], strict=True))
+    assert promises[1] == "Alarms"
+    assert any("Overdue" in title for title in promises)
+    assert "Dead letters" in promises
+    assert any("Resumptions" in title for title in promises)
+    assert sum("mails" in title for title in promises) >= 2
+    assert {"API requests", "API latency", "Function errors", "Waiting messages"} <= set(load)
+    assert any("Quotas" in title for title in cost)
+    assert "Emails sent" in cost
+
+
+def test_the_dashboard_has_no_holes_and_shows_what_this_stage_counts_alone(core: Stack) -> None:
+    widgets = _widgets(core)
+    rows: dict[int, int] = {}
+    for one in widgets:
+        rows[one["y"]] = rows.get(one["y"], 0) + one["width"]
+    assert set(rows.values()) == {24}
+    own = [
+        metric
+        for one in widgets
+        for metric in one["properties"].get("metrics", ())
+        if isinstance(metric, list) and metric[0] == "FlowHitl"
+    ]
+    assert own
+    assert {tuple(metric[2:4]) for metric in own} == {("service", "flow-hitl")}
+
+
+def _widgets(core: Stack) -> list[dict[str, Any]]:
+    """Return the dashboard's widgets as one reads them; what only the deployed stack knows is left open."""
     (dashboard,) = core.properties("AWS::CloudWatch::Dashboard")
-    text = str(dashboard["DashboardBody"])
-    for title in ("Alarms", "API requests", "Function errors", "Waiting messages", "Dead letters"):
-        assert f'"title":"{title}"' in text
+    parts = dashboard["DashboardBody"]["Fn::Join"][1]
+    body = json.loads("".join(part if isinstance(part, str) else "?" for part in parts))
+    return sorted(body["widgets"], key=lambda one: (one["y"], one["x"]))
+
+
+def _title(widget: dict[str, Any]) -> str:
+    shown = widget["properties"]
+    return str(shown.get("title") or shown["markdown"].splitlines()[0])
 
 
 def functions(core: Stack) -> list[dict[str, Any]]:
