@@ -55,7 +55,8 @@ def look_at_review(token: str) -> Response:
 
 @app.get("/review/<token>/news")
 def tell_review_news(token: str) -> Response:
-    return web.told(current().review_page.news(token))
+    news = current().review_page.news(token)
+    return web.told(news.text, remarks=news.remarks)
 
 
 @app.post("/review/<token>")
@@ -63,10 +64,10 @@ def submit_review(token: str) -> Response:
     form = web.read_form(app, None)
     if "delegate_to" in form:
         return _page(current().review_page.pass_on(token, form.text("delegate_to")))
-    if "question" in form:
-        refused = current().review_page.ask(token, form.text("question"))
-        return _page(refused) if refused else web.see_other(f"/review/{token}")
     outcome, comment, shown = (form.text(name) for name in ("outcome", "comment", "shown"))
+    if "ask" in form:
+        context = current().review_page.ask(token, form.text("question"), comment, form.fields)
+        return _page(context) if context else web.see_other(f"/review/{token}")
     return _page(current().review_page.submit(token, outcome or None, comment, shown, form.fields))
 
 

@@ -62,16 +62,22 @@ def show_help() -> Response:
 @router.get("/d/<deployment_id>/requests/<request_id>/news")
 def tell_news(deployment_id: str, request_id: str) -> Response:
     place = enter(router, deployment_id)
-    return told(current().request_pages.news(place.member, uuid_in(request_id)))
+    news = current().request_pages.news(place.member, uuid_in(request_id))
+    return told(news.text, remarks=news.remarks)
 
 
 @router.post("/d/<deployment_id>/requests/<request_id>")
 def answer(deployment_id: str, request_id: str) -> Response:
     place = enter(router, deployment_id)
     form, number = read_form(router, place.visitor), uuid_in(request_id)
-    if "question" in form:
-        refused = current().request_pages.ask(place.member, place.visitor.session, number, form.text("question"))
-        return _page(place, refused) if refused else see_other(f"/d/{deployment_id}/requests/{number}?notice=asked")
+    if "ask" in form:
+        sheet = current().request_pages.ask(
+            place.member, place.visitor.session, number, form.text("question"), form.text("comment"), form.fields
+        )
+        if sheet is None:
+            return see_other(f"/d/{deployment_id}/requests/{number}?notice=asked")
+        is_asked = not sheet.problem and not sheet.beaten
+        return _page(replace(place, notice="asked") if is_asked else place, sheet)
     sheet = current().request_pages.submit(
         place.member,
         place.visitor.session,

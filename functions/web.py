@@ -108,9 +108,9 @@ def page(context: PageContext, status: int = 200, cookies: Sequence[Cookie] = ()
     return Response(status, "text/html; charset=utf-8", render_page(context), headers=headers, cookies=cookies)
 
 
-def told(text: str | None) -> Response:
+def told(text: str | None, **more: int) -> Response:
     """Return the answer to an open page that polls for news; None for nothing new."""
-    answer = json_response(200, {"text": text})
+    answer = json_response(200, {"text": text, **more})
     answer.headers.update(_HEADERS)
     return answer
 

@@ -153,6 +153,20 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// Takes the flow's answers to questions into an open page. What proves that the page showed them comes along.
+const hear = async () => {
+  const fresh = await page(location.href);
+  for (const id of ["told", "talk"]) {
+    const [here, now] = [document.getElementById(id), fresh.getElementById(id)];
+    if (!here || !now) continue;
+    here.replaceChildren(...document.importNode(now, true).childNodes);
+    local(here);
+  }
+  const [here, now] = [document, fresh].map((one) => one.querySelector("input[name=shown]"));
+  if (here && now) here.value = now.value;
+  return fresh.querySelector("[data-news]")?.dataset.remarks;
+};
+
 // Shows someone else's decision while the answer is still being written, which stays as it is.
 for (const news of document.querySelectorAll("[data-news]")) {
   const look = async () => {
@@ -160,7 +174,10 @@ for (const news of document.querySelectorAll("[data-news]")) {
     try {
       const answer = await fetch(news.dataset.news, { headers: { accept: "application/json" }, redirect: "error" });
       if (!answer.ok) return;
-      const { text } = await answer.json();
+      const { text, remarks } = await answer.json();
+      if (!text && String(remarks) !== news.dataset.remarks) {
+        news.dataset.remarks = (await hear()) ?? remarks;
+      }
       if (!text) return;
       news.querySelector("[data-text]").textContent = text;
       news.hidden = false;

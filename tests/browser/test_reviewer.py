@@ -85,6 +85,32 @@ def test_somebody_elses_answer_appears_while_one_is_writing(open_window: Window,
     expect(page.get_by_label("Your text, to copy")).to_have_value("My long reasons")
 
 
+def test_the_flows_answer_appears_while_one_is_writing(open_window: Window, site: Served, hitl: Hitl) -> None:
+    request = hitl.ask("Fit to print?", emit=EMIT, output="# Draft", questions=True)
+    url = site.mailed("/review/").partition("?")[0]
+    page = open_window()
+    page.clock.install()
+    page.goto(url)
+    page.get_by_text("Ask a question first").click()
+    page.get_by_label("Your question to the flow").fill("Why now?")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_text("The flow has not answered yet")).to_be_visible()
+    shown = page.locator("input[name=shown]")
+    before = shown.input_value()
+    page.get_by_label("Comment").fill("My long reasons")
+    with site.lock:
+        hitl.api("POST", f"/v1/requests/{request.id}/answers", {"text": "It is Monday."})
+    with page.expect_response(lambda answer: not answer.url.endswith("/news")):
+        page.clock.fast_forward(15_000)
+    expect(page.get_by_text("There is an answer to your question.")).to_be_visible()
+    expect(page.get_by_text("It is Monday.")).to_be_visible()
+    expect(page.get_by_label("Comment")).to_have_value("My long reasons")
+    assert shown.input_value() != before
+    page.get_by_role("button", name="Approved").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+    assert (request.outcome, request.response["comment"]) == ("approved", "My long reasons")
+
+
 @pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["", "without script"])
 def test_a_button_of_the_mail_decides_by_one_more_press(
     open_window: Window, site: Served, hitl: Hitl, options: dict[str, bool]

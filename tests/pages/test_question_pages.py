@@ -1,5 +1,6 @@
 """Asking back on the page behind a link and on the page of signed-in people."""
 
+import re
 from typing import Any
 
 import pytest
@@ -22,9 +23,12 @@ class Reviewer:
         answer = self.browser.get(self.path) if self.browser else self.hitl.page("GET", self.url)
         return answer.text
 
-    def ask(self, question: str) -> Any:
+    def hear(self, address: str) -> Any:
+        return (self.browser.get(address) if self.browser else self.hitl.page("GET", address)).json
+
+    def ask(self, question: str, **more: str) -> Any:
         self.look()
-        form = {"question": question}
+        form = {"question": question, "ask": "yes", **more}
         return self.browser.post(self.path, form) if self.browser else self.hitl.page("POST", self.url, form)
 
 
@@ -47,10 +51,34 @@ def test_a_question_and_its_answer_stand_on_the_page(hitl: Hitl, reviewing: Any)
     assert "The flow has not answered yet" in page
     assert hitl.api("POST", f"/v1/requests/{asked.id}/answers", {"text": "A new price.\nSince May."}).status == 200
     page = reviewer.look()
+    assert "There is an answer to your question." in page
     assert "A new price." in page
     assert "The flow has not answered yet" not in page
     assert asked.now()["thread"][0]["by"] == "creator@example.com"
     assert asked.status == "pending"
+
+
+def test_an_open_page_hears_that_the_flow_has_answered(hitl: Hitl, reviewing: Any) -> None:
+    asked = hitl.ask(emit=EMIT, questions=True)
+    reviewer = reviewing(hitl, asked)
+    reviewer.ask(QUESTION)
+    found = re.search(r'data-news="([^"]+)" data-remarks="1"', reviewer.look())
+    assert found
+    assert reviewer.hear(found[1]) == {"text": None, "remarks": 1}
+    hitl.api("POST", f"/v1/requests/{asked.id}/answers", {"text": "A new price."})
+    assert reviewer.hear(found[1]) == {"text": None, "remarks": 2}
+
+
+def test_asking_keeps_the_answer_that_was_begun(hitl: Hitl, reviewing: Any) -> None:
+    schema = {"type": "object", "properties": {"amount": {"type": "number"}}}
+    asked = hitl.ask(emit=EMIT, questions=True, output={"total": 12}, editable=True, response_schema=schema)
+    reviewer = reviewing(hitl, asked)
+    page = reviewer.ask(QUESTION, comment="My long reasons", **{"field-0": "77.5", "edit/total": "12"})
+    assert page.status == 200
+    assert "My long reasons" in page.text
+    assert 'value="77.5"' in page.text
+    assert "The flow has not answered yet" in page.text
+    assert texts(asked) == [QUESTION]
 
 
 @pytest.mark.parametrize("question", [" ", "x" * 2001])
@@ -81,12 +109,12 @@ def test_a_request_that_takes_no_questions_shows_nothing_of_it(hitl: Hitl, revie
 
 def test_managers_read_the_thread_of_others_and_do_not_ask(hitl: Hitl) -> None:
     asked = hitl.ask(emit=EMIT, questions=True, assigned_to_email="ann@example.com")
-    hitl.page("POST", hitl.review_url(), {"question": QUESTION})
+    hitl.page("POST", hitl.review_url(), {"question": QUESTION, "ask": "yes"})
     browser = hitl.signed_in("creator@example.com")
     path = f"/d/{hitl.deployment_id}/requests/{asked.id}"
     page = browser.get(path).text
     assert "Questions to the flow" in page
     assert "ann@example.com asked the flow" in page
     assert "Ask a question first" not in page
-    assert browser.post(path, {"question": "Mine?"}).status == 403
+    assert browser.post(path, {"question": "Mine?", "ask": "yes"}).status == 403
     assert len(texts(asked)) == 1

@@ -465,7 +465,7 @@ def test_somebody_elses_answer_is_told_and_no_word_is_lost(hitl: Hitl) -> None:
     opened = browser.get(url(request))
     news = re.search(r'data-news="([^"]+)"', opened.text)
     assert news
-    assert browser.get(news[1]).json == {"text": None}
+    assert browser.get(news[1]).json == {"text": None, "remarks": 0}
     callback(hitl, request, "rejected")
     assert 'answered "Rejected"' in browser.get(news[1]).json["text"]
     page = browser.post(url(request), {"outcome": "approved", "comment": "my long reasons"})

@@ -93,7 +93,7 @@ def test_the_open_page_hears_of_somebody_elses_answer(hitl: Hitl) -> None:
     url = hitl.review_url()
     found = re.search(r'data-news="([^"]+)"', hitl.page("GET", url).text)
     assert found
-    assert hitl.page("GET", found[1]).json == {"text": None}
+    assert hitl.page("GET", found[1]).json == {"text": None, "remarks": 0}
     callback(hitl, request, "rejected")
     assert 'answered "Rejected"' in hitl.page("GET", found[1]).json["text"]
 

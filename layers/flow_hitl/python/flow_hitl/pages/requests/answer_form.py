@@ -73,6 +73,18 @@ def answer_form(
     return AnswerForm(edits=edits, fields=fields, is_edited=texts is not None)
 
 
+def is_begun(content: Content, comment: str, texts: Mapping[str, str]) -> bool:
+    """Tell whether a form has anything that its page did not bring."""
+    form = answer_form(content)
+    fields = [*form.edits, *form.fields]
+    return bool(comment.strip()) or any(_lines(texts.get(one.name, one.value)) != _lines(one.value) for one in fields)
+
+
+def _lines(text: str) -> Sequence[str]:
+    # Browsers end lines with CRLF.
+    return text.splitlines()
+
+
 def written(content: Content, texts: Mapping[str, str]) -> Written:
     """Return what a form says; nothing of it counts if there are problems."""
     output: Any = UNCHANGED

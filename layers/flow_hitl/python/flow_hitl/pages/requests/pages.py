@@ -29,8 +29,8 @@ from flow_hitl.pages.contexts import (
 )
 from flow_hitl.pages.evidence import page_shown, sign_page
 from flow_hitl.pages.requests.actions import actions_of
-from flow_hitl.pages.requests.answer_form import answer_form, written
-from flow_hitl.pages.requests.review_contexts import WRONG_VALUES, refusal
+from flow_hitl.pages.requests.answer_form import answer_form, is_begun, written
+from flow_hitl.pages.requests.review_contexts import WRONG_VALUES, News, refusal
 from flow_hitl.pages.requests.timeline import timeline_of
 from flow_hitl.people.access import Action, SignedInMember, authorize
 from flow_hitl.people.sign_in_rules import Session
@@ -232,14 +232,14 @@ class RequestPages:
         """Return a request; raises NotFound for one that is not theirs to see."""
         return self._sheet(member, self._open(member, request_id))
 
-    def news(self, member: SignedInMember, request_id: str) -> str | None:
-        """Return what became of a request while someone was looking at it, None while it is open and theirs."""
+    def news(self, member: SignedInMember, request_id: str) -> News:
+        """Return what became of a request while someone was looking at it; nothing while it is open and theirs."""
         request = self._open(member, request_id)
         if request.head.status is Status.PENDING:
             if member.manages or member.responder_of(request.head):
-                return None
-            return "The request is with someone else now."
-        return news_of(request)
+                return News(None, len(request.head.thread))
+            return News("The request is with someone else now.")
+        return News(news_of(request), len(request.head.thread))
 
     def submit(
         self,
@@ -311,9 +311,18 @@ class RequestPages:
             return replace(self._sheet(member, request), delegate_to=to, problem=problem)
         return None
 
-    def ask(self, member: SignedInMember, session: Session, request_id: str, text: str) -> RequestSheet | None:
+    def ask(
+        self,
+        member: SignedInMember,
+        session: Session,
+        request_id: str,
+        text: str,
+        comment: str = "",
+        texts: Mapping[str, str] = MappingProxyType({}),
+    ) -> RequestSheet | None:
         """Ask the flow back; returns None once it is asked, else the page with what is wrong.
 
+        Of an answer that was begun, `comment` and `texts`, the page comes back too.
         Raises NotFound, and Forbidden for a request that is someone else's to answer.
         """
         from flow_hitl.requests.deciding.ask_back import Question
@@ -329,8 +338,12 @@ class RequestPages:
             return self._beaten(member, self.requests.load(request_id), None, text)
         except (QuestionsOff, SelfApproval, ValidationFailed) as refused:
             problem = refusal("Your question", refused)
-            return replace(self._sheet(member, request), question=text, problem=problem)
-        return None
+            form = answer_form(request.content, texts)
+            return replace(self._sheet(member, request), question=text, problem=problem, comment=comment, form=form)
+        if not is_begun(request.content, comment, texts):
+            return None
+        sheet = self._sheet(member, self.requests.load(request_id))
+        return replace(sheet, comment=comment, form=answer_form(request.content, texts))
 
     def _open(self, member: SignedInMember, request_id: str) -> Request:
         request = self.requests.load(request_id)

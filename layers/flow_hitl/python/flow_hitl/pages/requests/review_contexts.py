@@ -52,6 +52,14 @@ class MessageContext:
     then: str | None = None
 
 
+@dataclass(frozen=True)
+class News:
+    """What became of a request while someone was looking at it, a text, and how many `remarks` its thread has now."""
+
+    text: str | None
+    remarks: int = 0
+
+
 WRONG_VALUES = "Some values below are missing or wrong. Nothing was recorded yet."
 
 

@@ -10,11 +10,12 @@ from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.mails.contexts import FileView
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view, what_follows
 from flow_hitl.pages.evidence import page_shown, sign_page
-from flow_hitl.pages.requests.answer_form import answer_form, written
+from flow_hitl.pages.requests.answer_form import answer_form, is_begun, written
 from flow_hitl.pages.requests.review_contexts import (
     WRONG_VALUES,
     MessageContext,
     MessageKind,
+    News,
     ReviewContext,
     refusal,
 )
@@ -68,13 +69,13 @@ class ReviewPage:
             return _closed(request, responder, chosen)
         return replace(self._review(token, request, responder), chosen=chosen)
 
-    def news(self, token: str) -> str | None:
-        """Return what became of a request while someone was looking at it, None while it is open; raises as `show`."""
+    def news(self, token: str) -> News:
+        """Return what became of a request while someone was looking at it; raises as `show`."""
         try:
             request, _ = self._open(token)
         except Forbidden:
-            return "The request is with someone else now."
-        return news_of(request)
+            return News("The request is with someone else now.")
+        return News(news_of(request), len(request.head.thread))
 
     def pass_on(self, token: str, to: str) -> PageContext:
         """Pass the request on to another person; raises what `show` raises, and DelegationOff."""
@@ -98,8 +99,13 @@ class ReviewPage:
             test=given.head.test,
         )
 
-    def ask(self, token: str, text: str) -> PageContext | None:
-        """Ask the flow back; returns None once it is asked, else the page with what is wrong. Raises as `show`."""
+    def ask(
+        self, token: str, text: str, comment: str = "", texts: Mapping[str, str] = MappingProxyType({})
+    ) -> PageContext | None:
+        """Ask the flow back; returns None once it is asked, else the page with what is wrong. Raises as `show`.
+
+        Of an answer that was begun, `comment` and `texts`, the page comes back too.
+        """
         from flow_hitl.requests.deciding.ask_back import Question
 
         request, responder = self._open(token)
@@ -112,8 +118,13 @@ class ReviewPage:
             return _closed(self.requests.load(request.head.request_id), responder, written=text)
         except (QuestionsOff, SelfApproval, ValidationFailed) as refused:
             problem = refusal("Your question", refused)
-            return replace(self._review(token, request, responder), problem=problem, question=text)
-        return None
+            form = answer_form(request.content, texts)
+            page = self._review(token, request, responder)
+            return replace(page, problem=problem, question=text, comment=comment, form=form)
+        if not is_begun(request.content, comment, texts):
+            return None
+        page = self._review(token, self.requests.load(request.head.request_id), responder)
+        return replace(page, comment=comment, form=answer_form(request.content, texts))
 
     def submit(
         self,
