@@ -41,6 +41,7 @@ def synthesise(
         tree_metadata=False,
     )
     options = Options.from_context({name: app.node.try_get_context(name) for name in OPTION_NAMES})
+    options.require_complete()
     core = CoreStack(app, options.stack_name, options)
     MailEdgeStack(app, f"{options.stack_name}-mail-edge", options, core)
     if checks:

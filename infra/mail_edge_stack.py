@@ -1,4 +1,4 @@
-"""The mail edge, which only AWS has: SES identities and the receipt rule."""
+"""The edge, which only AWS has: SES identities, the receipt rule, DNS records, and the custom domain."""
 
 from typing import Any
 
@@ -6,13 +6,19 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
+from infra.constructs.custom_domain import CustomDomain
 from infra.constructs.mail_edge import MailEdge
 from infra.core_stack import CoreStack
+from infra.mail_edge.dns_record import ALIAS
+from infra.names import dmarc_record
 from infra.options import Options
 
 
 class MailEdgeStack(Stack):
-    """Email in and out; the outputs are the DNS records that the domain's owner has to set."""
+    """Email in and out, and the custom domain; the outputs are the DNS records, and what became of each.
+
+    Without a hosted zone, the domain's owner has to set them.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, options: Options, core: CoreStack, **kwargs: Any) -> None:
         super().__init__(scope, construct_id, **kwargs)
@@ -39,11 +45,22 @@ class MailEdgeStack(Stack):
         edge = MailEdge(self, "MailEdge", domains, options)
         for number, domain in enumerate(domains):
             name = f"Identity{number or ''}"
-            for position, record in enumerate(edge.add_identity(name, domain, configuration_set), start=1):
-                CfnOutput(self, f"{name}DkimRecord{position}", value=record)
+            for record, line in edge.add_identity(name, domain, configuration_set).items():
+                self._record(edge, f"{name}{record}", line, options)
         CfnOutput(self, "RuleSetName", value=edge.add_receipt_rule(core.data.mail, core.receipts.topic))
-        CfnOutput(
-            self,
-            "InboundMxRecord",
-            value=f"{options.inbound_domain} MX 10 inbound-smtp.{self.region}.{self.url_suffix}",
-        )
+        host = f"inbound-smtp.{self.region}.{self.url_suffix}"
+        self._record(edge, "InboundMxRecord", f"{options.inbound_domain} MX 10 {host}", options)
+        if options.sender_domain == options.inbound_domain:
+            # Of a domain that others send from too, its owner decides.
+            self._record(edge, "DmarcRecord", dmarc_record(options.sender_domain), options)
+        if options.domain_name:
+            custom = CustomDomain(self, "CustomDomain", options, core.api)
+            alias = f"{options.domain_name} {ALIAS} {custom.target} {custom.target_zone}"
+            self._record(edge, "DomainRecord", f"{options.domain_name} CNAME {custom.target}", options, alias)
+
+    def _record(self, edge: MailEdge, name: str, line: str, options: Options, in_route53: str | None = None) -> None:
+        """Output a record, and make it where the DNS is ours; the output `…State` then says what came of it."""
+        CfnOutput(self, name, value=line)
+        if options.hosted_zone_id:
+            state = edge.add_dns_record(name, options.hosted_zone_id, in_route53 or line)
+            CfnOutput(self, f"{name}State", value=state)

@@ -26,3 +26,8 @@ def runbook_of(what: str) -> str:
 def receipt_rule_name(stack_name: str) -> str:
     """Return the name of the SES receipt rule for replies to a core stack."""
     return f"{stack_name}-replies"
+
+
+def dmarc_record(domain: str) -> str:
+    """Return the DNS record that has others trust a sender's emails, and no forged ones."""
+    return f'_dmarc.{domain} TXT "v=DMARC1; p=quarantine"'

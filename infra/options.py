@@ -15,6 +15,8 @@ Lock = Literal["governance", "compliance", "none"]
 AwsClient = Literal["auto", "boto3"]
 
 PYTHON_VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+_HOST = r"(?=[^/]{4,253}(?:/|$))[a-z0-9-]+(?:\.[a-z0-9-]+)+"
+_PATH = r"(?:/[\w.~-]+)*"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,9 @@ class Options:
     `alarm_email` gets the alarms, or nobody if it is None; as an option that is `none`.
     `allowed_networks` lists the private networks and hosts, separated by commas, that webhooks and resume URLs may use:
     `10.0.0.0/8,jira.internal.example,git.internal.example:8443`.
+    `domain` is the custom domain that people and flows see, with a path if it maps only that:
+    `api.example.com/hitl`; links lead there. Its certificate is `certificate_arn`, or is made where the DNS is ours:
+    `hosted_zone`, the id or name of a hosted zone of Route 53, in which email's records are made too.
     `aws_client` is `auto` for our own client of what functions call most, `boto3` for the SDK everywhere.
     `packages_for_host` builds the layers for this machine instead of Lambda, for an emulator.
     `seal_lock` is the Object Lock mode of the audit log's digests, for `seal_retention_days`: an administrator can lift
@@ -40,6 +45,9 @@ class Options:
     architecture: Architecture = "arm64"
     python: str = "3.13"
     base_url: str | None = None
+    domain: str | None = None
+    hosted_zone: str | None = None
+    certificate_arn: str | None = None
     allow_insecure_urls: bool = False
     allowed_networks: str = ""
     aws_client: AwsClient = "auto"
@@ -63,6 +71,31 @@ class Options:
         """The domain that email is sent from."""
         return domain_of(self.mail_from)
 
+    @property
+    def domain_name(self) -> str | None:
+        """The custom domain without its path."""
+        return self.domain.partition("/")[0] if self.domain else None
+
+    @property
+    def domain_path(self) -> str:
+        """The path of the custom domain that leads here, without slashes around it; "" for all of it."""
+        return (self.domain or "").partition("/")[2]
+
+    @property
+    def hosted_zone_id(self) -> str | None:
+        """The hosted zone, where the option is its id."""
+        return self.hosted_zone if self.hosted_zone and is_zone_id(self.hosted_zone) else None
+
+    def require_complete(self) -> None:
+        """Raise ValueError where a template needs more than the file has to say: AWS is not asked for it there."""
+        if self.hosted_zone and not self.hosted_zone_id:
+            raise ValueError("CDK needs the id of hosted_zone; `flow-hitl deploy` finds it by the name.")
+        if self.domain and not (self.hosted_zone or self.certificate_arn):
+            raise ValueError(
+                f"Say how {self.domain_name} gets its certificate: by hosted_zone, or by certificate_arn. "
+                "`flow-hitl preflight` says how."
+            )
+
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> "Options":
         """Read the options; raises ValueError that says which one to change and how."""
@@ -75,12 +108,16 @@ class Options:
             raise ValueError(f"mail_from must be a plain email address such as reviews@example.com, not {mail_from!r}")
         stage = cast("Stage", _one_of(context, "stage", ("production", "evaluation")))
         locks = ("governance", "compliance") if stage == "production" else ("none", "governance", "compliance")
+        domain = _domain(context)
         return cls(
             inbound_domain=inbound_domain,
             mail_from=mail_from,
             architecture=cast("Architecture", _one_of(context, "architecture", ("arm64", "x86_64"))),
             python=_one_of(context, "python", ("3.13", *PYTHON_VERSIONS)),
-            base_url=_base_url(context),
+            base_url=_base_url(context, domain),
+            domain=domain,
+            hosted_zone=_hosted_zone(context),
+            certificate_arn=_certificate_arn(context),
             allow_insecure_urls=_one_of(context, "allow_insecure_urls", ("false", "true")) == "true",
             allowed_networks=_allowed_networks(context),
             aws_client=cast("AwsClient", _one_of(context, "aws_client", ("auto", "boto3"))),
@@ -94,6 +131,11 @@ class Options:
             alarm_email=_alarm_email(context),
             stack_name=_text(context, "stack_name") or "flow-hitl",
         )
+
+
+def is_zone_id(text: str) -> bool:
+    """Tell whether a text is the id of a hosted zone, such as Z0123456789ABCDEFGHIJ; its name has a dot."""
+    return re.fullmatch(r"[A-Z0-9]{1,32}", text) is not None
 
 
 OPTION_NAMES = tuple(Options.__dataclass_fields__)
@@ -124,11 +166,44 @@ def _allowed_networks(context: Mapping[str, object]) -> str:
     return text
 
 
-def _base_url(context: Mapping[str, object]) -> str | None:
+def _base_url(context: Mapping[str, object], domain: str | None) -> str | None:
     url = _text(context, "base_url")
-    if url is not None and not re.fullmatch(r"https?://[^/?#\s]+(/[\w.~-]+)*/?", url):
+    if url is not None and not re.fullmatch(rf"https?://[^/?#\s]+{_PATH}/?", url):
         raise ValueError(f"base_url must be a URL such as https://hitl.example.com, not {url!r}")
-    return url.rstrip("/") if url else None
+    url = url.rstrip("/") if url else None
+    if domain is None:
+        return url
+    if url not in (None, f"https://{domain}"):
+        raise ValueError(f"base_url must not differ from domain: leave it out, and links lead to https://{domain}")
+    return f"https://{domain}"
+
+
+def _domain(context: Mapping[str, object]) -> str | None:
+    text = _text(context, "domain")
+    if text is None:
+        return None
+    host, slash, path = text.rstrip("/").partition("/")
+    domain = f"{host.lower()}{slash}{path}"
+    if not re.fullmatch(rf"{_HOST}{_PATH}", domain):
+        raise ValueError(f"domain must be such as reviews.example.com or api.example.com/hitl, not {text!r}")
+    return domain
+
+
+def _hosted_zone(context: Mapping[str, object]) -> str | None:
+    text = _text(context, "hosted_zone")
+    if text is None or is_zone_id(text):
+        return text
+    name = text.lower().rstrip(".")
+    if not re.fullmatch(_HOST, name):
+        raise ValueError(f"hosted_zone must be a hosted zone's id or name, such as example.com, not {text!r}")
+    return name
+
+
+def _certificate_arn(context: Mapping[str, object]) -> str | None:
+    text = _text(context, "certificate_arn")
+    if text is not None and not re.fullmatch(r"arn:[\w-]+:acm:[\w-]+:\d{12}:certificate/[\w-]+", text):
+        raise ValueError(f"certificate_arn must be that of a certificate in ACM, arn:aws:acm:…, not {text!r}")
+    return text
 
 
 def _earlier_seal_keys(context: Mapping[str, object]) -> str:

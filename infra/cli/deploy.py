@@ -3,21 +3,21 @@
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import click
 
-from flow_hitl.platform.aws import client
 from infra.cli import preflight
+from infra.cli.cdk import ROOT, cdk_command, has_project
 from infra.cli.errors import OperatorError
-from infra.cli.found import find_stack, outputs_of
+from infra.cli.found import find_stack, find_zones, outputs_of
 from infra.cli.report import report
 from infra.cli.target import CommandTarget, with_target
+from infra.names import dmarc_record
 from infra.options import Options
 from infra.options_file import FILE_VARIABLE, options_file
 
-CDK = "aws-cdk@2.1148.1"
-ROOT = Path(__file__).resolve().parents[2]
+_STANDING = ("made", "there", "none")
+"""The states of DNS records about which nothing is left to do."""
 
 
 @click.command()
@@ -29,7 +29,7 @@ def deploy(target: CommandTarget, yes: bool, despite_problems: bool) -> None:
 
     Options are those of flow-hitl.toml. An existing stack is updated.
     """
-    if not (ROOT / "cdk.json").is_file():
+    if not has_project():
         raise OperatorError(
             "Deploying needs the project's files.", "Clone the repository, and run `make deploy` there."
         )
@@ -38,27 +38,42 @@ def deploy(target: CommandTarget, yes: bool, despite_problems: bool) -> None:
     if preflight.bootstrap_version() is None:
         if not yes:
             click.confirm("CDK needs a bucket and roles in this account and region. Make them?", abort=True)
-        account = client("sts").get_caller_identity()["Account"]
-        _cdk("bootstrap", f"aws://{account}/{client('sts').meta.region_name}")
-    _cdk("deploy", "--all", "--require-approval", "never", "--progress", "events")
+        _cdk(*preflight.bootstrap_words())
+    zone = _zone(Options.from_context(target.kept))
+    _cdk("deploy", "--all", "--require-approval", "never", "--progress", "events", *zone)
     _tell(target)
 
 
 def _cdk(*words: str) -> None:
     """Run CDK's command, which prints its own progress; raises OperatorError if it fails."""
-    from infra.node import npx
-
     # The app runs in the project's folder, where the file need not be.
     environment = os.environ | {FILE_VARIABLE: str(options_file().resolve())}
-    if subprocess.run([*npx(), "--yes", CDK, *words], cwd=ROOT, env=environment, check=False).returncode:
+    if subprocess.run(cdk_command(*words), cwd=ROOT, env=environment, check=False).returncode:
         raise OperatorError(f"CDK could not {words[0]}.", "Its last lines say why. Running the command again is safe.")
+
+
+def _zone(options: Options) -> Sequence[str]:
+    """Return the words that tell CDK the hosted zone's id, which it does not look up itself."""
+    if options.hosted_zone is None:
+        return ()
+    zones = find_zones(options.hosted_zone)
+    if len(zones) != 1:
+        raise OperatorError(f"There is no one hosted zone {options.hosted_zone}.", "`flow-hitl preflight` says more.")
+    return "-c", f"hosted_zone={zones[0].zone_id}"
 
 
 def _tell(target: CommandTarget) -> None:
     edge = outputs_of(find_stack(f"{target.stack_name}-mail-edge") or {})
-    click.echo("\nSet these DNS records, unless they are there:")
-    for line in dns_records(edge, Options.from_context(target.kept).mail_from):
-        click.echo(f"  {line}")
+    options = Options.from_context(target.kept)
+    made = [line for line, state in _records(edge) if state == "made"]
+    if made:
+        _list("These DNS records are made:", made)
+    to_set = dns_records(edge, options.mail_from)
+    if to_set:
+        _list("Set these DNS records, unless they are there:", to_set)
+    others = [line for line, state in _records(edge) if state == "other"]
+    if others:
+        _list("These names have other records, which were left alone. Set these in their place, if you can:", others)
     click.echo(f"\nAPI and dashboard: {target.outputs['BaseUrl']}")
     click.echo(
         "Next: "
@@ -68,8 +83,25 @@ def _tell(target: CommandTarget) -> None:
     )
 
 
+def _list(heading: str, lines: Sequence[str]) -> None:
+    click.echo(f"\n{heading}")
+    for line in lines:
+        click.echo(f"  {line}")
+
+
+def _records(edge: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+    """Return each DNS record by the outputs of the edge stack, MX first, and what came of it, "" for nothing."""
+    names = sorted((name for name in edge if "Record" in name and not name.endswith("State")), key=_order)
+    return [(edge[name], edge.get(f"{name}State", "")) for name in names if not edge[name].startswith("none:")]
+
+
+def _order(name: str) -> tuple[bool, str]:
+    return name != "InboundMxRecord", name
+
+
 def dns_records(edge: Mapping[str, str], mail_from: str) -> Sequence[str]:
-    """Return the records to set, by the outputs of the mail edge stack: MX, DKIM, and a hint for DMARC."""
-    dkim = [value for name, value in sorted(edge.items()) if "DkimRecord" in name and " CNAME " in value]
-    domain = mail_from.rpartition("@")[2]
-    return [edge["InboundMxRecord"], *dkim, f'_dmarc.{domain} TXT "v=DMARC1; p=quarantine"']
+    """Return the records that the operator has to set: for email in and out, and for the custom domain."""
+    by_hand = [line for line, state in _records(edge) if state not in (*_STANDING, "other")]
+    if "DmarcRecord" not in edge:
+        by_hand.append(dmarc_record(mail_from.rpartition("@")[2]))
+    return by_hand

@@ -37,7 +37,7 @@ def destroy(target: CommandTarget, yes: bool) -> None:
         _delete(stack)
     click.echo(
         f"Deleted {name}. Its encryption keys are gone in 30 days, the shortest that this stack asks AWS for; the CDK "
-        "bootstrap of the account stays. Remove its DNS records."
+        "bootstrap of the account stays. Remove its DNS records that you have set yourself."
     )
     click.echo("\nNext: nothing, or flow-hitl deploy to begin anew.", err=True)
 

@@ -54,9 +54,28 @@ def _region(value: str) -> str:
 @click.option(
     "--alarm-email", type=_alarms, prompt="Address that gets the alarms (or none)", help="Who gets the alarms, or none."
 )
+@click.option(
+    "--hosted-zone",
+    default="none",
+    prompt="Hosted zone of Route 53 in which DNS records are made, such as example.com (or none)",
+    help="Its id or name, or none: then the deployment prints the DNS records to set.",
+)
+@click.option(
+    "--domain",
+    default="none",
+    prompt="Custom domain of API and dashboard, such as reviews.example.com (or none)",
+    help="A domain, with a path if only that leads here, or none.",
+)
 @click.option("--stack-name", default="flow-hitl", show_default=True, help="The name in CloudFormation.")
 def init(
-    stage: str, region: str, inbound_domain: str, mail_from: str | None, alarm_email: str, stack_name: str
+    stage: str,
+    region: str,
+    inbound_domain: str,
+    mail_from: str | None,
+    alarm_email: str,
+    hosted_zone: str,
+    domain: str,
+    stack_name: str,
 ) -> None:
     """Ask for what a deployment needs, and write flow-hitl.toml."""
     path = options_file()
@@ -68,7 +87,11 @@ def init(
         "mail_from": mail_from or f"reviews@{inbound_domain}",
         "alarm_email": alarm_email,
     }
-    Options.from_context(options)
+    options |= {name: value for name, value in (("hosted_zone", hosted_zone), ("domain", domain)) if value != "none"}
+    try:
+        Options.from_context(options)
+    except ValueError as error:
+        raise OperatorError(f"{error}.", "Nothing was written. Run the command again.") from error
     try:
         write_options(path, options)
     except FileExistsError as error:

@@ -1,5 +1,6 @@
 """`flow-hitl preflight`: what a deployment of `flow-hitl.toml` would meet in the account, its region, and the DNS."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,9 @@ from flow_hitl.diagnosis.findings import Finding, command, info, ok, problem
 from flow_hitl.platform.aws import client
 from flow_hitl.platform.dynamodb import error_code
 from flow_hitl.platform.no_answer import Unknown
+from infra.cli import domain_checks
+from infra.cli.cdk import cdk_command, has_project
+from infra.cli.domain_checks import resolve
 from infra.cli.found import find_stack
 from infra.cli.report import StackCheck, asked, named, not_asked, report
 from infra.cli.target import CommandTarget, with_target
@@ -21,7 +25,6 @@ BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 _LEAST_BOOTSTRAP = 6
 # Below this, a burst of emails and replies waits for a free function.
 _FEW_FUNCTIONS = 100
-_DNS_SECONDS = 5.0
 
 
 @click.command()
@@ -63,8 +66,11 @@ def look(target: CommandTarget) -> Iterator[StackCheck]:
     for domain in dict.fromkeys((options.inbound_domain, options.sender_domain)):
         yield from named("SES", asked(lambda domain=domain: _identity(domain)))  # type: ignore[misc]
     yield from named("receipt rules", asked(lambda: _rules(options)))
-    yield StackCheck("MX record", _mx(options.inbound_domain, region))
-    yield StackCheck("DMARC", _dmarc(options.sender_domain))
+    yield from named("hosted zone", asked(lambda: domain_checks.hosted_zone(options)))
+    yield from named("MX record", asked(lambda: domain_checks.mx(options, region)))
+    yield from named("DMARC", asked(lambda: domain_checks.dmarc(options)))
+    yield from named("certificate", asked(lambda: domain_checks.certificate(options)))
+    yield from named("domain", asked(lambda: domain_checks.domain(options)))
 
 
 def _credentials() -> Finding:
@@ -81,7 +87,7 @@ def _credentials() -> Finding:
 def _receives_mail(region: str) -> Finding:
     """Ask the DNS, as SES has no call that lists where it receives email."""
     host = f"inbound-smtp.{region}.amazonaws.com"
-    found = _resolve(host, "A")
+    found = resolve(host, "A")
     if isinstance(found, Unknown):
         return not_asked("the DNS", found)
     if not found:
@@ -112,11 +118,21 @@ def _bootstrap() -> Iterator[Finding]:
         )
         return
     if version < _LEAST_BOOTSTRAP:
-        yield problem(
-            f"The account is bootstrapped for an old CDK (version {version}).", "Run `npx aws-cdk bootstrap` again."
-        )
+        yield problem(f"The account is bootstrapped for an old CDK (version {version}).", _bootstrap_again())
     else:
         yield ok(f"The account is bootstrapped for CDK (version {version}).")
+
+
+def bootstrap_words() -> tuple[str, str]:
+    """Return the words that have CDK's command prepare the account and region."""
+    sts = client("sts")
+    return "bootstrap", f"aws://{sts.get_caller_identity()['Account']}/{sts.meta.region_name}"
+
+
+def _bootstrap_again() -> str:
+    if not has_project():
+        return "Clone the repository, and run `flow-hitl preflight` there for the command."
+    return f"Bootstrap it again: {shlex.join(cdk_command(*bootstrap_words()))}"
 
 
 def _stacks(options: Options) -> Iterator[Finding]:
@@ -203,43 +219,3 @@ def _rules(options: Options) -> Iterator[Finding]:
         yield ok("No receipt rules of others are in the way.")
     else:
         yield ok(f"The receipt rule set {active} is active and stays so; one rule of ours is added to it.")
-
-
-def _mx(domain: str, region: str) -> Finding:
-    ours = f"inbound-smtp.{region}.amazonaws.com"
-    found = _resolve(domain, "MX")
-    if isinstance(found, Unknown):
-        return not_asked("the DNS", found)
-    hosts = [record.split()[-1].rstrip(".").lower() for record in found]
-    if not hosts:
-        return info(f"{domain} has no MX record yet.", f"After the deployment, set: {domain} MX 10 {ours}")
-    if hosts == [ours]:
-        return ok(f"The MX record of {domain} points to SES.")
-    return problem(
-        f"Email for {domain} goes to {', '.join(sorted(hosts))} today.",
-        "Choose a subdomain that receives no other email, such as hitl.example.com, as inbound_domain.",
-    )
-
-
-def _dmarc(domain: str) -> Finding:
-    found = _resolve(f"_dmarc.{domain}", "TXT")
-    if isinstance(found, Unknown):
-        return not_asked("the DNS", found)
-    if any("v=DMARC1" in record for record in found):
-        return ok(f"{domain} has a DMARC record.")
-    return info(
-        f"{domain} has no DMARC record: some mail services distrust email from there.",
-        f'Set, for example: _dmarc.{domain} TXT "v=DMARC1; p=quarantine"',
-    )
-
-
-def _resolve(name: str, kind: str) -> list[str] | Unknown:
-    import dns.exception
-    import dns.resolver
-
-    try:
-        return [record.to_text() for record in dns.resolver.resolve(name, kind, lifetime=_DNS_SECONDS)]
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return []
-    except dns.exception.DNSException as error:
-        return Unknown(type(error).__name__)

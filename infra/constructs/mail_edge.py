@@ -1,6 +1,6 @@
-"""What the mail edge has in SES by custom resources: identities and the receipt rule (see `infra/mail_edge/`)."""
+"""What the edge has by custom resources: identities, the receipt rule, DNS records (see `infra/mail_edge/`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import CustomResource, Duration, IgnoreMode, RemovalPolicy, Stack
@@ -15,7 +15,7 @@ from constructs import Construct
 from infra.constructs.data import MAIL_PREFIX
 from infra.constructs.findings import accept
 from infra.constructs.layers import accept_runtime_findings
-from infra.mail_edge.sender_identity import DKIM_RECORDS
+from infra.mail_edge.sender_identity import DKIM_RECORDS, MAIL_FROM
 from infra.names import receipt_rule_name
 from infra.options import Options
 
@@ -31,7 +31,15 @@ RULE_ACTIONS = (
     "ses:UpdateReceiptRule",
     "ses:DeleteReceiptRule",
 )
-IDENTITY_ACTIONS = ("ses:GetEmailIdentity", "ses:CreateEmailIdentity", "ses:DeleteEmailIdentity", "ses:TagResource")
+IDENTITY_ACTIONS = (
+    "ses:GetEmailIdentity",
+    "ses:CreateEmailIdentity",
+    "ses:DeleteEmailIdentity",
+    "ses:TagResource",
+    "ses:PutEmailIdentityMailFromAttributes",
+)
+_CHANGE = "route53:ChangeResourceRecordSets"
+MAIL_FROM_RECORDS = ("MailFromMxRecord", "MailFromSpfRecord")
 
 
 class MailEdge(Construct):
@@ -42,8 +50,12 @@ class MailEdge(Construct):
         self._options = options
         self._function = self._make_function(domains)
 
-    def add_identity(self, construct_id: str, domain: str, configuration_set: ses.IConfigurationSet) -> tuple[str, ...]:
-        """Have SES know a domain and return the DNS records for DKIM, once deployed."""
+    def add_identity(
+        self, construct_id: str, domain: str, configuration_set: ses.IConfigurationSet
+    ) -> Mapping[str, str]:
+        """Have SES know a domain and return its DNS records by their names, once deployed."""
+        stack, sends = Stack.of(self), domain == self._options.sender_domain
+        records = [f"DkimRecord{number}" for number in range(1, DKIM_RECORDS + 1)]
         identity = CustomResource(
             self,
             construct_id,
@@ -54,9 +66,22 @@ class MailEdge(Construct):
                 "Domain": domain,
                 "Stack": self._options.stack_name,
                 "ConfigurationSetName": configuration_set.configuration_set_name,
-            },
+            }
+            | ({"FeedbackHost": f"feedback-smtp.{stack.region}.amazonses.com"} if sends else {}),
         )
-        return tuple(identity.get_att_string(f"DkimRecord{number}") for number in range(1, DKIM_RECORDS + 1))
+        return {name: identity.get_att_string(name) for name in (*records, *(MAIL_FROM_RECORDS if sends else ()))}
+
+    def add_dns_record(self, construct_id: str, hosted_zone: str, record: str) -> str:
+        """Make a record in a hosted zone, unless there is one, and return its state, once deployed."""
+        made = CustomResource(
+            self,
+            construct_id,
+            service_token=self._function.function_arn,
+            resource_type="Custom::DnsRecord",
+            service_timeout=Duration.minutes(5),
+            properties={"HostedZone": hosted_zone, "Record": record},
+        )
+        return made.get_att_string("State")
 
     def add_receipt_rule(self, mail: s3.IBucket, receipts: sns.ITopic) -> str:
         """Have SES store email for the inbound domain, and return the name of the rule set, once deployed."""
@@ -88,6 +113,23 @@ class MailEdge(Construct):
         )
         return rule.get_att_string("RuleSetName")
 
+    def _dns_rights(self, domains: Sequence[str]) -> Sequence[iam.PolicyStatement]:
+        """Return the rights to the hosted zone: to change no names but those of our records."""
+        if self._options.hosted_zone_id is None:
+            return ()
+        zone = f"arn:{Stack.of(self).partition}:route53:::hostedzone/{self._options.hosted_zone_id}"
+        names = [
+            f"{below}{domain}" for domain in domains for below in ("", "*._domainkey.", f"{MAIL_FROM}.", "_dmarc.")
+        ]
+        ours = {"ForAllValues:StringLike": {f"{_CHANGE}NormalizedRecordNames": [*names, *self._own_domain()]}}
+        return (
+            iam.PolicyStatement(actions=["route53:GetHostedZone", "route53:ListResourceRecordSets"], resources=[zone]),
+            iam.PolicyStatement(actions=[_CHANGE], resources=[zone], conditions=ours),
+        )
+
+    def _own_domain(self) -> Sequence[str]:
+        return (self._options.domain_name,) if self._options.domain_name else ()
+
     def _make_function(self, domains: Sequence[str]) -> lambda_.Function:
         log_group = logs.LogGroup(
             self, "Log", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=RemovalPolicy.DESTROY
@@ -107,6 +149,7 @@ class MailEdge(Construct):
                         ),
                         iam.PolicyStatement(actions=list(RULE_ACTIONS), resources=["*"]),
                         iam.PolicyStatement(actions=list(IDENTITY_ACTIONS), resources=identities),
+                        *self._dns_rights(domains),
                     ]
                 )
             },

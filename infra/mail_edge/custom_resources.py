@@ -1,4 +1,4 @@
-"""The custom resources of the mail edge: what CloudFormation cannot find out, and must not own."""
+"""The custom resources of the edge: what CloudFormation cannot find out, and must not own."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from typing import Any, Literal
 import boto3
 import urllib3
 
-from . import receipt_rule, sender_identity
+from . import dns_record, receipt_rule, sender_identity
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -16,9 +16,10 @@ logger.setLevel(logging.INFO)
 Apply = Callable[[Any, str, dict[str, Any], str], tuple[str, dict[str, str]]]
 """Does what is asked and returns the physical id and the attributes: `(client, request_type, properties, id)`."""
 
-KINDS: dict[str, tuple[Literal["ses", "sesv2"], Apply]] = {
+KINDS: dict[str, tuple[Literal["ses", "sesv2", "route53"], Apply]] = {
     "Custom::ReceiptRule": ("ses", receipt_rule.apply),
     "Custom::SenderIdentity": ("sesv2", sender_identity.apply),
+    "Custom::DnsRecord": ("route53", dns_record.apply),
 }
 
 

@@ -46,6 +46,10 @@ class Stack:
         return found
 
 
+OPTIONS = {"inbound_domain": "hitl.example.com", "alarm_email": "ops@example.com"}
+WITH_DOMAIN = OPTIONS | {"hosted_zone": "Z0123456789EXAMPLE", "domain": "api.example.com/hitl"}
+
+
 @dataclass(frozen=True)
 class Assembly:
     core: Stack
@@ -54,20 +58,35 @@ class Assembly:
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    """Synthesise as for AWS, once in a run; the layer of dependencies is a stand-in: its content is in no template."""
+    """Synthesise as for AWS, once in a run."""
+    return _made_once(tmp_path_factory, "assembly", OPTIONS, checks=True)
+
+
+@pytest.fixture(scope="session")
+def with_domain(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """The same with a hosted zone and a custom domain, and without cdk-nag."""
+    return _made_once(tmp_path_factory, "assembly-with-domain", WITH_DOMAIN, checks=False)
+
+
+def _made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, options: dict[str, str], *, checks: bool
+) -> Assembly:
     of_process = tmp_path_factory.getbasetemp()
     # What several processes run, pytest-xdist lays side by side in a directory of the whole run.
     of_run = of_process.parent if "PYTEST_XDIST_WORKER" in os.environ else of_process
-    directory = of_run / "assembly"
-    with (of_run / "assembly.lock").open("w") as lock:
+    directory = of_run / name
+    with (of_run / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # It is written last.
         if not (directory / "manifest.json").exists():
-            _synthesise(tmp_path_factory, directory)
+            _synthesise(tmp_path_factory, directory, options, checks)
     return Assembly(_stack(directory, "flow-hitl"), _stack(directory, "flow-hitl-mail-edge"))
 
 
-def _synthesise(tmp_path_factory: pytest.TempPathFactory, directory: Path) -> None:
+def _synthesise(
+    tmp_path_factory: pytest.TempPathFactory, directory: Path, options: dict[str, str], checks: bool
+) -> None:
+    """Synthesise with a stand-in for the layer of dependencies: its content is in no template."""
     dependencies = tmp_path_factory.mktemp("dependencies")
     (dependencies / "python").mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -76,7 +95,7 @@ def _synthesise(tmp_path_factory: pytest.TempPathFactory, directory: Path) -> No
         patch.setattr(packaging.Packager, "dependencies", lambda _: package)
         # No template has it either, and this machine may lack the runtime's Python.
         patch.setattr(packaging, "write_bytecode", lambda *_: None)
-        synthesise({"inbound_domain": "hitl.example.com", "alarm_email": "ops@example.com"}, directory)
+        synthesise(options, directory, checks=checks)
 
 
 @pytest.fixture(scope="session")

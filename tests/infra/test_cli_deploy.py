@@ -1,12 +1,14 @@
 """From an empty folder to a stack and back: `init`, `preflight`, `deploy` and `destroy` as they are typed."""
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -26,7 +28,10 @@ from tests.support.dns_server import name_server
 DOMAIN = "hitl.example.com"
 REGION: Literal["eu-west-1"] = "eu-west-1"
 FEW_FUNCTIONS = {"AccountLimit": {"ConcurrentExecutions": 10}}
-ANSWERS = f"evaluation\n{REGION}\n{DOMAIN}\nops@example.com\n"
+ANSWERS = f"evaluation\n{REGION}\n{DOMAIN}\nops@example.com\nnone\nnone\n"
+CERTIFICATE = f"arn:aws:acm:{REGION}:123456789012:certificate/0123-abc"
+NO_DOMAIN = {"Error": {"Code": "NotFoundException", "Message": "Invalid domain name identifier specified"}}
+API_HOST = f"d-1.execute-api.{REGION}.amazonaws.com"
 SES_HOST = f"inbound-smtp.{REGION}.amazonaws.com"
 
 
@@ -93,6 +98,8 @@ def _empty_folder_and_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         answers.enter_context(answering(("service-quotas", "ListServiceQuotas"), 200, quotas))
         functions = {"AccountLimit": {"ConcurrentExecutions": 1000}}
         answers.enter_context(answering(("lambda", "GetAccountSettings"), 200, functions))
+        # For API Gateway, moto wants a package that nothing else needs.
+        answers.enter_context(answering(("apigatewayv2", "GetDomainName"), 404, NO_DOMAIN))
         answers.enter_context(name_server({f"{SES_HOST} A": ["192.0.2.1"]}))
         yield
     aws.client.cache_clear()
@@ -130,6 +137,19 @@ def test_init_never_overwrites_a_choice() -> None:
     again = run("init", stdin=ANSWERS.replace("evaluation", "production"))
     assert (again.exit_code, "exists already" in again.output) == (1, True)
     assert 'stage = "evaluation"' in Path(FILE).read_text()
+
+
+def test_init_keeps_a_hosted_zone_and_a_custom_domain() -> None:
+    done = run("init", stdin=ANSWERS.replace("none\nnone", "example.com\nreviews.example.com"))
+    assert done.exit_code == 0, done.output
+    for line in ('hosted_zone = "example.com"', 'domain = "reviews.example.com"'):
+        assert line in Path(FILE).read_text()
+
+
+def test_init_writes_nothing_that_no_deployment_takes() -> None:
+    refused = run("init", stdin=ANSWERS.replace("none\nnone", "none\nhttps://reviews"))
+    assert (refused.exit_code, Path(FILE).exists()) == (1, False)
+    assert "domain must be such as reviews.example.com" in refused.output
 
 
 def test_a_slip_is_asked_again() -> None:
@@ -201,6 +221,164 @@ def test_a_region_without_inbound_email_and_a_domain_with_other_email_are_proble
     assert (found["status"], words in found["fact"]) == ("problem", True)
 
 
+def with_options(**options: str) -> None:
+    """Have more options in the file."""
+    begun()
+    with Path(FILE).open("a") as file:
+        file.write("".join(f'{name} = "{value}"\n' for name, value in options.items()))
+
+
+def make_zone(name: str = "example.com") -> str:
+    """Make a hosted zone and return its id."""
+    made = boto3.client("route53", region_name=REGION).create_hosted_zone(Name=name, CallerReference=uuid4().hex)
+    return str(made["HostedZone"]["Id"]).rpartition("/")[2]
+
+
+def add_record(zone: str, name: str, kind: Literal["MX", "A", "CNAME"], value: str) -> None:
+    record: Any = {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}
+    boto3.client("route53", region_name=REGION).change_resource_record_sets(
+        HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    )
+
+
+def servers_of(zone: str) -> list[str]:
+    found = boto3.client("route53", region_name=REGION).get_hosted_zone(Id=zone)
+    return [f"{one}." for one in found["DelegationSet"]["NameServers"]]
+
+
+def test_a_hosted_zone_that_the_dns_asks_needs_nothing_more() -> None:
+    with_options(hosted_zone="example.com", domain="reviews.example.com")
+    zone = make_zone()
+    with name_server({f"{SES_HOST} A": ["192.0.2.1"], "example.com NS": servers_of(zone)}):
+        found = checks()
+    for name in ("hosted zone", "MX record", "DMARC", "certificate", "domain"):
+        assert [one["status"] for one in found[name]] == ["ok"], found[name]
+
+
+def test_a_hosted_zone_that_nobody_asks_is_a_problem_with_its_name_servers() -> None:
+    with_options(hosted_zone="example.com")
+    (server, *_) = servers_of(make_zone())
+    (_, delegated) = checks()["hosted zone"]
+    assert (delegated["status"], server.rstrip(".") in delegated["next_step"]) == ("problem", True)
+
+
+def test_a_hosted_zone_that_is_not_there_or_not_the_only_one_is_a_problem() -> None:
+    with_options(hosted_zone="example.com")
+    (missing,) = checks()["hosted zone"]
+    assert "aws route53 list-hosted-zones" in missing["next_step"]
+    ids = [make_zone(), make_zone()]
+    (two,) = checks()["hosted zone"]
+    assert all(one in two["next_step"] for one in ids)
+    assert {missing["status"], two["status"]} == {"problem"}
+
+
+def test_names_outside_of_the_hosted_zone_are_told() -> None:
+    with_options(hosted_zone=make_zone("example.org"), domain="reviews.example.com")
+    found = checks()
+    told = {one["status"]: one["fact"] for one in found["hosted zone"]}
+    assert "hitl.example.com is not in example.org" in told["info"]
+    assert "reviews.example.com is not in example.org" in str(found["hosted zone"])
+    assert f"MX 10 {SES_HOST}" in found["MX record"][0]["next_step"]
+
+
+def test_an_mx_record_that_only_the_hosted_zone_has_yet_is_found() -> None:
+    with_options(hosted_zone=(zone := make_zone()))
+    add_record(zone, DOMAIN, "MX", "10 mail.example.com.")
+    (found,) = checks()["MX record"]
+    assert (found["status"], "is not changed" in found["fact"]) == ("problem", True)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("A", "192.0.2.9"), ("CNAME", "elsewhere.example.com")])
+def test_a_domain_that_leads_elsewhere_is_a_problem(kind: Literal["A", "CNAME"], value: str) -> None:
+    with_options(hosted_zone=(zone := make_zone()), domain="reviews.example.com")
+    add_record(zone, "reviews.example.com", kind, value)
+    (found,) = checks()["domain"]
+    assert (found["status"], value in found["fact"]) == ("problem", True)
+
+
+def test_a_domain_that_leads_here_already_is_fine(cloudformation: CloudFormation) -> None:
+    with_options(certificate_arn=CERTIFICATE, domain="reviews.example.com")
+    stacks(cloudformation)
+    cloudformation.outputs["flow-hitl-mail-edge"]["DomainRecord"] = f"reviews.example.com CNAME {API_HOST}"
+    with name_server({f"{SES_HOST} A": ["192.0.2.1"]}):
+        (waits,) = checks()["domain"]
+    with name_server({f"{SES_HOST} A": ["192.0.2.1"], "reviews.example.com CNAME": [f"{API_HOST}."]}):
+        (leads,) = checks()["domain"]
+    assert (waits["status"], API_HOST in waits["next_step"], leads["status"]) == ("info", True, "ok")
+
+
+def test_a_domain_that_the_account_uses_for_other_apis_is_mapped_by_hand() -> None:
+    with_options(certificate_arn=CERTIFICATE, domain="api.example.com/hitl")
+    with answering(("apigatewayv2", "GetDomainName"), 200, {"DomainName": "api.example.com"}):
+        (found,) = checks()["domain"]
+    assert found["status"] == "problem"
+    for words in ('base_url = "https://api.example.com/hitl"', "create-api-mapping", "--api-mapping-key hitl"):
+        assert words in found["next_step"]
+
+
+RECORD = {"Name": "_1.reviews.example.com.", "Type": "CNAME", "Value": "_2.acm-validations.aws."}
+
+
+@pytest.mark.parametrize(
+    ("status", "listed", "step"),
+    [
+        ("ISSUED", "reviews.example.com", f'certificate_arn = "{CERTIFICATE}"'),
+        ("ISSUED", "*.example.com", f'certificate_arn = "{CERTIFICATE}"'),
+        ("PENDING_VALIDATION", "reviews.example.com", "_1.reviews.example.com CNAME _2.acm-validations.aws"),
+        ("ISSUED", "other.example.com", "aws acm request-certificate --domain-name reviews.example.com"),
+    ],
+)
+def test_without_a_hosted_zone_the_way_to_a_certificate_is_told_step_by_step(
+    status: str, listed: str, step: str
+) -> None:
+    with_options(domain="reviews.example.com")
+    summary = {"CertificateSummaryList": [{"CertificateArn": CERTIFICATE, "DomainName": listed}]}
+    described = certificate(status, listed)
+    with (
+        answering(("acm", "ListCertificates"), 200, summary),
+        answering(("acm", "DescribeCertificate"), 200, described),
+    ):
+        (found,) = checks()["certificate"]
+    assert (found["status"], step in found["next_step"]) == ("problem", True)
+
+
+def certificate(status: str, name: str) -> Mapping[str, Any]:
+    options = [{"DomainName": name, "ResourceRecord": RECORD}]
+    of_acm = {"CertificateArn": CERTIFICATE, "DomainName": name, "Status": status, "DomainValidationOptions": options}
+    return {"Certificate": of_acm}
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "said", "words"),
+    [
+        ("ISSUED", "reviews.example.com", "ok", "is valid"),
+        ("ISSUED", "*.example.com", "ok", "is valid"),
+        ("ISSUED", "example.com", "problem", "not for reviews.example.com"),
+        ("PENDING_VALIDATION", "reviews.example.com", "problem", "not validated yet"),
+        ("EXPIRED", "reviews.example.com", "problem", "EXPIRED"),
+    ],
+)
+def test_a_certificate_that_is_given_must_be_good(status: str, name: str, said: str, words: str) -> None:
+    with_options(domain="reviews.example.com", certificate_arn=CERTIFICATE)
+    with answering(("acm", "DescribeCertificate"), 200, certificate(status, name)):
+        (found,) = checks()["certificate"]
+    assert (found["status"], words in found["fact"]) == (said, True)
+
+
+def test_a_certificate_of_another_region_is_of_no_use() -> None:
+    with_options(domain="reviews.example.com", certificate_arn=CERTIFICATE.replace(REGION, "us-east-1"))
+    (found,) = checks()["certificate"]
+    assert (found["status"], "another region" in found["fact"]) == ("problem", True)
+
+
+def test_an_old_bootstrap_is_mended_by_the_projects_own_node() -> None:
+    begun()
+    boto3.client("ssm", region_name=REGION).put_parameter(Name=BOOTSTRAP, Value="5", Type="String", Overwrite=True)
+    (found,) = checks()["bootstrap"]
+    command = f"{shlex.join(node.npx())} --yes aws-cdk@2.1148.1 bootstrap aws://123456789012/{REGION}"
+    assert (found["status"], command in found["next_step"]) == ("problem", True)
+
+
 @pytest.mark.parametrize(("state", "words"), [("ROLLBACK_COMPLETE", "can only delete"), ("UPDATE_IN_PROGRESS", "Wait")])
 def test_a_stack_that_cannot_be_updated_is_told_before(state: str, words: str, cloudformation: CloudFormation) -> None:
     begun()
@@ -260,6 +438,30 @@ def test_deploy_runs_cdk_by_the_nodes_own_npx_with_the_files_options_and_ends_wi
     assert f"{DOMAIN} MX 10 {SES_HOST}" in done.output
     assert "a.dkim.amazonses.com" in done.output
     assert "none:" not in done.output
+
+
+def test_cdk_gets_the_hosted_zones_id_and_the_end_tells_what_was_made_and_what_is_left(
+    cdk: Path, cloudformation: CloudFormation
+) -> None:
+    with_options(hosted_zone="example.com")
+    zone = make_zone()
+    stacks(cloudformation)
+    edge = cloudformation.outputs["flow-hitl-mail-edge"]
+    edge |= {"InboundMxRecordState": "other", "IdentityDkimRecord1State": "made"}
+    edge |= {"DmarcRecord": f"_dmarc.{DOMAIN} TXT x", "DmarcRecordState": "there"}
+    edge |= {"IdentityMailFromMxRecord": "bounce MX 10 host", "IdentityMailFromMxRecordState": "outside"}
+    with name_server({f"{SES_HOST} A": ["192.0.2.1"], "example.com NS": servers_of(zone)}):
+        done = run("deploy", "--yes")
+    assert done.exit_code == 0, done.output
+    (call,) = called(cdk)
+    assert call["words"][-2:] == ["-c", f"hosted_zone={zone}"]
+    told = done.output.partition("These DNS records are made:")[2]
+    made, _, rest = told.partition("Set these DNS records")
+    by_hand, _, left = rest.partition("left alone")
+    assert "a.dkim.amazonses.com" in made
+    assert "bounce MX 10 host" in by_hand
+    assert f"{DOMAIN} MX 10" in left
+    assert "_dmarc" not in told
 
 
 def test_an_account_that_cdk_does_not_know_is_bootstrapped_first_if_the_operator_agrees(

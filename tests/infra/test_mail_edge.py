@@ -6,6 +6,7 @@ from tests.infra.conftest import Stack
 def test_the_domain_is_an_identity_that_uses_the_configuration_set(mail_edge: Stack) -> None:
     (identity,) = mail_edge.properties("Custom::SenderIdentity")
     assert (identity["Domain"], identity["Stack"]) == ("hitl.example.com", "flow-hitl")
+    assert "feedback-smtp." in str(identity["FeedbackHost"])
     (configuration_set,) = mail_edge.of_type("AWS::SES::ConfigurationSet")
     assert identity["ConfigurationSetName"] == {"Ref": configuration_set}
     assert mail_edge.properties("AWS::SES::ConfigurationSet")[0]["Name"] == "flow-hitl"

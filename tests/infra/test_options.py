@@ -5,6 +5,7 @@ import pytest
 from infra.options import Options
 
 ASKED = {"inbound_domain": "a.example", "alarm_email": "ops@example.com"}
+CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/0123-abc"
 
 
 def test_the_defaults() -> None:
@@ -38,6 +39,35 @@ def test_a_custom_domain_may_lead_here_by_a_path() -> None:
     assert options.base_url == "https://api.example.com/hitl"
 
 
+def test_a_domain_is_the_address_that_links_lead_to() -> None:
+    options = Options.from_context(ASKED | {"domain": "API.example.com/hitl/", "hosted_zone": "Example.com."})
+    assert (options.domain_name, options.domain_path) == ("api.example.com", "hitl")
+    assert options.base_url == "https://api.example.com/hitl"
+    assert (options.hosted_zone, options.hosted_zone_id) == ("example.com", None)
+    whole = Options.from_context(ASKED | {"domain": "reviews.example.com", "hosted_zone": "Z0123456789EXAMPLE"})
+    assert (whole.domain_path, whole.base_url) == ("", "https://reviews.example.com")
+    assert whole.hosted_zone_id == "Z0123456789EXAMPLE"
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ({"domain": "reviews.example.com"}, "gets its certificate: by hosted_zone, or by certificate_arn"),
+        ({"hosted_zone": "example.com"}, "needs the id of hosted_zone"),
+        ({"domain": "reviews.example.com", "hosted_zone": "Z0123456789EXAMPLE"}, None),
+        ({"domain": "reviews.example.com", "certificate_arn": CERTIFICATE}, None),
+        ({}, None),
+    ],
+)
+def test_a_template_is_not_made_of_less_than_it_needs(context: dict[str, str], message: str | None) -> None:
+    options = Options.from_context(ASKED | context)
+    if message is None:
+        options.require_complete()
+        return
+    with pytest.raises(ValueError, match=message):
+        options.require_complete()
+
+
 @pytest.mark.parametrize(
     ("context", "message"),
     [
@@ -52,6 +82,11 @@ def test_a_custom_domain_may_lead_here_by_a_path() -> None:
         ({"inbound_domain": "a.example", "alarm_email": "Ops <a@b.example>"}, "alarm_email must be"),
         ({"inbound_domain": "a.example", "base_url": "hitl.example.com"}, "https://hitl.example.com"),
         ({"inbound_domain": "a.example", "base_url": "https://a.example/x?y"}, "https://hitl.example.com"),
+        ({"inbound_domain": "a.example", "domain": "https://a.example"}, "domain must be such as"),
+        ({"inbound_domain": "a.example", "domain": "localhost"}, "domain must be such as"),
+        ({"inbound_domain": "a.example", "domain": "a.example", "base_url": "https://b.example"}, "must not differ"),
+        ({"inbound_domain": "a.example", "hosted_zone": "z 1"}, "hosted_zone must be"),
+        ({"inbound_domain": "a.example", "certificate_arn": "arn:aws:iam::1:x"}, "certificate_arn must be"),
         ({"inbound_domain": "a.example", "aws_client": "json"}, "auto, boto3"),
         ({"inbound_domain": "a.example", "allowed_networks": "10.0.0.1/8"}, "allowed_networks: '10.0.0.1/8'"),
         ({"inbound_domain": "a.example", "allowed_networks": "0.0.0.0/0"}, "allowed_networks: '0.0.0.0/0'"),

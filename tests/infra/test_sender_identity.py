@@ -14,6 +14,8 @@ from infra.mail_edge import custom_resources, sender_identity
 KIND = "Custom::SenderIdentity"
 DOMAIN = "hitl.example.com"
 PROPERTIES = {"Domain": DOMAIN, "Stack": "flow-hitl", "ConfigurationSetName": "flow-hitl"}
+HOST = "feedback-smtp.us-east-1.amazonses.com"
+TAGS = [{"Key": sender_identity.TAG, "Value": "flow-hitl"}]
 
 
 @pytest.fixture
@@ -77,6 +79,41 @@ def test_the_records_to_set_are_those_of_ses(dkim: dict[str, Any], first: str) -
     _, data = sender_identity.apply(client, "Update", PROPERTIES, DOMAIN)
     assert data["DkimRecord1"].startswith(first)
     assert len(data) == 3
+
+
+def client_that_knows(identity: dict[str, Any], chosen: list[dict[str, str]]) -> SimpleNamespace:
+    """Return a client of SES that knows one identity, and notes where its bounces shall go: moto cannot."""
+    return SimpleNamespace(
+        get_email_identity=lambda **_: identity,
+        put_email_identity_mail_from_attributes=lambda **options: chosen.append(options),
+        exceptions=SimpleNamespace(NotFoundException=KeyError, AlreadyExistsException=KeyError),
+    )
+
+
+def test_bounces_go_to_a_subdomain_of_the_senders_so_that_spf_is_about_it() -> None:
+    chosen: list[dict[str, str]] = []
+    ses = client_that_knows({"Tags": TAGS}, chosen)
+    _, data = sender_identity.apply(ses, "Create", PROPERTIES | {"FeedbackHost": HOST}, "none")
+    (put,) = chosen
+    assert (put["MailFromDomain"], put["BehaviorOnMxFailure"]) == (f"bounce.{DOMAIN}", "USE_DEFAULT_VALUE")
+    assert data["MailFromMxRecord"] == f"bounce.{DOMAIN} MX 10 {HOST}"
+    assert data["MailFromSpfRecord"] == f'bounce.{DOMAIN} TXT "v=spf1 include:amazonses.com ~all"'
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"Tags": []},
+        {"Tags": TAGS, "MailFromAttributes": {"MailFromDomain": f"mail.{DOMAIN}"}},
+    ],
+    ids=["the domain is used by others", "an operator has chosen another"],
+)
+def test_where_bounces_go_is_not_changed_for_others(identity: dict[str, Any]) -> None:
+    chosen: list[dict[str, str]] = []
+    ses = client_that_knows(identity, chosen)
+    _, data = sender_identity.apply(ses, "Update", PROPERTIES | {"FeedbackHost": HOST}, DOMAIN)
+    assert chosen == []
+    assert data["MailFromMxRecord"].startswith("none: ")
 
 
 def test_the_handler_reports_success_to_cloudformation(ses: Any, monkeypatch: pytest.MonkeyPatch) -> None:
