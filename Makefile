@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local deploy destroy test reliability mutation load bench test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs lock clean
+.PHONY: help demo local deploy destroy test reliability mutation load bench test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs site lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 RUN := .venv/bin/python
 UV_LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate --quiet
-LOCKS := bootstrap local dev emulator crewai crewai-1.8.0 crewai-1.8.1 crewai-1.10.1 crewai-1.14.7 fuzz mutation
+LOCKS := bootstrap local dev emulator crewai crewai-1.8.0 crewai-1.8.1 crewai-1.10.1 crewai-1.14.7 fuzz mutation site
 
 # `make test-crewai CREWAI=1.8.1` for a version other than the newest.
 CREWAI :=
@@ -31,6 +31,7 @@ help:
 	@echo 'make test-crewai   the client and the examples on real CrewAI; CREWAI=1.8.1 for another version'
 	@echo 'make setup   install what demo and local need (they do it by themselves)'
 	@echo 'make openapi write docs/openapi.json anew, after a change of the API'
+	@echo 'make site    the documentation as a site, into .build/site'
 	@echo 'make docs    write the client reference anew, after a change of its docstrings'
 	@echo 'make lint types format unit browser e2e schemathesis lock clean'
 
@@ -56,7 +57,7 @@ test: setup-dev
 	@echo 'All tests passed.'
 
 .PHONY: types-then-browser unit-aside
-types-then-browser: types
+types-then-browser: types site
 	@$(MAKE) --no-print-directory browser BROWSERS=1
 
 unit-aside: setup-dev
@@ -137,8 +138,14 @@ schemathesis: setup-dev
 docs: setup-dev
 	$(RUN) client/make_reference.py
 
+# Strict: a link that leads nowhere fails it. It reads nothing from the network.
+site: setup
+	@$(PYTHON) -m infra.local.environment site
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=.:layers/flow_hitl/python .venv-site/bin/python -m mkdocs build --quiet
+	@echo 'Read it: .build/site/index.html'
+
 lock: setup-dev
 	cd requirements && for lock in $(LOCKS); do ../$(UV_LOCK) $$lock.in -o $$lock.txt || exit 1; done
 
 clean:
-	rm -rf .venv .venv-emulator .venv-crewai* .venv-mutation .build .local cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-emulator .venv-crewai* .venv-mutation .venv-site .build .local cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis

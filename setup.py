@@ -64,7 +64,7 @@ setup(
     package_data={
         "": ["py.typed"],
         "flow_hitl_functions.templates": ["**/*"],
-        "flow_hitl_functions.docs": ["openapi.json"],
+        "flow_hitl_functions.docs": ["**/*"],
     },
     cmdclass={"build_py": BuildUnderOurNames},
 )

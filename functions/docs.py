@@ -1,5 +1,6 @@
-"""What is public: the API's description, for programs and as a page, and the keys that verify receipts."""
+"""What is public: the API's description, for programs and as a page, the guide, and the keys that verify receipts."""
 
+import base64
 from pathlib import Path
 
 import aws_lambda_powertools
@@ -24,6 +25,7 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_PAGE_HEADERS = {"Cache-Control": "no-cache", "Referrer-Policy": "no-referrer"}
 
 
 @app.get("/v1/openapi.json", compress=True)
@@ -40,11 +42,7 @@ def show_keys() -> Response:
 
 @app.get("/docs")
 def show_docs() -> Response:
-    headers = {
-        "Content-Security-Policy": _PAGE_POLICY,
-        "Cache-Control": "no-cache",
-        "Referrer-Policy": "no-referrer",
-    }
+    headers = _PAGE_HEADERS | {"Content-Security-Policy": _PAGE_POLICY}
     return _file("text/html; charset=utf-8", _ROOT / "templates/docs/page.html", headers)
 
 
@@ -55,9 +53,38 @@ def show_docs_asset(name: str) -> Response:
     return _file(*_ASSETS[name], {"Cache-Control": "public, max-age=3600"})
 
 
+@app.get("/docs/guide", compress=True)
+def show_guide() -> Response:
+    return _guide_page("")
+
+
+@app.get("/docs/guide/<name>", compress=True)
+def show_guide_part(name: str) -> Response:
+    image = current().guide.image(name)
+    return _image(*image) if image else _guide_page(name)
+
+
 handler = lambda_entry(app)
 
 
+def _guide_page(name: str) -> Response:
+    # Templates and Markdown are imported by those who read the guide, and by nobody else.
+    from flow_hitl.rendering.rendering import PAGE_SECURITY_POLICY, render_page
+
+    html = render_page(current().guide.page(name))
+    return _shown("text/html; charset=utf-8", html, _PAGE_HEADERS | {"Content-Security-Policy": PAGE_SECURITY_POLICY})
+
+
+def _image(media_type: str, content: bytes) -> Response:
+    response = _shown(media_type, base64.b64encode(content).decode(), {"Cache-Control": "public, max-age=3600"})
+    response.is_base64 = True
+    return response
+
+
 def _file(content_type: str, path: Path, headers: dict[str, str]) -> Response:
+    return _shown(content_type, path.read_text("utf-8"), headers)
+
+
+def _shown(content_type: str, body: str, headers: dict[str, str]) -> Response:
     sent: dict[str, str] = {"X-Content-Type-Options": "nosniff", **headers}
-    return Response(200, content_type, path.read_text("utf-8"), headers=sent)
+    return Response(200, content_type, body, headers=sent)

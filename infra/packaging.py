@@ -46,23 +46,21 @@ class Packager:
         return self._package("flow_hitl", _files(source), lambda target: _copy(source, target / "python"))
 
     def functions(self) -> Package:
-        """Return the one asset of all functions: the package `functions`, the templates, the API's description.
+        """Return the one asset of all functions: the package `functions`, the templates, and `docs/`.
 
         The templates are there as Python modules, too.
         """
-        names, description = ("functions", "templates"), "docs/openapi.json"
+        names = ("functions", "templates", "docs")
 
         def fill(target: Path) -> None:
             for name in names:
                 _copy(ROOT / name, target / name)
-            (target / description).parent.mkdir()
-            shutil.copy(ROOT / description, target / description)
             # It imports what renders, which a command that finds everything built does not need.
             from flow_hitl.rendering.rendering import compile_templates
 
             compile_templates(target / "compiled_templates")
 
-        files = [ROOT / description, *(file for name in names for file in _files(ROOT / name))]
+        files = [file for name in names for file in _files(ROOT / name)]
         # What compiles the templates.
         files += [_REQUIREMENTS, *_files(ROOT / "layers/flow_hitl/python/flow_hitl/rendering")]
         return self._package("functions", files, fill)

@@ -18,6 +18,7 @@ REQUIREMENTS = ROOT / "requirements"
 VENV = ROOT / ".venv"
 EMULATOR_VENV = ROOT / ".venv-emulator"
 MUTATION_VENV = ROOT / ".venv-mutation"
+SITE_VENV = ROOT / ".venv-site"
 SOURCES = (ROOT, ROOT / "layers/flow_hitl/python", ROOT / "client")
 STAMP = "flow-hitl-stamp"
 LOCK = ROOT / ".build/set-up.lock"
@@ -41,8 +42,11 @@ class _SetUpFailed(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Install what the profile needs, unless it is installed already; return the exit code."""
     profile, *rest = arguments or ["local"]
-    if (profile, len(rest)) not in (("local", 0), ("dev", 0), ("mutation", 0), ("crewai", 0), ("crewai", 1)):
-        print("usage: python -m infra.local.environment [local | dev | mutation | crewai [VERSION]]", file=sys.stderr)
+    if profile not in ("local", "dev", "mutation", "site", "crewai") or len(rest) > (profile == "crewai"):
+        print(
+            "usage: python -m infra.local.environment [local | dev | mutation | site | crewai [VERSION]]",
+            file=sys.stderr,
+        )
         return 2
     # Two commands at once (make -j, two terminals) must not build the same environment.
     LOCK.parent.mkdir(exist_ok=True)
@@ -53,6 +57,8 @@ def main(arguments: Sequence[str]) -> int:
                 _set_up_crewai(*rest)
             elif profile == "mutation":
                 _set_up_aside("mutation", MUTATION_VENV)
+            elif profile == "site":
+                _set_up_aside("site", SITE_VENV)
             else:
                 _set_up(profile)
         except _SetUpFailed as error:

@@ -552,4 +552,11 @@ OPERATIONS: dict[str, Operation] = {
         {200: Answer("A script or style sheet.", media_types=("text/javascript", "text/css"))},
         errors=(NotFound,),
     ),
+    "GET /docs/guide": Operation(DESCRIPTION, "Read the guide", {200: _page("Its first page.")}),
+    "GET /docs/guide/{name}": Operation(
+        DESCRIPTION,
+        "Read another page of the guide",
+        {200: Answer("The page, or an image of it.", media_types=("text/html", "image/png", "image/svg+xml"))},
+        errors=(NotFound,),
+    ),
 }

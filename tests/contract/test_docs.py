@@ -50,7 +50,7 @@ def test_the_page_runs_nothing_but_its_own_files(hitl: Hitl) -> None:
 def test_everything_that_the_page_needs_is_there(hitl: Hitl) -> None:
     page = hitl.api("GET", "/docs", key=None).text
     files = re.findall(r'(?:src|href)="((?:docs|v1)/[^"]+)"', page)
-    assert len(files) == 4
+    assert len(files) == 5
     for file in files:
         part = hitl.api("GET", f"/{file}", key=None)
         assert part.status == 200, file

@@ -26,10 +26,9 @@ def test_the_functions_asset_keeps_the_package_and_holds_what_they_show() -> Non
     assert (path / "functions/intake.py").is_file()
 
 
-def test_of_the_docs_the_functions_get_the_apis_description_alone() -> None:
+def test_the_functions_get_the_apis_description_and_the_guide() -> None:
     path = Packager(THIS_PYTHON, "x86_64").functions().path
-    assert [file.name for file in (path / "docs").iterdir()] == ["openapi.json"]
-    assert (path / "docs/openapi.json").read_bytes() == (packaging.ROOT / "docs/openapi.json").read_bytes()
+    assert _contents(path / "docs") == _contents(packaging.ROOT / "docs")
 
 
 def test_the_layer_holds_our_code_and_nothing_else() -> None:

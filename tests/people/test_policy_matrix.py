@@ -173,7 +173,14 @@ PAGES: dict[str, SignedIn] = {
     },
 }
 # The API's description, in which nothing is anybody's: each route, and what it says to everybody.
-DESCRIPTION = {"GET /v1/openapi.json": 200, "GET /v1/keys": 200, "GET /docs": 200, "GET /docs/{name}": 404}
+DESCRIPTION = {
+    "GET /v1/openapi.json": 200,
+    "GET /v1/keys": 200,
+    "GET /docs": 200,
+    "GET /docs/{name}": 404,
+    "GET /docs/guide": 200,
+    "GET /docs/guide/{name}": 404,
+}
 # For everybody: nothing of a deployment is shown or done here, but for what somebody proves in signing in.
 OPEN = {
     "GET /",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flow_hitl.mails.contexts import FileView
     from flow_hitl.pages.access.pages import AccessPages
     from flow_hitl.pages.audit.pages import AuditPages
+    from flow_hitl.pages.guide.guide import Guide
     from flow_hitl.pages.requests.answer_many import AnswerMany
     from flow_hitl.pages.requests.overview import Overview
     from flow_hitl.pages.requests.pages import RequestPages
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 
 class PagesParts(ProofParts):
+    @cached_property
+    def guide(self) -> Guide:
+        from flow_hitl.pages.guide.guide import Guide
+        from flow_hitl.platform.code_folder import code_folder
+
+        return Guide(code_folder())
+
     @cached_property
     def review_page(self) -> ReviewPage:
         from flow_hitl.pages.requests.review_page import ReviewPage

@@ -1,4 +1,4 @@
-"""Where the files are that the functions show: `templates/`, and `docs/openapi.json`."""
+"""Where the files are that the functions show: `templates/` and `docs/`."""
 
 import os
 from pathlib import Path
