@@ -28,7 +28,7 @@ from tests.support.webhooks import hook, told
 from tests.test_documents import documents
 
 ROOT = Path(__file__).parents[1]
-LANGUAGES = {"bash", "console", "http", "javascript", "json", "mermaid", "python", "text"}
+LANGUAGES = {"bash", "console", "http", "javascript", "json", "mermaid", "python", "text", "toml"}
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`((?:\.venv/bin/)?flow-hitl [^`]+)`")
 # Blocks with calls of the API: the tests below run all of them.
@@ -63,10 +63,11 @@ def test_commands_within_a_sentence_exist_with_their_options(path: Path) -> None
 
 
 @Document
-def test_json_in_the_documents_can_be_read(path: Path) -> None:
+def test_json_and_toml_in_the_documents_can_be_read(path: Path) -> None:
+    read = {"json": json.loads, "toml": tomllib.loads}
     for language, text in blocks(path):
-        if language == "json":
-            json.loads(text)
+        if language in read:
+            read[language](text)
 
 
 def test_the_quick_start_asks_and_gets_the_answer(hitl: Hitl, tmp_path: Path) -> None:
