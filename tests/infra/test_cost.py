@@ -1,17 +1,22 @@
 """`flow-hitl cost`: its counts are those of a stack and of reviews, and it says what binds first."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from infra import prices
 from infra.cli.main import main
 from infra.cost import BY_API, BY_EMAIL, STACK, Review, Stack, idle_month, of_reviews, total
 from infra.local.hitl_fixture import Hitl
 from infra.topology import QUEUES
 from tests.infra import conftest
 from tests.test_write_units import review
+
+ROOT = Path(__file__).parents[2]
 
 
 def cost(*words: object) -> Any:
@@ -81,3 +86,28 @@ def test_a_small_quota_of_ses_binds_first() -> None:
 
 def test_without_emails_the_calls_bind() -> None:
     assert [one["name"] for one in cost("--reviews-per-day", 10, "--by-api")["limits"]] == ["requests_per_hour"]
+
+
+def test_the_documents_say_what_it_costs() -> None:
+    text = (ROOT / "docs/cost.md").read_text("utf-8")
+    said = {what: float(dollars.replace(",", "")) for what, dollars in re.findall(r"\| (.+?) \| ([\d.,]+) \|", text)}
+    by_email, by_page = (total(of_reviews(one, 1000)) for one in (BY_EMAIL, BY_API))
+    expected = {
+        "a month in which nothing happens": total(idle_month(STACK)),
+        "1,000 reviews by email": by_email,
+        "1,000 reviews by page or API, without emails": by_page,
+        "1,000,000 reviews by email": 1000 * by_email,
+        "1,000,000 reviews by page or API, without emails": 1000 * by_page,
+    }
+    assert said == {what: pytest.approx(dollars, rel=0.15) for what, dollars in expected.items()}
+    largest = [(item.name, item.dollars) for item in of_reviews(BY_EMAIL, 1000)][:3]
+    written = re.findall(r"([a-z ]+?) \((0\.\d\d)\)", " ".join(text.split()))
+    assert [dollars for _, dollars in largest] == [pytest.approx(float(dollars), rel=0.2) for _, dollars in written]
+    assert all(name in " ".join(text.split()) for name, _ in largest)
+    assert prices.AS_OF in text
+
+
+def test_the_documents_say_what_binds_first() -> None:
+    text = (ROOT / "docs/cost.md").read_text("utf-8")
+    found = cost("--reviews-per-day", 10, "--ses-per-day", 200)["limits"]
+    assert [f"{one['reviews_per_day']:,} reviews" in text for one in found] == [True, True, True]
