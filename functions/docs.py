@@ -76,8 +76,10 @@ def _guide_page(name: str) -> Response:
 
 
 def _image(media_type: str, content: bytes) -> Response:
-    response = _shown(media_type, base64.b64encode(content).decode(), {"Cache-Control": "public, max-age=3600"})
-    response.is_base64 = True
+    is_text = media_type == "image/svg+xml"
+    body = content.decode() if is_text else base64.b64encode(content).decode()
+    response = _shown(media_type, body, {"Cache-Control": "public, max-age=3600"})
+    response.is_base64 = not is_text
     return response
 
 

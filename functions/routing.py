@@ -159,8 +159,11 @@ class Routes:
         try:
             try:
                 route, parts = self._found(asked.method, asked.path)
-                is_compressed = route.compress and "gzip" in asked.headers.get("accept-encoding", "")
-                return route.answer(**parts).to_event(is_compressed=is_compressed)
+                answer = route.answer(**parts)
+                # Bytes are images and files, which are compressed already.
+                may_compress = route.compress and not answer.is_base64
+                is_compressed = may_compress and "gzip" in asked.headers.get("accept-encoding", "")
+                return answer.to_event(is_compressed=is_compressed)
             except Exception as error:
                 kind = next((kind for kind in type(error).__mro__ if kind in self._refusals), None)
                 if kind is None:
