@@ -153,10 +153,17 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// The bar at the bottom goes where the answer's own buttons are in sight.
+for (const bar of document.querySelectorAll(".to-answer")) {
+  const sight = new IntersectionObserver((seen) => bar.classList.toggle("near", seen.at(-1).isIntersecting));
+  const own = document.querySelector("#answer-form .options, #answer-form .choice");
+  if (own) sight.observe(own);
+}
+
 // Takes the flow's answers to questions into an open page. What proves that the page showed them comes along.
 const hear = async () => {
   const fresh = await page(location.href);
-  for (const id of ["told", "talk"]) {
+  for (const id of ["told", "talk", "told-again"]) {
     const [here, now] = [document.getElementById(id), fresh.getElementById(id)];
     if (!here || !now) continue;
     here.replaceChildren(...document.importNode(now, true).childNodes);
@@ -181,6 +188,10 @@ for (const news of document.querySelectorAll("[data-news]")) {
       if (!text) return;
       news.querySelector("[data-text]").textContent = text;
       news.hidden = false;
+      for (const bar of document.querySelectorAll(".to-answer")) {
+        bar.textContent = text;
+        bar.classList.add("over");
+      }
       clearInterval(timer);
     } catch {
       // Without a connection the page stays as it is.

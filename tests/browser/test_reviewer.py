@@ -58,7 +58,7 @@ def test_from_the_list_to_the_answer(open_window: Window, site: Served, hitl: Hi
     page.get_by_role("link", name="Review 1").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Review 1 · n 1")
     page.get_by_label("Comment").fill("As good as it gets.")
-    page.get_by_role("button", name="approved").click()
+    page.get_by_role("button", name="approved").first.click()
     expect(page.get_by_role("status").first).to_contain_text("Your answer was recorded")
     expect(page.get_by_text("As good as it gets.").first).to_be_visible()
     page.get_by_role("link", name="Requests").first.click()
@@ -80,7 +80,7 @@ def test_somebody_elses_answer_appears_while_one_is_writing(open_window: Window,
         page.clock.fast_forward(15_000)
     expect(page.get_by_text('answered "rejected"')).to_be_visible()
     expect(page.get_by_label("Comment")).to_have_value("My long reasons")
-    page.get_by_role("button", name="approved").click()
+    page.get_by_role("button", name="approved").first.click()
     expect(page.get_by_role("alert")).to_contain_text("Someone else answered first")
     expect(page.get_by_label("Your text, to copy")).to_have_value("My long reasons")
 
@@ -102,13 +102,93 @@ def test_the_flows_answer_appears_while_one_is_writing(open_window: Window, site
         hitl.api("POST", f"/v1/requests/{request.id}/answers", {"text": "It is Monday."})
     with page.expect_response(lambda answer: not answer.url.endswith("/news")):
         page.clock.fast_forward(15_000)
-    expect(page.get_by_text("There is an answer to your question.")).to_be_visible()
+    expect(page.get_by_text("There is an answer to your question.").first).to_be_visible()
     expect(page.get_by_text("It is Monday.")).to_be_visible()
     expect(page.get_by_label("Comment")).to_have_value("My long reasons")
     assert shown.input_value() != before
     page.get_by_role("button", name="Approved").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
     assert (request.outcome, request.response["comment"]) == ("approved", "My long reasons")
+
+
+LONG = "\n\n".join(f"{number}. Word by word, an article that goes on and on." for number in range(60))
+
+
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["", "without script"])
+def test_one_answers_from_the_top_of_a_long_output(
+    open_window: Window, site: Served, hitl: Hitl, options: dict[str, bool]
+) -> None:
+    request = hitl.ask("Fit to print?", emit=EMIT, output=LONG, options={"rejected": {"comment": "required"}})
+    page = open_window(viewport=PHONE, **options)
+    enter(page, site)
+    page.goto(f"/d/1/requests/{request.id}")
+    bar = page.get_by_role("group", name="Answer", exact=True)
+    expect(bar).to_be_in_viewport()
+    box = bar.bounding_box()
+    assert box
+    assert box["height"] < PHONE["height"] / 8
+    bar.get_by_role("link", name="Rejected…").click()
+    expect(page.get_by_label("Comment")).to_be_in_viewport()
+    expect(page.get_by_label("Comment")).to_be_focused()
+    page.keyboard.type("As good as it gets.")
+    page.goto(f"/d/1/requests/{request.id}#content")
+    bar.get_by_role("button", name="Approved").click()
+    expect(page.get_by_role("status").first).to_contain_text("Your answer was recorded")
+    assert request.outcome == "approved"
+
+
+def test_the_bar_goes_where_the_answer_is_and_comes_to_say_that_somebody_was_faster(
+    open_window: Window, site: Served, hitl: Hitl
+) -> None:
+    request = hitl.ask("Fit to print?", emit=EMIT, output=LONG)
+    page = open_window(viewport=PHONE)
+    page.clock.install()
+    enter(page, site)
+    page.goto(f"/d/1/requests/{request.id}")
+    bar = page.locator(".to-answer")
+    expect(bar).to_be_visible()
+    page.locator("#answer-form .options").scroll_into_view_if_needed()
+    expect(bar).to_be_hidden()
+    with site.lock:
+        callback(hitl, request, "rejected")
+    with page.expect_response("**/news"):
+        page.clock.fast_forward(15_000)
+    expect(bar).to_contain_text('answered "Rejected"')
+    expect(bar.get_by_role("button")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"response_schema": {"type": "object", "properties": {"amount": {"type": "number"}}}},
+        {"emit": [f"Option {n}" for n in range(4)]},
+    ],
+    ids=["typed", "many"],
+)
+def test_a_form_to_fill_in_and_many_options_are_led_to(
+    open_window: Window, site: Served, hitl: Hitl, asked: dict[str, object]
+) -> None:
+    request = hitl.ask("Fit to print?", output=LONG, **{"emit": EMIT, **asked})
+    page = open_window(viewport=PHONE)
+    enter(page, site)
+    page.goto(f"/d/1/requests/{request.id}")
+    page.get_by_role("link", name="Go to your answer").click()
+    expect(page.locator("#answer-form")).to_be_in_viewport()
+
+
+def test_enter_in_a_field_chooses_no_option(open_window: Window, site: Served, hitl: Hitl) -> None:
+    request = hitl.ask("Fit to print?", emit=EMIT, output={"total": 12}, editable=True)
+    page = open_window()
+    enter(page, site)
+    page.goto(f"/d/1/requests/{request.id}")
+    page.get_by_text("Edit before you answer").click()
+    page.get_by_label("total").fill("13")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+    assert request.status == "pending"
+    page.get_by_role("button", name="Approved").first.click()
+    expect(page.get_by_role("status").first).to_contain_text("Your answer was recorded")
+    assert request.response["output"] == {"total": 13}
 
 
 @pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["", "without script"])
@@ -121,7 +201,7 @@ def test_a_button_of_the_mail_decides_by_one_more_press(
     expect(page.get_by_role("heading", name="Confirm your answer")).to_be_visible()
     assert page.get_by_role("button").first.inner_text() == "Approved"
     page.get_by_label("Comment").fill("Go on.")
-    page.get_by_role("button", name="approved").click()
+    page.get_by_role("button", name="approved").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
     assert (request.outcome, request.response["comment"]) == ("approved", "Go on.")
 

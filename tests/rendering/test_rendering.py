@@ -607,13 +607,18 @@ def test_late_reply_is_told_what_counts() -> None:
             assert fact in body
 
 
+def pressable(page: _Document) -> list[dict[str, str | None]]:
+    """Return the form's own buttons, without the one that takes Enter in a field and those of the bar."""
+    return [one for one in page.all("button") if "disabled" not in one and "form" not in one]
+
+
 def test_review_page_has_one_form_with_a_button_for_each_option_and_a_comment() -> None:
     page = _Document(render_page(REVIEW))
     (form,) = page.all("form")
 
     assert form["method"] == "post"
     assert "action" not in form
-    assert [(button["type"], button["name"], button["value"]) for button in page.all("button")] == [
+    assert [(button["type"], button["name"], button["value"]) for button in pressable(page)] == [
         ("submit", "outcome", "approved"),
         ("submit", "outcome", "needs_revision"),
     ]
@@ -624,7 +629,7 @@ def test_review_page_has_one_form_with_a_button_for_each_option_and_a_comment() 
 def test_review_page_without_options_asks_for_feedback() -> None:
     page = _Document(render_page(replace(REVIEW, request=replace(REQUEST, options=()))))
     (area,) = page.all("textarea")
-    (button,) = page.all("button")
+    (button,) = pressable(page)
 
     assert area["name"] == "comment"
     assert "required" in area
@@ -703,10 +708,10 @@ def test_names_of_any_script_run_their_own_way() -> None:
 
     assert mail.all("h1")[0]["dir"] == "rtl"
     assert mail.all("h1")[0]["align"] == "right"
-    assert [cell["dir"] for cell in mail.all("th")] == ["rtl", "ltr"]
+    assert [cell["dir"] for cell in mail.all("th") if "dir" in cell] == ["rtl", "ltr"]
     assert {link.get("dir") for link in mail.all("a") if "answer=" in (link["href"] or "")} == {"auto"}
     page = _Document(render_page(ReviewContext(request=arabic)))
-    assert page.all("h1")[0]["dir"] == page.all("button")[0]["dir"] == "auto"
+    assert page.all("h1")[0]["dir"] == pressable(page)[0]["dir"] == "auto"
 
 
 @pytest.mark.parametrize("kind", get_args(MessageKind))
