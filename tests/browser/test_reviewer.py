@@ -1,6 +1,7 @@
 """The reviewer's journeys in a real browser: sign in, find, judge, answer, and be told who was faster."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Dialog, Page, expect
@@ -166,7 +167,7 @@ def test_the_bar_goes_where_the_answer_is_and_comes_to_say_that_somebody_was_fas
     ids=["typed", "many"],
 )
 def test_a_form_to_fill_in_and_many_options_are_led_to(
-    open_window: Window, site: Served, hitl: Hitl, asked: dict[str, object]
+    open_window: Window, site: Served, hitl: Hitl, asked: dict[str, Any]
 ) -> None:
     request = hitl.ask("Fit to print?", output=LONG, **{"emit": EMIT, **asked})
     page = open_window(viewport=PHONE)

@@ -7,6 +7,7 @@ import pytest
 from markupsafe import Markup
 
 from flow_hitl.rendering.code import CODE_CLASSES, LANGUAGES, LONGEST, highlighted
+from flow_hitl.rendering.json_mail import MailTree
 from flow_hitl.rendering.json_tree import render_tree
 from flow_hitl.rendering.markdown import render_markdown
 from tests.speed import cpu_seconds
@@ -147,3 +148,48 @@ def test_code_on_a_page_is_marked_and_in_a_mail_it_is_not() -> None:
 
 def test_a_span_that_the_text_brings_along_is_text() -> None:
     assert "<span" not in render_markdown('<span class="k">x</span> <b class="bar">y</b>')
+
+
+def test_an_email_has_the_same_facts_as_the_page() -> None:
+    value = {"supplier": {"name": "ACME", "since": "2026-01-14T12:00:00Z"}, "total": 12400, "paid": False, "tags": []}
+    tree = MailTree(value, 3000)
+    assert text_of(tree.html) == text_of(render_tree(value))
+    assert not tree.was_cut
+
+
+def test_thirty_answers_are_a_table_in_an_email_and_fit_into_it() -> None:
+    tree = MailTree({"vendor": "Acme", "answers": QUESTIONNAIRE}, 3000)
+    assert str(tree.html).count("<tr") == 34
+    assert not tree.was_cut
+    assert len(str(tree.html)) < 25_000
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {f"k{n}": n for n in range(5000)},
+        [{"a": n, "b": n} for n in range(5000)],
+        [{"a": {"b": "x"}} for _ in range(5000)],
+        list(range(5000)),
+        "x" * 5000,
+        {"text": "word " * 5000},
+        [[[[[[[[["deep"] * 5000]]]]]]]],
+    ],
+)
+def test_an_email_has_the_beginning_of_what_is_too_large_for_it(value: object) -> None:
+    tree = MailTree(value, 3000)
+    assert tree.was_cut
+    assert len(str(tree.html)) < 40_000
+
+
+@pytest.mark.parametrize("value", [[{EVIL: EVIL}, {EVIL: EVIL}], [[EVIL]], {EVIL: [EVIL, {EVIL: EVIL * 50}]}, EVIL])
+def test_no_text_is_markup_in_json_of_an_email(value: object) -> None:
+    html = str(MailTree(value, 3000).html)
+    assert "<script" not in html
+    assert "alert(1)" in html
+    assert not re.search(r"<[^>]*alert", html)
+
+
+def test_what_reads_from_the_right_begins_there_in_an_email() -> None:
+    html = str(MailTree({"שם": "שלום"}, 3000).html)
+    assert html.count('dir="rtl" align="right"') == 2

@@ -45,19 +45,19 @@ class _Facts:
             yield Markup('<span class="text">{}</span>').format(one_line(value))
         elif isinstance(value, Mapping):
             yield from self._object(value, depth)
-        elif (columns := _columns(value)) is not None:
+        elif (columns := columns_of(value)) is not None:
             yield from self._table(value, columns)
         else:
             yield from self._list(value, depth, name)
 
     def _object(self, value: Mapping[object, object], depth: int) -> Iterator[Markup]:
         yield Markup("<dl>")
-        for key, member in _noise_last(value):
+        for key, member in noise_last(value):
             if self._is_full():
                 yield Markup('<div><dt>…</dt><dd class="size">and more, which the plain text shows</dd></div>')
                 break
             yield Markup('<div{}><dt dir="auto">{}</dt><dd>').format(
-                Markup(' class="wide"') if is_branch(member) else Markup(""), _words(key)
+                Markup(' class="wide"') if is_branch(member) else Markup(""), member_words(key)
             )
             yield from self.of(member, depth + 1, key)
             yield Markup("</dd></div>")
@@ -77,7 +77,7 @@ class _Facts:
     def _table(self, rows: Sequence[object], columns: Sequence[str]) -> Iterator[Markup]:
         yield Markup('<div class="scroll" role="group" aria-label="Table" tabindex="0"><table><thead><tr>')
         for column in columns:
-            yield Markup('<th scope="col" dir="auto">{}</th>').format(_words(column))
+            yield Markup('<th scope="col" dir="auto">{}</th>').format(member_words(column))
         yield Markup("</tr></thead><tbody>")
         for row in rows:
             if self._is_full(len(columns)):
@@ -102,7 +102,7 @@ class _Facts:
         return self._room < 0
 
 
-def _columns(rows: Sequence[object]) -> Sequence[str] | None:
+def columns_of(rows: Sequence[object]) -> Sequence[str] | None:
     """Return the columns of a list of small, flat objects, those of machines last; None if it makes no table."""
     if len(rows) < 2:
         return None
@@ -120,12 +120,12 @@ def _fits_a_cell(value: object) -> bool:
     return not is_branch(value) and (not isinstance(value, str) or (len(value) <= _LONGEST_CELL and "\n" not in value))
 
 
-def _noise_last(value: Mapping[object, object]) -> Sequence[tuple[str, object]]:
+def noise_last(value: Mapping[object, object]) -> Sequence[tuple[str, object]]:
     members = [(str(key), member) for key, member in value.items()]
     return sorted(members, key=lambda member: bool(_NOISE.search(member[0])))
 
 
-def _words(key: str) -> str:
+def member_words(key: str) -> str:
     """Return a member's name as words: `riskLevel` and `risk_level` as "Risk level"."""
     if not key.isidentifier() or not key.isascii():
         return printable(key)
@@ -133,20 +133,33 @@ def _words(key: str) -> str:
     return as_words("_".join(part if part.isupper() else part.lower() for part in parts))
 
 
-def _leaf(value: object, name: str) -> Markup:
+def nothing_words(value: object) -> str | None:
+    """Return how a value reads that says nothing, None for any other."""
     if value is None:
-        return Markup('<span class="size">not set</span>')
+        return "not set"
     if isinstance(value, Mapping | list | tuple):
-        return Markup('<span class="size">none</span>')
+        return "none"
+    return "empty" if isinstance(value, str) and not printable(value).strip() else None
+
+
+def value_words(value: object, name: str) -> str:
+    """Return how a scalar of the member `name` reads: numbers grouped, moments and yes or no in words."""
     if isinstance(value, bool):
-        return Markup('<span class="literal">{}</span>').format("Yes" if value else "No")
+        return "Yes" if value else "No"
     if isinstance(value, int | float):
-        return Markup('<span class="literal">{}</span>').format(_number(value, name))
+        return _number(value, name)
+    return readable_moment(printable(str(value)))
+
+
+def _leaf(value: object, name: str) -> Markup:
+    if (nothing := nothing_words(value)) is not None:
+        return Markup('<span class="size">{}</span>').format(nothing)
+    said = value_words(value, name)
+    if isinstance(value, int | float):
+        return Markup('<span class="literal">{}</span>').format(said)
     text = printable(str(value))
-    if (said := readable_moment(text)) != text:
+    if said != text:
         return Markup('<time title="{}">{}</time>').format(text, said)
-    if not text.strip():
-        return Markup('<span class="size">empty</span>')
     if len(text) <= _LONG_TEXT:
         return Markup('<span class="text" dir="auto">{}</span>').format(text)
     beginning = one_line(excerpt(text, _LONG_TEXT // 3)[0])

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flow_hitl.rendering.earlier_rounds import EarlierRound
+    from flow_hitl.rendering.json_mail import MailTree
     from flow_hitl.requests.request import HistoryRound
 
 SUBJECT_LIMIT = 150
@@ -164,6 +165,7 @@ def _environment() -> Environment:
         earlier_rounds=_earlier_rounds,
         excerpt=excerpt,
         lines=_lines,
+        mail_tree=_mail_tree,
         method_title=as_words,
         one_line=one_line,
         outline=outline,
@@ -198,6 +200,12 @@ def _earlier_rounds(history: "Sequence[HistoryRound]", method_name: str, output:
     from flow_hitl.rendering.earlier_rounds import earlier_rounds
 
     return earlier_rounds(history, method_name, output)
+
+
+def _mail_tree(value: object, room: int) -> "MailTree":
+    from flow_hitl.rendering.json_mail import MailTree
+
+    return MailTree(value, room)
 
 
 def _isolated(text: str) -> Markup:
