@@ -28,7 +28,7 @@ from tests.support.webhooks import hook, told
 from tests.test_documents import documents
 
 ROOT = Path(__file__).parents[1]
-LANGUAGES = {"bash", "console", "http", "javascript", "json", "mermaid", "python", "text", "toml"}
+LANGUAGES = {"bash", "console", "http", "javascript", "json", "python", "text", "toml"}
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`((?:\.venv/bin/)?flow-hitl [^`]+)`")
 # Blocks with calls of the API: the tests below run all of them.

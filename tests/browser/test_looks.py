@@ -110,3 +110,19 @@ def test_the_pages_are_whole_and_accessible(open_window: Callable[..., Page], si
     page.set_content(mail)
     see("mail")
     assert faults == []
+
+
+def test_the_guide_is_whole_and_accessible_and_its_pictures_are_there(
+    open_window: Callable[..., Page], site: Served
+) -> None:
+    page = open_window()
+    faults: list[str] = []
+    for name, path in {
+        "guide": "",
+        "guide-manager": "/guides.manager",
+        "guide-decision": "/decisions.0009-configuration",
+    }.items():
+        page.goto(f"{site.url}/docs/guide{path}")
+        faults += look(page, name)
+        assert page.evaluate("[...document.images].filter(image => !image.naturalWidth).map(image => image.src)") == []
+    assert faults == []
