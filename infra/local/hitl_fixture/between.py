@@ -105,13 +105,16 @@ class BetweenFunctions:
 
         audit_table = current().settings.audit_table
         # Not by a scan, which takes moto longer than all the rest of a handler.
-        chains = dynamodb_backends[ACCOUNT][REGION].tables[audit_table].items.values()
-        events = [event for chain in chains for event in chain.values()]
+        chains = dynamodb_backends[ACCOUNT][REGION].tables[audit_table].items
         # Events are only added, so their number tells whether there are new ones.
-        if len(events) == len(self._relayed):
+        if sum(map(len, chains.values())) == len(self._relayed):
             return False
-        items = [event.to_json()["Attributes"] for event in events]
-        fresh = [item for item in items if _event_key(item) not in self._relayed]
+        fresh = [
+            event.to_json()["Attributes"]
+            for subject, chain in chains.items()
+            for seq, event in chain.items()
+            if (subject.value, int(seq.value)) not in self._relayed
+        ]
         (reader,) = STREAM_READERS
         heard = [item for item in fresh if item.get("kind", {}).get("S") not in reader.unheard]
         self._relayed.update(_event_key(item) for item in fresh if item not in heard)
@@ -161,8 +164,7 @@ class BetweenFunctions:
         self._settle()
 
     def _has_message(self, queue: str) -> bool:
-        messages = _sqs().queues[queue]._messages
-        return any(message.visible and not message.delayed for message in messages)
+        return bool(_sqs().queues[queue].messages)
 
     def _deliver(self, function: str, records: list[dict[str, Any]]) -> list[Any]:
         result = self._function(function)({"Records": records}, _context(function))

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
-from infra.local.hitl_fixture import short_way
+from infra.local.hitl_fixture import quick_queues, quick_start, quick_updates, short_way
 from infra.local.hitl_fixture.stack import REGION
 
 
@@ -26,18 +26,15 @@ def quick_moto() -> Iterator[None]:
 def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
     """Return what is replaced: where, which attribute, and by what."""
     import moto.backend_index
-    import moto.core.models
     import moto.core.responses
     import moto.dynamodb.parsing.ast_nodes
     import moto.dynamodb.parsing.expressions
     import moto.dynamodb.parsing.validators
-    import moto.sqs.models
     from botocore.auth import SigV4Auth, SigV4QueryAuth
     from botocore.endpoint import Endpoint
     from botocore.regions import EndpointRulesetResolver
     from botocore.useragent import UserAgentString
     from moto.core.base_backend import BaseBackend
-    from moto.core.custom_responses_mock import CallbackResponse
     from moto.core.serialize import BaseJSONSerializer
     from moto.core.utils import camelcase_to_underscores, method_names_from_class
     from moto.dynamodb.comparisons import ConditionExpressionParser
@@ -116,7 +113,7 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
 
     def copied_node(node: Any) -> Any:
         copied = copy.copy(node)
-        copied.parent = None
+        copied.parent, copied.copied = None, True
         if node.children is not None:
             copied.children = [copied_node(one) if isinstance(one, node_class) else one for one in node.children]
             for child in copied.children:
@@ -195,12 +192,12 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         return urls_found[type(backend)]
 
     return (
+        *quick_start.shortcuts(),
+        *quick_queues.shortcuts(),
+        *quick_updates.shortcuts(),
         (BaseJSONSerializer, "_serialize_type_structure", serialize),
         (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
         (moto.core.responses, "camelcase_to_underscores", cache(camelcase_to_underscores)),
-        (moto.sqs.models, "camelcase_to_underscores", cache(camelcase_to_underscores)),
-        # moto registers 644 of them per test, for calls without botocore.
-        (moto.core.models, "CallbackResponse", cache(CallbackResponse)),
         # moto compares each call with 100 services in turn: try ours first.
         (moto.backend_index, "backend_url_patterns", sorted(patterns, key=lambda one: one[0] not in ours)),
         (Endpoint, "make_request", make_request_shortly),

@@ -25,7 +25,13 @@ _OPERATIONS = {
     "kms": {"Decrypt": "decrypt", "Encrypt": "encrypt"},
     "s3": {"ListObjectVersions": ""},
     "secretsmanager": {"GetSecretValue": "get_secret_value"},
-    "sqs": {"SendMessage": "send_message"},
+    "sqs": {
+        "ChangeMessageVisibility": "change_message_visibility",
+        "DeleteMessage": "delete_message",
+        "GetQueueAttributes": "get_queue_attributes",
+        "ReceiveMessage": "receive_message",
+        "SendMessage": "send_message",
+    },
 }
 _BYTES = (b'"B":', b'"BS":', b'"BinaryValue":')
 
@@ -87,7 +93,7 @@ def made(service: str, operation: str, body: bytes, region: str) -> dict[str, An
         return None
     if isinstance(result, str):
         return result
-    return {name: value for name, value in result.result.items() if value is not None}
+    return {name: value for name, value in (result.result or {}).items() if value is not None}
 
 
 @cache

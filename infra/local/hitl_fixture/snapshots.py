@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from infra.local.hitl_fixture.between import BetweenFunctions
 from infra.local.hitl_fixture.clock import CountedIds
+from infra.local.hitl_fixture.copies import copied
 from infra.local.hitl_fixture.seen import Mail
 
 
@@ -43,7 +44,8 @@ def _copied(backends: Sequence[Any]) -> Sequence[Any]:
 
     queues = [queue for one in backends if isinstance(one, SQSBackend) for queue in one.queues.values()]
     # Locks cannot be copied; with one thread, the copies can share them.
-    return copy.deepcopy(backends, {id(queue._messages_lock): queue._messages_lock for queue in queues})
+    made: Sequence[Any] = copied(backends, {id(queue._messages_lock): queue._messages_lock for queue in queues})
+    return made
 
 
 @dataclass(frozen=True)
