@@ -206,8 +206,16 @@ def _added(name: str, node: Any, kinds: Any) -> _Value | None:
     added: Any = _operand(node, kinds)
 
     def total(attrs: Mapping[str, Any], names: Mapping[str, str], values: Mapping[str, Any]) -> Any:
-        more, now = added(attrs, names, values), attrs.get(_named(name, names)) or DynamoType({"N": "0"})
-        return now + more if more is not None and (now.type, more.type) == ("N", "N") else None
+        more, now = added(attrs, names, values), attrs.get(_named(name, names))
+        if more is None or (now is not None and now.type != more.type):
+            return None
+        if more.type == "N":
+            return (now or DynamoType({"N": "0"})) + more
+        # A set, which moto keeps as a list.
+        if not more.is_set() or not more.value:
+            return None
+        kept = list(now.value) if now else []
+        return DynamoType({more.type: kept + [one for one in more.value if one not in kept]})
 
     return total
 
