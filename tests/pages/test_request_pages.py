@@ -8,7 +8,7 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Member, Permission
-from infra.local.hitl_fixture import Answer, AskedRequest, Browser, Hitl
+from infra.local.hitl_fixture import Answer, AskedRequest, Browser, Hitl, made_once
 from tests.support.asserts import EMIT, callback, everything_written
 
 ANNA, BEN, CREATOR = "anna@example.com", "ben@example.com", "creator@example.com"
@@ -163,10 +163,17 @@ def link(page: Answer, rel: str) -> str | None:
     return unescape(found[1]) if found else None
 
 
+@made_once
+def fifty_five(hitl: Hitl) -> tuple[Browser, set[str]]:
+    """A browser in which somebody is signed in, and the ids of what it can list."""
+    asked = {hitl.ask(f"number {number}", sla_target_minutes=number % 3 + 1).id for number in range(55)}
+    return hitl.signed_in(), asked
+
+
 @pytest.mark.parametrize("order", ["", "newest", "due", "title", "-assignee"])
 def test_a_long_list_goes_on_page_by_page_and_back(hitl: Hitl, order: str) -> None:
-    asked = {hitl.ask(f"number {number}", sla_target_minutes=number % 3 + 1).id for number in range(55)}
-    browser, path, pages = hitl.signed_in(), f"{LIST}?order={order}", list[list[str]]()
+    browser, asked = fifty_five(hitl)
+    path, pages = f"{LIST}?order={order}", list[list[str]]()
     for place in ("1–25 of 55", "26–50 of 55", "51–55 of 55"):
         page = browser.get(path)
         assert place in words(page)

@@ -5,12 +5,14 @@ from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from random import Random
 from typing import Any
 
 import pytest
 
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor
+from flow_hitl.requests.reading import decision_feed
 from flow_hitl.requests.reading.decision_feed import FeedPlace, short
 from flow_hitl.requests.store.decision_entries import next_page
 from tests.support.examples import NOON
@@ -18,6 +20,12 @@ from tests.support.examples import NOON
 SETTLES_AFTER = timedelta(seconds=90)
 # More would be refused by API Gateway, together with the rest of a request's head.
 LONGEST_CURSOR = 8000
+
+
+@pytest.fixture(autouse=True)
+def _same_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work out a key's digest once: thousands of polls in one process would do it for each of them."""
+    monkeypatch.setattr(decision_feed, "_digest", cache(decision_feed._digest))
 
 
 def moment(at: datetime) -> str:
