@@ -3,7 +3,7 @@
 from typing import Any
 
 from flow_hitl.bootstrap import current
-from flow_hitl.platform.telemetry import SWEEP_ENDED, SWEEP_FOUND, count, logger
+from flow_hitl.platform.telemetry import SWEEP_ENDED, SWEEP_FOUND, USAGE_NOT_COUNTED, count, logger
 from flow_hitl.sweep.agenda import Matter
 from flow_hitl.sweep.second_look import Looked
 from functions.workers import Message, queue_handler
@@ -36,6 +36,9 @@ def _look_at_the_log() -> None:
                     request_id=effect.request_id,
                     event_seq=effect.event_seq,
                 )
+            if done.uncounted:
+                count(USAGE_NOT_COUNTED)
+                logger.error("emails of answers not counted", events=done.events)
             for name in done.senseless:
                 count(SWEEP_FOUND, record=name)
                 logger.error("audit event makes no sense", record=name)

@@ -118,7 +118,7 @@ def test_the_whole_way_of_a_review(hitl: Hitl) -> None:
     by_function: dict[str, int] = {}
     for call in calls.begun:
         by_function[call.function] = by_function.get(call.function, 0) + 1
-    assert by_function == {"intake": 2, "relay": 5, "send_email": 8, "inbound_mail": 4, "resume_flow": 3}
+    assert by_function == {"intake": 2, "relay": 4, "send_email": 8, "inbound_mail": 4, "resume_flow": 3}
 
 
 def test_the_stream_calls_nobody_for_what_nothing_follows_from(hitl: Hitl) -> None:

@@ -75,7 +75,6 @@ def test_a_review_without_emails(hitl: Hitl) -> None:
         **DECIDED,
         "audit request_created by_day": 1,
         "requests r#head": 6,
-        "requests r#response": 2,
         "audit response_submitted": 2,
         "audit response_submitted by_day": 1,
         "requests effect": 1,
@@ -83,8 +82,8 @@ def test_a_review_without_emails(hitl: Hitl) -> None:
         "audit resume_attempted": 2,
         "audit resume_attempted by_day": 1,
     }
-    assert units.writes == 30
-    assert (units.reads, round(cost.dollars, 2)) == (8, 23.95)
+    assert units.writes == 28
+    assert (units.reads, round(cost.dollars, 2)) == (6.5, 22.51)
 
 
 def test_a_review_by_email(hitl: Hitl) -> None:
@@ -94,8 +93,32 @@ def test_a_review_by_email(hitl: Hitl) -> None:
     assert units.written["requests effect"] == 3, (
         "one claim each for the notification, the confirmation, and the resumption"
     )
-    assert units.writes == 43
-    assert (units.reads, round(cost.dollars, 2)) == (20, 42.48)
+    assert units.writes == 40
+    assert (units.reads, round(cost.dollars, 2)) == (14.5, 39.91)
+
+
+def test_a_long_answer_costs_its_own_record_and_each_reader_a_call(hitl: Hitl) -> None:
+    def written(feedback: str) -> tuple[Units, int]:
+        with counted() as units, watched(hitl) as calls:
+            callback(hitl, hitl.ask(emit=EMIT, resume_url=flow.url), feedback)
+        return units, calls.operations.count("dynamodb.GetItem")
+
+    with receiving() as flow:
+        short, calls = written("approved\nFine with me, but please mention the second source in the next edition.")
+        long, more_calls = written("approved\n" + "Fine with me. " * 60)
+    assert "requests r#response" not in short.written
+    assert long.written["requests r#response"] == 2
+    assert long.written["requests r#head"] == short.written["requests r#head"] == 8
+    assert more_calls == calls + 1, "only the resumption reads it without having written it"
+
+
+def test_what_people_write_at_length_is_stored_in_less_room(hitl: Hitl) -> None:
+    def written(**fields: Any) -> int:
+        with counted() as units:
+            hitl.ask(emit=EMIT, **fields)
+        return units.written["requests r#content"]
+
+    assert written(output="A long draft, as people write it. " * 60) == written(output="short")
 
 
 def test_a_long_message_costs_nothing_more(hitl: Hitl) -> None:

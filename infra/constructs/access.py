@@ -161,13 +161,13 @@ class Access(Construct):
 
     def sweep(self) -> list[Right]:
         """Read the log and how far its effects have come; hand on what is missing, as `relay` does."""
-        data, queues = self.data, self.queues
+        data, queues, look = self.data, self.queues, ("GetItem", "BatchGetItem", "Query")
         return [
             _allow(("dynamodb:Query",), [data.audit.index_arn("by_day")]),
             _allow(("dynamodb:BatchGetItem", "dynamodb:Query"), [data.audit.table.table_arn]),
             _allow(("dynamodb:BatchGetItem",), [data.requests.table.table_arn]),
             _allow(
-                tuple(f"dynamodb:{one}" for one in ("GetItem", "BatchGetItem", "Query", "PutItem", "BatchWriteItem")),
+                [f"dynamodb:{one}" for one in (*look, "PutItem", "UpdateItem", "BatchWriteItem")],
                 [data.deployments.table.table_arn],
             ),
             *self._hand_on(),

@@ -3,16 +3,18 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from flow_hitl.bootstrap import Application, current, use
 from flow_hitl.delivery.retries import RESUME
-from flow_hitl.platform.dynamodb import item
+from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.requests.store.request_store import document_text
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.support.asserts import EMIT, assert_invalid, callback, sqs_records
 from tests.support.receiver import Received, Receiver, receiving
@@ -25,9 +27,9 @@ def flow() -> Iterator[Receiver]:
         yield receiver
 
 
-def decided(hitl: Hitl, flow: Receiver) -> AskedRequest:
+def decided(hitl: Hitl, flow: Receiver, comment: str = "") -> AskedRequest:
     request = hitl.ask(emit=EMIT, resume_url=flow.url, state={"text": "grüße"})
-    callback(hitl, request, "approved\nSchön!")
+    callback(hitl, request, f"approved\n{comment or 'Schön!'}")
     return request
 
 
@@ -103,6 +105,13 @@ def test_that_a_secret_was_rotated_stands_in_the_log_and_the_secret_nowhere(hitl
     assert secret not in everything
 
 
+def test_a_long_answer_reaches_its_flow_whole(hitl: Hitl, flow: Receiver) -> None:
+    request = decided(hitl, flow, LONG)
+    (post,) = flow.received
+    assert json.loads(post.body)["request"]["response"]["comment"] == LONG.strip()
+    assert request.now()["response"]["comment"] == LONG.strip()
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_any_2xx_is_delivered(hitl: Hitl, flow: Receiver, status: int) -> None:
     flow.status = status
@@ -124,28 +133,42 @@ def test_anything_else_is_tried_again_within_ten_seconds(hitl: Hitl, flow: Recei
     assert request.kinds.count("resume_attempted") == 2
 
 
-CHANGES: dict[str, tuple[str, dict[str, object]]] = {
-    "outcome": ("r#response", {"outcome": "rejected", "feedback": "rejected"}),
-    "responder": ("r#response", {"responder": "mallory@example.com"}),
-    "question": ("r#content", {"message": "Pay a million?"}),
+LONG = "Fine with me. " * 50
+REJECTED = {"outcome": "rejected", "feedback": "rejected"}
+# Of a short answer, which is in the head, or of a long one: the record, and what is changed in its document.
+CHANGES: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    "outcome": ("", "r#head", lambda doc: {**doc, "answer": {**doc["answer"], **REJECTED}}),
+    "responder": ("", "r#head", lambda doc: {**doc, "answer": {**doc["answer"], "responder": "mallory@example.com"}}),
+    "outcome of a long answer": (LONG, "r#response", lambda doc: {**doc, **REJECTED}),
+    "comment of a long answer": (LONG, "r#response", lambda doc: {**doc, "comment": LONG * 2}),
+    "question": ("", "r#content", lambda doc: {**doc, "message": "Pay a million?"}),
 }
+
+
+def repaired(now: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record as it is now, with the answer, or the whole document, of before."""
+    if before["sk"]["S"] != "r#head":
+        return before
+    document, answer = (json.loads(document_text(values(one)["doc"])) for one in (now, before))
+    return {**now, "doc": {"S": json.dumps({**document, "answer": answer["answer"]})}}
 
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_flow_is_not_told_what_the_log_does_not_say(hitl: Hitl, flow: Receiver, what: str) -> None:
     flow.away = 1
-    request = decided(hitl, flow)
+    comment, part, change = CHANGES[what]
+    request = decided(hitl, flow, comment)
     assert request.now()["resume"]["status"] == "waiting"
     flow.received.clear()
-    part, changes = CHANGES[what]
     dynamodb, key = hitl._clients["dynamodb"], item({"pk": request.id, "sk": part})
     stored = dynamodb.get_item(TableName="requests", Key=key)["Item"]
-    forged = json.dumps({**json.loads(stored["doc"]["S"]), **changes})
+    forged = json.dumps(change(json.loads(document_text(values(stored)["doc"]))))
     dynamodb.put_item(TableName="requests", Item={**stored, "doc": {"S": forged}})
     hitl.advance(minutes=5)
     assert flow.received == []
     assert request.timeline[-1]["data"]["result"].startswith("Not sent: the stored answer")
-    dynamodb.put_item(TableName="requests", Item=stored)
+    now = dynamodb.get_item(TableName="requests", Key=key)["Item"]
+    dynamodb.put_item(TableName="requests", Item=repaired(now, stored))
     hitl.advance(minutes=20)
     (post,) = flow.received
     assert json.loads(post.body)["request"]["response"]["outcome"] == "approved"

@@ -1,5 +1,6 @@
 """A flow that runs in circles is stopped at the door, clearly and for a time; nothing that was taken is lost."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Permission
+from flow_hitl.platform.dynamodb import item, values
 from infra.local.hitl_fixture import Answer, Hitl
 from tests.support.asserts import (
     EMIT,
@@ -88,13 +90,85 @@ def test_mails_are_counted_by_the_day_whatever_they_say(hitl: Hitl) -> None:
     hitl.reply("approved", to=hitl.inbox[0], sender="somebody@example.com")
     hitl.reply("delegate: cleo@example.com", to=hitl.inbox[0])
     hitl.advance(minutes=45)
+    before = len(hitl.inbox)
+    assert used(hitl) == (1, before)
     hitl.reply("approved", to=hitl.inbox[1])
-    assert used(hitl) == (1, len(hitl.inbox))
+    assert used(hitl) == (1, before), "emails about an answer count when the sweep looks at it"
+    assert len(hitl.inbox) > before + 1
     assert len(hitl.inbox) > 6
     hitl.advance(minutes=30)
     assert used(hitl) == (0, len(hitl.inbox)), "the hour is over, the day is not"
     hitl.advance(days=1)
     assert used(hitl) == (0, 0)
+
+
+def answered(hitl: Hitl, number: int) -> None:
+    for _ in range(number):
+        hitl.ask(emit=EMIT)
+        hitl.reply("approved")
+
+
+def forget_where_the_sweep_was(hitl: Hitl) -> None:
+    """As if the last run of the sweep had died before it could say how far it came."""
+    key = item({"pk": "sweep", "sk": "watermark"})
+    hitl._clients["dynamodb"].delete_item(TableName="deployments", Key=key)
+
+
+def test_emails_about_an_answer_count_within_a_quarter_of_an_hour(hitl: Hitl) -> None:
+    answered(hitl, 2)
+    assert used(hitl) == (2, 2)
+    hitl.advance(minutes=15)
+    assert used(hitl) == (2, 4)
+    answered(hitl, 1)
+    hitl.advance(minutes=15)
+    assert used(hitl) == (3, 6)
+
+
+def test_a_sweep_that_begins_again_counts_no_email_twice(hitl: Hitl) -> None:
+    answered(hitl, 2)
+    hitl.advance(minutes=15)
+    answered(hitl, 1)
+    hitl.advance(minutes=15)
+    forget_where_the_sweep_was(hitl)
+    answered(hitl, 1)
+    hitl.advance(minutes=15)
+    assert used(hitl) == (4, 8)
+
+
+def test_events_that_are_replayed_are_not_counted_again(hitl: Hitl) -> None:
+    answered(hitl, 2)
+    hitl.advance(minutes=15)
+    now = hitl.clock.now().replace(microsecond=0)
+    assert sum(one.events for one in current().replay(now - timedelta(hours=1), now, dry_run=False)) > 4
+    assert used(hitl) == (2, 4)
+
+
+def test_emails_about_answers_count_on_the_day_of_the_answer(hitl: Hitl) -> None:
+    hitl.advance(minutes=12 * 60 - 1)
+    answered(hitl, 1)
+    hitl.advance(minutes=2)
+    answered(hitl, 1)
+    hitl.advance(minutes=15)
+    assert used(hitl)[1] == 2
+    key = item({"pk": f"deployment#{hitl.deployment_id}", "sk": "activity#2026-01-14"})
+    day = values(hitl._clients["dynamodb"].get_item(TableName="deployments", Key=key)["Item"])
+    assert day["mails"] == 2
+
+
+def test_a_count_that_fails_in_the_sweep_raises_an_alarm_and_holds_up_nothing(
+    hitl: Hitl, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(call: Call, when: When) -> None:
+        if (call.function, call.operation, when) == ("sweep", "dynamodb.UpdateItem", "before"):
+            raise refused_by_aws("UpdateItem")
+
+    answered(hitl, 1)
+    with watched(hitl, refuse):
+        hitl.advance(minutes=15)
+    assert used(hitl) == (1, 1)
+    said = capsys.readouterr().out
+    assert '"UsageNotCounted":[1.0]' in said
+    assert '"SweepEnded":[1.0]' in said
 
 
 def test_when_the_mails_of_the_day_are_used_up_new_requests_wait_for_the_next(hitl: Hitl) -> None:

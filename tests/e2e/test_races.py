@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from flow_hitl.platform.dynamodb import values
+from flow_hitl.requests.store.request_store import document_text
 from flow_hitl_client import signature
 from infra.local.inbound import VERDICTS, ReceivedMail, receipt_notification
 from infra.local.patience import HANG_SECONDS
@@ -109,7 +111,7 @@ class Races:
         table = self.local.operator.outputs["RequestsTable"]
         key = {"pk": {"S": asked.id}, "sk": {"S": "r#head"}}
         head = self.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
-        doc = json.loads(head["doc"]["S"])
+        doc = json.loads(document_text(values(head)["doc"]))
         doc["auto_response"]["due_at"] = f"{head['created_key']['S'][:19]}Z"
         self.dynamodb.update_item(
             TableName=table,

@@ -169,7 +169,7 @@ EXPECTED: dict[str, Rights] = {
         ("s3:ListBucketVersions", "seals"),
         *(
             (f"dynamodb:{action}", "deployments")
-            for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "BatchWriteItem")
+            for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "BatchWriteItem")
         ),
         *_send("email", "receipt", "resume", "webhook", "deadline", "export"),
         ("scheduler:CreateSchedule", "schedules"),

@@ -1,5 +1,6 @@
 """The audit page, as a manager who is signed in sees it."""
 
+import json
 import re
 from html import unescape
 
@@ -7,7 +8,8 @@ import pytest
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Member, Permission
-from flow_hitl.platform.dynamodb import item
+from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.requests.store.request_store import document_text
 from infra.local.hitl_fixture import Browser, Hitl
 from tests.proof.test_audit_seal import chain_of, put, tampered, two_days
 from tests.support.asserts import EMIT
@@ -105,8 +107,10 @@ def test_what_was_changed_is_named(hitl: Hitl, manager: Browser, kind: str) -> N
 
 def test_a_record_that_does_not_match_its_event_is_named_in_words(hitl: Hitl, manager: Browser) -> None:
     request, _ = two_days(hitl)
-    key = item({"pk": request.id, "sk": "r#response"})
-    hitl._clients["dynamodb"].delete_item(TableName="requests", Key=key)
+    dynamodb, key = hitl._clients["dynamodb"], item({"pk": request.id, "sk": "r#head"})
+    head = values(dynamodb.get_item(TableName="requests", Key=key)["Item"])
+    document = {**json.loads(document_text(head["doc"])), "answer": None}
+    dynamodb.put_item(TableName="requests", Item=item({**head, "doc": json.dumps(document)}))
     page = words(manager.get(address(hitl, "/verify")).text)
     assert f"Record changed request#{request.id} event 3" in page
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from zlib import compress
 
 import pytest
 
@@ -13,6 +14,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.proof.answers import verification
 from flow_hitl.proof.verify_audit import event_hash
+from flow_hitl.requests.store.request_store import document_text
 from infra.local.hitl_fixture import Hitl, made_once
 from tests.proof.test_audit_seal import by_schedule
 from tests.support.asserts import EMIT
@@ -23,10 +25,11 @@ LARGE = "A long draft. " * 6000
 
 @dataclass
 class Place:
-    """A deployment whose log is sealed but for one request that is still fresh."""
+    """A deployment whose log is sealed but for one request that is still fresh; `brief` has its answer in its head."""
 
     hitl: Hitl
     decided: str
+    brief: str
     grouped: str
     pending: str
     large: str
@@ -38,7 +41,7 @@ class Place:
     def rows(self, table: str) -> list[dict[str, Any]]:
         pages = self.hitl._clients["dynamodb"].get_paginator("scan").paginate(TableName=table)
         rows = [values(row) for page in pages for row in page["Items"]]
-        return [{**row, "data": data_text(row["data"])} if "prev_hash" in row else row for row in rows]
+        return [_readable(row) for row in rows]
 
     def row(self, table: str, **key: Any) -> dict[str, Any]:
         (found,) = [one for one in self.rows(table) if all(one.get(name) == value for name, value in key.items())]
@@ -119,6 +122,14 @@ class Place:
                 return verified, named
 
 
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with the texts that are stored deflated."""
+    if "prev_hash" in row:
+        return {**row, "data": data_text(row["data"])}
+    is_packed = row["sk"] in ("r#head", "r#content", "r#response") and "doc" in row
+    return {**row, "doc": document_text(row["doc"])} if is_packed else row
+
+
 def sealed_log(hitl: Hitl) -> Place:
     hitl.configure(settings={"groups": [{"name": "finance", "members": list(PEOPLE)}]})
     hook = hitl.api(
@@ -127,6 +138,8 @@ def sealed_log(hitl: Hitl) -> Place:
         {"name": "Jira", "url": "http://127.0.0.1:9/", "events": ["request_cancelled"]},
     )
     decided = hitl.ask("Pay?", emit=EMIT, state={"amount": 12}, resume_url="http://127.0.0.1:9/")
+    hitl.reply("approved\n" + "Looks right. " * 50)
+    brief = hitl.ask("Publish at once?", emit=EMIT, resume_url="http://127.0.0.1:9/")
     hitl.reply("approved\nLooks right")
     grouped = hitl.ask("Publish?", emit=EMIT, assigned_to_email="group:finance")
     large = hitl.ask("Read it", output=LARGE, emit=EMIT)
@@ -134,7 +147,8 @@ def sealed_log(hitl: Hitl) -> Place:
     hitl.advance(days=1)
     by_schedule(hitl)
     unsealed = hitl.ask("Fresh", emit=EMIT)
-    return Place(hitl, decided.id, grouped.id, pending.id, large.id, hook.json["webhook"]["id"], unsealed.id)
+    webhook = hook.json["webhook"]["id"]
+    return Place(hitl, decided.id, brief.id, grouped.id, pending.id, large.id, webhook, unsealed.id)
 
 
 a_place = made_once(sealed_log)
@@ -158,6 +172,16 @@ def on_row(name: str, find: Callable[[Place], Mapping[str, Any]], table: str, **
 
 def gone(name: str, find: Callable[[Place], Mapping[str, Any]], table: str) -> None:
     FORGERIES[name] = lambda place: place.delete(table, find(place))
+
+
+def on_brief_answer(name: str, **changes: Any) -> None:
+    """Change members of the answer that a head holds."""
+
+    def forge(place: Place) -> None:
+        head = place.record(place.brief, "head")
+        place.redo("requests", head, answer={**json.loads(head["doc"])["answer"], **changes})
+
+    FORGERIES[f"answer_{name}_in_its_head"] = forge
 
 
 HEAD_CHANGES: Mapping[str, Any] = {
@@ -217,6 +241,10 @@ for member, value in {
     "decision_id": "mail/other",
 }.items():
     on_doc(f"answer_{member}", lambda place: place.record(place.decided, "response"), "requests", **{member: value})
+    on_brief_answer(member, **{member: value})
+on_doc("answer_unreadable_in_its_head", lambda place: place.record(place.brief, "head"), "requests", answer=1)
+on_doc("answer_removed_from_its_head", lambda place: place.record(place.brief, "head"), "requests", answer=None)
+on_row("head_packed_by_somebody_else", lambda place: place.record(place.brief, "head"), "requests", doc=compress(b"{}"))
 on_row("unreadable_answer", lambda place: place.record(place.decided, "response"), "requests", doc="null")
 gone("answer_removed", lambda place: place.record(place.decided, "response"), "requests")
 on_row("list_of_a_person", lambda place: place.row("requests", pk=place.grouped, sk="slot#00"), "requests", summary="?")
@@ -226,6 +254,17 @@ gone("request_out_of_a_persons_list", lambda place: place.row("requests", pk=pla
 @forgery
 def answer_to_a_pending_request(place: Place) -> None:
     place.put("requests", place.record(place.decided, "response"), pk=place.pending)
+
+
+@forgery
+def a_second_answer_beside_the_one_in_the_head(place: Place) -> None:
+    place.put("requests", place.record(place.decided, "response"), pk=place.brief)
+
+
+@forgery
+def answer_in_the_head_of_a_pending_request(place: Place) -> None:
+    answer = json.loads(place.record(place.brief, "head")["doc"])["answer"]
+    place.redo("requests", place.record(place.pending, "head"), answer=answer)
 
 
 @forgery

@@ -195,9 +195,12 @@ def roll_back(place: Wide, request: str, events: int) -> None:
     doc = json.loads(head["doc"])
     doc |= {"status": "pending", "outcome": None, "decided_at": None, "decision_id": None, "responded_via": None}
     doc |= {"seq": events, "last_hash": last["hash"], "last_event_at": last["at"], "resume": None, "receipt": None}
+    doc.pop("answer", None)
     rolled = {name: value for name, value in head.items() if not name.startswith("decision_")}
     place.put("requests", rolled, doc=json.dumps(doc))
-    place.delete("requests", place.record(request, "response"))
+    for row in place.records_of(request):
+        if row["sk"] == "r#response":
+            place.delete("requests", row)
 
 
 @forgery

@@ -10,22 +10,21 @@ from operator import itemgetter
 from typing import Any
 
 from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_of, deployment_subject, request_subject
-from flow_hitl.audit.index import IndexedEvent, Period
+from flow_hitl.audit.index import IndexedEvent, Period, place_in_day
 from flow_hitl.audit.ports import AuditRecord
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.dynamodb import batch_get, item, values
 from flow_hitl.platform.errors import NotFound
+from flow_hitl.platform.packed import KILOBYTE, packed, unpacked
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 
 _DAY_SHARDS = 4
 _MEMBERS = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash", "hash")
 _INDEX_KEYS = ("day_shard", "day_key")
-# What an item may weigh before its write costs twice as much, and what the index keys, the seq, and the names take.
-_KILOBYTE, _AROUND = 1024, 200
-# DynamoDB's items are smaller than this; packed by somebody else, they may not be.
-_LONGEST_DATA = 4 * 1024 * 1024
+# What the index keys, the seq, and the names of an item weigh.
+_AROUND = 200
 
 
 def put_event(table: str, event: AuditEvent, deployment_id: int) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def _index_keys(event: IndexedEvent) -> dict[str, str]:
 
 
 def _day_key(event: IndexedEvent) -> str:
-    return f"{_deployment_key(event.deployment_id)}{rfc3339(event.at)}#{event.subject}#{event.seq:06d}"
+    return _deployment_key(event.deployment_id) + place_in_day(event.at, event.subject, event.seq)
 
 
 def _deployment_key(deployment_id: int) -> str:
@@ -57,23 +56,13 @@ def event_image(event: AuditEvent) -> dict[str, Any]:
     members, data = as_json(event), canonical_json(event.data)
     del members["data"]
     others = _AROUND + sum(len(str(value).encode()) for value in members.values())
-    text = data.encode()
-    is_long = others + len(text) > _KILOBYTE
-    return item({**members, "data": zlib.compress(text, wbits=-zlib.MAX_WBITS) if is_long else data})
+    is_long = others + len(data.encode()) > KILOBYTE
+    return item({**members, "data": packed(data) if is_long else data})
 
 
 def data_text(stored: object) -> str:
     """Return the JSON text of an event's data as stored; raises ValueError for bytes that we never wrote."""
-    if not isinstance(stored, bytes):
-        return str(stored)
-    unpacking = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    try:
-        text = unpacking.decompress(stored, _LONGEST_DATA)
-    except zlib.error as error:
-        raise ValueError(f"an event's data cannot be unpacked: {error}") from None
-    if not unpacking.eof or unpacking.unused_data:
-        raise ValueError("an event's data are cut, too long, or followed by something else")
-    return text.decode()
+    return unpacked(stored)
 
 
 def event_from_item(wire: Mapping[str, Any]) -> AuditEvent:
@@ -209,13 +198,13 @@ class DynamoAuditLog:
                 raise NotFound(f"Request {request_id} has no event {seq}.")
             return _event(records[0])
 
-        return Reading(self._table, [{"subject": request_subject(request_id), "seq": seq}], made)
+        return Reading(self._table, [{"subject": request_subject(request_id), "seq": seq}], made, never_change=True)
 
     def reading_first(self, request_id: str, number: int) -> Reading[Sequence[AuditEvent]]:
         """Return the reading of a request's first events."""
         subject = request_subject(request_id)
         keys = [{"subject": subject, "seq": seq} for seq in range(1, number + 1)]
-        return Reading(self._table, keys, lambda records: [*map(_event, records)])
+        return Reading(self._table, keys, lambda records: [*map(_event, records)], never_change=True)
 
     def changes(self, deployment_id: int, seq: int, limit: int) -> Sequence[AuditEvent]:
         found = self._client.query(

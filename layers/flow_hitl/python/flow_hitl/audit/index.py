@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from flow_hitl.platform.times import rfc3339
+
 
 @dataclass(frozen=True)
 class IndexedEvent:
@@ -25,6 +27,11 @@ class Period:
 
     def holds(self, moment: datetime) -> bool:
         return self.since <= moment < self.until
+
+
+def place_in_day(at: datetime, subject: str, seq: int) -> str:
+    """Return where an event stands among those of its day and deployment, as text that sorts in their order."""
+    return f"{rfc3339(at)}#{subject}#{seq:06d}"
 
 
 def midnight(moment: datetime) -> datetime:

@@ -70,3 +70,6 @@ class UsageLog(Protocol):
         `marks` name what is added. If some of them were added before, in the same quarter of an hour, nothing is added,
         and they are returned. They are forgotten when something is added that is half an hour younger.
         """
+
+    def add_behind(self, deployment_id: int, day: datetime, mails: Mapping[str, int]) -> None:
+        """Add emails to a day (UTC) by places in its order, but for those up to the last place that was added so."""

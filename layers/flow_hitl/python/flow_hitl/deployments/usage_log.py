@@ -60,6 +60,34 @@ class DynamoUsageLog:
             return before.intersection(marks)
         return ()
 
+    def add_behind(self, deployment_id: int, day: datetime, mails: Mapping[str, int]) -> None:
+        left = dict(mails)
+        while left:
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=item(usage_key(deployment_id, day)),
+                    UpdateExpression="ADD mails :mails SET answers_to = :last, #ttl = if_not_exists(#ttl, :ttl)",
+                    ConditionExpression="attribute_not_exists(answers_to) OR answers_to < :first",
+                    ExpressionAttributeNames={"#ttl": "ttl"},
+                    ExpressionAttributeValues=item(
+                        {
+                            ":mails": sum(left.values()),
+                            ":first": min(left),
+                            ":last": max(left),
+                            ":ttl": int((full_hour(day) + _KEPT).timestamp()),
+                        }
+                    ),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                passed = str(old_item(error)["answers_to"])
+                left = {place: number for place, number in left.items() if place > passed}
+            else:
+                return
+
 
 def _counted(moment: datetime) -> list[str]:
     """Return where the marks of a moment stand, and after that where those stand that are too old to be needed.

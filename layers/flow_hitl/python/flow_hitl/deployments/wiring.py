@@ -9,7 +9,7 @@ from flow_hitl.platform.wiring import PlatformParts
 
 if TYPE_CHECKING:
     from flow_hitl.deployments.change_configuration import ChangeConfiguration
-    from flow_hitl.deployments.count_usage import CountUsage
+    from flow_hitl.deployments.count_usage import CountAnswers, CountUsage
     from flow_hitl.deployments.deployment_store import DynamoDeploymentStore
     from flow_hitl.deployments.key_uses import DynamoKeyUses
     from flow_hitl.deployments.manage_deployments import ManageDeployments
@@ -38,6 +38,13 @@ class DeploymentsParts(PlatformParts):
         from flow_hitl.deployments.usage_log import DynamoUsageLog
 
         return CountUsage(DynamoUsageLog(self.client("dynamodb"), self.settings.deployments_table))
+
+    @cached_property
+    def count_answers(self) -> CountAnswers:
+        from flow_hitl.deployments.count_usage import CountAnswers
+        from flow_hitl.deployments.usage_log import DynamoUsageLog
+
+        return CountAnswers(DynamoUsageLog(self.client("dynamodb"), self.settings.deployments_table))
 
     @cached_property
     def manage_deployments(self) -> ManageDeployments:

@@ -48,16 +48,18 @@ class Reading(Generic[_A]):
     """What a store would read, as it made it for `ReadTogether`, and nobody else looks at it.
 
     `made` returns its value from the items that there are, in the order of their keys; it raises what the store raises.
+    `never_change`: each item is written once, so a copy that has it will do.
     """
 
     table: str
     keys: Sequence[Mapping[str, Any]]
     made: Callable[[Sequence[Mapping[str, Any]]], _A]
+    never_change: bool = False
 
     @property
     def later(self) -> "Reading[Callable[[], _A]]":
         """The same, but its value is made, and errors are raised, when it is called."""
-        return Reading(self.table, self.keys, lambda records: partial(self.made, records))
+        return Reading(self.table, self.keys, lambda records: partial(self.made, records), self.never_change)
 
 
 class ReadTogether(Protocol):

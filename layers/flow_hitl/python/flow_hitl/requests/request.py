@@ -464,7 +464,7 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Change:
-    """One step of a request: its head before and after, its event, and the response if it decides."""
+    """One step of a request: its head before and after, its event, and the response, if there is one after it."""
 
     before: Head | None
     after: Head

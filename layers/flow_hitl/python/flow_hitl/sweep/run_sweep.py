@@ -55,7 +55,7 @@ class RunSweep:
             events = 0
             while (period := mark.next_period(started - SETTLED_AFTER)) is not None:
                 for batch in self.second_look.batches(period, mark.after):
-                    yield self.second_look(batch)
+                    yield self.second_look(batch, first=True)
                     events, mark = events + len(batch), mark.passed(period, batch)
                     if events >= _MOST_EVENTS or self.clock.now() >= started + _WORK_FOR:
                         return

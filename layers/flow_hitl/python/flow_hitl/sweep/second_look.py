@@ -11,6 +11,7 @@ from flow_hitl.audit.effects import Effect, EffectKind, EffectState, named_done
 from flow_hitl.audit.index import IndexedEvent, Period
 from flow_hitl.audit.ports import AuditArchive
 from flow_hitl.delivery.relay_event import RelayEvent, owed
+from flow_hitl.deployments.count_usage import CountAnswers
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.ports import Clock
 from flow_hitl.sweep.agenda import Matter, Topic, first_entry, promised
@@ -26,11 +27,15 @@ _SCHEDULES = frozenset({EffectKind.DEADLINE, EffectKind.SCHEDULE_REMINDER})
 
 @dataclass(frozen=True)
 class Looked:
-    """What came of a look at some events: what was handed on (or would have been), and what made no sense."""
+    """What came of a look at some events: what was handed on (or would have been), and what made no sense.
+
+    `uncounted`: the emails that follow from answers could not be added to what the deployment uses of its quotas.
+    """
 
     events: int
     handed_on: tuple[Effect, ...] = ()
     senseless: tuple[str, ...] = ()
+    uncounted: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class SecondLook:
     deployments: DeploymentStore
     agenda: Agenda
     relay: RelayEvent
+    count_answers: CountAnswers
     clock: Clock
 
     def batches(self, period: Period, after: IndexedEvent | None = None) -> Iterator[Sequence[IndexedEvent]]:
@@ -54,8 +60,11 @@ class SecondLook:
             while batch := list(islice(found, _AT_ONCE)):
                 yield batch
 
-    def __call__(self, batch: Sequence[IndexedEvent], *, dry_run: bool = False) -> Looked:
-        """Hand on what is owed of up to a hundred events, or with `dry_run` only tell."""
+    def __call__(self, batch: Sequence[IndexedEvent], *, dry_run: bool = False, first: bool = False) -> Looked:
+        """Hand on what is owed of up to a hundred events, or with `dry_run` only tell.
+
+        `first`: the batches come in order, and each event for the first time, or again only if the look was broken off.
+        """
         steps, senseless = self._steps(batch)
         now = self.clock.now()
         recorded = [effect for step in steps for effect in step.effects if effect.kind not in _SCHEDULES]
@@ -79,7 +88,16 @@ class SecondLook:
                 self.agenda.add(later)
             for event, effect in handed_on:
                 self.relay.hand_on(event, effect)
-        return Looked(len(batch), tuple(effect for _, effect in handed_on), senseless)
+        counted = not first or self._count(batch[0].deployment_id, steps)
+        return Looked(len(batch), tuple(effect for _, effect in handed_on), senseless, not counted)
+
+    def _count(self, deployment_id: int, steps: Sequence["_Step"]) -> bool:
+        """Return whether the emails of answers could be counted; they hold up nothing."""
+        try:
+            self.count_answers(deployment_id, [step.event for step in steps])
+        except Exception:
+            return False
+        return True
 
     def _states(
         self, steps: Sequence["_Step"], effects: Sequence[Effect], now: datetime

@@ -91,5 +91,6 @@ class SweepParts(ProofParts, DeliveryParts):
             deployments=self._deployments,
             agenda=self._agenda,
             relay=self.relay_event,
+            count_answers=self.count_answers,
             clock=self.clock,
         )

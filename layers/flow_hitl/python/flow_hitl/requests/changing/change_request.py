@@ -1,7 +1,7 @@
 """Steps that do not decide a request: read, decide again on conflict, write."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flow_hitl.people.access import Action, KeyHolder, Reader, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import FieldError, ValidationFailed
@@ -58,8 +58,9 @@ class ChangeRequest:
             change = step(request.head, Stamp(self.ids.event_id(), self.clock.now(), actor))
             if change is None:
                 return request
+            change = replace(change, response=change.response or request.response)
             self.requests.commit(change, takes)
-            return Request(change.after, request.content, change.response or request.response)
+            return Request(change.after, request.content, change.response)
 
         return in_rounds(attempt, self.pause)
 

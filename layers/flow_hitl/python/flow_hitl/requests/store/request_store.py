@@ -17,6 +17,7 @@ from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, batch_get, cancellation_codes, item, transact, values
 from flow_hitl.platform.errors import Conflict, NotFound
+from flow_hitl.platform.packed import fitting, unpacked
 from flow_hitl.platform.ports import CalledBefore, Reading
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
@@ -51,11 +52,25 @@ _PAGE_BYTES = 2 * 1024 * 1024
 _FEED_OVERLAP = timedelta(seconds=90)
 _READ_ROUNDS = 5
 _PARTS = (HEAD, CONTENT, RESPONSE)
+_ANSWER = "answer"
 _ONCE_DAYS = 30
 
 # What the document of a head leaves out: a record of less than a kilobyte costs half as much to write.
 _BESIDE = {"seq", *(member.name for member in fields(RequestRow))}
 _NONE = {"routing_rule": None, "auto_response": None}
+# An answer of so many bytes is in the head, which is written anyway; a longer one is not written again by each step.
+_BRIEF = 480
+# What our documents often say, from the rare to the frequent. It unpacks what is stored, so it never changes.
+_WORDS = (
+    b'{"message":"","output":"","state":{},"metadata":{},"history":[],"resume_url":"https://","warnings":[],'
+    b'"deployment_name":"{"deployment_id":,"last_hash":"0123456789abcdef","flow_id":"flow_","emit_options":'
+    b'["needs_revision","approved","rejected"],"free_text":"accept","assigned_by":"deployment_creator","routing_rule":'
+    b'"request","token_expires_at":"2026-12-31T00:00:00Z","body_sha256":"0123456789abcdef","resume":{"status":"failed",'
+    b'"waiting","delivered","attempts":1,"last_status":200},"decision_id":"mail/","last_event_at":"2026-01-01T00:00:00Z"'
+    b',"answer":{"outcome":"approved","feedback":"approved","comment":"","responded_via":"dashboard","api","email",'
+    b'"responder":null,"@example.com","responder_verified":false,true,"source":null,"responded_at":"2026-01-01T00:00:00Z'
+    b'","response_seconds":'
+)
 
 _Part = TypeVar("_Part")
 _heads, _contents = TypeAdapter(Head), TypeAdapter(Content)
@@ -123,7 +138,8 @@ class DynamoRequestStore:
         return in_rounds(lambda: self._load(request_id), self._pause, _READ_ROUNDS)
 
     def reading(self, request_id: str) -> Reading[Request]:
-        return Reading(self._table, [{"pk": request_id, "sk": part} for part in _PARTS], self._read)
+        # Most answers are in the head; a long one costs a call more.
+        return Reading(self._table, [{"pk": request_id, "sk": part} for part in (HEAD, CONTENT)], self._read)
 
     def _load(self, request_id: str) -> Request:
         found = self._dynamodb.query(
@@ -139,10 +155,17 @@ class DynamoRequestStore:
         if HEAD not in records:
             raise _unknown()
         request = self._request(records)
+        if request.head.decision_id is not None and request.response is None:
+            request = replace(request, response=self._long_response(request.head.request_id))
         # A query may see half of a transaction; a decision is never returned without its response.
         if (request.head.decision_id is None) != (request.response is None):
             raise Conflict(f"request {request.head.request_id} is being written")
         return request
+
+    def _long_response(self, request_id: str) -> Response | None:
+        key = item({"pk": request_id, "sk": RESPONSE})
+        found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        return _long_response(values(found)) if found else None
 
     def commit(self, change: Change, takes: Taken | None = None) -> None:
         head, before = change.after, change.before
@@ -150,15 +173,16 @@ class DynamoRequestStore:
             raise ValueError("a first step is created, not committed")
         parts = [
             self._put(
-                _head_record(head),
+                _head_record(head, change.response),
                 ConditionExpression="seq = :seq",
                 ExpressionAttributeValues=item({":seq": before.seq}),
             ),
             put_event(self._audit_table, change.event, head.deployment_id),
         ]
-        if change.response is not None:
-            doc = _responses().dump_json(change.response, exclude_defaults=True).decode()
-            parts.append(self._put({"pk": head.request_id, "sk": RESPONSE, "doc": doc}))
+        if change.response is not None and before.decision_id is None:
+            doc = _response_doc(change.response)
+            if not _is_brief(doc):
+                parts.append(self._put(fitting({"pk": head.request_id, "sk": RESPONSE, "doc": doc}, "doc", _WORDS)))
         if takes is not None:
             parts.append(self._taking(takes, change.event.at))
         last = len(parts) - 1
@@ -208,15 +232,16 @@ class DynamoRequestStore:
         return {
             one: (
                 _head_of(parts[HEAD]),
-                _contents.validate_json(parts[CONTENT]["doc"]) if "doc" in parts.get(CONTENT, {}) else None,
+                _contents.validate_json(self._content_doc(parts[CONTENT])) if "doc" in parts.get(CONTENT, {}) else None,
             )
             for one, parts in found.items()
             if HEAD in parts
         }
 
     def responses(self, request_ids: Sequence[str]) -> Mapping[str, Response]:
-        records = self._batch_get(request_ids, (RESPONSE,))
-        return {one: _responses().validate_json(found[RESPONSE]["doc"]) for one, found in records.items()}
+        records = self._batch_get(request_ids, (HEAD, RESPONSE))
+        found = {one: _parsed(parts[HEAD])[1] or _apart(parts) for one, parts in records.items() if HEAD in parts}
+        return {one: response for one, response in found.items() if response is not None}
 
     def stored(self, request_ids: Sequence[str], *, whole: bool = True) -> Mapping[str, StoredRequest]:
         records = self._batch_get(request_ids, _PARTS if whole else (HEAD,))
@@ -238,16 +263,18 @@ class DynamoRequestStore:
                 unreadable.append(f"belongs to a request with an unreadable record {part}: {type(error).__name__}")
                 return None
 
-        head = read(HEAD, _listed_head)
+        head, brief = read(HEAD, _listed_head) or (None, None)
         content = read(CONTENT, lambda record: _contents.validate_json(self._content_doc(record)))
-        response = read(RESPONSE, lambda record: _responses().validate_json(record["doc"]))
+        response = read(RESPONSE, _long_response)
+        if brief is not None and response not in (None, brief):
+            unreadable.append("belongs to a request with two answers")
         if head is not None:
             if whole and CONTENT not in records:
                 unreadable.append("belongs to a request without content")
-            wrong = _differing(records[HEAD], _head_record(head), entries_of_before(head))
+            wrong = _differing(records[HEAD], _head_record(head, brief), entries_of_before(head))
             if wrong:
                 unreadable.append(f"does not match what the request is listed by: {', '.join(wrong)}")
-        return StoredRequest(head, content, response, tuple(unreadable))
+        return StoredRequest(head, content, brief or response, tuple(unreadable))
 
     def _changed_slots(self, found: Mapping[str, StoredRequest]) -> Mapping[str, int]:
         """Return how many entries of a group's people are not as they should be, by request."""
@@ -303,7 +330,9 @@ class DynamoRequestStore:
                 if HEAD not in parts:
                     yield row, None
                     continue
-                taken += int(parts[CONTENT]["size"]) + len(parts.get(RESPONSE, {}).get("doc", "").encode())
+                taken += int(parts[CONTENT]["size"]) + len(
+                    document_text(parts.get(RESPONSE, {}).get("doc", "")).encode()
+                )
                 if taken > _PAGE_BYTES and row is not rows[0]:
                     return
                 yield row, self._request(parts)
@@ -316,16 +345,13 @@ class DynamoRequestStore:
         return records
 
     def _request(self, records: Mapping[str, dict[str, Any]]) -> Request:
-        response = records.get(RESPONSE)
-        return Request(
-            head=_head_of(records[HEAD]),
-            content=_contents.validate_json(self._content_doc(records[CONTENT])),
-            response=_responses().validate_json(response["doc"]) if response else None,
-        )
+        head, response = _parsed(records[HEAD])
+        content = _contents.validate_json(self._content_doc(records[CONTENT]))
+        return Request(head, content, response or _apart(records))
 
     def _content_doc(self, record: Mapping[str, Any]) -> bytes:
         if "doc" in record:
-            return str(record["doc"]).encode()
+            return document_text(record["doc"]).encode()
         doc: bytes = self._s3().get_object(Bucket=self._bucket, Key=record["s3_key"])["Body"].read()
         if hashlib.sha256(doc).hexdigest() != record["sha256"]:
             raise ValueError(f"content {record['s3_key']} is not what was written")
@@ -335,7 +361,7 @@ class DynamoRequestStore:
         doc = _contents.dump_json(content, exclude_defaults=True)
         record = {"pk": head.request_id, "sk": CONTENT, "size": len(doc)}
         if len(doc) <= _INLINE_BYTES:
-            return {**record, "doc": doc.decode()}
+            return fitting({**record, "doc": doc.decode()}, "doc", _WORDS)
         digest = hashlib.sha256(doc).hexdigest()
         # Named by content, so a repeated call writes the same object again.
         key = f"content/{head.deployment_id}/{digest}"
@@ -374,22 +400,54 @@ class DynamoRequestStore:
         return [], []
 
 
-def _head_record(head: Head) -> dict[str, Any]:
+def _head_record(head: Head, response: Response | None = None) -> dict[str, Any]:
     doc = _heads.dump_json(head, exclude=_BESIDE, exclude_defaults=True, exclude_none=True).decode()
-    return {"pk": head.request_id, "sk": HEAD, "doc": doc, "seq": head.seq, **head_entries(head)}
+    if response is not None and _is_brief(answer := _response_doc(response)):
+        doc = f'{doc[:-1]},"{_ANSWER}":{answer}}}'
+    record = {"pk": head.request_id, "sk": HEAD, "doc": doc, "seq": head.seq, **head_entries(head)}
+    return fitting(record, "doc", _WORDS)
+
+
+def document_text(stored: object) -> str:
+    """Return the JSON text of a document of ours as stored; raises ValueError for what we never wrote."""
+    return unpacked(stored, _WORDS)
 
 
 def _head_of(record: Mapping[str, Any]) -> Head:
-    """Return the head of a record, also of one from when the document said everything."""
+    return _parsed(record)[0]
+
+
+def _parsed(record: Mapping[str, Any]) -> tuple[Head, Response | None]:
+    """Return the head of a record, also of one from when the document said everything, and the answer in it, if any."""
     beside = {**vars(row_of(record)), "request_id": record["pk"], "seq": record["seq"]}
-    return _heads.validate_python({**_NONE, **beside, **json.loads(record["doc"])})
+    document = {**json.loads(document_text(record["doc"]))}
+    answer = document.pop(_ANSWER, None)
+    head = _heads.validate_python({**_NONE, **beside, **document})
+    return head, _responses().validate_python(answer) if answer is not None else None
 
 
-def _listed_head(record: Mapping[str, Any]) -> Head:
-    """Do the same; raises ValueError, TypeError, or OverflowError, also for one that no list could hold."""
-    head = _head_of(record)
+def _listed_head(record: Mapping[str, Any]) -> tuple[Head, Response | None]:
+    """Do the same; raises ValueError, TypeError, or OverflowError, also for a head that no list could hold."""
+    head, response = _parsed(record)
     head_entries(head)
-    return head
+    return head, response
+
+
+def _apart(records: Mapping[str, Mapping[str, Any]]) -> Response | None:
+    """Return the answer that is a record of its own, if it is among these."""
+    return _long_response(records[RESPONSE]) if RESPONSE in records else None
+
+
+def _long_response(record: Mapping[str, Any]) -> Response:
+    return _responses().validate_json(document_text(record["doc"]))
+
+
+def _response_doc(response: Response) -> str:
+    return _responses().dump_json(response, exclude_defaults=True).decode()
+
+
+def _is_brief(response_doc: str) -> bool:
+    return len(response_doc.encode()) <= _BRIEF
 
 
 def _differing(
