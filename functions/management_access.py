@@ -1,12 +1,12 @@
 """Who calls the routes under `/v1/deployments/{id}`."""
 
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from flow_hitl.bootstrap import current
 from flow_hitl.people.access import Action, KeyHolder, actor_name, authorize
 from flow_hitl.platform.address import is_mail_address
 from flow_hitl.platform.errors import NotFound
+from flow_hitl.platform.records import dataclass
 from functions.routing import Routes
 
 

@@ -5,9 +5,11 @@ import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, TypeVar
+
+from flow_hitl.platform.records import dataclass
 
 # What stands in a path by RFC 3986, and what API Gateway has decoded.
 _PART = re.compile(r"[-._~()'!*:@,;=+&$%<> \[\]{}|^\w]+")

@@ -1,7 +1,6 @@
 """What all pages share: headers, cookies, forms, and the visitor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -21,6 +20,7 @@ from flow_hitl.platform.errors import (
     TooLarge,
     ValidationFailed,
 )
+from flow_hitl.platform.records import dataclass
 from flow_hitl.rendering.rendering import PAGE_SECURITY_POLICY, PageContext, render_page
 from functions.http_api import body_bytes, json_response, query
 from functions.routing import Cookie, Response, Routes

@@ -1,9 +1,9 @@
 """What the SQS workers share: one call per message; only those that failed are delivered again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.telemetry import logger
 from functions.retries import come_again, try_again
 

@@ -1,10 +1,10 @@
 """What the route to the audit log answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True)

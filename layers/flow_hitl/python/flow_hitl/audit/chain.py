@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from flow_hitl.contract.shapes import Sha256, as_json
 from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339
 
 CHAIN_START = "0" * 64

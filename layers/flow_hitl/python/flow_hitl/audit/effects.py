@@ -1,12 +1,13 @@
 """What follows from an audit event: each effect is one message to one worker."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Self
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.contract.shapes import Channel
+from flow_hitl.platform.records import dataclass
 
 _Data = Mapping[str, Any]
 _Targets = Callable[[_Data], Sequence[str]]

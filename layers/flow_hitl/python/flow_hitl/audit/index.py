@@ -1,9 +1,9 @@
 """The index of the audit log by day: which events there are, deployment by deployment, without what they say."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 
 

@@ -1,7 +1,6 @@
 """What reads and writes the audit log and the records of its effects."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -9,6 +8,7 @@ from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.effects import Effect, EffectState
 from flow_hitl.audit.index import IndexedEvent, Period
 from flow_hitl.platform.ports import Reading
+from flow_hitl.platform.records import dataclass
 
 
 class AuditLog(Protocol):

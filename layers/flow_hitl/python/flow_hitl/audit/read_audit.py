@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -13,6 +12,7 @@ from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cur
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import ceil_second, parse_rfc3339, rfc3339
 
 # Lambda answers with 6 MB at most, and escapes our JSON once more inside of its own.

@@ -1,11 +1,11 @@
 """When a new signing secret takes the place of an old one: until then its receiver can get ready to take both."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from flow_hitl.contract.validation import Document, is_format
 from flow_hitl.platform.errors import FieldError, ValidationFailed
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import ceil_second, parse_rfc3339
 
 _LONGEST_OVERLAP = timedelta(days=30)

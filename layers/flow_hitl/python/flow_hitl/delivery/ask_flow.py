@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from flow_hitl.audit.bound import bound_digest
@@ -16,6 +15,7 @@ from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, HttpPoster, PostResult
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.questions import open_questions, question_with

@@ -1,10 +1,10 @@
 """Messages that were given up: where each goes again, and when by itself."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flow_hitl.delivery.retries import RESUME
+from flow_hitl.platform.records import dataclass
 
 MOVES = "moves"
 """The attribute of a message that counts how often it has gone back by itself."""

@@ -1,9 +1,9 @@
 """Schedules of a request that is over are deleted: they would find nothing to do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from flow_hitl.audit.chain import AuditEvent
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339
 from flow_hitl.requests.ports import Deadlines
 

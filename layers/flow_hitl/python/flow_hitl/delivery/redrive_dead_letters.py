@@ -1,12 +1,12 @@
 """What rests in dead-letter queues goes back to where it was given up, by itself or when a person says so."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from flow_hitl.delivery.dead_letters import GOING_BACK, DeadLetter
 from flow_hitl.delivery.ports import DeadLetterQueues
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 
 _MOST_IN_A_RUN = 300
 _MOST_LOOKED_AT = 1000

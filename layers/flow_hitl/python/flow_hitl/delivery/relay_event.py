@@ -1,7 +1,6 @@
 """Turn an audit event into its effects: one message each, with an id that a second relay repeats."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.effects import Effect, EffectKind, effects_of
@@ -9,6 +8,7 @@ from flow_hitl.delivery.ports import EffectQueue
 from flow_hitl.deployments.deployment import WebhookEvent
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339
 from flow_hitl.requests.ports import Deadlines
 from flow_hitl.webhooks.webhook import event_of

@@ -1,8 +1,9 @@
 """How often and how long a queue's message is retried, with growing pauses."""
 
-from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Self
+
+from flow_hitl.platform.records import dataclass
 
 _HOUR = 3600
 # A message that keeps failing for this long deserves an alarm.

@@ -1,9 +1,8 @@
 """A manager resends an answer to its flow: immediately, with a full set of attempts."""
 
-from dataclasses import dataclass
-
 from flow_hitl.people.access import Action, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import NothingToResume
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Request, retry_resume

@@ -1,7 +1,7 @@
 """What the routes to a deployment's settings, routing rules, members and API keys answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from flow_hitl.deployments.deployment import (
     Permission,
     RoutingRule,
 )
+from flow_hitl.platform.records import dataclass
 
 STATE_PREFIX = "state."
 

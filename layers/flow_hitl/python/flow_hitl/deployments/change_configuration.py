@@ -1,7 +1,7 @@
 """Changing a deployment's configuration: each change and its audit event are written together, or not at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flow_hitl.audit.bound import bound_digest
@@ -10,6 +10,7 @@ from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore, TransactionPart
 from flow_hitl.platform.digests import digest
 from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.platform.rounds import in_rounds
 

@@ -3,8 +3,9 @@
 import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True)

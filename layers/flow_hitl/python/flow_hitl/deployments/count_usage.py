@@ -7,7 +7,6 @@ a request, so its emails are never more than there are requests: they are counte
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -16,6 +15,7 @@ from flow_hitl.audit.effects import MAILS, effects_of
 from flow_hitl.audit.index import midnight, place_in_day
 from flow_hitl.deployments.ports import UsageLog
 from flow_hitl.deployments.quotas import NO_USAGE, Usage, quarter_of_hour
+from flow_hitl.platform.records import dataclass
 
 _COUNTED_LATER = frozenset({EventKind.RESPONSE_SUBMITTED})
 # DynamoDB takes 300 operators in a condition, and each mark needs three.

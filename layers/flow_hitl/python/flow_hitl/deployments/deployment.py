@@ -1,7 +1,7 @@
 """A deployment: whose flows these are, and how their requests are routed and answered."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
@@ -12,6 +12,7 @@ from flow_hitl.deployments.conditions import Condition
 from flow_hitl.deployments.quotas import Quotas
 from flow_hitl.deployments.settings import MINUTES, Setting, SettingsPart, settings_of
 from flow_hitl.platform.address import GROUP_PREFIX, domain_of, may_be_same_person, same_address
+from flow_hitl.platform.records import dataclass
 
 OPERATOR = "operator"
 """The actor of what is done with the stack's own rights, by the operator's commands."""

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from flow_hitl.platform.errors import FieldError, NotFound, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.times import rfc3339
 

@@ -1,7 +1,6 @@
 """Rotation of the signing keys: a new one signs from now on, the older ones prove what is still out there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +9,7 @@ from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.errors import FieldError, NotFound, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 
 _HIGHEST_ID = 255

@@ -1,10 +1,10 @@
 """How much a deployment may ask of people and send them, how much of it is used, and what is said when it is."""
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from flow_hitl.platform.errors import RateLimited
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 
 _WARN_AT_PERCENT = 80

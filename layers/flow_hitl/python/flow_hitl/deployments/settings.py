@@ -1,10 +1,10 @@
 """What a setting is: one entry at its field says all that the document, the form and the log need."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, get_type_hints
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import YEAR_OF_MINUTES
 
 MINUTES = (1, YEAR_OF_MINUTES)

@@ -1,7 +1,6 @@
 """Gather what is needed about a request to answer the troubleshooting questions, and no more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from flow_hitl.audit.chain import AuditEvent
@@ -24,6 +23,7 @@ from flow_hitl.diagnosis.reply_findings import reply_question
 from flow_hitl.mails.ports import MailAccount, SuppressionList
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
 from flow_hitl.platform.ports import Clock, DeadLetterCounts
+from flow_hitl.platform.records import dataclass
 from flow_hitl.replies.ports import DiscardLog
 from flow_hitl.requests.ports import Polls, RequestStore
 from flow_hitl.requests.request import Head, Status

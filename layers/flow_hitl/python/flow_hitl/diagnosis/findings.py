@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from flow_hitl.contract.shapes import RequestId
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.mails.sending import SendingState
 from flow_hitl.platform.no_answer import Unknown
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.replies.rejections import Discard
 from flow_hitl.requests.reading.polling import LastPolls

@@ -1,12 +1,13 @@
 """What emails and review pages show of a request, and what all emails of one kind share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.deployments.deployment import FreeText
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import Attachment, HistoryRound, Remark
 from flow_hitl.requests.wording import OptionTone
 

@@ -1,12 +1,12 @@
 """What defines an email about a request; each kind has a module in `kinds/`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypedDict
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect, addressee
 from flow_hitl.platform.address import same_address
+from flow_hitl.platform.records import dataclass
 from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
 from flow_hitl.requests.request import Request

@@ -1,11 +1,11 @@
 """What SES reports about an email we sent: a bounce or a complaint."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.platform.address import address_key
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import Head, Status
 
 REQUEST_TAG = "request_id"

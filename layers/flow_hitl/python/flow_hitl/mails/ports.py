@@ -1,13 +1,13 @@
 """What renders and sends email, and who gets none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from flow_hitl.mails.sending import SendingState
 from flow_hitl.platform.no_answer import Unknown
 from flow_hitl.platform.ports import Reading
+from flow_hitl.platform.records import dataclass
 from flow_hitl.rendering.rendered import MailContext, RenderedEmail
 
 

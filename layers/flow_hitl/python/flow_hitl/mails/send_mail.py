@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flow_hitl.audit.chain import EventKind
@@ -16,6 +16,7 @@ from flow_hitl.mails.registry import MAIL_OF
 from flow_hitl.mails.undelivered import Undelivered
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.ports import Clock, ReadTogether
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.requests.changing.change_request import ChangeRequest

@@ -1,7 +1,6 @@
 """The sign-in email: it goes only to people whom a deployment lets in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -13,6 +12,7 @@ from flow_hitl.people.sign_in_rules import SignInTry, shown_code
 from flow_hitl.people.sign_in_tokens import code_of, sign_link
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.rounds import in_rounds
 
 

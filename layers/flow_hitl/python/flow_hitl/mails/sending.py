@@ -1,6 +1,6 @@
 """What the mail service lets us send."""
 
-from dataclasses import dataclass
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ That is the deployment creator, or else everyone else who manages the deployment
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import EffectKind
@@ -16,6 +15,7 @@ from flow_hitl.mails.mail_feedback import MailFeedback
 from flow_hitl.mails.ports import SuppressionList
 from flow_hitl.platform.address import address_key, same_address
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore, TakenAlready
 from flow_hitl.requests.request import Change, Head, Stamp, Status, note, reassign

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 
 from flow_hitl.metrics.metrics import (
@@ -19,6 +19,7 @@ from flow_hitl.metrics.metrics import (
     volume_by_day,
     volume_by_hour,
 )
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.reading.list_rows import Count
 
 MOST_GROUPS = 100

@@ -1,13 +1,13 @@
 """The answer about analytics; shares are from 0 to 1, times in seconds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from flow_hitl.contract.shapes import ABSENT, Schema
 from flow_hitl.metrics.analytics import Report
 from flow_hitl.metrics.metrics import GROUPINGS, MEDIAN_ERROR, DayVolume, Figures, share
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from flow_hitl.metrics.measured_log import MeasuredLog
@@ -20,6 +19,7 @@ from flow_hitl.metrics.metrics import (
 )
 from flow_hitl.metrics.ports import MetricStore
 from flow_hitl.platform.errors import Conflict, NotFound
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.rounds import in_rounds
 
 

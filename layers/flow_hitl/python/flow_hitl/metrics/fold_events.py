@@ -1,7 +1,6 @@
 """Adds events to the stored figures, each once: what has settled, in the order of the log."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -10,6 +9,7 @@ from flow_hitl.metrics.measured_log import MeasuredLog
 from flow_hitl.metrics.metrics import Cut, Progress, cuts, whole_cut
 from flow_hitl.metrics.ports import MetricStore
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 
 SETTLED_AFTER = timedelta(minutes=10)
 """Longer than any function runs that could still write an older event, and than the index lags."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,6 +12,7 @@ from flow_hitl.metrics.ports import MetricStore
 from flow_hitl.metrics.rebuild_metrics import RebuildMetrics
 from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.rounds import in_rounds
 
 # The next run begins after five minutes.

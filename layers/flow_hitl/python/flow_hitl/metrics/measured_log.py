@@ -1,7 +1,6 @@
 """The audit log as the figures see it: each event of a deployment in its place, with what it adds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -9,6 +8,7 @@ from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.index import IndexedEvent, Period, midnight, periods
 from flow_hitl.audit.ports import AuditArchive, AuditRecord
 from flow_hitl.metrics.metrics import Position, Seen, measure
+from flow_hitl.platform.records import dataclass
 
 # As many as DynamoDB reads in one call.
 _AT_ONCE = 100

@@ -11,13 +11,14 @@ Response times are those of people. Automatic answers are counted separately, an
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.index import IndexedEvent
 from flow_hitl.contract.shapes import Channel
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339
 
 BIN_RATIO = 1.05

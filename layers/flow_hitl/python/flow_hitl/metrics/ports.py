@@ -1,10 +1,10 @@
 """What keeps the figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from flow_hitl.metrics.metrics import Bucket, Cut, Dimension, Generations, Progress, Span, Tallies, Tally
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
@@ -27,6 +27,7 @@ from flow_hitl.metrics.ports import MetricReading, MetricStore
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
 from flow_hitl.platform.errors import Conflict, FieldError, ValidationFailed
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.platform.times import ceil_second, parse_rfc3339
 from flow_hitl.requests.ports import Backlog

@@ -1,7 +1,6 @@
 """Rebuilds the figures: another set is folded from the whole audit log, and replaces the one shown."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -11,6 +10,7 @@ from flow_hitl.metrics.metrics import Cut, Generations, Position, Progress, mont
 from flow_hitl.metrics.ports import MetricStore
 from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.rounds import in_rounds
 
 # As long as the scheduled runs beside it may get in its way a few times.

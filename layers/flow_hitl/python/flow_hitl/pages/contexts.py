@@ -1,7 +1,6 @@
 """What the dashboard's pages show: plain data for `templates/pages/`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -12,6 +11,7 @@ from flow_hitl.pages.requests.actions import RequestActions
 from flow_hitl.pages.requests.answer_form import NO_MORE, AnswerForm
 from flow_hitl.pages.requests.timeline import TimelineEntry
 from flow_hitl.people.sign_in_rules import HOME, SignInRefusal
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import Status
 
 Section = Literal["requests", "analytics", "audit", "settings"]

@@ -1,7 +1,7 @@
 """Who may do what: the one policy that email, page, API and clock all ask. What it does not allow is denied."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, Self, assert_never
@@ -10,6 +10,7 @@ from flow_hitl.deployments.deployment import OPERATOR, ApiKey, Deployment, Permi
 from flow_hitl.deployments.quotas import NO_USAGE, Usage
 from flow_hitl.platform.address import may_be_same_person, same_address
 from flow_hitl.platform.errors import AssignedElsewhere, Forbidden, NotFound, SelfApproval, UnprovenResponder
+from flow_hitl.platform.records import dataclass
 
 
 class _Due(Protocol):

@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from flow_hitl.deployments.ports import DeploymentStore, KeyUses
@@ -10,6 +10,7 @@ from flow_hitl.people.access import KeyHolder
 from flow_hitl.platform.digests import secret_digest
 from flow_hitl.platform.errors import NotFound, Unauthorized
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.throttle import Seldom
 
 _KEY = re.compile(r"hitl_([0-9]{1,15})_([a-z0-9]{1,32})_([A-Za-z0-9_-]{20,100})")

@@ -5,7 +5,7 @@ sent. Nobody can use up another browser's guesses, and who gets no email because
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 
@@ -42,6 +42,7 @@ from flow_hitl.platform.address import is_mail_address
 from flow_hitl.platform.errors import FieldError, RateLimited, ValidationFailed
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.rounds import in_rounds
 
 _WINDOW = timedelta(minutes=10)

@@ -7,12 +7,13 @@ its time.
 import hmac
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
 from flow_hitl.platform.errors import Unauthorized
+from flow_hitl.platform.records import dataclass
 
 CODE_DIGITS = 8
 MOST_GUESSES = 5

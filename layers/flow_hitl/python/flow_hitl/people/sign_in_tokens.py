@@ -2,12 +2,12 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 
 from flow_hitl.people.sign_in_rules import CODE_DIGITS
 from flow_hitl.platform import tokens
 from flow_hitl.platform.errors import TokenInvalid
 from flow_hitl.platform.key_ring import KeyRing, derive
+from flow_hitl.platform.records import dataclass
 
 _CODE = "sign-in-code/v1"
 _LINK = "sign-in-link/v1"

@@ -1,7 +1,6 @@
 """Who is looking at the pages: sessions that are known, deployments that let their people in, and signing out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.deployments.change_configuration import ChangeConfiguration, Configured
@@ -14,6 +13,7 @@ from flow_hitl.people.sign_in_tokens import SessionCookie, form_token, is_form_t
 from flow_hitl.platform.errors import Unauthorized
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, ReadTogether
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.platform.times import rfc3339
 

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, fields
+
+from flow_hitl.platform.records import dataclass
 
 PREFIX = "FLOW_HITL_"
 

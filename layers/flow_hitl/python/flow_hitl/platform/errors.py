@@ -5,8 +5,9 @@ One hierarchy, mapped once to problem documents (`functions/http_api.py`) and on
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,13 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlsplit
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.worker_times import ANSWER_SECONDS, ATTEMPTS, CONNECT_SECONDS
 
 # What lies between us and AWS forgets a silent connection after 350 seconds, and tells nobody.

@@ -1,6 +1,6 @@
 """The answer of a call that could not be made."""
 
-from dataclasses import dataclass
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ other, whoever dies in between, and of two calls at once one makes it and the ot
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from flow_hitl.platform.ports import CalledBefore, CallLog, SecretBox
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import REPEATED_CALL, Call, CallRecord
 
 _Made = TypeVar("_Made")

@@ -5,9 +5,10 @@ address that its name has.
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
+
+from flow_hitl.platform.records import dataclass
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

@@ -1,12 +1,12 @@
 """What every capability needs of the outside world: time, ids, secrets and HTTP."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from flow_hitl.platform.no_answer import Unknown
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 
 _A = TypeVar("_A")

@@ -1,10 +1,10 @@
 """Calls that their callers may make again: an `Idempotency-Key` stands for one call, for seven days."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flow_hitl.platform.errors import IdempotencyMismatch
+from flow_hitl.platform.records import dataclass
 
 _KEPT = timedelta(days=7)
 

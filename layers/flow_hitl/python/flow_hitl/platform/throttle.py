@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
+
+from flow_hitl.platform.records import dataclass
 
 # The name under which `telemetry` writes.
 _logger = logging.getLogger("flow-hitl")

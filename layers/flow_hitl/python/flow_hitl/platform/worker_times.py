@@ -1,7 +1,8 @@
 """How long a worker lives at most, holds an effect, and hides the message of it, and how long a call of AWS takes."""
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True)

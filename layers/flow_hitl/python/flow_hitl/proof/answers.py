@@ -1,12 +1,12 @@
 """The answers about verifications and exports."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from flow_hitl.audit.read_audit import Range
 from flow_hitl.contract.shapes import ABSENT, Sha256, Time, Url
+from flow_hitl.platform.records import dataclass
 from flow_hitl.proof.export import EXPORTS_KEPT, AuditExport, ExportState, FileKind
 from flow_hitl.proof.verify_audit import CHANGED, untouched
 from flow_hitl.proof.verify_log import Verified

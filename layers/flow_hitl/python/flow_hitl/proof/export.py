@@ -1,12 +1,12 @@
 """An export of a deployment's audit log: the wish, and the progress."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
 from flow_hitl.contract.shapes import as_json
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 
 EXPORTS_KEPT = timedelta(days=7)

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -23,6 +23,7 @@ from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.answers import AuditExportShown, export_shown

@@ -1,10 +1,9 @@
 """Sign the receipt of a decision, after the decision: whatever happens here, the decision stands."""
 
-from dataclasses import dataclass
-
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog, EffectLog
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.proof.ports import SealKey
 from flow_hitl.proof.receipt import claims_of, receipt_of, signing_input

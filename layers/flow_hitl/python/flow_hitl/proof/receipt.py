@@ -2,12 +2,12 @@
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.contract.shapes import Time
 from flow_hitl.platform.digests import canonical_json, digest
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.proof.verify_audit import RECEIPT_TYPE, Trust, signature_numbers
 from flow_hitl.requests.request import Request, request_shown

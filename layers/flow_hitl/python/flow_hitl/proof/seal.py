@@ -4,12 +4,12 @@ What a digest and its sections look like, `verify_audit.py` says, which checks t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flow_hitl.audit.index import Period
 from flow_hitl.platform.digests import canonical_json
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.proof.verify_audit import DIGEST_FORMAT, SECTION_FORMAT, digest_hash
 

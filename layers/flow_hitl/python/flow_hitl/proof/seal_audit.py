@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -12,6 +11,7 @@ from flow_hitl.audit.index import Period, midnight, periods
 from flow_hitl.audit.ports import AuditArchive, AuditRecord
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.ports import SealKey, SealStore
 from flow_hitl.proof.seal import Grown, grown_by, make_digest, make_section

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice
@@ -20,6 +19,7 @@ from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cur
 from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.ports import OVERLAID, SealKey, SealStore
 from flow_hitl.proof.verify_audit import (

@@ -1,11 +1,11 @@
 """The pages' style sheet, script, and icon, each served under a name with its content's digest."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from flow_hitl.platform.code_folder import code_folder
+from flow_hitl.platform.records import dataclass
 
 _CONTENT_TYPES = {
     "style.css": "text/css; charset=utf-8",

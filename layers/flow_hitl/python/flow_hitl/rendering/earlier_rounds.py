@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from markupsafe import Markup
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.rendering.markdown import printable
 from flow_hitl.requests.request import HistoryRound
 

@@ -1,7 +1,8 @@
 """Email contexts and rendered emails."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
+
+from flow_hitl.platform.records import dataclass
 
 
 class MailContext(Protocol):

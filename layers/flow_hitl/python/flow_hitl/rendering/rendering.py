@@ -4,7 +4,6 @@ Any text in a context may come from an AI or a stranger: HTML is escaped, and ma
 template is an error.
 """
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
@@ -23,6 +22,7 @@ from markupsafe import Markup, escape
 
 from flow_hitl.platform.mime import encoded_body
 from flow_hitl.platform.product import PRODUCT_NAME
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.text import as_words
 from flow_hitl.platform.times import readable_duration, readable_moment, readable_time, rfc3339, with_readable_times
 from flow_hitl.rendering.assets import asset_url, compiled_templates_folder, templates_folder

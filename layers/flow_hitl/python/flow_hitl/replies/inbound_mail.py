@@ -7,11 +7,11 @@ only tells who is claimed.
 import email.utils
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, Self
 
 from flow_hitl.platform.address import domain_of, is_mail_address
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339
 
 PASS, FAIL, GRAY, PROCESSING_FAILED = "PASS", "FAIL", "GRAY", "PROCESSING_FAILED"

@@ -11,12 +11,13 @@ import logging
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.message import Message
 
 import mailparser  # type: ignore[import-untyped]
 from mailparser.utils import decode_header_part  # type: ignore[import-untyped]
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.text import split_answer
 from flow_hitl.replies.automatic_mail import automatic_reason
 from flow_hitl.replies.html_reply import HtmlText

@@ -1,12 +1,12 @@
 """Why an email decided nothing, and how often the responder is told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from flow_hitl.audit.chain import EventKind
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import ceil_second
 from flow_hitl.requests.request import Change, Head, Stamp, note
 

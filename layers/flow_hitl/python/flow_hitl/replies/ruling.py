@@ -1,7 +1,7 @@
 """What becomes of an email: it answers, delegates, asks back, is rejected with a reason, or is discarded silently."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from flow_hitl.deployments.deployment import Deployment
@@ -19,6 +19,7 @@ from flow_hitl.platform.errors import (
     ValidationFailed,
     WrongFields,
 )
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.text import split_answer
 from flow_hitl.replies.inbound_mail import FAIL, InboundMail, Proven, Receipt, judge_sender, single_mailbox
 from flow_hitl.replies.reactions import is_reaction

@@ -1,11 +1,11 @@
 """What the request routes return."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.contract.shapes import Url
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import RequestShown
 
 

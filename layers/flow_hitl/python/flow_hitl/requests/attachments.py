@@ -3,9 +3,9 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import quote
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import Attachment, MediaType
 
 MOST_BYTES = 3 * 1024 * 1024

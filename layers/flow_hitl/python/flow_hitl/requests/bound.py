@@ -1,12 +1,12 @@
 """Checks a request's records against its audit log: what they say and the log does not was forged."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flow_hitl.audit.bound import bound_digest
 from flow_hitl.audit.chain import AuditEvent, EventKind, data_of, event_hash
 from flow_hitl.contract.shapes import as_json
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import (
     Content,
     DecidedResponse,

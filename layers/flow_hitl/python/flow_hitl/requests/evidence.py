@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.digests import digest
+from flow_hitl.platform.records import dataclass
 
 
 class ShownKind(StrEnum):

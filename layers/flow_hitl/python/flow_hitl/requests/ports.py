@@ -1,12 +1,12 @@
 """Storage for requests and their lists, and what fires at a deadline."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.ports import Reading
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.reading.list_rows import ByColumn, Count, Counts, Order, RequestRow

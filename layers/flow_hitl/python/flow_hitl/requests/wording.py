@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.text import as_words, shown_in_one_line
 
 LONGEST_TITLE = 200

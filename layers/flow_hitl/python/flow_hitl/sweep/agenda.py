@@ -1,13 +1,13 @@
 """What is looked at later, and when: what an event promises for a later time, and what was not done at first look."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import count
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339
 from flow_hitl.sweep.looks import STILL_QUEUED
 

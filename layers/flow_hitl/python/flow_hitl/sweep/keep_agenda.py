@@ -1,7 +1,7 @@
 """What has come due on the agenda is looked at: what did not happen is done again, what cannot be mended is found."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from flow_hitl.audit.effects import Effect, EffectState
@@ -10,6 +10,7 @@ from flow_hitl.delivery.ports import EffectQueue
 from flow_hitl.mails.mail_feedback import reaches_nobody
 from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.proof.export import ExportState
 from flow_hitl.proof.ports import ExportQueue, ExportStore

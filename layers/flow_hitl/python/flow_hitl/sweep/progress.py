@@ -1,12 +1,12 @@
 """How far effects have come, and the deliveries of webhooks, which are effects of effects."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.effects import Effect, EffectKind, EffectState
 from flow_hitl.audit.ports import EffectStates
+from flow_hitl.platform.records import dataclass
 from flow_hitl.webhooks.ports import DeliveryLog, WebhookStore
 from flow_hitl.webhooks.webhook import delivery_effect, delivery_of, event_of, first_delivery
 

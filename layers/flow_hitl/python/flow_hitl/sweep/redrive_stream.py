@@ -1,11 +1,10 @@
 """Pointers to events that the relay missed are followed: their time is looked at again."""
 
-from dataclasses import dataclass
-
 from flow_hitl.delivery.dead_letters import DeadLetter
 from flow_hitl.delivery.ports import DeadLetterQueues
 from flow_hitl.delivery.redrive_dead_letters import Redriven, clear
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.sweep.looks import SETTLED_AFTER
 from flow_hitl.sweep.replay import Replay
 from flow_hitl.sweep.stream_pointer import StreamPointer

@@ -1,11 +1,11 @@
 """An operator has a time of the audit log looked at again."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.index import periods
+from flow_hitl.platform.records import dataclass
 from flow_hitl.sweep.second_look import SecondLook
 
 

@@ -1,12 +1,13 @@
 """One run of the sweep: what is due on the agenda, the seal, and the log, each event once, as far as the run gets."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flow_hitl.audit.index import midnight
 from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.sweep.keep_agenda import KeepAgenda, Kept
 from flow_hitl.sweep.looks import SETTLED_AFTER
 from flow_hitl.sweep.ports import Watermarks

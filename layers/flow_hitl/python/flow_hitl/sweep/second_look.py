@@ -1,7 +1,7 @@
 """A second look at audit events: what should have followed from each, and has not, is handed on again."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice
@@ -14,6 +14,7 @@ from flow_hitl.delivery.relay_event import RelayEvent, owed
 from flow_hitl.deployments.count_usage import CountAnswers
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.sweep.agenda import Matter, Topic, first_entry, promised
 from flow_hitl.sweep.looks import goes_again
 from flow_hitl.sweep.ports import Agenda

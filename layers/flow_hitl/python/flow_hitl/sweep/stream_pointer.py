@@ -1,10 +1,10 @@
 """What the audit stream could not deliver rests as a pointer to the time of the events."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import ceil_second, parse_rfc3339
 
 # Events reach the stream soon after they are dated, whosever clock is slow.

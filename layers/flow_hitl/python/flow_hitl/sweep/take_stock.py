@@ -1,13 +1,13 @@
 """What a deployment's tables hold up to a moment, and whether its pending requests go on by what they hold alone."""
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flow_hitl.audit.index import midnight, periods
 from flow_hitl.audit.ports import AuditArchive
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Head, Status
 from flow_hitl.sweep.agenda import Matter, Topic, first_entry

@@ -1,9 +1,11 @@
 """Up to where the audit log should be sealed by now, and when that is looked at."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
+
+from flow_hitl.platform.records import dataclass
 
 _HOUR = timedelta(hours=1)
 # The seal runs a quarter of an hour after each hour.

@@ -1,10 +1,11 @@
 """The audit log is sealed in time: where it is not, the seal is asked again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from flow_hitl.platform.no_answer import Unknown
+from flow_hitl.platform.records import dataclass
 from flow_hitl.sweep.agenda import Matter, Topic
 from flow_hitl.sweep.keep_agenda import Kept
 from flow_hitl.sweep.ports import SealCalls, SealedTimes

@@ -1,11 +1,12 @@
 """Up to where the log has been looked at again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
 from flow_hitl.audit.index import IndexedEvent, Period, periods
+from flow_hitl.platform.records import dataclass
 from flow_hitl.sweep.unsealed import Unsealed
 
 

@@ -1,6 +1,5 @@
 """Another application answers through its callback URL."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, JsonValue
@@ -9,6 +8,7 @@ from flow_hitl.contract.shapes import Channel
 from flow_hitl.contract.validation import Document
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Ids
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.request import UNCHANGED, Request
 from flow_hitl.webhooks.ports import WebhookStore

@@ -1,12 +1,12 @@
 """What the webhook and delivery routes return."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from flow_hitl.contract.shapes import RequestId, Schema, Url
 from flow_hitl.deployments.deployment import WebhookEvent
+from flow_hitl.platform.records import dataclass
 from flow_hitl.webhooks.webhook import TEST_EVENT, Delivery, DeliveryStatus, Webhook
 
 _STALLED = "not sent for an hour; it is tried again for days, or redeliver it now"

@@ -1,9 +1,8 @@
 """Another application asks back through its callback URL."""
 
-from dataclasses import dataclass
-
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.deciding.ask_back import AskBack, Question
 from flow_hitl.requests.request import Request
 from flow_hitl.webhooks.ports import WebhookStore

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Annotated, ClassVar
@@ -21,6 +21,7 @@ from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.platform.ports import Clock, Ids, SecretBox
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.webhooks.answers import WebhookShown, webhook_shown
 from flow_hitl.webhooks.ports import DeliveryLog, DeliveryPage, DeliveryQueue, WebhookStore

@@ -1,13 +1,13 @@
 """Storage for webhooks and their deliveries."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from flow_hitl.audit.effects import EffectState
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.ports import Reading
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.webhooks.webhook import Delivery, DeliveryResult, Webhook
 

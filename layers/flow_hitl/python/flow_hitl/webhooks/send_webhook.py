@@ -1,7 +1,7 @@
 """Send webhooks: an event becomes one delivery per subscribed webhook, and each delivery one signed POST."""
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from flow_hitl.audit.ports import AuditLog, EffectLog
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore, TransactionPart
 from flow_hitl.platform.ports import Clock, HttpPoster, ReadTogether, SecretBox
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import ceil_second
 from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WEBHOOK_SENDER

@@ -1,13 +1,13 @@
 """Show a webhook's receiver what its payload left out; the link dies with the webhook."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flow_hitl.people.access import CallbackHolder
 from flow_hitl.platform.errors import NotFound, TokenInvalid
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.web_tokens import WebhookName
 from flow_hitl.requests.ports import RequestStore

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -13,6 +13,7 @@ from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect, EffectKind
 from flow_hitl.contract.shapes import ABSENT, RequestId, Schema, Time, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, WebhookEvent
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.request import AnswerShown, AttachmentShown, Remark, Request, request_shown
 from flow_hitl.requests.wording import OptionShown, option_shown

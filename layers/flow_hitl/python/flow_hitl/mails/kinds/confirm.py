@@ -1,6 +1,5 @@
 """The email that confirms an emailed answer."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flow_hitl.audit.chain import EventKind
@@ -8,6 +7,7 @@ from flow_hitl.audit.effects import EffectKind
 from flow_hitl.mails.contexts import Decision, TellingContext
 from flow_hitl.mails.mail import Mail, Occasion
 from flow_hitl.mails.request_view import decision_of, what_follows
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

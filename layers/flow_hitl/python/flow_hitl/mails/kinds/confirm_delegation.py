@@ -1,12 +1,12 @@
 """The email that confirms a delegation by reply."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.audit.effects import EffectKind
 from flow_hitl.mails.contexts import TellingContext
 from flow_hitl.mails.mail import Mail
+from flow_hitl.platform.records import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

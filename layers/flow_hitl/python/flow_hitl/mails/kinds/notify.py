@@ -1,6 +1,6 @@
 """The email that asks for an answer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from flow_hitl.audit.chain import EventKind
@@ -8,6 +8,7 @@ from flow_hitl.audit.effects import EffectKind
 from flow_hitl.mails.contexts import AskingContext
 from flow_hitl.mails.mail import Mail, Occasion
 from flow_hitl.mails.request_view import request_view
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import Status
 
 

@@ -1,7 +1,6 @@
 """The email that says why a reply was not accepted, and what to do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from flow_hitl.audit.chain import EventKind
@@ -9,6 +8,7 @@ from flow_hitl.audit.effects import EffectKind
 from flow_hitl.mails.contexts import Decision, OptionView, TellingContext, field_lines
 from flow_hitl.mails.mail import Mail, Occasion
 from flow_hitl.mails.request_view import asked_fields, decision_of, option_views
+from flow_hitl.platform.records import dataclass
 from flow_hitl.replies.rejections import PAGE_CAN_HELP, REPLY_CAN_HELP, RejectionReason
 from flow_hitl.requests.request import Status
 

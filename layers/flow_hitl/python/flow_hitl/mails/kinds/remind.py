@@ -1,6 +1,5 @@
 """The email that asks again, in the notification's thread."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -9,6 +8,7 @@ from flow_hitl.audit.effects import EffectKind
 from flow_hitl.mails.contexts import AskingContext
 from flow_hitl.mails.mail import Mail, Occasion
 from flow_hitl.mails.request_view import request_view
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import Status
 
 

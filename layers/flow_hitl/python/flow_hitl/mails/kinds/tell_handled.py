@@ -1,6 +1,5 @@
 """The short email to someone whose answer is no longer needed."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flow_hitl.audit.chain import EventKind
@@ -10,6 +9,7 @@ from flow_hitl.mails.contexts import Decision, TellingContext
 from flow_hitl.mails.mail import Mail, Occasion
 from flow_hitl.mails.request_view import decision_of, who_did
 from flow_hitl.platform.address import GROUP_PREFIX
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import Status
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
@@ -19,6 +19,7 @@ from flow_hitl.people import access
 from flow_hitl.platform.address import is_mail_address, same_address
 from flow_hitl.platform.errors import FieldError
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 
 MEMBERS_MAY = (Permission.MANAGE, Permission.RESPOND)
 

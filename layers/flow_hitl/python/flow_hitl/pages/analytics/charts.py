@@ -5,8 +5,9 @@ Widths are in percent and heights in pixels, so that a chart fills its place and
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from flow_hitl.platform.records import dataclass
 
 Anchor = Literal["start", "middle", "end"]
 Tone = Literal[

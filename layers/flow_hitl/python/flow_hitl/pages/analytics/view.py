@@ -1,7 +1,6 @@
 """The analytics page: a report as tiles, charts, and tables."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import ClassVar, Literal
 from urllib.parse import urlencode
@@ -11,6 +10,7 @@ from flow_hitl.metrics.metrics import DayVolume, Dimension, Figures, share
 from flow_hitl.pages.analytics.charts import Chart, ChartPart, ChartRow, Slot, Tone, columns, rows, week
 from flow_hitl.pages.contexts import Shell
 from flow_hitl.platform.errors import FieldError
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import readable_duration
 from flow_hitl.requests.wording import OptionTone, option_shown
 

@@ -1,7 +1,7 @@
 """The managers' audit page: some days of a deployment's log, verified and exported on demand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from flow_hitl.pages.contexts import Shell
 from flow_hitl.people.access import Action, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.proof.export_audit import ExportWish, ManageExports
 from flow_hitl.proof.verify_audit import LogFinding

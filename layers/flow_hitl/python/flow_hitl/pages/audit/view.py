@@ -1,7 +1,6 @@
 """The audit page: a deployment's log in plain words, the findings of a verification, and exports."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
@@ -11,6 +10,7 @@ from flow_hitl.pages.contexts import Shell
 from flow_hitl.pages.requests.timeline import Tone, timeline_of
 from flow_hitl.pages.settings.change_lines import lines_of
 from flow_hitl.people.names import person_of
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339, readable_time
 from flow_hitl.proof.export import AuditExport, ExportState
 from flow_hitl.proof.verify_audit import LogFinding, is_intact, untouched

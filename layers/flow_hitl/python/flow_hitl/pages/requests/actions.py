@@ -1,10 +1,10 @@
 """What a manager may do about a request, from the request and its audit events."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import RETRIABLE, Request, Status
 
 

@@ -1,9 +1,10 @@
 """The part of the answer form that a request brings itself: the values of its output to edit, and a typed answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import UNCHANGED, Content
 
 if TYPE_CHECKING:

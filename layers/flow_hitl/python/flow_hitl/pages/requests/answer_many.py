@@ -1,7 +1,6 @@
 """Several requests answered alike: listed on one page, confirmed once, and each decided by the one door."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.pages.contexts import AnswersOption, AnswersPage, AnswersRow, Shell
@@ -10,6 +9,7 @@ from flow_hitl.people.access import SignedInMember
 from flow_hitl.people.sign_in_rules import Session
 from flow_hitl.platform.errors import FlowHitlError, ValidationFailed
 from flow_hitl.platform.ports import Ids
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.reading.list_rows import RequestRow

@@ -2,9 +2,9 @@
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.deciding.edits import scalars_of
 
 _MOST_LINES = 1000

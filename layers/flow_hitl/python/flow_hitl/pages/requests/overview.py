@@ -1,13 +1,13 @@
 """The deployments of a person, with what waits in each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flow_hitl.deployments.deployment import DeploymentName
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.pages.contexts import DeploymentRow
 from flow_hitl.people.access import SignedInMember
 from flow_hitl.platform.errors import Forbidden, NotFound
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.reading.list_requests import ListRequests
 
 # Each takes up to six calls.

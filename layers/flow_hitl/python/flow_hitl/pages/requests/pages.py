@@ -1,7 +1,7 @@
 """What signed-in people see of requests and how they answer them, each as the policy allows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ from flow_hitl.platform.errors import (
 )
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission

@@ -1,12 +1,12 @@
 """What the pages behind a review link show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from flow_hitl.mails.contexts import Decision, FileView, RequestView
 from flow_hitl.pages.requests.answer_form import NO_MORE, AnswerForm
 from flow_hitl.platform.errors import CommentMissing, QuestionsOff, SelfApproval, ValidationFailed
+from flow_hitl.platform.records import dataclass
 
 MessageKind = Literal["thanks", "yours", "already_decided", "expired", "invalid", "too_large", "cancelled", "passed_on"]
 

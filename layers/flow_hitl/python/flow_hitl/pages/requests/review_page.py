@@ -1,7 +1,7 @@
 """The review page behind a signed link, where its recipient sees the request and answers it by POST, once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from flow_hitl.platform.errors import (
 )
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission

@@ -1,12 +1,12 @@
 """A request's audit events in plain words."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.people.names import _BY, claimed, person_of
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.text import as_words
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from flow_hitl.audit.chain import EventKind
@@ -27,6 +27,7 @@ from flow_hitl.pages.settings.view import DryRunView, FilledForm, RuleRow
 from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.address import GROUP_PREFIX
 from flow_hitl.platform.errors import MalformedJson, ValidationFailed
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.opening.dry_run import DryRun, dry_run
 
 Rules = list[Any]

@@ -1,7 +1,7 @@
 """Changes a deployment's configuration from a form, without overwriting what others changed meanwhile."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
@@ -13,6 +13,7 @@ from flow_hitl.pages.settings.change_lines import lines_of
 from flow_hitl.pages.settings.view import FilledForm, OthersChange
 from flow_hitl.people.names import person_of
 from flow_hitl.platform.errors import FieldError, PreconditionFailed, ValidationFailed
+from flow_hitl.platform.records import dataclass
 
 _MOST_EVENTS = 50
 _Saved = TypeVar("_Saved")

@@ -5,7 +5,6 @@ Each form has the ETag of its part: changes of other parts do not conflict with 
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flow_hitl.audit.chain import EventKind
@@ -30,6 +29,7 @@ from flow_hitl.pages.settings.forms import (
 from flow_hitl.pages.settings.view import FilledForm, GroupRow
 from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.errors import FieldError, NotFound
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.ports import RequestStore
 
 _RECENT = 20

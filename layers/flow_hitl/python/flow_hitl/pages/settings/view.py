@@ -1,13 +1,14 @@
 """What the settings pages show: plain data for `templates/pages/`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import ClassVar, Literal
 
 from flow_hitl.deployments.deployment import AUTO_RESPONSE, SETTINGS, Member
 from flow_hitl.deployments.settings import Setting
 from flow_hitl.pages.contexts import Shell
+from flow_hitl.platform.records import dataclass
 from flow_hitl.webhooks.webhook import Delivery, Webhook
 
 SettingsPlace = Literal[

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
@@ -16,6 +15,7 @@ from flow_hitl.pages.settings.view import FilledForm
 from flow_hitl.people.access import SignedInMember, actor_name
 from flow_hitl.platform.errors import FieldError, NotFound
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.webhooks.answers import webhook_shown
 from flow_hitl.webhooks.manage_webhooks import IssuedSecret, ManageWebhooks, NewWebhook, WebhookPatch, webhooks_to_list
 from flow_hitl.webhooks.ports import DeliveryPage

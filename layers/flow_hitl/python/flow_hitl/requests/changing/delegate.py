@@ -1,7 +1,7 @@
 """A responder delegates a request by email or on the page, if the deployment allows it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from flow_hitl.contract.shapes import Channel
@@ -9,6 +9,7 @@ from flow_hitl.deployments.deployment import MOST_PEOPLE, Deployment
 from flow_hitl.people.access import Action, ProvenAddress, SignedInMember, authorize
 from flow_hitl.platform.address import address_key, is_mail_address, same_address
 from flow_hitl.platform.errors import DelegationOff, FieldError, ValidationFailed
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.request import Change, Head, Request, Stamp, delegate, require_pending
 

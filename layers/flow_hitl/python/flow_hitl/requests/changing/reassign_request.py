@@ -1,6 +1,5 @@
 """A manager reassigns an open request; its former responder can no longer answer it."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flow_hitl.contract.validation import Assignee, Document, refuse
@@ -8,6 +7,7 @@ from flow_hitl.deployments.quotas import Usage, over_quota
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.errors import FieldError
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.changing.change_request import ChangeOnce
 from flow_hitl.requests.request import Change, Head, Request, RequestShown, Stamp, reassign, require_pending

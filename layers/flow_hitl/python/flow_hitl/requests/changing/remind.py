@@ -1,12 +1,12 @@
 """A reminder fires, early, late, or twice: whoever then has the open request is reminded once."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flow_hitl.audit.chain import EventKind
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import ceil_second, rfc3339
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import Deadlines, RequestStore, TakenAlready

@@ -1,9 +1,9 @@
 """The addresses where a request takes answers: reply address, review link, and callback URL."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.deciding import reply_address, web_tokens
 from flow_hitl.requests.deciding.web_tokens import WebhookName
 from flow_hitl.requests.request import Head

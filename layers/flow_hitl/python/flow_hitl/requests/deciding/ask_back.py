@@ -1,12 +1,13 @@
 """Whoever may answer a request asks its flow, and the flow answers; nothing is decided by it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.contract.validation import Document
 from flow_hitl.people.access import Action, Actor, KeyHolder, authorize
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.changing.change_request import ChangeOnce, ChangeRequest
 from flow_hitl.requests.deciding.questions import answer, ask

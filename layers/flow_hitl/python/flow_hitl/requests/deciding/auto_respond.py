@@ -1,12 +1,12 @@
 """The clock answers: a deadline fires, early, late, or twice, and decides at most once."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.people.access import AutoResponder as ClockActor
 from flow_hitl.platform.errors import AlreadyResponded, NotPending
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import Deadlines, RequestStore

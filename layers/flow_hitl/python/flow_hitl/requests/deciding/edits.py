@@ -7,12 +7,12 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flow_hitl.contract.validation import pointer
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.errors import FieldError
+from flow_hitl.platform.records import dataclass
 
 MOST_SCALARS = 500
 MOST_BYTES = 200_000

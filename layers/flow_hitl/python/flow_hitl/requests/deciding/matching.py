@@ -3,9 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.text import is_invisible, split_answer
 
 # With hyphens and the minus sign: devices replace what people type.

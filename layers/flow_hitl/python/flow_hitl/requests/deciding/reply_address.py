@@ -15,11 +15,11 @@ import hashlib
 import hmac
 import re
 import struct
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flow_hitl.platform.errors import TokenExpired, TokenInvalid
 from flow_hitl.platform.key_ring import KeyRing, derive
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.uuids import uuid_bytes, uuid_text
 
 _PURPOSE = "reply-address/v1"

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from flow_hitl.contract.validation import pointer
 from flow_hitl.platform.address import is_mail_address
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.errors import FieldError
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.text import is_invisible
 from flow_hitl.requests.deciding.matching import match_outcome, options_like
 

@@ -1,6 +1,5 @@
 """Signed tokens in URLs: the review link, the callback URL, and the links to content and attachments."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from flow_hitl.platform import tokens
 from flow_hitl.platform.errors import TokenExpired, TokenInvalid
 from flow_hitl.platform.key_ring import KeyRing
+from flow_hitl.platform.records import dataclass
 
 _REVIEW = "review-link/v1"
 _CALLBACK = "callback-url/v1"

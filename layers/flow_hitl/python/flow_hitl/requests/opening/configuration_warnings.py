@@ -1,9 +1,9 @@
 """Warn when a saved configuration is allowed but probably not what its author means."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from flow_hitl.deployments.deployment import AutoResponseSetting, Deployment
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.deciding.matching import spelling_advice
 from flow_hitl.requests.ports import RequestStore
 

@@ -1,13 +1,13 @@
 """A dry run of the routing rules: who would be asked, and why. Nothing is written or sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import JsonValue
 
 from flow_hitl.contract.validation import Document, Name
 from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.opening.open_request import inherited_approval_ttl, inherited_auto_response, inherited_sla
 from flow_hitl.requests.opening.routing import AssignedBy, ConsideredRule, assign
 from flow_hitl.requests.request import RequestShown

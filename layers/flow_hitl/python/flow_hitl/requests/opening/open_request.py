@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, JsonValue
@@ -16,6 +15,7 @@ from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.errors import FieldError, IdempotencyMismatch, MalformedJson, ValidationFailed
 from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, url_problem
 from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.platform.text import is_printable
 from flow_hitl.platform.uuids import uuid_bytes, uuid_text

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from flow_hitl.deployments.conditions import FlowState, Unmet, first_unmet
 from flow_hitl.deployments.deployment import RoutingRule
 from flow_hitl.platform.address import read_mailbox
+from flow_hitl.platform.records import dataclass
 
 
 class AssignedBy(StrEnum):

@@ -1,7 +1,6 @@
 """A test request: a real one to a chosen address, whose answer proves that mails go out and answers come back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.ports import AuditLog
@@ -9,6 +8,7 @@ from flow_hitl.contract.validation import Assignee, Document, refuse
 from flow_hitl.deployments.deployment import OPERATOR, Deployment
 from flow_hitl.deployments.quotas import NO_USAGE, Usage
 from flow_hitl.platform.errors import FieldError
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.opening.open_request import NewRequest, OpenRequest
 from flow_hitl.requests.request import Request

@@ -1,11 +1,12 @@
 """Attachments by links that are signed and short-lived."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from flow_hitl.platform.errors import TokenInvalid
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.attachments import File
 from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.ports import AttachmentStore, RequestStore

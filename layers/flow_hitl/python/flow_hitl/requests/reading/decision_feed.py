@@ -10,9 +10,11 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+
+from flow_hitl.platform.records import dataclass
 
 FIRST = "0"
 """The key before all others."""

@@ -1,11 +1,11 @@
 """One run of the schedule: writes what was opened since to the search log, as far as it is worth a block."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.ports import SearchLog
 
 _WORK_FOR = timedelta(seconds=60)

@@ -1,9 +1,10 @@
 """Lists to browse: rows and counts, without loading requests."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flow_hitl.people.access import Action, Reader, SignedInMember, authorize
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.ports import RequestFilter, RequestRows, RowPage
 from flow_hitl.requests.reading.list_rows import ByColumn, Count, Counts, Order
 from flow_hitl.requests.reading.search_requests import SearchRequests

@@ -1,11 +1,12 @@
 """What lists show of requests: rows and counts."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
 from flow_hitl.contract.shapes import Channel
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.text import as_words
 from flow_hitl.requests.request import Head, Status
 

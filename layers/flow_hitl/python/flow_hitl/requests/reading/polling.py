@@ -1,8 +1,10 @@
 """How often flows ask for their answers, and when they last did."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
+
+from flow_hitl.platform.records import dataclass
 
 POLL_NOTED_EVERY = timedelta(minutes=1)
 """The precision of recorded polls: each process records one at most this often."""

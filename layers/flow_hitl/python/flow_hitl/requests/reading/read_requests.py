@@ -1,13 +1,14 @@
 """Read one request (waiting for its answer if asked), lists, the decisions feed, or the timeline."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.ports import AuditLog
 from flow_hitl.people.access import Action, KeyHolder, Reader, SignedInMember, authorize
 from flow_hitl.platform.ports import Clock
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.throttle import Seldom
 from flow_hitl.requests.ports import Page, Polls, RequestFilter, RequestStore
 from flow_hitl.requests.reading.polling import POLL_NOTED_EVERY, SOON_SECONDS, look_again_after

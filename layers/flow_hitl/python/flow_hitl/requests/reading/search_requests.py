@@ -1,11 +1,11 @@
 """Search: the newest requests that have all words, from the search log and, for what it lacks yet, from themselves."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from flow_hitl.platform.address import GROUP_PREFIX, same_address
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.ports import RequestFilter, RequestStore, RowPage, SearchLog
 from flow_hitl.requests.reading.list_rows import RequestRow
 from flow_hitl.requests.reading.search_text import SearchEntry, words_of

@@ -2,9 +2,9 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import Content, Head
 
 MOST_WORDS = 10

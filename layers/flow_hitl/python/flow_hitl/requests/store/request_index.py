@@ -7,13 +7,14 @@ to the head, so that everyone who may answer finds it.
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.address import GROUP_PREFIX, address_key
 from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.ports import RequestFilter
 from flow_hitl.requests.reading.list_rows import MOST_COUNTED, Count, RequestRow
 from flow_hitl.requests.request import Head, Status
