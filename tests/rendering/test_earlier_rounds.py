@@ -2,7 +2,7 @@
 
 import pytest
 
-from flow_hitl.rendering.earlier_rounds import EarlierRound, earlier_rounds, word_changes
+from flow_hitl.rendering.earlier_rounds import EarlierRound, ValueChange, earlier_rounds, value_changes, word_changes
 from flow_hitl.requests.request import HistoryRound
 from tests.speed import cpu_seconds
 
@@ -35,6 +35,36 @@ def test_json_rounds_say_what_was_answered_too() -> None:
     output = {"output": {"a": 1}, "answer": "rejected", "comment": "why"}
     (one,) = earlier_rounds([HistoryRound("review", None, output)], "review", {"a": 2})
     assert (one.output, one.answer, one.comment, one.changes) == ({"a": 1}, "rejected", "why", None)
+    assert (one.values, one.more) == ((ValueChange("A", "1", "2"),), False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "b": 2}, []),
+        (
+            {"total_due": 12000, "paid": False},
+            {"total_due": 13000, "paid": True},
+            ["Total due: 12,000 → 13,000", "Paid: No → Yes"],
+        ),
+        ({"a": 1}, {"b": None}, ["B: – → not set", "A: 1 → –"]),
+        ({"n": 1}, {"n": True}, ["N: 1 → Yes"]),
+        ({"rows": [{"q": "x", "a": "yes"}]}, {"rows": [{"q": "x", "a": "no"}]}, ["Rows › 1 › A: yes → no"]),
+        ([1, 2, 3, 4], [1, 2, 9, 3, 4], ["3: – → 9"]),
+        ([1, 2, 3], [1, 3], ["2: 2 → –"]),
+        ({"a": [1]}, {"a": {"b": 1}}, ['A: [1] → {"b": 1}']),
+        ({"a": 1}, [1], ['All of it: {"a": 1} → [1]']),
+    ],
+)
+def test_values_that_changed_are_listed_with_what_they_were(before: object, after: object, changed: list[str]) -> None:
+    found = value_changes(before, after)
+    assert [f"{one.path}: {one.was or '–'} → {one.now or '–'}" for one in found] == changed
+
+
+def test_only_some_of_many_changes_are_listed() -> None:
+    then = {"output": {"rows": list(range(900))}, "answer": "rejected", "comment": ""}
+    (one,) = earlier_rounds([HistoryRound("review", None, then)], "review", {"rows": list(range(1, 901))})
+    assert (len(one.values), one.more) == (40, True)
 
 
 @pytest.mark.parametrize("output", [None, 1, "**bold**", "x\n\n**a**\nmore", {"answer": "a"}, ["x"]])

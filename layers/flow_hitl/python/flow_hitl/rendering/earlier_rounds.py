@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from itertools import islice
+from typing import Any
 
 from markupsafe import Markup
 
 from flow_hitl.platform.records import dataclass
-from flow_hitl.rendering.markdown import printable
+from flow_hitl.rendering.json_tree import member_words, nothing_words, value_words
+from flow_hitl.rendering.markdown import excerpt, is_branch, one_line, printable
 from flow_hitl.requests.request import HistoryRound
 
 _MOST_COMPARED = 3
@@ -16,12 +19,27 @@ _MOST_PARTS = 1_500
 _ANSWER = re.compile(r"\n\n\*\*(?P<answer>[^*\n]{1,200})\*\*(?:: (?P<comment>[^\n].{0,2000}))?\Z", re.DOTALL)
 _WORDS = re.compile(r"\s+|[^\s]+")
 _SAME_KEPT = 12
+_MOST_VALUES = 40
+_DEEPEST = 12
+_LONGEST_VALUE = 300
 _REMOVED, _ADDED = Markup("<del>{}</del>"), Markup("<ins>{}</ins>")
 
 
 @dataclass(frozen=True)
+class ValueChange:
+    """A value of JSON that has changed, by the names that lead to it; None where there was or is none."""
+
+    path: str
+    was: str | None
+    now: str | None
+
+
+@dataclass(frozen=True)
 class EarlierRound:
-    """A round of the flow; of a review, also its `answer` and comment, and the `changes` of the output since then."""
+    """A round of the flow; of a review, also its `answer` and comment, and how the output has changed since then.
+
+    `changes` is of a text, `values` of other JSON, of which `more` have changed than are listed.
+    """
 
     method: str
     at: str | None
@@ -29,6 +47,8 @@ class EarlierRound:
     answer: str | None = None
     comment: str = ""
     changes: Markup | None = None
+    values: Sequence[ValueChange] = ()
+    more: bool = False
 
 
 def earlier_rounds(history: Sequence[HistoryRound], method_name: str, output: object) -> Sequence[EarlierRound]:
@@ -40,11 +60,17 @@ def _rounds(history: Sequence[HistoryRound], method_name: str, output: object) -
     room = _MOST_COMPARED
     for one in reversed(history):
         shown, answer, comment = _taken_apart(one.output) if one.method == method_name else (one.output, None, "")
-        changes = None
-        if answer is not None and room and isinstance(shown, str) and isinstance(output, str):
-            room -= 1
-            changes = word_changes(shown, output)
-        yield EarlierRound(one.method, one.at, shown, answer, comment, changes)
+        changes: Markup | None = None
+        values: Sequence[ValueChange] = ()
+        if answer is not None and room:
+            if isinstance(shown, str) and isinstance(output, str):
+                room -= 1
+                changes = word_changes(shown, output)
+            elif is_branch(shown) and is_branch(output):
+                room -= 1
+                values = value_changes(shown, output)
+        more = len(values) > _MOST_VALUES
+        yield EarlierRound(one.method, one.at, shown, answer, comment, changes, values[:_MOST_VALUES], more)
 
 
 def _taken_apart(output: object) -> tuple[object, str | None, str]:
@@ -70,6 +96,61 @@ def word_changes(before: str, after: str) -> Markup | None:
             if words:
                 parts.append(mark.format("".join(words)))
     return Markup().join(parts)
+
+
+def value_changes(before: object, after: object) -> Sequence[ValueChange]:
+    """Return the values of JSON that differ, in the order of the later one: one more than are listed at most."""
+    return tuple(islice(_differing(before, after, ()), _MOST_VALUES + 1))
+
+
+def _differing(before: object, after: object, path: tuple[str, ...]) -> Iterator[ValueChange]:
+    # In Python, 1 is True.
+    if not is_branch(before) and type(before) is type(after) and before == after:
+        return
+    if len(path) < _DEEPEST:
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            for key in {**after, **before}:
+                yield from _member(before, after, key, key in before, key in after, (*path, member_words(str(key))))
+            return
+        if isinstance(before, list | tuple) and isinstance(after, list | tuple):
+            yield from _listed(before, after, path)
+            return
+    if is_branch(before) and before == after:
+        return
+    yield ValueChange(_place(path), _said(before, path), _said(after, path))
+
+
+def _member(before: Any, after: Any, key: object, was: bool, now: bool, path: tuple[str, ...]) -> Iterator[ValueChange]:
+    if was and now:
+        yield from _differing(before[key], after[key], path)
+    else:
+        yield ValueChange(
+            _place(path), _said(before[key], path) if was else None, _said(after[key], path) if now else None
+        )
+
+
+def _listed(before: Sequence[object], after: Sequence[object], path: tuple[str, ...]) -> Iterator[ValueChange]:
+    """Compare lists between what stayed at their beginning and at their end, so that one more member is one change."""
+    shorter = min(len(before), len(after))
+    first = next((n for n in range(shorter) if before[n] != after[n]), shorter)
+    last = next((n for n in range(shorter - first) if before[-1 - n] != after[-1 - n]), shorter - first)
+    old, new = before[first : len(before) - last], after[first : len(after) - last]
+    for number in range(max(len(old), len(new))):
+        here = (*path, str(first + number + 1))
+        yield from _member(old, new, number, number < len(old), number < len(new), here)
+
+
+def _place(path: tuple[str, ...]) -> str:
+    return " › ".join(path) or "All of it"
+
+
+def _said(value: object, path: tuple[str, ...]) -> str:
+    nothing = None if is_branch(value) else nothing_words(value)
+    name = path[-1] if path else ""
+    said, was_cut = excerpt(
+        nothing or (one_line(value) if is_branch(value) else value_words(value, name)), _LONGEST_VALUE
+    )
+    return said + "…" if was_cut else said
 
 
 def _shortened(words: Sequence[str]) -> str:
