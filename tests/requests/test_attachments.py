@@ -25,7 +25,7 @@ GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"\0" * 20
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\1\1\0\0\1\0\1\0\0\xff\xc0\0\x0b\x08\0\1\0\1\1\1\x11\0\xff\xd9"
 WEBP = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0" + b"\0" * 20
 PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 EACH = [
@@ -360,3 +360,39 @@ def test_an_email_waits_for_its_images(hitl: Hitl) -> None:
     hitl.advance(minutes=5)
     assert len(hitl.inbox) == 1
     assert "notification_sent" in request.kinds
+
+
+def _big(size: int, width: int, height: int) -> bytes:
+    return width.to_bytes(size, "big") + height.to_bytes(size, "big")
+
+
+def _little(size: int, width: int, height: int) -> bytes:
+    return width.to_bytes(size, "little") + height.to_bytes(size, "little")
+
+
+FRAME = b"\xff\xc2\0\x0b\x08"
+BOMBS = [
+    ("image/png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + _big(4, 50_000, 50_000)),
+    ("image/gif", b"GIF89a" + _little(2, 60_000, 60_000) + b"\0" * 4),
+    ("image/gif", b"GIF89a\1\0\1\0\x80\0\0" + b"\0" * 6 + b"!\xfe\1a\0,\0\0\0\0" + _little(2, 60_000, 60_000)),
+    ("image/jpeg", b"\xff\xd8\xff\xe1\0\4ab" + FRAME + _big(2, 60_000, 60_000) + b"\1\1"),
+    ("image/jpeg", b"\xff\xd8\xff\xe1\0\4ab junk \xff\xff" + FRAME + _big(2, 60_000, 60_000) + b"\1\1"),
+    ("image/webp", b"RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + _little(3, 60_000, 60_000)),
+    ("image/webp", b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f" + (0xFFFFFFF).to_bytes(4, "little")),
+    ("image/webp", b"RIFF\x1a\0\0\0WEBPVP8 \x0d\0\0\0\0\0\0\x9d\1\x2a" + _little(2, 16_000, 16_000)),
+]
+
+
+@pytest.mark.parametrize(("media_type", "content"), BOMBS)
+def test_a_small_image_that_becomes_huge_is_not_taken(hitl: Hitl, media_type: str, content: bytes) -> None:
+    answer = hitl.api("POST", "/v1/requests", {**NEW, "attachments": [wish("a", media_type, content)]})
+    assert "must not have more than 50,000,000 pixels" in answer.text
+    assert answer.status == 422
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xd8\xff\xda" + b"\0" * 20, b"\xff\xd8\xff\xe0", b"\xff\xd8" + b"\xff\xe1\0\2" * 5_000]
+)
+def test_an_image_that_does_not_say_how_large_it_is_is_not_taken(hitl: Hitl, content: bytes) -> None:
+    answer = hitl.api("POST", "/v1/requests", {**NEW, "attachments": [wish("a", "image/jpeg", content)]})
+    assert "whose header says its width and height" in answer.text

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 from urllib.parse import quote
 
 from flow_hitl.platform.records import dataclass
@@ -10,6 +11,9 @@ from flow_hitl.requests.request import Attachment, MediaType
 
 MOST_BYTES = 3 * 1024 * 1024
 """Of all attachments of a request together."""
+
+MOST_PIXELS = 50_000_000
+"""Of an image: whoever looks at it has four bytes of memory for each."""
 
 # What an email carries itself; base64 adds a third.
 _MOST_IN_EMAIL = 200 * 1024
@@ -20,6 +24,12 @@ _ENDINGS: Mapping[MediaType, Sequence[str]] = {
     MediaType.WEBP: (".webp",),
     MediaType.PDF: (".pdf",),
 }
+# No camera or program writes so many.
+_MOST_SEGMENTS = 2_000
+_JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_JPEG_DATA = frozenset({0xD9, 0xDA})
+# Markers without a length, and filling.
+_JPEG_ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9), 0xFF})
 _BEGINNINGS: Sequence[tuple[MediaType, re.Pattern[bytes]]] = (
     (MediaType.PNG, re.compile(rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")),
     (MediaType.JPEG, re.compile(rb"\xff\xd8\xff[\xc0-\xfe]")),
@@ -44,6 +54,65 @@ def file_of(name: str, media_type: MediaType, content: bytes) -> File:
 def type_of(content: bytes) -> MediaType | None:
     """Return the media type that the first bytes say, None for one that is not taken: SVG, HTML, and anything else."""
     return next((media_type for media_type, begins in _BEGINNINGS if begins.match(content)), None)
+
+
+def pixels_of(media_type: MediaType, content: bytes) -> int | None:
+    """Return how many pixels the header of an image promises, None if it does not say; nothing is decoded."""
+    match media_type:
+        case MediaType.PNG:
+            return _number(content, 16, 4, "big") * _number(content, 20, 4, "big")
+        case MediaType.GIF:
+            return _gif_pixels(content)
+        case MediaType.JPEG:
+            return _jpeg_pixels(content)
+        case _:
+            return _webp_pixels(content)
+
+
+def _number(content: bytes, start: int, size: int, order: Literal["big", "little"] = "little") -> int:
+    return int.from_bytes(content[start : start + size], order)
+
+
+def _gif_pixels(content: bytes) -> int:
+    """Browsers make room for the first frame, too, if it is larger than the screen that the header has."""
+    screen = _number(content, 6, 2) * _number(content, 8, 2)
+    flags = content[10]
+    place = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    for _ in range(_MOST_SEGMENTS):
+        if content[place : place + 1] == b",":
+            return max(screen, _number(content, place + 5, 2) * _number(content, place + 7, 2))
+        if content[place : place + 1] != b"!":
+            return screen
+        place += 2
+        while size := _number(content, place, 1):
+            place += size + 1
+        place += 1
+    return screen
+
+
+def _jpeg_pixels(content: bytes) -> int | None:
+    place = 2
+    for _ in range(_MOST_SEGMENTS):
+        # Decoders, too, skip what is between segments.
+        place = content.find(b"\xff", place)
+        if place < 0 or place + 9 > len(content):
+            return None
+        marker = content[place + 1]
+        if marker in _JPEG_FRAMES:
+            return _number(content, place + 5, 2, "big") * _number(content, place + 7, 2, "big")
+        if marker in _JPEG_DATA:
+            return None
+        place += 1 if marker in _JPEG_ALONE else 2 + _number(content, place + 2, 2, "big")
+    return None
+
+
+def _webp_pixels(content: bytes) -> int:
+    if content[12:16] == b"VP8X":
+        return (_number(content, 24, 3) + 1) * (_number(content, 27, 3) + 1)
+    if content[12:16] == b"VP8L":
+        bits = _number(content, 21, 4)
+        return ((bits & 0x3FFF) + 1) * ((bits >> 14 & 0x3FFF) + 1)
+    return (_number(content, 26, 2) & 0x3FFF) * (_number(content, 28, 2) & 0x3FFF)
 
 
 def is_image(attachment: Attachment) -> bool:

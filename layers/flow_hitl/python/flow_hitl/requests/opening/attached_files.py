@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from flow_hitl.platform.errors import FieldError
-from flow_hitl.requests.attachments import MOST_BYTES, File, file_of, type_of
+from flow_hitl.requests.attachments import MOST_BYTES, MOST_PIXELS, File, file_of, pixels_of, type_of
 from flow_hitl.requests.request import MediaType
 
 
@@ -34,8 +34,20 @@ def read_files(wishes: Sequence[Sent]) -> tuple[Sequence[File], Sequence[FieldEr
             errors.append(FieldError(f"{place}/content", problem))
         elif found != wish.media_type:
             errors.append(FieldError(f"{place}/media_type", f"must be {found}, which the content is"))
+        elif wrong := _size_problem(found, content):
+            errors.append(FieldError(f"{place}/content", wrong))
         else:
             files.append(file_of(wish.name, found, content))
     if not errors and sum(one.attachment.size for one in files) > MOST_BYTES:
         errors.append(FieldError("/attachments", "must not be larger than 3 MiB (3,145,728 bytes) together"))
     return files, errors
+
+
+def _size_problem(media_type: MediaType, content: bytes) -> str | None:
+    """Return what is wrong with the size of an image: a small file may ask for all the memory of whoever opens it."""
+    if media_type is MediaType.PDF:
+        return None
+    pixels = pixels_of(media_type, content)
+    if pixels is None:
+        return "must be an image whose header says its width and height"
+    return f"must not have more than {MOST_PIXELS:,} pixels" if pixels > MOST_PIXELS else None
