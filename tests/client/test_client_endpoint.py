@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from flow_hitl.platform.webhook_signature import signature_headers
-from flow_hitl_client.endpoint import asgi_app, wsgi_app
-from flow_hitl_client.types import Request
+from flow_hitl_client.endpoint import OnQuestion, asgi_app, wsgi_app
+from flow_hitl_client.types import AskedRequest, Request
 
 SECRET = "resume-secret"
 KNOWN = "0192f0c1-7e11-7abc-8def-0123456789ab"
 Post = Callable[[str, dict[str, str], bytes], int]
 
 taken: list[Request] = []
+asked: list[AskedRequest] = []
+hooks: list[OnQuestion] = []
 
 
 def accept(request: Request) -> bool:
@@ -33,7 +35,8 @@ def by_wsgi(method: str, headers: dict[str, str], body: bytes) -> int:
         "wsgi.input": io.BytesIO(body),
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
     }
-    list(wsgi_app(accept, ["other", SECRET])(environ, lambda status, _headers: statuses.append(status)))
+    app = wsgi_app(accept, ["other", SECRET], on_question=next(iter(hooks), None))
+    list(app(environ, lambda status, _headers: statuses.append(status)))
     return int(statuses[0].split()[0])
 
 
@@ -48,7 +51,8 @@ def by_asgi(method: str, headers: dict[str, str], body: bytes) -> int:
         sent.append(message)
 
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    asyncio.run(asgi_app(accept, ["other", SECRET])({"type": "http", "method": method, "headers": raw}, receive, send))  # type: ignore[arg-type]
+    app = asgi_app(accept, ["other", SECRET], on_question=next(iter(hooks), None))
+    asyncio.run(app({"type": "http", "method": method, "headers": raw}, receive, send))  # type: ignore[arg-type]
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     return int(sent[0]["status"])
 
@@ -56,6 +60,8 @@ def by_asgi(method: str, headers: dict[str, str], body: bytes) -> int:
 @pytest.fixture(params=[by_wsgi, by_asgi], ids=["wsgi", "asgi"])
 def post(request: pytest.FixtureRequest) -> Post:
     taken.clear()
+    asked.clear()
+    hooks.clear()
     sender: Post = request.param
     return sender
 
@@ -91,6 +97,29 @@ def test_everything_else_is_not(post: Post, method: str, event: object, options:
 
 def test_a_flow_of_another_store_is_sent_again(post: Post) -> None:
     assert post("POST", *push({"event": "response_submitted", "request": {"id": "other"}})) == 404
+
+
+ASKED = {"event": "question_asked", "request": {"id": KNOWN, "question": {"text": "Why now?"}}}
+
+
+def test_a_hook_gets_what_a_reviewer_asks(post: Post) -> None:
+    hooks.append(asked.append)
+    assert post("POST", *push(ASKED)) == 204
+    assert [one["question"]["text"] for one in asked] == ["Why now?"]
+    assert taken == []
+
+
+def test_a_question_comes_again_if_the_hook_fails(post: Post) -> None:
+    def fail(_asked: AskedRequest) -> None:
+        raise ConnectionError("nobody knows")
+
+    hooks.append(fail)
+    assert post("POST", *push(ASKED)) == 503
+
+
+def test_without_a_hook_a_question_is_logged(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    assert post("POST", *push(ASKED)) == 204
+    assert "Client.answer_question" in caplog.text
 
 
 @pytest.mark.parametrize("secrets", [[], [""], "resume-secret"])
