@@ -13,6 +13,7 @@ from flow_hitl.pages.settings.view import (
     FilledForm,
     GroupPage,
     GroupsPage,
+    RetentionPage,
     SlaPage,
 )
 from flow_hitl.platform.errors import NotFound
@@ -28,6 +29,7 @@ _PAGES: Mapping[str, Sequence[SettingsPart]] = {
     "sla": (SettingsPart.SLA,),
     "auto-response": (SettingsPart.AUTO_RESPONSE,),
     "answers": (SettingsPart.ANSWERS, SettingsPart.PEOPLE),
+    "retention": (SettingsPart.RETENTION,),
 }
 
 
@@ -107,6 +109,8 @@ def _part_page(
         case "answers":
             form, people = forms
             return page(AnsweringPage(shell=shell, form=form, people=people), status)
+        case "retention":
+            return page(RetentionPage(shell=shell, form=forms[0]), status)
         case "sla":
             return page(SlaPage(shell=shell, form=forms[0]), status)
         case _:

@@ -23,7 +23,7 @@ from infra.constructs.sealing import HOURLY, Seals
 from infra.constructs.ses_topic import SES, SesTopic, let_ses_store_mail
 from infra.options import Options
 from infra.outputs import output_name
-from infra.topology import HTTP_FUNCTIONS, MEASURES, SWEEPS, queue_settings
+from infra.topology import HTTP_FUNCTIONS, MEASURES, RETENTIONS, SWEEPS, queue_settings
 
 # pydantic would look through the metadata of every package for plugins, of which there are none.
 START = {"PYDANTIC_DISABLE_PLUGINS": "__all__"}
@@ -49,6 +49,7 @@ class CoreStack(Stack):
         Recurring(self, "Hourly", self.queues["seal"], HOURLY)
         Recurring(self, "Sweeping", self.queues["sweep"], SWEEPS)
         Recurring(self, "Measuring", self.queues["measure"], MEASURES)
+        Recurring(self, "Retaining", self.queues["retention"], RETENTIONS)
         access = Access(self, "Access", self.data, self.seals, self.queues, self.scheduling, options)
         self.functions = Functions(
             self,

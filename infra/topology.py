@@ -111,6 +111,7 @@ FUNCTIONS = (
     Function("export_audit", 600, _LARGE),
     Function("sweep", 300),
     Function("measure", 300),
+    Function("retention", 300),
 )
 
 HTTP_FUNCTIONS = (
@@ -146,6 +147,9 @@ QUEUES = (
     # A run has five minutes; what it did not come to, the next one does, so its message need not come again for long.
     Queue("sweep", "sweep", batch_size=1, visibility_seconds=1800, patience=None, tries=3, late_seconds=3600),
     Queue("measure", "measure", batch_size=1, visibility_seconds=1800, patience=None, tries=3, late_seconds=3600),
+    Queue(
+        "retention", "retention", batch_size=1, visibility_seconds=1800, patience=None, tries=3, late_seconds=6 * 3600
+    ),
 )
 
 STREAM_READERS = (StreamReader("relay", 50, UNHEARD),)
@@ -154,6 +158,8 @@ STREAM_READERS = (StreamReader("relay", 50, UNHEARD),)
 SWEEPS = "rate(5 minutes)"
 # Figures are read together with what is not stored yet, which may not become too much.
 MEASURES = "rate(5 minutes)"
+# Nobody waits for it, and a run that is full goes on in the next.
+RETENTIONS = "rate(1 hour)"
 
 DEAD_LETTERS = (*(queue.name for queue in QUEUES), "stream", "schedules")
 """What has a dead-letter queue: each queue, the audit stream, and EventBridge Scheduler."""

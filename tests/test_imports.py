@@ -31,6 +31,7 @@ FLOORS = (
     "diagnosis",
     "metrics",
     "proof",
+    "retention",
     "sweep",
     "pages",
 )

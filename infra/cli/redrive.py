@@ -23,6 +23,7 @@ _QUEUES = {
     "seal": "seal",
     "sweep": "sweep",
     "measure": "measure",
+    "retention": "retention",
     "export": "export",
 }
 _ALL = "all"

@@ -192,6 +192,20 @@ class Access(Construct):
             self._never_change_audit(),
         ]
 
+    def retention(self) -> list[Right]:
+        """Walk through the log, and erase contents, their search texts, and emails; each with its audit event."""
+        data = self.data
+        return [
+            *self._decide("dynamodb:BatchGetItem"),
+            _allow(("dynamodb:Query",), [data.audit.index_arn("by_day")]),
+            _allow(("dynamodb:BatchGetItem",), [data.audit.table.table_arn]),
+            _allow(("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"), [data.deployments.table.table_arn]),
+            _objects("s3:DeleteObject", data.content, CONTENT_PREFIX),
+            _objects("s3:DeleteObject", data.content, ATTACHMENT_PREFIX),
+            _objects("s3:DeleteObject", data.mail, MAIL_PREFIX),
+            _consume(self.queues["retention"].queue),
+        ]
+
     def send_email(self) -> list[Right]:
         """Send email from the one address; email that we format ourselves needs `SendRawEmail`."""
         configuration_set = Stack.of(self).format_arn(

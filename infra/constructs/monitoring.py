@@ -112,6 +112,7 @@ class Monitoring(Construct):
         """Raise alarms for what functions count: what must never happen, and what needs the operator."""
         for what, metric in (
             ("audit event changed", telemetry.AUDIT_EVENT_CHANGED),
+            ("content not erased", telemetry.CONTENT_HELD),
             ("creator unreachable", telemetry.CREATOR_UNREACHABLE),
             ("email uncertain", telemetry.MAIL_UNCERTAIN),
             ("event not counted", telemetry.EVENT_NOT_COUNTED),

@@ -102,6 +102,7 @@ PENDING: Document = {
     "test": False,
     "response": None,
     "resume": None,
+    "content_erased_at": None,
 }
 _RESPONSE: Document = {
     "outcome": "approved",
@@ -279,6 +280,8 @@ SETTINGS: Document = {
     "allow_delegation": True,
     "waiting_alert_minutes": 15,
     "approval_ttl_minutes": 1440,
+    "keep_content_days": 365,
+    "keep_emails_days": 14,
 }
 CHANGED_SETTINGS: Document = {**SETTINGS, "warnings": []}
 
@@ -397,6 +400,7 @@ VERIFICATION: Document = {
     "chains": 3,
     "digests": 1,
     "unsealed_events": 0,
+    "erased_contents": 0,
     "sealed_until": "2026-01-15T00:00:00Z",
     "next_cursor": None,
     "conclusion": "These records were changed after they were written.",

@@ -51,6 +51,8 @@ def test_the_contracts_default_document_is_the_default_settings() -> None:
         "allow_delegation": False,
         "waiting_alert_minutes": None,
         "approval_ttl_minutes": None,
+        "keep_content_days": None,
+        "keep_emails_days": None,
     }
     assert as_json(DeploymentSettings()) == {**CONTRACT_DEFAULTS, **beyond_the_contract}
 

@@ -188,6 +188,15 @@ EXPECTED: dict[str, Rights] = {
         ("dynamodb:BatchGetItem", "requests"),
         *_consume("measure"),
     },
+    "retention": {
+        *DECIDE,
+        *READ_BY_DAY,
+        ("dynamodb:BatchGetItem", "requests"),
+        *((f"dynamodb:{action}", "deployments") for action in ("GetItem", "Query", "PutItem")),
+        *(("s3:DeleteObject", f"content/{prefix}/*") for prefix in ("content", "attachments")),
+        ("s3:DeleteObject", "mail/inbound/*"),
+        *_consume("retention"),
+    },
     "send_email": DECIDE
     | SECRET
     | {("dynamodb:BatchGetItem", where) for where in ("requests", "audit")}
@@ -243,6 +252,7 @@ NAMES = (
     ("QueuesMailFeedbackQueue", "mail feedback"),
     ("QueuesRelayRetryQueue", "relay retry"),
     ("QueuesMeasureQueue", "measure"),
+    ("QueuesRetentionQueue", "retention"),
     ("QueuesSweepQueue", "sweep"),
     ("SchedulingRole", "scheduler role"),
     (":schedule/flowhitl-Scheduling-Group-", "schedules"),
@@ -285,7 +295,11 @@ def test_no_function_may_change_an_audit_event(core: Stack, name: str) -> None:
 def test_no_function_may_take_anything_from_the_seals_or_lift_their_lock(core: Stack, name: str) -> None:
     allowed = [each for each in _statements(core, name) if each["Effect"] == "Allow"]
     actions = {action for each in allowed for action in _list(each["Action"])}
-    assert not actions & {*LOCK_BYPASSES, "s3:PutBucketPolicy", "s3:PutBucketObjectLockConfiguration"}
+    removes = {where for action, where in EXPECTED[name] if action == "s3:DeleteObject"}
+    assert not any(where.startswith("seals/") for where in removes)
+    assert bool(removes) is (name == "retention")
+    not_elsewhere = set(LOCK_BYPASSES) - ({"s3:DeleteObject"} if removes else set())
+    assert not actions & {*not_elsewhere, "s3:PutBucketPolicy", "s3:PutBucketObjectLockConfiguration"}
     assert ("kms:Sign" in actions) is (name in ("seal", "export_audit", "sign_receipt"))
     writes = [where for action, where in EXPECTED[name] if action == "s3:PutObject" and where.startswith("seals/")]
     assert bool(writes) is (name == "seal")

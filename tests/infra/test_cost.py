@@ -33,7 +33,7 @@ def test_what_is_paid_by_the_month_is_what_the_template_has(core: conftest.Stack
             secrets=len(core.of_type("AWS::SecretsManager::Secret")),
             dashboards=len(core.of_type("AWS::CloudWatch::Dashboard")),
             polled_queues=len(QUEUES),
-            runs_per_hour=12 + 12 + 1,
+            runs_per_hour=12 + 12 + 1 + 1,
         )
         == STACK
     )

@@ -21,6 +21,7 @@ NAMES = (
     "deadline",
     "relay",
     "measure",
+    "retention",
     "seal",
     "export_audit",
     "send_email",
@@ -61,7 +62,7 @@ def test_the_outputs_read_back_as_the_same_settings(core: Stack) -> None:
 
 def test_the_outputs_name_what_settings_leave_out(core: Stack) -> None:
     mail = ("email", "inbound_mail", "mail_feedback")
-    work = (*mail, "resume", "webhook", "deadline", "relay_retry", "seal", "export", "sweep", "measure")
+    work = (*mail, "resume", "webhook", "deadline", "relay_retry", "seal", "export", "sweep", "measure", "retention")
     more = (
         "api_id",
         "api_url",

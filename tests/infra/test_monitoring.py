@@ -44,6 +44,7 @@ def test_one_throttle_is_no_alarm_as_new_accounts_run_few_functions_at_once(core
     "metric",
     [
         "AuditEventChanged",
+        "ContentHeld",
         "CreatorUnreachable",
         "EventNotCounted",
         "FiguresKept",

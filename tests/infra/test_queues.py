@@ -21,7 +21,10 @@ BATCH_SIZES = {
     "Export": 1,
     "Sweep": 1,
     "Measure": 1,
+    "Retention": 1,
 }
+
+REPEATED = ("Seal", "Export", "Sweep", "Measure", "Retention")
 
 
 def test_every_queue_has_a_dead_letter_queue_or_is_one(core: Stack) -> None:
@@ -64,7 +67,7 @@ def test_a_queues_reader_reports_single_failures_and_has_time(core: Stack, name:
     assert queue["VisibilityTimeout"] >= 6 * reader["Timeout"]
 
 
-@pytest.mark.parametrize("name", [name for name in BATCH_SIZES if name not in ("Seal", "Export", "Sweep", "Measure")])
+@pytest.mark.parametrize("name", [name for name in BATCH_SIZES if name not in REPEATED])
 def test_what_a_request_waits_for_is_tried_for_days_and_a_resumption_for_one(core: Stack, name: str) -> None:
     patience = RESUME if name == "Resume" else DAYS
     policy = core.find("AWS::SQS::Queue", f"Queues{name}Queue")["Properties"]["RedrivePolicy"]

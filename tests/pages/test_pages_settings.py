@@ -249,7 +249,7 @@ def test_the_auto_response_page_has_the_specs_caution_and_knows_late_outcomes(hi
 
 def test_the_settings_stand_in_the_specs_order(manager: Browser) -> None:
     text = manager.get(f"{ROOT}/email").text
-    places = ["email", "rules", "sla", "auto-response", "answers", "groups"]
+    places = ["email", "rules", "sla", "auto-response", "answers", "groups", "retention"]
     places += ["webhooks", "members", "api-keys", "checks"]
     found = [text.index(f'href="{ROOT}/{place}"', text.index("Human in the loop")) for place in places]
     assert found == sorted(found)

@@ -127,6 +127,7 @@ def test_the_request_object_has_exactly_the_contracts_members() -> None:
         *("title", "options", "metadata", "history", "created_at", "assigned_to_email", "assigned_by", "routing_rule"),
         *("auto_response", "sla_due_at", "approval_ttl_minutes", "receipt", "editable", "response_schema"),
         *("attachments", "questions", "thread", "warnings", "test", "response", "resume"),
+        "content_erased_at",
     }
     assert shown["auto_response"] == {
         "timeout_minutes": 60,

@@ -54,6 +54,11 @@ class BetweenFunctions:
         self._clients["sqs"].send_message(QueueUrl=queue_url("measure"), MessageBody="{}")
         self._settle()
 
+    def keep_retention(self) -> None:
+        """Have erased what is due, as is done each hour."""
+        self._clients["sqs"].send_message(QueueUrl=queue_url("retention"), MessageBody="{}")
+        self._settle()
+
     def _http(
         self,
         method: str,

@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     QUESTION_ATTEMPTED = "question_attempted"
     QUESTION_ANSWERED = "question_answered"
     ANSWER_MAIL_SENT = "answer_mail_sent"
+    CONTENT_ERASED = "content_erased"
     WEBHOOK_DELIVERED = "webhook_delivered"
     WEBHOOK_FAILED = "webhook_failed"
     DEPLOYMENT_CREATED = "deployment_created"
@@ -56,6 +57,7 @@ class EventKind(StrEnum):
     WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated"  # noqa: S105 - no secret, but what was done to one
     WEBHOOK_DELETED = "webhook_deleted"
     QUOTAS_CHANGED = "quotas_changed"
+    EMAILS_ERASED = "emails_erased"
 
 
 @dataclass(frozen=True)

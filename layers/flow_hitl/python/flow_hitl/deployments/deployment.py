@@ -17,6 +17,10 @@ from flow_hitl.platform.records import dataclass
 OPERATOR = "operator"
 """The actor of what is done with the stack's own rights, by the operator's commands."""
 
+CONTENT_DAYS = (15, 36_500)
+"""For how long the content of decided requests may be kept. Before that, an answer may still go to its flow again."""
+EMAIL_DAYS = (1, 30)
+
 # The people whom a request asks stand in its head, which is to stay small.
 MOST_PEOPLE = 50
 
@@ -260,6 +264,32 @@ class DeploymentSettings:
         ),
     ] = None
     """Minutes after which analytics warn of a request that waits; null for as long as the SLA."""
+    keep_content_days: Annotated[
+        int | None,
+        Setting(
+            label="Keep the content of decided requests for (days)",
+            part=SettingsPart.RETENTION,
+            widget="number",
+            hint="From the decision on, at least 15 days, as answers may be sent again until then. After that, the "
+            "message, the output, the state, and all that came with them are erased. Leave empty to keep them.",
+            limits=CONTENT_DAYS,
+            optional=True,
+        ),
+    ] = None
+    """Days for which the content of a decided request is kept, from the decision on; null for ever. The decision, its
+    feedback, and the questions stay. Pending requests are never touched."""
+    keep_emails_days: Annotated[
+        int | None,
+        Setting(
+            label="Keep received emails for (days)",
+            part=SettingsPart.RETENTION,
+            widget="number",
+            hint="From 1 to 30 days. Leave empty for 30 days.",
+            limits=EMAIL_DAYS,
+            optional=True,
+        ),
+    ] = None
+    """Days for which emails are kept as they were received; null for 30, after which every email goes."""
 
     def people_of(self, assignee: str) -> tuple[str, ...]:
         """Return the members of the group that an assignee is, or () for a single person."""

@@ -20,6 +20,7 @@ class SettingsPart(StrEnum):
     PEOPLE = "people"
     REMINDERS = "reminders"
     GROUPS = "groups"
+    RETENTION = "retention"
 
 
 @dataclass(frozen=True, kw_only=True)

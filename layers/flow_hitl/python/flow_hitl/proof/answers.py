@@ -64,6 +64,8 @@ class Verification:
     """How many signed digests this call checked."""
     unsealed_events: int
     """How many of the events are not sealed yet: only their chain could be checked."""
+    erased_contents: int
+    """How many of the requests that this call checked had their content erased. The log still binds its digest."""
     sealed_until: Time | None
     """When the last digest that this call checked ends; null without one."""
     next_cursor: str | None
@@ -148,6 +150,7 @@ def verification(wanted: Range, verified: Verified) -> Verification:
         chains=verified.chains,
         digests=verified.digests,
         unsealed_events=verified.unsealed,
+        erased_contents=verified.erased,
         sealed_until=verified.sealed_until,
         next_cursor=verified.next_cursor,
         conclusion=CHANGED if findings else untouched(sealed=verified.sealed, unsealed=verified.unsealed),

@@ -178,7 +178,9 @@ class _Chain:
     seq: int
     hash: str
     sealed: int
+    opened: Mapping[str, Any] | None = None
     decision: Mapping[str, Any] | None = None
+    decided: bool = False
 
 
 @dataclass
@@ -187,8 +189,8 @@ class Verifier:
 
     With `whole`, each chain must be complete from its first event. Otherwise only events from `since` (included) to
     `to` (excluded) must be there. `unsealed` counts the events that no digest covers; before the time `overdue` there
-    must be none. No event may be dated `now` or later. `doubts` are sentences that say what cannot be told. For the
-    keys, see Trust.
+    must be none. `erased` counts the contents that the log says were erased. No event may be dated `now` or later.
+    `doubts` are sentences that say what cannot be told. For the keys, see Trust.
     """
 
     public_keys: Mapping[str, bytes]
@@ -202,6 +204,7 @@ class Verifier:
     digests: int = 0
     events: int = 0
     unsealed: int = 0
+    erased: int = 0
     sealed_until: str | None = None
     doubts: list[str] = field(default_factory=list)
     _known: set[LogFinding] = field(default_factory=set)
@@ -323,8 +326,14 @@ class Verifier:
         elif event["prev_hash"] != chain.hash:
             self._about("replaced", subject, chain.seq, f"is not the one that event {seq} was chained to")
         chain.seq, chain.hash = seq, event["hash"]
-        if event["kind"] == "response_submitted":
-            chain.decision = event["data"]
+        if event["kind"] == "request_created":
+            chain.opened = event["data"]
+        elif event["kind"] == "request_cancelled":
+            chain.decided = True
+        elif event["kind"] == "response_submitted":
+            chain.decision, chain.decided = event["data"], True
+        elif event["kind"] == "content_erased":
+            self._check_erased(event, chain)
         elif event["kind"] == "receipt_issued":
             self._check_receipt(event, chain.decision)
         self._check_claims(event, chain)
@@ -397,6 +406,16 @@ class Verifier:
                 self._miss_digest(at)
         elif not any(claim.until == until and claim.first <= seq <= claim.seq for claim in claims):
             self.strange(subject, seq, unlisted(at, until))
+
+    def _check_erased(self, event: Mapping[str, Any], chain: _Chain) -> None:
+        """Check that what was erased is what the request was opened with, and that it had been decided."""
+        self.erased += 1
+        subject, seq, was = event["subject"], event["seq"], event["data"].get("kept_sha256")
+        if chain.first == 1 and not chain.decided:
+            self._about("edited", subject, seq, "erased the content of a request that was pending")
+        for said in (chain.opened, chain.decision):
+            if said is not None and said.get("kept_sha256", was) != was:
+                self._about("edited", subject, seq, "erased another content than the one that the request had")
 
     def _check_receipt(self, event: Mapping[str, Any], decision: Mapping[str, Any] | None) -> None:
         """Check the receipt of a decision: its signature, and that it says what the decision said, if that was read."""
@@ -1364,6 +1383,8 @@ def _report(manifest: Mapping[str, Any], result: Verifier, *, given: bool) -> It
     yield f"Deployment {manifest['deployment_id']}, from {manifest['from']} to {manifest['to']}"
     yield f"Export requested at {manifest['requested_at']}"
     yield f"Events: {result.events}, in {result.chains} chains; digests: {result.digests}"
+    if result.erased:
+        yield f"Contents erased since, of which the log keeps the digests: {result.erased}"
     if result.unsealed:
         yield f"Events not yet sealed by a digest: {result.unsealed}"
     for key in result.public_keys:

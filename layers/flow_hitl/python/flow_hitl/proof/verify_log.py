@@ -47,7 +47,8 @@ _DAYS = 100
 class Verified:
     """What one call has checked and found.
 
-    `unsealed` counts the events that no digest covers yet. `sealed`: this call or an earlier one has checked digests.
+    `unsealed` counts the events that no digest covers yet, `erased` the contents that were erased. `sealed`: this call
+    or an earlier one has checked digests.
     """
 
     findings: Sequence[LogFinding]
@@ -58,6 +59,7 @@ class Verified:
     sealed_until: str | None
     next_cursor: str | None
     sealed: bool
+    erased: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ class _Run:
         self.own = deployment_subject(deployment_id)
         self.findings: list[LogFinding] = []
         self.events = self.chains = self.digests = self.unsealed = 0
+        self.erased: set[str] = set()
         self.sealed_until: str | None = None
         self.sections: dict[str, tuple[str, Mapping[str, Claim]]] = {}
         self.read: set[str] = set()
@@ -146,6 +149,7 @@ class _Run:
             self.sealed_until,
             _cursor(left) if left is not None else None,
             sealed=self.digests > 0 or bool(place.until),
+            erased=len(self.erased),
         )
 
     @property
@@ -412,6 +416,8 @@ class _Run:
                 continue
             self.chains += 1
             self.read.add(subject)
+            if any(one.get("kind") == EventKind.CONTENT_ERASED.value for one in chain):
+                self.erased.add(subject)
             _check_events(verifier, subject, chain)
             if subject != self.own:
                 self._hold_against_records(verifier, subject, chain, stored.get(_request_id(subject)))

@@ -1,9 +1,9 @@
 """A request from opening to decision: routing, deciding, changing, reading, and listing.
 
-rules: answers, attachments, bound, changing.delegation, changing.reminders, deciding.edits, deciding.matching,
-    deciding.openings, deciding.questions, deciding.reply_address, deciding.typed_answers, deciding.web_tokens,
-    evidence, opening.attached_files, opening.routing, reading.decision_feed, reading.list_rows, reading.polling,
-    reading.search_text, request, wording
+rules: answers, attachments, bound, changing.delegation, changing.erasure, changing.reminders, deciding.edits,
+    deciding.matching, deciding.openings, deciding.questions, deciding.reply_address, deciding.typed_answers,
+    deciding.web_tokens, evidence, opening.attached_files, opening.routing, reading.decision_feed,
+    reading.list_rows, reading.polling, reading.search_text, request, wording
 use cases: changing.change_request, changing.delegate, changing.reassign_request, changing.remind,
     deciding.answer_addresses, deciding.ask_back, deciding.auto_respond, deciding.record_response,
     opening.configuration_warnings, opening.dry_run, opening.open_request, opening.send_test_request,

@@ -51,6 +51,14 @@ def file_of(name: str, media_type: MediaType, content: bytes) -> File:
     return File(Attachment(name, media_type, len(content), hashlib.sha256(content).hexdigest()), content)
 
 
+def object_of(request_id: str, attachment: Attachment) -> str:
+    """Return the name of an attachment's bytes in the content bucket.
+
+    Named by content: nobody can replace what belongs to another request, and a repeated call writes the same again.
+    """
+    return f"attachments/{request_id}/{attachment.sha256}"
+
+
 def type_of(content: bytes) -> MediaType | None:
     """Return the media type that the first bytes say, None for one that is not taken: SVG, HTML, and anything else."""
     return next((media_type for media_type, begins in _BEGINNINGS if begins.match(content)), None)

@@ -50,25 +50,44 @@ def mismatches(stored: StoredRequest, chain: Sequence[Mapping[str, Any]]) -> Ite
     yield from (Mismatch(_seq(last), problem) for problem in stored.unreadable)
     if stored.head is not None and stored.head.seq == _seq(last):
         yield from _head_mismatches(stored.head, chain)
+    erased = next((event for event in chain if event.get("kind") == EventKind.CONTENT_ERASED.value), None)
+    if erased is not None and not any(
+        _seq(event) < _seq(erased) for kind in _DECIDED_BY.values() for event in _of(chain, kind)
+    ):
+        yield Mismatch(_seq(erased), "erased the content of a request that was pending")
     if stored.content is not None:
-        kept = _kept_digest(stored.content)
+        stored_digest = _kept_digest(stored.content)
+        was = stored_digest
+        if erased is not None:
+            # What stood there is bound by the event that erased it, which had to match it, and so do the others.
+            was = str(data_of(erased).get("kept_sha256"))
+            if data_of(erased).get("left_sha256") != stored_digest:
+                yield Mismatch(_seq(erased), "does not match what is stored of the erased content")
         for event in (_last_of(chain, EventKind.REQUEST_CREATED), decision):
-            if event is not None and data_of(event).get("kept_sha256", kept) != kept:
-                yield Mismatch(_seq(event), "does not match the stored content")
+            if event is not None and data_of(event).get("kept_sha256", was) != was:
+                yield Mismatch(_seq(event), f"does not match the {'erased' if erased else 'stored'} content")
     if decision is not None:
-        yield from (
-            Mismatch(_seq(decision), problem) for problem in answer_problems(stored.response, data_of(decision))
-        )
+        problems = answer_problems(stored.response, data_of(decision), erased=erased is not None)
+        yield from (Mismatch(_seq(decision), problem) for problem in problems)
     elif stored.response is not None:
         yield Mismatch(_seq(last), "is the last event, and no event has the stored answer")
 
 
-def answer_problems(response: Response | None, data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what differs between a request's answer and the data of the event of its decision."""
+def answer_problems(response: Response | None, data: Mapping[str, Any], *, erased: bool = False) -> Iterator[str]:
+    """Yield what differs between a request's answer and the data of the event of its decision.
+
+    `erased`: the changed output and the typed answer are no longer stored.
+    """
     if response is None:
         yield "is an answer that is not stored"
         return
-    more = {"data": None, "output_sha256": None, **answered_more(response)}
+    more: dict[str, Any] = {"data_sha256": None, "output_sha256": None, **answered_more(response)}
+    if "data" in data:
+        # Events of before have the typed answer itself.
+        del more["data_sha256"]
+        more["data"] = response.data
+    if erased:
+        more = {name: value for name, value in more.items() if value is not None}
     members = {**as_json(response, DecidedResponse), **more, "decision_id": response.decision_id}
     wrong = sorted(name for name, value in members.items() if data.get(name) != value)
     if wrong:
@@ -105,6 +124,10 @@ def _head_mismatches(head: Head, chain: Sequence[Mapping[str, Any]]) -> Iterator
         yield Mismatch(_seq(last), f"follows a decision, but the request is stored as {head.status.value}")
     elif decided_by is not None and _last_of(chain, decided_by) is None:
         yield Mismatch(_seq(last), f"is the last event, and none made the request {head.status.value}")
+
+
+def _of(chain: Sequence[Mapping[str, Any]], kind: EventKind) -> Iterator[Mapping[str, Any]]:
+    return (event for event in chain if event.get("kind") == kind.value)
 
 
 def _last_of(chain: Sequence[Mapping[str, Any]], kind: EventKind) -> Mapping[str, Any] | None:

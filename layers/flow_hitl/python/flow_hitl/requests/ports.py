@@ -81,6 +81,9 @@ class RequestStore(Protocol):
         Raises Conflict if the head has changed, TakenAlready if a name is taken, and CalledBefore if a call's key is.
         """
 
+    def content_object(self, request_id: str) -> str | None:
+        """Return the name of the object in the content bucket that holds a request's content, None if none does."""
+
     def list_requests(self, deployment_id: int, wanted: RequestFilter, limit: int, cursor: str | None) -> Page: ...
 
     def recent_heads(self, deployment_id: int, limit: int) -> Sequence[Head]:
@@ -166,6 +169,9 @@ class SearchLog(Protocol):
 
     def append(self, deployment_id: int, entries: Sequence[SearchEntry], latest: str) -> None:
         """Write the next block: entries, oldest first, which are all up to the key `latest`."""
+
+    def rewrite(self, deployment_id: int, heads: Sequence[Head]) -> None:
+        """Find requests by what their heads have, and by nothing else any more."""
 
     def blocks(self, deployment_id: int, below: str | None) -> Iterator[Sequence[SearchEntry]]:
         """Yield the entries of blocks that begin before a key, newest first, as much as one call reads at a time."""

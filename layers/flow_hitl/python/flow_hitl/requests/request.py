@@ -262,7 +262,8 @@ class Head:
     method's name, and a line end, then the start of the message. `labels` are those that answers may use beside the
     options' values, by value. `last_event_at` keeps its events in order even if a clock is slow.
     `approval_ttl_minutes`: how long an answer is valid. `receipt` is that of the decision, once it is signed.
-    `questions`: responders may ask back, and `thread` is what was asked and answered.
+    `questions`: responders may ask back, and `thread` is what was asked and answered. `content_erased_at`: since then,
+    what is stored of the content is `without_content`.
     """
 
     request_id: str
@@ -305,6 +306,7 @@ class Head:
     labels: Mapping[str, str] = field(default_factory=dict)
     questions: bool = False
     thread: tuple[Remark, ...] = ()
+    content_erased_at: datetime | None = None
 
     @property
     def awaits_receipt(self) -> bool:
@@ -389,6 +391,9 @@ class RequestShown:
     """The answer; null while there is none."""
     resume: Resumption | None
     """The flow's resumption; null before an answer."""
+    content_erased_at: datetime | None
+    """When what was reviewed was erased, by the retention of the deployment: message, output, state, and all that came
+    with them are empty since. The decision stays. Null while it is there."""
 
 
 @dataclass(frozen=True)
@@ -447,6 +452,7 @@ class Request:
             test=head.test,
             response=self._response_shown,
             resume=as_json(head.resume, Resumption),
+            content_erased_at=head.content_erased_at,
         )
 
     @property
@@ -465,12 +471,16 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Change:
-    """One step of a request: its head before and after, its event, and the response, if there is one after it."""
+    """One step of a request: its head before and after, its event, and the response, if there is one after it.
+
+    `content` is what is left of the content, if the step erases it.
+    """
 
     before: Head | None
     after: Head
     event: AuditEvent
     response: Response | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True)
@@ -655,8 +665,8 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
 
 
 def answered_more(response: Response) -> dict[str, Any]:
-    """Return what the event of a decision says of a changed output, by hash, and of a typed answer; else nothing."""
-    more: dict[str, Any] = {} if response.data is None else {"data": response.data}
+    """Return what the event of a decision says, by hash, of a changed output and of a typed answer; else nothing."""
+    more: dict[str, Any] = {} if response.data is None else {"data_sha256": digest(response.data)}
     return more if response.output is None else {**more, "output_sha256": digest(response.output)}
 
 
@@ -789,6 +799,8 @@ def retry_resume(head: Head, stamp: Stamp) -> Change | None:
         raise NotPending("This request has no answer that a flow could resume with.", request_status=head.status)
     if resume.status not in RETRIABLE:
         raise NothingToResume("The flow has the answer.")
+    if head.content_erased_at is not None:
+        raise NothingToResume("The content was erased, and with it where the answer goes.")
     if resume.retried_by == head.seq:
         return None
     again = replace(resume, status=ResumeStatus.WAITING, retried_by=head.seq + 1)

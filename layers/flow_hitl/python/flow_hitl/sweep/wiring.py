@@ -1,4 +1,7 @@
-"""What looks for what should have happened and did not."""
+"""What looks for what should have happened and did not, and for what is due to be forgotten.
+
+The parts of `retention` stand here, too: a module of their own would be loaded by every function.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from flow_hitl.delivery.wiring import DeliveryParts
 from flow_hitl.proof.wiring import ProofParts
 
 if TYPE_CHECKING:
+    from flow_hitl.retention.keep_retention import EraseContent, KeepRetention
+    from flow_hitl.retention.retention_store import S3Objects
     from flow_hitl.sweep.progress import Progress
     from flow_hitl.sweep.redrive_stream import RedriveStream
     from flow_hitl.sweep.replay import Replay
@@ -94,3 +99,32 @@ class SweepParts(ProofParts, DeliveryParts):
             count_answers=self.count_answers,
             clock=self.clock,
         )
+
+    @cached_property
+    def keep_retention(self) -> KeepRetention:
+        from flow_hitl.retention.keep_retention import KeepRetention
+        from flow_hitl.retention.retention_store import DynamoRetentionMarks
+
+        return KeepRetention(
+            deployments=self._deployments,
+            audit=self._audit,
+            requests=self._requests,
+            search=self._search_log,
+            erase=self._erase_content,
+            objects=self._objects,
+            marks=DynamoRetentionMarks(self.client("dynamodb"), self.settings.deployments_table),
+            change_configuration=self.change_configuration,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def _erase_content(self) -> EraseContent:
+        from flow_hitl.retention.keep_retention import EraseContent
+
+        return EraseContent(self._audit, self._requests, self._objects, self.clock, self.ids, self.pause)
+
+    @cached_property
+    def _objects(self) -> S3Objects:
+        from flow_hitl.retention.retention_store import S3Objects
+
+        return S3Objects(lambda: self.client("s3"), self.settings.content_bucket, self.settings.mail_bucket)

@@ -109,6 +109,9 @@ def _told(event: AuditEvent, label_of: Callable[[str], str]) -> tuple[str, str, 
                 str(data.get("detail") or ""),
                 ("bad" if data.get("status") == "resume_failed" else "neutral"),
             )
+        case EventKind.CONTENT_ERASED:
+            days = data.get("days")
+            return "The content was erased", f"This deployment keeps it for {days} days." if days else "", "neutral"
         case EventKind.WEBHOOK_DELIVERED:
             return f'Webhook "{data.get("webhook")}" delivered', str(data.get("event") or ""), "neutral"
         case EventKind.WEBHOOK_FAILED:

@@ -12,7 +12,17 @@ from flow_hitl.platform.records import dataclass
 from flow_hitl.webhooks.webhook import Delivery, Webhook
 
 SettingsPlace = Literal[
-    "email", "rules", "sla", "auto-response", "answers", "groups", "webhooks", "members", "api-keys", "checks"
+    "email",
+    "rules",
+    "sla",
+    "auto-response",
+    "answers",
+    "groups",
+    "retention",
+    "webhooks",
+    "members",
+    "api-keys",
+    "checks",
 ]
 
 PLACES: Mapping[SettingsPlace, str] = {
@@ -22,6 +32,7 @@ PLACES: Mapping[SettingsPlace, str] = {
     "auto-response": "Auto-response",
     "answers": "Answers",
     "groups": "Groups",
+    "retention": "Retention",
     "webhooks": "Webhooks",
     "members": "Members",
     "api-keys": "API keys",
@@ -103,6 +114,14 @@ class SlaPage(SettingsFormPage):
 
     template = "pages/settings_sla.html"
     place = "sla"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionPage(SettingsFormPage):
+    """For how long contents and emails are kept."""
+
+    template = "pages/settings_retention.html"
+    place = "retention"
 
 
 @dataclass(frozen=True, kw_only=True)

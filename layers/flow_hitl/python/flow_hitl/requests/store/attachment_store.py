@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flow_hitl.requests.attachments import File
+from flow_hitl.requests.attachments import File, object_of
 from flow_hitl.requests.request import Attachment
 
 
@@ -18,19 +18,14 @@ class S3Attachments:
         for one in files:
             self._s3().put_object(
                 Bucket=self._bucket,
-                Key=_key(request_id, one.attachment),
+                Key=object_of(request_id, one.attachment),
                 Body=one.content,
                 ContentType=one.attachment.media_type,
             )
 
     def read(self, request_id: str, attachment: Attachment) -> bytes:
-        key = _key(request_id, attachment)
+        key = object_of(request_id, attachment)
         content: bytes = self._s3().get_object(Bucket=self._bucket, Key=key)["Body"].read()
         if hashlib.sha256(content).hexdigest() != attachment.sha256:
             raise ValueError(f"attachment {key} is not what was written")
         return content
-
-
-def _key(request_id: str, attachment: Attachment) -> str:
-    # Named by content: nobody can replace what belongs to another request, and a repeated call writes the same again.
-    return f"attachments/{request_id}/{attachment.sha256}"

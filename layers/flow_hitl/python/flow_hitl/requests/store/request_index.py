@@ -86,7 +86,7 @@ def head_entries(head: Head) -> Record:
         "created_shard": f"{head.deployment_id}#{shard}",
         "status_shard": f"{head.deployment_id}#{head.status.value}#{shard}",
         "due_shard": f"{head.deployment_id}#{shard}" if is_dated else None,
-        "due_key": _due_key(head.sla_due_at, _created_key(head)) if is_dated else None,
+        "due_key": _due_key(head.sla_due_at, created_key(head)) if is_dated else None,
         "decision_shard": f"{head.deployment_id}#{shard}" if fed_at else None,
         "decision_key": f"{moment_key(fed_at)}#{head.request_id}" if fed_at else None,
     }
@@ -97,7 +97,7 @@ def entries_of_before(head: Head) -> Record:
     is_pending = head.status is Status.PENDING
     return {
         "due_shard": f"{head.deployment_id}#{_shard(head)}" if is_pending else None,
-        "due_key": _due_key(head.sla_due_at, _created_key(head)) if is_pending else None,
+        "due_key": _due_key(head.sla_due_at, created_key(head)) if is_pending else None,
     }
 
 
@@ -122,7 +122,7 @@ def _slot_key(head: Head, number: int) -> Record:
 def _desk_entry(head: Head, assignee: str) -> Record:
     return {
         "assignee_status": _desk(head.deployment_id, head.status.value, assignee),
-        "created_key": _created_key(head),
+        "created_key": created_key(head),
         "status": head.status.value,
         "flow_name": head.flow_name,
         "method_name": head.method_name,
@@ -220,7 +220,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def _created_key(head: Head) -> str:
+def created_key(head: Head) -> str:
     return f"{moment_key(head.created_at)}#{head.request_id}"
 
 

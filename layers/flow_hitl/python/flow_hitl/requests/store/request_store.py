@@ -179,10 +179,13 @@ class DynamoRequestStore:
             ),
             put_event(self._audit_table, change.event, head.deployment_id),
         ]
-        if change.response is not None and before.decision_id is None:
+        if change.response is not None and (before.decision_id is None or change.content is not None):
             doc = _response_doc(change.response)
-            if not _is_brief(doc):
+            # Where it is erased, it may be a record of its own although it is brief by now: there it goes, too.
+            if change.content is not None or not _is_brief(doc):
                 parts.append(self._put(fitting({"pk": head.request_id, "sk": RESPONSE, "doc": doc}, "doc", _WORDS)))
+        if change.content is not None:
+            parts.append(self._put(self._content_record(head, change.content)))
         if takes is not None:
             parts.append(self._taking(takes, change.event.at))
         last = len(parts) - 1
@@ -195,6 +198,12 @@ class DynamoRequestStore:
                 raise CalledBefore(record_of(items[last], takes.call))
             raise TakenAlready(takes)
         raise Conflict(f"request {head.request_id} has moved on: {codes}")
+
+    def content_object(self, request_id: str) -> str | None:
+        found = self._dynamodb.get_item(
+            TableName=self._table, Key=item({"pk": request_id, "sk": CONTENT}), ProjectionExpression="s3_key"
+        )
+        return values(found.get("Item", {})).get("s3_key")
 
     def taken(self, names: Sequence[str]) -> Set[str]:
         keys = {_once_key(name)["pk"]: name for name in names}
@@ -363,8 +372,8 @@ class DynamoRequestStore:
         if len(doc) <= _INLINE_BYTES:
             return fitting({**record, "doc": doc.decode()}, "doc", _WORDS)
         digest = hashlib.sha256(doc).hexdigest()
-        # Named by content, so a repeated call writes the same object again.
-        key = f"content/{head.deployment_id}/{digest}"
+        # Named by content, so that a repeated call writes the same object again, and by the request that it goes with.
+        key = f"content/{head.deployment_id}/{head.request_id}/{digest}"
         self._s3().put_object(Bucket=self._bucket, Key=key, Body=doc)
         return {**record, "s3_key": key, "sha256": digest}
 

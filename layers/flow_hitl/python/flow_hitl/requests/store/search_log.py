@@ -7,6 +7,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,16 @@ from pydantic import TypeAdapter
 from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.requests.ports import RequestFilter, RequestStore
 from flow_hitl.requests.reading.search_text import SearchEntry, search_text
-from flow_hitl.requests.store.request_index import FIRST, LAST, RequestIndex, RowSpan, moment_key, places_of
+from flow_hitl.requests.request import Head
+from flow_hitl.requests.store.request_index import (
+    FIRST,
+    LAST,
+    RequestIndex,
+    RowSpan,
+    created_key,
+    moment_key,
+    places_of,
+)
 
 _entries = TypeAdapter(list[tuple[str, str]])
 _Keys = Sequence[str]
@@ -52,10 +62,27 @@ class DynamoSearchLog:
 
     def append(self, deployment_id: int, entries: Sequence[SearchEntry], latest: str) -> None:
         """Write the next block: entries, oldest first, which are all up to the key `latest`."""
+        self._put(deployment_id, entries[0].key if entries else latest, entries, latest)
+
+    def rewrite(self, deployment_id: int, heads: Sequence[Head]) -> None:
+        """Find requests by what their heads have, and by nothing else any more: each block is written once."""
+        texts = {created_key(head): search_text(head, None) for head in heads}
+        while texts:
+            below = max(texts)
+            found = [values(row) for row in self._query(deployment_id, FIRST, below, Limit=1)["Items"]]
+            here = [key for key in texts if found and found[0]["sk"] <= key <= found[0]["latest"]]
+            if here:
+                entries = [replace(one, text=texts.get(one.key, one.text)) for one in _read(found[0]["block"])]
+                self._put(deployment_id, found[0]["sk"], entries[::-1], found[0]["latest"])
+            # One that no block holds is looked up itself.
+            for key in here or [below]:
+                del texts[key]
+
+    def _put(self, deployment_id: int, first: str, entries: Sequence[SearchEntry], latest: str) -> None:
         block = json.dumps([[entry.key, entry.text] for entry in entries], ensure_ascii=False).encode()
         record = {
             "pk": _partition(deployment_id),
-            "sk": entries[0].key if entries else latest,
+            "sk": first,
             "latest": latest,
             # Text, as no client of ours sends octets.
             "block": base64.b85encode(zlib.compress(block, 9)).decode(),
