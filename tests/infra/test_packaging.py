@@ -20,17 +20,31 @@ def _own_build_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(packaging, "BUILD_DIRECTORY", tmp_path / "build")
 
 
+@pytest.fixture(scope="module")
+def _kept_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("packaging") / "build"
+
+
+@pytest.fixture
+def only_looks(_own_build_directory: None, _kept_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test that changes nothing look at what another such test has built."""
+    monkeypatch.setattr(packaging, "BUILD_DIRECTORY", _kept_directory)
+
+
+@pytest.mark.usefixtures("only_looks")
 def test_the_functions_asset_keeps_the_package_and_holds_what_they_show() -> None:
     path = Packager(THIS_PYTHON, "x86_64").functions().path
     assert sorted(entry.name for entry in path.iterdir()) == ["compiled_templates", "docs", "functions", "templates"]
     assert (path / "functions/intake.py").is_file()
 
 
+@pytest.mark.usefixtures("only_looks")
 def test_the_functions_get_the_apis_description_and_the_guide() -> None:
     path = Packager(THIS_PYTHON, "x86_64").functions().path
     assert _contents(path / "docs") == _contents(packaging.ROOT / "docs")
 
 
+@pytest.mark.usefixtures("only_looks")
 def test_the_layer_holds_our_code_and_nothing_else() -> None:
     path = Packager(THIS_PYTHON, "arm64").flow_hitl().path
     assert [entry.name for entry in path.iterdir()] == ["python"]
@@ -38,6 +52,7 @@ def test_the_layer_holds_our_code_and_nothing_else() -> None:
     assert {file.suffix for file in path.rglob("*") if file.is_file()} == {".py", ".pyc"}
 
 
+@pytest.mark.usefixtures("only_looks")
 def test_bytecode_is_never_checked_against_the_times_of_the_files() -> None:
     path = Packager(THIS_PYTHON, "arm64").flow_hitl().path
     compiled = Path(importlib.util.cache_from_source(str(path / "python/flow_hitl/platform/environment.py")))
@@ -85,10 +100,11 @@ def test_the_same_input_is_built_once_and_other_input_apart() -> None:
     assert Packager(THIS_PYTHON, "x86_64").flow_hitl().digest != first.digest
 
 
+@pytest.mark.usefixtures("only_looks")
 def test_the_result_is_the_same_when_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = _contents(Packager(THIS_PYTHON, "arm64").functions().path)
+    first = _contents(Packager(THIS_PYTHON, "x86_64").functions().path)
     monkeypatch.setattr(packaging, "BUILD_DIRECTORY", tmp_path / "another place")
-    assert _contents(Packager(THIS_PYTHON, "arm64").functions().path) == first
+    assert _contents(Packager(THIS_PYTHON, "x86_64").functions().path) == first
 
 
 def test_a_failed_build_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
