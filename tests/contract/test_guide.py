@@ -83,6 +83,13 @@ def test_the_api_and_the_guide_lead_to_each_other_and_help_leads_to_both(hitl: H
         read(hitl, link)
 
 
+def test_settings_lead_to_the_managers_guide(hitl: Hitl) -> None:
+    page = hitl.signed_in().get(f"/d/{hitl.deployment_id}/settings/rules")
+    links = LINK.findall(page.text)
+    (guide,) = [link for link in links if link.startswith(GUIDE)]
+    read(hitl, guide)
+
+
 def test_a_page_says_where_it_belongs(hitl: Hitl) -> None:
     page = read(hitl, f"{GUIDE}/runbooks").text
     assert '<nav class="places" aria-label="Run it">' in page

@@ -101,6 +101,14 @@ def test_the_apis_description_can_be_read_and_tried(local: LocalClient) -> None:
 
 
 @e2e
+def test_the_guide_and_its_pictures_are_there(local: LocalClient) -> None:
+    base = local.credentials.base_url
+    assert "For reviewers" in web.get(f"{base}/docs/guide/guides.reviewer").text
+    picture = web.get(f"{base}/docs/guide/images.mail.png")
+    assert picture.content == (ROOT / "docs/images/mail.png").read_bytes()
+
+
+@e2e
 def test_the_mailbox_lists_the_mails_and_gives_them_as_sent(local: LocalClient) -> None:
     local.ask(assigned_to_email="bo@example.com", message="Grüße?")
     mail = local.wait_for_mail("bo@example.com")
