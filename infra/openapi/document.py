@@ -125,7 +125,8 @@ def description() -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Flow HITL", "version": "1", "description": _INTRODUCTION},
-        "servers": [{"url": "/", "description": "Where this description came from"}],
+        # Relative to the description at /v1/openapi.json, so that it is right behind a base path too.
+        "servers": [{"url": "..", "description": "Where this description came from"}],
         "tags": [{"name": name, "description": says} for name, says in TAGS.items()],
         "paths": paths,
         "webhooks": {event: _webhook(event) for event in (*WebhookEvent, "test")},

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -53,6 +54,12 @@ def sent_to_others() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_the_committed_description_is_the_one_that_the_code_makes() -> None:
     assert PATH.read_text("utf-8") == text(), "the API has changed; run `make openapi` and commit docs/openapi.json"
+
+
+@pytest.mark.parametrize("base", ["https://hitl.example.com", "https://api.example.com/hitl"])
+def test_calls_go_to_where_the_description_came_from(base: str) -> None:
+    (server,) = DESCRIPTION["servers"]
+    assert urljoin(f"{base}/v1/openapi.json", server["url"]).rstrip("/") == base
 
 
 def test_every_route_is_described_and_nothing_else() -> None:
