@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer and make; everything else comes from PyPI by the locks in requirements/.
 .DEFAULT_GOAL := help
-.PHONY: help demo local deploy destroy test reliability mutation load bench test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs site lock clean
+.PHONY: help demo local deploy destroy release freeze test reliability mutation load bench test-crewai setup setup-dev lint types format unit browser e2e openapi schemathesis docs site lock clean
 
 # The first Python on the PATH that is new enough; override with `make PYTHON=…`.
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -8,7 +8,7 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 RUN := .venv/bin/python
 UV_LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--no-annotate --quiet
-LOCKS := bootstrap local dev emulator crewai crewai-1.8.0 crewai-1.8.1 crewai-1.10.1 crewai-1.14.7 fuzz mutation site
+LOCKS := bootstrap build local dev emulator crewai crewai-1.8.0 crewai-1.8.1 crewai-1.10.1 crewai-1.14.7 fuzz mutation site
 
 # `make test-crewai CREWAI=1.8.1` for a version other than the newest.
 CREWAI :=
@@ -23,6 +23,8 @@ help:
 	@echo 'make demo    the whole way once, unattended: a flow asks, a person answers by mail, the flow goes on'
 	@echo 'make local   the local stack in the foreground, until Ctrl-C; its data ends with it'
 	@echo 'make deploy  to your AWS account, by the options in flow-hitl.toml; make destroy deletes an evaluation'
+	@echo 'make release   wheels, layers, templates, checksums and a bill of materials into .build/release; uploads nothing'
+	@echo 'make freeze  keep what later releases must not break, in tests/releases; before make release'
 	@echo 'make test    lint, types and all tests, of exhaustive ones a fixed part'
 	@echo 'make reliability   the exhaustive tests, whole'
 	@echo 'make mutation   change the rules that protect reviews and count what the tests notice; MODULE=tokens for one area'
@@ -47,6 +49,12 @@ deploy: setup
 
 destroy: setup
 	@.venv/bin/flow-hitl destroy
+
+release: setup-dev
+	@$(RUN) -m infra.release
+
+freeze: setup-dev
+	FLOW_HITL_FREEZE=$$($(RUN) -m infra.release version) $(RUN) -m pytest tests/infra/test_releases.py -k test_freeze
 
 # All at once, as the browser and the local stack leave a processor idle again and again; the unit tests, of which there are
 # most, take what is left. Each part's output stays together where make can do that, since version 4.

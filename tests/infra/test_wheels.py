@@ -73,6 +73,8 @@ def test_the_fixture_is_there_in_any_project(environment: Path, tmp_path: Path) 
 
 def test_the_commands_run_in_any_folder(environment: Path, tmp_path: Path) -> None:
     assert "Create deployments" in run([environment / "bin/flow-hitl", "--help"], tmp_path)
+    assert run([environment / "bin/flow-hitl", "--version"], tmp_path).startswith("flow-hitl, version ")
+    assert "* default" in run([environment / "bin/flow-hitl", "use"], tmp_path)
     assert "usage" in run([environment / "bin/flow-hitl-client", "--help"], tmp_path)
     listed = [str(environment / "bin/flow-hitl"), "deployment", "list", "--local"]
     home = {"FLOW_HITL_HOME": str(tmp_path)}
