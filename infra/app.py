@@ -67,11 +67,11 @@ def prepare_process() -> None:
 
 
 def file_options() -> dict[str, str]:
-    """Return the options of `flow-hitl.toml`; raises ValueError that says what to correct."""
+    """Return the options of the profile in `flow-hitl.toml`; raises ValueError that says what to correct."""
     prepare_process()
-    from infra.options_file import REGION, options_file, read_options
+    from infra.options_file import REGION, chosen_profile, options_file, read_options
 
-    found = read_options(options_file())
+    found = read_options(options_file(), chosen_profile())
     return {name: value for name, value in found.items() if name != REGION}
 
 

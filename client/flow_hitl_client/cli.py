@@ -12,24 +12,25 @@ from typing import Any
 from flow_hitl_client.errors import FlowHitlClientError
 from flow_hitl_client.journal import Journal
 
+_NAME = "flow-hitl-client"
 _CREWAI_MISSING = "crewai is not installed: pip install 'flow-hitl-client[crewai]'"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return the exit code: 0, 1 on failure, 2 for wrong usage."""
-    options = _parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None, name: str = _NAME) -> int:
+    """Run the command under a name and return the exit code: 0, 1 on failure, 2 for wrong usage."""
+    options = _parser(name).parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         code: int = options.run(options)
     except FlowHitlClientError as error:
-        print(f"flow-hitl-client: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return 1
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(name: str = _NAME) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="flow-hitl-client",
+        prog=name,
         description="Resumes paused flows. Needs FLOW_HITL_URL and FLOW_HITL_API_KEY; FLOW_HITL_FLOWS is where paused "
         "flows are stored (default: ~/.flow-hitl/flows.db).",
     )

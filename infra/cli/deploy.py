@@ -14,7 +14,7 @@ from infra.cli.report import report
 from infra.cli.target import CommandTarget, with_target
 from infra.names import dmarc_record
 from infra.options import Options
-from infra.options_file import FILE_VARIABLE, options_file
+from infra.options_file import FILE_VARIABLE, PROFILE_VARIABLE, options_file
 
 _STANDING = ("made", "there", "none")
 """The states of DNS records about which nothing is left to do."""
@@ -29,6 +29,8 @@ def deploy(target: CommandTarget, yes: bool, despite_problems: bool) -> None:
 
     Options are those of flow-hitl.toml. An existing stack is updated.
     """
+    if target.local:
+        raise click.UsageError("`make local` starts the local stack.")
     if not has_project():
         raise OperatorError(
             "Deploying needs the project's files.", "Clone the repository, and run `make deploy` there."
@@ -38,16 +40,16 @@ def deploy(target: CommandTarget, yes: bool, despite_problems: bool) -> None:
     if preflight.bootstrap_version() is None:
         if not yes:
             click.confirm("CDK needs a bucket and roles in this account and region. Make them?", abort=True)
-        _cdk(*preflight.bootstrap_words())
+        _cdk(target, *preflight.bootstrap_words())
     zone = _zone(Options.from_context(target.kept))
-    _cdk("deploy", "--all", "--require-approval", "never", "--progress", "events", *zone)
+    _cdk(target, "deploy", "--all", "--require-approval", "never", "--progress", "events", *zone)
     _tell(target)
 
 
-def _cdk(*words: str) -> None:
+def _cdk(target: CommandTarget, *words: str) -> None:
     """Run CDK's command, which prints its own progress; raises OperatorError if it fails."""
     # The app runs in the project's folder, where the file need not be.
-    environment = os.environ | {FILE_VARIABLE: str(options_file().resolve())}
+    environment = os.environ | {FILE_VARIABLE: str(options_file().resolve()), PROFILE_VARIABLE: target.profile}
     if subprocess.run(cdk_command(*words), cwd=ROOT, env=environment, check=False).returncode:
         raise OperatorError(f"CDK could not {words[0]}.", "Its last lines say why. Running the command again is safe.")
 

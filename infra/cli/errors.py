@@ -21,7 +21,8 @@ class OperatorError(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the sentence and the hint to standard error."""
-        click.echo(f"Error: {self.message}\nHint: {self.hint}", file=file, err=file is None)
+        said = f"{click.style('Error:', fg='red')} {self.message}\nHint: {self.hint}"
+        click.echo(said, file=file, err=file is None, color=self.show_color)
 
 
 @contextmanager

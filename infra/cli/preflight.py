@@ -35,6 +35,8 @@ def preflight(context: click.Context, target: CommandTarget) -> None:
 
     Nothing is changed. The exit code is 1 if something would make the deployment fail, or leave it without email.
     """
+    if target.local:
+        raise click.UsageError("The local stack needs no account: `make local` starts it.")
     problems = report(target, look(target))
     if not target.as_json:
         click.echo("\nNext: " + ("mend these, and run it again." if problems else "flow-hitl deploy"), err=True)

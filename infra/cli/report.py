@@ -13,7 +13,11 @@ from flow_hitl.platform.aws_errors import unknown
 from flow_hitl.platform.no_answer import Unknown
 from infra.cli.target import CommandTarget
 
-_MARKS = {FindingStatus.OK: "ok", FindingStatus.PROBLEM: "PROBLEM", FindingStatus.INFO: "note"}
+_MARKS = {
+    FindingStatus.OK: ("ok", "green"),
+    FindingStatus.PROBLEM: ("PROBLEM", "red"),
+    FindingStatus.INFO: ("note", "yellow"),
+}
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,8 @@ def not_asked(whom: str, unknown: Unknown) -> Finding:
 
 def _printed(checks: Iterator[StackCheck]) -> Iterator[StackCheck]:
     for check in checks:
-        mark = _MARKS[check.finding.status]
-        click.echo(f"{mark.ljust(8)} {check.name}: {check.finding.fact}")
+        mark, color = _MARKS[check.finding.status]
+        click.echo(f"{click.style(mark.ljust(8), fg=color)} {check.name}: {check.finding.fact}")
         if check.finding.next_step:
             click.echo(f"{' ' * 9}-> {check.finding.next_step}")
         yield check

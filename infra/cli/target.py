@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from infra.cli.errors import OperatorError
-from infra.options_file import FILE, REGION, options_file, read_options
+from infra.options_file import DEFAULT, FILE, LOCAL, REGION, chosen_profile, options_file, read_options
 
 if TYPE_CHECKING:
     from flow_hitl.bootstrap import Application
@@ -24,15 +24,29 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 class CommandTarget:
     """The stack that a command works on, connected when it is first needed."""
 
-    local: bool = False
+    local_asked: bool = False
     stack: str | None = None
+    profile_asked: str | None = None
     as_json: bool = False
+
+    @cached_property
+    def profile(self) -> str:
+        """The profile of the stack: what the command says, else the environment, else `flow-hitl use`."""
+        asked = [one for one in (self.local_asked, self.stack, self.profile_asked) if one]
+        if len(asked) > 1:
+            raise click.UsageError("Give one of --local, --stack and --profile, not both.")
+        if self.local_asked:
+            return LOCAL
+        return DEFAULT if self.stack else self.profile_asked or chosen_profile()
+
+    @property
+    def local(self) -> bool:
+        """Whether it is the local stack."""
+        return self.profile == LOCAL
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
         """The core stack's outputs; raises OperatorError if the stack is not found."""
-        if self.local and self.stack is not None:
-            raise click.UsageError("Give --local or --stack, not both.")
         if self.local:
             return _local_outputs()
         self.use_region()
@@ -63,9 +77,9 @@ class CommandTarget:
 
     @cached_property
     def kept(self) -> Mapping[str, str]:
-        """The options of `flow-hitl.toml`; raises OperatorError if it cannot be read."""
+        """The profile's options in `flow-hitl.toml`; raises OperatorError if it cannot be read."""
         try:
-            return read_options(options_file())
+            return read_options(options_file(), self.profile)
         except ValueError as error:
             raise OperatorError(
                 f"{error}.".replace("..", "."), "Correct the file, and run the command again."
@@ -84,8 +98,12 @@ class CommandTarget:
 
     @property
     def choice(self) -> str:
-        """The option that chooses this stack, after a space, or "" for the default one."""
-        return " --local" if self.local else f" --stack {self.stack}" if self.stack else ""
+        """The option of this command that chose the stack, after a space, or ""; the next command needs it too."""
+        if self.local_asked:
+            return " --local"
+        if self.stack:
+            return f" --stack {self.stack}"
+        return f" --profile {self.profile_asked}" if self.profile_asked else ""
 
     def command(self, words: str) -> str:
         """Return a command line that works on the same stack."""
@@ -104,14 +122,23 @@ def with_deployment(command: _Command) -> _Command:
 
 
 def target_options(command: _Command) -> _Command:
-    """Add --local, --stack and --json, which may stand before or after the command's name."""
+    """Add --local, --profile, --stack and --json, which may stand before or after the command's name."""
     options = (
         click.option(
             "--local",
+            "local_asked",
             is_flag=True,
             expose_value=False,
             callback=_remember,
             help="Use the local stack that `make local` runs.",
+        ),
+        click.option(
+            "--profile",
+            "profile_asked",
+            metavar="NAME",
+            expose_value=False,
+            callback=_remember,
+            help=f"Use this section of {FILE}, or local.  [default: what `flow-hitl use` chose]",
         ),
         click.option(
             "--stack",
