@@ -155,3 +155,16 @@ def test_hostile_content_is_shown_as_text(hitl: Hitl, reviewing: Any, text: str)
     decided = hitl.signed_in("creator@example.com").get(reviewer.path).text
     assert "<script>alert" not in decided
     assert "<img src=x" not in decided
+
+
+def test_only_the_same_values_are_said_to_be_the_answer_that_counts(hitl: Hitl, reviewing: Any) -> None:
+    asked = hitl.ask(emit=EMIT, output=OUTPUT, editable=True, response_schema=SCHEMA)
+    reviewer = reviewing(hitl, asked)
+    values = {"field-0": "12.5", "field-1": "B 2", "field-2": "no", "field-3": "", "field-4": ""}
+    edits = {"output-0": "INV-1", "output-1": "12", "output-2": "true"}
+    reviewer.answer(**values, **edits)
+    assert asked.status == "responded"
+    counts = "Your answer counts"
+    assert counts in reviewer.answer(**values, **edits).text
+    assert counts not in reviewer.answer(**{**values, "field-0": "99"}, **edits).text
+    assert counts not in reviewer.answer(**values, **{**edits, "output-0": "INV-2"}).text

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flow_hitl.platform.records import dataclass
-from flow_hitl.requests.request import UNCHANGED, Content
+from flow_hitl.requests.request import UNCHANGED, Content, Response
 
 if TYPE_CHECKING:
     from flow_hitl.requests.deciding.edits import Scalar
@@ -105,6 +105,15 @@ def written(content: Content, texts: Mapping[str, str]) -> Written:
         data = read.values
         problems |= {names.get(name, _name(0)): problem for name, problem in read.problems.items()}
     return Written(output=output, data=data, problems=problems)
+
+
+def gives_same(content: Content, texts: Mapping[str, str], response: Response) -> bool:
+    """Tell whether a form has the output and the typed answer of the response that counts; without a form, it has."""
+    if not texts or not (content.editable or content.response_schema is not None):
+        return True
+    said = written(content, texts)
+    output = None if said.output is UNCHANGED or said.output == content.output else said.output
+    return not said.problems and (output, said.data) == (response.output, response.data)
 
 
 def _name(number: int) -> str:

@@ -29,7 +29,7 @@ from flow_hitl.pages.contexts import (
 )
 from flow_hitl.pages.evidence import page_shown, sign_page
 from flow_hitl.pages.requests.actions import actions_of
-from flow_hitl.pages.requests.answer_form import answer_form, is_begun, written
+from flow_hitl.pages.requests.answer_form import answer_form, gives_same, is_begun, written
 from flow_hitl.pages.requests.review_contexts import WRONG_VALUES, News, refusal
 from flow_hitl.pages.requests.timeline import timeline_of
 from flow_hitl.people.access import Action, SignedInMember, authorize
@@ -261,7 +261,7 @@ class RequestPages:
         request = self._open(member, request_id)
         responder = member.responder_of(request.head)
         if request.head.status is not Status.PENDING:
-            return self._beaten(member, request, outcome, comment)
+            return self._beaten(member, request, outcome, comment, texts)
         if responder is None:
             raise AssignedElsewhere
         said = written(request.content, texts)
@@ -287,7 +287,7 @@ class RequestPages:
             self.record_response(submission)
         except (AlreadyResponded, NotPending):
             # Someone was faster since we looked.
-            return self._beaten(member, self.requests.load(request_id), outcome, comment)
+            return self._beaten(member, self.requests.load(request_id), outcome, comment, texts)
         except (SelfApproval, ValidationFailed) as refused:
             problem, form = refusal("Your answer", refused), answer_form(request.content, texts)
             return replace(self._sheet(member, request), comment=comment, problem=problem, form=form)
@@ -351,7 +351,14 @@ class RequestPages:
         authorize(member, Action.VIEW, request.head)
         return request
 
-    def _beaten(self, member: SignedInMember, request: Request, outcome: str | None, comment: str) -> RequestSheet:
+    def _beaten(
+        self,
+        member: SignedInMember,
+        request: Request,
+        outcome: str | None,
+        comment: str,
+        texts: Mapping[str, str] = MappingProxyType({}),
+    ) -> RequestSheet:
         response = request.response
         by = response.responder if response and response.responder_verified else None
         own = by is not None and member.proven.is_known_as(by)
@@ -360,7 +367,10 @@ class RequestPages:
             comment="" if response and is_said(comment, response) else comment,
             beaten=True,
             answered_before=own,
-            repeated=own and response is not None and repeats(response, outcome, comment),
+            repeated=own
+            and response is not None
+            and repeats(response, outcome, comment)
+            and gives_same(request.content, texts, response),
         )
 
     def _sheet(self, member: SignedInMember, request: Request) -> RequestSheet:

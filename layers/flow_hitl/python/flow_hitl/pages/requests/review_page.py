@@ -10,7 +10,7 @@ from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.mails.contexts import FileView
 from flow_hitl.mails.request_view import decision_of, is_said, news_of, repeats, request_view, what_follows
 from flow_hitl.pages.evidence import page_shown, sign_page
-from flow_hitl.pages.requests.answer_form import answer_form, is_begun, written
+from flow_hitl.pages.requests.answer_form import answer_form, gives_same, is_begun, written
 from flow_hitl.pages.requests.review_contexts import (
     WRONG_VALUES,
     MessageContext,
@@ -143,7 +143,7 @@ class ReviewPage:
         """
         request, responder = self._open(token)
         if not _is_open(request):
-            return _closed(request, responder, outcome, comment)
+            return _closed(request, responder, outcome, comment, texts)
         said = written(request.content, texts)
         if said.problems:
             return self._again(token, request, responder, outcome, comment, texts, WRONG_VALUES, said.problems)
@@ -165,7 +165,7 @@ class ReviewPage:
             decided = self.record_response(submission)
         except (AlreadyResponded, NotPending):
             # Someone was faster since we looked.
-            return _closed(self.requests.load(request.head.request_id), responder, outcome, comment)
+            return _closed(self.requests.load(request.head.request_id), responder, outcome, comment, texts)
         except (SelfApproval, ValidationFailed) as refused:
             return self._again(token, request, responder, outcome, comment, texts, refusal("Your answer", refused))
         return _message(decided, "thanks", then=what_follows(decided))
@@ -217,14 +217,19 @@ def _chosen(options: Sequence[str], words: str | None, number: str | None) -> st
 
 
 def _closed(
-    request: Request, responder: ProvenAddress, outcome: str | None = None, written: str = ""
+    request: Request,
+    responder: ProvenAddress,
+    outcome: str | None = None,
+    written: str = "",
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> MessageContext:
     """Return the page that says how a request was closed, also to someone whose own answer it was."""
     response = request.response
     if response is None:
         return _message(request, "cancelled", written=written)
     own = response.responder_verified and responder.is_known_as(response.responder or "")
-    kind: MessageKind = "yours" if own and repeats(response, outcome, written) else "already_decided"
+    same = repeats(response, outcome, written) and gives_same(request.content, texts, response)
+    kind: MessageKind = "yours" if own and same else "already_decided"
     return _message(request, kind, own=own, written="" if is_said(written, response) else written)
 
 
