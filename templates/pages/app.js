@@ -15,6 +15,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A link to what is folded up opens it, and leads to its first field.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  const folded = link && document.getElementById(link.hash.slice(1));
+  if (folded?.localName !== "details") return;
+  folded.open = true;
+  folded.querySelector("input, textarea, select")?.focus({ preventScroll: true });
+});
+
 // What is to be taken elsewhere has a button that copies it.
 for (const text of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break;
