@@ -120,6 +120,8 @@ def _list_wish() -> ListWish:
         first_day=text("from")[:10],
         last_day=text("to")[:10],
         order=text("order"),
+        first_answered=text("answered_from")[:10],
+        last_answered=text("answered_to")[:10],
     )
     view = next((one for one in get_args(ListView) if one == query(router, "tab")), None)
     first = text("first")

@@ -147,7 +147,10 @@ def test_figures_lead_to_what_they_count() -> None:
     assert page.volume_rows[0].href == f"/d/1/requests?tab=all&{days}"
     assert page.volume.boxes[0].href == page.volume_rows[0].href
     assert page.group_rows[0].href == f"/d/1/requests?tab=all&assignee=a%40example.com&{days}"
-    assert page.outcome_rows[0].rows[0].href == f"/d/1/requests?tab=all&method=review&outcome=approved&{days}"
+    answered = "answered_from=2026-01-14&answered_to=2026-01-14"
+    assert page.volume_rows[0].answered_href == f"/d/1/requests?tab=history&{answered}"
+    assert page.group_rows[0].answered_href == f"/d/1/requests?tab=history&assignee=a%40example.com&{answered}"
+    assert page.outcome_rows[0].rows[0].href == f"/d/1/requests?tab=history&method=review&outcome=approved&{answered}"
 
 
 def test_the_days_before_stand_beside() -> None:

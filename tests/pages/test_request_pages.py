@@ -234,6 +234,28 @@ def test_the_list_can_be_cut_to_days(hitl: Hitl) -> None:
     assert len(listed(browser.get(f"{LIST}?from=tomorrow&to=9999-99-99"))) == 2
 
 
+@pytest.mark.parametrize("more", ["", "&q=print", "&order=-decided"])
+def test_the_list_can_be_cut_to_what_was_answered_in_some_days(hitl: Hitl, more: str) -> None:
+    first, second, _, cancelled = (hitl.ask("Fit to print?", emit=EMIT) for _ in range(4))
+    callback(hitl, first)
+    hitl.advance(days=1)
+    callback(hitl, second)
+    hitl.api("DELETE", f"/v1/requests/{cancelled.id}")
+    browser = hitl.signed_in()
+
+    def answered(first_day: str, last_day: str) -> list[str]:
+        days = f"answered_from={first_day}&answered_to={last_day}"
+        return listed(browser.get(f"{LIST}?tab=history&{days}{more}"))
+
+    assert answered("2026-01-14", "2026-01-14") == [first.id]
+    assert answered("2026-01-15", "2026-01-15") == [second.id]
+    assert set(answered("2026-01-14", "2026-01-15")) == {first.id, second.id}
+    assert answered("2026-01-16", "") == []
+    page = browser.get(f"{LIST}?tab=history&answered_from=2026-01-15&answered_to=2026-01-15").text
+    assert 'name="answered_from"' in page
+    assert "Answered from" in page
+
+
 @pytest.mark.parametrize("cursor", ["x", "e30", "'", "%00"])
 def test_an_address_with_a_wrong_place_in_it_is_no_page(hitl: Hitl, cursor: str) -> None:
     answer = hitl.signed_in().get(f"{LIST}?after={cursor}")

@@ -201,7 +201,10 @@ ListView = Literal["mine", "pending", "history", "all"]
 
 @dataclass(frozen=True, kw_only=True)
 class ListFilters:
-    """The search and filters above the list, as typed; `first_day` and `last_day` are days in UTC."""
+    """The search and filters above the list, as typed; `first_day` and `last_day` are days in UTC.
+
+    So are `first_answered` and `last_answered`, which narrow the list to what was answered then.
+    """
 
     text: str = ""
     method: str = ""
@@ -211,6 +214,12 @@ class ListFilters:
     first_day: str = ""
     last_day: str = ""
     order: str = ""
+    first_answered: str = ""
+    last_answered: str = ""
+
+    @property
+    def answered(self) -> bool:
+        return bool(self.first_answered or self.last_answered)
 
     @property
     def any(self) -> bool:
@@ -220,7 +229,7 @@ class ListFilters:
     def narrow(self) -> bool:
         """Whether anything but the search is set."""
         days = self.first_day or self.last_day
-        return bool(self.method or self.flow or self.assignee or self.outcome or days)
+        return bool(self.method or self.flow or self.assignee or self.outcome or days or self.answered)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,8 @@ class RequestFilter:
     outcome: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
+    decided_from: datetime | None = None
+    decided_to: datetime | None = None
 
 
 @dataclass(frozen=True)

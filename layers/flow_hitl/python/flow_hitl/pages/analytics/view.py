@@ -51,12 +51,13 @@ class Tile:
 
 @dataclass(frozen=True)
 class VolumeRow:
-    """The requests opened and answered in a day, week, or month."""
+    """The requests opened and answered in a day, week, or month, and where each number leads."""
 
     name: str
     created: int
     responded: int
     href: str
+    answered_href: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class FigureRow:
     sla: str
     automatic: str
     href: str = ""
+    answered_href: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,10 +182,22 @@ class _Leads:
         wanted = {**narrow, **{name: day.isoformat() for name, day in days.items()}}
         return f"/d/{self.deployment_id}/requests?{urlencode({'tab': 'all', **wanted})}"
 
+    def answered(self, first: date | None = None, last: date | None = None, **narrow: str) -> str:
+        """Return where the answers of some days lead, whenever their requests were opened."""
+        days = {"answered_from": first or self.inquiry.first, "answered_to": last or self.inquiry.last}
+        wanted = {**narrow, **{name: day.isoformat() for name, day in days.items()}}
+        return f"/d/{self.deployment_id}/requests?{urlencode({'tab': 'history', **wanted})}"
+
+    def group_answered(self, name: str) -> str:
+        return self.answered(None, None, **{self._kind: name}) if name else ""
+
     def group(self, name: str) -> str:
         """Return where the figures of a group lead; a flow without a name has no filter."""
-        kind = {Dimension.REVIEWER: "assignee", Dimension.FLOW: "flow"}.get(self.inquiry.group_by, "method")
-        return self.to(None, None, **{kind: name}) if name else ""
+        return self.to(None, None, **{self._kind: name}) if name else ""
+
+    @property
+    def _kind(self) -> str:
+        return {Dimension.REVIEWER: "assignee", Dimension.FLOW: "flow"}.get(self.inquiry.group_by, "method")
 
 
 def range_problem(error: FieldError) -> str:
@@ -272,6 +286,7 @@ def _volume(days: Sequence[DayVolume], leads: _Leads) -> tuple[str, list[VolumeR
             sum(one.created for one in part),
             sum(one.responded for one in part),
             leads.to(part[0].day, part[-1].day),
+            leads.answered(part[0].day, part[-1].day),
         )
         for name, part in parts.items()
     ]
@@ -379,7 +394,7 @@ def _outcomes(methods: Sequence[FigureGroup], tones: dict[str, Tone], leads: _Le
 
 
 def _to_outcome(leads: _Leads, method: str, outcome: str | None) -> str:
-    return leads.to(method=method, outcome=outcome) if outcome is not None else leads.to(method=method)
+    return leads.answered(method=method, outcome=outcome) if outcome is not None else leads.answered(method=method)
 
 
 def _method_rows(method: FigureGroup, leads: _Leads) -> MethodRows:
@@ -392,7 +407,10 @@ def _method_rows(method: FigureGroup, leads: _Leads) -> MethodRows:
 
 
 def _group_rows(report: Report, leads: _Leads) -> list[FigureRow]:
-    named = [(_name(group), group.figures, leads.group(group.name)) for group in report.groups]
+    named = [
+        (_name(group), group.figures, leads.group(group.name), leads.group_answered(group.name))
+        for group in report.groups
+    ]
     return [
         FigureRow(
             name=name,
@@ -403,8 +421,12 @@ def _group_rows(report: Report, leads: _Leads) -> list[FigureRow]:
             sla=_per_cent(figures.sla_compliance),
             automatic=_per_cent(figures.auto_response_share),
             href=href,
+            answered_href=answered_href,
         )
-        for name, figures, href in [*named, *([("All others", report.others, "")] if report.others else [])]
+        for name, figures, href, answered_href in [
+            *named,
+            *([("All others", report.others, "", "")] if report.others else []),
+        ]
     ]
 
 

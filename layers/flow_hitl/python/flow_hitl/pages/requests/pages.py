@@ -426,14 +426,18 @@ def by_session(member: SignedInMember, session: Session) -> Mapping[str, object]
 def _wanted(member: SignedInMember, view: ListView, filters: ListFilters) -> RequestFilter:
     closed = (Status.RESPONDED.value, Status.CANCELLED.value)
     first, last = _day(filters.first_day), _day(filters.last_day)
+    decided_first, decided_last = _day(filters.first_answered), _day(filters.last_answered)
+    statuses = {"all": (), "history": closed}.get(view, (Status.PENDING.value,))
     return RequestFilter(
-        statuses={"all": (), "history": closed}.get(view, (Status.PENDING.value,)),
+        statuses=(Status.RESPONDED.value,) if filters.answered else statuses,
         assigned_to=own_names(member) if view == "mine" else (filters.assignee,) if filters.assignee else (),
         method_name=filters.method or None,
         flow_name=filters.flow or None,
         outcome=filters.outcome or None,
         created_from=first,
         created_to=last + timedelta(days=1, seconds=-1) if last else None,
+        decided_from=decided_first,
+        decided_to=decided_last + timedelta(days=1, seconds=-1) if decided_last else None,
     )
 
 
@@ -502,6 +506,8 @@ def _parameters(view: ListView, filters: ListFilters) -> dict[str, str | None]:
         "from": filters.first_day,
         "to": filters.last_day,
         "order": filters.order,
+        "answered_from": filters.first_answered,
+        "answered_to": filters.last_answered,
     }
 
 

@@ -78,6 +78,11 @@ def _fits(wanted: RequestFilter, head: Head) -> bool:
         and wanted.outcome in (None, head.outcome)
         and (wanted.created_from is None or head.created_at >= wanted.created_from)
         and (wanted.created_to is None or head.created_at.replace(microsecond=0) <= wanted.created_to)
+        and (wanted.decided_from is None or (head.decided_at is not None and head.decided_at >= wanted.decided_from))
+        and (
+            wanted.decided_to is None
+            or (head.decided_at is not None and head.decided_at.replace(microsecond=0) <= wanted.decided_to)
+        )
     )
 
 

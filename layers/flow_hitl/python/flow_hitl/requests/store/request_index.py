@@ -190,7 +190,8 @@ def creation_span(wanted: RequestFilter, passed: str | None, *, forward: bool) -
     """Return the stretch of the creation order to read, or None if it is empty, which DynamoDB rejects."""
     above = moment_key(wanted.created_from) if wanted.created_from else FIRST
     # Times are shown in whole seconds, so a second includes its fractions.
-    below = moment_key(wanted.created_to).partition(".")[0] + "~" if wanted.created_to else LAST
+    last = wanted.created_to or wanted.decided_to
+    below = moment_key(last).partition(".")[0] + "~" if last else LAST
     if passed is not None:
         above, below = (passed, below) if forward else (above, passed)
     return RowSpan(above, below, passed, forward) if above <= below else None

@@ -102,7 +102,8 @@ class DynamoRequestRows:
         span = creation_span(wanted, passed, forward=forward)
         if span is None:
             return [], None
-        return self._index.read(places_of(deployment_id, wanted), span, enough, equal_columns(wanted))
+        fits = _decided_in(wanted)
+        return self._index.read(places_of(deployment_id, wanted), span, enough, equal_columns(wanted), fits)
 
     def _by_due(
         self, deployment_id: int, wanted: RequestFilter, passed: str | None, enough: int, forward: bool
@@ -128,7 +129,7 @@ class DynamoRequestRows:
         if span is None:
             return [], False
         places = places_of(deployment_id, wanted)
-        found, reached = self._index.read(places, span, MOST_COUNTED, equal_columns(wanted))
+        found, reached = self._index.read(places, span, MOST_COUNTED, equal_columns(wanted), _decided_in(wanted))
         return found[:MOST_COUNTED], reached is not None or len(found) > MOST_COUNTED
 
 
@@ -160,6 +161,15 @@ def _opened_in(created: RowSpan) -> Callable[[Record], bool] | None:
     if created == EVERYTHING:
         return None
     return lambda entry: bool(created.above <= entry["created_key"] <= created.below)
+
+
+def _decided_in(wanted: RequestFilter) -> Callable[[Record], bool] | None:
+    """Return the filter for a time of decision, or None if every entry passes."""
+    if wanted.decided_from is None and wanted.decided_to is None:
+        return None
+    above = moment_key(wanted.decided_from) if wanted.decided_from else FIRST
+    below = moment_key(wanted.decided_to).partition(".")[0] + "~" if wanted.decided_to else LAST
+    return lambda entry: above <= str(entry.get("decided_at") or "") <= below
 
 
 def _position(order: Order | ByColumn, cursor: str) -> str:
