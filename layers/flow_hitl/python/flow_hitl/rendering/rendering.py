@@ -69,7 +69,7 @@ class Room:
 
 
 # The first that keeps the email within its limit is used; the last always does.
-_ROOMS = (Room(3000, "large"), Room(3000, "small"), Room(800, "small"), Room(250, "plain", extras=False))
+_ROOMS = (Room(3000, "large"), Room(3000, "small"), Room(800, "small"), Room(150, "plain", extras=False))
 _MOST_LARGE_BUTTONS = 12
 
 # Only our style sheet, script, and forms; no script can turn text into markup.
