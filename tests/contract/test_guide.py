@@ -67,7 +67,7 @@ def test_images_are_there(hitl: Hitl) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["nothing", "..", "openapi.json", "README", "%2e%2e%2fREADME", "..README.md", "images"]
+    "name", ["nothing", "..", "openapi.json", "README", "%2e%2e%2fREADME", "..README.md", "images", "guides"]
 )
 def test_nothing_else_of_the_service_is_shown(hitl: Hitl, name: str) -> None:
     assert_problem(hitl.api("GET", f"{GUIDE}/{name}", key=None), 404, "not-found")

@@ -80,10 +80,9 @@ class Guide:
     def _paths(self) -> Mapping[str, str]:
         files = sorted((self._folder / "docs").rglob("*"))
         shown = [file.relative_to(self._folder) for file in files if file.suffix in (".md", *IMAGE_TYPES)]
-        # A folder with an overview of its own is shown by that.
-        folders = sorted({f"{path.parent}/" for path in shown if path.suffix == ".md"})
+        folders = [one.path for each in self._sections for one in each.entries if one.path.endswith("/")]
         paths = [*folders, *(str(path) for path in shown)]
-        return {name_of(path): path for path in paths if path not in ("docs/", FIRST_PAGE)}
+        return {name_of(path): path for path in paths if path != FIRST_PAGE}
 
     @cached_property
     def _sections(self) -> Sequence[Section]:
