@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import TypeAdapter
 
 from flow_hitl.audit.audit_log import put_event
 from flow_hitl.audit.chain import AuditEvent
@@ -14,12 +13,13 @@ from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.deployments.quotas import Usage
 from flow_hitl.deployments.usage_log import read_usage, usage_key
 from flow_hitl.platform.call_log import put_call, require_first
+from flow_hitl.platform.documents import Documents
 from flow_hitl.platform.dynamodb import cancellation_codes, item, transact, values
 from flow_hitl.platform.errors import Conflict, FieldError, NotFound, ValidationFailed
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
 
-_deployments = TypeAdapter(Deployment)
+_deployments = Documents(Deployment)
 _CONFIG = "config"
 # Who may sign in: one item per address and deployment, so that a sign-in looks through no deployment.
 _PERSON = "person#"
@@ -65,7 +65,7 @@ class DynamoDeploymentStore:
         records = {record["sk"]: record for record in map(values, found)}
         if _CONFIG not in records:
             raise _unknown(deployment_id)
-        deployment = _deployments.validate_json(records[_CONFIG]["doc"])
+        deployment = _deployments.loads(records[_CONFIG]["doc"])
         return deployment, read_usage(records.get(today["sk"], {}), now)
 
     def create(self, deployment: Deployment, event: AuditEvent) -> None:
@@ -178,7 +178,7 @@ def _pk(deployment_id: int) -> str:
 def _loaded(deployment_id: int, records: Sequence[Mapping[str, Any]]) -> Deployment:
     if not records:
         raise _unknown(deployment_id)
-    return _deployments.validate_json(records[0]["doc"])
+    return _deployments.loads(records[0]["doc"])
 
 
 def _unknown(deployment_id: int) -> NotFound:
@@ -186,7 +186,7 @@ def _unknown(deployment_id: int) -> NotFound:
 
 
 def _record(deployment: Deployment) -> dict[str, Any]:
-    doc = _deployments.dump_json(deployment)
+    doc = _deployments.dumps(deployment).encode()
     if len(doc) > _MAX_BYTES:
         message = (
             f"the deployment's whole configuration would take {len(doc):,} bytes, and {_MAX_BYTES:,} can be kept; "

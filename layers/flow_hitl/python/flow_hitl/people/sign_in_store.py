@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import TypeAdapter
 
 from flow_hitl.people.sign_in_rules import MAILS_COUNT, SentMails, Sessions, SignInTry
+from flow_hitl.platform.documents import Documents
 from flow_hitl.platform.dynamodb import cancellation_codes, item, put_if, transact, values
 from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.ports import Reading
 
-_tries, _sent, _sessions = TypeAdapter(SignInTry), TypeAdapter(SentMails), TypeAdapter(Sessions)
+_tries, _sent, _sessions = Documents(SignInTry), Documents(SentMails), Documents(Sessions)
 _NEXT_VERSION = "attribute_not_exists(pk) OR version = :before"
 # TTL only cleans up; what has expired is refused by its time.
 _KEPT_LONGER = timedelta(days=1)
@@ -27,14 +27,14 @@ class DynamoSignInTries:
 
     def load(self, try_id: str) -> SignInTry | None:
         doc = _doc(self._client, self._table, _try_key(try_id))
-        return _tries.validate_json(doc) if doc is not None else None
+        return _tries.loads(doc) if doc is not None else None
 
     def commit(self, changed: SignInTry) -> None:
         _put(self._client, self._table, _try_record(changed))
 
     def sent_to(self, email: str) -> SentMails:
         doc = _doc(self._client, self._table, _sent_key(email))
-        return _sent.validate_json(doc) if doc is not None else SentMails(email)
+        return _sent.loads(doc) if doc is not None else SentMails(email)
 
     def note_sent(self, changed: SentMails) -> None:
         _put(self._client, self._table, _sent_record(changed))
@@ -55,11 +55,11 @@ class DynamoSessionStore:
 
     def load(self, email: str) -> Sessions:
         doc = _doc(self._client, self._table, _sessions_key(email))
-        return _sessions.validate_json(doc) if doc is not None else Sessions(email)
+        return _sessions.loads(doc) if doc is not None else Sessions(email)
 
     def reading(self, email: str) -> Reading[Sessions]:
         def made(records: Sequence[Mapping[str, Any]]) -> Sessions:
-            return _sessions.validate_json(records[0]["doc"]) if records else Sessions(email)
+            return _sessions.loads(records[0]["doc"]) if records else Sessions(email)
 
         return Reading(self._table, [_sessions_key(email)], made)
 
@@ -102,9 +102,9 @@ def _sessions_record(found: Sessions) -> dict[str, Any]:
     return _record(_sessions_key(found.email), _sessions, found, last.timestamp())
 
 
-def _record(key: dict[str, str], adapter: TypeAdapter[Any], found: Any, needed_until: float) -> dict[str, Any]:
+def _record(key: dict[str, str], adapter: Documents[Any], found: Any, needed_until: float) -> dict[str, Any]:
     ttl = int(needed_until + _KEPT_LONGER.total_seconds())
-    return {**key, "doc": adapter.dump_json(found).decode(), "version": found.version, "ttl": ttl}
+    return {**key, "doc": adapter.dumps(found), "version": found.version, "ttl": ttl}
 
 
 def _doc(client: Any, table: str, key: dict[str, str]) -> str | None:

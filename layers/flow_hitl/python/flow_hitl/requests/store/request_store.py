@@ -5,16 +5,15 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import TypeAdapter
 
 from flow_hitl.audit.audit_log import put_event
 from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
+from flow_hitl.platform.documents import Documents
 from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, batch_get, cancellation_codes, item, transact, values
 from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.packed import fitting, unpacked
@@ -73,13 +72,7 @@ _WORDS = (
 )
 
 _Part = TypeVar("_Part")
-_heads, _contents = TypeAdapter(Head), TypeAdapter(Content)
-
-
-@cache
-def _responses() -> TypeAdapter[Response]:
-    # Most of what a function does first is with a request that has none.
-    return TypeAdapter(Response)
+_heads, _contents, _responses = Documents(Head), Documents(Content), Documents(Response)
 
 
 class DynamoRequestStore:
@@ -241,7 +234,7 @@ class DynamoRequestStore:
         return {
             one: (
                 _head_of(parts[HEAD]),
-                _contents.validate_json(self._content_doc(parts[CONTENT])) if "doc" in parts.get(CONTENT, {}) else None,
+                _contents.loads(self._content_doc(parts[CONTENT])) if "doc" in parts.get(CONTENT, {}) else None,
             )
             for one, parts in found.items()
             if HEAD in parts
@@ -273,7 +266,7 @@ class DynamoRequestStore:
                 return None
 
         head, brief = read(HEAD, _listed_head) or (None, None)
-        content = read(CONTENT, lambda record: _contents.validate_json(self._content_doc(record)))
+        content = read(CONTENT, lambda record: _contents.loads(self._content_doc(record)))
         response = read(RESPONSE, _long_response)
         if brief is not None and response not in (None, brief):
             unreadable.append("belongs to a request with two answers")
@@ -355,7 +348,7 @@ class DynamoRequestStore:
 
     def _request(self, records: Mapping[str, dict[str, Any]]) -> Request:
         head, response = _parsed(records[HEAD])
-        content = _contents.validate_json(self._content_doc(records[CONTENT]))
+        content = _contents.loads(self._content_doc(records[CONTENT]))
         return Request(head, content, response or _apart(records))
 
     def _content_doc(self, record: Mapping[str, Any]) -> bytes:
@@ -367,7 +360,7 @@ class DynamoRequestStore:
         return doc
 
     def _content_record(self, head: Head, content: Content) -> dict[str, Any]:
-        doc = _contents.dump_json(content, exclude_defaults=True)
+        doc = _contents.dumps(content, defaults=False).encode()
         record = {"pk": head.request_id, "sk": CONTENT, "size": len(doc)}
         if len(doc) <= _INLINE_BYTES:
             return fitting({**record, "doc": doc.decode()}, "doc", _WORDS)
@@ -410,7 +403,7 @@ class DynamoRequestStore:
 
 
 def _head_record(head: Head, response: Response | None = None) -> dict[str, Any]:
-    doc = _heads.dump_json(head, exclude=_BESIDE, exclude_defaults=True, exclude_none=True).decode()
+    doc = _heads.dumps(head, defaults=False, nulls=False, without=_BESIDE)
     if response is not None and _is_brief(answer := _response_doc(response)):
         doc = f'{doc[:-1]},"{_ANSWER}":{answer}}}'
     record = {"pk": head.request_id, "sk": HEAD, "doc": doc, "seq": head.seq, **head_entries(head)}
@@ -431,8 +424,8 @@ def _parsed(record: Mapping[str, Any]) -> tuple[Head, Response | None]:
     beside = {**vars(row_of(record)), "request_id": record["pk"], "seq": record["seq"]}
     document = {**json.loads(document_text(record["doc"]))}
     answer = document.pop(_ANSWER, None)
-    head = _heads.validate_python({**_NONE, **beside, **document})
-    return head, _responses().validate_python(answer) if answer is not None else None
+    head = _heads.read({**_NONE, **beside, **document})
+    return head, _responses.read(answer) if answer is not None else None
 
 
 def _listed_head(record: Mapping[str, Any]) -> tuple[Head, Response | None]:
@@ -448,11 +441,11 @@ def _apart(records: Mapping[str, Mapping[str, Any]]) -> Response | None:
 
 
 def _long_response(record: Mapping[str, Any]) -> Response:
-    return _responses().validate_json(document_text(record["doc"]))
+    return _responses.loads(document_text(record["doc"]))
 
 
 def _response_doc(response: Response) -> str:
-    return _responses().dump_json(response, exclude_defaults=True).decode()
+    return _responses.dumps(response, defaults=False)
 
 
 def _is_brief(response_doc: str) -> bool:
