@@ -38,6 +38,11 @@ class Stand:
         url: str = self.boto3("sqs").create_queue(QueueName=self.name)["QueueUrl"]
         return url
 
+    def bucket(self) -> str:
+        """Return the name of a new bucket."""
+        self.boto3("s3").create_bucket(Bucket=self.name)
+        return self.name
+
 
 def _key(sk: str = "1") -> dict[str, Any]:
     return {"pk": {"S": "p"}, "sk": {"S": sk}}
@@ -252,6 +257,35 @@ def schedules_are_made_once_and_deleted(stand: Stand) -> None:
     assert _code(response) == "ResourceNotFoundException"
 
 
+def objects_come_back_as_they_were_written(stand: Stand) -> None:
+    client, bucket = stand.client("s3"), stand.bucket()
+    for key, body in {
+        "content/1/plain": b"text",
+        "inbound/a b+c%2Fü~(1)=&?#.eml": b"\x00\xff\r\n" * 100_000,
+        "empty": b"",
+    }.items():
+        client.put_object(Bucket=bucket, Key=key, Body=body)
+        found = client.get_object(Bucket=bucket, Key=key)
+        assert found["ContentLength"] == len(body)
+        assert found["Body"].read() == body
+        found["Body"].close()
+        assert stand.boto3("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == body
+
+
+def objects_that_are_not_there_are_named(stand: Stand) -> None:
+    client, bucket = stand.client("s3"), stand.bucket()
+    assert _code(_refused(lambda: client.get_object(Bucket=bucket, Key="none"))) == "NoSuchKey"
+    assert _code(_refused(lambda: client.get_object(Bucket=f"{bucket}-none", Key="none"))) == "NoSuchBucket"
+
+
+def objects_are_versioned_typed_and_listed_by_the_sdk(stand: Stand) -> None:
+    client, bucket = stand.client("s3"), stand.bucket()
+    client.put_object(Bucket=bucket, Key="a", Body=b"x", ContentType="image/png")
+    assert client.head_object(Bucket=bucket, Key="a")["ContentType"] == "image/png"
+    assert client.get_object(Bucket=bucket, Key="a", Range="bytes=0-0")["Body"].read() == b"x"
+    assert [one["Key"] for one in client.list_objects_v2(Bucket=bucket)["Contents"]] == ["a"]
+
+
 def what_else_is_asked_the_sdk_does(stand: Stand) -> None:
     table = stand.table()
     assert stand.client("dynamodb").describe_table(TableName=table)["Table"]["TableName"] == table
@@ -272,5 +306,8 @@ CHECKS: tuple[Check, ...] = (
     kms_signs,
     secrets_are_read_and_replaced,
     schedules_are_made_once_and_deleted,
+    objects_come_back_as_they_were_written,
+    objects_that_are_not_there_are_named,
+    objects_are_versioned_typed_and_listed_by_the_sdk,
     what_else_is_asked_the_sdk_does,
 )

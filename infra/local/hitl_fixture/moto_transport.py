@@ -64,7 +64,9 @@ def _handler(host: str, path: str) -> Callable[..., Any]:
     for service, pattern in backend_index.backend_url_patterns:
         # Two versions of a service may share a host.
         if pattern.match(url):
-            urls = backends.get_backend(service)[DEFAULT_ACCOUNT_ID]["us-east-1"].urls
+            regions = backends.get_backend(service)[DEFAULT_ACCOUNT_ID]
+            # S3 has one for all regions.
+            urls = regions["aws" if service == "s3" else "us-east-1"].urls
             for its_pattern, handler in urls.items():
                 if re.match(its_pattern, url):
                     found: Callable[..., Any] = handler

@@ -33,12 +33,23 @@ def client(service: str, choice: str = "boto3") -> Any:
     """
     region = os.environ.get("AWS_DEFAULT_REGION")
     if region and (choice == "json" or (choice == "auto" and _is_plain(os.environ) and not _is_intercepted())):
-        from flow_hitl.platform.json_client import client_for
-
-        ours = client_for(service, region, os.environ, lambda: client(service, "boto3"))
+        ours = _own_client(service, region)
         if ours is not None:
             return ours
     return _boto3_client(service)
+
+
+def _own_client(service: str, region: str) -> Any:
+    def sdk() -> Any:
+        return client(service, "boto3")
+
+    if service == "s3":
+        from flow_hitl.platform.object_client import object_client_for
+
+        return object_client_for(region, os.environ, sdk)
+    from flow_hitl.platform.json_client import client_for
+
+    return client_for(service, region, os.environ, sdk)
 
 
 def _boto3_client(service: str, **options: Any) -> Any:

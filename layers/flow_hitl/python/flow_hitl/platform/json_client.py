@@ -57,6 +57,7 @@ _OF_ANOTHER_TIME = {
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 }
+_IN_XML = re.compile(r"<(Code|Message)>([^<]*)</\1>")
 _REGION = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx|us-gov)-[a-z]+-\d+|cn-[a-z]+-\d+")
 
 
@@ -149,6 +150,8 @@ SERVICES: Mapping[str, Service] = {
         },
         tokens={"CreateSchedule": "ClientToken", "DeleteSchedule": "ClientToken"},
     ),
+    # Objects are no JSON: see `object_client.py`.
+    "s3": Service("s3", _named("GetObject", "PutObject")),
     "sesv2": Service("sesv2", {"SendEmail": Path("POST", "/v2/email/outbound-emails")}, host="email", signed_for="ses"),
 }
 
@@ -181,11 +184,12 @@ class Unanswered(Exception):
 
 def client_for(service: str, region: str, environ: Mapping[str, str], boto3_client: Callable[[], Any]) -> Any:
     """Return our client of a service in a region, or None where only the SDK knows the way."""
-    endpoint = service in SERVICES and _endpoint(service, region, environ)
+    endpoint = endpoint_of(service, region, environ) if service in SERVICES else None
     return JsonClient(service, region, endpoint, boto3_client) if endpoint else None
 
 
-def _endpoint(service: str, region: str, environ: Mapping[str, str]) -> Endpoint | None:
+def endpoint_of(service: str, region: str, environ: Mapping[str, str]) -> Endpoint | None:
+    """Return where a service is, or None where only the SDK knows."""
     name = SERVICES[service].name.upper().replace("-", "_")
     url = environ.get(f"AWS_ENDPOINT_URL_{name}") or environ.get("AWS_ENDPOINT_URL")
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
@@ -466,7 +470,7 @@ class JsonClient:
         if answer.status >= 300:
             self._refuse(operation, answer, credentials, attempt)
         self._check(answer)
-        return {**self._read(answer.body), "ResponseMetadata": _metadata(answer, attempt)}
+        return {**self._read(operation, answer), "ResponseMetadata": _metadata(answer, attempt)}
 
     @property
     def _pause(self) -> float:
@@ -491,7 +495,8 @@ class JsonClient:
         error = ChecksumError(checksum_type="crc32", expected_checksum=expected, actual_checksum=found)
         raise _Again(error, self._pause)
 
-    def _read(self, body: bytes) -> dict[str, Any]:
+    def _read(self, _operation: str, answer: Answer) -> dict[str, Any]:
+        body = answer.body
         if not body:
             return {}
         try:
@@ -544,16 +549,20 @@ class JsonClient:
         headers = {"host": self.endpoint.authority, "x-amz-date": now}
         if self.service.target:
             headers = {"content-type": f"application/x-amz-json-{self.service.version}", **headers}
-        elif body:
+        elif body and self._scope != "s3":
             headers = {"content-type": "application/json", **headers}
         if credentials.token:
             headers["x-amz-security-token"] = credentials.token
         if self.service.target:
             headers["x-amz-target"] = f"{self.service.target}.{operation}"
+        digest = hashlib.sha256(body).hexdigest()
+        if self._scope == "s3":
+            headers = dict(sorted({**headers, "x-amz-content-sha256": digest, **_checksum(method, body)}.items()))
+        else:
+            path = quote(path, safe="/-_.~")
         names = ";".join(headers)
         lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-        digest = hashlib.sha256(body).hexdigest()
-        canonical = f"{method}\n{quote(path, safe='/-_.~')}\n{query}\n{lines}\n{names}\n{digest}"
+        canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}"
         scope = f"{now[:8]}/{self.region}/{self._scope}/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.digest(self._key(now[:8], credentials.secret), to_sign.encode(), "sha256").hex()
@@ -603,6 +612,14 @@ def _session() -> Any:
     return botocore.session.get_session()
 
 
+def _checksum(method: str, body: bytes) -> Mapping[str, str]:
+    """Return what S3 checks an object by that is written; a bucket under Object Lock asks for it."""
+    if method != "PUT":
+        return {}
+    crc = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+    return {"x-amz-checksum-crc32": crc, "x-amz-sdk-checksum-algorithm": "CRC32"}
+
+
 def _blob(value: Any) -> str:
     """Return what JSON has for bytes, or for a wrapper of them."""
     value = getattr(value, "value", value)
@@ -625,7 +642,7 @@ def _refusal(answer: Answer, credentials: Credentials, attempt: int) -> Any:
     try:
         said = json.loads(answer.body)
     except ValueError:
-        said = {}
+        said = _said_in_xml(answer.body)
     if not isinstance(said, dict):
         said = {}
     code = str(answer.headers.get("x-amzn-errortype") or said.get("__type") or answer.status)
@@ -637,6 +654,14 @@ def _refusal(answer: Answer, credentials: Credentials, attempt: int) -> Any:
         error |= {"QueryErrorCode": code, "Type": fault}
     rest = {name: value for name, value in said.items() if name not in ("__type", "message", "Message")}
     return {**rest, "Error": error, "ResponseMetadata": _metadata(answer, attempt)}
+
+
+def _said_in_xml(body: bytes) -> dict[str, Any]:
+    """Return an error of S3 by the names that JSON has."""
+    from html import unescape
+
+    found = dict(_IN_XML.findall(body.decode(errors="replace")))
+    return {"__type": found["Code"], "message": unescape(found.get("Message", ""))} if "Code" in found else {}
 
 
 def _unsigned(message: object, credentials: Credentials) -> str:
