@@ -11,36 +11,24 @@ from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind
 from flow_hitl.platform.errors import Expired, FlowHitlError, NotFound, TooLarge
 from flow_hitl.platform.telemetry import logger
 from flow_hitl.rendering.assets import find_asset
-from functions import (
-    pages_access,
-    pages_analytics,
-    pages_audit,
-    pages_checks,
-    pages_manage,
-    pages_requests,
-    pages_rules,
-    pages_settings,
-    pages_sign_in,
-    pages_webhooks,
-    web,
-)
+from functions import web
 from functions.http_api import lambda_entry, make_routes, problem, query
 from functions.routing import NoRoute, Response
 
 app = make_routes()
-for routes in (
-    pages_sign_in,
-    pages_requests,
-    pages_analytics,
-    pages_audit,
-    pages_manage,
-    pages_settings,
-    pages_rules,
-    pages_webhooks,
-    pages_access,
-    pages_checks,
-):
-    app.include(routes.router)
+# Whoever follows a link to one review waits for none of them. The seldom ones come last.
+app.include_later(
+    "functions.pages_sign_in",
+    "functions.pages_requests",
+    "functions.pages_manage",
+    "functions.pages_analytics",
+    "functions.pages_settings",
+    "functions.pages_rules",
+    "functions.pages_access",
+    "functions.pages_webhooks",
+    "functions.pages_checks",
+    "functions.pages_audit",
+)
 
 
 @app.get("/review/<token>")

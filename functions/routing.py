@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import field
 from functools import cached_property
+from importlib import import_module
 from typing import Any, TypeVar
 
 from flow_hitl.platform.records import dataclass
@@ -117,7 +118,8 @@ class Routes:
     """Routes that are declared together: all of a function, or some of them, in a module of their own."""
 
     def __init__(self) -> None:
-        self.declared: list[Route] = []
+        self._declared: list[Route] = []
+        self._later: list[str] = []
         self._fixed: dict[tuple[str, str], Route] = {}
         self._patterns: list[tuple[str, Sequence[str], Route]] = []
         self._refusals: dict[type[Exception], Callable[[Any], Response]] = {}
@@ -149,6 +151,22 @@ class Routes:
         """Answer the routes of another module too."""
         for route in others.declared:
             self._add(route)
+
+    def include_later(self, *modules: str) -> None:
+        """Answer the routes of modules too, each with a `router`; they are imported when no route before matches."""
+        self._later += modules
+
+    @property
+    def declared(self) -> Sequence[Route]:
+        """All routes, also those of modules that nobody has needed yet."""
+        while self._later:
+            self._include_next()
+        return self._declared
+
+    def _include_next(self) -> None:
+        name = self._later[0]
+        self.include(import_module(name).router)
+        self._later.remove(name)
 
     def on(self, error: type[Exception], answer: Callable[[Any], Response]) -> None:
         """Answer errors of a class, and of those derived from it that have no answer of their own."""
@@ -182,13 +200,22 @@ class Routes:
         return declare
 
     def _add(self, route: Route) -> None:
-        self.declared.append(route)
+        self._declared.append(route)
         if "<" in route.path:
             self._patterns.append((route.method, route.path.split("/"), route))
         else:
             self._fixed[route.method, route.path] = route
 
     def _found(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
+        found = self._known(method, path)
+        while found is None:
+            if not self._later:
+                raise NoRoute
+            self._include_next()
+            found = self._known(method, path)
+        return found
+
+    def _known(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
         fixed = self._fixed.get((method, path))
         if fixed is not None:
             return fixed, {}
@@ -198,7 +225,7 @@ class Routes:
                 pairs = list(zip(pattern, parts, strict=True))
                 if all(_PART.fullmatch(part) if mark.startswith("<") else mark == part for mark, part in pairs):
                     return route, {mark[1:-1]: part for mark, part in pairs if mark.startswith("<")}
-        raise NoRoute
+        return None
 
 
 class NoRoute(LookupError):

@@ -50,8 +50,7 @@ def test_a_function_imports_what_it_needs(stand: tuple[Recording, int], function
         found.pop(LIBRARY)
         expected = {name: number for name, number in expected.items() if not name.startswith("standard library")}
     assert found == expected, "if it is meant, write the counts anew: python -m tests.test_cold_start"
-    heavy = HEAVY & {name.partition(".")[0] for name in modules}
-    assert heavy <= ({"boto3"} if function == "inbound_mail" else set()), "S3 alone is called by the SDK"
+    assert not HEAVY & {name.partition(".")[0] for name in modules}
 
 
 def _write() -> None:

@@ -120,7 +120,7 @@ def rows(recording: Recording, ours: dict[str, Cpu], others: dict[str, float], c
     if least:
         yield Row("CPU of a review by API, × the cheapest peer", ours["api"].milliseconds / least, 1.0, work)
     yield Row("CPU of a review by API, × bare boto3", ours["api"].ratio, 0.5, work)
-    mail = "two emails rendered and written, one read and parsed; S3 by the SDK"
+    mail = "two emails rendered and written, one read and parsed"
     yield Row("CPU of a review by email, × bare boto3", ours["mail"].ratio, 0.5, mail)
     for name, calls, units, dollars in (("api", 10, 30, 25), ("mail", 22, 42, 40)):
         review, (writes, reads) = recording.reviews[name], recording.units[name]
@@ -128,18 +128,18 @@ def rows(recording: Recording, ours: dict[str, Cpu], others: dict[str, float], c
         count = sum(len(one.calls) for one in review)
         read = "each step reads what it decides on and writes once; what is left is reading before the resumption"
         yield Row(f"AWS calls of a review by {how}", count, calls, read, 0)
-        write = "three transactions, billed twice, with their index entries; effect records"
+        write = "each step's transaction, billed twice, with its index entries; effect records"
         yield Row(f"write units of a review by {how}", writes, units, write, 0)
         price = sum(dollars_per_million(review, writes, reads).values())
         yield Row(f"$ per million reviews by {how}, without SES", price, dollars, "the write units", 1)
     heavy = {
-        "send_email": "Jinja, Markdown and its sanitizer",
-        "inbound_mail": "S3 by the SDK",
-        "dashboard": "Jinja, and every page's module",
+        "send_email": "Jinja, Markdown and its sanitizer, and pydantic's models",
+        "inbound_mail": "pydantic's models, and the email package",
+        "dashboard": "Jinja, Markdown and its sanitizer, pydantic's models, and every page's module",
     }
     for name in FUNCTIONS:
         goal = 1.0 if name in LIGHT else 1.3
-        between = heavy.get(name, "dataclasses, and pydantic's models" if name != "relay" else "the logger")
+        between = heavy.get(name, "pydantic's models" if name != "relay" else "the logger")
         yield Row(f"cold start of {name}, × boto3 + client", cold[name].ratio, goal, between)
 
 
