@@ -23,7 +23,7 @@ help:
 	@echo 'make demo    the whole way once, unattended: a flow asks, a person answers by mail, the flow goes on'
 	@echo 'make local   the local stack in the foreground, until Ctrl-C; its data ends with it'
 	@echo 'make deploy  to your AWS account, by the options in flow-hitl.toml; make destroy deletes an evaluation'
-	@echo 'make release   wheels, layers, templates, checksums and a bill of materials into .build/release; uploads nothing'
+	@echo 'make release   wheels, layers, templates, documentation, checksums and a bill of materials into .build/release'
 	@echo 'make freeze  keep what later releases must not break, in tests/releases; before make release'
 	@echo 'make test    lint, types and all tests, of exhaustive ones a fixed part'
 	@echo 'make reliability   the exhaustive tests, whole'
@@ -51,6 +51,7 @@ destroy: setup
 	@.venv/bin/flow-hitl destroy
 
 release: setup-dev
+	@$(PYTHON) -m infra.local.environment site
 	@$(RUN) -m infra.release
 
 freeze: setup-dev

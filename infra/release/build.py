@@ -16,6 +16,7 @@ from uv import find_uv_bin
 
 from infra.app import synthesise
 from infra.linting import findings, unaccepted
+from infra.local.environment import SITE_VENV
 from infra.options import Architecture, Options
 from infra.packaging import ROOT, Packager
 from infra.release import template
@@ -27,6 +28,7 @@ STAGES = ("production", "evaluation")
 SUMS = "SHA256SUMS"
 _LOCK = "layers/dependencies/requirements.txt"
 _DEPENDENCIES, _OURS, _FUNCTIONS, _EDGE = "layer-dependencies", "layer-flow-hitl.zip", "functions.zip", "mail-edge.zip"
+_SITE = "docs-site.zip"
 
 
 def version_of(root: Path) -> str:
@@ -60,6 +62,7 @@ def build(root: Path, release: Release, target: Path) -> Sequence[Path]:
     build_wheels(root, release, target)
     assets, components = _archives(root, release, target)
     _templates(release, target, assets)
+    build_site(root, release.epoch, target / _SITE)
     _write_json(target / "sbom.cdx.json", bill(release, components, (root / _LOCK).read_text("utf-8")))
     (target / "NOTES.md").write_text(f"# Flow HITL {release.version}, {release.day}\n\n{release.notes}\n", "utf-8")
     files = sorted(target.iterdir())
@@ -87,6 +90,19 @@ def build_wheel(source: Path, epoch: int, target: Path) -> None:
         check=True,
     )
     (target / ".gitignore").unlink(missing_ok=True)
+
+
+def build_site(root: Path, epoch: int, target: Path) -> None:
+    """Write the documentation as a site into a .zip, by the environment that `make site` installs."""
+    more = {"PYTHONPATH": f"{root}:{root / 'layers/flow_hitl/python'}", "NO_MKDOCS_2_WARNING": "1"}
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run(
+            [SITE_VENV / "bin/python", "-m", "mkdocs", "build", "--quiet", "--site-dir", scratch],
+            cwd=root,
+            env=os.environ | more | {"SOURCE_DATE_EPOCH": str(epoch)},
+            check=True,
+        )
+        write_zip(target, Path(scratch), epoch)
 
 
 def _archives(root: Path, release: Release, target: Path) -> tuple[Mapping[str, str], Sequence[Component]]:

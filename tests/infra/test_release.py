@@ -5,16 +5,18 @@ import os
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.local.environment import SITE_VENV
 from infra.packaging import ROOT
 from infra.release import template
 from infra.release.archive import write_zip
-from infra.release.build import build_wheel, prepare, version_of
+from infra.release.build import build_site, build_wheel, prepare, version_of
 from infra.release.changelog import NotReady, Release, read_release
 from infra.release.sbom import Component, bill
 from tests.infra.conftest import Assembly
@@ -222,3 +224,12 @@ def test_the_bill_lists_each_package_once_as_it_is_locked(project: Path) -> None
 def test_every_release_has_a_time_of_its_own() -> None:
     assert [read_release(CHANGELOG, version).epoch for version in ("0.1.0", "0.2.0")] == [1796083200, 1801353600]
     assert isinstance(read_release(CHANGELOG, "0.1.0"), Release)
+
+
+@pytest.mark.skipif(not SITE_VENV.exists(), reason="`make site` installs what builds it")
+def test_the_documentation_is_a_site_and_always_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one.zip", "two.zip"):
+        build_site(ROOT, 1_800_000_000, tmp_path / name)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as site:
+        assert {"index.html", "api.html", "guides/reviewer.html", "images/overview.svg"} <= set(site.namelist())
