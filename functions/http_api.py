@@ -25,7 +25,7 @@ from flow_hitl.platform.errors import (
     ValidationFailed,
 )
 from flow_hitl.platform.repeated_calls import Call
-from flow_hitl.platform.telemetry import logger
+from flow_hitl.platform.telemetry import about, begin, logger
 from flow_hitl.platform.times import parse_rfc3339
 from functions.base_path import below
 from functions.routing import NoRoute, Response, Routes
@@ -108,6 +108,7 @@ def uuid_in(path_part: str) -> str:
     """Return the request id in a path, in lower case; raises NotFound unless it is a UUID."""
     if not _UUID.fullmatch(path_part):
         raise NotFound("There is no such request.")
+    about(request_id=path_part.lower())
     return path_part.lower()
 
 
@@ -156,6 +157,7 @@ def lambda_entry(app: Routes) -> Callable[[dict[str, Any], Any], dict[str, Any]]
 
     @wraps(app.resolve)
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        begin(str((event.get("requestContext") or {}).get("requestId") or context.aws_request_id))
         base_path = urlsplit(current().settings.base_url).path
         return below(base_path, app.resolve, event, context) if base_path else app.resolve(event, context)
 

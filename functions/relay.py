@@ -7,12 +7,21 @@ from typing import Any
 from flow_hitl.audit.audit_log import event_from_item
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.bootstrap import current
-from flow_hitl.platform.telemetry import AUDIT_EVENT_CHANGED, CREATOR_UNREACHABLE, USAGE_NOT_COUNTED, count, logger
+from flow_hitl.platform.telemetry import (
+    AUDIT_EVENT_CHANGED,
+    CREATOR_UNREACHABLE,
+    USAGE_NOT_COUNTED,
+    about,
+    begin,
+    count,
+    logger,
+)
 from functions.retries import try_again
 
 
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Relay records of the stream, or the same records from the retry queue."""
+    begin(context.aws_request_id)
     failures: list[dict[str, str]] = []
     relayed: list[AuditEvent] = []
     for record in event["Records"]:
@@ -50,6 +59,7 @@ def _retried(record: dict[str, Any], relayed: list[AuditEvent]) -> list[dict[str
 
 def _relay(image: dict[str, Any]) -> AuditEvent:
     event = event_from_item(image)
+    about(request_id=event.request_id, deployment_id=event.data.get("deployment_id"))
     current().relay_event(event)
     if event.kind is EventKind.NOTIFICATION_UNDELIVERED and event.data.get("creator"):
         count(CREATOR_UNREACHABLE, deployment_id=event.data["deployment_id"])

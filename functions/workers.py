@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flow_hitl.platform.records import dataclass
-from flow_hitl.platform.telemetry import logger
+from flow_hitl.platform.telemetry import begin, logger
 from functions.retries import come_again, try_again
 
 
@@ -45,6 +45,7 @@ def queue_handler(
     """
 
     def is_done(message: Message) -> bool:
+        begin(message.message_id)
         try:
             work(message)
         except Postponed:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flow_hitl.audit.effects import Effect, EffectKind
+from flow_hitl.platform.telemetry import about
 
 # Left out where they are empty.
 _TEXTS = ("target", "about")
@@ -23,6 +24,7 @@ def read_effect(body: str) -> Effect:
     """Return the effect a message names; raises KeyError or ValueError for a malformed message."""
     message = json.loads(body)
     kind, request_id, event_seq = EffectKind(message["kind"]), str(message["request_id"]), int(message["event_seq"])
+    about(request_id=request_id)
     return Effect(kind, request_id, event_seq, **{name: str(message.get(name, "")) for name in _TEXTS})
 
 

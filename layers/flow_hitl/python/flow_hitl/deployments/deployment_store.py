@@ -18,6 +18,7 @@ from flow_hitl.platform.dynamodb import cancellation_codes, item, transact, valu
 from flow_hitl.platform.errors import Conflict, FieldError, NotFound, ValidationFailed
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
+from flow_hitl.platform.telemetry import about
 
 _deployments = Documents(Deployment)
 _CONFIG = "config"
@@ -63,6 +64,7 @@ class DynamoDeploymentStore:
             ExpressionAttributeValues=item({":pk": today["pk"], ":today": today["sk"], ":config": _CONFIG}),
         )["Items"]
         records = {record["sk"]: record for record in map(values, found)}
+        about(deployment_id=deployment_id)
         if _CONFIG not in records:
             raise _unknown(deployment_id)
         deployment = _deployments.loads(records[_CONFIG]["doc"])
@@ -176,6 +178,7 @@ def _pk(deployment_id: int) -> str:
 
 
 def _loaded(deployment_id: int, records: Sequence[Mapping[str, Any]]) -> Deployment:
+    about(deployment_id=deployment_id)
     if not records:
         raise _unknown(deployment_id)
     return _deployments.loads(records[0]["doc"])

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flow_hitl.platform.dynamodb import error_code
+from flow_hitl.platform.telemetry import about
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 
 _LONGEST_DELAY = 900
@@ -26,6 +27,7 @@ def deadline_message(request_id: str, reminder_at: datetime | None = None) -> st
 def read_deadline(body: str) -> tuple[str, datetime | None]:
     """Return the request a message names, and the moment if it is a reminder."""
     message = json.loads(body)
+    about(request_id=str(message["request_id"]))
     reminder_at = message.get("reminder_at")
     return str(message["request_id"]), parse_rfc3339(reminder_at) if reminder_at else None
 

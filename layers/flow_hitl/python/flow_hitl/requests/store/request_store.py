@@ -20,6 +20,7 @@ from flow_hitl.platform.packed import fitting, unpacked
 from flow_hitl.platform.ports import CalledBefore, Reading
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
+from flow_hitl.platform.telemetry import about
 from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.ports import Page, RequestFilter, Taken, TakenAlready
 from flow_hitl.requests.reading.decision_feed import FeedPlace
@@ -93,6 +94,7 @@ class DynamoRequestStore:
 
     def create(self, change: Change, content: Content, call: Call | None) -> Request | None:
         head = change.after
+        about(request_id=head.request_id, deployment_id=head.deployment_id)
         new = {"ConditionExpression": "attribute_not_exists(pk)"}
         parts = [
             self._put(_head_record(head), **new),
@@ -125,12 +127,17 @@ class DynamoRequestStore:
         found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if found is None:
             raise _unknown()
-        return _head_of(values(found))
+        head = _head_of(values(found))
+        about(request_id=head.request_id, deployment_id=head.deployment_id)
+        return head
 
     def load(self, request_id: str) -> Request:
+        # Also for the line about one that cannot be read.
+        about(request_id=request_id)
         return in_rounds(lambda: self._load(request_id), self._pause, _READ_ROUNDS)
 
     def reading(self, request_id: str) -> Reading[Request]:
+        about(request_id=request_id)
         # Most answers are in the head; a long one costs a call more.
         return Reading(self._table, [{"pk": request_id, "sk": part} for part in (HEAD, CONTENT)], self._read)
 
@@ -150,6 +157,7 @@ class DynamoRequestStore:
         request = self._request(records)
         if request.head.decision_id is not None and request.response is None:
             request = replace(request, response=self._long_response(request.head.request_id))
+        about(request_id=request.head.request_id, deployment_id=request.head.deployment_id)
         # A query may see half of a transaction; a decision is never returned without its response.
         if (request.head.decision_id is None) != (request.response is None):
             raise Conflict(f"request {request.head.request_id} is being written")
