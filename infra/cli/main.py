@@ -14,6 +14,7 @@ from infra.cli.deploy import deploy
 from infra.cli.deployments import deployment, resume_secret, rotate_resume_secret
 from infra.cli.destroy import destroy
 from infra.cli.doctor import doctor
+from infra.cli.erase import erase
 from infra.cli.errors import OperatorGroup
 from infra.cli.flows import flow
 from infra.cli.groups import group
@@ -64,6 +65,7 @@ for command in (
     mail,
     redrive,
     replay,
+    erase,
     restore_drill,
     analytics,
     audit,

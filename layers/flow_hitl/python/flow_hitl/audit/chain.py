@@ -58,6 +58,7 @@ class EventKind(StrEnum):
     WEBHOOK_DELETED = "webhook_deleted"
     QUOTAS_CHANGED = "quotas_changed"
     EMAILS_ERASED = "emails_erased"
+    PERSON_ERASED = "person_erased"
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ class SessionStore(Protocol):
     def commit(self, changed: Sessions) -> None:
         """Write the sessions' next version; raises Conflict if somebody else did."""
 
+    def forget(self, email: str) -> None:
+        """Remove the sessions of the person behind an address, and what is known of their sign-in emails."""
+
 
 class SignInQueue(Protocol):
     def send(self, try_id: str) -> None:

@@ -66,6 +66,10 @@ class DynamoSessionStore:
     def commit(self, changed: Sessions) -> None:
         _put(self._client, self._table, _sessions_record(changed))
 
+    def forget(self, email: str) -> None:
+        for key in (_sessions_key(email), _sent_key(email)):
+            self._client.delete_item(TableName=self._table, Key=item(key))
+
 
 class DynamoRateCounters:
     """Counts in fixed windows: one atomic update each, however many there are at once."""

@@ -9,9 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flow_hitl.delivery.wiring import DeliveryParts
+from flow_hitl.mails.wiring import MailsParts
 from flow_hitl.proof.wiring import ProofParts
 
 if TYPE_CHECKING:
+    from flow_hitl.retention.erase_person import ErasePerson
     from flow_hitl.retention.keep_retention import EraseContent, KeepRetention
     from flow_hitl.retention.retention_store import S3Objects
     from flow_hitl.sweep.progress import Progress
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from flow_hitl.sweep.take_stock import TakeStock
 
 
-class SweepParts(ProofParts, DeliveryParts):
+class SweepParts(ProofParts, DeliveryParts, MailsParts):
     @cached_property
     def run_sweep(self) -> RunSweep:
         from flow_hitl.sweep.keep_agenda import KeepAgenda
@@ -113,6 +115,23 @@ class SweepParts(ProofParts, DeliveryParts):
             erase=self._erase_content,
             objects=self._objects,
             marks=DynamoRetentionMarks(self.client("dynamodb"), self.settings.deployments_table),
+            change_configuration=self.change_configuration,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def erase_person(self) -> ErasePerson:
+        from flow_hitl.retention.erase_person import ErasePerson
+
+        return ErasePerson(
+            deployments=self._deployments,
+            audit=self._audit,
+            requests=self._requests,
+            search=self._search_log,
+            erase_content=self._erase_content,
+            objects=self._objects,
+            suppressed=self.suppressed,
+            sessions=self._sessions,
             change_configuration=self.change_configuration,
             clock=self.clock,
         )
