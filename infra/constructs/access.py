@@ -96,6 +96,7 @@ class Access(Construct):
             _send(self.queues["webhook"].queue),
             *self._diagnose(),
             *self._examine_audit(),
+            _objects("s3:GetObject", data.content, CONTENT_PREFIX),
             self._never_change_audit(),
         ]
 
@@ -333,6 +334,7 @@ class Access(Construct):
             _allow(("dynamodb:Query", "dynamodb:BatchGetItem"), [audit.table.table_arn]),
             _allow(("dynamodb:Query",), [audit.index_arn("by_day")]),
             *self._read_seals(),
+            self._read_attachments(),
             _objects("s3:GetObject", self.data.exports, EXPORT_PREFIX),
             _send(self.queues["export"].queue),
         ]

@@ -1,12 +1,13 @@
 """What an event binds of a record: every member that was set, at every depth, and none that was added since."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from flow_hitl.audit.bound import bound_digest
+from flow_hitl.audit.bound import bound_digest, is_as_written
 from flow_hitl.audit.chain import AuditEvent, EventKind, data_of, deployment_of
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.digests import digest
@@ -64,6 +65,55 @@ def test_members_that_are_added_later_change_no_digest_until_they_are_set() -> N
 def test_what_is_kept_apart_is_not_bound() -> None:
     assert bound_digest(RECORD, "at", "by_name") == bound_digest(Before("n", Part(1), (Part(2, "cm"),)))
     assert bound_digest(RECORD, "name") != bound_digest(RECORD)
+
+
+READ = {"name": "n", "number": 1, "yes": True, "all": ["b", "a"], "parts": [{"size": 1, "unit": "m"}], "none": None}
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [
+        json.dumps(READ),
+        "{}",
+        '{"number":1}',
+        '{"parts":[{"size":1}],"none":null}',
+        # Sets are written in any order.
+        '{"all":["a","b"]}',
+    ],
+)
+def test_a_document_may_leave_out_what_has_its_default(doc: str) -> None:
+    assert is_as_written(doc, READ)
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [
+        '{"note":"x"}',
+        '{"parts":[{"note":"x"}]}',
+        '{"number":"1"}',
+        '{"number":1.0}',
+        '{"number":true}',
+        '{"yes":1}',
+        '{"yes":"true"}',
+        '{"all":["a"]}',
+        '{"all":["a","b","b"]}',
+        '{"parts":[]}',
+        '{"parts":[{},{}]}',
+        '{"none":0}',
+        "[]",
+        b"{}",
+        None,
+        1,
+    ],
+)
+def test_what_a_reader_overlooks_was_not_written(doc: object) -> None:
+    assert not is_as_written(doc, READ)
+
+
+@pytest.mark.parametrize("doc", ['{"name":"x","name":"n"}', '{"parts":[{"size":2,"size":1}]}', "", "\ufeff{}", "{} x"])
+def test_what_says_something_twice_is_no_document(doc: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any problem
+        is_as_written(doc, READ)
 
 
 def test_an_event_is_read_back_as_it_was_shown() -> None:

@@ -142,15 +142,18 @@ CHANGES: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "outcome of a long answer": (LONG, "r#response", lambda doc: {**doc, **REJECTED}),
     "comment of a long answer": (LONG, "r#response", lambda doc: {**doc, "comment": LONG * 2}),
     "question": ("", "r#content", lambda doc: {**doc, "message": "Pay a million?"}),
+    "run": ("", "r#head", lambda doc: {**doc, "flow_id": "flow_other"}),
+    "options": ("", "r#head", lambda doc: {**doc, "emit_options": ["approved", "rejected", "paid"]}),
 }
 
 
 def repaired(now: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a record as it is now, with the answer, or the whole document, of before."""
+    """Return a record as it is now, with what was changed, or the whole document, of before."""
     if before["sk"]["S"] != "r#head":
         return before
     document, answer = (json.loads(document_text(values(one)["doc"])) for one in (now, before))
-    return {**now, "doc": {"S": json.dumps({**document, "answer": answer["answer"]})}}
+    kept = {name: answer[name] for name in ("answer", "flow_id", "emit_options") if name in answer}
+    return {**now, "doc": {"S": json.dumps({**document, **kept})}}
 
 
 @pytest.mark.parametrize("what", CHANGES)
@@ -172,6 +175,34 @@ def test_a_flow_is_not_told_what_the_log_does_not_say(hitl: Hitl, flow: Receiver
     hitl.advance(minutes=20)
     (post,) = flow.received
     assert json.loads(post.body)["request"]["response"]["outcome"] == "approved"
+
+
+def test_a_reply_that_came_too_late_keeps_no_flow_from_its_answer(hitl: Hitl, flow: Receiver) -> None:
+    flow.away = 1
+    request = hitl.ask(emit=EMIT, resume_url=flow.url)
+    asked = hitl.inbox[-1]
+    callback(hitl, request, "approved")
+    hitl.reply("perhaps", to=asked)
+    assert "reply_rejected" in request.kinds
+    flow.received.clear()
+    hitl.advance(minutes=5)
+    (post,) = flow.received
+    assert json.loads(post.body)["request"]["response"]["outcome"] == "approved"
+
+
+def test_a_state_that_was_forged_before_a_late_reply_is_not_told_either(hitl: Hitl, flow: Receiver) -> None:
+    flow.away = 1
+    request = hitl.ask(emit=EMIT, resume_url=flow.url)
+    asked = hitl.inbox[-1]
+    callback(hitl, request, "approved")
+    dynamodb, key = hitl._clients["dynamodb"], item({"pk": request.id, "sk": "r#head"})
+    stored = dynamodb.get_item(TableName="requests", Key=key)["Item"]
+    forged = json.dumps({**json.loads(document_text(values(stored)["doc"])), "flow_id": "flow_other"})
+    dynamodb.put_item(TableName="requests", Item={**stored, "doc": {"S": forged}})
+    hitl.reply("perhaps", to=asked)
+    flow.received.clear()
+    hitl.advance(minutes=5)
+    assert flow.received == []
 
 
 def test_each_attempt_is_signed_anew_and_says_the_same(hitl: Hitl, flow: Receiver) -> None:

@@ -31,6 +31,7 @@ EXAMINE_AUDIT = {
     *READ_SEALS,
     *READ_BY_DAY,
     ("dynamodb:Query", "audit"),
+    ("s3:GetObject", "content/attachments/*"),
     ("s3:GetObject", "exports/exports/*"),
     ("sqs:SendMessage", "export"),
 }
@@ -106,6 +107,7 @@ EXPECTED: dict[str, Rights] = {
         *_send("webhook"),
         *DIAGNOSE,
         *EXAMINE_AUDIT,
+        ("s3:GetObject", "content/content/*"),
     },
     "seal": {
         *READ_SEALS,

@@ -22,6 +22,9 @@ class AuditLog(Protocol):
     def reading_first(self, request_id: str, number: int) -> Reading[Sequence[AuditEvent]]:
         """Return the reading of the first events of a request."""
 
+    def later(self, request_id: str, seq: int) -> Iterator[AuditEvent]:
+        """Yield the events of a request behind a place of its chain, in order, read consistently."""
+
     def changes(self, deployment_id: int, seq: int, limit: int) -> Sequence[AuditEvent]:
         """Return events of a deployment's own chain that come after a place of it, in order, read consistently."""
 

@@ -17,12 +17,13 @@ from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, HttpPoster, PostResult
 from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.worker_times import WORKER
+from flow_hitl.requests.bound import is_state_after
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.questions import open_questions, question_with
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Change, Head, Remark, Request, RequestShown, Stamp, Status, note
 
-_NOT_TOLD = "Not sent: the stored question or content is not the one in the audit log"
+_NOT_TOLD = "Not sent: the stored question, content, or state is not the one in the audit log"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class AskFlow:
         if url is None or question is None:
             self.effects.complete(effect)
             return
-        if _is_as_logged(request, event, question):
+        if self._is_as_logged(request, event, question):
             result = self._post(url, request, question, self.deployments.load(request.head.deployment_id))
         else:
             result = PostResult(None, _NOT_TOLD)
@@ -64,6 +65,13 @@ class AskFlow:
         if not result.delivered:
             self.effects.release(effect)
             raise NotDelivered(RESUME.pause_after(attempt))
+
+    def _is_as_logged(self, request: Request, event: AuditEvent, question: Remark) -> bool:
+        data: Any = event.data
+        said = data.get("question") == as_json(question) and data.get("kept_sha256") == bound_digest(request.content)
+        if not said or event_hash(event) != event.hash:
+            return False
+        return is_state_after(request.head, event, lambda: self.audit.later(event.request_id, event.seq))
 
     def _post(self, url: str, request: Request, question: Remark, deployment: Deployment) -> PostResult:
         whole = {**as_json(self.shown(request)), "question": as_json(question)}
@@ -95,9 +103,3 @@ def _still_open(request: Request, event: AuditEvent) -> Remark | None:
     if request.head.status is not Status.PENDING:
         return None
     return question_with(open_questions(request.head.thread), event.event_id)
-
-
-def _is_as_logged(request: Request, event: AuditEvent, question: Remark) -> bool:
-    data: Any = event.data
-    said = data.get("question") == as_json(question) and data.get("kept_sha256") == bound_digest(request.content)
-    return bool(said) and event_hash(event) == event.hash

@@ -1,7 +1,7 @@
 """Resume the flow: POST the signed answer to the request's `resume_url` until it is accepted or a day has passed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
@@ -75,7 +75,8 @@ class ResumeFlow:
         if url is None or _is_void(request.head, effect):
             self.effects.complete(effect)
             return
-        changed = told_problems(request.content, request.response, self._decision(event))
+        decision = self._decision(event)
+        changed = told_problems(request, decision, lambda: self._later(decision))
         # What was changed behind the log's back is tried again: an operator may repair it in the meantime.
         result = PostResult(None, _NOT_TOLD + "; ".join(changed)) if changed else self._post(url, request, deployment)
         pause = None if result.delivered else RESUME.pause_after(attempt)
@@ -108,6 +109,9 @@ class ResumeFlow:
             return event
         timeline = self.audit.timeline(event.request_id)
         return next((one for one in timeline if one.kind is EventKind.RESPONSE_SUBMITTED), None)
+
+    def _later(self, decision: AuditEvent | None) -> Iterable[AuditEvent]:
+        return self.audit.later(decision.request_id, decision.seq) if decision is not None else ()
 
     def _post(self, url: str, request: Request, deployment: Deployment) -> PostResult:
         payload = ResumePayload("response_submitted", self.shown(request))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from flow_hitl.audit.bound import bound_digest
+from flow_hitl.audit.bound import bound_digest, state_before
 from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_subject, next_event
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore, TransactionPart
@@ -86,7 +86,11 @@ class ChangeConfiguration:
             # Its events stay in the order of time, whosever clock is slow.
             at=max(now, found.audit_at or now),
             actor=actor,
-            data={**data, "configuration_sha256": configuration_digest(after)},
+            data={
+                **data,
+                **(state_before(configuration_digest(found)) if found.audit_seq else {}),
+                "configuration_sha256": configuration_digest(after),
+            },
         )
 
 

@@ -1,5 +1,7 @@
 """The deployments table: one item holds all that the hot path needs to know of a deployment."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from flow_hitl.audit.audit_log import put_event
+from flow_hitl.audit.bound import is_as_written
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.deployments.deployment import Deployment, DeploymentName
 from flow_hitl.deployments.ports import TransactionPart
@@ -26,6 +29,7 @@ _CONFIG = "config"
 _PERSON = "person#"
 # Everything that lists deployments or hands out their ids stands under this one key.
 _REGISTRY = "deployments"
+_REGISTERED = re.compile(r"deployment#([0-9]{15})", re.ASCII)
 # An item holds 400 KB, its keys and the names of its attributes included.
 _MAX_BYTES = 390_000
 # DynamoDB's own limit.
@@ -50,9 +54,12 @@ class DynamoDeploymentStore:
         config, listed = (
             self._client.get_item(TableName=self._table, Key=item(key), ConsistentRead=True).get("Item") for key in keys
         )
-        wrong = [] if listed else ["belongs to a deployment that is not in the list of deployments"]
-        marked = any("ttl" in record for record in (config, listed) if record)
-        return [*wrong, *(["belongs to a deployment whose records are marked to expire"] if marked else [])]
+        wrong = []
+        if config is not None and not _is_config(deployment_id, values(config)):
+            wrong.append("belongs to a deployment whose configuration holds what none has")
+        if listed != item(_entry(deployment_id)):
+            wrong.append("belongs to a deployment that is not in the list of deployments as it was written")
+        return wrong
 
     def load_with_usage(self, deployment_id: int, now: datetime) -> tuple[Deployment, Usage]:
         # A day's usage sorts before the configuration and after the usage of the days before: nothing else is read.
@@ -71,10 +78,7 @@ class DynamoDeploymentStore:
         return deployment, read_usage(records.get(today["sk"], {}), now)
 
     def create(self, deployment: Deployment, event: AuditEvent) -> None:
-        entry = {
-            **_registered(deployment.deployment_id),
-            "id": deployment.deployment_id,
-        }
+        entry = _entry(deployment.deployment_id)
         config = self._put(_record(deployment), ConditionExpression="attribute_not_exists(pk)")
         people = [self._put(_person(deployment, address)) for address in sorted(deployment.people)]
         added = put_event(self._audit_table, event, deployment.deployment_id)
@@ -144,7 +148,9 @@ class DynamoDeploymentStore:
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=item({":pk": _REGISTRY, ":prefix": "deployment#"}),
         )
-        return [int(values(row)["id"]) for page in pages for row in page["Items"]]
+        # By their keys: an id that was changed, or that is none, would keep the seal and the sweep from all others.
+        names = (_REGISTERED.fullmatch(values(row)["sk"]) for page in pages for row in page["Items"])
+        return [int(name[1]) for name in names if name]
 
     def _put(self, record: Mapping[str, Any], **conditions: Any) -> dict[str, Any]:
         return {"Put": {"TableName": self._table, "Item": item(record), **conditions}}
@@ -171,6 +177,25 @@ def _person_key(deployment: Deployment, address: str) -> dict[str, str]:
 
 def _registered(deployment_id: int) -> dict[str, str]:
     return {"pk": _REGISTRY, "sk": f"deployment#{deployment_id:015d}"}
+
+
+def _entry(deployment_id: int) -> dict[str, Any]:
+    return {**_registered(deployment_id), "id": deployment_id}
+
+
+def _is_config(deployment_id: int, record: Mapping[str, Any]) -> bool:
+    """Tell whether we could have written a configuration's record like this; one that cannot be read has its finding.
+
+    The document is bound by its event.
+    """
+    try:
+        deployment = _deployments.loads(record["doc"])
+        others = {**record, "doc": ""} == {**_record(deployment), "doc": ""}
+        is_number = not isinstance(record["version"], bool)
+        as_written = is_as_written(record["doc"], json.loads(_deployments.dumps(deployment)))
+        return others and is_number and as_written and deployment.deployment_id == deployment_id
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
 def _pk(deployment_id: int) -> str:

@@ -45,7 +45,7 @@ class IssueReceipt:
             self.effects.complete(effect)
             return
         decision = self.audit.event(effect.request_id, effect.event_seq)
-        problems = told_problems(request.content, request.response, decision)
+        problems = told_problems(request, decision, lambda: self.audit.later(effect.request_id, decision.seq))
         if problems:
             raise NotAsDecided(f"The decision of request {effect.request_id} {'; '.join(problems)}.")
         key = fingerprint(self.key.public_key())

@@ -20,6 +20,8 @@ The service verifies with the same functions. The format they check is defined h
   `digest_message`.
 - Each hour with events is sealed soon after, and so is each day. An event older than `SEALED_WITHIN` that no digest
   covers was left out.
+- `state_before` in an event's data begins the digest of the record that the event before left: its `head_sha256` or
+  `configuration_sha256`.
 - A receipt in an event is a compact JWS (RFC 7515, ES256) that says what the decision before it says.
 - The manifest of an export holds what was exported, the SHA-256 of every other file, and how much is in them. It is
   signed like a digest: `manifest_message`.
@@ -65,16 +67,18 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 # No chain has so many events, and Python refuses to read numbers with more digits than these.
 _MOST_EVENTS = 10**9
 _MOST_DIGITS = 4300
+# How much of a digest `state_before` has.
+_HALF = 32
 
 
 @dataclass(frozen=True)
 class LogFinding:
     """A record that was changed; "`record` `detail`" is a sentence.
 
-    `kind` is edited, replaced, missing, inserted, out_of_order, or record_changed (a record no longer is what the event
-    written with it says) for an event (`subject` and `seq`), digest_missing or digest_invalid for a digest (named by
-    the end of its period), and file_changed or wrong_scope for a file of an export. Where an event was replaced, those
-    from `doubtful_from` on may be forged too.
+    `kind` is edited, replaced, missing, inserted, out_of_order, or record_changed (a record is not, or was not, what
+    the event written with it says) for an event (`subject` and `seq`), digest_missing or digest_invalid for a digest
+    (named by the end of its period), and file_changed or wrong_scope for a file of an export. Where an event was
+    replaced, those from `doubtful_from` on may be forged too.
     """
 
     kind: str
@@ -172,7 +176,7 @@ class Claim:
 
 @dataclass
 class _Chain:
-    """How far a chain was read; `sealed` is the last event that a digest confirmed."""
+    """How far a chain was read; `sealed` is the last event that a digest confirmed, `state` the record's digest."""
 
     first: int
     seq: int
@@ -181,6 +185,7 @@ class _Chain:
     opened: Mapping[str, Any] | None = None
     decision: Mapping[str, Any] | None = None
     decided: bool = False
+    state: Any = None
 
 
 @dataclass
@@ -325,7 +330,10 @@ class Verifier:
             self._missing(subject, chain.seq + 1, seq - 1, f"event {seq} follows event {chain.seq}")
         elif event["prev_hash"] != chain.hash:
             self._about("replaced", subject, chain.seq, f"is not the one that event {seq} was chained to")
+        elif not self._follows_on_state(event["data"], chain):
+            self.changed(subject, seq, f"followed on another state of its record than event {chain.seq} left")
         chain.seq, chain.hash = seq, event["hash"]
+        chain.state = event["data"].get("head_sha256", event["data"].get("configuration_sha256"))
         if event["kind"] == "request_created":
             chain.opened = event["data"]
         elif event["kind"] == "request_cancelled":
@@ -389,6 +397,11 @@ class Verifier:
             self._about("replaced", subject, 1, "does not start a chain")
         if seq > 1 and self.whole:
             self._missing(subject, 1, seq - 1, f"the chain starts with event {seq}")
+
+    def _follows_on_state(self, data: Mapping[str, Any], chain: _Chain) -> bool:
+        """Tell whether an event's writer found the record as the event before left it; events of before do not say."""
+        said = data.get("state_before")
+        return said is None or chain.state is None or said == str(chain.state)[:_HALF]
 
     def _check_claims(self, event: Mapping[str, Any], chain: _Chain) -> None:
         subject, seq, at = event["subject"], event["seq"], event["at"]

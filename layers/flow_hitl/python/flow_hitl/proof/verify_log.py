@@ -1,7 +1,7 @@
 """Verifies a deployment's audit log against its digests, its own hashes, and the records that it describes."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -33,7 +33,7 @@ from flow_hitl.proof.verify_audit import (
     unlisted,
 )
 from flow_hitl.requests.bound import StoredRequest, mismatches
-from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.ports import AttachmentStore, RequestStore
 from flow_hitl.requests.request import Head
 from flow_hitl.webhooks.ports import WebhookStore
 
@@ -89,6 +89,7 @@ class VerifyAuditLog:
     seals: SealStore
     key: SealKey
     requests: RequestStore
+    attachments: Callable[[], AttachmentStore]
     deployments: DeploymentStore
     webhooks: WebhookStore
     clock: Clock
@@ -185,7 +186,10 @@ class _Run:
                 verifier.changed(
                     self.own, chain[-1]["seq"], "describes a configuration that is missing or cannot be read"
                 )
-            elif chain[-1]["seq"] == deployment.audit_seq and bound not in (None, configuration_digest(deployment)):
+            elif chain[-1]["seq"] == deployment.audit_seq and (
+                bound not in (None, configuration_digest(deployment))
+                or (deployment.audit_at is not None and rfc3339(deployment.audit_at) != chain[-1]["at"])
+            ):
                 detail = "does not match the stored configuration"
                 verifier.changed(self.own, chain[-1]["seq"], detail)
             for seq, detail in self._changed_webhooks():
@@ -196,18 +200,23 @@ class _Run:
         return _Place("digests")
 
     def _changed_webhooks(self) -> Iterator[tuple[int, str]]:
-        """Yield the events that do not match a stored webhook, by position, with what is wrong."""
+        """Yield the events that do not match a stored webhook, or the event before, by position, with what is wrong."""
         said: dict[str, tuple[int, str]] = {}
+        left: dict[str, Mapping[str, Any]] = {}
         for event in self._own_chain:
             data = data_of(event)
             named = data.get("after") or data.get("before")
             if str(event.get("kind")) in _WEBHOOK_EVENTS and isinstance(named, Mapping):
                 bound = data.get("record_sha256", _UNBOUND) if data.get("after") else _NONE
-                said[str(named.get("id"))] = event["seq"], bound
+                webhook_id, before, after = str(named.get("id")), data.get("before"), data.get("after")
+                said[webhook_id] = event["seq"], bound
+                if isinstance(before, Mapping) and _contradicts(before, left.get(webhook_id, before)):
+                    yield event["seq"], f"followed on another state of the webhook {webhook_id} than was left before"
+                left[webhook_id] = after if isinstance(after, Mapping) else {}
         stored = self.parts.webhooks.stored(self.deployment_id)
         for webhook_id in sorted({*said, *stored}):
             seq, bound = said.get(webhook_id, (self._own_chain[-1]["seq"], _NONE))
-            there = digest(stored[webhook_id]) if webhook_id in stored else _NONE
+            there = _digest_of(stored[webhook_id]) if webhook_id in stored else _NONE
             if bound not in (there, _UNBOUND):
                 yield seq, f"does not match the stored webhook {webhook_id}"
 
@@ -443,6 +452,10 @@ class _Run:
             return
         for found in mismatches(stored, chain):
             verifier.changed(subject, found.seq, found.detail)
+        for one in stored.content.attachments if stored.content else ():
+            if not self.parts.attachments().is_kept(_request_id(subject), one):
+                detail = f"is of a request whose attachment {one.sha256} is missing, or was changed"
+                verifier.changed(subject, int(chain[0]["seq"]), detail)
         said = data_of(chain[0]).get("configuration")
         if isinstance(said, Mapping) and not self._was_configured(said):
             verifier.changed(subject, int(chain[0]["seq"]), "names a configuration that the deployment never had")
@@ -457,8 +470,8 @@ class _Run:
         return any((event["seq"], event["hash"]) == named for event in self.parts.audit.chain(self.own))
 
 
-# For a webhook that does not exist, and for an event from before webhooks were bound.
-_NONE, _UNBOUND = "", "?"
+# For a webhook that does not exist, for an event from before webhooks were bound, and for what no JSON holds.
+_NONE, _UNBOUND, _UNREADABLE = "", "?", "!"
 _WEBHOOK_EVENTS = frozenset(
     kind.value
     for kind in (
@@ -468,6 +481,17 @@ _WEBHOOK_EVENTS = frozenset(
         EventKind.WEBHOOK_DELETED,
     )
 )
+
+
+def _contradicts(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return any(one[name] != other[name] for name in one.keys() & other.keys())
+
+
+def _digest_of(record: Mapping[str, Any]) -> str:
+    try:
+        return digest(record)
+    except (ValueError, TypeError):
+        return _UNREADABLE
 
 
 def _check_events(verifier: Verifier, subject: str, chain: Sequence[AuditRecord]) -> None:

@@ -78,6 +78,7 @@ class ProofParts(WebhooksParts):
             seals=self._seals,
             key=self._seal_key,
             requests=self._requests,
+            attachments=lambda: self._attachments,
             deployments=self._deployments,
             webhooks=self._webhooks,
             clock=self.clock,

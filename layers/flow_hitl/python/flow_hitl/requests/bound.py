@@ -1,9 +1,11 @@
 """Checks a request's records against its audit log: what they say and the log does not was forged."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
-from flow_hitl.audit.bound import bound_digest
+from flow_hitl.audit.bound import STATE_BEFORE, bound_digest, state_before
 from flow_hitl.audit.chain import AuditEvent, EventKind, data_of, event_hash
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.records import dataclass
@@ -11,7 +13,10 @@ from flow_hitl.requests.request import (
     Content,
     DecidedResponse,
     Head,
+    Request,
     Response,
+    Resume,
+    ResumeStatus,
     Status,
     answered_more,
     head_digest,
@@ -94,14 +99,56 @@ def answer_problems(response: Response | None, data: Mapping[str, Any], *, erase
         yield f"does not match the stored answer: {', '.join(wrong)}"
 
 
-def told_problems(content: Content, response: Response | None, decision: AuditEvent | None) -> Sequence[str]:
-    """Return why a flow must not be told an answer: it differs from the event of its decision; else nothing."""
+def told_problems(
+    request: Request, decision: AuditEvent | None, later: Callable[[], Iterable[AuditEvent]]
+) -> Sequence[str]:
+    """Return why a flow must not be told an answer: it differs from the event of its decision; else nothing.
+
+    `later` returns the events behind the decision, which only few requests take to explain their state.
+    """
     if decision is None or event_hash(decision) != decision.hash:
         return ["has no intact event"]
-    problems = list(answer_problems(response, decision.data))
-    if decision.data.get("kept_sha256") not in (None, _kept_digest(content)):
+    problems = list(answer_problems(request.response, decision.data))
+    if decision.data.get("kept_sha256") not in (None, _kept_digest(request.content)):
         problems.append("does not match the stored content")
+    if not is_state_after(request.head, decision, later):
+        problems.append("does not match the stored state of the request")
     return problems
+
+
+def is_state_after(head: Head, event: AuditEvent, later: Callable[[], Iterable[AuditEvent]]) -> bool:
+    """Tell whether a head is what an event left behind, but for what the events behind it say that they changed."""
+    bound = event.data.get("head_sha256")
+    if bound in (None, head_digest(_as_of(head, event))):
+        return True
+    chain = [event, *later()]
+    follows = all(
+        after.prev_hash == before.hash
+        and after.data.get(STATE_BEFORE) in (None, state_before(_left(before))[STATE_BEFORE])
+        for before, after in pairwise(chain)
+    )
+    last = chain[-1]
+    return follows and (last.seq, last.hash, event_hash(last), _left(last)) == (
+        head.seq,
+        head.last_hash,
+        head.last_hash,
+        head_digest(head),
+    )
+
+
+def _left(event: AuditEvent) -> str:
+    return str(event.data.get("head_sha256"))
+
+
+def _as_of(head: Head, event: AuditEvent) -> Head:
+    """Return a head as it was right after an event, if nothing of it has changed since but what most requests change.
+
+    A flow that is told an answer learns no more by the other members.
+    """
+    before = replace(head, seq=event.seq, last_event_at=event.at)
+    if event.kind is not EventKind.RESPONSE_SUBMITTED:
+        return before
+    return replace(before, receipt=None, resume=None if head.test else Resume(ResumeStatus.WAITING))
 
 
 def _kept_digest(content: Content) -> str:

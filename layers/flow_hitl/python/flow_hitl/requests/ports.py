@@ -124,6 +124,9 @@ class AttachmentStore(Protocol):
     def read(self, request_id: str, attachment: Attachment) -> bytes:
         """Return the bytes of an attachment; raises ValueError if they are not what was written."""
 
+    def is_kept(self, request_id: str, attachment: Attachment) -> bool:
+        """Tell whether the bytes of an attachment are there and what was written, as a rule without reading them."""
+
 
 class RequestRows(Protocol):
     """Lists of requests from the indexes alone, which lag by up to a second."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from flow_hitl.audit.bound import bound_digest
+from flow_hitl.audit.bound import bound_digest, state_before
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.contract.shapes import LEFT_OUT, Channel, RequestId, Sha256, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
@@ -851,7 +851,12 @@ def note(head: Head, kind: EventKind, data: Mapping[str, Any], *, stamp: Stamp, 
         kind=kind,
         at=at,
         actor=stamp.actor,
-        data={"deployment_id": head.deployment_id, **data, "head_sha256": head_digest(after)},
+        data={
+            "deployment_id": head.deployment_id,
+            **data,
+            **(state_before(head_digest(head)) if head.seq else {}),
+            "head_sha256": head_digest(after),
+        },
     )
     return Change(head, replace(after, last_hash=event.hash), event)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from flow_hitl.audit.audit_log import put_event
+from flow_hitl.audit.bound import is_as_written
 from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.platform.documents import Documents
@@ -274,8 +275,8 @@ class DynamoRequestStore:
                 return None
 
         head, brief = read(HEAD, _listed_head) or (None, None)
-        content = read(CONTENT, lambda record: _contents.loads(self._content_doc(record)))
-        response = read(RESPONSE, _long_response)
+        content = read(CONTENT, self._written_content)
+        response = read(RESPONSE, _written_response)
         if brief is not None and response not in (None, brief):
             unreadable.append("belongs to a request with two answers")
         if head is not None:
@@ -359,6 +360,13 @@ class DynamoRequestStore:
         content = _contents.loads(self._content_doc(records[CONTENT]))
         return Request(head, content, response or _apart(records))
 
+    def _written_content(self, record: Mapping[str, Any]) -> Content:
+        """Return the content of a record; raises ValueError for one that we never wrote like this."""
+        doc = self._content_doc(record)
+        named = ("doc",) if "doc" in record else ("s3_key", "sha256")
+        _require_written(record, named, size=len(doc))
+        return _as_written(_contents, doc.decode())
+
     def _content_doc(self, record: Mapping[str, Any]) -> bytes:
         if "doc" in record:
             return document_text(record["doc"]).encode()
@@ -440,6 +448,9 @@ def _listed_head(record: Mapping[str, Any]) -> tuple[Head, Response | None]:
     """Do the same; raises ValueError, TypeError, or OverflowError, also for a head that no list could hold."""
     head, response = _parsed(record)
     head_entries(head)
+    answered = {} if response is None else {_ANSWER: json.loads(_responses.dumps(response))}
+    if not is_as_written(document_text(record["doc"]), json.loads(_heads.dumps(head)) | answered):
+        raise ValueError("it holds what no head has")
     return head, response
 
 
@@ -460,16 +471,43 @@ def _is_brief(response_doc: str) -> bool:
     return len(response_doc.encode()) <= _BRIEF
 
 
+def _written_response(record: Mapping[str, Any]) -> Response:
+    """Return the answer of a record; raises ValueError for one that we never wrote like this."""
+    _require_written(record, ("doc",))
+    return _as_written(_responses, document_text(record["doc"]))
+
+
+def _as_written(documents: Documents[_Part], doc: str) -> _Part:
+    read = documents.loads(doc)
+    if not is_as_written(doc, json.loads(documents.dumps(read))):
+        raise ValueError("it holds what no such record has")
+    return read
+
+
+def _require_written(record: Mapping[str, Any], named: Sequence[str], **values: object) -> None:
+    """Raise ValueError unless a record has its key, these members, which are texts, and these with their values."""
+    texts = {name: record.get(name) for name in ("pk", "sk", *named)}
+    are_texts = all(isinstance(text, str | bytes if name == "doc" else str) for name, text in texts.items())
+    if not are_texts or _differing(record, {**texts, **values}):
+        raise ValueError("it has other members than such a record has")
+
+
 def _differing(
     record: Mapping[str, Any], wanted: Mapping[str, Any], before: Mapping[str, Any] = MappingProxyType({})
 ) -> Sequence[str]:
     """Return which attributes of a record, but its document, are not what they should be, or were `before`."""
-    expected = {name: value for name, value in wanted.items() if value is not None}
     return sorted(
         name
-        for name in {*record, *expected} - {"doc"}
-        if record.get(name) not in (expected.get(name), before.get(name, expected.get(name)))
+        for name in {*record, *wanted} - {"doc"}
+        if not any(_is(record, name, value) for value in (wanted.get(name), before.get(name, wanted.get(name))))
     )
+
+
+def _is(record: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Tell whether a record has a value, or for None no such member: not even a null, nor a truth for a number."""
+    if value is None:
+        return name not in record
+    return bool(record.get(name) == value) and isinstance(record[name], bool) == isinstance(value, bool)
 
 
 def _once_key(name: str) -> dict[str, str]:
