@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -17,6 +18,7 @@ from flow_hitl.proof.verify_audit import Export, exit_code, verify_export
 from infra.local.hitl_fixture import AskedRequest, Hitl, made_once
 from tests.proof.test_audit_export import download, exported
 from tests.proof.test_audit_seal import by_schedule
+from tests.proof.test_audit_seal import named as named_findings
 from tests.proof.test_forged_records import Place, sealed_log
 from tests.requests.test_attachments import wish
 from tests.requests.test_questions import answer_it, ask_back
@@ -347,6 +349,33 @@ def webhook_more(place: Rich) -> None:
     place.put("deployments", place.hook, sk=f"webhook#wh_{'0' * 32}")
 
 
+# --- digests whose period or name is impossible
+
+
+def another_digest(place: Rich, name: str, **members: Any) -> None:
+    first = json.loads(place.read("seals", place.objects("seals", "digests/")[0]))
+    place.write("seals", f"digests/{name}.json", json.dumps({**first, "digest": first["digest"] | members}).encode())
+
+
+for since in ("0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "2026-02-31T00:00:00Z", "2026-01-14T99:00:00Z"):
+    FORGERIES[f"digest from {since}"] = lambda place, since=since: another_digest(  # type: ignore[misc]
+        place, "2026-01-14T18:00:00Z", until="2026-01-14T18:00:00Z", **{"from": since}
+    )
+NAMES = (
+    "0000-01-01T00:00:00Z",
+    "0001-01-01T00:00:00Z",
+    "2026-02-31T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+    "2026-01-14",
+    "zzz",
+    "\U0001f512",
+)
+for name in NAMES:
+    FORGERIES[f"digest named {name!r}"] = lambda place, name=name: another_digest(  # type: ignore[misc]
+        place, name, until=name
+    )
+
+
 # --- what was changed before something else happened
 
 
@@ -425,6 +454,15 @@ def test_an_attachment_that_was_stored_without_a_checksum_is_read(hitl: Hitl) ->
     key = place.attachment(place.answered)
     place.write("content", key, place.read("content", key))
     assert place.verify() == (True, [])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.exhaustive(4)
+def test_verification_goes_on_after_a_digest_of_an_impossible_name(hitl: Hitl, name: str) -> None:
+    place = a_place(hitl)
+    FORGERIES[f"digest named {name!r}"](place)
+    with patch("flow_hitl.proof.verify_log._DIGESTS", 1), patch("flow_hitl.proof.verify_log._CHAINS", 3):
+        assert named_findings(hitl) != set()
 
 
 def test_what_happens_after_all_is_verified(hitl: Hitl) -> None:

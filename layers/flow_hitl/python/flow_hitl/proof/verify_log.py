@@ -41,6 +41,7 @@ from flow_hitl.webhooks.ports import WebhookStore
 _CHAINS = 200
 _DIGESTS = 40
 _DAYS = 100
+_LONGEST_NAME = 1000
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,13 @@ class Verified:
 class _Place:
     """Where a call continues.
 
-    In stage "digests": at the digest until `until`, of whose claims `done` are checked. After it, `until` is the end of
-    what is sealed; it continues after the event `after` of the index, then with the requests at the cursor `opened`.
+    `until` is the end of what was found sealed. In stage "digests", it continues at the digest `at`, of whose claims
+    `done` are checked; then after the event `after` of the index, then with the requests at the cursor `opened`.
     """
 
     stage: str = "begin"
     until: str = ""
+    at: str = ""
     done: int = 0
     after: tuple[str, str, int] | None = None
     opened: str | None = None
@@ -129,6 +131,7 @@ class _Run:
         self.read: set[str] = set()
         self.not_sealed_from = "~"
         self.published: set[str] = set()
+        self.unsigned: set[str] = set()
 
     def go_on(self, place: _Place) -> Verified:
         left: _Place | None = place
@@ -226,10 +229,10 @@ class _Run:
         """Verify the digests of the time, and their chains."""
         seals, since, to = self.parts.seals, rfc3339(self.wanted.since), rfc3339(self.wanted.to)
         sealed = place.until
-        for until in seals.ends(after=_just_before(place.until) if place.until else since):
-            done = place.done if until == place.until else 0
+        for until in seals.ends(after=_just_before(place.at) if place.at else since):
+            done = place.done if until == place.at else 0
             if self._is_full:
-                return _Place("digests", until, done)
+                return _Place("digests", sealed, until, done)
             signed = seals.digest(until) or {}
             verifier = self._digest(until, signed, quiet=done > 0)
             if not verifier.is_sealed(str(signed.get("digest", {}).get("from"))):
@@ -241,7 +244,7 @@ class _Run:
             left = self._section(verifier, signed["digest"], done)
             self.findings += verifier.finish()
             if left is not None:
-                return _Place("digests", until, left)
+                return _Place("digests", sealed, until, left)
             self.sealed_until = sealed = until
         self._miss_the_next(sealed)
         return _Place("events", sealed)
@@ -271,6 +274,9 @@ class _Run:
         elif isinstance(digest, Mapping) and until != next(self.parts.seals.ends(), until):
             verifier.miss(str(digest.get("from")), f"is missing: the digest until {until} is not the first")
         verifier.digest(signed, named=until)
+        if any(finding.digest == until and finding.kind == "digest_invalid" for finding in verifier.findings):
+            # Its period may be any, such as the last two thousand years.
+            self.unsigned.add(until)
         if signed.get(OVERLAID):
             detail = "was deleted, or others were laid over it: the first one is verified here"
             verifier.findings.append(LogFinding("digest_invalid", detail, digest=until))
@@ -300,7 +306,7 @@ class _Run:
         self.events += sum(claim.seq - claim.first + 1 for claim in part)
         if done + len(part) < len(claims):
             return done + len(part)
-        if verifier.is_sealed(digest["from"]):
+        if until not in self.unsigned and verifier.is_sealed(digest["from"]):
             self._uncovered(verifier, digest, {claim.subject for claim in claims})
         return None
 
@@ -506,12 +512,15 @@ def _request_id(subject: str) -> str:
 
 
 def _just_before(until: str) -> str:
-    """Return what `until` comes right behind among the ends of digests."""
-    return rfc3339(parse_rfc3339(until) - timedelta(seconds=1))
+    """Return what `until`, also one that is no time, comes right behind among the names of digests."""
+    try:
+        return rfc3339(parse_rfc3339(until) - timedelta(seconds=1))
+    except (ValueError, OverflowError):
+        return until[:-1]
 
 
 def _cursor(place: _Place) -> str:
-    return encode_cursor([place.stage, place.until, place.done, place.after, place.opened])
+    return encode_cursor([place.stage, place.until, place.at, place.done, place.after, place.opened])
 
 
 def _place(cursor: str | None) -> _Place:
@@ -519,13 +528,16 @@ def _place(cursor: str | None) -> _Place:
         return _Place()
     try:
         match decode_cursor(cursor):
-            case ["digests" | "events" | "requests" as stage, str(until), int(done), after, opened]:
+            case ["digests" | "events" | "requests" as stage, str(until), str(at), int(done), after, opened]:
                 if until:
-                    _just_before(until)
+                    parse_rfc3339(until)
+                # As long as S3 takes a name, and such as it takes.
+                if len(at.encode()) > _LONGEST_NAME or not at.isprintable():
+                    raise foreign_cursor()
                 place = (str(after[0]), *event_place(after[1], after[2])) if after is not None else None
                 if place is not None:
                     parse_rfc3339(place[0])
-                return _Place(stage, until, done, place, str(opened) if opened is not None else None)
+                return _Place(stage, until, at, done, place, str(opened) if opened is not None else None)
     except (ValueError, OverflowError, TypeError, IndexError, KeyError):
         pass
     raise foreign_cursor()
