@@ -20,7 +20,10 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#"]');
   const folded = link && document.getElementById(link.hash.slice(1));
   if (folded?.localName !== "details") return;
+  // The jump itself would take the focus away again.
+  event.preventDefault();
   folded.open = true;
+  folded.scrollIntoView();
   folded.querySelector("input, textarea, select")?.focus({ preventScroll: true });
 });
 

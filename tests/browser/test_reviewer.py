@@ -177,6 +177,26 @@ def test_a_form_to_fill_in_and_many_options_are_led_to(
     expect(page.locator("#answer-form")).to_be_in_viewport()
 
 
+def test_thirty_answers_are_seen_without_scrolling_in_a_table_and_two_corrected(
+    open_window: Window, site: Served, hitl: Hitl
+) -> None:
+    rows = [{"question": f"Is {number} done?", "answer": "Yes", "confidence": 0.9} for number in range(1, 31)]
+    request = hitl.ask("Right?", emit=EMIT, output={"vendor": "ACME", "answers": rows}, editable=True)
+    page = open_window(viewport=PHONE)
+    enter(page, site)
+    page.goto(f"/d/1/requests/{request.id}")
+    cut = "table => table.scrollHeight > table.clientHeight"
+    assert page.get_by_role("group", name="Table").evaluate(cut) is False
+    page.get_by_role("link", name="correct it").click()
+    expect(page.get_by_label("vendor")).to_be_focused()
+    for number in (7, 19):
+        page.get_by_label(f"answers › {number} › answer").fill("No")
+    page.get_by_role("group", name="Answer", exact=True).get_by_role("button", name="Approved").click()
+    expect(page.get_by_role("status").first).to_contain_text("Your answer was recorded")
+    answers = [row["answer"] for row in request.response["output"]["answers"]]
+    assert [number for number, answer in enumerate(answers, 1) if answer == "No"] == [7, 19]
+
+
 def test_enter_in_a_field_chooses_no_option(open_window: Window, site: Served, hitl: Hitl) -> None:
     request = hitl.ask("Fit to print?", emit=EMIT, output={"total": 12}, editable=True)
     page = open_window()
