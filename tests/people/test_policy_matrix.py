@@ -124,6 +124,7 @@ SETTINGS = (
     "/email",
     "/sla",
     "/auto-response",
+    "/retention",
     "/rules",
     "/rules/{rule}",
     "/webhooks",
