@@ -1,10 +1,11 @@
 """A deployment in which everybody has written hostile texts, by every way in there is, into every field there is."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Permission
@@ -20,6 +21,11 @@ MEMBER = "'onfocus=__ran`1`'autofocus='@example.com"
 ALIAS = "{{31337*3}}${31337*3}`__ran`2``@example.com"
 # Names take so many characters; and a request so many emit options.
 _NAME, _OPTIONS = 250, 20
+_LOOKS = (("title", 190), ("label", 90), ("hint", 290))
+_FILES = (
+    ("image/gif", "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"),
+    ("application/pdf", base64.b64encode(b"%PDF-1.7\ntrailer<<>>\n%%EOF\n").decode()),
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ def fill(hitl: Hitl, every: Sequence[Payload]) -> Arena:
         _webhooks(hitl, short, app.url)
         asked = _ask(hitl, every, short)
         decided = _answer(hitl, every, short, asked[0::3])
+        asked += _ask_richly(hitl, every, short)
     _write_mails(hitl, every, short)
     return Arena(hitl, [one for one in asked if one not in decided], decided)
 
@@ -124,6 +131,55 @@ def _ask(hitl: Hitl, every: Sequence[Payload], short: Sequence[Payload]) -> list
                 else [],
             )
         )
+    return asked
+
+
+def _ask_richly(hitl: Hitl, every: Sequence[Payload], short: Sequence[Payload]) -> list[AskedRequest]:
+    """Ask with titles, labels, hints, typed fields, attachments, earlier rounds, and questions that were answered."""
+    lines = [one for one in short if one.text.isprintable()]
+    names = packed((one for one in lines if "/" not in one.text and "\\" not in one.text), 190, "in:file")
+    talks = packed(every, 1900, "in:talk")
+    titles, labels, hints = (packed(lines, most, f"in:{name}") for name, most in _LOOKS)
+    remarks = [*talks, *(["in:talk"] * (len(talks) % 2))]
+    asked = []
+    for number, title in enumerate(titles[:5]):
+        said = labels[number % len(labels)], hints[number % len(hints)]
+        field = {"type": "string", "title": said[0][-64:], "description": said[1], "default": every[number].text}
+        outcome = lines[number].text[:100]
+        request = hitl.ask(
+            f"{every[number].text} in:message",
+            emit=[outcome, "rejected"],
+            title=title,
+            options={outcome: {"label": said[0][-100:], "hint": said[1]}},
+            output={"in:edited": [one.text for one in every[number::20]]},
+            history=[
+                {
+                    "method": "review",
+                    "at": None,
+                    "output": {
+                        "output": {"in:edited": [one.text for one in every[number + 1 :: 20]], "in:gone": said[0]},
+                        "answer": said[0],
+                        "comment": said[1],
+                    },
+                }
+            ],
+            method_name="review",
+            editable=True,
+            questions=True,
+            response_schema={"type": "object", "properties": {f"field_{number}": field}},
+            attachments=[
+                {"name": name, "media_type": media_type, "content": content}
+                for name in names[number * 5 : number * 5 + 5]
+                for media_type, content in _FILES
+            ],
+            assigned_to_email=CREATOR,
+        )
+        questions = f"{urlsplit(request.callback_url).path}/questions"
+        for place in range(number * 4, min(number * 4 + 4, len(remarks)), 2):
+            assert hitl.api("POST", questions, {"text": remarks[place]}, key=None).status == 200
+            told = hitl.api("POST", f"/v1/requests/{request.id}/answers", {"text": remarks[place + 1]})
+            assert told.status == 200, told.text
+        asked.append(request)
     return asked
 
 

@@ -26,6 +26,7 @@ SHOWN = ALL if WHOLE else ALL[::3]
 # They lead to another, or are none.
 _NO_PAGES = ("/news", "/manage", "/pass-on", "/export", "/settings", "/settings/advanced")
 _AT_ONCE = 100
+RICHER = "title label hint file talk edited gone"
 _CARELESS = "http://careless.test"
 # As a person would: over everything, and on everything.
 _PRESS = """() => {
@@ -234,7 +235,7 @@ def test_behind_the_link_of_a_mail(watched: Watched, site: Served, arena: Arena)
     watched.look_at([link.partition("?")[0] for link in links])
     # A button of the mail, and an answer that is no option at all.
     watched.look_at([links[0], links[0].partition("?")[0] + "?answer=" + quote(SHOWN[0].text)])
-    assert_shown(watched, "message output state metadata history flow_name method_name deployment")
+    assert_shown(watched, f"message output state metadata history flow_name method_name deployment {RICHER}")
 
 
 def test_in_the_list_and_on_the_review_page(watched: Watched, site: Served, arena: Arena) -> None:
@@ -243,7 +244,8 @@ def test_in_the_list_and_on_the_review_page(watched: Watched, site: Served, aren
     watched.look_at([f"{root}/requests/{request.id}" for request in (*arena.open, *arena.decided)])
     assert_shown(
         watched,
-        "message output state metadata history flow_name method_name deployment deployments feedback comment responder",
+        "message output state metadata history flow_name method_name deployment deployments feedback comment responder "
+        + RICHER,
     )
 
 
@@ -302,7 +304,7 @@ def test_on_every_page_there_is_and_typed_into_every_form(watched: Watched, site
     assert_shown(watched, "rule group key webhook url condition", ())
     texts = packed(SHOWN, 3000, "in:typed")
     # The answer comes last: once it is given, the other forms of its page are gone.
-    for number, (form, address) in enumerate(sorted(forms.items(), key=lambda item: item[0] == "comment")):
+    for number, (form, address) in enumerate(sorted(forms.items(), key=lambda item: "comment" in item[0])):
         if form:
             watched.page.goto(address)
             fill_in(watched, form, texts[number % len(texts)])
