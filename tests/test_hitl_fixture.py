@@ -3,7 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import boto3
+from moto import mock_aws
+
 from infra.local.hitl_fixture import START, Hitl, hitl_on_moto
+from infra.local.hitl_fixture.stack import REGION
 from tests.support.asserts import EMIT
 
 CLOCK = {"timeout_minutes": 60, "default_outcome": "rejected"}
@@ -28,6 +32,19 @@ def test_no_test_finds_anything_that_another_left_behind() -> None:
             hitl.configure(settings={"email_notifications": False})
             hitl.advance(minutes=30)
     assert ids[0] == ids[1], "the ids are the same in every run"
+
+
+def test_emails_arrive_after_a_test_that_asked_moto_for_ses_by_itself() -> None:
+    with mock_aws():
+        boto3.client("sesv2", region_name=REGION).list_email_identities()
+    for _ in range(2):
+        with hitl_on_moto() as hitl:
+            assert hitl.inbox == []
+            go_back = hitl.checkpoint()
+            hitl.ask("Publish?", emit=EMIT)
+            assert len(hitl.inbox) == 1
+            go_back()
+            assert hitl.inbox == []
 
 
 def test_a_checkpoint_can_be_gone_back_to_again_and_again(hitl: Hitl) -> None:
