@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from infra.local.hitl_fixture import AskedRequest, Hitl
+from infra.local.hitl_fixture.between import lambda_context
 from tests.support.asserts import EMIT, callback
 from tests.support.aws_calls import AwsCall, Call, When, around_calls, new_process, unsettled, watched
 from tests.support.receiver import receiving
@@ -203,5 +204,5 @@ def test_an_event_without_effects_costs_the_relay_nothing(hitl: Hitl) -> None:
     image = next(item for item in items if item["kind"]["S"] == "notification_sent")
     record = {"eventSource": "aws:dynamodb", "eventName": "INSERT", "dynamodb": {"NewImage": image}}
     with watched(hitl) as calls:
-        assert handler({"Records": [record]}, None) == {"batchItemFailures": []}
+        assert handler({"Records": [record]}, lambda_context("relay")) == {"batchItemFailures": []}
     assert calls.begun == []

@@ -49,7 +49,12 @@ def test_the_specifications_snippet_works_once_the_prefix_is_off() -> None:
     case = next(case for case in CASES if case["name"] == "genuine")
     headers, body, (signing_secret,) = case["headers"], base64.b64decode(case["body_base64"]), case["secrets"]
     readme = (VECTORS / "README.md").read_text()
-    snippet = readme.split("```python\n")[1].split("```")[0].replace("    ...  # Valid", "    valid = True  # Valid")
+    snippet = (
+        readme.partition("## The specification")[2]
+        .split("```python\n")[1]
+        .split("```")[0]
+        .replace("    ...  # Valid", "    valid = True  # Valid")
+    )
     names: dict[str, Any] = {"headers": headers, "body": body, "signing_secret": signing_secret}
     exec(snippet, names)  # noqa: S102 - the documentation's own text
     assert names["valid"]

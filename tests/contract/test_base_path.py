@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from flow_hitl.bootstrap import Application, current, use
 from infra.local.hitl_fixture import Hitl
+from infra.local.hitl_fixture.between import lambda_context
 
 HERE = "https://api.example.com/hitl"
 PERSON = {"accept": "text/html"}
@@ -22,6 +24,11 @@ def below(hitl: Hitl) -> Iterator[Hitl]:
     use(old)
 
 
+def called(hitl: Hitl, function: str, event: dict[str, Any]) -> Any:
+    """Return what a function of the API answers."""
+    return hitl._function(function)(event, lambda_context(function))
+
+
 def mailed(hitl: Hitl) -> str:
     """Return the address of the review page in the newest email."""
     (link, *_) = re.findall(rf"{HERE}/review/[^\s>?]+", hitl.inbox[-1].text)
@@ -29,20 +36,20 @@ def mailed(hitl: Hitl) -> str:
 
 
 def test_the_api_answers_below_the_path(below: Hitl) -> None:
-    created = below._function("intake")(event("POST", "/hitl/v1/requests"), None)
+    created = called(below, "intake", event("POST", "/hitl/v1/requests"))
     assert created["statusCode"] == 401, "the route is found; the key is missing"
     request = below.ask("Publish?", emit=["yes", "no"])
     assert request.callback_url.startswith(f"{HERE}/v1/callbacks/")
     answered = event("POST", urlsplit(request.callback_url).path, '{"feedback":"yes"}')
-    answer = below._function("respond")(answered, None)
+    answer = called(below, "respond", answered)
     assert answer["statusCode"] == 200
     assert request.outcome == "yes"
 
 
 def test_the_links_of_a_page_and_a_redirect_stay_below_the_path(below: Hitl) -> None:
-    home = below._function("dashboard")(event("GET", "/hitl"), None)
+    home = called(below, "dashboard", event("GET", "/hitl"))
     assert (home["statusCode"], home["headers"]["Location"]) == (303, "/hitl/d")
-    signing_in = below._function("dashboard")(event("GET", "/hitl/sign-in"), None)
+    signing_in = called(below, "dashboard", event("GET", "/hitl/sign-in"))
     assert signing_in["statusCode"] == 200
     assert 'action="/hitl/sign-in"' in signing_in["body"]
     links = re.findall(r'\b(?:href|action|src)="(/[^"]*)"', signing_in["body"])
@@ -54,7 +61,7 @@ def test_the_link_in_the_email_opens_the_review_page(below: Hitl) -> None:
     below.ask("Publish?", emit=["yes", "no"])
     link = mailed(below)
     assert link.startswith(f"{HERE}/review/")
-    page = below._function("dashboard")(event("GET", urlsplit(link).path), None)
+    page = called(below, "dashboard", event("GET", urlsplit(link).path))
     assert page["statusCode"] == 200
     assert "Publish?" in page["body"]
 
@@ -62,13 +69,13 @@ def test_the_link_in_the_email_opens_the_review_page(below: Hitl) -> None:
 def test_what_a_reviewer_or_a_flow_wrote_keeps_its_text(below: Hitl) -> None:
     below.ask('Write href="/x" here', emit=["yes", "no"])
     link = mailed(below)
-    page = below._function("dashboard")(event("GET", urlsplit(link).path), None)
+    page = called(below, "dashboard", event("GET", urlsplit(link).path))
     assert "href=&#34;/x&#34;" in page["body"]
     assert 'href="/hitl/x"' not in page["body"]
 
 
 def test_a_path_that_only_begins_alike_is_not_ours(below: Hitl) -> None:
-    answer = below._function("intake")(event("GET", "/hitlist/v1/requests"), None)
+    answer = called(below, "intake", event("GET", "/hitlist/v1/requests"))
     assert answer["statusCode"] == 404
 
 

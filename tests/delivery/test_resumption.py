@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from flow_hitl.audit.chain import EventKind
 from flow_hitl.bootstrap import Application, current, use
 from flow_hitl.delivery.retries import RESUME
 from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.requests.bound import told_problems
 from flow_hitl.requests.store.request_store import document_text
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from tests.support.asserts import EMIT, assert_invalid, callback, sqs_records
@@ -188,6 +190,18 @@ def test_a_reply_that_came_too_late_keeps_no_flow_from_its_answer(hitl: Hitl, fl
     hitl.advance(minutes=5)
     (post,) = flow.received
     assert json.loads(post.body)["request"]["response"]["outcome"] == "approved"
+
+
+def test_a_reply_that_comes_while_the_flow_is_told_is_no_forgery(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT)
+    asked = hitl.inbox[-1]
+    callback(hitl, request, "approved")
+    hitl.reply("perhaps", to=asked)
+    resume_flow = current().resume_flow
+    read = resume_flow.requests.load(request.id)
+    hitl.reply("after all", to=asked)
+    decision = next(one for one in resume_flow.audit.timeline(request.id) if one.kind is EventKind.RESPONSE_SUBMITTED)
+    assert told_problems(read, decision, lambda: resume_flow.audit.later(request.id, decision.seq)) == []
 
 
 def test_a_state_that_was_forged_before_a_late_reply_is_not_told_either(hitl: Hitl, flow: Receiver) -> None:

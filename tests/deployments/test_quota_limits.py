@@ -10,6 +10,7 @@ from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import Permission
 from flow_hitl.platform.dynamodb import item, values
 from infra.local.hitl_fixture import Answer, Hitl
+from infra.local.hitl_fixture.between import lambda_context
 from tests.support.asserts import (
     EMIT,
     NEW,
@@ -317,8 +318,8 @@ def test_a_batch_that_comes_again_whole_or_in_part_is_counted_once(hitl: Hitl) -
         hitl.ask(emit=EMIT)
     assert used(hitl) == (70, 70)
     batch = records(hitl)
-    handler({"Records": batch}, None)
-    handler({"Records": batch[: len(batch) // 2]}, None)
+    handler({"Records": batch}, lambda_context("relay"))
+    handler({"Records": batch[: len(batch) // 2]}, lambda_context("relay"))
     assert used(hitl) == (70, 70)
 
 
@@ -328,7 +329,7 @@ def test_what_is_new_in_a_batch_that_comes_again_is_counted(hitl: Hitl) -> None:
     first = hitl.ask(emit=EMIT)
     with unsettled(hitl):
         hitl.ask(emit=EMIT)
-        handler({"Records": records(hitl)}, None)
+        handler({"Records": records(hitl)}, lambda_context("relay"))
     assert used(hitl) == (2, 2)
     hitl.advance(seconds=1)
     assert used(hitl) == (2, 2)

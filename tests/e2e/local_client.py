@@ -56,7 +56,12 @@ class LocalClient:
         with patch.dict(os.environ):
             use_emulator_credentials()
             own = seed(self.operator)
-        credentials = replace(self.credentials, deployment_id=own.deployment_id, api_key=own.api_key)
+        credentials = replace(
+            self.credentials,
+            deployment_id=own.deployment_id,
+            api_key=own.api_key,
+            resume_signing_secret=own.resume_signing_secret,
+        )
         client = LocalClient(self.home, credentials)
         path = f"/v1/deployments/{own.deployment_id}/settings"
         answer = client.call("PUT", path, settings, headers={"If-Match": "*"})

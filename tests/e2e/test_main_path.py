@@ -226,7 +226,7 @@ def test_the_review_page_shows_the_request_and_takes_one_answer(local: LocalClie
         opened = requests.request(method, link, timeout=HANG_SECONDS)
         assert (opened.status_code, opened.headers["Cache-Control"]) == (200, "no-store")
     page = Page(opened.text)
-    assert page.buttons == [("outcome", "approved"), ("outcome", "rejected")]
+    assert page.buttons == 2 * [("outcome", "approved"), ("outcome", "rejected")], "below the output, and in the bar"
     for shown in ("Please review this:", "Hello", "Spring", gil):
         assert shown in page.words
     assert local.request(request["id"])["status"] == "pending"

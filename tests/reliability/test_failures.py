@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from flow_hitl.platform.json_client import Unanswered
 from infra.local.hitl_fixture import Hitl
+from infra.local.hitl_fixture.between import lambda_context
 from tests.support.asserts import EMIT, NEW, callback, sqs_records
 from tests.support.aws_calls import Call, When, around_sending, new_process, unsettled, watched
 
@@ -165,7 +166,7 @@ def test_what_is_no_new_event_has_no_effect(hitl: Hitl) -> None:
     for change in ("MODIFY", "REMOVE"):
         record = {"eventSource": "aws:dynamodb", "eventName": change, "dynamodb": {"Keys": {}, "OldImage": image}}
         with watched(hitl) as calls:
-            assert handler({"Records": [record]}, None) == {"batchItemFailures": []}
+            assert handler({"Records": [record]}, lambda_context("relay")) == {"batchItemFailures": []}
         assert calls.begun == []
 
 

@@ -423,6 +423,7 @@ OPERATIONS: dict[str, Operation] = {
     f"POST {P}/settings/email": page("/settings/email", "email_notifications", {"email_notifications": None}),
     f"POST {P}/settings/sla": page("/settings/sla", "sla_target_minutes", {"sla_target_minutes": "90"}),
     f"POST {P}/settings/auto-response": page("/settings/auto-response", "enabled", AUTO),
+    f"POST {P}/settings/retention": page("/settings/retention", "keep_content_days", {"keep_content_days": "30"}),
     f"POST {P}/settings/rules": page("/settings/rules", "down", {}, "down=1", before=with_rules),
     f"POST {P}/settings/rules/{{rule}}": page("/settings/rules/new", "method_name", FILLED_RULE),
     f"POST {P}/settings/webhooks": page("/settings/webhooks", "url", HOOK),

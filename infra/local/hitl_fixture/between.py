@@ -91,7 +91,7 @@ class BetweenFunctions:
             "isBase64Encoded": encoded,
         }
         function = answering(method, parts.path)
-        answer = self._function(function)(event, _context(function))
+        answer = self._function(function)(event, lambda_context(function))
         self._settle()
         text = answer.get("body") or ""
         return Answer(answer["statusCode"], answer.get("headers", {}), text, answer.get("cookies", ()))
@@ -172,7 +172,7 @@ class BetweenFunctions:
         return bool(_sqs().queues[queue].messages)
 
     def _deliver(self, function: str, records: list[dict[str, Any]]) -> list[Any]:
-        result = self._function(function)({"Records": records}, _context(function))
+        result = self._function(function)({"Records": records}, lambda_context(function))
         failures: list[Any] = (result or {}).get("batchItemFailures", [])
         return failures
 
@@ -336,7 +336,8 @@ def _full_five_minutes(moment: datetime) -> datetime:
     return moment + (datetime.min.replace(tzinfo=UTC) - moment) % step
 
 
-def _context(function: str) -> SimpleNamespace:
+def lambda_context(function: str) -> SimpleNamespace:
+    """Return what Lambda tells a function of the call."""
     return SimpleNamespace(
         function_name=function,
         memory_limit_in_mb=512,

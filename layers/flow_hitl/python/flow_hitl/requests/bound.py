@@ -117,11 +117,14 @@ def told_problems(
 
 
 def is_state_after(head: Head, event: AuditEvent, later: Callable[[], Iterable[AuditEvent]]) -> bool:
-    """Tell whether a head is what an event left behind, but for what the events behind it say that they changed."""
+    """Tell whether a head is what an event left behind, but for what the events behind it say that they changed.
+
+    `later` may return events from after the head was read: somebody may act at the same moment.
+    """
     bound = event.data.get("head_sha256")
     if bound in (None, head_digest(_as_of(head, event))):
         return True
-    chain = [event, *later()]
+    chain = [event, *(one for one in later() if one.seq <= head.seq)]
     follows = all(
         after.prev_hash == before.hash
         and after.data.get(STATE_BEFORE) in (None, state_before(_left(before))[STATE_BEFORE])
