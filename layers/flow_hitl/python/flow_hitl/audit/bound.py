@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
+from functools import cache
 from typing import Any
 
-from flow_hitl.contract.shapes import as_json
+from flow_hitl.contract.shapes import PLAIN, as_json
 from flow_hitl.platform.digests import digest
 
 STATE_BEFORE = "state_before"
@@ -58,11 +59,17 @@ def _is_part(one: Any, whole: Any) -> bool:
 
 
 def _set_members(state: Any) -> dict[str, Any]:
-    members = ((one, getattr(state, one.name)) for one in fields(state))
+    kind: Any = type(state)
+    members = ((one, getattr(state, one.name)) for one in _fields(kind))
     return {one.name: _plain(value) for one, value in members if not _is_default(one, value)}
 
 
+_fields = cache(fields)
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in PLAIN:
+        return value
     if hasattr(value, "__dataclass_fields__"):
         return _set_members(value)
     if isinstance(value, Mapping):

@@ -3,9 +3,12 @@
 The text below a field is its description, which only the API's description reads, from the source.
 """
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from enum import Enum, StrEnum
+from functools import cache
+from types import NoneType
 from typing import Annotated, Any
 
 from flow_hitl.platform.times import rfc3339
@@ -26,6 +29,8 @@ ABSENT: Any = object()
 """The value of a member that is left out, where it would mean nothing."""
 LEFT_OUT = {"left_out": True}
 """The metadata of a field that is left out of the JSON where it is None."""
+PLAIN = frozenset({str, int, float, bool, NoneType})
+"""Types of most members, which are JSON as they are."""
 
 
 class Channel(StrEnum):
@@ -58,12 +63,13 @@ def as_json(value: Any, shape: type | None = None) -> Any:
 
     A set is a sorted list. A mapping is JSON already.
     """
+    if type(value) in PLAIN:
+        return value
     if hasattr(value, "__dataclass_fields__"):
-        members = ((one, getattr(value, one.name)) for one in fields(shape or value))
         return {
-            NAMES.get(one.name, one.name): as_json(member)
-            for one, member in members
-            if member is not ABSENT and not (member is None and one.metadata == LEFT_OUT)
+            written: as_json(member)
+            for name, written, may_be_left_out in _members(shape or type(value))
+            if (member := getattr(value, name)) is not ABSENT and not (member is None and may_be_left_out)
         }
     if isinstance(value, datetime):
         return rfc3339(value)
@@ -76,3 +82,9 @@ def as_json(value: Any, shape: type | None = None) -> Any:
     if isinstance(value, list | tuple):
         return [as_json(one) for one in value]
     return value
+
+
+@cache
+def _members(shape: type) -> Sequence[tuple[str, str, bool]]:
+    """Return of each field its name, that of the member, and whether that is left out where it is None."""
+    return [(one.name, NAMES.get(one.name, one.name), one.metadata == LEFT_OUT) for one in fields(shape)]

@@ -23,12 +23,13 @@ def as_words(name: str) -> str:
 
 def shown_in_one_line(text: str) -> str:
     """Return the printable characters of a text as one line, without any that change the direction of others."""
-    return "".join(character for character in " ".join(text.split()) if is_printable(character))
+    line = " ".join(text.split())
+    return line if is_printable(line) else "".join(filter(is_printable, line))
 
 
 def is_printable(text: str) -> bool:
     """Tell whether a text displays as it is, in one line: joined emoji are fine, but nothing may change directions."""
-    return all(character.isprintable() or character == "\u200d" for character in text)
+    return text.replace("\u200d", "").isprintable()
 
 
 @lru_cache(maxsize=1024)
