@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 
 from infra.local.hitl_fixture import AskedRequest, Hitl
+from tests.requests.test_attachments import wish
+from tests.requests.test_questions import ANSWER, answer_it, ask_back
 from tests.support.asserts import EMIT
 from tests.support.aws_calls import new_process, unsettled
 from tests.support.outages import COMPONENTS, away
@@ -57,6 +59,51 @@ def test_after_an_outage_everything_that_should_happen_does(hitl: Hitl, componen
         for name, (request, via) in everything.items():
             check(request, name, via, flow, app)
         assert len(hitl.inbox) == sum(mails_of(request) for request, _ in everything.values())
+        assert rest_in_dead_letter_queues(hitl) == {}
+
+
+@pytest.mark.parametrize("hours", [1, 25, 72])
+@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.exhaustive(20, "hours")
+def test_after_an_outage_questions_and_cancellations_have_reached_everybody_once(
+    hitl: Hitl, component: str, hours: int
+) -> None:
+    with receiving() as flow, receiving() as app:
+        hook(hitl, app.url, events=ALL_EVENTS)
+
+        def open_one(message: str) -> AskedRequest:
+            return hitl.ask(
+                message, title=message, emit=EMIT, resume_url=flow.url, questions=True, attachments=[wish()]
+            )
+
+        asked, told, cancelled = open_one("Asked late"), open_one("Told late"), open_one("Canceled late")
+        assert ask_back(hitl, told).status == 200
+        with away(hitl, flow, component):
+            with unsettled(hitl):
+                new_process()
+                assert ask_back(hitl, asked).status == 200
+                assert answer_it(hitl, told).status == 200
+                assert hitl.api("DELETE", f"/v1/requests/{cancelled.id}").status == 200
+            go_on(hitl)
+            hitl.advance(minutes=hours * 60)
+        go_on(hitl)
+        hitl.advance(days=2)
+        assert answer_it(hitl, asked).status == 200
+        for request in (asked, told):
+            (mail,) = [sent for sent in hitl.inbox if ANSWER in sent.text and request.now()["title"] in sent.subject]
+            hitl.reply("approved", to=mail)
+        hitl.advance(minutes=10)
+        for request in (asked, told):
+            kinds, now = Counter(request.kinds), request.now()
+            assert (now["status"], now["resume"]["status"]) == ("responded", "delivered")
+            assert [remark["kind"] for remark in now["thread"]] == ["question", "answer"]
+            once = ("notification_sent", "question_asked", "question_answered", "answer_mail_sent", "confirmation_sent")
+            assert {kind: kinds[kind] for kind in once} == dict.fromkeys(once, 1)
+            for kind in ("question_attempted", "resume_attempted"):
+                delivered = [one for one in request.timeline if one["kind"] == kind and one["data"]["delivered"]]
+                assert len(delivered) == 1, kind
+        assert cancelled.status == "cancelled"
+        assert cancelled.kinds.count("handled_mail_sent") == 1
         assert rest_in_dead_letter_queues(hitl) == {}
 
 
