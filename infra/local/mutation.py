@@ -95,6 +95,7 @@ AREAS: Mapping[str, Area] = {
         ("proof/verify_audit.py", "audit/chain.py", "audit/bound.py"),
         (
             "proof/test_verify_audit.py",
+            "proof/test_receipts_in_the_log.py",
             "platform/test_signatures.py",
             "audit/test_audit_chain.py",
             "audit/test_bound.py",
