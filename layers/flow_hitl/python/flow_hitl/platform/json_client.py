@@ -546,23 +546,13 @@ class JsonClient:
         """Return the headers of a request, signed by version 4."""
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + self._skew))
         # In the order of their names, in which they are signed.
-        headers = {"host": self.endpoint.authority, "x-amz-date": now}
-        if self.service.target:
-            headers = {"content-type": f"application/x-amz-json-{self.service.version}", **headers}
-        elif body and self._scope != "s3":
-            headers = {"content-type": "application/json", **headers}
-        if credentials.token:
-            headers["x-amz-security-token"] = credentials.token
-        if self.service.target:
-            headers["x-amz-target"] = f"{self.service.target}.{operation}"
+        token = {"x-amz-security-token": credentials.token} if credentials.token else {}
         digest = hashlib.sha256(body).hexdigest()
-        if self._scope == "s3":
-            headers = dict(sorted({**headers, "x-amz-content-sha256": digest, **_checksum(method, body)}.items()))
-        else:
-            path = quote(path, safe="/-_.~")
+        own = self._own_headers(operation, body, digest)
+        headers = dict(sorted({"host": self.endpoint.authority, "x-amz-date": now, **token, **own}.items()))
         names = ";".join(headers)
         lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-        canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}"
+        canonical = f"{method}\n{self._signed_path(path)}\n{query}\n{lines}\n{names}\n{digest}"
         scope = f"{now[:8]}/{self.region}/{self._scope}/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.digest(self._key(now[:8], credentials.secret), to_sign.encode(), "sha256").hex()
@@ -570,6 +560,17 @@ class JsonClient:
             f"AWS4-HMAC-SHA256 Credential={credentials.key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
         )
         return {**headers, **_UNSIGNED, **({"x-amzn-query-mode": "true"} if self._scope == "sqs" else {})}
+
+    def _own_headers(self, operation: str, body: bytes, _digest: str) -> Mapping[str, str]:
+        """Return the headers that a service wants to be signed beside those of every call, given the body's digest."""
+        if self.service.target:
+            version, target = self.service.version, f"{self.service.target}.{operation}"
+            return {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
+        return {"content-type": "application/json"} if body else {}
+
+    def _signed_path(self, path: str) -> str:
+        """Return a path as it is signed: quoted once more than it is sent."""
+        return quote(path, safe="/-_.~")
 
     def _key(self, day: str, secret: str) -> bytes:
         known_day, known_secret, key = self._signing_key
@@ -610,14 +611,6 @@ def _session() -> Any:
     import botocore.session
 
     return botocore.session.get_session()
-
-
-def _checksum(method: str, body: bytes) -> Mapping[str, str]:
-    """Return what S3 checks an object by that is written; a bucket under Object Lock asks for it."""
-    if method != "PUT":
-        return {}
-    crc = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
-    return {"x-amz-checksum-crc32": crc, "x-amz-sdk-checksum-algorithm": "CRC32"}
 
 
 def _blob(value: Any) -> str:
