@@ -56,32 +56,29 @@ class MailEdge(Construct):
         """Have SES know a domain and return its DNS records by their names, once deployed."""
         stack, sends = Stack.of(self), domain == self._options.sender_domain
         records = [f"DkimRecord{number}" for number in range(1, DKIM_RECORDS + 1)]
-        identity = CustomResource(
-            self,
-            construct_id,
-            service_token=self._function.function_arn,
-            resource_type="Custom::SenderIdentity",
-            service_timeout=Duration.minutes(5),
-            properties={
-                "Domain": domain,
-                "Stack": self._options.stack_name,
-                "ConfigurationSetName": configuration_set.configuration_set_name,
-            }
-            | ({"FeedbackHost": f"feedback-smtp.{stack.region}.amazonses.com"} if sends else {}),
-        )
+        properties = {
+            "Domain": domain,
+            "Stack": self._options.stack_name,
+            "ConfigurationSetName": configuration_set.configuration_set_name,
+        } | ({"FeedbackHost": f"feedback-smtp.{stack.region}.amazonses.com"} if sends else {})
+        identity = self._add(construct_id, "Custom::SenderIdentity", properties)
         return {name: identity.get_att_string(name) for name in (*records, *(MAIL_FROM_RECORDS if sends else ()))}
 
     def add_dns_record(self, construct_id: str, hosted_zone: str, record: str) -> str:
         """Make a record in a hosted zone, unless there is one, and return its state, once deployed."""
-        made = CustomResource(
+        made = self._add(construct_id, "Custom::DnsRecord", {"HostedZone": hosted_zone, "Record": record})
+        return made.get_att_string("State")
+
+    def _add(self, construct_id: str, kind: str, properties: Mapping[str, str]) -> CustomResource:
+        """Add a resource that our function makes and looks after."""
+        return CustomResource(
             self,
             construct_id,
             service_token=self._function.function_arn,
-            resource_type="Custom::DnsRecord",
+            resource_type=kind,
             service_timeout=Duration.minutes(5),
-            properties={"HostedZone": hosted_zone, "Record": record},
+            properties=properties,
         )
-        return made.get_att_string("State")
 
     def add_receipt_rule(self, mail: s3.IBucket, receipts: sns.ITopic) -> str:
         """Have SES store email for the inbound domain, and return the name of the rule set, once deployed."""

@@ -9,14 +9,13 @@ from flow_hitl.audit.chain import AuditEvent, EventKind, event_hash
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog, EffectLog
 from flow_hitl.contract.shapes import as_json
-from flow_hitl.delivery.resume_flow import NotDelivered, attempt_data, signed
+from flow_hitl.delivery.resume_flow import attempt_data, claimed, give_back, signed
 from flow_hitl.delivery.retries import RESUME
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, HttpPoster, PostResult
 from flow_hitl.platform.records import dataclass
-from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.requests.bound import is_state_after
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.questions import open_questions, question_with
@@ -42,10 +41,7 @@ class AskFlow:
 
     def __call__(self, effect: Effect, attempt: int) -> None:
         """Make attempt number `attempt` (from 1); raises NotDelivered and EffectBusy."""
-        if attempt > RESUME.attempts:
-            # As with answers, the queue allows a few extra deliveries.
-            raise NotDelivered(None)
-        if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
+        if not claimed(self.effects, effect, attempt, self.clock.now()):
             return
         request, event = self.requests.load(effect.request_id), self.audit.event(effect.request_id, effect.event_seq)
         url, question = request.content.resume_url, _still_open(request, event)
@@ -63,8 +59,7 @@ class AskFlow:
 
         self.change_request(effect.request_id, step, known=request)
         if not result.delivered:
-            self.effects.release(effect)
-            raise NotDelivered(RESUME.pause_after(attempt))
+            give_back(self.effects, effect, RESUME.pause_after(attempt))
 
     def _is_as_logged(self, request: Request, event: AuditEvent, question: Remark) -> bool:
         data: Any = event.data

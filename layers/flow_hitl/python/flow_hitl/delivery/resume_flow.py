@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
@@ -36,6 +36,23 @@ class NotDelivered(Exception):
         self.pause_seconds = pause_seconds
 
 
+def claimed(effects: EffectLog, effect: Effect, attempt: int, now: datetime) -> bool:
+    """Claim what a flow is to be told, for attempt number `attempt` (from 1); return whether that is still to be done.
+
+    Raises NotDelivered after the last attempt, and EffectBusy.
+    """
+    if attempt > RESUME.attempts:
+        # The queue allows a few extra deliveries for messages that found their effect busy.
+        raise NotDelivered(None)
+    return effects.claim(effect, now, WORKER.lease)
+
+
+def give_back(effects: EffectLog, effect: Effect, pause_seconds: int | None) -> NoReturn:
+    """Let the next attempt claim it; raises NotDelivered."""
+    effects.release(effect)
+    raise NotDelivered(pause_seconds)
+
+
 def attempt_data(effect: Effect, url: str, attempt: int, result: PostResult) -> dict[str, Any]:
     """Return what the log keeps of an attempt to tell a flow."""
     return {
@@ -65,10 +82,7 @@ class ResumeFlow:
 
     def __call__(self, effect: Effect, attempt: int) -> None:
         """Make attempt number `attempt` (from 1); raises NotDelivered and EffectBusy."""
-        if attempt > RESUME.attempts:
-            # The queue allows a few extra deliveries for messages that found their effect busy.
-            raise NotDelivered(None)
-        if not self.effects.claim(effect, self.clock.now(), WORKER.lease):
+        if not claimed(self.effects, effect, attempt, self.clock.now()):
             return
         request, event, deployment = self._read(effect)
         url = request.content.resume_url
@@ -88,8 +102,7 @@ class ResumeFlow:
 
         self.change_request(effect.request_id, step, known=request)
         if not result.delivered:
-            self.effects.release(effect)
-            raise NotDelivered(pause)
+            give_back(self.effects, effect, pause)
 
     def _read(self, effect: Effect) -> tuple[Request, AuditEvent, Deployment]:
         """Read all that the flow is told by, in one call; a message of before does not name the deployment."""

@@ -5,7 +5,7 @@ events, so each is met on its day, and nothing is looked for by a scan.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -18,6 +18,7 @@ from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.ports import Clock, Ids
+from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.attachments import object_of

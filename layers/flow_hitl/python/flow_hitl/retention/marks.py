@@ -1,11 +1,12 @@
 """Up to where a deployment's log has been walked through, to erase what is due."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Self
 
 from flow_hitl.audit.index import IndexedEvent, Period, midnight, periods
+from flow_hitl.platform.records import dataclass
 
 EMAILS_LIVE = timedelta(days=30)
 """After this time the mail bucket itself removes every email."""

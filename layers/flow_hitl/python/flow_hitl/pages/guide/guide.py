@@ -1,7 +1,6 @@
 """The guide at the service: the repository's own Markdown files as pages, read when one is asked for."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -24,6 +23,7 @@ from flow_hitl.pages.guide.contents import (
     title_of,
 )
 from flow_hitl.platform.errors import NotFound
+from flow_hitl.platform.records import dataclass
 from flow_hitl.rendering.code import highlighted
 
 _ADDRESS = "/docs/guide"

@@ -191,7 +191,7 @@ def creation_span(wanted: RequestFilter, passed: str | None, *, forward: bool) -
     above = moment_key(wanted.created_from) if wanted.created_from else FIRST
     # Times are shown in whole seconds, so a second includes its fractions.
     last = wanted.created_to or wanted.decided_to
-    below = moment_key(last).partition(".")[0] + "~" if last else LAST
+    below = last_key(last) if last else LAST
     if passed is not None:
         above, below = (passed, below) if forward else (above, passed)
     return RowSpan(above, below, passed, forward) if above <= below else None
@@ -215,6 +215,11 @@ def desk_name(assignee: str) -> str:
 def moment_key(moment: datetime) -> str:
     """Return a moment as sortable text."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def last_key(second: datetime) -> str:
+    """Return what every moment of a second comes before, as sortable text."""
+    return moment_key(second).partition(".")[0] + "~"
 
 
 def _moment(text: str) -> datetime:

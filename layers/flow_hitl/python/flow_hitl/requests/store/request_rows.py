@@ -20,6 +20,7 @@ from flow_hitl.requests.store.request_index import (
     creation_span,
     due_key_of,
     equal_columns,
+    last_key,
     moment_key,
     places_by_due,
     places_of,
@@ -168,7 +169,7 @@ def _decided_in(wanted: RequestFilter) -> Callable[[Record], bool] | None:
     if wanted.decided_from is None and wanted.decided_to is None:
         return None
     above = moment_key(wanted.decided_from) if wanted.decided_from else FIRST
-    below = moment_key(wanted.decided_to).partition(".")[0] + "~" if wanted.decided_to else LAST
+    below = last_key(wanted.decided_to) if wanted.decided_to else LAST
     return lambda entry: above <= str(entry.get("decided_at") or "") <= below
 
 
