@@ -1,5 +1,6 @@
 """What goes wrong during the load: workers die, SES throttles, the flows are away, events come again in any order."""
 
+import base64
 import json
 import os
 import random
@@ -8,7 +9,8 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -72,20 +74,18 @@ class Trouble:
         if not fork_server.AVAILABLE:
             raise StackFailed("Only on Linux is it known which process is a worker, so the load only runs there.")
         over = threading.Event()
-        workers = [
-            threading.Thread(target=work, args=(over,), name="trouble") for work in (self._kill, self._deliver_again)
-        ]
-        self.throttle(self.plan.throttled)
-        for worker in workers:
-            worker.start()
-        try:
-            yield
-        finally:
-            over.set()
-            for worker in workers:
-                worker.join()
-            self.throttle(0.0)
-            self.flows.away = False
+        with ThreadPoolExecutor(thread_name_prefix="trouble") as threads:
+            self.throttle(self.plan.throttled)
+            at_work = [threads.submit(work, over) for work in (self._kill, self._deliver_again)]
+            try:
+                yield
+            finally:
+                over.set()
+                self.throttle(0.0)
+                self.flows.away = False
+        for work in at_work:
+            # What made no trouble has proven nothing.
+            work.result()
 
     def happens(self, share: float) -> bool:
         """Tell whether this call is among such a share of all."""
@@ -156,8 +156,13 @@ class Trouble:
                 self.chance.shuffle(events)
                 for event in events:
                     url = self._settings.queue_url("relay_retry")
-                    self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event))
+                    self._sqs.send_message(QueueUrl=url, MessageBody=as_streamed(event))
                 self.events_again += len(events)
+
+
+def as_streamed(item: Mapping[str, Any]) -> str:
+    """Return an item of the audit table, as boto3 reads it, as the stream hands it to its reader."""
+    return json.dumps(item, default=lambda packed: base64.b64encode(packed).decode())
 
 
 @dataclass(frozen=True)
