@@ -66,6 +66,12 @@ def test_figures_agree_with_the_log(counted: Hitl) -> None:
     assert stored(counted) == expected(counted)
 
 
+def test_figures_of_a_deployment_agree_before_any_of_them_is_stored(hitl: Hitl) -> None:
+    hitl.ask(emit=EMIT)
+    assert stored(hitl) == {}
+    assert differences(hitl) == []
+
+
 def test_a_rebuild_has_the_same_figures_in_another_set_and_removes_the_old_one(counted: Hitl) -> None:
     before = shown_set(counted)
     months: list[str] = []
