@@ -19,6 +19,9 @@ export CREWAI_TRACING_ENABLED := false
 export CREWAI_DISABLE_VERSION_CHECK := true
 export OTEL_SDK_DISABLED := true
 
+# Where it is set, as in many containers, each process of the tests and of the local stack would compile all it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 help:
 	@echo 'make demo    the whole way once, unattended: a flow asks, a person answers by mail, the flow goes on'
 	@echo 'make local   the local stack in the foreground, until Ctrl-C; its data ends with it'
