@@ -96,9 +96,9 @@ handler = lambda_entry(app)
 
 
 def _page(context: ReviewContext | MessageContext, status: int = HTTPStatus.OK) -> Response:
-    if isinstance(context, ReviewContext) and context.problem:
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
-    return web.page(context, status)
+    if not isinstance(context, ReviewContext):
+        return web.page(context, status)
+    return web.page(context, HTTPStatus.UNPROCESSABLE_ENTITY if context.problem else status, files=context.files)
 
 
 def _kind(error: FlowHitlError) -> MessageKind:

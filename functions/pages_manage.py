@@ -97,7 +97,7 @@ def _sheet(place: Place, request_id: str) -> RequestSheet:
 
 
 def _page(sheet: RequestSheet, place: Place, error: FlowHitlError) -> Response:
-    return page(RequestPage(shell=place.shell("requests"), sheet=sheet), error.status)
+    return page(RequestPage(shell=place.shell("requests"), sheet=sheet), error.status, files=sheet.files)
 
 
 def _address(place: Place, request_id: str) -> str:

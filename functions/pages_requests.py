@@ -131,4 +131,4 @@ def _list_wish() -> ListWish:
 
 def _page(place: Place, sheet: RequestSheet) -> Response:
     status = 409 if sheet.beaten and not sheet.repeated else 422 if sheet.problem else 200
-    return page(RequestPage(shell=place.shell("requests"), sheet=sheet), status)
+    return page(RequestPage(shell=place.shell("requests"), sheet=sheet), status, files=sheet.files)

@@ -6,10 +6,11 @@ from flow_hitl.bootstrap import current
 from flow_hitl.contract.validation import parse_document
 from flow_hitl.requests.answers import AcceptedAnswer, RequestAnswer
 from flow_hitl.webhooks.answer_by_callback import CallbackAnswer
-from functions.http_api import body_bytes, json_response, lambda_entry, make_routes
+from functions.http_api import body_bytes, json_response, lambda_entry, make_routes, query
 from functions.routing import Response
 
 app = make_routes()
+_FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 @app.post("/v1/callbacks/<token>")
@@ -34,18 +35,20 @@ def show_content(token: str) -> Response:
 
 @app.get("/v1/attachments/<token>")
 def show_attachment(token: str) -> Response:
-    from flow_hitl.requests.attachments import disposition
+    from flow_hitl.requests.attachments import EMBEDDED, disposition, is_image
 
     file = current().show_attachment(token)
+    is_framed = query(app, EMBEDDED) == "yes" and not is_image(file.attachment)
+    framed_by = "'self'" if is_framed else "'none'"
     # What somebody sent is only shown or saved: as the type that was found, never as a page, and with no rights.
     headers = {
         "Cache-Control": "no-store",
-        "Content-Disposition": disposition(file.attachment),
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        "Content-Disposition": disposition(file.attachment, is_embedded=is_framed),
+        "Content-Security-Policy": f"{_FILE_POLICY}; frame-ancestors {framed_by}",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
+        "X-Frame-Options": "SAMEORIGIN" if is_framed else "DENY",
         "X-Robots-Tag": "noindex",
     }
     body = base64.b64encode(file.content).decode()

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from flow_hitl.bootstrap import current
 from flow_hitl.deployments.deployment import DeploymentName
+from flow_hitl.mails.contexts import FileView
 from flow_hitl.pages.contexts import NOTICES, ProblemKind, ProblemPage, Section, Shell
 from flow_hitl.people.access import SignedInMember
 from flow_hitl.people.sign_in_rules import HOME, SESSION_LASTS, TRY_LASTS, known_page
@@ -21,7 +22,7 @@ from flow_hitl.platform.errors import (
     ValidationFailed,
 )
 from flow_hitl.platform.records import dataclass
-from flow_hitl.rendering.rendering import PAGE_SECURITY_POLICY, PageContext, render_page
+from flow_hitl.rendering.rendering import FRAMING_PAGE_POLICY, PAGE_SECURITY_POLICY, PageContext, render_page
 from functions.http_api import body_bytes, json_response, query
 from functions.routing import Cookie, Response, Routes
 
@@ -102,9 +103,13 @@ class Place:
         )
 
 
-def page(context: PageContext, status: int = 200, cookies: Sequence[Cookie] = ()) -> Response:
-    """Return a page with the headers of all pages."""
+def page(
+    context: PageContext, status: int = 200, cookies: Sequence[Cookie] = (), *, files: Sequence[FileView] = ()
+) -> Response:
+    """Return a page with the headers of all pages; it may frame those of its `files` that it shows so."""
     headers: dict[str, str] = dict(_HEADERS)
+    if any(one.frame for one in files):
+        headers["Content-Security-Policy"] = FRAMING_PAGE_POLICY
     return Response(status, "text/html; charset=utf-8", render_page(context), headers=headers, cookies=cookies)
 
 

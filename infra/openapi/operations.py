@@ -336,6 +336,9 @@ OPERATIONS: dict[str, Operation] = {
                 "The attachment's bytes. Images are to be shown, PDFs to be saved.", media_types=tuple(MediaType)
             )
         },
+        parameters=(
+            Parameter("embedded", "`yes` lets the pages here show a PDF in a frame. Nobody else can.", example="yes"),
+        ),
         description="This is the `url` of an attachment in a request object, which works for an hour. Files are not "
         "scanned for malware.",
         errors=(Unauthorized, NotFound, Expired),

@@ -27,6 +27,11 @@ document.addEventListener("click", (event) => {
   folded.querySelector("input, textarea, select")?.focus({ preventScroll: true });
 });
 
+// A browser that saves PDFs instead of showing them would save one without being asked.
+if (navigator.pdfViewerEnabled === false) {
+  for (const frame of document.querySelectorAll("iframe.pdf")) frame.remove();
+}
+
 // What is to be taken elsewhere has a button that copies it.
 for (const text of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break;

@@ -43,7 +43,8 @@ def wish(name: str = "photo.gif", media_type: str = "image/gif", content: bytes 
 
 
 def fetched(hitl: Hitl, url: str) -> Answer:
-    return hitl.api("GET", urlsplit(url).path, key=None)
+    parts = urlsplit(url)
+    return hitl.api("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, key=None)
 
 
 def content_of(answer: Answer) -> bytes:
@@ -327,6 +328,43 @@ def test_the_pages_show_images_and_link_pdfs(hitl: Hitl) -> None:
     assert signed_in.text.count("<img src=") == 2
     hitl.ask(output="# Draft", attachments=[wish()])
     assert hitl.browser().get(review_link(hitl)).text.count("<img src=") == 1
+
+
+def test_a_page_may_frame_the_pdfs_that_it_shows_and_nothing_else_may(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, attachments=[wish(), wish("invoice.pdf", "application/pdf", PDF)])
+    pages = (
+        hitl.browser().get(review_link(hitl)),
+        hitl.signed_in().get(f"/d/{hitl.deployment_id}/requests/{request.id}"),
+    )
+    for page in pages:
+        assert page.text.count("<iframe ") == 1
+        assert page.headers["Content-Security-Policy"].endswith("; frame-src 'self'")
+        source = page.text.split('<iframe class="pdf" src="', 1)[1].partition('"')[0].replace("&amp;", "&")
+        framed = fetched(hitl, source)
+        assert (framed.status, content_of(framed)) == (200, PDF)
+        assert framed.headers["Content-Type"] == "application/pdf"
+        assert framed.headers["X-Content-Type-Options"] == "nosniff"
+        assert framed.headers["Content-Disposition"].startswith("inline; ")
+        assert framed.headers["X-Frame-Options"] == "SAMEORIGIN"
+        policy = framed.headers["Content-Security-Policy"].split("; ")
+        assert {"default-src 'none'", "frame-ancestors 'self'", "sandbox"} <= set(policy)
+    image, pdf = (one["url"] for one in request.now()["attachments"])
+    for url in (image, f"{image}?embedded=yes", pdf, f"{pdf}?embedded=no"):
+        alone = fetched(hitl, url)
+        assert alone.headers["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in alone.headers["Content-Security-Policy"]
+    assert fetched(hitl, pdf).headers["Content-Disposition"].startswith("attachment; ")
+
+
+def test_a_page_without_pdfs_frames_nothing(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, attachments=[wish()])
+    pages = (
+        hitl.browser().get(review_link(hitl)),
+        hitl.signed_in().get(f"/d/{hitl.deployment_id}/requests/{request.id}"),
+    )
+    for page in pages:
+        assert "<iframe" not in page.text
+        assert "frame-src" not in page.headers["Content-Security-Policy"]
 
 
 def test_an_email_carries_small_images_and_links_the_rest(hitl: Hitl) -> None:

@@ -30,12 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FileView:
-    """An attachment: one with `shows` is an image at its `url`, any other is only linked. `size` is in words."""
+    """An attachment: one with `shows` is an image at its `url`, any other is linked. `size` is in words.
+
+    A page may also show it in a `frame`, an address.
+    """
 
     name: str
     size: str
     url: str
     shows: bool
+    frame: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

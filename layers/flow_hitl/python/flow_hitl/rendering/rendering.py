@@ -78,6 +78,9 @@ PAGE_SECURITY_POLICY = (
     "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
+FRAMING_PAGE_POLICY = f"{PAGE_SECURITY_POLICY}; frame-src 'self'"
+"""That of a page with PDFs in frames."""
+
 
 class PageContext(Protocol):
     """The data of a page, and its template."""

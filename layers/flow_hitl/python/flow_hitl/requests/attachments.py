@@ -15,6 +15,9 @@ MOST_BYTES = 3 * 1024 * 1024
 MOST_PIXELS = 50_000_000
 """Of an image: whoever looks at it has four bytes of memory for each."""
 
+EMBEDDED = "embedded"
+"""The parameter of a link by which a page of ours shows the file in a frame."""
+
 # What an email carries itself; base64 adds a third.
 _MOST_IN_EMAIL = 200 * 1024
 _ENDINGS: Mapping[MediaType, Sequence[str]] = {
@@ -144,13 +147,18 @@ def readable_size(size: int) -> str:
     return f"{max(1, round(size / 1024))} KB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
 
 
-def disposition(attachment: Attachment) -> str:
-    """Return the Content-Disposition of an attachment: images are shown, PDFs are saved.
+def embedded(path: str) -> str:
+    """Return the address at which a page of ours shows a PDF in a frame: its first page, as wide as the frame."""
+    return f"{path}?{EMBEDDED}=yes#navpanes=0&view=FitH"
+
+
+def disposition(attachment: Attachment, *, is_embedded: bool = False) -> str:
+    """Return the Content-Disposition of an attachment: images are shown, PDFs are saved unless a page embeds them.
 
     The name ends as its type does, so that what was saved opens as what it was checked to be.
     """
     endings, name = _ENDINGS[attachment.media_type], attachment.name
     if not name.lower().endswith(tuple(endings)):
         name += endings[0]
-    how = "inline" if is_image(attachment) else "attachment"
+    how = "inline" if is_embedded or is_image(attachment) else "attachment"
     return f"{how}; filename=\"attachment{endings[0]}\"; filename*=UTF-8''{quote(name, safe='')}"
