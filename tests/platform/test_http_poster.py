@@ -266,6 +266,27 @@ def test_the_clock_covers_the_whole_exchange(scheme: str, talk: Callable[[socket
     assert 250 < result.duration_ms < taken * 1000 + 1
 
 
+def test_the_clock_covers_the_sending_to_a_peer_that_reads_slowly() -> None:
+    def talk(connection: socket.socket) -> None:
+        while connection.recv(65536):
+            time.sleep(0.02)
+
+    with peer(talk) as address:
+        result = SafeHttpPoster(LOCAL, total_seconds=0.3).post(f"http://{address}/", b"x" * 50_000_000, {})
+    assert result.reason == "no answer within 0.3 seconds"
+
+
+def test_a_status_that_comes_at_the_end_of_the_time_counts() -> None:
+    def talk(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        silent(connection)
+
+    with peer(talk) as address:
+        result = post(f"http://{address}/", total_seconds=0.3)
+    assert (result.status, result.body) == (200, "")
+
+
 def test_the_clock_covers_the_look_up_of_the_name() -> None:
     given_up = threading.Event()
 
@@ -309,25 +330,33 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def hello(connection: socket.socket) -> None:
+    answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")(connection)
+
+
 @contextmanager
-def tls_peer(certificate: Path, asked_for: list[str | None]) -> Iterator[int]:
-    """Run a server that answers "hello" over TLS; yield its port and note the names it is asked for."""
+def tls_peer(
+    certificate: Path, asked_for: list[str | None], say: Callable[[socket.socket], object] = hello
+) -> Iterator[int]:
+    """Run a server that talks over TLS; yield its port and note the names it is asked for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     context.sni_callback = lambda _line, name, _context: asked_for.append(name)
 
     def talk(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secured:
-            answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")(secured)
+            say(secured)
 
     with peer(talk) as address:
         yield int(address.partition(":")[2])
 
 
-def post_tls(host: str, port: int, certificate: Path, *addresses: str, listed: str = "127.0.0.0/8") -> PostResult:
+def post_tls(
+    host: str, port: int, certificate: Path, *addresses: str, listed: str = "127.0.0.0/8", total_seconds: float = 2.0
+) -> PostResult:
     poster = SafeHttpPoster(
         Destinations.parse(f"{listed}, {host}:{port}"),
-        total_seconds=2.0,
+        total_seconds=total_seconds,
         resolver=leads_to(*addresses),
         tls=ssl.create_default_context(cafile=str(certificate)),
     )
@@ -383,3 +412,10 @@ def test_a_name_that_nobody_knows() -> None:
         poster = SafeHttpPoster(Destinations(), total_seconds=HANG_SECONDS, resolver=names.resolver())
         result = poster.post("https://none.dns.test/", b"", {})
     assert (result.status, result.reason) == (None, "no answer: the host name does not resolve")
+
+
+def test_the_clock_covers_an_answer_that_drips_over_tls(certificate: Path) -> None:
+    drips = drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 100, 0.05)
+    with tls_peer(certificate, [], drips) as port:
+        result = post_tls("flow.example.com", port, certificate, "127.0.0.1", total_seconds=0.5)
+    assert result.reason == "no answer within 0.5 seconds"

@@ -11,16 +11,15 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http.client import BadStatusLine, HTTPConnection, HTTPException, HTTPResponse, RemoteDisconnected
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from ssrfguard import Address, Policy, SSRFGuardError, connect, resolve
 
-from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, ForbiddenUrl, Target, read_url
+from flow_hitl.platform.outgoing_url import LONGEST_URL, Destinations, ForbiddenUrl, Network, Target, read_url
 from flow_hitl.platform.ports import PostResult
 
 Resolver = Callable[..., Iterable[tuple[int, int, int, str, tuple[Any, ...]]]]
@@ -62,8 +61,9 @@ class SafeHttpPoster:
         status, reason, text = None, "", ""
         try:
             target = read_url(url, self._destinations)
-            with self._line(target, url, _Clock(began + self._total_seconds)) as line:
-                status, text = _exchange(line, target, body, headers)
+            clock = _Clock(began + self._total_seconds)
+            with self._connected(target, url, clock) as line:
+                status, text = _exchange(_Line(line, clock), target, body, headers)
                 reason = f"HTTP {status}"
         except ForbiddenUrl as error:
             reason = f"the URL {error}"
@@ -77,36 +77,26 @@ class SafeHttpPoster:
         return PostResult(status, reason, text, round(taken * 1000))
 
     @contextmanager
-    def _line(self, target: Target, url: str, clock: "_Clock") -> Iterator[socket.socket]:
-        """Connect, and cut the line when the time is over.
-
-        A peer that drips one octet at a time, be it of its handshake, outlives every socket time-out.
-        """
+    def _connected(self, target: Target, url: str, clock: "_Clock") -> Iterator[socket.socket]:
         policy = self._policy(target)
-        addresses = clock.run(lambda: self._addresses(target, url, policy))
+        addresses = self._addresses(target, url, policy, clock)
         attempts = min(len(addresses), _MOST_ATTEMPTS)
         pause = min(_CONNECT_SECONDS, clock.left() / attempts)
-        with connect(addresses, policy=policy, timeout=pause) as line, line.dup() as twin:
+        with connect(addresses, policy=policy, timeout=pause) as line:
             self._check(target, [line.getpeername()[0]])
+            if not target.secure:
+                yield line
+                return
+            # A handshake has this time as a whole, however many octets it comes in.
             line.settimeout(clock.left())
-            cut = threading.Timer(clock.left(), _shut_down, [twin])
-            cut.daemon = True
-            cut.start()
-            try:
-                if target.secure:
-                    with self._tls.wrap_socket(line, server_hostname=target.host) as secured:
-                        yield secured
-                else:
-                    yield line
-            finally:
-                cut.cancel()
-                cut.join()
+            with self._tls.wrap_socket(line, server_hostname=target.host) as secured:
+                yield secured
 
-    def _addresses(self, target: Target, url: str, policy: Policy) -> Sequence[Address]:
+    def _addresses(self, target: Target, url: str, policy: Policy, clock: "_Clock") -> Sequence[Address]:
         theirs = policy.check_url(url)
         if (theirs.host, theirs.port) != (target.host, target.port):
             raise ForbiddenAddress("the URL can be read in two ways")
-        addresses = resolve(theirs, policy=policy, resolver=self._resolver)
+        addresses = clock.run(lambda: resolve(theirs, policy=policy, resolver=self._resolver))
         self._check(target, [address.sockaddr[0] for address in addresses])
         return addresses
 
@@ -116,14 +106,8 @@ class SafeHttpPoster:
                 raise ForbiddenAddress(f"{target.host} leads to {text}")
 
     def _policy(self, target: Target) -> Policy:
-        return Policy(
-            allowed_schemes=frozenset({"https", "http"} if self._destinations.insecure else {"https"}),
-            allowed_ports=frozenset({target.port}),
-            allowed_networks=self._destinations.networks_for(target.host),
-            max_connection_attempts=_MOST_ATTEMPTS,
-            max_redirects=0,
-            max_url_length=LONGEST_URL,
-        )
+        destinations = self._destinations
+        return _policy(target.port, destinations.networks_for(target.host), insecure=destinations.insecure)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -131,15 +115,28 @@ class SafeHttpPoster:
         return self._given_tls or ssl.create_default_context()
 
 
+# Most flows of a process are at one port, and to check the networks takes longer than to connect.
+@lru_cache(maxsize=8)
+def _policy(port: int, networks: tuple[Network, ...], *, insecure: bool) -> Policy:
+    return Policy(
+        allowed_schemes=frozenset({"https", "http"} if insecure else {"https"}),
+        allowed_ports=frozenset({port}),
+        allowed_networks=networks,
+        max_connection_attempts=_MOST_ATTEMPTS,
+        max_redirects=0,
+        max_url_length=LONGEST_URL,
+    )
+
+
 class _Clock:
     """The time that one POST has, on the monotonic clock."""
 
     def __init__(self, end: float) -> None:
-        self._end = end
+        self.end = end
 
     def left(self) -> float:
         """Return the seconds that are left; raises TimeoutError if there are none."""
-        left = self._end - time.monotonic()
+        left = self.end - time.monotonic()
         if left <= 0:
             raise TimeoutError
         return left
@@ -149,16 +146,23 @@ class _Clock:
 
         `getaddrinfo` takes no time-out, and whoever owns a name decides how long its look-up lasts.
         """
-        outcome = Future[_Result]()
+        made: list[_Result] = []
+        failed: list[BaseException] = []
 
         def work() -> None:
             try:
-                outcome.set_result(call())
+                made.append(call())
             except BaseException as error:
-                outcome.set_exception(error)
+                failed.append(error)
 
-        threading.Thread(target=work, daemon=True).start()
-        return outcome.result(timeout=self.left())
+        worker = threading.Thread(target=work, daemon=True)
+        worker.start()
+        worker.join(self.left())
+        if failed:
+            raise failed[0]
+        if not made:
+            raise TimeoutError
+        return made[0]
 
 
 def _cause(error: Exception) -> str:
@@ -179,15 +183,10 @@ def _cause(error: Exception) -> str:
     return known.get(type(error), type(error).__name__)
 
 
-def _shut_down(line: socket.socket) -> None:
-    with suppress(OSError):
-        line.shutdown(socket.SHUT_RDWR)
-
-
-def _exchange(line: socket.socket, target: Target, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+def _exchange(line: "_Line", target: Target, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
     # The connection is made: http.client only speaks over it, and would not know where else to go.
     connection = HTTPConnection("")
-    connection.sock = _Line(line)
+    connection.sock = line
     fixed = {
         "Host": target.authority,
         "Content-Type": "application/json",
@@ -199,13 +198,12 @@ def _exchange(line: socket.socket, target: Target, body: bytes, headers: Mapping
     return response.status, _text(response, line)
 
 
-def _text(response: HTTPResponse, line: socket.socket) -> str:
+def _text(response: HTTPResponse, line: "_Line") -> str:
     """Return the text of the first KB, or what of it comes within two seconds: the status is the answer."""
     read = bytearray()
-    end = time.monotonic() + _BODY_SECONDS
+    line.end_within(_BODY_SECONDS)
     with suppress(OSError, HTTPException, ValueError):
-        while len(read) < _BODY_BYTES and (left := end - time.monotonic()) > 0:
-            line.settimeout(left)
+        while len(read) < _BODY_BYTES:
             piece = response.read1(_BODY_BYTES - len(read))
             if not piece:
                 break
@@ -216,29 +214,38 @@ def _text(response: HTTPResponse, line: socket.socket) -> str:
     return read.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
-class _Line:
-    """A connected socket as http.client knows it, out of which comes no more than a budget of octets."""
+class _Line(io.RawIOBase):
+    """A connected socket as http.client knows it, on one clock, and out of it comes no more than a budget of octets.
 
-    def __init__(self, line: socket.socket) -> None:
-        self.sendall, self._line = line.sendall, line
+    Each octet is waited for only as long as time is left for all: a peer that drips them outlives no clock.
+    """
+
+    def __init__(self, line: socket.socket, clock: _Clock) -> None:
+        self._line, self._clock, self._budget = line, clock, _ANSWER_BYTES
+
+    def end_within(self, seconds: float) -> None:
+        """Have the time end in so many seconds, or when it would anyway."""
+        self._clock = _Clock(min(time.monotonic() + seconds, self._clock.end))
+
+    def sendall(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            self._line.settimeout(self._clock.left())
+            left = left[self._line.send(left) :]
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Budget(self._line, _ANSWER_BYTES))
+        return io.BufferedReader(self)
 
     def close(self) -> None:
         """Leave the closing to whoever connected."""
-
-
-class _Budget(io.RawIOBase):
-    def __init__(self, line: socket.socket, octets: int) -> None:
-        self._line, self._left = line, octets
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if self._left <= 0:
+        if self._budget <= 0:
             raise ConnectionAbortedError("the response is too long")
-        count = self._line.recv_into(memoryview(buffer)[: self._left])
-        self._left -= count
+        self._line.settimeout(self._clock.left())
+        count = self._line.recv_into(memoryview(buffer)[: self._budget])
+        self._budget -= count
         return count
