@@ -19,6 +19,7 @@ import click
 import pytest
 
 from flow_hitl.proof import verify_audit
+from flow_hitl.retention.export_folder import SUMS
 from infra.cli.main import main
 from infra.local.hitl_fixture import Hitl
 from infra.local.patience import HANG_SECONDS
@@ -232,6 +233,10 @@ def curl(words: Sequence[str], path: Path) -> None:
     assert str(path.relative_to(ROOT)) in RUN, "a call of the API is to be run by a test of its own"
 
 
+def sha256sum(words: Sequence[str], path: Path) -> None:
+    assert list(words) == ["--check", SUMS], "another file or option is to be tried by hand first"
+
+
 def nothing(words: Sequence[str], path: Path) -> None:
     """Take the name of a file that output goes to."""
 
@@ -247,6 +252,7 @@ CHECKS: dict[str, Callable[[Sequence[str], Path], None]] = {
     "pip": pip,
     "pre-commit": nothing,
     "python": python,
+    "sha256sum": sha256sum,
 }
 
 

@@ -16,6 +16,7 @@ from infra.cli.destroy import destroy
 from infra.cli.doctor import doctor
 from infra.cli.erase import erase
 from infra.cli.errors import OperatorGroup
+from infra.cli.export import export
 from infra.cli.flows import flow
 from infra.cli.groups import group
 from infra.cli.init import init
@@ -65,6 +66,7 @@ for command in (
     mail,
     redrive,
     replay,
+    export,
     erase,
     restore_drill,
     analytics,

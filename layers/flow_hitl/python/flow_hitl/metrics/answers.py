@@ -126,11 +126,11 @@ def analytics_of(found: Report) -> Analytics:
         since=inquiry.first,
         to=inquiry.last,
         group_by=inquiry.group_by,
-        totals=FiguresShown(**_members(found.totals)),
+        totals=figures_shown(found.totals),
         groups=[
             GroupFigures(**{**_members(one.figures), inquiry.group_by.value: one.name or None}) for one in found.groups
         ],
-        others=FiguresShown(**_members(found.others)) if found.others else None,
+        others=figures_shown(found.others) if found.others else None,
         review_types=[ReviewTypeFigures(**_members(one.figures), method=one.name or None) for one in found.methods],
         volume_by_day=found.volume,
         volume_by_hour_of_week=found.hours,
@@ -140,6 +140,11 @@ def analytics_of(found: Report) -> Analytics:
         alerts=[WaitingAlertShown("waiting", one.waiting.number, one.minutes, str(one)) for one in found.alerts],
         median_error=round(MEDIAN_ERROR, 4),
     )
+
+
+def figures_shown(found: Figures) -> FiguresShown:
+    """Return figures as the API shows them."""
+    return FiguresShown(**_members(found))
 
 
 def _members(figures: Figures) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from flow_hitl.deployments.deployment import Deployment
@@ -18,9 +19,14 @@ from flow_hitl.metrics.metrics import (
     Figures,
     Generation,
     Progress,
+    Span,
     Tallies,
+    Tally,
+    day_period,
     figures,
     merged,
+    month_period,
+    next_month,
     spans,
 )
 from flow_hitl.metrics.ports import MetricReading, MetricStore
@@ -86,11 +92,38 @@ class ReadAnalytics:
             total.update(tally)
         return figures(+total)
 
+    def months(self, deployment_id: int, first: date, last: date) -> Iterator[Tallies]:
+        """Yield all buckets of each month between two days, with what came latest: its days, and the month itself."""
+        month = first.replace(day=1)
+        while month <= last:
+            yield in_rounds(partial(self._month, deployment_id, month), self.pause)
+            month = next_month(month)
+
+    def _month(self, deployment_id: int, month: date) -> Tallies:
+        """Return all buckets of a month; raises Conflict if some events were stored meanwhile."""
+        live, last = self.metrics.generations(deployment_id).live, next_month(month) - _ONE_DAY
+        days = [month + number * _ONE_DAY for number in range(last.day)]
+        whole = Span(month_period(month), month_period(month))
+        read = partial(self.metrics.read, deployment_id, live.number)
+        found: dict[Bucket, Tally] = {}
+        progress = self._progress(deployment_id, live, self.metrics.all_time(deployment_id, live.number))
+        fresh = self._fresh(deployment_id, progress, self.clock.now()) if progress is not None else None
+        for dimension in Dimension:
+            # A day at a time, so that what one call may read suffices.
+            for span in (*(Span(day_period(day), day_period(day)) for day in days), whole):
+                reading = read(dimension, [span])
+                if fresh is not None:
+                    reading = fresh.on(reading, partial(_is_of, dimension, span))
+                found |= reading.tallies
+        if self.metrics.generations(deployment_id).live != live:
+            raise Conflict("some events are stored by now: they would count twice")
+        return found
+
     def _counted(self, deployment_id: int, inquiry: Inquiry, now: datetime) -> "_Counted":
         def attempt() -> _Counted:
             live = self.metrics.generations(deployment_id).live
             stored = self._stored(deployment_id, live.number, inquiry)
-            progress = self._progress(deployment_id, live, stored)
+            progress = self._progress(deployment_id, live, stored.all_time)
             if progress is None:
                 return stored
             fresh = self._fresh(deployment_id, progress, now)
@@ -115,9 +148,9 @@ class ReadAnalytics:
             groups = self.metrics.read(deployment_id, number, inquiry.group_by, periods)
         return _Counted(inquiry, total, methods, groups, self.metrics.all_time(deployment_id, number))
 
-    def _progress(self, deployment_id: int, live: Generation, stored: "_Counted") -> Progress | None:
+    def _progress(self, deployment_id: int, live: Generation, all_time: MetricReading) -> Progress | None:
         """Return how far is stored; None of figures from before that was written down, until they are rebuilt."""
-        if live.progress is not None or stored.all_time.tallies:
+        if live.progress is not None or all_time.tallies:
             return live.progress
         beginning = self.log.beginning(deployment_id)
         return Progress(beginning) if beginning is not None else None
@@ -185,6 +218,10 @@ class _Counted:
     def _of(self, dimension: Dimension) -> Callable[[Bucket], bool]:
         periods = spans(self.inquiry.first, self.inquiry.last)
         return lambda bucket: bucket.dimension is dimension and any(span.holds(bucket.period) for span in periods)
+
+
+def _is_of(dimension: Dimension, span: Span, bucket: Bucket) -> bool:
+    return bucket.dimension is dimension and span.holds(bucket.period)
 
 
 def read_inquiry(*, begin: str | None, end: str | None, group_by: str | None, today: date) -> Inquiry:

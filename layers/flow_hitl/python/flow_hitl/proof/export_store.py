@@ -1,7 +1,7 @@
 """Exports of the audit log: their progress in the deployments table, their files in a bucket for a few days."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -87,6 +87,11 @@ class S3ExportFiles:
             ExpiresIn=_LINK_SECONDS,
         )
         return url
+
+    def read(self, key: str) -> Iterator[bytes]:
+        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        while piece := body.read(_PART_BYTES):
+            yield piece
 
 
 class _Parts:

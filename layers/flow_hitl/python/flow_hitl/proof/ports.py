@@ -61,6 +61,9 @@ class ExportFiles(Protocol):
     def link(self, key: str) -> str:
         """Return a URL of a file that works for an hour."""
 
+    def read(self, key: str) -> Iterator[bytes]:
+        """Yield a file piece by piece."""
+
 
 class ExportQueue(Protocol):
     def send(self, deployment_id: int, export_id: str) -> None:

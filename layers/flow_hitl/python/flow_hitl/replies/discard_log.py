@@ -1,7 +1,7 @@
 """Discarded emails, kept for 90 days apart from the audit chain, which strangers must not be able to fill."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, timedelta
 from typing import Any
 
@@ -40,10 +40,15 @@ class DynamoDiscardLog:
         return [_shown(record) for record in self._newest(_of_day(day), _SHOWN)]
 
     def of_request(self, request_id: str) -> Sequence[Discard]:
-        return [
-            Discard(shown["mail"], shown["reason"], parse_rfc3339(shown["at"]), request_id, shown["details"])
-            for shown in map(_shown, self._newest(_of_request(request_id), _SHOWN_OF_REQUEST))
-        ]
+        return list(map(_discard, self._newest(_of_request(request_id), _SHOWN_OF_REQUEST)))
+
+    def of_day(self, day: date) -> Iterator[Discard]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=item({":pk": _of_day(day)}),
+        )
+        return (_discard(values(row)) for page in pages for row in page["Items"])
 
     def _newest(self, pk: str, limit: int) -> list[dict[str, Any]]:
         answer = self._client.query(
@@ -62,6 +67,11 @@ def _of_day(day: date) -> str:
 
 def _of_request(request_id: str) -> str:
     return f"discards-of#{request_id}"
+
+
+def _discard(record: Mapping[str, Any]) -> Discard:
+    shown = _shown(record)
+    return Discard(shown["mail"], shown["reason"], parse_rfc3339(shown["at"]), shown["request_id"], shown["details"])
 
 
 def _shown(record: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """What fetches and reads incoming email."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
 from typing import Protocol
 
 from flow_hitl.replies.inbound_mail import InboundMail
@@ -14,6 +15,9 @@ class MailBucket(Protocol):
 
 class DiscardLog(Protocol):
     def record(self, discard: Discard) -> None: ...
+
+    def of_day(self, day: date) -> Iterator[Discard]:
+        """Yield all emails that were discarded on a day (UTC), oldest first."""
 
     def of_request(self, request_id: str) -> Sequence[Discard]:
         """Return the newest discarded emails sent to a request's reply addresses, newest first."""

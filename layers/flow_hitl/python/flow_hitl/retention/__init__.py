@@ -1,6 +1,6 @@
-"""Keeping and forgetting: what has been kept for as long as a deployment wants is erased.
+"""Keeping and forgetting: what was kept long enough is erased, and all that is kept can be exported.
 
 rules: marks
-use cases: erase_person, keep_retention
-edges: retention_store
+use cases: erase_person, export_everything, keep_retention
+edges: export_folder, retention_store
 """

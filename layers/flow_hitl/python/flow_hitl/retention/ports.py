@@ -1,7 +1,7 @@
-"""What keeps how far the walks have come, and what removes objects."""
+"""What keeps how far the walks have come, what reads and removes objects, and where an export goes."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 from flow_hitl.retention.marks import Marks
 
@@ -22,3 +22,18 @@ class StoredObjects(Protocol):
 
     def remove_emails(self, ids: Sequence[str]) -> None:
         """Remove emails as they were received, by SES's ids."""
+
+    def read_email(self, email: str) -> bytes | None:
+        """Return an email as it was received, by SES's id; None if it is no longer kept."""
+
+
+class ExportFolder(Protocol):
+    """Where the files of an export go; names are paths within it."""
+
+    def write(self, name: str, content: Iterable[bytes]) -> str:
+        """Write a file piece by piece, and return its SHA-256."""
+
+    def has(self, name: str) -> bool: ...
+
+    def documents(self, name: str) -> Iterator[Any]:
+        """Yield what the lines of a finished file of JSON lines hold."""

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
-from flow_hitl.platform.dynamodb import item, put_if, values
+from flow_hitl.platform.dynamodb import error_code, item, put_if, values
 from flow_hitl.platform.errors import Conflict
 from flow_hitl.retention.marks import Marks
 
@@ -38,7 +39,16 @@ class S3Objects:
         self._remove(self._content_bucket, names)
 
     def remove_emails(self, ids: Sequence[str]) -> None:
-        self._remove(self._mail_bucket, [f"inbound/{one}" for one in ids])
+        self._remove(self._mail_bucket, [_email(one) for one in ids])
+
+    def read_email(self, email: str) -> bytes | None:
+        try:
+            raw: bytes = self._s3().get_object(Bucket=self._mail_bucket, Key=_email(email))["Body"].read()
+        except ClientError as error:
+            if error_code(error) != "NoSuchKey":
+                raise
+            return None
+        return raw
 
     def _remove(self, bucket: str, names: Sequence[str]) -> None:
         for start in range(0, len(names), _AT_ONCE):
@@ -47,6 +57,10 @@ class S3Objects:
             if answer.get("Errors"):
                 first = answer["Errors"][0]
                 raise OSError(f"S3 kept {len(answer['Errors'])} objects of {bucket}: {first.get('Code')}")
+
+
+def _email(email: str) -> str:
+    return f"inbound/{email}"
 
 
 def _key(deployment_id: int) -> dict[str, str]:

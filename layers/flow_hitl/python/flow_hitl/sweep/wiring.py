@@ -1,4 +1,4 @@
-"""What looks for what should have happened and did not, and for what is due to be forgotten.
+"""What looks for what should have happened and did not, for what is due to be forgotten, and for all there is.
 
 The parts of `retention` stand here, too: a module of their own would be loaded by every function.
 """
@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from flow_hitl.delivery.wiring import DeliveryParts
 from flow_hitl.mails.wiring import MailsParts
+from flow_hitl.metrics.wiring import MetricsParts
 from flow_hitl.proof.wiring import ProofParts
+from flow_hitl.replies.wiring import RepliesParts
 
 if TYPE_CHECKING:
     from flow_hitl.retention.erase_person import ErasePerson
+    from flow_hitl.retention.export_everything import ExportEverything
     from flow_hitl.retention.keep_retention import EraseContent, KeepRetention
     from flow_hitl.retention.retention_store import S3Objects
     from flow_hitl.sweep.progress import Progress
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from flow_hitl.sweep.take_stock import TakeStock
 
 
-class SweepParts(ProofParts, DeliveryParts, MailsParts):
+class SweepParts(ProofParts, MetricsParts, MailsParts, RepliesParts, DeliveryParts):
     @cached_property
     def run_sweep(self) -> RunSweep:
         from flow_hitl.sweep.keep_agenda import KeepAgenda
@@ -133,6 +136,24 @@ class SweepParts(ProofParts, DeliveryParts, MailsParts):
             suppressed=self.suppressed,
             sessions=self._sessions,
             change_configuration=self.change_configuration,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def export_everything(self) -> ExportEverything:
+        from flow_hitl.retention.export_everything import ExportEverything
+
+        return ExportEverything(
+            deployments=self._deployments,
+            requests=self._requests,
+            attachments=self._attachments,
+            discards=self.discards,
+            webhooks=self._webhooks,
+            deliveries=self._deliveries,
+            suppressed=self.suppressed,
+            read_analytics=self.read_analytics,
+            audit_exports=self.manage_exports,
+            objects=self._objects,
             clock=self.clock,
         )
 
