@@ -1,46 +1,25 @@
 """Measure what each page and call reads with many requests: `python -m tests.growth 1000 100000`."""
 
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
+from flow_hitl.bootstrap import current
+from flow_hitl.requests.deciding.web_tokens import WebhookName
 from infra.local.hitl_fixture import Browser, Hitl, hitl_on_moto
 from tests.support.aws_calls import unsettled
-from tests.support.grown import Grown, Read, grown, utc
+from tests.support.grown import Kind, Read, grown, kinds_of, utc
 
 FEW, MANY = 1_000, 20_000
 _AGE = timedelta(days=361)
+_NOBODY_LISTENS = "http://127.0.0.1:9/"
+_DOT = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
-
-class Desk:
-    """A deployment of so many requests, and how to call it as a program and as its manager."""
-
-    def __init__(self, hitl: Hitl, browser: Browser, made: Grown) -> None:
-        self.hitl, self.browser, self.made = hitl, browser, made
-
-    def call(self, path: str) -> None:
-        answer = self.hitl.api("GET", path)
-        assert answer.status == 200, f"{path}: {answer.text[:500]}"
-
-    def page(self, path: str) -> None:
-        answer = self.browser.get(path)
-        assert answer.status == 200, f"{path}: {answer.status}"
-
-    @property
-    def waiting(self) -> str:
-        """The id of a request in the middle that waits."""
-        return self.made.id(self.made.number // 20 * 10)
-
-    @property
-    def answered(self) -> str:
-        return self.made.id(self.made.number // 20 * 10 + 5)
-
-    @property
-    def day(self) -> str:
-        return utc(self.made.now)[:10]
-
-
+DEPLOYMENT = "/v1/deployments/1"
 CALLS: Mapping[str, str] = {
     "GET request": "/v1/requests/{answered}",
     "GET timeline": "/v1/requests/{answered}/timeline",
@@ -52,67 +31,138 @@ CALLS: Mapping[str, str] = {
     "GET requests?flow_name= (none)": "/v1/requests?flow_name=None&limit=20",
     "GET requests?from=&to=": "/v1/requests?from={day}T00:00:00Z&to={day}T01:00:00Z&limit=20",
     "GET decisions": "/v1/decisions?limit=20",
-    "GET settings": "/v1/deployments/1/settings",
-    "GET members": "/v1/deployments/1/members",
-    "GET api-keys": "/v1/deployments/1/api-keys",
-    "GET webhooks": "/v1/deployments/1/webhooks",
-    "GET analytics": "/v1/deployments/1/analytics",
-    "GET audit": "/v1/deployments/1/audit?limit=20",
-    "GET audit (a day)": "/v1/deployments/1/audit?from={day}T00:00:00Z&limit=20",
-    "GET audit/verify": "/v1/deployments/1/audit/verify",
+    "GET content": "/v1/contents/{content}",
+    "GET attachment": "/v1/attachments/{attachment}",
+    "GET settings": f"{DEPLOYMENT}/settings",
+    "GET routing-rules": f"{DEPLOYMENT}/routing-rules",
+    "GET members": f"{DEPLOYMENT}/members",
+    "GET member": f"{DEPLOYMENT}/members/{{member}}",
+    "GET api-keys": f"{DEPLOYMENT}/api-keys",
+    "GET api-key": f"{DEPLOYMENT}/api-keys/{{key}}",
+    "GET webhooks": f"{DEPLOYMENT}/webhooks",
+    "GET deliveries": f"{DEPLOYMENT}/webhooks/{{webhook}}/deliveries",
+    "GET analytics": f"{DEPLOYMENT}/analytics",
+    "GET audit": f"{DEPLOYMENT}/audit?limit=20",
+    "GET audit (a day)": f"{DEPLOYMENT}/audit?from={{day}}T00:00:00Z&limit=20",
+    "GET audit/verify": f"{DEPLOYMENT}/audit/verify",
+    "GET audit/export": f"{DEPLOYMENT}/audit/export/{{export}}",
 }
 PAGES: Mapping[str, str] = {
+    "page: deployments": "/d",
     "page: pending": "/d/1/requests",
     "page: pending, newest": "/d/1/requests?order=newest",
     "page: pending, by due time": "/d/1/requests?order=due",
+    "page: pending, by flow": "/d/1/requests?order=flow",
     "page: pending, of one person": "/d/1/requests?assignee=creator@example.com",
     "page: one person by due time": "/d/1/requests?assignee=creator@example.com&order=due",
     "page: pending, words": "/d/1/requests?q=review",
     "page: pending, words (none)": "/d/1/requests?q=zebra",
     "page: history": "/d/1/requests?tab=history",
     "page: history, outcome": "/d/1/requests?tab=history&outcome=rejected",
+    "page: lists, news": "/d/1/news",
+    "page: answers": "/d/1/answers",
     "page: request": "/d/1/requests/{waiting}",
     "page: request, news": "/d/1/requests/{waiting}/news",
+    "page: request, pass on": "/d/1/requests/{waiting}/pass-on",
+    "page: request, manage": "/d/1/requests/{waiting}/manage",
     "page: request, diagnosis": "/d/1/requests/{waiting}/diagnosis",
+    "page: email's link": "/review/{review}",
+    "page: email's link, news": "/review/{review}/news",
     "page: analytics": "/d/1/analytics",
     "page: audit": "/d/1/audit",
+    "page: audit, export": "/d/1/audit/export",
     "page: settings": "/d/1/settings/email",
+    "page: settings, SLA": "/d/1/settings/sla",
+    "page: settings, clock": "/d/1/settings/auto-response",
+    "page: settings, answers": "/d/1/settings/answers",
+    "page: settings, retention": "/d/1/settings/retention",
+    "page: settings, advanced": "/d/1/settings/advanced",
+    "page: groups": "/d/1/settings/groups",
+    "page: group": "/d/1/settings/groups/new",
+    "page: rules": "/d/1/settings/rules",
+    "page: rule": "/d/1/settings/rules/new",
     "page: members": "/d/1/settings/members",
     "page: API keys": "/d/1/settings/api-keys",
-    "page: rules": "/d/1/settings/rules",
     "page: webhooks": "/d/1/settings/webhooks",
+    "page: webhook": "/d/1/settings/webhooks/{webhook}",
     "page: checks": "/d/1/settings/checks",
 }
 
 
-@contextmanager
-def desk_of(number: int) -> Iterator[tuple[Desk, Callable[[], Read]]]:
-    with hitl_on_moto() as hitl:
-        # A year is past, and the figures are up to date.
+class Desk:
+    """A deployment, and how to call it as a program and as its manager."""
+
+    def __init__(self, hitl: Hitl) -> None:
+        """Make one that is a year old, with up-to-date figures, and one of each thing that paths name."""
+        self.hitl = hitl
         hitl.clock.sleep(_AGE.total_seconds())
         for _ in range(10):
             hitl.measure()
-        browser = hitl.signed_in("creator@example.com")
-        with grown(hitl, number) as (made, count), unsettled(hitl):
-            yield Desk(hitl, browser, made), count
+        self.browser: Browser = hitl.signed_in("creator@example.com")
+        self.kinds: Sequence[Kind] = kinds_of(hitl)
+        hitl.api("PUT", f"{DEPLOYMENT}/members/member@example.com", {})
+        # Who has but one is led into it.
+        current().manage_deployments.create(name="Other", creator_email="creator@example.com", organization_id=1)
+        webhook = self._post("/webhooks", {"name": "Jira", "url": _NOBODY_LISTENS, "events": ["question_asked"]})
+        image = {"name": "dot.gif", "media_type": "image/gif", "content": _DOT}
+        asked = hitl.ask(attachments=[image], assigned_to_email="creator@example.com")
+        name, until = WebhookName(hitl.deployment_id, webhook["webhook"]["id"]), hitl.clock.now() + timedelta(days=1)
+        links = {
+            "review": hitl.review_url(),
+            "content": current().answer_addresses.content_url(asked.id, name, until),
+            "attachment": asked.now()["attachments"][0]["url"],
+        }
+        self.names = {
+            "webhook": name.webhook_id,
+            "member": "member@example.com",
+            "key": self._post("/api-keys", {"name": "k", "permissions": ["create_requests"]})["api_key"]["id"],
+            "export": self._post("/audit/export", {})["export"]["id"],
+            **{link: urlsplit(url).path.rpartition("/")[2] for link, url in links.items()},
+        }
+
+        # As on a process that has answered each before.
+        self.measured(20)
+
+    def _post(self, path: str, body: object) -> Mapping[str, Mapping[str, str]]:
+        answer = self.hitl.api("POST", f"{DEPLOYMENT}{path}", body)
+        assert answer.status in (201, 202), answer.text
+        made: Mapping[str, Mapping[str, str]] = answer.json
+        return made
+
+    def call(self, path: str) -> None:
+        answer = self.hitl.api("GET", path)
+        assert answer.status == 200, f"{path}: {answer.text[:500]}"
+
+    def page(self, path: str) -> None:
+        answer = self.browser.get(path)
+        is_there = answer.status == 200 or (answer.status == 303 and not self.browser.location.startswith("/sign-in"))
+        assert is_there, f"{path}: {answer.status}"
+
+    def measured(self, number: int) -> Mapping[str, Read]:
+        """Return what each page and call reads when there are so many requests."""
+        found: dict[str, Read] = {}
+        with grown(self.hitl, number, self.kinds) as (made, count), unsettled(self.hitl):
+            middle = number // 20 * 10
+            names = {**self.names, "waiting": made.id(middle), "answered": made.id(middle + 5)}
+            for acts, act in ((CALLS, self.call), (PAGES, self.page)):
+                for name, path in acts.items():
+                    filled = path.format(**names, day=utc(made.now)[:10])
+                    found[name] = count()
+                    act(filled)
+        return found
 
 
-def measured(number: int) -> Mapping[str, Read]:
-    """Return what each page and call reads, on a warm process."""
-    found: dict[str, Read] = {}
-    with desk_of(number) as (desk, count):
-        for acts, act in ((CALLS, desk.call), (PAGES, desk.page)):
-            for name, path in acts.items():
-                act(path.format(answered=desk.answered, waiting=desk.waiting, day=desk.day))
-                found[name] = count()
-                act(path.format(answered=desk.answered, waiting=desk.waiting, day=desk.day))
-                count()
-    return found
+@contextmanager
+def desk() -> Iterator[Desk]:
+    """Yield a deployment to measure at, in which nothing is printed."""
+    with hitl_on_moto() as hitl, Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield Desk(hitl)
 
 
 def table(numbers: Sequence[int]) -> Iterator[str]:
     """Yield the lines of a table in Markdown: calls, items, and read units of each page and call."""
-    all_of = {number: measured(number) for number in numbers}
+    with desk() as at:
+        all_of = {number: at.measured(number) for number in numbers}
     yield "| page or call | " + " | ".join(f"{number:,}: calls, items, units" for number in numbers) + " |"
     yield "|---" * (len(numbers) + 1) + "|"
     for name in all_of[numbers[0]]:

@@ -1,9 +1,12 @@
-"""A deployment with as many requests as a test likes: they are made when they are read, so a million cost no memory.
+"""A deployment with as many requests as a test likes: they are made when they are read, so a million take little.
 
 Each is a copy of one that went through the real service, with another id and time. moto looks through all items at
-each query, so queries are answered here, from the order of the numbers; what they read is counted on the way.
+each query, so queries are answered here, from the order of the numbers; what they read is counted on the way. The
+search log is made in the same way, as the service would have written it.
 """
 
+import base64
+import hashlib
 import json
 import math
 import zlib
@@ -14,9 +17,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from heapq import merge
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from moto.dynamodb.models import dynamodb_backends
@@ -26,7 +30,7 @@ from moto.dynamodb.models.table import Table as MotoTable
 from flow_hitl.platform.times import rfc3339
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from infra.local.hitl_fixture.stack import ACCOUNT, REGION
-from infra.tables import AUDIT, REQUESTS, TABLES, Index, Table
+from infra.tables import AUDIT, DEPLOYMENTS, REQUESTS, TABLES, Table
 from tests.support.asserts import EMIT, callback
 from tests.support.aws_calls import AwsCall, around_calls
 from tests.support.units import size_of
@@ -38,6 +42,9 @@ _SHARDS = 4
 _PLACES = 16
 _MOST_BYTES = 1024 * 1024
 _OF = {table.name: table for table in TABLES}
+# The search log has them by the hundred, but for the newest, of which there are too few for a block.
+_IN_A_BLOCK, _NOT_IN_THE_LOG = 100, 40
+_COUNTED = ("GetItem", "BatchGetItem", "Query")
 
 Wire = dict[str, Any]
 
@@ -56,30 +63,43 @@ class Read:
         self.units += sum(max(1, math.ceil(size / 4096)) for size in sizes) * (1 if consistent else 0.5)
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """A request that the service made, and how its items look in the tables."""
+class Kind:
+    """A request that the service made: how its items look in the tables, and where they stand in the indexes."""
 
-    request_id: str
-    at: str
-    items: Mapping[str, Sequence[Wire]]
+    def __init__(self, request_id: str, at: str, items: Mapping[str, Sequence[Wire]]) -> None:
+        self.listed = tuple(_listed(items))
+        self.number_of_items = {table: len(of_table) for table, of_table in items.items()}
+        self._request_id, self._at = request_id, at
+        self._texts = {(name, place): json.dumps(one) for name in items for place, one in enumerate(items[name])}
+
+    def item(self, table: str, place: int, request_id: str, at: str) -> Wire:
+        """Return one of its items for a request of another id and time."""
+        text = self._texts[table, place].replace(self._request_id, request_id).replace(self._at, at[:19])
+        made: Wire = json.loads(text)
+        _shard(made, request_id, at[:10])
+        return made
 
 
 class Grown:
     """The requests by their numbers, evenly spread over most of a year before `now`."""
 
-    def __init__(self, hitl: Hitl, number: int) -> None:
-        """Make what they are copied from: one in ten waits, one in ten is canceled, the others are answered."""
+    def __init__(self, hitl: Hitl, number: int, kinds: Sequence[Kind]) -> None:
         self.number = number
         self.now = hitl.clock.now() - timedelta(hours=1)
-        self._step = _PERIOD / number
-        self._kinds = [_copied(hitl, act) for act in (_wait, _cancel, *[_answer] * 8)]
-        self.make: Callable[[int], Mapping[str, Sequence[Wire]]] = lru_cache(5000)(self._make)
-        self._listed = [tuple(_listed(kind)) for kind in self._kinds]
+        self._step, self._kinds = _PERIOD / number, kinds
+        # Pages read the same entries again and again.
+        self._row: Callable[[str, str | None, int], _Row] = lru_cache(50_000)(self._made_row)
+        self._moto: dict[str, Any] = {}
+        self.search_log = f"search#{hitl.deployment_id}"
+        self.blocks = range(0, max(0, number - _NOT_IN_THE_LOG), _IN_A_BLOCK)
         # The items of each partition of an index in their order, each as the number and the place among its items.
         self.places: dict[tuple[str, str], array[int]] = defaultdict(lambda: array("Q"))
+        until, day = self.now, ""
         for n in range(number):
-            self._place(n)
+            if n == 0 or self._at(n) >= until:
+                until = self._at(n).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+                day = rfc3339(self._at(n))[:10]
+            self._place(n, day)
 
     def id(self, n: int) -> str:
         """Return the id of one; the first is the oldest."""
@@ -88,25 +108,48 @@ class Grown:
     def _at(self, n: int) -> datetime:
         return self.now - self._step * (self.number - n)
 
-    def _make(self, n: int) -> Mapping[str, Sequence[Wire]]:
-        kind, made = self._kinds[n % 10], {}
-        for table, items in kind.items.items():
-            text = json.dumps(items).replace(kind.request_id, self.id(n))
-            made[table] = json.loads(text.replace(kind.at, rfc3339(self._at(n))[:19]))
-            for one in made[table]:
-                _shard(one, self.id(n), rfc3339(self._at(n))[:10])
-        return made
+    def items(self, table: Table, n: int) -> Sequence[Any]:
+        """Return the items of one in a table."""
+        number = self._kinds[n % 10].number_of_items[table.name]
+        return [self._item(table, n * _PLACES + place) for place in range(number)]
 
-    def _place(self, n: int) -> None:
+    def _item(self, table: Table, place: int) -> Any:
+        n, number = divmod(place, _PLACES)
+        return _item(table, self._kinds[n % 10].item(table.name, number, self.id(n), rfc3339(self._at(n))))
+
+    def rows(self, table: Any, index: str | None, partition: str) -> "_Rows":
+        """Return what a partition of a table or an index has of them, in order."""
+        if index is not None:
+            places: Sequence[int] = self.places.get((index, partition), ())
+        else:
+            places = self.blocks if (table.name, partition) == (DEPLOYMENTS.name, self.search_log) else ()
+        self._moto[table.name] = table
+        return _Rows(places, partial(self._row, table.name, index))
+
+    def _made_row(self, name: str, index: str | None, place: int) -> "_Row":
+        return _row(self._moto[name], index, self._block(place) if index is None else self._item(_OF[name], place))
+
+    def _place(self, n: int, day: str) -> None:
         """List the items of one in the indexes, which takes only their shards."""
-        request_id, day = self.id(n), rfc3339(self._at(n))[:10]
+        request_id = self.id(n)
         shard, day_shard = _shard_of(request_id), _shard_of(f"request#{request_id}")
-        for index, column, partition, place in self._listed[n % 10]:
+        for index, column, partition, place in self._kinds[n % 10].listed:
             if column == "day_shard":
                 partition = f"{day}#{day_shard}"
             elif column.endswith("_shard"):
-                partition = f"{partition.rpartition('#')[0]}#{shard}"
+                partition = f"{partition}#{shard}"
             self.places[index, partition].append(n * _PLACES + place)
+
+    def _block(self, first: int) -> Any:
+        """Return the block of the search log that begins with a request of this number."""
+        numbers = range(first, min(first + _IN_A_BLOCK, self.blocks.stop))
+        entries = [[self._created_key(n), f"review article {_words(n)}"] for n in numbers]
+        packed = base64.b85encode(zlib.compress(json.dumps(entries).encode(), 9)).decode()
+        found = {"pk": self.search_log, "sk": entries[0][0], "latest": entries[-1][0], "block": packed}
+        return _item(DEPLOYMENTS, {name: {"S": value} for name, value in found.items()})
+
+    def _created_key(self, n: int) -> str:
+        return f"{self._at(n):%Y-%m-%dT%H:%M:%S}.000000#{self.id(n)}"
 
     def number_of(self, key: str) -> int | None:
         """Return the number of the request that a key is of, None if it is none of these."""
@@ -114,6 +157,17 @@ class Grown:
         if head != _ID.partition("-{")[0] or len(tail) != 12:
             return None
         return n if (n := int(tail, 16)) < self.number else None
+
+
+def _words(n: int) -> str:
+    """Return text that packs as badly as that of people: about a hundred bytes for a request (decision 29)."""
+    return hashlib.sha512(str(n).encode()).hexdigest()
+
+
+def kinds_of(hitl: Hitl) -> Sequence[Kind]:
+    """Make what requests are copied from: one in ten waits, one in ten is canceled, the others are answered."""
+    waiting, canceled, answered = (_copied(hitl, act) for act in (_wait, _cancel, _answer))
+    return [waiting, canceled, *[answered] * 8]
 
 
 def _wait(hitl: Hitl, request: AskedRequest) -> None:
@@ -128,7 +182,7 @@ def _answer(hitl: Hitl, request: AskedRequest) -> None:
     callback(hitl, request)
 
 
-def _copied(hitl: Hitl, act: Callable[[Hitl, AskedRequest], None]) -> _Kind:
+def _copied(hitl: Hitl, act: Callable[[Hitl, AskedRequest], None]) -> Kind:
     request = hitl.ask(emit=EMIT, sla_target_minutes=60, assigned_to_email="creator@example.com", flow_name="Articles")
     act(hitl, request)
     tables = dynamodb_backends[ACCOUNT][REGION].tables
@@ -137,16 +191,21 @@ def _copied(hitl: Hitl, act: Callable[[Hitl, AskedRequest], None]) -> _Kind:
     for table, key in ((REQUESTS, request.id), (AUDIT, f"request#{request.id}")):
         items = tables[table.name].items.pop(DynamoType({"S": key}))
         found[table.name] = [one.to_json()["Attributes"] for one in items.values()]
-    return _Kind(request.id, at, found)
+    return Kind(request.id, at, found)
 
 
-def _listed(kind: _Kind) -> Iterator[tuple[str, str, str, int]]:
-    """Yield where the items of a request stand: the index, its partition's column and value, and the item's place."""
+def _listed(items: Mapping[str, Sequence[Wire]]) -> Iterator[tuple[str, str, str, int]]:
+    """Yield where the items of a request stand: the index, its partition's column and value, and the item's place.
+
+    The value is without the shard, if it ends with one.
+    """
     for table in (REQUESTS, AUDIT):
-        for place, item in enumerate(kind.items[table.name]):
+        for place, item in enumerate(items[table.name]):
             for index in table.indexes:
                 if index.partition.name in item and index.sort.name in item:
-                    yield index.name, index.partition.name, item[index.partition.name]["S"], place
+                    value = item[index.partition.name]["S"]
+                    sharded = index.partition.name.endswith("_shard")
+                    yield index.name, index.partition.name, value.rpartition("#")[0] if sharded else value, place
 
 
 def _shard_of(key: str) -> int:
@@ -169,13 +228,14 @@ class _Items(defaultdict[Any, Any]):
     def __init__(self, grown: Grown, table: Table, items: Mapping[Any, Any]) -> None:
         super().__init__(dict, items)
         self.grown, self.table = grown, table
+        self.real = [key for key in items if grown.number_of(str(key.value)) is None]
 
     def __missing__(self, key: Any) -> Any:
-        n = self.grown.number_of(str(key.value))
+        n = self.grown.number_of(str(key.value)) if self.table is not DEPLOYMENTS else None
         if n is None:
+            self.real.append(key)
             return super().__missing__(key)
-        found = [_item(self.table, wire) for wire in self.grown.make(n)[self.table.name]]
-        self[key] = {one.range_key: one for one in found}
+        self[key] = {one.range_key: one for one in self.grown.items(self.table, n)}
         return self[key]
 
     def __copy__(self) -> "_Items":
@@ -187,11 +247,15 @@ def _item(table: Table, wire: Wire) -> Any:
 
 
 @contextmanager
-def grown(hitl: Hitl, number: int) -> Iterator[tuple[Grown, Callable[[], Read]]]:
-    """Let the deployment hold so many requests; yield them, and what begins to count, and returns, what is read."""
-    made, reads = Grown(hitl, number), [Read()]
+def grown(hitl: Hitl, number: int, kinds: Sequence[Kind]) -> Iterator[tuple[Grown, Callable[[], Read]]]:
+    """Let the deployment hold so many requests meanwhile; yield them, and what begins to count what is read.
+
+    What is written meanwhile is gone afterwards.
+    """
+    made, reads = Grown(hitl, number, kinds), [Read()]
+    go_back = hitl.checkpoint()
     tables = dynamodb_backends[ACCOUNT][REGION].tables
-    for table in (REQUESTS, AUDIT):
+    for table in TABLES:
         tables[table.name].items = _Items(made, table, tables[table.name].items)
 
     def count() -> Read:
@@ -212,10 +276,18 @@ def grown(hitl: Hitl, number: int) -> Iterator[tuple[Grown, Callable[[], Read]]]
                 sizes = [size_of(one) for one in answer["Responses"].get(name, [])]
                 sizes += [0] * (len(asked["Keys"]) - len(sizes))
                 read.add(len(asked["Keys"]), sizes, consistent=bool(asked.get("ConsistentRead")))
+        assert not (call.service == "dynamodb" and _reads_uncounted(call.operation)), f"{call.name} is not counted"
         return answer
 
-    with patch.object(MotoTable, "query", query), around_calls(watch):
-        yield made, count
+    try:
+        with patch.object(MotoTable, "query", query), around_calls(watch):
+            yield made, count
+    finally:
+        go_back()
+
+
+def _reads_uncounted(operation: str) -> bool:
+    return operation not in _COUNTED and any(word in operation for word in ("Get", "Scan", "Execute"))
 
 
 def _query(
@@ -239,73 +311,81 @@ def _query(
     declared = _OF[table.name]
     index = next((one for one in declared.indexes if one.name == index_name), None)
     forward = scan_index_forward is not False
-    sort = (index.sort if index else declared.sort).name
     (_, partition), *_ = hash_key_conditions or [(None, hash_key)]
-
-    def key(item: Any) -> Any:
-        return item.attrs[sort].cast_value
-
-    def fits(item: Any) -> bool:
-        return not range_comparison or item.attrs[sort].compare(range_comparison, range_objs)
-
-    ordered: Iterator[Any]
+    start = exclusive_start_key[(index.sort if index else declared.sort).name] if exclusive_start_key else None
+    passed = DynamoType(start).cast_value if start is not None else None
+    rows = made.rows(table, index_name, str(partition.value)).between(range_comparison, range_objs, passed, forward)
     if index is None:
-        ordered = iter(sorted(table.items[partition].values(), key=key, reverse=not forward))
+        real = [_row(table, None, item) for item in table.items[partition].values()]
     else:
         real = [
-            item
-            for hash_key_of, items in table.items.items()
-            if made.number_of(str(hash_key_of.value)) is None
-            for item in items.values()
+            _row(table, index_name, item)
+            for hash_key_of in table.items.real
+            for item in table.items[hash_key_of].values()
             if index.partition.name in item.attrs and index.sort.name in item.attrs
             if item.attrs[index.partition.name] == partition
         ]
-        real.sort(key=key, reverse=not forward)
-        virtual = _between(made, declared, index, str(partition.value), range_comparison, range_objs, forward)
-        ordered = merge(real, virtual, key=key, reverse=not forward)
-    start = exclusive_start_key[sort] if exclusive_start_key else None
-    passed = DynamoType(start).cast_value if start is not None else None
-    found: list[Any] = []
+    real.sort(key=attrgetter("key"), reverse=not forward)
+    found: list[_Row] = []
     size, last = 0, None
-    for item in ordered:
-        if not fits(item) or (passed is not None and (key(item) <= passed if forward else key(item) >= passed)):
+    for row in merge(real, rows, key=attrgetter("key"), reverse=not forward):
+        if range_comparison and not row.sort.compare(range_comparison, range_objs):
+            continue
+        if passed is not None and (row.key <= passed if forward else row.key >= passed):
             continue
         if len(found) == limit or size > _MOST_BYTES:
-            last = table._get_last_evaluated_key(found[-1], index_name)
+            last = table._get_last_evaluated_key(found[-1].item, index_name)
             break
-        found.append(item)
-        shown = table.get_index(index_name).project(item) if index else item
-        size += size_of(shown.to_json()["Attributes"])
+        found.append(row)
+        size += row.size
     read.add(len(found), [size], consistent=bool(consistent_read))
-    scanned = len(found)
-    if index:
-        found = [table.get_index(index_name).project(item) for item in found]
+    items = [row.shown for row in found]
     if filter_expression is not None:
-        found = [item for item in found if filter_expression.expr(item)]
+        items = [item for item in items if filter_expression.expr(item)]
     if projection_expressions:
-        found = [item.project(projection_expressions) for item in found]
-    return found, scanned, last
+        items = [item.project(projection_expressions) for item in items]
+    return items, len(found), last
 
 
-def _between(
-    made: Grown, table: Table, index: Index, partition: str, comparison: str | None, ends: Sequence[Any], forward: bool
-) -> Iterator[Any]:
-    """Yield the grown items of an index's partition in order, from where the range begins to where it ends."""
-    places = made.places.get((index.name, partition), array("Q"))
+class _Row(NamedTuple):
+    """An item of a partition: its place in the order, the item, what the partition shows of it, and that in bytes."""
 
-    def item(place: int) -> Wire:
-        number, place = divmod(place, _PLACES)
-        return made.make(number)[table.name][place]
+    key: Any
+    sort: Any
+    item: Any
+    shown: Any
+    size: int
 
-    def key(place: int) -> str:
-        return str(item(place)[index.sort.name]["S"])
 
-    first, behind = 0, len(places)
-    if comparison == "BETWEEN":
-        first = bisect_left(places, ends[0].cast_value, key=key)
-        behind = bisect_right(places, ends[1].cast_value, key=key)
-    found = range(first, behind) if forward else range(behind - 1, first - 1, -1)
-    return (_item(table, item(places[number])) for number in found)
+def _row(table: Any, index: str | None, item: Any) -> _Row:
+    declared = _OF[table.name]
+    sort = next((one.sort for one in declared.indexes if one.name == index), declared.sort)
+    shown = table.get_index(index).project(item) if index else item
+    typed = item.attrs[sort.name]
+    return _Row(typed.cast_value, typed, item, shown, size_of(shown.to_json()["Attributes"]))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows in order, made when they are looked at."""
+
+    places: Sequence[int]
+    make: Callable[[int], _Row]
+
+    def between(self, comparison: str | None, ends: Sequence[Any], passed: Any, forward: bool) -> Iterator[_Row]:
+        """Yield those of a range that come after a key that was passed."""
+        first, behind = 0, len(self.places)
+        if comparison == "BETWEEN":
+            first, behind = self._place(ends[0].cast_value, bisect_left), self._place(ends[1].cast_value, bisect_right)
+        if passed is not None and forward:
+            first = max(first, self._place(passed, bisect_right))
+        elif passed is not None:
+            behind = min(behind, self._place(passed, bisect_left))
+        found = range(first, behind) if forward else range(behind - 1, first - 1, -1)
+        return (self.make(self.places[number]) for number in found)
+
+    def _place(self, key: Any, bisect: Callable[..., int]) -> int:
+        return bisect(self.places, key, key=lambda place: self.make(place).key)
 
 
 def utc(moment: datetime) -> str:
