@@ -145,7 +145,13 @@ class Access(Construct):
     def deadline(self) -> list[Right]:
         """Record the default answer when time is up; note due reminders; put back what fired early."""
         queue = self.queues["deadline"].queue
-        return [*self._decide(), self._read_configuration(), _retry(queue), _send(queue)]
+        return [
+            *self._decide("dynamodb:BatchGetItem"),
+            _allow(("dynamodb:BatchGetItem",), [self.data.audit.table.table_arn]),
+            self._read_configuration(),
+            _retry(queue),
+            _send(queue),
+        ]
 
     def relay(self) -> list[Right]:
         """Turn audit events into messages and schedules; look up webhooks; count what deployments use."""
@@ -248,6 +254,7 @@ class Access(Construct):
         actions = tuple(f"dynamodb:{one}" for one in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"))
         return [
             *self._decide("dynamodb:UpdateItem", "dynamodb:BatchGetItem"),
+            _allow(("dynamodb:BatchGetItem",), [self.data.audit.table.table_arn]),
             self._read_secret(),
             _allow(actions, [deployments.table_arn]),
             _allow(("kms:Decrypt",), [self.data.webhook_key.key_arn]),

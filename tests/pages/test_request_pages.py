@@ -511,7 +511,7 @@ def test_a_moment_too_late_is_too_late(hitl: Hitl, monkeypatch: pytest.MonkeyPat
     request = hitl.ask(emit=EMIT, assigned_to_email=ANNA)
     browser, record = reviewer(hitl), RecordResponse.__call__
 
-    def beaten(self: RecordResponse, submission: Any) -> Any:
+    def beaten(self: RecordResponse, submission: Any, known: Any) -> Any:
         monkeypatch.setattr(RecordResponse, "__call__", record)
         if how == "answer":
             callback(hitl, request, "rejected")
@@ -519,7 +519,7 @@ def test_a_moment_too_late_is_too_late(hitl: Hitl, monkeypatch: pytest.MonkeyPat
             hitl.api("DELETE", f"/v1/requests/{request.id}")
         else:
             hitl.api("POST", f"/v1/requests/{request.id}/reassign", {"assigned_to_email": BEN})
-        return record(self, submission)
+        return record(self, submission, known)
 
     monkeypatch.setattr(RecordResponse, "__call__", beaten)
     page = answer(browser, request, "approved", "my long reasons")

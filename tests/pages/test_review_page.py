@@ -214,13 +214,13 @@ def test_who_was_a_moment_too_late_is_told_how_it_stands(hitl: Hitl, monkeypatch
     request = hitl.ask(emit=EMIT)
     url, record = hitl.review_url(), RecordResponse.__call__
 
-    def beaten(self: RecordResponse, submission: Any) -> Any:
+    def beaten(self: RecordResponse, submission: Any, known: Any) -> Any:
         monkeypatch.setattr(RecordResponse, "__call__", record)
         if how == "answer":
             callback(hitl, request, "rejected")
         else:
             hitl.api("DELETE", f"/v1/requests/{request.id}")
-        return record(self, submission)
+        return record(self, submission, known)
 
     monkeypatch.setattr(RecordResponse, "__call__", beaten)
     page = press(hitl, url, "approved")

@@ -109,16 +109,16 @@ def test_until_it_has_answered_a_late_person_still_wins(hitl: Hitl) -> None:
 def test_a_person_in_between_its_two_looks_wins(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
     from flow_hitl.requests.store.request_store import DynamoRequestStore
 
-    request, load = ask(hitl), DynamoRequestStore.load
+    request, reading = ask(hitl), DynamoRequestStore.reading
     hitl.clock.turn_to(START + timedelta(minutes=60))
 
     def beaten(self: DynamoRequestStore, request_id: str) -> object:
-        monkeypatch.setattr(DynamoRequestStore, "load", load)
+        monkeypatch.setattr(DynamoRequestStore, "reading", reading)
         with unsettled(hitl):
             callback(hitl, request, "approved")
-        return load(self, request_id)
+        return reading(self, request_id)
 
-    monkeypatch.setattr(DynamoRequestStore, "load", beaten)
+    monkeypatch.setattr(DynamoRequestStore, "reading", beaten)
     fire(hitl, request)
     assert (request.outcome, request.response["responded_via"]) == ("approved", "api")
 

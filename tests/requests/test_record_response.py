@@ -76,7 +76,8 @@ class Door:
         self.record = RecordResponse(store, cast("Any", clock), cast("Any", ids), self.pauses.append)
         self.postponed: list[tuple[str, datetime, datetime]] = []
         deadlines = SimpleNamespace(postpone=lambda *args: self.postponed.append(args))
-        self.auto_respond = AutoRespond(store, cast("Any", deadlines), self.record, cast("Any", clock))
+        as_logged: Any = lambda seen: store.load(seen.request_id)  # noqa: E731
+        self.auto_respond = AutoRespond(store, cast("Any", deadlines), as_logged, self.record, cast("Any", clock))
 
     @property
     def request(self) -> Request:

@@ -21,6 +21,8 @@ from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
 
 _DAY_SHARDS = 4
+# With a call for other records.
+_MOST_TOGETHER = 60
 _MEMBERS = ("subject", "seq", "event_id", "kind", "at", "actor", "data", "prev_hash", "hash")
 _INDEX_KEYS = ("day_shard", "day_key")
 # What the index keys, the seq, and the names of an item weigh.
@@ -201,7 +203,9 @@ class DynamoAuditLog:
         return Reading(self._table, [{"subject": request_subject(request_id), "seq": seq}], made, never_change=True)
 
     def reading_first(self, request_id: str, number: int) -> Reading[Sequence[AuditEvent]]:
-        """Return the reading of a request's first events."""
+        """Return the reading of a request's first events; many are read in a call of their own."""
+        if number > _MOST_TOGETHER:
+            return Reading(self._table, [], lambda _: self.timeline(request_id)[:number], never_change=True)
         subject = request_subject(request_id)
         keys = [{"subject": subject, "seq": seq} for seq in range(1, number + 1)]
         return Reading(self._table, keys, lambda records: [*map(_event, records)], never_change=True)

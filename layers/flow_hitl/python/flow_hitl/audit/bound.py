@@ -14,12 +14,13 @@ STATE_BEFORE = "state_before"
 
 Else what somebody changed in a record would be bound by whatever happens next.
 """
-_HALF = 32
+HALF = 32
+"""How many of its 64 digits that is."""
 
 
 def state_before(digest_before: str) -> dict[str, str]:
     """Return what an event says of the record that it changed."""
-    return {STATE_BEFORE: digest_before[:_HALF]}
+    return {STATE_BEFORE: digest_before[:HALF]}
 
 
 def bound_digest(state: Any, *apart: str) -> str:

@@ -20,7 +20,7 @@ class AuditLog(Protocol):
         """Return the reading of one event, which raises NotFound."""
 
     def reading_first(self, request_id: str, number: int) -> Reading[Sequence[AuditEvent]]:
-        """Return the reading of the first events of a request."""
+        """Return the reading of the first events of a request; missing ones are left out."""
 
     def later(self, request_id: str, seq: int) -> Iterator[AuditEvent]:
         """Yield the events of a request behind a place of its chain, in order, read consistently."""

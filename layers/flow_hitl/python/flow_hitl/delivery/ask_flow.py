@@ -1,11 +1,11 @@
 """Tell the flow a question: POST it, signed, to the `resume_url` until it is accepted or a day has passed."""
 
 import json
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
 
-from flow_hitl.audit.bound import bound_digest
-from flow_hitl.audit.chain import AuditEvent, EventKind, event_hash
+from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog, EffectLog
 from flow_hitl.contract.shapes import as_json
@@ -13,10 +13,11 @@ from flow_hitl.delivery.resume_flow import attempt_data, claimed, give_back, sig
 from flow_hitl.delivery.retries import RESUME
 from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
+from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.key_ring import KeyRing
-from flow_hitl.platform.ports import Clock, HttpPoster, PostResult
+from flow_hitl.platform.ports import Clock, HttpPoster, PostResult, ReadTogether
 from flow_hitl.platform.records import dataclass
-from flow_hitl.requests.bound import is_state_after
+from flow_hitl.requests.bound import has_content, is_state_after, is_unbroken
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.questions import open_questions, question_with
 from flow_hitl.requests.ports import RequestStore
@@ -33,6 +34,7 @@ class AskFlow:
     audit: AuditLog
     deployments: DeploymentStore
     effects: EffectLog
+    read: ReadTogether
     poster: HttpPoster
     change_request: ChangeRequest
     shown: Callable[[Request], RequestShown]
@@ -43,12 +45,15 @@ class AskFlow:
         """Make attempt number `attempt` (from 1); raises NotDelivered and EffectBusy."""
         if not claimed(self.effects, effect, attempt, self.clock.now()):
             return
-        request, event = self.requests.load(effect.request_id), self.audit.event(effect.request_id, effect.event_seq)
-        url, question = request.content.resume_url, _still_open(request, event)
+        request_id, seq = effect.request_id, effect.event_seq
+        request, events = self.read(self.requests.reading(request_id), self.audit.reading_first(request_id, seq))
+        if not events or events[-1].seq != seq:
+            raise NotFound(f"Request {request_id} has no event {seq}.")
+        url, question = request.content.resume_url, _still_open(request, events[-1])
         if url is None or question is None:
             self.effects.complete(effect)
             return
-        if self._is_as_logged(request, event, question):
+        if self._is_as_logged(request, events, question):
             result = self._post(url, request, question, self.deployments.load(request.head.deployment_id))
         else:
             result = PostResult(None, _NOT_TOLD)
@@ -61,12 +66,12 @@ class AskFlow:
         if not result.delivered:
             give_back(self.effects, effect, RESUME.pause_after(attempt))
 
-    def _is_as_logged(self, request: Request, event: AuditEvent, question: Remark) -> bool:
-        data: Any = event.data
-        said = data.get("question") == as_json(question) and data.get("kept_sha256") == bound_digest(request.content)
-        if not said or event_hash(event) != event.hash:
+    def _is_as_logged(self, request: Request, events: Sequence[AuditEvent], question: Remark) -> bool:
+        event = events[-1]
+        if event.data.get("question") != as_json(question) or not is_unbroken(events):
             return False
-        return is_state_after(request.head, event, lambda: self.audit.later(event.request_id, event.seq))
+        later = partial(self.audit.later, event.request_id, event.seq)
+        return has_content(request, events, later) and is_state_after(request.head, event, later)
 
     def _post(self, url: str, request: Request, question: Remark, deployment: Deployment) -> PostResult:
         whole = {**as_json(self.shown(request)), "question": as_json(question)}

@@ -1,9 +1,10 @@
 """Resume the flow: POST the signed answer to the request's `resume_url` until it is accepted or a day has passed."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
@@ -84,13 +85,12 @@ class ResumeFlow:
         """Make attempt number `attempt` (from 1); raises NotDelivered and EffectBusy."""
         if not claimed(self.effects, effect, attempt, self.clock.now()):
             return
-        request, event, deployment = self._read(effect)
+        request, events, deployment = self._read(effect)
         url = request.content.resume_url
         if url is None or _is_void(request.head, effect):
             self.effects.complete(effect)
             return
-        decision = self._decision(event)
-        changed = told_problems(request, decision, lambda: self._later(decision))
+        changed = told_problems(request, events, partial(self.audit.later, effect.request_id))
         # What was changed behind the log's back is tried again: an operator may repair it in the meantime.
         result = PostResult(None, _NOT_TOLD + "; ".join(changed)) if changed else self._post(url, request, deployment)
         pause = None if result.delivered else RESUME.pause_after(attempt)
@@ -104,27 +104,18 @@ class ResumeFlow:
         if not result.delivered:
             give_back(self.effects, effect, pause)
 
-    def _read(self, effect: Effect) -> tuple[Request, AuditEvent, Deployment]:
+    def _read(self, effect: Effect) -> tuple[Request, Sequence[AuditEvent], Deployment]:
         """Read all that the flow is told by, in one call; a message of before does not name the deployment."""
-        request_id, seq = effect.request_id, effect.event_seq
-        request, event = self.requests.reading(request_id), self.audit.reading(request_id, seq)
+        request_id = effect.request_id
+        request, events = self.requests.reading(request_id), self.audit.reading_first(request_id, effect.event_seq)
         if effect.about.isdecimal():
-            found, told, deployment = self.read(request, event, self.deployments.reading(int(effect.about)))
+            found, told, deployment = self.read(request, events, self.deployments.reading(int(effect.about)))
             # A message proves nothing: only the request says whose it is.
             if deployment.deployment_id == found.head.deployment_id:
                 return found, told, deployment
         else:
-            found, told = self.read(request, event)
+            found, told = self.read(request, events)
         return found, told, self.deployments.load(found.head.deployment_id)
-
-    def _decision(self, event: AuditEvent) -> AuditEvent | None:
-        if event.kind is EventKind.RESPONSE_SUBMITTED:
-            return event
-        timeline = self.audit.timeline(event.request_id)
-        return next((one for one in timeline if one.kind is EventKind.RESPONSE_SUBMITTED), None)
-
-    def _later(self, decision: AuditEvent | None) -> Iterable[AuditEvent]:
-        return self.audit.later(decision.request_id, decision.seq) if decision is not None else ()
 
     def _post(self, url: str, request: Request, deployment: Deployment) -> PostResult:
         payload = ResumePayload("response_submitted", self.shown(request))

@@ -81,6 +81,7 @@ class DeliveryParts(RequestsParts):
             audit=self._audit,
             deployments=self._deployments,
             effects=self._effects,
+            read=self._together,
             poster=SafeHttpPoster(self.destinations, total_seconds=20.0),
             change_request=self._change_request,
             shown=self.shown,

@@ -40,6 +40,7 @@ class PagesParts(ProofParts):
         return ReviewPage(
             requests=self._requests,
             deployments=self._deployments,
+            as_logged=self.read_as_logged,
             record_response=self.record_response,
             delegate=self.delegate,
             ask_back=lambda: self.ask_back,
@@ -57,6 +58,7 @@ class PagesParts(ProofParts):
             requests=self._requests,
             lists=self.list_requests,
             audit=self._audit,
+            as_logged=self.read_as_logged,
             record_response=self.record_response,
             delegate=self.delegate,
             ask_back=lambda: self.ask_back,
@@ -83,7 +85,7 @@ class PagesParts(ProofParts):
     def answer_many(self) -> AnswerMany:
         from flow_hitl.pages.requests.answer_many import AnswerMany
 
-        return AnswerMany(self._requests, self.record_response, self.ids)
+        return AnswerMany(self._requests, self.read_as_logged, self.record_response, self.ids)
 
     @cached_property
     def settings_pages(self) -> SettingsPages:

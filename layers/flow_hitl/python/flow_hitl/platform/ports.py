@@ -13,6 +13,7 @@ _A = TypeVar("_A")
 _B = TypeVar("_B")
 _C = TypeVar("_C")
 _D = TypeVar("_D")
+_E = TypeVar("_E")
 
 
 class Clock(Protocol):
@@ -71,6 +72,10 @@ class ReadTogether(Protocol):
     def __call__(self, a: Reading[_A], b: Reading[_B], c: Reading[_C], /) -> tuple[_A, _B, _C]: ...
     @overload
     def __call__(self, a: Reading[_A], b: Reading[_B], c: Reading[_C], d: Reading[_D], /) -> tuple[_A, _B, _C, _D]: ...
+    @overload
+    def __call__(
+        self, a: Reading[_A], b: Reading[_B], c: Reading[_C], d: Reading[_D], e: Reading[_E], /
+    ) -> tuple[_A, _B, _C, _D, _E]: ...
 
 
 class DeadLetterCounts(Protocol):

@@ -8,7 +8,7 @@ from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.proof.ports import SealKey
 from flow_hitl.proof.receipt import claims_of, receipt_of, signing_input
 from flow_hitl.proof.verify_audit import fingerprint
-from flow_hitl.requests.bound import told_problems
+from flow_hitl.requests.bound import decision_in, told_problems
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.request import Change, Head, Stamp, issue_receipt
@@ -44,9 +44,10 @@ class IssueReceipt:
         if request.head.receipt is not None:
             self.effects.complete(effect)
             return
-        decision = self.audit.event(effect.request_id, effect.event_seq)
-        problems = told_problems(request, decision, lambda: self.audit.later(effect.request_id, decision.seq))
-        if problems:
+        events = self.audit.timeline(effect.request_id)
+        decision = decision_in(events)
+        problems = told_problems(request, events, lambda seq: [event for event in events if event.seq > seq])
+        if problems or decision is None:
             raise NotAsDecided(f"The decision of request {effect.request_id} {'; '.join(problems)}.")
         key = fingerprint(self.key.public_key())
         signed = signing_input(claims_of(request, decision), key)

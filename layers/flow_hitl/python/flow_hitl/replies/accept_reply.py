@@ -16,6 +16,7 @@ from flow_hitl.people.access import ProvenAddress
 from flow_hitl.platform.address import domain_of, same_address
 from flow_hitl.platform.errors import (
     FlowHitlError,
+    NotAsLogged,
     NotFound,
     QuestionsOff,
     TokenExpired,
@@ -42,6 +43,7 @@ from flow_hitl.replies.ruling import (
     judge_refusal,
     judge_reply,
 )
+from flow_hitl.requests.bound import is_as_logged
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding import reply_address
@@ -53,9 +55,6 @@ from flow_hitl.requests.request import Head, Request, asked_before
 
 if TYPE_CHECKING:
     from flow_hitl.requests.deciding.ask_back import AskBack
-
-# As many are read along with the configuration: more than nearly all requests have.
-_MOST_EVENTS = 20
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class AcceptReply:
     def __call__(self, receipt: Receipt) -> str:
         """Return the result: `decided`, `delegated`, `asked`, `rejected: …`, or `discarded: …`.
 
-        Raises KeysTooOld if only newer keys can tell whether we issued the address.
+        Raises KeysTooOld if only newer keys can tell whether we issued the address, and NotAsLogged.
         """
         tokens = {token for recipient in receipt.recipients if (token := self._token(recipient))}
         if len(tokens) != 1:
@@ -153,14 +152,16 @@ class AcceptReply:
         answer = self.parser.answer_text(mail, head.option_names, ours)
         deployment, events = self.read(
             self.deployments.reading(head.deployment_id),
-            self.audit.reading_first(head.request_id, min(head.seq, _MOST_EVENTS)),
+            self.audit.reading_first(head.request_id, head.seq),
         )
+        if not is_as_logged(request, events):
+            # The email comes again, until somebody has repaired the request, or taken it out of the queue.
+            raise NotAsLogged
         ruling = judge_reply(receipt, mail, answer, addressee, head, deployment)
         try:
             match ruling:
                 case Answers(sender):
-                    timeline = events if head.seq <= _MOST_EVENTS else self.audit.timeline(head.request_id)
-                    shown = mail_shown(timeline, addressee.email, mail.answers)
+                    shown = mail_shown(events, addressee.email, mail.answers)
                     submission = self._submission(receipt, mail, answer, addressee, sender, head, shown)
                     self.record_response(replace(submission, deployment=deployment), request)
                     return "decided"

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from flow_hitl.audit.bound import STATE_BEFORE, bound_digest, state_before
-from flow_hitl.audit.chain import AuditEvent, EventKind, data_of, event_hash
+from flow_hitl.audit.bound import HALF, STATE_BEFORE, bound_digest
+from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, data_of, event_hash
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import (
@@ -100,20 +101,68 @@ def answer_problems(response: Response | None, data: Mapping[str, Any], *, erase
 
 
 def told_problems(
-    request: Request, decision: AuditEvent | None, later: Callable[[], Iterable[AuditEvent]]
+    request: Request, events: Sequence[AuditEvent], later: Callable[[int], Iterable[AuditEvent]]
 ) -> Sequence[str]:
-    """Return why a flow must not be told an answer: it differs from the event of its decision; else nothing.
+    """Return why nobody must be told an answer: it is not what the log leads to; else nothing.
 
-    `later` returns the events behind the decision, which only few requests take to explain their state.
+    `events` are the request's first ones, up to its decision or further. `later` returns those behind a place, which
+    only few requests take to explain their state.
     """
+    decision = decision_in(events)
     if decision is None or event_hash(decision) != decision.hash:
         return ["has no intact event"]
-    problems = list(answer_problems(request.response, decision.data))
-    if decision.data.get("kept_sha256") not in (None, _kept_digest(request.content)):
+    erased = request.head.content_erased_at is not None
+    problems = list(answer_problems(request.response, decision.data, erased=erased))
+    until_then = events[: events.index(decision) + 1]
+    if not is_unbroken(until_then):
+        problems.append("does not follow on the state that the events before it left")
+    behind = partial(later, decision.seq)
+    if not has_content(request, until_then, behind):
         problems.append("does not match the stored content")
-    if not is_state_after(request.head, decision, later):
+    if not is_state_after(request.head, decision, behind):
         problems.append("does not match the stored state of the request")
     return problems
+
+
+def decision_in(events: Iterable[AuditEvent]) -> AuditEvent | None:
+    """Return the event that decided a request, None if there is none among these."""
+    return next((event for event in events if event.kind is EventKind.RESPONSE_SUBMITTED), None)
+
+
+def is_as_logged(request: Request, events: Sequence[AuditEvent]) -> bool:
+    """Tell whether head and content of a request are what all events up to that head lead to.
+
+    What somebody changed in them would otherwise be bound by the next event.
+    """
+    if not is_unbroken(events) or not has_content(request, events, lambda: events):
+        return False
+    last, head = events[-1], request.head
+    bound = last.data.get("head_sha256")
+    return (last.seq, last.hash) == (head.seq, head.last_hash) and bound in (None, head_digest(head))
+
+
+def is_unbroken(events: Sequence[AuditEvent]) -> bool:
+    """Tell whether events are intact and the first of a chain, each written on the state that the one before left."""
+    if not events or (events[0].seq, events[0].prev_hash) != (1, CHAIN_START):
+        return False
+    return all(event_hash(event) == event.hash for event in events) and _is_chain(events)
+
+
+def _is_chain(events: Sequence[AuditEvent]) -> bool:
+    """Tell whether each event follows on the one before; those of before do not say on which state."""
+    return all(
+        (after.seq, after.prev_hash) == (before.seq + 1, before.hash)
+        and ("head_sha256" not in before.data or after.data.get(STATE_BEFORE) in (None, _left(before)[:HALF]))
+        for before, after in pairwise(events)
+    )
+
+
+def has_content(request: Request, events: Sequence[AuditEvent], later: Callable[[], Iterable[AuditEvent]]) -> bool:
+    """Tell whether a content is the one that events are about, or what its erasure, which is among the later, left."""
+    stored = _kept_digest(request.content)
+    if request.head.content_erased_at is not None:
+        return any(event.data.get("left_sha256") == stored for event in later())
+    return all(event.data.get("kept_sha256") in (None, stored) for event in events)
 
 
 def is_state_after(head: Head, event: AuditEvent, later: Callable[[], Iterable[AuditEvent]]) -> bool:
@@ -125,13 +174,8 @@ def is_state_after(head: Head, event: AuditEvent, later: Callable[[], Iterable[A
     if bound in (None, head_digest(_as_of(head, event))):
         return True
     chain = [event, *(one for one in later() if one.seq <= head.seq)]
-    follows = all(
-        after.prev_hash == before.hash
-        and after.data.get(STATE_BEFORE) in (None, state_before(_left(before))[STATE_BEFORE])
-        for before, after in pairwise(chain)
-    )
     last = chain[-1]
-    return follows and (last.seq, last.hash, event_hash(last), _left(last)) == (
+    return _is_chain(chain) and (last.seq, last.hash, event_hash(last), _left(last)) == (
         head.seq,
         head.last_hash,
         head.last_hash,

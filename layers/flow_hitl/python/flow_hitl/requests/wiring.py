@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flow_hitl.requests.reading.attachments import AttachmentLinks, ShowAttachment
     from flow_hitl.requests.reading.keep_search import KeepSearch
     from flow_hitl.requests.reading.list_requests import ListRequests
+    from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
     from flow_hitl.requests.reading.read_requests import ReadRequests
     from flow_hitl.requests.reading.search_requests import SearchRequests
     from flow_hitl.requests.request import Request, RequestShown
@@ -181,7 +182,7 @@ class RequestsParts(DeploymentsParts, AuditParts):
     def auto_respond(self) -> AutoRespond:
         from flow_hitl.requests.deciding.auto_respond import AutoRespond
 
-        return AutoRespond(self._requests, self._deadlines, self.record_response, self.clock)
+        return AutoRespond(self._requests, self._deadlines, self.read_as_logged, self.record_response, self.clock)
 
     @cached_property
     def remind(self) -> Remind:
@@ -194,6 +195,12 @@ class RequestsParts(DeploymentsParts, AuditParts):
         from flow_hitl.requests.deciding.record_response import RecordResponse
 
         return RecordResponse(self._requests, self.clock, self.ids, self.pause)
+
+    @cached_property
+    def read_as_logged(self) -> ReadAsLogged:
+        from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
+
+        return ReadAsLogged(self._requests, self._audit, self._together)
 
     @cached_property
     def configuration_warnings(self) -> ConfigurationWarnings:

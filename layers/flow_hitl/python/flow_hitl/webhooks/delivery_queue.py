@@ -18,6 +18,7 @@ class SqsDeliveryQueue:
             "delivery_id": delivery.delivery_id,
             "deployment_id": delivery.deployment_id,
             "request_id": delivery.request_id,
+            "event_seq": delivery.event_seq,
         }
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps(body))
 
@@ -26,7 +27,7 @@ def read_delivery(body: str) -> DeliveryName | None:
     """Return the delivery that a message names, be it of a delivery or of an effect that is one, or None."""
     message = json.loads(body)
     if "delivery_id" in message:
-        deployment_id, request_id = message.get("deployment_id"), message.get("request_id")
-        return DeliveryName(str(message["webhook_id"]), str(message["delivery_id"]), deployment_id, request_id)
+        known = (message.get(name) for name in ("deployment_id", "request_id", "event_seq"))
+        return DeliveryName(str(message["webhook_id"]), str(message["delivery_id"]), *known)
     named = delivery_of(str(message.get("target", "")))
     return DeliveryName(*named) if named else None

@@ -1,20 +1,23 @@
 """Send webhooks: an event becomes one delivery per subscribed webhook, and each delivery one signed POST."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from flow_hitl.audit.chain import EventKind
+from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect
 from flow_hitl.audit.ports import AuditLog, EffectLog
-from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.deployment import Deployment, WebhookEvent
 from flow_hitl.deployments.ports import DeploymentStore, TransactionPart
 from flow_hitl.platform.ports import Clock, HttpPoster, ReadTogether, SecretBox
 from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import ceil_second
 from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WEBHOOK_SENDER
+from flow_hitl.requests.bound import told_problems
 from flow_hitl.requests.changing.change_request import ChangeRequest
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
 from flow_hitl.requests.deciding.web_tokens import WebhookName
@@ -76,6 +79,7 @@ class SendWebhook:
 
     read: ReadTogether
     requests: RequestStore
+    audit: AuditLog
     deployments: DeploymentStore
     webhooks: WebhookStore
     deliveries: DeliveryLog
@@ -89,8 +93,8 @@ class SendWebhook:
         """Send it and record the result in the log and on the request's timeline; raises EffectBusy."""
         if name.deployment_id is None:
             made = self.deliveries.load(name.webhook_id, name.delivery_id)
-            name = replace(name, deployment_id=made.deployment_id, request_id=made.request_id)
-        delivery, webhook, deployment, request = self._read(name, name.deployment_id or 0)
+            name = replace(name, deployment_id=made.deployment_id, request_id=made.request_id, event_seq=made.event_seq)
+        delivery, webhook, deployment, request, events = self._read(name, name.deployment_id or 0)
         if webhook is None or delivery.noted:
             # Deleted since, so no one can see its log; or done.
             return
@@ -99,7 +103,15 @@ class SendWebhook:
             if request is not None:
                 self._note(request, delivery, webhook, delivery.result, f"webhook/{delivery.delivery_id}")
             return
-        delivery, result = self._attempt(delivery, webhook, deployment, request)
+        if self._problems(delivery, request, events):
+            # Perhaps half of a transaction was seen, and this result would be final.
+            delivery, webhook, deployment, request, events = self._read(name, name.deployment_id or 0)
+        if webhook is None:
+            return
+        if problems := self._problems(delivery, request, events):
+            result = self._not_sent("the stored answer is not the one in the audit log; it " + "; ".join(problems))
+        else:
+            delivery, result = self._attempt(delivery, webhook, deployment, request)
         if request is None:
             self.deliveries.finish(delivery, result)
             return
@@ -113,14 +125,25 @@ class SendWebhook:
 
     def _read(
         self, name: DeliveryName, deployment_id: int
-    ) -> tuple[Delivery, Webhook | None, Deployment, Request | None]:
+    ) -> tuple[Delivery, Webhook | None, Deployment, Request | None, Sequence[AuditEvent]]:
         """Read all that a delivery needs, in one call."""
         delivery = self.deliveries.reading(name.webhook_id, name.delivery_id)
         webhook = self.webhooks.reading(deployment_id, name.webhook_id)
         deployment = self.deployments.reading(deployment_id)
         if name.request_id is None:
-            return (*self.read(delivery, webhook, deployment), None)
-        return self.read(delivery, webhook, deployment, self.requests.reading(name.request_id))
+            return (*self.read(delivery, webhook, deployment), None, ())
+        request = self.requests.reading(name.request_id)
+        if name.event_seq is None:
+            return (*self.read(delivery, webhook, deployment, request), ())
+        events = self.audit.reading_first(name.request_id, name.event_seq)
+        return self.read(delivery, webhook, deployment, request, events)
+
+    def _problems(self, delivery: Delivery, request: Request | None, events: Sequence[AuditEvent]) -> Sequence[str]:
+        """Return why a delivery must not be sent: it would tell of an answer that is not the one in the log."""
+        if request is None or delivery.event != WebhookEvent.RESPONSE_SUBMITTED or not events:
+            # A message of before does not say where the decision is in the log.
+            return ()
+        return told_problems(request, events, partial(self.audit.later, request.head.request_id))
 
     def _attempt(
         self, delivery: Delivery, webhook: Webhook, deployment: Deployment, request: Request | None

@@ -118,6 +118,7 @@ class Delivery:
 
     `noted`: the result was written together with its event on the request's timeline.
     `message_id` is the X-Webhook-Id; redeliveries share it, so that the receiver can detect repeats.
+    `event_seq` is where the event is in the request's chain; earlier ones do not say.
     """
 
     delivery_id: str
@@ -131,6 +132,7 @@ class Delivery:
     attempts: int = 0
     result: DeliveryResult | None = None
     noted: bool = False
+    event_seq: int | None = None
 
     @property
     def times_sent(self) -> int:
@@ -250,12 +252,16 @@ class WebhookPayload:
 
 @dataclass(frozen=True)
 class DeliveryName:
-    """A delivery by its ids; those of its deployment and request, if they are known, save a read."""
+    """A delivery by its ids; those of its deployment and request, if they are known, save a read.
+
+    `event_seq` is where the event that it tells of is in the request's chain, if that is known.
+    """
 
     webhook_id: str
     delivery_id: str
     deployment_id: int | None = None
     request_id: str | None = None
+    event_seq: int | None = None
 
 
 def event_of(event: AuditEvent) -> WebhookEvent | None:
@@ -272,7 +278,16 @@ def events_wanted(webhooks: Iterable[Webhook]) -> tuple[WebhookEvent, ...]:
 def first_delivery(webhook: Webhook, event: AuditEvent, name: WebhookEvent) -> Delivery:
     """Return the delivery of an audit event to a webhook, always the same one."""
     made = delivery_id(event.at, f"{event.event_id}/{webhook.webhook_id}")
-    return Delivery(made, webhook.webhook_id, webhook.deployment_id, name.value, event.request_id, made, event.at)
+    return Delivery(
+        made,
+        webhook.webhook_id,
+        webhook.deployment_id,
+        name.value,
+        event.request_id,
+        made,
+        event.at,
+        event_seq=event.seq,
+    )
 
 
 def delivery_effect(delivery: Delivery, event: AuditEvent) -> Effect:

@@ -78,6 +78,7 @@ class WebhooksParts(RequestsParts):
         return SendWebhook(
             read=self._together,
             requests=self._requests,
+            audit=self._audit,
             deployments=self._deployments,
             webhooks=self._webhooks,
             deliveries=self._deliveries,

@@ -13,6 +13,7 @@ from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.reading.list_rows import RequestRow
+from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
 from flow_hitl.requests.request import Head, Status
 from flow_hitl.requests.wording import option_shown
 
@@ -24,6 +25,7 @@ class AnswerMany:
     """List what a person selected with the options that all have, and answer all of it with one of them."""
 
     requests: RequestStore
+    as_logged: ReadAsLogged
     record_response: RecordResponse
     ids: Ids
 
@@ -60,7 +62,7 @@ class AnswerMany:
                 deployment=member.deployment,
             )
             try:
-                self.record_response(submission)
+                self.record_response(submission, self.as_logged(head))
             except ValidationFailed as refused:
                 rows.append(_row(head, _why(refused)))
             except FlowHitlError as refused:

@@ -38,6 +38,7 @@ from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import (
     AlreadyResponded,
     AssignedElsewhere,
+    NotAsLogged,
     NotPending,
     QuestionsOff,
     SelfApproval,
@@ -52,6 +53,7 @@ from flow_hitl.requests.deciding.record_response import RecordResponse, Submissi
 from flow_hitl.requests.ports import RequestFilter, RequestStore, RowPage
 from flow_hitl.requests.reading.list_requests import ListRequests, own_names
 from flow_hitl.requests.reading.list_rows import ByColumn, Column, Count, Counts, Order, RequestRow
+from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
 from flow_hitl.requests.request import Request, Response, ResumeStatus, Status
 
 if TYPE_CHECKING:
@@ -111,6 +113,7 @@ class RequestPages:
     requests: RequestStore
     lists: ListRequests
     audit: AuditLog
+    as_logged: ReadAsLogged
     record_response: RecordResponse
     delegate: Delegate
     ask_back: Callable[[], "AskBack"]
@@ -284,11 +287,11 @@ class RequestPages:
             deployment=member.deployment,
         )
         try:
-            self.record_response(submission)
+            self.record_response(submission, self.as_logged(request.head))
         except (AlreadyResponded, NotPending):
             # Someone was faster since we looked.
             return self._beaten(member, self.requests.load(request_id), outcome, comment, texts)
-        except (SelfApproval, ValidationFailed) as refused:
+        except (NotAsLogged, SelfApproval, ValidationFailed) as refused:
             problem, form = refusal("Your answer", refused), answer_form(request.content, texts)
             return replace(self._sheet(member, request), comment=comment, problem=problem, form=form)
         return None

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from flow_hitl.mails.contexts import Decision, FileView, RequestView
 from flow_hitl.pages.requests.answer_form import NO_MORE, AnswerForm
-from flow_hitl.platform.errors import CommentMissing, QuestionsOff, SelfApproval, ValidationFailed
+from flow_hitl.platform.errors import CommentMissing, NotAsLogged, QuestionsOff, SelfApproval, ValidationFailed
 from flow_hitl.platform.records import dataclass
 
 MessageKind = Literal["thanks", "yours", "already_decided", "expired", "invalid", "too_large", "cancelled", "passed_on"]
@@ -63,8 +63,8 @@ class News:
 WRONG_VALUES = "Some values below are missing or wrong. Nothing was recorded yet."
 
 
-def refusal(what: str, error: SelfApproval | QuestionsOff | ValidationFailed) -> str:
+def refusal(what: str, error: SelfApproval | QuestionsOff | NotAsLogged | ValidationFailed) -> str:
     """Return why an answer, an address, or a question, which `what` names, was refused: a sentence."""
     if isinstance(error, CommentMissing):
         return f'"{error.label}" needs a comment. Write one, then choose again.'
-    return error.detail if isinstance(error, SelfApproval | QuestionsOff) else f"{what} {error.errors[0].message}."
+    return f"{what} {error.errors[0].message}." if isinstance(error, ValidationFailed) else error.detail

@@ -23,6 +23,7 @@ from flow_hitl.people.access import Action, ProvenAddress, authorize
 from flow_hitl.platform.errors import (
     AlreadyResponded,
     Forbidden,
+    NotAsLogged,
     NotPending,
     QuestionsOff,
     SelfApproval,
@@ -35,6 +36,7 @@ from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import RequestStore
+from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
 from flow_hitl.requests.request import Request, Status
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class ReviewPage:
 
     requests: RequestStore
     deployments: DeploymentStore
+    as_logged: ReadAsLogged
     record_response: RecordResponse
     delegate: Delegate
     ask_back: Callable[[], "AskBack"]
@@ -162,11 +165,11 @@ class ReviewPage:
             shown=page_shown(self.keys, request.head.request_id, responder.email, shown),
         )
         try:
-            decided = self.record_response(submission)
+            decided = self.record_response(submission, self.as_logged(request.head))
         except (AlreadyResponded, NotPending):
             # Someone was faster since we looked.
             return _closed(self.requests.load(request.head.request_id), responder, outcome, comment, texts)
-        except (SelfApproval, ValidationFailed) as refused:
+        except (NotAsLogged, SelfApproval, ValidationFailed) as refused:
             return self._again(token, request, responder, outcome, comment, texts, refusal("Your answer", refused))
         return _message(decided, "thanks", then=what_follows(decided))
 

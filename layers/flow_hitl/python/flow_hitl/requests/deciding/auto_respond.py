@@ -10,6 +10,7 @@ from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import Deadlines, RequestStore
+from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
 from flow_hitl.requests.request import Status
 
 
@@ -19,10 +20,12 @@ class AutoRespond:
 
     requests: RequestStore
     deadlines: Deadlines
+    as_logged: ReadAsLogged
     record_response: RecordResponse
     clock: Clock
 
     def __call__(self, request_id: str) -> None:
+        """Do so; raises NotAsLogged."""
         head = self.requests.head(request_id)
         due = head.auto_response
         if head.status is not Status.PENDING or due is None:
@@ -42,4 +45,4 @@ class AutoRespond:
         )
         # If a person answered between our two reads, their answer stands.
         with suppress(AlreadyResponded, NotPending):
-            self.record_response(submission)
+            self.record_response(submission, self.as_logged(head))
