@@ -1,8 +1,8 @@
 """What an event says of the records that are written with it, so that no record can change without its event."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any
 
@@ -61,26 +61,34 @@ def _is_part(one: Any, whole: Any) -> bool:
 
 def _set_members(state: Any) -> dict[str, Any]:
     kind: Any = type(state)
-    members = ((one, getattr(state, one.name)) for one in _fields(kind))
-    return {one.name: _plain(value) for one, value in members if not _is_default(one, value)}
+    held = vars(state)
+    return {
+        name: value if type(value) in PLAIN else _plain(value)
+        for name, default, make in _defaults(kind)
+        if (value := held[name]) is not default and value != (make() if make else default)
+    }
 
 
-_fields = cache(fields)
+@cache
+def _defaults(kind: Any) -> Sequence[tuple[str, Any, Callable[[], Any] | None]]:
+    """Return of each member its name, and its default or what makes that; MISSING, which equals no value, of none."""
+    return [
+        (one.name, one.default, None if one.default_factory is MISSING else one.default_factory) for one in fields(kind)
+    ]
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in PLAIN:
-        return value
-    if hasattr(value, "__dataclass_fields__"):
-        return _set_members(value)
-    if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return as_json(value)
+    kind: Any = type(value)
+    return value if kind in PLAIN else _written(kind)(value)
 
 
-def _is_default(one: "Field[Any]", value: Any) -> bool:
-    if one.default_factory is not MISSING:
-        return bool(value == one.default_factory())
-    return bool(one.default is not MISSING and value == one.default)
+@cache
+def _written(kind: type) -> Callable[[Any], Any]:
+    """Return what makes JSON of a value of a type that is none of PLAIN."""
+    if is_dataclass(kind):
+        return _set_members
+    if issubclass(kind, Mapping):
+        return lambda value: {name: _plain(one) for name, one in value.items()}
+    if issubclass(kind, list | tuple):
+        return lambda value: [_plain(one) for one in value]
+    return as_json

@@ -12,7 +12,7 @@ _LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC)
 def rfc3339(moment: datetime) -> str:
     """Return a moment as `2026-01-14T12:00:00Z`, its fraction of a second dropped."""
     # Not strftime: it writes the year 1 as "1" on Linux.
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> datetime:
