@@ -5,9 +5,16 @@ import click
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.deployments.answers import Members
 from flow_hitl.deployments.deployment import Deployment, Member, Permission
+from flow_hitl.platform.times import zone_named
 from infra.cli.output import show, table
 from infra.cli.target import CommandTarget, deployment_argument, with_deployment, with_target
 from infra.cli.values import plain_address
+
+
+def _zone_name(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and zone_named(value) is None:
+        raise click.BadParameter("must be the IANA name of a time zone, such as Europe/Berlin")
+    return value
 
 
 @click.group()
@@ -33,12 +40,20 @@ def member() -> None:
     callback=plain_address,
     help="Another address they answer from; repeat for more.",
 )
+@click.option(
+    "--timezone", metavar="NAME", callback=_zone_name, help="Of the times in their emails, such as Europe/Berlin."
+)
 @with_target
 def set_member(
-    target: CommandTarget, deployment_id: int, email: str, permissions: tuple[str, ...], aliases: tuple[str, ...]
+    target: CommandTarget,
+    deployment_id: int,
+    email: str,
+    permissions: tuple[str, ...],
+    aliases: tuple[str, ...],
+    timezone: str | None,
 ) -> None:
-    """Add a member, or replace their permissions and aliases."""
-    wanted = Member(email, frozenset(Permission(permission) for permission in permissions), aliases)
+    """Add a member, or replace their permissions, aliases, and time zone."""
+    wanted = Member(email, frozenset(Permission(permission) for permission in permissions), aliases, timezone)
     _show(target, target.manage.set_member(deployment_id, wanted))
 
 
@@ -72,12 +87,12 @@ def index(target: CommandTarget) -> None:
 
 def _show(target: CommandTarget, deployment: Deployment) -> None:
     rows = [
-        (one.email, ", ".join(sorted(one.permissions)) or "-", ", ".join(one.aliases) or "-")
+        (one.email, ", ".join(sorted(one.permissions)) or "-", ", ".join(one.aliases) or "-", one.timezone or "UTC")
         for one in deployment.members
     ]
     show(
         target,
         as_json(Members(deployment.members)),
-        table(("email", "permissions", "aliases"), rows) if rows else "No members.",
+        table(("email", "permissions", "aliases", "timezone"), rows) if rows else "No members.",
         f"add or change one: {target.command(f'member set {deployment.deployment_id} EMAIL --alias EMAIL')}",
     )

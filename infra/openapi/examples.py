@@ -335,7 +335,11 @@ DRY_RUN_RESULT: Document = {
     "approval_ttl_minutes": 1440,
 }
 
-NEW_MEMBER: Document = {"permissions": ["respond_to_human_feedback"], "aliases": ["ana@mail.example.com"]}
+NEW_MEMBER: Document = {
+    "permissions": ["respond_to_human_feedback"],
+    "aliases": ["ana@mail.example.com"],
+    "timezone": "Europe/Berlin",
+}
 MEMBER: Document = {"email": PATH_NAMES["email"], **NEW_MEMBER}
 MEMBERS: Document = {"members": [MEMBER]}
 

@@ -27,6 +27,18 @@ document.addEventListener("click", (event) => {
   folded.querySelector("input, textarea, select")?.focus({ preventScroll: true });
 });
 
+// Time zones are offered by name.
+for (const field of document.querySelectorAll("[data-zones]")) {
+  if (!Intl.supportedValuesOf) break;
+  const list = document.createElement("datalist");
+  list.id = `${field.id}-names`;
+  for (const name of Intl.supportedValuesOf("timeZone")) {
+    list.append(Object.assign(document.createElement("option"), { value: name }));
+  }
+  field.after(list);
+  field.setAttribute("list", list.id);
+}
+
 // A browser that saves PDFs instead of showing them would save one without being asked.
 if (navigator.pdfViewerEnabled === false) {
   for (const frame of document.querySelectorAll("iframe.pdf")) frame.remove();

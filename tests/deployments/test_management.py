@@ -489,13 +489,13 @@ def test_who_asked_must_be_said_as_a_mail_address_or_is_warned_of(hitl: Hitl) ->
 
 
 def test_a_member_is_set_shown_and_removed(hitl: Hitl) -> None:
-    member = {"permissions": ["manage_human_feedback"], "aliases": ["a@private.example"]}
+    member = {"permissions": ["manage_human_feedback"], "aliases": ["a@private.example"], "timezone": "Asia/Tokyo"}
     shown = {"email": "a.b+c@example.com", **member}
     place = f"members/{quote('a.b+c@example.com', safe='')}"
     assert put(hitl, place, member).json == shown
     assert get(hitl, place).json == get(hitl, "members/a.b+c@example.com").json == shown
     assert get(hitl, "members").json == {"members": [shown]}
-    changed = {"permissions": ["respond_to_human_feedback"], "aliases": []}
+    changed = {"permissions": ["respond_to_human_feedback"], "aliases": [], "timezone": None}
     assert put(hitl, "members/A.B+C@example.com", changed).json == {"email": "A.B+C@example.com", **changed}
     assert len(get(hitl, "members").json["members"]) == 1
     deleted = hitl.api("DELETE", path(hitl, place))

@@ -40,6 +40,7 @@ def test_a_member_is_added_and_can_sign_in(hitl: Hitl, manager: Browser) -> None
             "email": BOB,
             "permissions": ["respond_to_human_feedback"],
             "aliases": ["bob.smith@example.com", "b@example.com"],
+            "timezone": None,
         }
     ]
     assert BOB in page.text
@@ -53,7 +54,7 @@ def test_a_member_is_changed(hitl: Hitl, manager: Browser) -> None:
     submit(manager, MEMBERS, "email", {"email": BOB, "aliases": "b@example.com"})
     page = followed(manager, edit(manager, BOB, {"manage_human_feedback": "on", ADD: None, "aliases": ""}))
     assert "Saved." in page.text
-    assert members(hitl) == [{"email": BOB, "permissions": ["manage_human_feedback"], "aliases": []}]
+    assert members(hitl) == [{"email": BOB, "permissions": ["manage_human_feedback"], "aliases": [], "timezone": None}]
     events = configuration_events(hitl)
     followed(manager, edit(manager, BOB, {}))
     assert configuration_events(hitl) == events, "what changes nothing is no event"
@@ -112,7 +113,7 @@ def test_a_member_is_changed_by_one_manager_at_a_time(hitl: Hitl, manager: Brows
     assert members(hitl)[0]["permissions"] == ["manage_human_feedback"]
     again = form_of(send(manager, opened, {"aliases": "c@example.com"}), ADD)
     followed(manager, send(manager, again))
-    assert members(hitl)[-1] == {"email": BOB, "permissions": [ADD], "aliases": ["c@example.com"]}
+    assert members(hitl)[-1] == {"email": BOB, "permissions": [ADD], "aliases": ["c@example.com"], "timezone": None}
 
 
 def test_somebody_who_was_added_meanwhile_is_not_overwritten(hitl: Hitl, manager: Browser) -> None:

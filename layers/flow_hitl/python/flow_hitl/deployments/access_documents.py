@@ -10,9 +10,10 @@ from flow_hitl.deployments.answers import KeyShown
 from flow_hitl.deployments.deployment import KEYS_MAY, Member, Permission
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.errors import FieldError
-from flow_hitl.platform.times import parse_rfc3339
+from flow_hitl.platform.times import parse_rfc3339, zone_named
 
 _MAX_ALIASES = 20
+_LONGEST_ZONE = 64
 
 NO_KEY_RESPONDS = (
     "An API key proves a program, and only the people who are asked respond: by email, on the review page or signed "
@@ -25,6 +26,12 @@ def _key_permission(value: str) -> str:
         return value
     why = f". {NO_KEY_RESPONDS}" if value == Permission.RESPOND else ""
     raise ValueError(f"must be one of: {', '.join(sorted(KEYS_MAY))}{why}")
+
+
+def _zone_name(value: str) -> str:
+    if zone_named(value) is None:
+        raise ValueError("must be the IANA name of a time zone, such as Europe/Berlin")
+    return value
 
 
 _KeyPermission = Annotated[
@@ -59,6 +66,7 @@ class MemberDocument(Document):
     """The address in the path, if it is here at all."""
     permissions: list[Literal[Permission.MANAGE, Permission.RESPOND]] = []
     aliases: Annotated[list[MailAddress], Field(max_length=_MAX_ALIASES)] = []
+    timezone: Annotated[str, Field(max_length=_LONGEST_ZONE), AfterValidator(_zone_name)] | None = None
 
 
 def parse_member(email: str, text: str | bytes) -> Member:
@@ -74,4 +82,4 @@ def parse_member(email: str, text: str | bytes) -> Member:
     )
     if document.email is not None and not same_address(document.email, email):
         refuse([FieldError("/email", "must be the address in the path")])
-    return Member(email, frozenset(document.permissions), tuple(document.aliases))
+    return Member(email, frozenset(document.permissions), tuple(document.aliases), document.timezone)

@@ -11,7 +11,7 @@ from flow_hitl.contract.shapes import LEFT_OUT, Schema
 from flow_hitl.deployments.conditions import Condition
 from flow_hitl.deployments.quotas import Quotas
 from flow_hitl.deployments.settings import MINUTES, Setting, SettingsPart, settings_of
-from flow_hitl.platform.address import GROUP_PREFIX, domain_of, may_be_same_person, same_address
+from flow_hitl.platform.address import GROUP_PREFIX, address_key, domain_of, may_be_same_person, same_address
 from flow_hitl.platform.records import dataclass
 
 OPERATOR = "operator"
@@ -342,6 +342,8 @@ class Member:
     """What the person may do beyond answering what is assigned to them."""
     aliases: tuple[str, ...] = ()
     """Other addresses from which the person may answer."""
+    timezone: str | None = None
+    """The time zone of the times in their emails, by its IANA name, such as `Europe/Berlin`; null for UTC."""
 
 
 @dataclass(frozen=True)
@@ -418,6 +420,15 @@ class Deployment:
     @property
     def _resume_secrets(self) -> tuple[ResumeSecret, ...]:
         return self.resume_secrets or (ResumeSecret(self.resume_key_id),)
+
+    @property
+    def zones(self) -> Mapping[str, str]:
+        """The time zones that members have chosen, by `address_key` of each of their addresses."""
+        chosen = [one for one in self.members if one.timezone is not None]
+        # Whose address it is counts more than whose alias.
+        named = [(alias, one.timezone) for one in chosen for alias in one.aliases]
+        named += [(one.email, one.timezone) for one in chosen]
+        return {address_key(address): zone for address, zone in named if zone is not None}
 
     @property
     def people(self) -> frozenset[str]:

@@ -1,12 +1,14 @@
 """What defines an email about a request; each kind has a module in `kinds/`."""
 
 from collections.abc import Callable
+from datetime import UTC, tzinfo
 from typing import TypedDict
 
 from flow_hitl.audit.chain import AuditEvent, EventKind
 from flow_hitl.audit.effects import Effect, addressee
-from flow_hitl.platform.address import same_address
+from flow_hitl.platform.address import address_key, same_address
 from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.times import zone_named
 from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.requests.deciding.answer_addresses import AnswerAddresses
 from flow_hitl.requests.request import Request
@@ -52,6 +54,12 @@ class Occasion:
             "message": content.message,
             "test": head.test,
         }
+
+    def zone_of(self, recipient: str) -> tzinfo:
+        """Return the time zone in which a person reads times: the one they had chosen when they were asked, or UTC."""
+        zones = self.request.head.zones
+        name = zones.get(address_key(recipient)) if zones else None
+        return (zone_named(name) if name else None) or UTC
 
     def reply_to(self, recipient: str) -> str:
         return self.addresses.reply_to(self.request.head, recipient)

@@ -1,7 +1,7 @@
 """What renders and sends email, and who gets none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
 from flow_hitl.mails.sending import SendingState
@@ -72,4 +72,4 @@ class MailRefused(Exception):
 
 
 class MailRenderer(Protocol):
-    def render_email(self, context: MailContext) -> RenderedEmail: ...
+    def render_email(self, context: MailContext, zone: tzinfo = UTC) -> RenderedEmail: ...

@@ -1,6 +1,7 @@
 """A request in the words its responder reads, for emails and pages alike."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from flow_hitl.contract.shapes import Channel
@@ -20,7 +21,7 @@ _HAS_GONE_ON = frozenset({ResumeStatus.DELIVERED, ResumeStatus.RESUMED, ResumeSt
 _NOT_TAKEN = frozenset({ResumeStatus.FAILED, ResumeStatus.RESUME_FAILED})
 
 
-def request_view(request: Request, responder: str, *, may_pass_on: bool = False) -> RequestView:
+def request_view(request: Request, responder: str, *, may_pass_on: bool = False, zone: tzinfo = UTC) -> RequestView:
     """Return what the notification and the review page show to one of the request's responders."""
     head, content = request.head, request.content
     return RequestView(
@@ -36,7 +37,7 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False)
         history=tuple(HistoryRound(**entry) for entry in _recent(content.history)),
         assigned_to=responder,
         assigned_why=_assigned_why(head, content),
-        deadline_text=_deadline_text(request),
+        deadline_text=_deadline_text(request, zone),
         answer_until=head.token_expires_at,
         due_at=head.sla_due_at,
         may_pass_on=may_pass_on,
@@ -227,9 +228,9 @@ def who_did(actor: str | None, content: Content) -> str | None:
     return f'a program of the deployment "{content.deployment_name}"' if kind == "api_key" else None
 
 
-def _deadline_text(request: Request) -> str | None:
+def _deadline_text(request: Request, zone: tzinfo) -> str | None:
     due, options = request.head.auto_response, request.head.emit_options
     if due is None:
         return None
     answer = request.label_of(due.default_outcome) if due.default_outcome in options else due.default_outcome
-    return f'If no one answers by {readable_time(due.due_at)}, the answer will be "{answer}".'
+    return f'If no one answers by {readable_time(due.due_at, zone)}, the answer will be "{answer}".'

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import tzinfo
 from typing import Any
 
 from flow_hitl.audit.chain import EventKind
@@ -70,7 +71,7 @@ class SendMail:
             if self._claimed(effect):
                 self._refused(mail, effect, request, recipient, f"earlier email to this address {suppressed}")
             return True
-        outgoing = self._outgoing(mail, effect, recipient, context, follows)
+        outgoing = self._outgoing(mail, effect, recipient, context, follows, occasion.zone_of(recipient))
         # Nothing but the call of SES comes between this and the email: what is counted here may have been sent.
         this_try = self.effects.begin(effect, self.clock.now(), WORKER.lease)
         if this_try is None:
@@ -145,9 +146,9 @@ class SendMail:
         return None
 
     def _outgoing(
-        self, mail: Mail, effect: Effect, recipient: str, context: MailContext, follows: str | None
+        self, mail: Mail, effect: Effect, recipient: str, context: MailContext, follows: str | None, zone: tzinfo
     ) -> OutgoingMail:
-        rendered = self.renderer.render_email(context)
+        rendered = self.renderer.render_email(context, zone)
         if mail.repeats_subject:
             rendered = replace(rendered, subject=f"Re: {rendered.subject}")
         tags = {REQUEST_TAG: effect.request_id, KIND_TAG: effect.kind.value}

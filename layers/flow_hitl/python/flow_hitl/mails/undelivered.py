@@ -66,6 +66,7 @@ class Undelivered:
                 deployment.settings,
                 people=heirs if len(heirs) > 1 else (),
                 stamp=stamp,
+                zones=deployment.zones,
             )
 
         self.change_request(request_id, pass_on)

@@ -1,10 +1,12 @@
 """Times as the contract writes them: RFC 3339, UTC, `Z`, whole seconds."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 
 # `fromisoformat` alone reads more of ISO 8601 than that: weeks, basic forms, any character in place of the T.
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z0-9][A-Za-z0-9_+-]{0,31}){0,2}", re.ASCII)
 YEAR_OF_MINUTES = 366 * 24 * 60
 _LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC)
 
@@ -34,16 +36,41 @@ def ceil_second(moment: datetime) -> datetime:
     return floor if floor in (moment, _LAST_SECOND) else floor + timedelta(seconds=1)
 
 
-def readable_time(moment: datetime) -> str:
-    """Return a moment as people read it, in UTC: `14 Jan 2026, 12:00 UTC`."""
-    utc = moment.astimezone(UTC)
-    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+@cache
+def zone_named(name: str) -> tzinfo | None:
+    """Return the time zone of an IANA name such as `Europe/Berlin`, None if there is none."""
+    # Few people have chosen one, and a request of all others is not to pay for it.
+    from zoneinfo import ZoneInfo
+
+    if not _ZONE.fullmatch(name):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        return None
 
 
-def readable_moment(text: str) -> str:
+def readable_time(moment: datetime, zone: tzinfo = UTC) -> str:
+    """Return a moment as people read it: `14 Jan 2026, 12:00 UTC`, or elsewhere `CET`, or `UTC+05:45`."""
+    try:
+        there = moment.astimezone(zone)
+    except OverflowError:
+        # There is no later day than the last.
+        there = moment.astimezone(UTC)
+    name = there.tzname() or ""
+    return f"{there.day} {there:%b %Y, %H:%M} {name if name.isalpha() else _offset(there)}"
+
+
+def _offset(there: datetime) -> str:
+    """Return how far a moment's clock is ahead of UTC: zones without an abbreviation have only that."""
+    digits = f"{there:%z}"
+    return f"UTC{digits[:3]}:{digits[3:5]}"
+
+
+def readable_moment(text: str, zone: tzinfo = UTC) -> str:
     """Return a moment that somebody else wrote as people read it, or as it is written where it is not RFC 3339."""
     try:
-        return readable_time(parse_rfc3339(text))
+        return readable_time(parse_rfc3339(text), zone)
     except ValueError:
         return text
 

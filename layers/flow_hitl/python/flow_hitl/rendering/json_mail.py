@@ -1,6 +1,7 @@
 """JSON in an email: facts, tables, and cards as on the page, with inline styles, and as much as there is room for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, tzinfo
 
 from markupsafe import Markup
 
@@ -36,9 +37,13 @@ _NOTHING = Markup('<span class="muted" style="color:#55625c">{}</span>')
 
 
 class MailTree:
-    """The HTML of a JSON value with about `room` characters of text; `was_cut`: the email does not have all of it."""
+    """The HTML of a JSON value with about `room` characters of text, and moments in a zone.
 
-    def __init__(self, value: object, room: int) -> None:
+    `was_cut`: the email does not have all of it.
+    """
+
+    def __init__(self, value: object, room: int, zone: tzinfo = UTC) -> None:
+        self._zone = zone
         self._chars, self._values = room, max(1, room // _CHARS_EACH)
         self.was_cut = False
         self.html = Markup().join(self._of(value, 0, ""))
@@ -106,7 +111,7 @@ class MailTree:
         nothing = nothing_words(value)
         if nothing is not None:
             return _NOTHING.format(nothing)
-        lines = self._taken(value_words(value, name)).split("\n")
+        lines = self._taken(value_words(value, name, self._zone)).split("\n")
         return Markup("<br>").join(lines)
 
     def _taken(self, text: str) -> str:

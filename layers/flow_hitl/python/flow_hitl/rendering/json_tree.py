@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, tzinfo
 
 from markupsafe import Markup
 
@@ -142,13 +143,13 @@ def nothing_words(value: object) -> str | None:
     return "empty" if isinstance(value, str) and not printable(value).strip() else None
 
 
-def value_words(value: object, name: str) -> str:
+def value_words(value: object, name: str, zone: tzinfo = UTC) -> str:
     """Return how a scalar of the member `name` reads: numbers grouped, moments and yes or no in words."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, int | float):
         return _number(value, name)
-    return readable_moment(printable(str(value)))
+    return readable_moment(printable(str(value)), zone)
 
 
 def _leaf(value: object, name: str) -> Markup:

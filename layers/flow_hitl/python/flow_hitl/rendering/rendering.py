@@ -4,6 +4,7 @@ Any text in a context may come from an AI or a stranger: HTML is escaped, and ma
 template is an error.
 """
 
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
@@ -16,8 +17,10 @@ from jinja2 import (
     FileSystemLoader,
     ModuleLoader,
     StrictUndefined,
+    pass_context,
     select_autoescape,
 )
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from flow_hitl.platform.mime import encoded_body
@@ -88,17 +91,17 @@ class PageContext(Protocol):
     template: ClassVar[str]
 
 
-def render_email(context: MailContext) -> RenderedEmail:
-    """Return the email of a context, from `templates/email/<kind>/`."""
+def render_email(context: MailContext, zone: tzinfo = UTC) -> RenderedEmail:
+    """Return the email of a context, from `templates/email/<kind>/`, with its times in a zone."""
     environment, folder = _environment(), f"email/{context.kind}"
     mark = TEST_MARK if context.test else ""
     subject = subject_line(mark + environment.get_template(f"{folder}/subject.txt").render(mail=context))
     html = environment.get_template(f"{folder}/body.html")
     for room in _ROOMS:
-        shown = html.render(mail=context, subject=subject, room=room)
+        shown = html.render(mail=context, subject=subject, room=room, zone=zone)
         if len(encoded_body(shown)[1]) <= MAIL_HTML_LIMIT:
             break
-    text = environment.get_template(f"{folder}/body.txt").render(mail=context, subject=subject, room=room)
+    text = environment.get_template(f"{folder}/body.txt").render(mail=context, subject=subject, room=room, zone=zone)
     return RenderedEmail(subject, text, shown)
 
 
@@ -174,7 +177,7 @@ def _environment() -> Environment:
         outline=outline,
         output_html=render_output,
         preformatted=preformatted,
-        readable_time=readable_time,
+        readable_time=_readable_time,
         readable_duration=readable_duration,
         readable_moment=readable_moment,
         with_readable_times=with_readable_times,
@@ -182,6 +185,17 @@ def _environment() -> Environment:
         tree=render_tree,
     )
     return environment
+
+
+@pass_context
+def _readable_time(context: Context, moment: datetime) -> str:
+    return readable_time(moment, _zone(context))
+
+
+def _zone(context: Context) -> tzinfo:
+    """Return the zone of an email's times; pages have UTC, which the browser turns into its own."""
+    zone = context.get("zone")
+    return zone if isinstance(zone, tzinfo) else UTC
 
 
 def _printable_value(value: object) -> object:
@@ -205,10 +219,11 @@ def _earlier_rounds(history: "Sequence[HistoryRound]", method_name: str, output:
     return earlier_rounds(history, method_name, output)
 
 
-def _mail_tree(value: object, room: int) -> "MailTree":
+@pass_context
+def _mail_tree(context: Context, value: object, room: int) -> "MailTree":
     from flow_hitl.rendering.json_mail import MailTree
 
-    return MailTree(value, room)
+    return MailTree(value, room, _zone(context))
 
 
 def _isolated(text: str) -> Markup:

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from flow_hitl.audit.bound import bound_digest, state_before
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.contract.shapes import LEFT_OUT, Channel, RequestId, Sha256, Url, as_json
 from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
-from flow_hitl.platform.address import same_address
+from flow_hitl.platform.address import address_key, same_address
 from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import AlreadyResponded, AlreadyResumed, NothingToResume, NotPending
 from flow_hitl.platform.records import dataclass
@@ -60,6 +61,7 @@ SERVICE = "flow-hitl"
 UNCHANGED: Any = object()
 """The output that an answer brings if it leaves it as it is."""
 # Each request's entry in a list must stay below a kilobyte, in any script.
+_NO_ZONES: Mapping[str, str] = MappingProxyType({})
 _SUMMARY_CHARS = 120
 _LISTED_TITLE_CHARS = 100
 _TITLED_CHARS = 160
@@ -263,7 +265,8 @@ class Head:
     options' values, by value. `last_event_at` keeps its events in order even if a clock is slow.
     `approval_ttl_minutes`: how long an answer is valid. `receipt` is that of the decision, once it is signed.
     `questions`: responders may ask back, and `thread` is what was asked and answered. `content_erased_at`: since then,
-    what is stored of the content is `without_content`.
+    what is stored of the content is `without_content`. `zones` are the time zones that responders had chosen when it
+    was assigned, by `address_key`.
     """
 
     request_id: str
@@ -307,6 +310,7 @@ class Head:
     questions: bool = False
     thread: tuple[Remark, ...] = ()
     content_erased_at: datetime | None = None
+    zones: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def awaits_receipt(self) -> bool:
@@ -581,6 +585,7 @@ def opened(
             if look.label is not None and not reads_alike(look.label, value)
         },
         questions=questions,
+        zones=_zones_of(settings.people_of(assignment.email) or (assignment.email,), deployment.zones),
     )
     due_at = head.auto_response.due_at if head.auto_response else None
     reminders = reminder_times(settings.reminders, created_at=at, timeout_at=due_at, sla_minutes=sla_target_minutes)
@@ -706,17 +711,18 @@ def reassign(
     *,
     stamp: Stamp,
     people: Sequence[str] = (),
+    zones: Mapping[str, str] = _NO_ZONES,
 ) -> Change:
     """Return the step that reassigns a pending request; addresses sent out before stop working.
 
-    `people`, including `email`, are asked together although they are not a group. Raises AlreadyResponded or
-    NotPending.
+    `people`, including `email`, are asked together although they are not a group. `zones` are those of the deployment.
+    Raises AlreadyResponded or NotPending.
     """
     members = tuple(people) or settings.people_of(email)
     # If the address is unreachable, so is the email that says no answer is needed.
     others = _others(head, stamp.actor.removeprefix("member/"), staying=members or (email,))
     data = {"people": list(members), "others": [] if stamp.actor == SERVICE else others, "reason": reason}
-    return _give(head, email, members, data, settings, stamp=stamp, reassigned_by=stamp.actor)
+    return _give(head, email, members, data, settings, zones, stamp=stamp, reassigned_by=stamp.actor)
 
 
 def delegate(
@@ -728,10 +734,11 @@ def delegate(
     *,
     stamp: Stamp,
     verification: Mapping[str, Any],
+    zones: Mapping[str, str] = _NO_ZONES,
 ) -> Change:
     """Return the step that replaces one responder with another; the rest of a group stays.
 
-    `verification` says how they are proven. Raises AlreadyResponded or NotPending.
+    `verification` says how they are proven, `zones` are those of the deployment. Raises AlreadyResponded or NotPending.
     """
     newcomers = settings.people_of(to)
     if head.group_members:
@@ -748,7 +755,7 @@ def delegate(
         "via": via.value,
         "verification": dict(verification),
     }
-    return _give(head, assignee, members, data, settings, stamp=stamp, passed_on_by=by)
+    return _give(head, assignee, members, data, settings, zones, stamp=stamp, passed_on_by=by)
 
 
 def _give(
@@ -757,6 +764,7 @@ def _give(
     members: tuple[str, ...],
     data: Mapping[str, Any],
     settings: DeploymentSettings,
+    zones: Mapping[str, str],
     *,
     stamp: Stamp,
     passed_on_by: str | None = None,
@@ -780,6 +788,7 @@ def _give(
         stamp=stamp,
         assigned_to_email=assignee,
         group_members=members,
+        zones=_zones_of(members or (assignee,), zones),
         passed_on_by=passed_on_by,
         reassigned_by=reassigned_by,
         assigned_before=head.assigned_to_email,
@@ -787,6 +796,10 @@ def _give(
         assigned_by=AssignedBy.REASSIGNMENT,
         token_expires_at=ceil_second(stamp.at + timedelta(days=settings.reply_token_days)),
     )
+
+
+def _zones_of(people: Sequence[str], zones: Mapping[str, str]) -> Mapping[str, str]:
+    return {key: zones[key] for key in map(address_key, people) if key in zones} if zones else {}
 
 
 def retry_resume(head: Head, stamp: Stamp) -> Change | None:

@@ -22,7 +22,7 @@ def _context(occasion: Occasion, recipient: str) -> NotificationContext | None:
         return None
     may_pass_on = bool(occasion.event.data.get("may_pass_on"))
     context = NotificationContext(
-        request=request_view(occasion.request, recipient, may_pass_on=may_pass_on),
+        request=request_view(occasion.request, recipient, may_pass_on=may_pass_on, zone=occasion.zone_of(recipient)),
         reply_to=occasion.reply_to(recipient),
         review_url=occasion.review_url(recipient),
     )

@@ -26,7 +26,7 @@ def _context(occasion: Occasion, recipient: str) -> ReminderContext | None:
     if head.status is not Status.PENDING:
         return None
     return ReminderContext(
-        request=request_view(occasion.request, recipient),
+        request=request_view(occasion.request, recipient, zone=occasion.zone_of(recipient)),
         reply_to=occasion.reply_to(recipient),
         review_url=occasion.review_url(recipient),
         asked_at=head.created_at,

@@ -28,7 +28,7 @@ def _context(occasion: Occasion, recipient: str) -> AnswerContext | None:
     from flow_hitl.requests.deciding.questions import open_questions
 
     return AnswerContext(
-        request=request_view(occasion.request, recipient),
+        request=request_view(occasion.request, recipient, zone=occasion.zone_of(recipient)),
         reply_to=occasion.reply_to(recipient),
         review_url=occasion.review_url(recipient),
         questions=tuple(one.text for one in open_questions(head.thread[:number])),

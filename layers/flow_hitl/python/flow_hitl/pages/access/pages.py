@@ -44,7 +44,11 @@ class AccessPages:
         """Return the form of a member; raises NotFound."""
         member = member_of(person.deployment, email)
         allowed = {permission.value: "on" for permission in member.permissions}
-        return _member_form(person.deployment, member, {**allowed, "aliases": "\n".join(member.aliases)})
+        return _member_form(
+            person.deployment,
+            member,
+            {**allowed, "aliases": "\n".join(member.aliases), "timezone": member.timezone or ""},
+        )
 
     def add_member(self, person: access.SignedInMember, typed: FilledForm) -> FilledForm | Deployment:
         """Add a member; returns the deployment, else the form with what is wrong or changed meanwhile."""
@@ -64,6 +68,7 @@ class AccessPages:
             "email": email,
             "permissions": [permission.value for permission in MEMBERS_MAY if ticked(fields, permission.value)],
             "aliases": lines_in(fields, "aliases"),
+            "timezone": text_in(fields, "timezone"),
         }
         return self._edit_member(
             person,

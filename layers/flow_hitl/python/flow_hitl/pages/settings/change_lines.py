@@ -21,7 +21,9 @@ def lines_of(event: AuditEvent, only: Sequence[str] = ()) -> Sequence[str]:
         case EventKind.ROUTING_RULES_CHANGED:
             return tuple(_rules(before["rules"], after["rules"]))
         case EventKind.MEMBER_SET | EventKind.MEMBER_REMOVED:
-            return tuple(_fields(before or {}, after or {}, ("permissions", "aliases"), (after or before)["email"]))
+            return tuple(
+                _fields(before or {}, after or {}, ("permissions", "aliases", "timezone"), (after or before)["email"])
+            )
         case (
             EventKind.WEBHOOK_CREATED
             | EventKind.WEBHOOK_CHANGED

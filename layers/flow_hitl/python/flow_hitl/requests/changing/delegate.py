@@ -56,6 +56,7 @@ class Delegate:
                 deployment.settings,
                 stamp=stamp,
                 verification=delegation.verification,
+                zones=deployment.zones,
             )
 
         return self.change_request(request_id, step, once, actor=delegation.responder)

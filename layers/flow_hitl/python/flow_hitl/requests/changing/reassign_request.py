@@ -50,6 +50,6 @@ class ReassignRequest:
                 wanted, reason = Usage(mails=int(deployment.settings.email_notifications)), "reassigned by API"
                 if full := over_quota(deployment.quotas, holder.usage, wanted, stamp.at):
                     raise full
-            return reassign(head, assignee, reason, deployment.settings, stamp=stamp)
+            return reassign(head, assignee, reason, deployment.settings, stamp=stamp, zones=deployment.zones)
 
         return self.change_once(holder, Action.REASSIGN, request_id, step, call)
