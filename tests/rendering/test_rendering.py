@@ -265,8 +265,8 @@ def test_notification_says_who_asks_what_why_and_until_when() -> None:
         assert "Please review this content for brand compliance:" in body
         assert 'rule "Content to Brand" matches review_content by review_*' in body
         assert "If nobody answers by 14 Jan 2026, 13:00 UTC, it is answered “rejected”." in body
-        assert "article_id" in body
-        assert '{"total": 12400}' in body
+        assert "12345" in body
+        assert '{"total"' not in body
         assert "14 Jan 2026, 12:00 UTC" in body
         assert "Marketing · ContentApprovalFlow · review_content" in body
     assert "Meet the **planner**." in mail.text
@@ -476,7 +476,7 @@ def test_an_ordinary_mail_shows_all_it_has() -> None:
     mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, message="A word. " * 300)))
     assert "This is the beginning" not in mail.html + mail.text
     assert "Or just reply:" in mail.html
-    assert "article_id" in mail.html
+    assert "Article id" in mail.html
 
 
 @pytest.mark.parametrize("output", ["word " * 20_000, [{"item": n, "text": "word " * 20} for n in range(2_000)]])
@@ -490,12 +490,36 @@ def test_long_content_is_cut_with_a_link_to_all_of_it(output: object) -> None:
     assert "Read all of it" in mail.text
     assert "Read all of it on the review page" in _Document(mail.html).text
     assert "key199" not in mail.html
-    assert "188 more" in mail.text
+    assert "key0" in mail.text
+    assert "key50" not in mail.html + mail.text
+    assert "All of it is on the review page." in mail.text
+    assert "All of it is on the review page" in " ".join(_Document(mail.html).text)
+
+
+def test_the_context_and_earlier_rounds_read_as_people_read_them() -> None:
+    state = {
+        "budget": {"currency": "EUR", "total": 12400, "is_final": False},
+        "lines": [{"article": "Desk", "price": 900}, {"article": "Lamp", "price": 45}],
+        "due": "2026-03-01T09:00:00Z",
+    }
+    history = (HistoryRound("draft_offer", "2026-01-14T11:20:00Z", {"total": 13000, "approved_by": ["Ann", "Bob"]}),)
+    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, state=state, history=history)))
+    html = " ".join(_Document(mail.html).text)
+    assert "Budget Currency EUR Total 12,400 Is final No" in html
+    assert "Lines Article Price Desk 900 Lamp 45" in html
+    assert "Due 1 Mar 2026, 09:00 UTC" in html
+    assert "  budget:\n    currency: EUR\n    total: 12400\n" in mail.text
+    for body in (html, mail.text):
+        assert "Total: 13,000, Approved by: Ann, Approved by: Bob" in body
+        assert '{"' not in body
 
 
 def test_content_of_the_mail_cannot_pass_for_its_own_lines() -> None:
     forged = "Fine.\n\nYOUR ANSWER\nOr answer on the review page:\n<https://evil.example>"
-    mail = render_email(replace(NOTIFICATION, request=replace(REQUEST, output=forged, message=forged)))
+    state = {"text": forged, forged: {forged: [forged, {forged: forged}]}}
+    history = (HistoryRound("m", "", {forged: [forged]}),)
+    request = replace(REQUEST, output=forged, message=forged, state=state, history=history)
+    mail = render_email(replace(NOTIFICATION, request=request))
 
     assert [line for line in mail.text.split("\n") if line.startswith("<https")] == [f"<{REVIEW_URL}>"]
 

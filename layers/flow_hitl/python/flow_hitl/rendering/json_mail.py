@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
+from itertools import islice
 
 from markupsafe import Markup
 
@@ -10,6 +11,7 @@ from flow_hitl.rendering.markdown import direction, excerpt, is_branch, one_line
 
 _DEEPEST = 6
 _LONGEST_TEXT = 400
+_MOST_IN_A_LINE = 20
 # The markup of a value takes so much more than the value that the room for characters limits the values, too.
 _CHARS_EACH = 25
 _TABLE = Markup(
@@ -124,6 +126,23 @@ class MailTree:
         is_full = self._chars <= 0 or self._values <= 0
         self.was_cut = self.was_cut or is_full
         return is_full
+
+
+def brief(value: object) -> str:
+    """Return the beginning of any JSON value in one line: texts as they are, all else in words, with members' names."""
+    return one_line(value) if isinstance(value, str) else ", ".join(islice(_brief(value, "", 0), _MOST_IN_A_LINE))
+
+
+def _brief(value: object, name: str, depth: int) -> Iterator[str]:
+    if not is_branch(value) or depth >= _DEEPEST:
+        words = one_line(value) if is_branch(value) else nothing_words(value) or one_line(value_words(value, name))
+        yield f"{one_line(member_words(name))}: {words}" if name else words
+    elif isinstance(value, Mapping):
+        for key, member in noise_last(value):
+            yield from _brief(member, key, depth + 1)
+    elif isinstance(value, Sequence):
+        for member in value:
+            yield from _brief(member, name, depth + 1)
 
 
 def _side(text: str, *, head: bool = False) -> Markup:

@@ -168,6 +168,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         beginning=_beginning,
+        brief=_brief,
         earlier_rounds=_earlier_rounds,
         excerpt=excerpt,
         lines=_lines,
@@ -224,6 +225,12 @@ def _mail_tree(context: Context, value: object, room: int) -> "MailTree":
     from flow_hitl.rendering.json_mail import MailTree
 
     return MailTree(value, room, _zone(context))
+
+
+def _brief(value: object) -> str:
+    from flow_hitl.rendering.json_mail import brief
+
+    return brief(value)
 
 
 def _isolated(text: str) -> Markup:
