@@ -110,11 +110,27 @@ def canonical_json(value: Any) -> str:
 
 
 def read_json(text: str | bytes) -> Any:
-    """Return what JSON says; raises ValueError for what is none, or is too deep or has too large numbers."""
+    """Return what JSON says; raises ValueError for what is none, and for what others could read otherwise.
+
+    That is text in another encoding than UTF-8, a member twice, a number that JSON does not know or that is too large,
+    and what is nested too deeply.
+    """
+    text = text.decode() if isinstance(text, bytes) else text
     try:
-        return json.loads(text, parse_int=_number)
+        return json.loads(text, parse_int=_number, parse_constant=_no_number, object_pairs_hook=_once)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise ValueError("it has a member twice")
+    return found
 
 
 def _number(digits: str) -> int:
@@ -824,6 +840,12 @@ _KEY_BYTES = 1 << 16
 # No export of ours becomes so many times smaller in a .zip, unless it is tiny.
 _MOST_TIMES_SMALLER = 200
 _TINY = 1 << 26
+# Of a .zip: the most that its directory may take, the field for another name, and how a size says that it is large.
+_DIRECTORY_BYTES = 1 << 22
+_SECOND_NAME = 0x7075
+_LARGE = 0xFFFFFFFF
+_MOST_STRANGE = 100
+_CONTRADICTS = "its end contradicts itself"
 _BROKEN = (
     OSError,
     EOFError,
@@ -863,9 +885,10 @@ class _File:
 
     def lines(self) -> Iterator[bytes]:
         """Yield the lines; raises ValueError for one that is too long."""
-        while line := self._file.readline(min(self._left, _LINE_BYTES)):
+        # Out of a .zip, Python reads a line some bytes further than it may, and without any limit below zero.
+        while self._left > 0 and (line := self._file.readline(min(self._left, _LINE_BYTES))[: self._left]):
             self._left -= len(line)
-            if len(line) == _LINE_BYTES and not line.endswith(b"\n"):
+            if len(line) >= _LINE_BYTES and not line.endswith(b"\n"):
                 raise ValueError("it has a line that is too long")
             yield line
 
@@ -878,12 +901,12 @@ class Export:
         self._path, self._zip = path, None
         try:
             if os.path.isfile(path) and zipfile.is_zipfile(path):  # noqa: PTH113 - as few imports as can be
+                directory = _zip_directory(path)
                 self._zip = zipfile.ZipFile(path)
-                if not _is_whole(path):
-                    raise ValueError("there is more in the file than the .zip")
+                _check_zip(path, self._zip.infolist(), directory)
             names = self._zip.namelist() if self._zip else sorted(os.listdir(path))  # noqa: PTH208 - as above
             with self.open(MANIFEST, _MANIFEST_BYTES) as file:
-                manifest = _read_manifest(b"".join(file.blocks()))
+                manifest = read_json(b"".join(file.blocks()))
         except (*_BROKEN, Unusable) as error:
             raise Unusable(f"{path} is not an export: its {MANIFEST} cannot be read ({error}).") from None
         if not isinstance(manifest, dict) or manifest.get("format") != EXPORT_FORMAT:
@@ -929,26 +952,66 @@ class Export:
         return [file for file in self.manifest["files"] if file["kind"] == kind]
 
 
-def _read_manifest(content: bytes) -> Any:
-    """Return what a manifest says; raises ValueError if others could read something else in it."""
+def _zip_directory(path: str) -> tuple[int, int]:
+    """Return where the directory of a .zip begins, and how many files it has; raises ValueError.
 
-    def once(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(members)) < len(members):
-            raise ValueError("it has a member twice")
-        return dict(members)
-
-    try:
-        return json.loads(content.decode("utf-8"), parse_int=_number, object_pairs_hook=once)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _is_whole(path: str) -> bool:
-    """Tell whether a .zip begins with its first file, and ends with its own end: nothing is around it."""
+    Nothing may be around the .zip, and its directory must be small: it is read as a whole.
+    """
     with open(path, "rb") as file:  # noqa: PTH123 - as in Export.open
-        begins = file.read(4) == b"PK\3\4"
-        file.seek(-22, os.SEEK_END)
-        return begins and file.read(4) == b"PK\5\6"
+        begin = file.read(4)
+        end = file.seek(0, os.SEEK_END) - 22
+        file.seek(end)
+        mark, *disks, here, number, size, offset, comment = struct.unpack("<4s4H2LH", file.read(22))
+        if begin != b"PK\3\4" or mark != b"PK\5\6" or comment:
+            raise ValueError("there is more in the file than the .zip")
+        file.seek(max(end - 20, 0))
+        mark, _, place, _ = struct.unpack("<4sLQL", file.read(20))
+        if mark == b"PK\6\7":
+            if place + 56 > end - 20:
+                raise ValueError(_CONTRADICTS)
+            file.seek(place)
+            mark, length, _, _, *disks, here, number, size, offset = struct.unpack("<4sQ2H2L4Q", file.read(56))
+            if mark != b"PK\6\6" or place + 12 + length != end - 20:
+                raise ValueError(_CONTRADICTS)
+            end = place
+    if size > _DIRECTORY_BYTES:
+        raise ValueError("it has far too many files")
+    if any(disks) or here != number or offset + size != end:
+        raise ValueError(_CONTRADICTS)
+    return offset, number
+
+
+def _check_zip(path: str, entries: Sequence[zipfile.ZipInfo], directory: tuple[int, int]) -> None:
+    """Raise ValueError if readers of a .zip could find other files in it than are listed, or others could be hidden."""
+    end, number = directory
+    if len(entries) != number:
+        raise ValueError(f"its end says {number} files, and its directory lists {len(entries)}")
+    place = 0
+    by_place = sorted(entries, key=lambda entry: entry.header_offset)
+    with open(path, "rb") as file:  # noqa: PTH123 - as in Export.open
+        for entry, behind in zip(by_place, [*(one.header_offset for one in by_place[1:]), end]):  # noqa: B905 - 3.9
+            name = entry.orig_filename
+            if entry.filename.encode() != name.encode() or _SECOND_NAME in _extra_kinds(entry.extra):
+                raise ValueError(f"its file {name} has two names")
+            file.seek(entry.header_offset)
+            mark, _, flags, method, _, crc, packed, size, *lengths = struct.unpack("<4s3HL3L2H", file.read(30))
+            own = (entry.compress_type, entry.CRC, entry.compress_size, entry.file_size)
+            follows = flags & 8
+            # Large sizes are in the extra field.
+            said = (method, *((own[1:]) if follows or _LARGE in (packed, size) else (crc, packed, size)))
+            if mark != b"PK\3\4" or said != own:
+                raise ValueError(f"its file {name} is described in two ways")
+            left = behind - (entry.header_offset + 30 + sum(lengths) + entry.compress_size)
+            if entry.header_offset != place or left not in ((12, 16, 20, 24) if follows else (0,)):
+                raise ValueError(f"something is hidden around its file {name}")
+            place = behind
+
+
+def _extra_kinds(extra: bytes) -> Iterator[int]:
+    while len(extra) >= 4:
+        kind, size = struct.unpack("<2H", extra[:4])
+        yield kind
+        extra = extra[4 + size :]
 
 
 def _size(file: Mapping[str, Any]) -> int:
@@ -1103,10 +1166,14 @@ def _about_manifest(export: Export, trusted: Trust, scope: Scope) -> Iterator[Lo
         yield finding(f"begins at {since}, after {scope.since}", kind="wrong_scope")
     if scope.to is not None and to < scope.to:
         yield finding(f"ends at {to}, before {scope.to}", kind="wrong_scope")
-    for name in export.strange:
-        yield finding("is not named in the manifest", name)
-    for name in export.doubled:
-        yield finding("is there more than once", name)
+    for detail, names in (
+        ("is not named in the manifest", export.strange),
+        ("is there more than once", export.doubled),
+    ):
+        for name in names[:_MOST_STRANGE]:
+            yield finding(detail, name)
+        if more := names[_MOST_STRANGE:]:
+            yield finding(f"{detail}, and so for {len(more) - 1} more files", more[0])
     kinds = [[file["name"] for file in export.of_kind(kind)] for kind in _KINDS]
     endings = ("jsonl", manifest["event_format"], "jsonl")
     wanted = [
