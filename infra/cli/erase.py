@@ -22,7 +22,7 @@ _REMAINS = (
 @click.option("--yes", "really", is_flag=True, help="Erase it. Without this, it is only listed.")
 @with_target
 def erase(target: CommandTarget, address: str, really: bool) -> None:
-    """Erase what is kept of a person: contents of requests, emails, memberships, sessions, and suppression.
+    """Erase what is kept of a person: contents of requests, emails and their records, memberships, and suppression.
 
     Contents are erased of every decided request that was theirs, or has their address in it. Pending requests are named
     and stay: pass them on, or cancel them, and run it again. It may be interrupted and repeated.
@@ -32,7 +32,7 @@ def erase(target: CommandTarget, address: str, really: bool) -> None:
 
     if not is_mail_address(address):
         raise OperatorError(f"{address} is not an email address.", "Give one such as ann@example.com.")
-    configurations, requests, suppressed = list[Configuration](), list[Named](), False
+    configurations, requests, apart = list[Configuration](), list[Named](), Apart(is_suppressed=False)
     for found in target.application.erase_person(address, really=really):
         match found:
             case Configuration():
@@ -45,8 +45,8 @@ def erase(target: CommandTarget, address: str, really: bool) -> None:
                         f"Deployment {found.deployment_id}: {found.requests:,} requests looked through", err=True
                     )
             case Apart():
-                suppressed = found.is_suppressed
-    erasable = [one for one in requests if one.why_kept is None and (one.has_content or one.emails)]
+                apart = found
+    erasable = [one for one in requests if one.is_left]
     kept = [one for one in requests if one.why_kept is not None]
     document = {
         "address": address,
@@ -63,7 +63,9 @@ def erase(target: CommandTarget, address: str, really: bool) -> None:
         ],
         "requests": [one.request_id for one in erasable],
         "kept_requests": [{"id": one.request_id, "why": one.why_kept} for one in kept],
-        "suppressed": suppressed,
+        "records": sum(one.records for one in erasable),
+        "discarded_emails": apart.discarded,
+        "suppressed": apart.is_suppressed,
         "remains": list(_REMAINS),
     }
     show(target, document, "\n".join(_lines(document)), _next(target, document))
@@ -79,6 +81,8 @@ def _lines(document: dict[str, object]) -> list[str]:
     for one in configurations:
         named = [name for name in ("members", "aliases", "groups") if one[name]]
         lines += [f"  {', '.join(named)} of deployment {one['deployment_id']}"] if named else []
+    counted = {"records": "records of sent emails", "discarded_emails": "received emails that decided nothing"}
+    lines += [f"  {document[name]} {what}" for name, what in counted.items() if document[name]]
     lines += ["  their place on the list of suppressed addresses"] if document["suppressed"] else []
     lines += ["  sessions and sign-in emails, if there are any"]
     if kept:

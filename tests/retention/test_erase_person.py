@@ -1,11 +1,17 @@
 """One person's data are erased by command: first listed, then gone, but for what proves who decided."""
 
 import json
+from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 from click.testing import CliRunner
 
+from flow_hitl.audit.chain import AuditEvent, request_subject
+from flow_hitl.audit.effects import MAILS, effects_of
 from flow_hitl.bootstrap import current
+from flow_hitl.mails.mail_sender import SesMailSender
+from flow_hitl.replies.rejections import Discard
 from flow_hitl.retention.erase_person import Apart, Configuration, Named
 from infra.cli.main import main
 from infra.cli.target import CommandTarget
@@ -47,6 +53,7 @@ def test_contents_of_their_requests_and_their_emails_go_and_others_stay(hitl: Hi
     assert theirs.timeline[-1]["data"]["reason"] == "person"
     assert others.now()["message"] == "Something else"
     assert len(emails(hitl)) == 1
+    assert not any(one.is_left for one in requests(look(hitl)).values())
     assert SECRET not in stored(hitl)
     hitl.seal()
     assert verified(hitl)["findings"] == []
@@ -100,6 +107,73 @@ def test_one_that_died_in_between_goes_on(hitl: Hitl) -> None:
             break
     look(hitl, really=True)
     assert SECRET not in stored(hitl)
+
+
+def test_records_of_sent_emails_go_and_no_email_is_sent_again(hitl: Hitl) -> None:
+    hitl.configure(settings={"groups": [{"name": "finance", "members": [ANN, BOB]}]})
+    request = hitl.ask(emit=EMIT, assigned_to_email="group:finance")
+    hitl.reply("approved", to=next(mail for mail in hitl.inbox if mail.to == BOB))
+    sent = len(hitl.inbox)
+    assert names_ann(hitl)
+    assert requests(look(hitl))[request.id].records == 4, "two that ask, one that confirms, one that says it is handled"
+    assert requests(look(hitl, really=True))[request.id].records == 4
+    assert not names_ann(hitl)
+    assert requests(look(hitl))[request.id].records == 0
+    assert (replay(hitl), len(hitl.inbox)) == ((), sent)
+    events = [AuditEvent.from_dict(one) for one in current()._audit.chain(request_subject(request.id))]
+    for effect in (one for event in events for one in effects_of(event) if one.kind in MAILS):
+        # As a queue may deliver it once more.
+        assert current().send_mail(effect)
+    assert len(hitl.inbox) == sent
+    assert not names_ann(hitl)
+
+
+def test_an_email_that_was_on_its_way_is_not_sent_and_nobody_waits_for_it(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, assigned_to_email=ANN)
+    with patch.object(hitl, "_settle"):
+        hitl.reply("approved")
+    sent = len(hitl.inbox)
+    with patch.object(SesMailSender, "send", side_effect=OSError("SES is away")):
+        hitl._settle()
+    assert request.now()["status"] == "responded"
+    look(hitl, really=True)
+    hitl.advance(days=3)
+    assert len(hitl.inbox) == sent
+    assert replay(hitl) == ()
+
+
+def test_discarded_emails_go_that_name_them_or_were_about_their_requests(hitl: Hitl) -> None:
+    request, others = ask(hitl), hitl.ask(emit=EMIT, assigned_to_email=BOB)
+    for mail in list(hitl.inbox):
+        hitl.reply("away", to=mail, headers={"Auto-Submitted": "auto-replied"})
+    hitl.reply("approved", to=hitl.inbox[0])
+    about_them = Discard("named", f"automatic: from {ANN.upper()}", hitl.clock.now(), others.id, {})
+    current().discards.record(about_them)
+    assert len(emails(hitl)) == 3
+    (apart,) = [one for one in look(hitl) if isinstance(one, Apart)]
+    assert apart.discarded == 2
+    assert "2 received emails that decided nothing" in command(ANN)
+    look(hitl, really=True)
+    (left,) = current().discards.of_day(hitl.clock.now().date())
+    assert left.request_id == others.id
+    assert current().discards.of_request(others.id) == [left]
+    assert current().discards.of_request(request.id) == []
+    assert len(emails(hitl)) == 1
+    assert [one.discarded for one in look(hitl) if isinstance(one, Apart)] == [0]
+
+
+def names_ann(hitl: Hitl) -> bool:
+    """Tell whether a record of an effect has Ann's address in its name."""
+    keys = hitl._clients["dynamodb"].scan(TableName="requests", ProjectionExpression="sk")["Items"]
+    return any(one["sk"]["S"].startswith("effect#") and ANN in one["sk"]["S"] for one in keys)
+
+
+def replay(hitl: Hitl) -> tuple[Any, ...]:
+    """Have everything of the last days looked at again; return what was handed on."""
+    now = hitl.clock.now().replace(microsecond=0)
+    looked = list(current().replay(now - timedelta(days=7), now + timedelta(seconds=1), dry_run=False))
+    hitl._settle()
+    return tuple(effect for one in looked for effect in one.handed_on)
 
 
 def command(*words: str) -> str:

@@ -8,11 +8,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from flow_hitl.audit.audit_log import DynamoAuditLog
-from flow_hitl.audit.effects import NOTED, Effect, EffectState, named_done
+from flow_hitl.audit.effects import NOTED, Effect, EffectState, is_done
 from flow_hitl.audit.ports import EffectBusy, Try
-from flow_hitl.platform.dynamodb import batch_get, error_code, item, old_item, values, write_id
-
-_SURE = (EffectState.UNKNOWN, EffectState.DONE)
+from flow_hitl.platform.dynamodb import batch_delete, batch_get, error_code, item, old_item, values, write_id
 
 
 class DynamoEffectLog:
@@ -77,10 +75,7 @@ class DynamoEffectLog:
     def _is_noted(self, effect: Effect) -> bool:
         if effect.kind not in NOTED:
             return False
-        return (effect.request_id, effect.name) in self._noted(effect.request_id, effect.event_seq)
-
-    def _noted(self, request_id: str, seq: int) -> frozenset[tuple[str, str]]:
-        return named_done(self._audit.later(request_id, seq))
+        return is_done(effect, list(self._audit.later(effect.request_id, effect.event_seq)))
 
     def release(self, effect: Effect) -> None:
         self._update(effect, "SET lease_until = :never", {":never": 0})
@@ -99,13 +94,23 @@ class DynamoEffectLog:
         found = batch_get(self._client, self._table, keys.values(), self._pause, consistent=False)
         records = {(record["pk"], record["sk"]): record for record in found}
         states = {effect: _state(records.get((key["pk"], key["sk"])), now) for effect, key in keys.items()}
-        unsure = [one for one, state in states.items() if state not in _SURE and one.kind in NOTED]
+        # One without a record, too: that of an email may have been forgotten for whom it names.
+        unsure = [one for one, state in states.items() if state is not EffectState.DONE and one.kind in NOTED]
         since: dict[str, int] = {}
         for one in unsure:
             since[one.request_id] = min(one.event_seq, since.get(one.request_id, one.event_seq))
-        noted = {name for request_id, seq in since.items() for name in self._noted(request_id, seq)}
-        done = {one: EffectState.DONE for one in unsure if (one.request_id, one.name) in noted}
+        later = {request_id: list(self._audit.later(request_id, seq)) for request_id, seq in since.items()}
+        done = {one: EffectState.DONE for one in unsure if is_done(one, later[one.request_id])}
         return {**states, **done}
+
+    def recorded(self, effects: Sequence[Effect]) -> Sequence[Effect]:
+        keys = [effect_key(effect) for effect in effects]
+        found = batch_get(self._client, self._table, keys, self._pause) if keys else ()
+        there = {(record["pk"], record["sk"]) for record in found}
+        return [effect for effect, key in zip(effects, keys, strict=True) if (key["pk"], key["sk"]) in there]
+
+    def forget(self, effects: Sequence[Effect]) -> None:
+        batch_delete(self._client, self._table, [item(effect_key(effect)) for effect in effects], self._pause)
 
     def _update(self, effect: Effect, expression: str, names: Mapping[str, Any], **more: Any) -> Any:
         return self._client.update_item(

@@ -1,6 +1,6 @@
 """What follows from an audit event: each effect is one message to one worker."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
 from typing import Any, Self
@@ -155,6 +155,16 @@ def _about(kind: EffectKind, data: _Data, target: str) -> str:
 def named_done(events: Iterable[AuditEvent]) -> frozenset[tuple[str, str]]:
     """Return request id and name of each effect that one of the events is the outcome of."""
     return frozenset((event.request_id, str(event.data["did"])) for event in events if "did" in event.data)
+
+
+def is_done(effect: Effect, later: Collection[AuditEvent]) -> bool:
+    """Tell from the events behind its own whether an effect is done, or an email is none any more.
+
+    Of a request whose content was erased nobody is emailed, so that no record of whom it was to be sent to is needed.
+    """
+    if (effect.request_id, effect.name) in named_done(later):
+        return True
+    return effect.kind in MAILS and any(one.kind is EventKind.CONTENT_ERASED for one in later)
 
 
 def effects_of(event: AuditEvent) -> tuple[Effect, ...]:

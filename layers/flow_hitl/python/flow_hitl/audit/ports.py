@@ -100,5 +100,15 @@ class EffectStates(Protocol):
         """Return how far each of the effects has come, as far as was known a second ago."""
 
 
+class EffectRecords(Protocol):
+    """The records themselves, for those who erase what they name."""
+
+    def recorded(self, effects: Sequence[Effect]) -> Sequence[Effect]:
+        """Return those that have a record, read consistently."""
+
+    def forget(self, effects: Sequence[Effect]) -> None:
+        """Delete the records of emails about requests whose content is erased; then none of them is sent any more."""
+
+
 class EffectBusy(Exception):
     """Another worker holds the effect: leave the message to be delivered again."""

@@ -57,6 +57,9 @@ class SendMail:
             self.audit.reading(effect.request_id, effect.event_seq),
             self.suppressed.reading(effect.about),
         )
+        if request.head.content_erased_at is not None:
+            # It would say nothing, and its record would name somebody who may have wanted to be forgotten.
+            return True
         mail, occasion = MAIL_OF[effect.kind], Occasion(effect, event, request, self.addresses)
         recipient = mail.recipient(occasion)
         context = mail.context(occasion, recipient) if recipient else None

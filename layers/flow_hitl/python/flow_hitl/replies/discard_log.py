@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, timedelta
+from datetime import UTC, date
 from typing import Any
 
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
-from flow_hitl.replies.rejections import Discard
+from flow_hitl.replies.rejections import DISCARDS_KEPT, Discard
 
-_KEPT = timedelta(days=90)
 _SHOWN = 500
 _SHOWN_OF_REQUEST = 20
 
@@ -21,19 +20,21 @@ class DynamoDiscardLog:
 
     def record(self, discard: Discard) -> None:
         record = {
-            "sk": f"{rfc3339(discard.at)}#{discard.message_id}",
+            "sk": _sort_key(discard),
             "reason": discard.reason,
             "request_id": discard.request_id,
             "details": canonical_json(dict(discard.details)),
-            "ttl": int((discard.at + _KEPT).timestamp()),
+            "ttl": int((discard.at + DISCARDS_KEPT).timestamp()),
         }
-        keys = [_of_day(discard.at.astimezone(UTC).date())]
-        if discard.request_id is not None:
-            # For the request's diagnosis.
-            keys.append(_of_request(discard.request_id))
         self._client.transact_write_items(
-            TransactItems=[{"Put": {"TableName": self._table, "Item": item({**record, "pk": pk})}} for pk in keys]
+            TransactItems=[
+                {"Put": {"TableName": self._table, "Item": item({**record, "pk": pk})}} for pk in _lists(discard)
+            ]
         )
+
+    def forget(self, discard: Discard) -> None:
+        for pk in _lists(discard):
+            self._client.delete_item(TableName=self._table, Key=item({"pk": pk, "sk": _sort_key(discard)}))
 
     def on_day(self, day: date) -> Sequence[Mapping[str, Any]]:
         """Return the day's newest discards (UTC): `at`, `mail`, `reason`, `request_id`, and `details` of each."""
@@ -59,6 +60,16 @@ class DynamoDiscardLog:
             Limit=limit,
         )
         return [values(row) for row in answer["Items"]]
+
+
+def _lists(discard: Discard) -> Sequence[str]:
+    """Return the keys of the lists that have it: that of its day, and of its request, for the diagnosis."""
+    of_request = [_of_request(discard.request_id)] if discard.request_id is not None else []
+    return [_of_day(discard.at.astimezone(UTC).date()), *of_request]
+
+
+def _sort_key(discard: Discard) -> str:
+    return f"{rfc3339(discard.at)}#{discard.message_id}"
 
 
 def _of_day(day: date) -> str:

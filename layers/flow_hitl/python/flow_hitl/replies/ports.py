@@ -22,6 +22,9 @@ class DiscardLog(Protocol):
     def of_request(self, request_id: str) -> Sequence[Discard]:
         """Return the newest discarded emails sent to a request's reply addresses, newest first."""
 
+    def forget(self, discard: Discard) -> None:
+        """Delete the records of a discarded email."""
+
 
 class MailParser(Protocol):
     def parse_mail(self, raw: bytes) -> InboundMail:

@@ -12,6 +12,9 @@ from flow_hitl.requests.request import Change, Head, Stamp, note
 
 DAILY_LIMIT = 10
 
+DISCARDS_KEPT = timedelta(days=90)
+"""How long the log of discarded emails keeps each."""
+
 
 class RejectionReason(StrEnum):
     """The reasons the responder is told about."""

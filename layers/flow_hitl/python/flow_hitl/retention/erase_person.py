@@ -3,12 +3,14 @@
 What the audit log says stays, and so do the records that it binds: who was asked, and who decided.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from flow_hitl.audit.chain import EventKind, data_of, request_subject
-from flow_hitl.audit.ports import AuditArchive
+from flow_hitl.audit.chain import AuditEvent, EventKind, data_of, request_subject
+from flow_hitl.audit.effects import MAILS, Effect, effects_of
+from flow_hitl.audit.ports import AuditArchive, AuditRecord, EffectRecords
 from flow_hitl.deployments.change_configuration import ChangeConfiguration, Configured
 from flow_hitl.deployments.deployment import OPERATOR, Deployment, Group, Member, RoutingRule
 from flow_hitl.deployments.ports import DeploymentStore
@@ -17,6 +19,8 @@ from flow_hitl.people.ports import SessionStore
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.records import dataclass
+from flow_hitl.replies.ports import DiscardLog
+from flow_hitl.replies.rejections import DISCARDS_KEPT
 from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.changing.erasure import NotErasable
 from flow_hitl.requests.ports import RequestStore, SearchLog
@@ -49,15 +53,22 @@ class Configuration:
 class Named:
     """A request that names a person.
 
-    `has_content`: its content is still there. `emails`: how many received emails its log names. `why_kept` says why
-    nothing of it is erased: it is pending, or was changed.
+    `has_content`: its content is still there. `emails`: how many of the received emails that its log names are kept.
+    `records`: how many records of sent emails there are, beside the log. `why_kept` says why nothing of it is erased:
+    it is pending, or was changed.
     """
 
     deployment_id: int
     request_id: str
     has_content: bool
     emails: int
+    records: int = 0
     why_kept: str | None = None
+
+    @property
+    def is_left(self) -> bool:
+        """Tell whether there is anything of it that is erased, or would be."""
+        return self.why_kept is None and bool(self.has_content or self.emails or self.records)
 
 
 @dataclass(frozen=True)
@@ -70,9 +81,10 @@ class Walked:
 
 @dataclass(frozen=True)
 class Apart:
-    """What is kept of a person beside deployments."""
+    """What is kept of a person beside deployments; `discarded`: received emails that decided nothing."""
 
     is_suppressed: bool
+    discarded: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,8 @@ class ErasePerson:
     audit: AuditArchive
     requests: RequestStore
     search: SearchLog
+    effects: EffectRecords
+    discards: DiscardLog
     erase_content: EraseContent
     objects: StoredObjects
     suppressed: SuppressionList
@@ -93,14 +107,17 @@ class ErasePerson:
 
         It may end at any time, and be called again: it finds what is left.
         """
+        theirs = set[str]()
         for deployment_id in sorted(self.deployments.list_ids()):
             named = configuration_of(self.deployments.load(deployment_id), address)
             if named.is_named:
                 yield named
             if really and (named.members or named.aliases or named.groups):
                 self._unname(deployment_id, address)
-            yield from self._requests(deployment_id, address, really=really)
-        yield Apart(any(same_address(str(one["address"]), address) for one in self.suppressed.entries()))
+            yield from self._requests(deployment_id, address, theirs, really=really)
+        discarded = self._discarded(address, theirs, really=really)
+        is_suppressed = any(same_address(str(one["address"]), address) for one in self.suppressed.entries())
+        yield Apart(is_suppressed, discarded)
         if really:
             self.suppressed.remove(address)
             self.sessions.forget(address)
@@ -116,7 +133,9 @@ class ErasePerson:
 
         self.change_configuration(deployment_id, EventKind.PERSON_ERASED, OPERATOR, step)
 
-    def _requests(self, deployment_id: int, address: str, *, really: bool) -> Iterator[Named | Walked]:
+    def _requests(
+        self, deployment_id: int, address: str, theirs: set[str], *, really: bool
+    ) -> Iterator[Named | Walked]:
         since, until = self._lifetime(deployment_id)
         cursor, walked = None, 0
         while True:
@@ -125,7 +144,10 @@ class ErasePerson:
             for request_id, stored in self.requests.stored(ids).items():
                 if names(stored, address):
                     found = self._named(deployment_id, request_id, stored)
-                    yield self._erase(found, done) if really and found.why_kept is None else found
+                    found = self._erase(found, done) if really and found.why_kept is None else found
+                    if found.why_kept is None:
+                        theirs.add(request_id)
+                    yield found
             if done:
                 self.search.rewrite(deployment_id, done)
             walked += len(ids)
@@ -141,20 +163,50 @@ class ErasePerson:
     def _named(self, deployment_id: int, request_id: str, stored: StoredRequest) -> Named:
         head = stored.head
         if head is None or head.status is Status.PENDING:
-            return Named(deployment_id, request_id, True, 0, "is pending" if head is not None else "cannot be read")
-        return Named(deployment_id, request_id, head.content_erased_at is None, len(self._emails(request_id)))
-
-    def _emails(self, request_id: str) -> Sequence[str]:
+            why_kept = "is pending" if head is not None else "cannot be read"
+            return Named(deployment_id, request_id, True, 0, why_kept=why_kept)
         chain = self.audit.chain(request_subject(request_id))
-        return list(dict.fromkeys(one for event in chain for one in emails_in(data_of(event))))
+        emails = sum(map(self.objects.has_email, _emails(chain)))
+        records = len(self.effects.recorded(_sent_emails(chain)))
+        return Named(deployment_id, request_id, head.content_erased_at is None, emails, records)
 
     def _erase(self, found: Named, done: list[Head]) -> Named:
         try:
             done.append(self.erase_content(found.request_id, {"reason": "person"}))
         except NotErasable as kept:
             return replace(found, why_kept=str(kept))
-        self.objects.remove_emails(self._emails(found.request_id))
+        chain = self.audit.chain(request_subject(found.request_id))
+        self.objects.remove_emails(_emails(chain))
+        # Only now: none of these emails is sent any more.
+        self.effects.forget(self.effects.recorded(_sent_emails(chain)))
         return found
+
+    def _discarded(self, address: str, theirs: Collection[str], *, really: bool) -> int:
+        """Return how many emails decided nothing and were about the requests `theirs`, or name the person."""
+        number, day, last = 0, (self.clock.now() - DISCARDS_KEPT).date(), self.clock.now().date()
+        while day <= last:
+            for one in self.discards.of_day(day):
+                if one.request_id in theirs or address.casefold() in f"{one.reason} {one.details!r}".casefold():
+                    number += 1
+                    if really:
+                        self.objects.remove_emails([one.message_id])
+                        self.discards.forget(one)
+            day += timedelta(days=1)
+        return number
+
+
+def _emails(chain: Sequence[AuditRecord]) -> Sequence[str]:
+    return list(dict.fromkeys(one for event in chain for one in emails_in(data_of(event))))
+
+
+def _sent_emails(chain: Sequence[AuditRecord]) -> Sequence[Effect]:
+    """Return the emails that followed from the events of a request: their records may name whom they were for."""
+    found: list[Effect] = []
+    for record in chain:
+        # One that nobody of us wrote has nothing that follows from it.
+        with suppress(AttributeError, KeyError, TypeError, ValueError):
+            found += [one for one in effects_of(AuditEvent.from_dict(record)) if one.kind in MAILS]
+    return found
 
 
 def names(stored: StoredRequest, address: str) -> bool:

@@ -28,6 +28,7 @@ from flow_hitl.platform.times import rfc3339
 from flow_hitl.proof.export import AuditExport, ExportState
 from flow_hitl.proof.export_audit import ExportWish, ManageExports
 from flow_hitl.replies.ports import DiscardLog
+from flow_hitl.replies.rejections import DISCARDS_KEPT
 from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.ports import AttachmentStore, RequestStore
 from flow_hitl.requests.request import Attachment, Request
@@ -53,7 +54,6 @@ NOT_INCLUDED = (
 _AT_ONCE = 20
 _DELIVERIES_AT_ONCE = 100
 _DISCARDS_AT_ONCE = 100
-_DISCARDS_KEPT = timedelta(days=90)
 _LOOK_AGAIN_SECONDS = 1.0
 # The indexes lag by up to a second.
 _SETTLED_SECONDS = 1.0
@@ -200,7 +200,7 @@ class ExportEverything:
         return file
 
     def _discarded(self, of: _Of, now: datetime) -> Iterator[Any]:
-        day, last = (now - _DISCARDS_KEPT).date(), now.date()
+        day, last = (now - DISCARDS_KEPT).date(), now.date()
         while day <= last:
             discards = self.discards.of_day(day)
             while some := list(islice(discards, _DISCARDS_AT_ONCE)):

@@ -23,6 +23,9 @@ class StoredObjects(Protocol):
     def remove_emails(self, ids: Sequence[str]) -> None:
         """Remove emails as they were received, by SES's ids."""
 
+    def has_email(self, email: str) -> bool:
+        """Tell whether an email is still kept as it was received, by SES's id."""
+
     def read_email(self, email: str) -> bytes | None:
         """Return an email as it was received, by SES's id; None if it is no longer kept."""
 

@@ -41,6 +41,15 @@ class S3Objects:
     def remove_emails(self, ids: Sequence[str]) -> None:
         self._remove(self._mail_bucket, [_email(one) for one in ids])
 
+    def has_email(self, email: str) -> bool:
+        try:
+            self._s3().head_object(Bucket=self._mail_bucket, Key=_email(email))
+        except ClientError as error:
+            if error_code(error) not in ("404", "NoSuchKey"):
+                raise
+            return False
+        return True
+
     def read_email(self, email: str) -> bytes | None:
         try:
             raw: bytes = self._s3().get_object(Bucket=self._mail_bucket, Key=_email(email))["Body"].read()

@@ -131,6 +131,8 @@ class SweepParts(ProofParts, MetricsParts, MailsParts, RepliesParts, DeliveryPar
             audit=self._audit,
             requests=self._requests,
             search=self._search_log,
+            effects=self._effects,
+            discards=self.discards,
             erase_content=self._erase_content,
             objects=self._objects,
             suppressed=self.suppressed,
