@@ -69,10 +69,9 @@ def prepare_process() -> None:
 def file_options() -> dict[str, str]:
     """Return the options of the profile in `flow-hitl.toml`; raises ValueError that says what to correct."""
     prepare_process()
-    from infra.options_file import REGION, chosen_profile, options_file, read_options
+    from infra.options_file import chosen_profile, options_file, stack_options
 
-    found = read_options(options_file(), chosen_profile())
-    return {name: value for name, value in found.items() if name != REGION}
+    return stack_options(options_file(), chosen_profile())
 
 
 if __name__ == "__main__":

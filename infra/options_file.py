@@ -1,7 +1,8 @@
 """`flow-hitl.toml`: the options of one stack, kept so that each deployment and each command means the same stack.
 
-The names of `infra.options.Options`, and `region`. Lists are the options that are written with commas. A section
-`[profiles.staging]` is another stack: what it has of its own, beside what stands above all sections.
+The names of `infra.options.Options`, and what only commands read: `region` and `creator`. Lists are the options that
+are written with commas. A section `[profiles.staging]` is another stack: what it has of its own, beside what stands
+above all sections.
 """
 
 import difflib
@@ -17,6 +18,9 @@ FILE = "flow-hitl.toml"
 FILE_VARIABLE = "FLOW_HITL_FILE"
 """The environment variable that names another file."""
 REGION = "region"
+CREATOR = "creator"
+"""Who gets the requests of the first deployment that nobody else is for."""
+_OF_COMMANDS = (REGION, CREATOR)
 PROFILES = "profiles"
 PROFILE_VARIABLE = "FLOW_HITL_PROFILE"
 """The environment variable that chooses a profile."""
@@ -90,12 +94,17 @@ def _sections(path: Path, document: Mapping[str, object]) -> Mapping[str, Mappin
 
 
 def _require_known(path: Path, options: Mapping[str, object]) -> None:
-    known = (REGION, *OPTION_NAMES)
+    known = (*_OF_COMMANDS, *OPTION_NAMES)
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             meant = f" Is it {near[0]}?" if near else f" Known are {', '.join(sorted(known))}."
             raise ValueError(f"{path} has an unknown option {name}.{meant}")
+
+
+def stack_options(path: Path, profile: str = DEFAULT) -> dict[str, str]:
+    """Return a profile's options without those that only commands read; raises ValueError as `read_options` does."""
+    return {name: value for name, value in read_options(path, profile).items() if name not in _OF_COMMANDS}
 
 
 def write_options(path: Path, options: Mapping[str, str]) -> None:

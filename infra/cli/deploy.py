@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from infra.cli import preflight
+from infra.cli import first_steps, preflight
 from infra.cli.cdk import ROOT, cdk_command, has_project
 from infra.cli.errors import OperatorError
 from infra.cli.found import find_stack, find_zones, outputs_of
 from infra.cli.report import report
 from infra.cli.target import CommandTarget, with_target
+from infra.cli.values import plain_address
 from infra.names import dmarc_record
 from infra.options import Options
 from infra.options_file import FILE_VARIABLE, PROFILE_VARIABLE, options_file
@@ -23,11 +24,18 @@ _STANDING = ("made", "there", "none")
 @click.command()
 @click.option("--yes", is_flag=True, help="Ask nothing; bootstrap the account for CDK if it is not.")
 @click.option("--despite-problems", is_flag=True, help="Deploy although the preflight found problems.")
+@click.option(
+    "--creator",
+    metavar="EMAIL",
+    callback=plain_address,
+    help="Who gets the first test request, and what nobody else is for.  [default: creator in flow-hitl.toml]",
+)
 @with_target
-def deploy(target: CommandTarget, yes: bool, despite_problems: bool) -> None:
-    """Check the account, deploy both stacks, and say which DNS records to set.
+def deploy(target: CommandTarget, yes: bool, despite_problems: bool, creator: str | None) -> None:
+    """Check the account, deploy both stacks, say which DNS records to set, and begin with a first deployment.
 
-    Options are those of flow-hitl.toml. An existing stack is updated.
+    Options are those of flow-hitl.toml. An existing stack is updated. If it has no deployment yet, one is made for
+    --creator, with an API key in a file and a test request on its way.
     """
     if target.local:
         raise click.UsageError("`make local` starts the local stack.")
@@ -42,8 +50,11 @@ def deploy(target: CommandTarget, yes: bool, despite_problems: bool) -> None:
             click.confirm("CDK needs a bucket and roles in this account and region. Make them?", abort=True)
         _cdk(target, *preflight.bootstrap_words())
     zone = _zone(Options.from_context(target.kept))
+    # Before what takes minutes.
+    creator = first_steps.asked_creator(target, creator, ask=not yes and find_stack(target.stack_name) is None)
     _cdk(target, "deploy", "--all", "--require-approval", "never", "--progress", "events", *zone)
     _tell(target)
+    first_steps.begin(target, creator)
 
 
 def _cdk(target: CommandTarget, *words: str) -> None:
@@ -76,13 +87,6 @@ def _tell(target: CommandTarget) -> None:
     others = [line for line, state in _records(edge) if state == "other"]
     if others:
         _list("These names have other records, which were left alone. Set these in their place, if you can:", others)
-    click.echo(f"\nAPI and dashboard: {target.outputs['BaseUrl']}")
-    click.echo(
-        "Next: "
-        + target.command("deployment create --name NAME --creator EMAIL --organization 1")
-        + f", and when SES has seen the records: {target.command('doctor')}",
-        err=True,
-    )
 
 
 def _list(heading: str, lines: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from moto import mock_aws
 
 from flow_hitl.platform import aws
 from infra import node
+from infra.cli import first_steps
 from infra.cli.main import main
 from infra.cli.preflight import BOOTSTRAP
 from infra.options_file import FILE, FILE_VARIABLE
@@ -401,6 +402,8 @@ open({str(notes)!r}, "a").write(json.dumps(noted) + chr(10))
 sys.exit(os.path.exists({str(tmp_path / "fail")!r}))
 """)
     monkeypatch.setattr(node, "npx", lambda: [sys.executable, str(program)])
+    # What follows needs tables: see test_cli_first_steps.py.
+    monkeypatch.setattr(first_steps, "begin", lambda _target, _creator: None)
     return notes
 
 
