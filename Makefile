@@ -31,7 +31,7 @@ help:
 	@echo 'make test    lint, types and all tests, of exhaustive ones a fixed part'
 	@echo 'make reliability   the exhaustive tests, whole'
 	@echo 'make mutation   change the rules that protect reviews and count what the tests notice; MODULE=tokens for one area'
-	@echo 'make bench   what a review costs beside boto3 and other systems, into docs/performance.md; BENCH=--no-peers for ours alone'
+	@echo 'make bench   every goal of speed and cost, measured beside boto3 and other systems, into docs/performance.md; BENCH=--no-peers for ours alone'
 	@echo 'make load    10,000 requests on a local stack while workers die, SES throttles and flows are away; LOAD=500 for fewer'
 	@echo 'make test-crewai   the client and the examples on real CrewAI; CREWAI=1.8.1 for another version'
 	@echo 'make setup   install what demo and local need (they do it by themselves)'

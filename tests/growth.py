@@ -1,11 +1,9 @@
 """Measure what each page and call reads with many requests: `python -m tests.growth 1000 100000`."""
 
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from flow_hitl.bootstrap import current
@@ -13,6 +11,7 @@ from flow_hitl.requests.deciding.web_tokens import WebhookName
 from infra.local.hitl_fixture import Browser, Hitl, hitl_on_moto
 from tests.support.aws_calls import unsettled
 from tests.support.grown import Kind, Read, grown, kinds_of, utc
+from tests.support.quiet import quiet
 
 FEW, MANY = 1_000, 20_000
 _AGE = timedelta(days=361)
@@ -154,14 +153,14 @@ class Desk:
 
 @contextmanager
 def desk() -> Iterator[Desk]:
-    """Yield a deployment to measure at, in which nothing is printed."""
-    with hitl_on_moto() as hitl, Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+    """Yield a deployment to measure at."""
+    with hitl_on_moto() as hitl:
         yield Desk(hitl)
 
 
 def table(numbers: Sequence[int]) -> Iterator[str]:
     """Yield the lines of a table in Markdown: calls, items, and read units of each page and call."""
-    with desk() as at:
+    with quiet(), desk() as at:
         all_of = {number: at.measured(number) for number in numbers}
     yield "| page or call | " + " | ".join(f"{number:,}: calls, items, units" for number in numbers) + " |"
     yield "|---" * (len(numbers) + 1) + "|"

@@ -1,5 +1,10 @@
 """Which AWS calls a whole review makes, of all functions that it runs: with them go its time and much of its price."""
 
+from typing import Any
+from unittest.mock import patch
+
+from flow_hitl.platform.http_poster import SafeHttpPoster
+from flow_hitl.platform.ports import PostResult
 from infra.local.hitl_fixture import Hitl
 from tests.support.asserts import EMIT, callback
 from tests.support.aws_calls import watched
@@ -67,3 +72,20 @@ def test_a_review_by_email(hitl: Hitl) -> None:
     expected = CREATED + COUNTED + NOTIFIED + ANSWERED_BY_EMAIL + CONFIRMED + RESUMED
     assert sorted(calls) == sorted(expected)
     assert len(calls) == 21
+
+
+def test_the_function_that_resumes_a_flow_makes_two_calls_before_it_tells_the_flow(hitl: Hitl) -> None:
+    hitl.configure(settings={"email_notifications": False})
+    before: list[Made] = []
+    post = SafeHttpPoster.post
+
+    def posted(poster: SafeHttpPoster, *what: Any) -> PostResult:
+        before.append([(call.function, call.operation.partition(".")[2]) for call in calls.begun])
+        return post(poster, *what)
+
+    with receiving() as flow, patch.object(SafeHttpPoster, "post", posted):
+        request = hitl.ask(emit=EMIT, resume_url=flow.url)
+        with watched(hitl) as calls:
+            callback(hitl, request)
+    (made,) = before
+    assert [one for one in made if one[0] == "resume_flow"] == RESUMED[1:3]

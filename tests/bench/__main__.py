@@ -11,16 +11,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from infra.local.hitl_fixture import hitl_on_moto
 from tests.bench import peers
 from tests.bench.cold import FUNCTIONS, ROOT, Start, cold_starts
+from tests.bench.local import ANSWERS, LocalStack, measure_local_stack
 from tests.bench.prices import AS_OF, PRICES, dollars_per_million
-from tests.bench.recording import ASKED, Recording, record
+from tests.bench.recording import ASKED, Invocation, Recording, record
 from tests.bench.replay import Cpu, measure, replaying
+from tests.support.growth_bounds import FEW, MANY, Compared, compared
+from tests.support.prices import Spent
+from tests.support.quiet import quiet
+from tests.support.waiting import WAYS, an_hour_of
 
 PAGE = ROOT / "docs/performance.md"
 PEERS = ROOT / ".build/bench-peers"
@@ -29,21 +35,34 @@ LIGHT = ("intake", "respond", "relay", "resume_flow", "deadline")
 
 @dataclass(frozen=True)
 class Row:
-    """A figure, what it is to be at most, and what stands between it and less."""
+    """A figure, what it is to be at most (None: it has no goal), and what stands between it and less."""
 
     name: str
     value: float
-    goal: float
+    goal: float | None
     between: str
     digits: int = 2
 
     @property
     def is_met(self) -> bool:
-        return round(self.value, self.digits) <= self.goal
+        return self.goal is None or round(self.value, self.digits) <= self.goal
 
     def __str__(self) -> str:
-        met = "yes" if self.is_met else "no"
-        return f"| {self.name} | {self.value:.{self.digits}f} | {self.goal:g} | {met} | {self.between} |"
+        goal, met = ("–", "–") if self.goal is None else (f"{self.goal:g}", "yes" if self.is_met else "no")
+        return f"| {self.name} | {self.value:.{self.digits}f} | {goal} | {met} | {self.between} |"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured; `local` is None where there can be no local stack."""
+
+    recording: Recording
+    ours: dict[str, Cpu]
+    others: dict[str, float]
+    cold: dict[str, Start]
+    waiting: dict[str, Spent]
+    growth: Compared
+    local: LocalStack | None
 
 
 @contextmanager
@@ -64,16 +83,9 @@ def instant_aws() -> Iterator[tuple[int, Path]]:
                 server.kill()
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Drop what is printed, as handlers print their metrics."""
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-        yield
-
-
 def recorded(port: int, file: Path) -> Recording:
     """Record the reviews, and hand their answers to the server at the port."""
-    with _quiet():
+    with quiet():
         recording = record(f"http://127.0.0.1:{port}/resume")
     answers = [base64.b64encode(made.body).decode() for made in recording.made]
     file.write_text(json.dumps(answers), encoding="utf-8")
@@ -90,7 +102,7 @@ def cpu_of_all(
     with replaying(recording, port) as replay:
         for _ in range(rounds):
             for name, measured in ours.items():
-                with _quiet():
+                with quiet():
                     measured.append(measure(replay, recording.reviews[name]))
             for peer in found:
                 try:
@@ -110,8 +122,29 @@ def cpu_of_all(
     return middle, {name: statistics.median(each) for name, each in others.items()}
 
 
-def rows(recording: Recording, ours: dict[str, Cpu], others: dict[str, float], cold: dict[str, Start]) -> Iterator[Row]:
-    """Yield the goals that can be measured here."""
+def an_hour_of_each() -> dict[str, Spent]:
+    """Return what an hour takes of each way to wait."""
+    found = {}
+    for way in WAYS:
+        with hitl_on_moto() as hitl:
+            found[way] = an_hour_of(way, hitl)
+    return found
+
+
+def resumption(recording: Recording) -> tuple[list[Invocation], list[str]]:
+    """Return the functions that run between an answer and its POST, and the calls that they make until then."""
+    review = recording.reviews["api"]
+    answered = next(number for number, one in enumerate(review) if one.function == "respond")
+    resumed = next(number for number, one in enumerate(review) if one.before_post is not None)
+    last = review[resumed]
+    # The relay's message is what starts it.
+    sent = next(made.operation for made in review[resumed - 1].calls if made.operation == "SendMessage")
+    return review[answered + 1 : resumed + 1], [sent, *(made.operation for made in last.calls[: last.before_post])]
+
+
+def rows(measured: Measured) -> Iterator[Row]:
+    """Yield the figures that can be measured here, and their goals."""
+    recording, ours, others, cold = measured.recording, measured.ours, measured.others, measured.cold
     work = "reading and writing JSON, signing, and the socket of each call; then our own rules"
     for name, milliseconds in others.items():
         if name.startswith("Restate"):
@@ -141,12 +174,37 @@ def rows(recording: Recording, ours: dict[str, Cpu], others: dict[str, float], c
         goal = 1.0 if name in LIGHT else 1.3
         between = heavy.get(name, "pydantic's models" if name != "relay" else "the logger")
         yield Row(f"cold start of {name}, × boto3 + client", cold[name].ratio, goal, between)
+    before = next(one.before_post for one in recording.reviews["api"] if one.before_post is not None)
+    hops = ", ".join(one.function for one in resumption(recording)[0])
+    so_far = f"the claim, and all that the POST needs in one read; the functions on the way: {hops}"
+    yield Row("AWS calls of a resumption before its POST", before, 2, so_far, 0)
+    runs = "the function runs while the call waits"
+    ways: Sequence[tuple[str, float | None, str]] = (
+        ("client.wait_for", 0.002, f"the first two minutes, in which {runs}"),
+        ("the feed", 0.002, f"the first two minutes, in which {runs}"),
+        ("?wait=20", None, f"{runs}: pause between two calls as our client does"),
+    )
+    for way, limit, between in ways:
+        yield Row(f"$ for an hour of waiting, {way}", measured.waiting[way].dollars, limit, between, 4)
+    more = f"items that any page or call reads more of {MANY:,} requests than of {FEW:,}, or than its bound"
+    yield Row(more, measured.growth.most_items_more, 0, "nothing", 0)
+    if measured.local is not None:
+        local = measured.local
+        yield Row(
+            "local stack: seconds until it is ready",
+            local.ready,
+            6,
+            "the imports of the emulator and of its warm worker, and the template",
+            1,
+        )
+        yield Row("local stack: MiB when idle", local.idle, 350, "the emulator, and the functions that start ahead", 0)
+        answers = f"local stack: seconds of its first {ANSWERS} answers at once"
+        yield Row(answers, local.answers, 1, "the CPU of these runs of respond, and of the emulator")
 
 
-def page(
-    recording: Recording, ours: dict[str, Cpu], others: dict[str, float], cold: dict[str, Start], found: Sequence[Row]
-) -> str:
+def page(measured: Measured, found: Sequence[Row]) -> str:
     """Return docs/performance.md."""
+    recording, ours, others, cold = measured.recording, measured.ours, measured.others, measured.cold
     now = datetime.now(UTC)
     lines = [
         "# Performance",
@@ -163,7 +221,9 @@ def page(
         *map(str, found),
         "",
         "Calls and write units are asserted by `tests/test_hot_path.py` and `tests/test_write_units.py`, imports of a",
-        "cold start by `tests/test_cold_start.py`, as counts. What waiting costs is in [waiting](flows/waiting.md).",
+        "cold start by `tests/test_cold_start.py`, as counts; waiting by `tests/requests/test_waiting_price.py`,",
+        "growth by `tests/test_growth.py`, and idle memory by `tests/e2e/test_local_idle.py`.",
+        *(["", "The local stack could not be measured here."] if measured.local is None else []),
         "",
         "## CPU of a review",
         "A request of about 1 KB is opened, answered, and its flow resumed. Ours runs the recorded handlers against an",
@@ -197,11 +257,31 @@ def page(
             + f"; in all {sum(dollars.values()):.2f}.",
             "",
         ]
+    functions, calls = resumption(recording)
+    lines += [
+        f"From an answer to its POST: {' and '.join(one.function for one in functions)}, with {', '.join(calls)}.",
+        "",
+    ]
     listed = ", ".join(f"{name} {price:g}" for name, price in PRICES.items())
     lines += [
         f"Prices in dollars per million ({AS_OF}): {listed}.",
         "Not in it: SES, Lambda's memory and time, and the share of the figures and of the sweep, which run every five",
         "minutes.",
+        "",
+        "## An hour of waiting",
+        "For one flow; the feed is for all flows of a worker. [Waiting](flows/waiting.md) says what each way is for.",
+        "",
+        "| way | calls | seconds of the function | reads | $ |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {way} | {one.calls} | {one.seconds:.0f} | {one.reads} | {one.dollars:.4f} |"
+            for way, one in measured.waiting.items()
+        ),
+        "",
+        "## Growth",
+        f"Each page and call was measured with {FEW:,} and with {MANY:,} requests. Of these figures,",
+        f"{len(measured.growth.same)} must be the same, and {len(measured.growth.bounded)} below a bound.",
+        "[Growth](growth.md) has the figures up to a million requests.",
         "",
         "## Cold starts",
         "A fresh process imports the function and answers once: CPU in milliseconds, least of all rounds, with",
@@ -244,14 +324,18 @@ def main() -> int:
         "--cold-rounds", type=int, default=5, help="how often each function starts (default: %(default)s)"
     )
     parser.add_argument("--no-peers", action="store_true", help="leave the other systems out")
+    parser.add_argument("--no-local", action="store_true", help="leave the local stack out")
     options = parser.parse_args()
     found = [] if options.no_peers else peers.install(PEERS, say)
     with instant_aws() as (port, file):
         recording = recorded(port, file)
         ours, others = cpu_of_all(recording, port, found, options.rounds)
         cold = cold_starts(recording, port, options.cold_rounds)
-    figures = list(rows(recording, ours, others, cold))
-    text = page(recording, ours, others, cold, figures)
+    local = None if options.no_local else measure_local_stack(say)
+    with quiet():
+        measured = Measured(recording, ours, others, cold, an_hour_of_each(), compared(), local)
+    figures = list(rows(measured))
+    text = page(measured, figures)
     PAGE.write_text(text, encoding="utf-8")
     say(text)
     missed = [row.name for row in figures if not row.is_met]

@@ -14,6 +14,8 @@ from unittest.mock import patch
 from botocore.response import StreamingBody
 
 from flow_hitl.bootstrap import current
+from flow_hitl.platform.http_poster import SafeHttpPoster
+from flow_hitl.platform.ports import PostResult
 from infra.local.hitl_fixture import Hitl, hitl_on_moto
 from tests.support.asserts import EMIT, callback
 from tests.support.aws_calls import AwsCall, around_calls, new_process
@@ -42,13 +44,17 @@ class Made:
 
 @dataclass
 class Invocation:
-    """One run of a handler at a time of the fixture's clock."""
+    """One run of a handler at a time of the fixture's clock.
+
+    `before_post` is how many of its calls it made before its first POST to a flow.
+    """
 
     function: str
     event: Any
     now: datetime
     calls: list[Made] = field(default_factory=list)
     result: Any = None
+    before_post: int | None = None
 
 
 @dataclass
@@ -137,7 +143,13 @@ def _watched(hitl: Hitl, recording: Recording) -> Iterator[list[Invocation]]:
             running[-1].calls.append(made)
         return answer
 
-    with patch.object(hitl, "_function", function), around_calls(seen):
+    def posted(poster: Any, url: str, *more: Any) -> PostResult:
+        if running[-1].before_post is None:
+            running[-1].before_post = len(running[-1].calls)
+        return post(poster, url, *more)
+
+    post = SafeHttpPoster.post
+    with patch.object(hitl, "_function", function), patch.object(SafeHttpPoster, "post", posted), around_calls(seen):
         yield done
 
 

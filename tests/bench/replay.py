@@ -162,6 +162,7 @@ def replaying(recording: Recording, port: int, client: str = "json") -> Iterator
         ):
             yield replay
         use(None)
+        aws.client.cache_clear()
 
 
 def measure(replay: Replay, review: Sequence[Invocation], rounds: int = 10, each: int = 7) -> Cpu:

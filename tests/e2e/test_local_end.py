@@ -9,13 +9,14 @@ from infra.local.patience import HANG_SECONDS
 from infra.local.running import RunningStack
 from infra.local.state import credentials_path
 from tests.e2e.local_client import eventually
-from tests.e2e.test_local_stack import group_lives, wait_for_emulator
+from tests.e2e.test_local_stack import group_lives
+from tests.support.local_processes import emulator_of
 
 pytestmark = pytest.mark.e2e
 
 
 def test_nothing_is_left_behind_when_the_emulator_dies(stack: RunningStack) -> None:
-    emulator = wait_for_emulator(stack.process)
+    emulator = emulator_of(stack.process)
     os.kill(emulator, signal.SIGKILL)
     assert stack.process.wait(HANG_SECONDS) == 1
     assert "The emulator has stopped" in (stack.home / "errors").read_text()

@@ -1,9 +1,6 @@
 """What a local stack takes while nobody uses it."""
 
-import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +8,7 @@ from infra.local import fork_server
 from infra.local.running import RunningStack, running_stack
 from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
-from tests.e2e.test_local_stack import wait_for_emulator
+from tests.support.local_processes import emulator_of, idle_mebibytes, processes_of
 
 pytestmark = [
     pytest.mark.e2e,
@@ -32,31 +29,18 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 
 def test_an_idle_stack_runs_only_the_functions_that_somebody_waits_for_and_is_small(fresh: RunningStack) -> None:
-    emulator = wait_for_emulator(fresh.process)
+    emulator = emulator_of(fresh.process)
     children = processes_of(emulator)
     assert sorted(set(children.values()) - {STARTED}) == AHEAD
     assert len(children) <= len(AHEAD) + 1
-    assert mebibytes([fresh.process.pid, emulator, *children]) <= IDLE_MEBIBYTES
+    assert idle_mebibytes(fresh.process) <= IDLE_MEBIBYTES
 
 
 def test_a_function_that_few_use_starts_when_it_is_called(fresh: RunningStack) -> None:
-    emulator, local = wait_for_emulator(fresh.process), LocalClient(fresh.home, fresh.credentials)
+    emulator, local = emulator_of(fresh.process), LocalClient(fresh.home, fresh.credentials)
     assert web.get(fresh.credentials.base_url + "/docs").status_code == 200
     assert "docs" in processes_of(emulator).values()
     address = fresh_address("idle")
     local.ask(assigned_to_email=address)
     local.wait_for_mail(address)
     eventually(lambda: "send_email" in processes_of(emulator).values(), "the function that sends email")
-
-
-def processes_of(group: int) -> dict[int, str]:
-    """Return the names of the processes that an emulator has started, by their ids."""
-    listed = subprocess.run(["ps", "-A", "-o", "pgid=,pid=,comm="], capture_output=True, text=True, check=True)
-    found = (line.split(None, 2) for line in listed.stdout.splitlines())
-    return {int(pid): name for its_group, pid, name in found if int(its_group) == group != int(pid)}
-
-
-def mebibytes(pids: list[int]) -> float:
-    """Return the memory of processes; what several share counts once."""
-    shares = (re.search(r"(?m)^Pss: +(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text()) for pid in pids)
-    return sum(int(share[1]) for share in shares if share) / 1024

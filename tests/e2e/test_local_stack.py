@@ -28,6 +28,7 @@ from infra.local.ses import SesTrouble, ses_app
 from infra.local.state import ROOT, credentials_path, operator_path, read_operator
 from tests.e2e import web
 from tests.e2e.local_client import LocalClient, eventually, fresh_address
+from tests.support.local_processes import emulator_of
 
 ALL_FAIL = json.dumps({name: {"status": "FAIL"} for name in ("spfVerdict", "dkimVerdict", "dmarcVerdict")})
 
@@ -339,7 +340,7 @@ def test_nothing_is_left_behind(tmp_path: Path, how: str) -> None:
     stale = credentials_path(tmp_path)
     stale.write_text("{}")
     with _start(tmp_path) as process:
-        emulator = wait_for_emulator(process)
+        emulator = emulator_of(process)
         assert not stale.exists()
         process.send_signal({"terminate": signal.SIGTERM, "interrupt": signal.SIGINT, "kill": signal.SIGKILL}[how])
         process.communicate(timeout=HANG_SECONDS)
@@ -365,25 +366,6 @@ def _start(home: Path, **environ: str) -> "Iterator[subprocess.Popen[str]]":
         if process.poll() is None:
             process.terminate()
             process.wait(HANG_SECONDS)
-
-
-def wait_for_emulator(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> int:
-    """Return the process id of the emulator, once it has been started."""
-    found: list[int] = []
-
-    def started() -> bool:
-        assert process.poll() is None, "the stack has ended"
-        listed = subprocess.run(
-            ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-        )
-        for line in listed.stdout.splitlines():
-            pid, parent, command = line.split(None, 2)
-            if int(parent) == process.pid and "emulator_process.py" in command:
-                found.append(int(pid))
-        return bool(found)
-
-    eventually(started, "the emulator")
-    return found[0]
 
 
 def group_lives(group: int) -> bool:
