@@ -1,4 +1,4 @@
-"""Several stores' items in one call: a copy that lags behind will do only for what never changes and is there."""
+"""Several stores' items in one call: a copy that lags will do for what never changes, and for what may lag."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -57,3 +57,11 @@ def test_a_table_of_which_something_may_change_is_read_consistently() -> None:
     other = Reading("audit", [{"subject": "1", "seq": "2"}], list)
     assert DynamoReader(client, lambda _: None)(event, other) == ([FIRST], [SECOND])
     assert client.asked == [{"audit": True}]
+
+
+def test_what_may_lag_is_read_from_any_copy_and_taken_as_it_is_there() -> None:
+    client = Copies(STORED, {"audit": [SECOND]})
+    first = Reading("audit", [{"subject": "1", "seq": "1"}], list, never_change=True)
+    second = Reading("audit", [{"subject": "1", "seq": "2"}], list, may_lag=True)
+    assert DynamoReader(client, lambda _: None)(first, second) == ([FIRST], [])
+    assert client.asked == [{"audit": False}]

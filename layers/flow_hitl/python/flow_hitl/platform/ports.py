@@ -49,22 +49,25 @@ class Reading(Generic[_A]):
     """What a store would read, as it made it for `ReadTogether`, and nobody else looks at it.
 
     `made` returns its value from the items that there are, in the order of their keys; it raises what the store raises.
-    `never_change`: each item is written once, so a copy that has it will do.
+    `never_change`: each item is written once, so any copy that has it will do. `may_lag`: any copy will do, as it is.
     """
 
     table: str
     keys: Sequence[Mapping[str, Any]]
     made: Callable[[Sequence[Mapping[str, Any]]], _A]
     never_change: bool = False
+    may_lag: bool = False
 
     @property
     def later(self) -> "Reading[Callable[[], _A]]":
         """The same, but its value is made, and errors are raised, when it is called."""
-        return Reading(self.table, self.keys, lambda records: partial(self.made, records), self.never_change)
+        return Reading(
+            self.table, self.keys, lambda records: partial(self.made, records), self.never_change, self.may_lag
+        )
 
 
 class ReadTogether(Protocol):
-    """Read what several stores would, consistently and in one call, which takes a hundred items."""
+    """Read what several stores would, in one call, which takes a hundred items: consistently where nothing may lag."""
 
     @overload
     def __call__(self, a: Reading[_A], b: Reading[_B], /) -> tuple[_A, _B]: ...

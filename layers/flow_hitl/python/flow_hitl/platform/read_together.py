@@ -1,6 +1,6 @@
 """Items of several tables in one call of DynamoDB."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flow_hitl.platform.dynamodb import MOST_READ, item, until_processed, values
@@ -33,25 +33,28 @@ class DynamoReader:
                 found[table] += map(values, wires)
             return answer.get("UnprocessedKeys")
 
-        # Any copy has the whole truth of what never changes, for half the price, unless it does not have it yet.
-        may_lag = wanted.keys() - {reading.table for reading in readings if not reading.never_change}
+        # Any copy costs half. Of what never changes it has the whole truth, unless it does not have it yet.
+        consistent = {reading.table for reading in readings if not (reading.never_change or reading.may_lag)}
         asked = {
-            table: {"Keys": list(keys.values()), **({} if table in may_lag else {"ConsistentRead": True})}
+            table: {"Keys": list(keys.values()), **({"ConsistentRead": True} if table in consistent else {})}
             for table, keys in wanted.items()
             if keys
         }
         until_processed(read, asked, self._pause)
-        if late := {table: left for table in may_lag if (left := _missing(wanted[table], found[table]))}:
-            until_processed(read, {t: {"Keys": left, "ConsistentRead": True} for t, left in late.items()}, self._pause)
+        late: dict[str, dict[tuple[Any, ...], Mapping[str, Any]]] = {}
+        for reading in readings:
+            if reading.never_change and reading.table not in consistent:
+                late.setdefault(reading.table, {}).update(_missing(reading, found[reading.table]))
+        if left := {t: {"Keys": list(keys.values()), "ConsistentRead": True} for t, keys in late.items() if keys}:
+            until_processed(read, left, self._pause)
         return tuple(_made(reading, found[reading.table]) for reading in readings)
 
 
-def _missing(
-    wanted: Mapping[tuple[Any, ...], Mapping[str, Any]], found: list[dict[str, Any]]
-) -> list[Mapping[str, Any]]:
-    if len(found) == len(wanted):
-        return []
-    return [wire for wire in wanted.values() if not any(values(wire).items() <= record.items() for record in found)]
+def _missing(reading: Reading[Any], found: list[dict[str, Any]]) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
+    there = {_place(key, record) for key in reading.keys[:1] for record in found}
+    for key in reading.keys:
+        if (place := _place(key, key)) not in there:
+            yield place, item(key)
 
 
 def _made(reading: Reading[Any], found: list[dict[str, Any]]) -> Any:
