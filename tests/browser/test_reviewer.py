@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from infra.local.hitl_fixture import Hitl
-from tests.browser.conftest import PHONE, enter
+from tests.browser.conftest import PHONE, enter, look
 from tests.browser.served import Served
 from tests.support.asserts import EMIT, callback
 
@@ -195,6 +195,27 @@ def test_thirty_answers_are_seen_without_scrolling_in_a_table_and_two_corrected(
     expect(page.get_by_role("status").first).to_contain_text("Your answer was recorded")
     answers = [row["answer"] for row in request.response["output"]["answers"]]
     assert [number for number, answer in enumerate(answers, 1) if answer == "No"] == [7, 19]
+
+
+@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["", "without script"])
+def test_ninety_fields_stand_as_the_table_that_they_are(
+    open_window: Window, site: Served, hitl: Hitl, options: dict[str, bool]
+) -> None:
+    rows = [{"question": f"Is {number} done, and by whom?", "answer": "Yes", "share": 0.9} for number in range(1, 31)]
+    request = hitl.ask("Right?", emit=EMIT, output={"vendor": "ACME", "answers": rows}, editable=True)
+    page = open_window(**options)
+    page.goto(site.mailed("/review/").partition("?")[0])
+    page.get_by_text("Edit before you answer").click()
+    row = page.locator(".rows tbody tr").nth(18)
+    tops = row.evaluate("row => new Set([...row.cells].map(cell => cell.getBoundingClientRect().top)).size")
+    assert tops == 1, "the fields of a row stand beside each other"
+    assert page.locator(".rows").evaluate("rows => rows.getBoundingClientRect().height") < 3 * 900
+    if not options:
+        assert look(page, "edit-table") == []
+    page.get_by_label("answers › 19 › share").fill("0.5")
+    page.get_by_role("button", name="Approved").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+    assert request.response["output"]["answers"][18]["share"] == 0.5
 
 
 def test_enter_in_a_field_chooses_no_option(open_window: Window, site: Served, hitl: Hitl) -> None:

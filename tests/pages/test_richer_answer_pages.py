@@ -168,3 +168,83 @@ def test_only_the_same_values_are_said_to_be_the_answer_that_counts(hitl: Hitl, 
     assert counts in reviewer.answer(**values, **edits).text
     assert counts not in reviewer.answer(**{**values, "field-0": "99"}, **edits).text
     assert counts not in reviewer.answer(**values, **{**edits, "output-0": "INV-2"}).text
+
+
+# --- how the fields of a list stand
+
+
+ROWS = [{"question": f"Is {number} done?", "is_final": True, "share": 0.5} for number in range(1, 31)]
+
+
+def rows_of(page: str) -> str:
+    """Return the part of the page that has the fields of a list."""
+    assert page.count('<section class="rows">') == 1
+    return page.partition('<section class="rows">')[2].partition("</section>")[0]
+
+
+def test_a_list_of_objects_is_a_table_of_fields(hitl: Hitl, reviewing: Any) -> None:
+    output = {"vendor": "ACME", "answers": [*ROWS, {"question": None, "share": 1, "more": "x"}], "note": "n"}
+    asked = hitl.ask(emit=EMIT, output=output, editable=True)
+    reviewer = reviewing(hitl, asked)
+    page = reviewer.look()
+    assert len(page.encode()) < 60_000
+    table = rows_of(page)
+    assert table.count("<tr>") == 32
+    for head in ("Question", "Is final", "Share", "More"):
+        assert f'<th scope="col" dir="auto">{head}</th>' in table
+    assert '<th scope="row">30</th>' in table
+    assert 'aria-label="answers › 30 › question"' in table
+    assert '<td data-label="Question"><span class="hint">–</span></td>' in table
+    assert "ACME" not in table
+    assert table.count("<select ") == 30
+    assert reviewer.answer(**{"output-1": "Is it?", "output-90": "x"}).status == 422
+    reviewer.answer(**{"output-1": "Is it?", "output-2": "false", "output-90": "0.75"})
+    changed = asked.response["output"]
+    assert changed["answers"][0] == {"question": "Is it?", "is_final": False, "share": 0.5}
+    assert changed["answers"][29]["share"] == 0.75
+    assert changed["answers"][30] == output["answers"][30]
+
+
+def test_what_is_wrong_stands_in_the_cell_with_what_was_written(hitl: Hitl, reviewing: Any) -> None:
+    asked = hitl.ask(emit=EMIT, output={"answers": ROWS[:2]}, editable=True)
+    refused = reviewing(hitl, asked).answer(**{"output-2": "half"})
+    cell = rows_of(refused.text).partition('<td data-label="Share">')[2].partition("</td>")[0]
+    assert 'value="half"' in cell
+    assert 'aria-invalid="true"' in cell
+    assert 'aria-describedby="output-2-error"' in cell
+    assert '<p class="error" id="output-2-error">must be a number such as' in cell
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": "Why?", "answer": "Because. " * 30},
+        {"question": "Why?", "source": {"title": "Handbook", "page": 4}},
+        {"text": "two\nlines"},
+        {name: name for name in ("a", "b", "c", "d", "e", "f")},
+    ],
+)
+def test_objects_that_fit_no_table_are_cards(hitl: Hitl, reviewing: Any, row: dict[str, Any]) -> None:
+    asked = hitl.ask(emit=EMIT, output=[row, row, row], editable=True)
+    cards = rows_of(reviewing(hitl, asked).look())
+    assert "<table" not in cards
+    assert '<legend dir="auto">Rows 3</legend>' in cards
+    first = cards.partition("<legend")[2].partition("</fieldset>")[0]
+    for name in row:
+        assert f">{name}</label>" in first or f">{name} › " in first
+
+
+@pytest.mark.parametrize("output", [{"tags": ["a", "b"]}, [{"only": 1}], {"mixed": [{"a": 1}, 2]}, {"a": {"b": 1}}, 12])
+def test_all_else_stands_one_below_the_other(hitl: Hitl, reviewing: Any, output: Any) -> None:
+    asked = hitl.ask(emit=EMIT, output=output, editable=True)
+    page = reviewing(hitl, asked).look()
+    assert 'class="rows"' not in page
+    assert '<label for="output-0">' in page
+
+
+def test_what_a_list_holds_and_calls_its_members_is_no_markup(hitl: Hitl, reviewing: Any) -> None:
+    bad = '"><script>alert(1)</script>'
+    asked = hitl.ask(emit=EMIT, output={bad: [{bad: bad}, {bad: bad}]}, editable=True)
+    assert "<script>alert" not in reviewing(hitl, asked).look()
+    hitl.ask(emit=EMIT, output={bad: [{bad: bad * 9}, {bad: {bad: bad}}]}, editable=True)
+    assert "<script>alert" not in reviewing(hitl, asked).look()

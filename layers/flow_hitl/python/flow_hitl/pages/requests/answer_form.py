@@ -4,41 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from flow_hitl.pages.requests.form_field import FormField
 from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import UNCHANGED, Content, Response
 
 if TYPE_CHECKING:
+    from flow_hitl.pages.requests.edit_layout import EditGroup
     from flow_hitl.requests.deciding.edits import Scalar
     from flow_hitl.requests.deciding.typed_answers import AnswerField
 
 _WIDE = 60
+_WIDE_CELL, _LONGEST_CELL = 24, 120
 _INPUT_TYPES = {"date": "date", "email": "email", "uri": "url"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class FormField:
-    """One labeled control; `widget` is `area`, `select`, or the type of an input.
-
-    `choices` are values and texts. `more` are further attributes. `error` is what is wrong with `value`.
-    """
-
-    name: str
-    label: str
-    widget: str
-    value: str
-    hint: str | None = None
-    choices: Sequence[tuple[str, str]] = ()
-    optional: bool = False
-    rows: int = 3
-    more: Mapping[str, Any]
-    error: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class AnswerForm:
-    """What is added to the form; `is_edited`: the edits were sent and must be seen."""
+    """What is added to the form; `edits` as they stand. `is_edited`: they were sent and must be seen."""
 
-    edits: Sequence[FormField] = ()
+    edits: "Sequence[EditGroup]" = ()
     fields: Sequence[FormField] = ()
     is_edited: bool = False
 
@@ -60,12 +44,14 @@ def answer_form(
 ) -> AnswerForm:
     """Return what a request adds to its form; after a refused one, with what was written and what is wrong."""
     wrong = problems or {}
-    edits: Sequence[FormField] = ()
+    edits: Sequence[EditGroup] = ()
     fields: Sequence[FormField] = ()
     if content.editable:
+        from flow_hitl.pages.requests.edit_layout import laid_out
         from flow_hitl.requests.deciding.edits import scalars_of
 
-        edits = [_edit(scalar, texts or {}, wrong) for scalar in scalars_of(content.output)]
+        output = content.output
+        edits = laid_out(output, [(one.path, _edit(one, texts or {}, wrong)) for one in scalars_of(output)])
     if content.response_schema is not None:
         from flow_hitl.requests.deciding.typed_answers import fields_of
 
@@ -76,9 +62,12 @@ def answer_form(
 
 def is_begun(content: Content, comment: str, texts: Mapping[str, str]) -> bool:
     """Tell whether a form has anything that its page did not bring."""
-    form = answer_form(content)
-    fields = [*form.edits, *form.fields]
-    return bool(comment.strip()) or any(_lines(texts.get(one.name, one.value)) != _lines(one.value) for one in fields)
+    brought = [(one.name, one.value) for one in answer_form(content).fields]
+    if content.editable:
+        from flow_hitl.requests.deciding.edits import scalars_of
+
+        brought += [(one.name, one.text) for one in scalars_of(content.output)]
+    return bool(comment.strip()) or any(_lines(texts.get(name, value)) != _lines(value) for name, value in brought)
 
 
 def _lines(text: str) -> Sequence[str]:
@@ -124,7 +113,17 @@ def _edit(scalar: "Scalar", texts: Mapping[str, str], wrong: Mapping[str, str]) 
     label = " › ".join(str(step + 1) if isinstance(step, int) else step for step in scalar.path) or "Output"
     value = texts.get(scalar.name, scalar.text)
     error, more = wrong.get(scalar.name), {"form": "answer-form"}
-    field = FormField(name=scalar.name, label=label, widget="text", value=value, error=error, more=more)
+    is_short = len(scalar.text) <= _LONGEST_CELL and not set("\r\n") & set(scalar.text)
+    field = FormField(
+        name=scalar.name,
+        label=label,
+        widget="text",
+        value=value,
+        error=error,
+        more=more,
+        is_short=is_short,
+        is_wide=is_short and len(scalar.text) > _WIDE_CELL,
+    )
     if scalar.kind == "boolean":
         return replace(field, widget="select", choices=(("true", "Yes"), ("false", "No")))
     if scalar.kind == "number":
