@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -17,7 +16,7 @@ from infra.local.hitl_fixture.stack import REGION
 @contextmanager
 def answered_by_moto(*, shortly: bool = False) -> Iterator[None]:
     """Have moto answer what `JsonClient` sends, by the short way where it can."""
-    from flow_hitl.platform.json_client import Answer, Connection
+    from flow_hitl.platform.json_client import Answer, Connection, JsonClient
 
     def exchange(connection: Any, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
         if shortly and method == "POST":
@@ -30,8 +29,8 @@ def answered_by_moto(*, shortly: bool = False) -> Iterator[None]:
         return _exchange(connection, method, path, headers, body)
 
     # Nobody checks signatures here, and this is the longest part of one.
-    unsigned = SimpleNamespace(digest=lambda *_: b"not signed")
-    with patch.object(Connection, "exchange", exchange), patch("flow_hitl.platform.json_client.hmac", unsigned):
+    unsigned = patch.object(JsonClient, "_signature", lambda *_: "not signed")
+    with patch.object(Connection, "exchange", exchange), unsigned:
         yield
 
 

@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 _A = TypeVar("_A")
+_as_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _Read = Callable[[Any], Any]
 _Write = Callable[[Any, bool, bool], Any]
 
@@ -43,7 +44,7 @@ class Documents(Generic[_A]):
 
         kind: Any = self._kind
         members = _members_written(kind, value, defaults, nulls, without)
-        return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+        return _as_text.encode(members)
 
 
 def _members_written(
