@@ -8,14 +8,16 @@ Here each value is one line before it is anything else, and what looks like an e
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
-from email.header import Header
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
-# A line of a header, without its end (RFC 5322), and the length of line that keeps an encoded word within its
-# 75 characters (RFC 2047).
+# A line of a header, without its end (RFC 5322); one of encoded words, and what is around the text of one (RFC 2047).
 _LONGEST_LINE = 78
 _ENCODED_LINE = 76
+_AROUND_WORD = len("=?utf-8?q??=")
+# What an encoded word has as it is, wherever it stands (RFC 2047, 5).
+_AS_IT_IS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 # Neither of the two encodings of bodies can write it (RFC 2045, 6.7).
 _BOUNDARY = "=_flow-hitl"
 _RELATED = "=_flow-hitl-related"
@@ -24,6 +26,9 @@ _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _ONE_WORD = re.compile(r"[!-~]+")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+_SPACED_WORD = re.compile(" *[^ ]+")
+
+_Piece = TypeVar("_Piece", str, bytes)
 
 
 def write_mail(
@@ -75,7 +80,7 @@ def write_mail(
 @lru_cache(maxsize=2)
 def encoded_body(text: str) -> tuple[str, str]:
     """Return the transfer encoding that makes the text shorter, and the text in it; its lines end with CRLF."""
-    lines = re.sub(r"\r\n|\r|\n", "\r\n", text).encode("utf-8", "replace")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n").encode("utf-8", "replace")
     if not lines.endswith(b"\r\n"):
         # Without any line end in it, the soft ones would be bare LF.
         lines += b"\r\n"
@@ -102,18 +107,49 @@ def _image(number: int, content_id: str, media_type: str, content: bytes) -> str
 def _folded(name: str, text: str) -> str:
     """Return a text as the value of a header: as it is where every reader reads it so, else in encoded words."""
     line = _NO_TEXT.sub(" ", text).strip(" ")
+    if not line:
+        return line
     if line.isascii() and "=?" not in line:
-        if line and len(name) + 2 + len(line) <= _LONGEST_LINE:
-            return line
-        folded = Header(line, "us-ascii", maxlinelen=_LONGEST_LINE, header_name=name).encode(linesep="\r\n")
-        if _fits(name, folded):
-            return folded
-    return Header(line, "utf-8", maxlinelen=_ENCODED_LINE, header_name=name).encode(linesep="\r\n")
+        lines = [f"{name}:"]
+        for word in _SPACED_WORD.findall(f" {line}"):
+            if len(lines[-1]) + len(word) <= _LONGEST_LINE:
+                lines[-1] += word
+            else:
+                lines.append(word)
+        # Some clients take a first line without text for the end of the header.
+        if lines[0] != f"{name}:" and all(len(one) <= _LONGEST_LINE for one in lines):
+            return "\r\n".join(lines).removeprefix(f"{name}: ")
+    return _encoded(name, line)
 
 
-def _fits(name: str, folded: str) -> bool:
-    lines = f"{name}: {folded}".split("\r\n")
-    return all(len(line) <= _LONGEST_LINE and line.strip() for line in lines) and not folded.startswith("\r\n")
+def _encoded(name: str, text: str) -> str:
+    """Return a text in encoded words (RFC 2047), in the shorter of their two ways; no word ends within a character."""
+    quoted, octets = [_quoted(one) for one in text], [one.encode() for one in text]
+    if 3 * sum(map(len, quoted)) <= 4 * sum(map(len, octets)):
+        words = (f"=?utf-8?q?{''.join(part)}?=" for part in _parted(quoted, name, lambda room: room))
+    else:
+        parts = _parted(octets, name, lambda room: room // 4 * 3)
+        words = (f"=?utf-8?b?{base64.b64encode(b''.join(part)).decode()}?=" for part in parts)
+    return "\r\n ".join(words)
+
+
+def _parted(pieces: Sequence[_Piece], name: str, fits: Callable[[int], int]) -> Iterator[Sequence[_Piece]]:
+    """Yield the pieces of each encoded word; of a room of so many characters, so many are for what `fits` says."""
+    part: list[_Piece] = []
+    left = fits(_ENCODED_LINE - len(f"{name}: ") - _AROUND_WORD)
+    for piece in pieces:
+        if len(piece) > left:
+            yield part
+            part, left = [], fits(_ENCODED_LINE - len(" ") - _AROUND_WORD)
+        part.append(piece)
+        left -= len(piece)
+    yield part
+
+
+def _quoted(character: str) -> str:
+    if character in _AS_IT_IS:
+        return character
+    return "_" if character == " " else "".join(f"={octet:02X}" for octet in character.encode())
 
 
 def _mailbox(name: str, display_name: str, address: str) -> str:
@@ -121,10 +157,7 @@ def _mailbox(name: str, display_name: str, address: str) -> str:
     shown = _NO_TEXT.sub(" ", display_name).strip(" ")
     if not shown:
         return angle
-    if _ATOMS.fullmatch(shown) and "=?" not in shown:
-        words = _folded(name, shown)
-    else:
-        words = Header(shown, "utf-8", maxlinelen=_ENCODED_LINE, header_name=name).encode(linesep="\r\n")
+    words = _folded(name, shown) if _ATOMS.fullmatch(shown) and "=?" not in shown else _encoded(name, shown)
     first, _, last = words.rpartition("\r\n")
     used = len(last) if first else len(f"{name}: {last}")
     gap = " " if used + 1 + len(angle) <= _LONGEST_LINE else "\r\n "

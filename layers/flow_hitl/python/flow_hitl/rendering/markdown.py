@@ -86,6 +86,8 @@ def printable(text: str) -> str:
 
     U+FFFD replaces lone surrogates and characters that override the direction.
     """
+    if text.isprintable():
+        return text
     return _UNSHOWABLE.sub("\ufffd", _CONTROLS.sub("", _LINE_ENDS.sub("\n", text)))
 
 

@@ -214,7 +214,7 @@ def desk_name(assignee: str) -> str:
 
 def moment_key(moment: datetime) -> str:
     """Return a moment as sortable text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 def last_key(second: datetime) -> str:
