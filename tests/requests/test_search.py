@@ -1,5 +1,7 @@
 """Search finds a request by what people remember of it, reads a limited part at a time, and costs requests nothing."""
 
+import base64
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from flow_hitl.bootstrap import current
 from flow_hitl.people.access import SignedInMember
 from flow_hitl.platform.errors import ValidationFailed
+from flow_hitl.platform.packed import unpacked
 from flow_hitl.requests.ports import RequestFilter
 from flow_hitl.requests.reading import keep_search, search_requests
 from flow_hitl.requests.reading.search_text import SearchEntry, words_of
@@ -126,6 +129,22 @@ def test_a_run_twice_and_a_log_that_fails_do_no_harm(
     log.append(1, [SearchEntry(keys[1], asked[1].id, "number fit")], keys[0])
     assert list(current().keep_search()) == []
     assert found(hitl, "newsletter") == [asked[1].id]
+
+
+def test_blocks_that_were_written_as_text_are_searched_as_ever(
+    hitl: Hitl, asked: list[AskedRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    into_the_log(hitl, monkeypatch)
+    dynamodb, table = hitl._clients["dynamodb"], current().settings.deployments_table
+    condition, named = "pk = :pk", {":pk": {"S": f"search#{hitl.deployment_id}"}}
+    (stored,) = dynamodb.query(TableName=table, KeyConditionExpression=condition, ExpressionAttributeValues=named)[
+        "Items"
+    ]
+    text = unpacked(bytes(stored["block"]["B"]))
+    stored["block"] = {"S": base64.b85encode(zlib.compress(text.encode(), 9)).decode()}
+    dynamodb.put_item(TableName=table, Item=stored)
+    for words, numbers in WORDS:
+        assert found(hitl, words) == [asked[number].id for number in numbers], words
 
 
 def test_another_deployment_is_never_searched(hitl: Hitl, asked: list[AskedRequest]) -> None:

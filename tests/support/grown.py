@@ -27,6 +27,8 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table as MotoTable
 
+from flow_hitl import bootstrap
+from flow_hitl.platform.packed import packed
 from flow_hitl.platform.times import rfc3339
 from infra.local.hitl_fixture import AskedRequest, Hitl
 from infra.local.hitl_fixture.stack import ACCOUNT, REGION
@@ -144,9 +146,9 @@ class Grown:
         """Return the block of the search log that begins with a request of this number."""
         numbers = range(first, min(first + _IN_A_BLOCK, self.blocks.stop))
         entries = [[self._created_key(n), f"review article {_words(n)}"] for n in numbers]
-        packed = base64.b85encode(zlib.compress(json.dumps(entries).encode(), 9)).decode()
-        found = {"pk": self.search_log, "sk": entries[0][0], "latest": entries[-1][0], "block": packed}
-        return _item(DEPLOYMENTS, {name: {"S": value} for name, value in found.items()})
+        found = {"pk": self.search_log, "sk": entries[0][0], "latest": entries[-1][0]}
+        block = base64.b64encode(packed(json.dumps(entries))).decode()
+        return _item(DEPLOYMENTS, {**{name: {"S": value} for name, value in found.items()}, "block": {"B": block}})
 
     def _created_key(self, n: int) -> str:
         return f"{self._at(n):%Y-%m-%dT%H:%M:%S}.000000#{self.id(n)}"
@@ -252,7 +254,7 @@ def grown(hitl: Hitl, number: int, kinds: Sequence[Kind]) -> Iterator[tuple[Grow
 
     What is written meanwhile is gone afterwards.
     """
-    made, reads = Grown(hitl, number, kinds), [Read()]
+    made, reads, process = Grown(hitl, number, kinds), [Read()], bootstrap.current()
     go_back = hitl.checkpoint()
     tables = dynamodb_backends[ACCOUNT][REGION].tables
     for table in TABLES:
@@ -284,6 +286,8 @@ def grown(hitl: Hitl, number: int, kinds: Sequence[Kind]) -> Iterator[tuple[Grow
             yield made, count
     finally:
         go_back()
+        # The same one goes on, with what it remembers.
+        bootstrap.use(process)
 
 
 def _reads_uncounted(operation: str) -> bool:

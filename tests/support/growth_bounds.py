@@ -57,8 +57,8 @@ AT_MOST: Mapping[str, Bound] = {
     # How many events a day has, up to so many chains, or days.
     "GET audit/verify": Bound(50, 160, 90),
     # How much of a megabyte the log has, up to two megabytes, and the newest hundred, which it lacks.
-    "page: pending, words": Bound(16, 410, 370),
-    "page: pending, words (none)": Bound(16, 410, 370),
+    "page: pending, words": Bound(16, 450, 330),
+    "page: pending, words (none)": Bound(16, 450, 330),
 }
 
 

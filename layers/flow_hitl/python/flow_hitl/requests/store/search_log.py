@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from flow_hitl.platform.dynamodb import item, values
+from flow_hitl.platform.packed import packed, unpacked
 from flow_hitl.requests.ports import RequestFilter, RequestStore
 from flow_hitl.requests.reading.search_text import SearchEntry, search_text
 from flow_hitl.requests.request import Head
@@ -79,13 +80,13 @@ class DynamoSearchLog:
                 del texts[key]
 
     def _put(self, deployment_id: int, first: str, entries: Sequence[SearchEntry], latest: str) -> None:
-        block = json.dumps([[entry.key, entry.text] for entry in entries], ensure_ascii=False).encode()
+        block = json.dumps([[entry.key, entry.text] for entry in entries], ensure_ascii=False)
         record = {
             "pk": _partition(deployment_id),
             "sk": first,
             "latest": latest,
-            # Text, as no client of ours sends octets.
-            "block": base64.b85encode(zlib.compress(block, 9)).decode(),
+            # Octets: as text, they would be larger, and what a search takes most of its time for.
+            "block": packed(block),
         }
         self._dynamodb.put_item(TableName=self._table, Item=item(record))
 
@@ -123,6 +124,8 @@ def _partition(deployment_id: int) -> str:
     return f"search#{deployment_id}"
 
 
-def _read(block: str) -> Iterator[SearchEntry]:
-    for key, text in reversed(_entries.validate_json(zlib.decompress(base64.b85decode(block)))):
+def _read(block: str | bytes) -> Iterator[SearchEntry]:
+    # A text is a block of before.
+    entries = zlib.decompress(base64.b85decode(block)) if isinstance(block, str) else unpacked(block)
+    for key, text in reversed(_entries.validate_json(entries)):
         yield SearchEntry(key, key.partition("#")[2], text)
