@@ -1,6 +1,7 @@
 """Deploy a synthesized stack to the AWS emulator, without the CDK command line."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ def deploy(assembly_dir: Path, stack_name: str, endpoint_url: str) -> dict[str, 
     uploaded = _upload_assets(s3, assembly_dir, stack_name, account, sts.meta.region_name)
     cloudformation = patient_client("cloudformation", endpoint_url)
     template_name = f"{stack_name}.template.json"
-    outputs = _create_stack(cloudformation, stack_name, f"{endpoint_url}/{uploaded[template_name]}")
+    outputs = create_stack(cloudformation, stack_name, f"{endpoint_url}/{uploaded[template_name]}")
     _lock_objects(s3, cloudformation, stack_name, json.loads((assembly_dir / template_name).read_text()))
     return outputs
 
@@ -59,8 +60,19 @@ def _upload_assets(s3: "S3Client", assembly_dir: Path, stack_name: str, account:
     return uploaded
 
 
-def _create_stack(cloudformation: "CloudFormationClient", stack_name: str, template_url: str) -> dict[str, str]:
-    cloudformation.create_stack(StackName=stack_name, TemplateURL=template_url, Capabilities=["CAPABILITY_IAM"])
+def create_stack(
+    cloudformation: "CloudFormationClient",
+    stack_name: str,
+    template_url: str,
+    parameters: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Create a stack and return its outputs; raises DeploymentError."""
+    cloudformation.create_stack(
+        StackName=stack_name,
+        TemplateURL=template_url,
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in (parameters or {}).items()],
+    )
     try:
         cloudformation.get_waiter("stack_create_complete").wait(
             StackName=stack_name,
