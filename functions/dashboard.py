@@ -12,7 +12,7 @@ from flow_hitl.platform.errors import Expired, FlowHitlError, NotFound, TooLarge
 from flow_hitl.platform.telemetry import logger
 from flow_hitl.rendering.assets import find_asset
 from functions import web
-from functions.http_api import lambda_entry, make_routes, problem, query
+from functions.http_api import lambda_entry, make_routes, problem, query, wants_page
 from functions.routing import NoRoute, Response
 
 app = make_routes()
@@ -81,7 +81,7 @@ def nothing_here(_error: Exception) -> Response:
     """Answer where no route matches, of the API either: people get a page, programs a problem document."""
     nothing = NotFound("There is nothing at this path.")
     is_link = app.asked.path.startswith("/review/")
-    return refused(nothing) if is_link or web.wants_page(app) else problem(nothing)
+    return refused(nothing) if is_link or wants_page(app) else problem(nothing)
 
 
 def failed(error: Exception) -> Response:

@@ -8,7 +8,7 @@ import aws_lambda_powertools
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.code_folder import code_folder
 from flow_hitl.platform.errors import NotFound
-from functions.http_api import json_response, lambda_entry, make_routes
+from functions.http_api import json_response, lambda_entry, make_routes, wants_page
 from functions.routing import Response
 
 app = make_routes()
@@ -61,18 +61,28 @@ def show_guide() -> Response:
 @app.get("/docs/guide/<name>", compress=True)
 def show_guide_part(name: str) -> Response:
     image = current().guide.image(name)
-    return _image(*image) if image else _guide_page(name)
+    if image:
+        return _image(*image)
+    try:
+        return _guide_page(name)
+    except NotFound:
+        if not wants_page(app):
+            raise
+        return _guide_page(None)
 
 
 handler = lambda_entry(app)
 
 
-def _guide_page(name: str) -> Response:
+def _guide_page(name: str | None) -> Response:
+    """Return a page of the guide, with None that which says that there is none; raises NotFound."""
     # Templates and Markdown are imported by those who read the guide, and by nobody else.
     from flow_hitl.rendering.rendering import PAGE_SECURITY_POLICY, render_page
 
-    html = render_page(current().guide.page(name))
-    return _shown("text/html; charset=utf-8", html, _PAGE_HEADERS | {"Content-Security-Policy": PAGE_SECURITY_POLICY})
+    guide = current().guide
+    html = render_page(guide.missing() if name is None else guide.page(name))
+    headers = _PAGE_HEADERS | {"Content-Security-Policy": PAGE_SECURITY_POLICY}
+    return _shown("text/html; charset=utf-8", html, headers, 404 if name is None else 200)
 
 
 def _image(media_type: str, content: bytes) -> Response:
@@ -87,6 +97,6 @@ def _file(content_type: str, path: Path, headers: dict[str, str]) -> Response:
     return _shown(content_type, path.read_text("utf-8"), headers)
 
 
-def _shown(content_type: str, body: str, headers: dict[str, str]) -> Response:
+def _shown(content_type: str, body: str, headers: dict[str, str], status: int = 200) -> Response:
     sent: dict[str, str] = {"X-Content-Type-Options": "nosniff", **headers}
-    return Response(200, content_type, body, headers=sent)
+    return Response(status, content_type, body, headers=sent)

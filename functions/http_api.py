@@ -46,6 +46,11 @@ def make_routes() -> Routes:
     return app
 
 
+def wants_page(routes: Routes) -> bool:
+    """Tell whether a browser is asking, rather than a program."""
+    return "text/html" in (routes.asked.headers.get("accept") or "")
+
+
 def json_response(status: int, body: Any) -> Response:
     """Return a JSON answer in UTF-8; `body` may hold the contract's dataclasses."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=as_json)

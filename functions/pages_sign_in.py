@@ -13,7 +13,7 @@ from flow_hitl.people.sign_in import SignedIn
 from flow_hitl.people.sign_in_rules import SignInRefusal, SignInRefused, known_page
 from flow_hitl.people.signed_in import SignedOut
 from flow_hitl.platform.errors import NotFound, TokenInvalid, ValidationFailed
-from functions.http_api import problem, query
+from functions.http_api import problem, query, wants_page
 from functions.routing import Response, Routes
 from functions.web import (
     page,
@@ -23,7 +23,6 @@ from functions.web import (
     sign_in_cookie,
     sign_in_cookie_of,
     visitor,
-    wants_page,
 )
 
 router = Routes()

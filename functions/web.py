@@ -193,11 +193,6 @@ def refused(routes: Routes, error: FlowHitlError) -> Response:
     return answer
 
 
-def wants_page(routes: Routes) -> bool:
-    """Tell whether a browser is asking, rather than a program."""
-    return "text/html" in (routes.asked.headers.get("accept") or "")
-
-
 def written(routes: Routes) -> str:
     """Return what was typed into a form that was refused."""
     try:

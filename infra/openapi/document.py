@@ -214,6 +214,8 @@ def _responses(route: Route, operation: Operation) -> Json:
     if operation.errors_are_pages:
         for code in (*map(str, by_status), "500"):
             found[code]["content"] = {"text/html": {"schema": {"type": "string"}}}
+    if operation.has_page_for_missing:
+        found["404"]["content"]["text/html"] = {"schema": {"type": "string"}}
     return found
 
 

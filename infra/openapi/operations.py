@@ -125,6 +125,8 @@ class Operation:
     body: Body | None = None
     errors: tuple[type[FlowHitlError], ...] = ()
     errors_are_pages: bool = False
+    has_page_for_missing: bool = False
+    """Whether a browser gets a page, too, where there is nothing."""
 
 
 def _name(name: str, description: str, example: str) -> Parameter:
@@ -561,5 +563,6 @@ OPERATIONS: dict[str, Operation] = {
         "Read another page of the guide",
         {200: Answer("The page, or an image of it.", media_types=("text/html", "image/png", "image/svg+xml"))},
         errors=(NotFound,),
+        has_page_for_missing=True,
     ),
 }

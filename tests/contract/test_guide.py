@@ -97,6 +97,15 @@ def test_a_page_says_where_it_belongs(hitl: Hitl) -> None:
     assert '<h2 id="late-messages">Late messages</h2>' in page
 
 
+def test_a_wrong_address_leads_a_person_back_and_tells_a_program(hitl: Hitl) -> None:
+    person = hitl._http("GET", "/docs/guide/nothing", None, {"accept": "text/html,*/*;q=0.8"})
+    assert (person.status, person.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such page" in person.text
+    assert 'href="/docs/guide"' in person.text
+    program = hitl._http("GET", "/docs/guide/nothing", None, {"accept": "*/*"})
+    assert (program.status, program.headers["Content-Type"]) == (404, "application/problem+json")
+
+
 # --- rules
 
 

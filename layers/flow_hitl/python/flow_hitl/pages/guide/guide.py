@@ -70,6 +70,14 @@ class Guide:
             tuple(self._links(section, path)) if section else (),
         )
 
+    def missing(self) -> GuidePage:
+        """Return what people see in place of a page that there is not."""
+        title = "There is no such page"
+        lead = (
+            f'<p>It may have been moved. <a href="{_ADDRESS}">The first page of the guide</a> leads to all others.</p>'
+        )
+        return GuidePage(title, Markup(f"<h1>{title}</h1>\n{lead}"))  # noqa: S704 - our own text
+
     def image(self, name: str) -> tuple[str, bytes] | None:
         """Return the type and content of an image, None for another name."""
         path = self._paths.get(name, "")
