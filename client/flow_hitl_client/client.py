@@ -234,12 +234,15 @@ class Client:
             if cursor is None:
                 return
 
-    def decisions(self, cursor: str | None = None, *, limit: int | None = None, wait: int = 0) -> Decisions:
+    def decisions(
+        self, cursor: str | None = None, *, limit: int | None = None, wait: int = 0, questions: bool = False
+    ) -> Decisions:
         """Return what was decided after `cursor` (None: from the beginning), for one worker that serves many flows.
 
-        A decision may come more than once. With `wait` (0 to 20 seconds), the server waits for one to return.
+        A decision may come more than once. With `wait` (0 to 20 seconds), the server waits for one to return. With
+        `questions`, requests about which a reviewer asks back come as `questions`: answer by `answer_question`.
         """
-        query = {"cursor": cursor, "limit": limit, "wait": wait}
+        query = {"cursor": cursor, "limit": limit, "wait": wait, "include": "questions" if questions else None}
         return cast("Decisions", self._call("GET", "/v1/decisions", query=query, waiting=wait))
 
     def report_resume_status(self, request_id: str, status: ResumeStatus, *, detail: str | None = None) -> Request:

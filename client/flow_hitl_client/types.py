@@ -167,11 +167,18 @@ class RequestPage(TypedDict):
     next_cursor: str | None
 
 
-class Decisions(TypedDict):
-    """Decided requests, oldest first, each at least once; `cursor` is where the next call goes on."""
-
+class _Decisions(TypedDict):
     decisions: list[Request]
     cursor: str
+
+
+class Decisions(_Decisions, total=False):
+    """Decided requests, oldest first, each at least once; `cursor` is where the next call goes on.
+
+    `questions`, if they were asked for, are pending requests: the last of each one's `thread` is a question to answer.
+    """
+
+    questions: list[Request]
 
 
 class WebhookDeployment(TypedDict):

@@ -237,8 +237,19 @@ OPERATIONS: dict[str, Operation] = {
         _ok(DecisionPage, examples.DECISIONS, "Decided requests after the cursor, each at least once."),
         Action.VIEW,
         "For one worker that serves many paused flows. Keep the cursor of each answer and send it with the next call; "
-        "without one you get every decision from the first on.",
-        parameters=(LIMIT, CURSOR, WAIT),
+        "without one you get every decision from the first on. With `include=questions`, it also has the requests "
+        "about which a reviewer asks back, until the question is answered.",
+        parameters=(
+            LIMIT,
+            CURSOR,
+            WAIT,
+            Parameter(
+                "include",
+                "`questions`: also return open questions.",
+                {"type": "string", "enum": ["questions"]},
+                "questions",
+            ),
+        ),
     ),
     "DELETE /v1/requests/{request_id}": Operation(
         REQUESTS,

@@ -156,6 +156,15 @@ def test_decisions_go_on_from_the_cursor(client: Client, server: HitlServer) -> 
     assert client.decisions(first["cursor"], wait=1)["decisions"] == []
 
 
+def test_questions_come_with_the_decisions_for_who_wants_them(client: Client, server: HitlServer) -> None:
+    server.ask_back(ask(client), "Why?")
+    assert "questions" not in client.decisions()
+    page = client.decisions(questions=True)
+    assert page["decisions"] == []
+    assert [one["thread"][-1]["text"] for one in page["questions"]] == ["Why?"]
+    assert client.decisions(page["cursor"], questions=True)["questions"] == []
+
+
 def test_report_resume_status(client: Client, server: HitlServer) -> None:
     request_id = ask(client)
     client.report_resume_status(request_id, "resumed")

@@ -78,6 +78,58 @@ def test_one_worker_serves_many_flows(client: Client, server: HitlServer, store:
     assert len(polls) < 10
 
 
+def test_a_hook_answers_questions_that_come_by_the_feed(client: Client, server: HitlServer, store: Path) -> None:
+    request_id = pause(flows.ReviewFlow, client)
+    server.ask_back(request_id, "Why?")
+    asked: list[tuple[str, str]] = []
+    resumer = Resumer(
+        flows.registry, client=client, on_question=lambda one: asked.append((one["id"], one["question"]["text"]))
+    )
+    assert resumer.run_once() == 0
+    assert resumer.run_once() == 0
+    assert asked == [(request_id, "Why?")]
+    server.answer(request_id, "approved", "approved")
+    assert resumer.run_once() == 1
+    assert len(asked) == 1
+
+
+def test_a_hook_that_fails_is_called_again_and_holds_up_no_decision(
+    client: Client, server: HitlServer, store: Path
+) -> None:
+    first, second = pause(flows.ReviewFlow, client), pause(flows.ReviewFlow, client)
+    server.ask_back(first, "Why?")
+    server.answer(second, "approved", "approved")
+    tries: list[str] = []
+
+    def reply(asked: Any) -> None:
+        tries.append(asked["id"])
+        if len(tries) < 2:
+            raise RuntimeError("not now")
+
+    resumer = Resumer(flows.registry, client=client, on_question=reply)
+    assert resumer.run_once() == 1
+    assert tries == [first]
+    assert resumer.run_once() == 0
+    assert resumer.run_once() == 0
+    assert tries == [first, first]
+
+
+def test_a_hook_that_always_fails_is_given_up(client: Client, server: HitlServer, store: Path) -> None:
+    request_id = pause(flows.ReviewFlow, client)
+    server.ask_back(request_id, "Why?")
+    tries: list[str] = []
+
+    def fail(asked: Any) -> None:
+        tries.append(asked["id"])
+        raise RuntimeError("never")
+
+    resumer = Resumer(flows.registry, client=client, on_question=fail)
+    resumer.stop()  # it then does not wait between its tries
+    for _ in range(7):
+        resumer.run_once()
+    assert tries == [request_id] * 5
+
+
 def test_a_loop_of_revisions_runs_in_the_worker(client: Client, server: HitlServer, store: Path) -> None:
     server.on_create = lambda request_id: threading.Timer(0.05, server.answer, (request_id, *next(answers))).start()
     answers = iter([("needs_revision", "needs_revision", "shorter"), ("approved", "approved", "")])

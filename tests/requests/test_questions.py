@@ -268,3 +268,96 @@ def test_the_log_of_a_request_with_questions_verifies(hitl: Hitl) -> None:
     hitl.advance(minutes=61)
     answer = hitl.api("GET", f"/v1/deployments/{hitl.deployment_id}/audit/verify")
     assert answer.json["findings"] == [], answer.text
+
+
+# --- by the feed
+
+
+def fed(hitl: Hitl, **query: Any) -> Any:
+    text = "&".join(f"{name}={value}" for name, value in query.items())
+    answer = hitl.api("GET", f"/v1/decisions?{text}")
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+def test_who_follows_the_feed_learns_of_a_question_until_it_is_answered(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, questions=True)
+    start = fed(hitl, include="questions")
+    assert (start["decisions"], start["questions"]) == ([], [])
+    ask_back(hitl, request)
+    page = fed(hitl, include="questions", cursor=start["cursor"])
+    (asked,) = page["questions"]
+    assert page["decisions"] == []
+    assert (asked["id"], asked["status"], asked["thread"][-1]["text"]) == (request.id, "pending", QUESTION)
+    assert fed(hitl, include="questions", cursor=page["cursor"])["questions"] == []
+    # A worker that starts anew hears of what is still open, and of nothing else.
+    assert [one["id"] for one in fed(hitl, include="questions")["questions"]] == [request.id]
+    answer_it(hitl, request)
+    assert fed(hitl, include="questions")["questions"] == []
+
+
+def test_a_second_question_comes_again_and_a_decision_ends_them(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, questions=True)
+    ask_back(hitl, request)
+    page = fed(hitl, include="questions")
+    hitl.advance(minutes=5)
+    ask_back(hitl, request, "And why now?")
+    page = fed(hitl, include="questions", cursor=page["cursor"])
+    assert [one["thread"][-1]["text"] for one in page["questions"]] == ["And why now?"]
+    assert len(fed(hitl, include="questions")["questions"]) == 1, "the newest one stands for both"
+    hitl.advance(minutes=5)
+    callback(hitl, request, "approved")
+    page = fed(hitl, include="questions", cursor=page["cursor"])
+    assert [one["id"] for one in page["decisions"]] == [request.id]
+    assert page["questions"] == []
+
+
+def test_decisions_and_questions_come_in_the_order_in_which_they_happened(hitl: Hitl) -> None:
+    requests = [hitl.ask(emit=EMIT, questions=True) for _ in range(6)]
+    for number, request in enumerate(requests):
+        hitl.advance(minutes=1)
+        if number % 2:
+            ask_back(hitl, request)
+        else:
+            callback(hitl, request, "approved")
+    seen: list[str] = []
+    cursor = ""
+    for _ in range(6):
+        page = fed(hitl, include="questions", limit=1, **({"cursor": cursor} if cursor else {}))
+        seen += [one["id"] for one in (*page["decisions"], *page["questions"])]
+        cursor = page["cursor"]
+    assert seen == [request.id for request in requests]
+
+
+def test_who_did_not_ask_for_questions_gets_none(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, questions=True)
+    ask_back(hitl, request)
+    page = fed(hitl)
+    assert (page["decisions"], "questions" in page) == ([], False)
+    callback(hitl, request, "approved")
+    assert [one["id"] for one in fed(hitl, cursor=page["cursor"])["decisions"]] == [request.id]
+    assert_invalid(hitl.api("GET", "/v1/decisions?include=everything"), "/include")
+
+
+def test_a_reader_may_ask_for_questions_later_and_misses_no_decision(hitl: Hitl) -> None:
+    first, second = (hitl.ask(emit=EMIT, questions=True) for _ in range(2))
+    callback(hitl, first, "approved")
+    cursor = fed(hitl)["cursor"]
+    ask_back(hitl, second)
+    page = fed(hitl, include="questions", cursor=cursor)
+    assert [one["id"] for one in page["questions"]] == [second.id]
+    callback(hitl, second, "approved")
+    assert second.id in [one["id"] for one in fed(hitl, cursor=page["cursor"])["decisions"]]
+
+
+def test_a_clock_that_stands_still_hides_no_question_and_no_decision(hitl: Hitl) -> None:
+    request = hitl.ask(emit=EMIT, questions=True)
+    ask_back(hitl, request)
+    page = fed(hitl, include="questions")
+    ask_back(hitl, request, "And why now?")
+    page = fed(hitl, include="questions", cursor=page["cursor"])
+    assert [one["thread"][-1]["text"] for one in page["questions"]] == ["And why now?"]
+    callback(hitl, request, "approved")
+    page = fed(hitl, include="questions", cursor=page["cursor"])
+    assert [one["id"] for one in page["decisions"]] == [request.id]
+    assert fed(hitl, include="questions", cursor=page["cursor"])["decisions"] == []

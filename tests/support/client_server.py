@@ -36,6 +36,15 @@ class HitlServer:
         self._changed = threading.Condition()
         self.url = ""
 
+    def ask_back(self, request_id: str, text: str) -> None:
+        """Ask a question about a request, as another application does."""
+        with self._changed:
+            request = self._requests[request_id]
+            question = {"id": f"q{len(self._decided)}", "kind": "question", "text": text, "at": NOW, "by": None}
+            request["thread"] = [*request.get("thread", []), question]
+            self._decided.append(request)
+            self._changed.notify_all()
+
     def answer(self, request_id: str, outcome: str | None, feedback: str, comment: str = "", **more: Any) -> Any:
         """Decide a request as a reviewer does by mail, and return it; `more` is what else the response says."""
         with self._changed:
@@ -97,7 +106,7 @@ class HitlServer:
                 case "POST", ["callbacks", request_id]:
                     return self._answer_by_callback(request_id, body)
                 case "GET", ["decisions"]:
-                    return self._decisions(int(query.get("cursor", 0)), float(query["wait"]))
+                    return self._decisions(int(query.get("cursor", 0)), float(query["wait"]), query.get("include"))
         return problem("not-found", 404)
 
     def _create(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -157,11 +166,18 @@ class HitlServer:
         newest_first = found[::-1]
         return 200, {"requests": newest_first[first:last], "next_cursor": str(last) if last < len(found) else None}
 
-    def _decisions(self, cursor: int, wait: float) -> tuple[int, dict[str, Any]]:
+    def _decisions(self, cursor: int, wait: float, include: str | None) -> tuple[int, dict[str, Any]]:
         deadline = time.monotonic() + wait
         while len(self._decided) <= cursor and (left := deadline - time.monotonic()) > 0:
             self._changed.wait(left)
-        return 200, {"decisions": self._decided[cursor:], "cursor": str(len(self._decided))}
+        page = self._decided[cursor:]
+        found: dict[str, Any] = {
+            "decisions": [one for one in page if one["status"] != "pending"],
+            "cursor": str(len(self._decided)),
+        }
+        if include == "questions":
+            found["questions"] = [one for one in page if one["status"] == "pending"]
+        return 200, found
 
     def _report(self, request_id: str, body: dict[str, Any], key: str | None) -> tuple[int, dict[str, Any]]:
         request, claimed = self._requests[request_id], self.claims.get(request_id)

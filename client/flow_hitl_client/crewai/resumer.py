@@ -28,6 +28,7 @@ from flow_hitl_client.crewai.providers import DurableProvider
 from flow_hitl_client.crewai.registry import Registry, registry_of
 from flow_hitl_client.crewai.resumption import Busy, NotPaused, go_on, run_coroutine, send_reports
 from flow_hitl_client.crewai.store import opened
+from flow_hitl_client.endpoint import OnQuestion
 from flow_hitl_client.errors import FlowHitlClientError, Forbidden, Unauthorized
 from flow_hitl_client.journal import Journal, Pause
 from flow_hitl_client.types import FreeText, Request
@@ -36,6 +37,7 @@ from flow_hitl_client.waiting import next_look
 _log = logging.getLogger("flow_hitl_client")
 
 _PAGE: Final = 100
+_MOST_REPLIES: Final = 5
 _LOOK_SECONDS: Final = 5.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _CANCELLED_SECONDS: Final = 600.0
@@ -57,12 +59,14 @@ class Resumer:
         free_text: FreeText | None = None,
         concurrency: int = 4,
         say: Callable[[str], None] = _log.info,
+        on_question: OnQuestion | None = None,
     ) -> None:
         """Resume the flows of `app`: a Registry, a flow class, a list of them, or a module of them.
 
         `client` defaults to the environment's, `store` to `flow_store`'s file. `resume_url` and `free_text` are for the
         flows' next review points, as in DurableProvider. At most `concurrency` flows run at once, each in a thread.
-        `say` reports what happens.
+        `say` reports what happens. `on_question` answers those who ask back, as in `endpoint.wsgi_app`, for flows whose
+        questions come by the feed; one that fails is called again, five times at most.
         """
         self._registry: Registry = registry_of(app)
         self._client = client or Client()
@@ -72,6 +76,8 @@ class Resumer:
         self._asker = provider.asker(self._journal)
         self._concurrency = concurrency
         self._say = say
+        self._on_question = on_question
+        self._asked: dict[str, int] = {}
         self._feed = f"{self._client.url} {hashlib.sha256(self._client.key.encode()).hexdigest()[:16]}"
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -229,8 +235,31 @@ class Resumer:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _read_feed(self, *, wait: int) -> int:
-        """Take one page of decisions and return how many it had."""
-        page = self._client.decisions(self._journal.cursor(self._feed), limit=_PAGE, wait=wait)
-        if self._journal.decide(page["decisions"], feed=self._feed, cursor=page["cursor"]):
+        """Take one page of decisions, and of questions if there is a hook, and return how many it had."""
+        cursor, wanted = self._journal.cursor(self._feed), self._on_question is not None
+        page = self._client.decisions(cursor, limit=_PAGE, wait=wait, questions=wanted)
+        questions = page.get("questions", [])
+        tries = max((self._reply(request) for request in questions), default=0)
+        # A question that could not be answered comes again with its page; what was decided is stored either way.
+        onward = cursor if tries else page["cursor"]
+        if self._journal.decide(page["decisions"], feed=self._feed, cursor=onward):
             self._wake.set()
-        return len(page["decisions"])
+        if tries:
+            self._stop.wait(2.0**tries)
+        return len(page["decisions"]) + len(questions)
+
+    def _reply(self, request: Request) -> int:
+        """Have the hook answer a request's question; returns how often that failed, 0 for not to be tried again."""
+        question = request["thread"][-1]
+        try:
+            if self._on_question is not None:
+                self._on_question({**request, "question": question})
+        except Exception:
+            # Whatever it was: the worker has other flows to resume.
+            _log.exception("the question about request %s could not be answered", request["id"])
+            failed = self._asked.get(question["id"], 0) + 1
+            self._asked[question["id"]] = failed
+            if failed < _MOST_REPLIES:
+                return failed
+        self._asked.pop(question["id"], None)
+        return 0

@@ -1,10 +1,11 @@
 """What the request routes return."""
 
 from collections.abc import Sequence
+from dataclasses import field
 from typing import Literal
 
 from flow_hitl.audit.chain import AuditEvent
-from flow_hitl.contract.shapes import Url
+from flow_hitl.contract.shapes import LEFT_OUT, Url
 from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.request import RequestShown
 
@@ -51,12 +52,14 @@ class RequestPage:
 
 @dataclass(frozen=True)
 class DecisionPage:
-    """A page of decided requests."""
+    """A page of decided requests, and on wish of those about which a question is open."""
 
     decisions: Sequence[RequestShown]
     """The decided requests, oldest decision first."""
     cursor: str
     """Pass it as `cursor` next time, even if the list was empty."""
+    questions: Sequence[RequestShown] | None = field(default=None, metadata=LEFT_OUT)
+    """With `include=questions`: the pending requests about which a question is open, oldest question first."""
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,13 @@ class RequestStore(Protocol):
     ) -> tuple[Sequence[str], str | None]:
         """Return ids of requests that were answered in a time, and the cursor at which to go on, if there is more."""
 
-    def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
-        """Return decided requests, oldest first, each at least once; the cursor is never None."""
+    def decisions(
+        self, deployment_id: int, limit: int, cursor: str | None, now: datetime, *, questions: bool = False
+    ) -> Page:
+        """Return decided requests, oldest first, each at least once; the cursor is never None.
+
+        With `questions`, pending requests with an open question are among them.
+        """
 
 
 class AttachmentStore(Protocol):

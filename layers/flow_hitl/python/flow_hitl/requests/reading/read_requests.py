@@ -57,17 +57,23 @@ class ReadRequests:
         wanted = replace(wanted, assigned_to=deployment.names_of(*wanted.assigned_to))
         return self.requests.list_requests(deployment.deployment_id, wanted, limit, cursor)
 
-    def decisions(self, holder: KeyHolder, limit: int, cursor: str | None, wait_seconds: int) -> Page:
-        """Return decided requests after the cursor, oldest first, waiting up to `wait_seconds` for the first."""
+    def decisions(
+        self, holder: KeyHolder, limit: int, cursor: str | None, wait_seconds: int, *, questions: bool = False
+    ) -> Page:
+        """Return decided requests after the cursor, oldest first, waiting up to `wait_seconds` for the first.
+
+        With `questions`, pending requests with an open question are among them.
+        """
         authorize(holder, Action.VIEW)
         deployment_id, key_id, now = holder.deployment.deployment_id, holder.key.key_id, self.clock.now()
         poll = f"decisions/{deployment_id}/{key_id}"
         self.noted(poll, now, lambda: self.polls.decisions_fed(deployment_id, key_id, now))
         until = now + timedelta(seconds=wait_seconds)
-        page = self.requests.decisions(deployment_id, limit, cursor, now)
+        page = self.requests.decisions(deployment_id, limit, cursor, now, questions=questions)
         while not page.requests and self.clock.now() < until:
             self.clock.sleep(SOON_SECONDS)
-            page = self.requests.decisions(deployment_id, limit, page.next_cursor, self.clock.now())
+            now = self.clock.now()
+            page = self.requests.decisions(deployment_id, limit, page.next_cursor, now, questions=questions)
         return page
 
     def timeline(self, holder: KeyHolder | SignedInMember, request_id: str) -> Sequence[AuditEvent]:

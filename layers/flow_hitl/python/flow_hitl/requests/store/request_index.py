@@ -17,7 +17,7 @@ from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.platform.records import dataclass
 from flow_hitl.requests.ports import RequestFilter
 from flow_hitl.requests.reading.list_rows import MOST_COUNTED, Count, RequestRow
-from flow_hitl.requests.request import Head, Status
+from flow_hitl.requests.request import Head, RemarkKind, Status
 
 FIRST, LAST = "0", "~~"
 _SHARDS = 4
@@ -26,6 +26,7 @@ _READ_AHEAD = 1000
 _SIFTED = 4
 # Sorts after all due times.
 _NEVER = "~"
+_QUESTION, _QUESTIONS = "question#", "#questions#"
 INDEX_KEY = re.compile(r"~?[0-9-]{10}T[0-9:]{8}\.[0-9]{6}#[0-9a-f-]{36}")
 
 Record = dict[str, Any]
@@ -108,6 +109,29 @@ def slot_changes(before: Head | None, after: Head) -> list[Record]:
     return changed + [_slot_key(after, number) for number in range(len(new), len(old))]
 
 
+def question_entries(before: Head, after: Head) -> list[Record]:
+    """Return the entry in the feed for the question that a step asks, in places of its own: they stay as they are."""
+    place = len(before.thread)
+    if len(after.thread) <= place or after.test or after.thread[place].kind is not RemarkKind.QUESTION:
+        return []
+    return [
+        {
+            "pk": after.request_id,
+            "sk": f"{_QUESTION}{place:02d}",
+            "decision_shard": f"{after.deployment_id}{_QUESTIONS}{_shard(after)}",
+            # A slow clock may give everything one moment, and what a reader was shown, they are not shown again: so no
+            # other question, and no decision, has this key. A UUID that is turned round is none.
+            "decision_key": f"{moment_key(after.thread[place].at)}#{after.request_id[:1:-1]}{place:02d}",
+        }
+    ]
+
+
+def question_of(entry: Record) -> int | None:
+    """Return the place in its request's thread of the question that an entry of the feed is for, None if for none."""
+    sk = str(entry["sk"])
+    return int(sk.removeprefix(_QUESTION)) if sk.startswith(_QUESTION) else None
+
+
 def _slots(head: Head) -> list[Record]:
     return [
         {**_slot_key(head, number), **_desk_entry(head, person)} for number, person in enumerate(head.group_members)
@@ -184,6 +208,12 @@ def _in_status(deployment_id: int, statuses: Sequence[str]) -> list[RowPlace]:
 def places_of_decisions(deployment_id: int) -> list[RowPlace]:
     """Return the partitions of a deployment's decisions, sorted by decision time."""
     return [RowPlace("by_decision", "decision_shard", shard, "decision_key") for shard in _shards(deployment_id)]
+
+
+def places_of_questions(deployment_id: int) -> list[RowPlace]:
+    """Return the partitions of a deployment's questions, sorted by when they were asked."""
+    shards = [f"{deployment_id}{_QUESTIONS}{shard}" for shard in range(_SHARDS)]
+    return [RowPlace("by_decision", "decision_shard", shard, "decision_key") for shard in shards]
 
 
 def creation_span(wanted: RequestFilter, passed: str | None, *, forward: bool) -> RowSpan | None:

@@ -42,6 +42,9 @@ from flow_hitl.requests.store.request_index import (
     moment_key,
     places_of,
     places_of_decisions,
+    places_of_questions,
+    question_entries,
+    question_of,
     row_of,
     slot_changes,
 )
@@ -191,7 +194,7 @@ class DynamoRequestStore:
         if takes is not None:
             parts.append(self._taking(takes, change.event.at))
         last = len(parts) - 1
-        parts += map(self._put, slot_changes(before, head))
+        parts += map(self._put, [*slot_changes(before, head), *question_entries(before, head)])
         codes, items = self._transact(parts, change.event.event_id)
         if not codes:
             return
@@ -316,12 +319,17 @@ class DynamoRequestStore:
         more = str(rows[limit - 1]["decision_key"]) if len(rows) > limit else reached
         return [row["pk"] for row in rows[:limit]], encode_cursor(more) if more else None
 
-    def decisions(self, deployment_id: int, limit: int, cursor: str | None, now: datetime) -> Page:
+    def decisions(
+        self, deployment_id: int, limit: int, cursor: str | None, now: datetime, *, questions: bool = False
+    ) -> Page:
         """Return decided requests, oldest first, including those that reach the index late.
 
-        Decisions become visible in the index slightly out of order, so the cursor trails by 90 seconds.
+        Decisions become visible in the index slightly out of order, so the cursor trails by 90 seconds. With
+        `questions`, pending requests with an open question are among them, each where it was asked last.
         """
         places, settled = places_of_decisions(deployment_id), moment_key(now - _FEED_OVERLAP)
+        if questions:
+            places += places_of_questions(deployment_id)
 
         def read(above: str, below: str, most: int) -> tuple[dict[str, Record], bool]:
             rows, reached = self._index.read(places, RowSpan(above, below, passed=above, forward=True), most, {})
@@ -331,14 +339,14 @@ class DynamoRequestStore:
         return Page(requests, encode_cursor(place.to_document()))
 
     def _in_bytes(self, rows: Sequence[Record]) -> Iterator[tuple[Record, Request | None]]:
-        """Load the requests of index rows in order, up to the size of a Lambda response; None if deleted."""
+        """Load the requests of index rows in order, up to the size of a Lambda response; None if not to be shown."""
         taken = 0
         for start in range(0, len(rows), 33):
             batch = rows[start : start + 33]
             records = self._batch_get([row["pk"] for row in batch])
             for row in batch:
                 parts = records.get(row["pk"], {})
-                if HEAD not in parts:
+                if HEAD not in parts or not _is_still_fed(row, parts[HEAD]):
                     yield row, None
                     continue
                 taken += int(parts[CONTENT]["size"]) + len(
@@ -512,6 +520,15 @@ def _is(record: Mapping[str, Any], name: str, value: Any) -> bool:
 
 def _once_key(name: str) -> dict[str, str]:
     return {"pk": f"once#{name}", "sk": "once"}
+
+
+def _is_still_fed(row: Record, head: Mapping[str, Any]) -> bool:
+    """Tell whether an entry of the feed still says something: a question, until it is answered or asked anew."""
+    place = question_of(row)
+    if place is None:
+        return True
+    found = _head_of(head)
+    return found.decided_at is None and len(found.thread) == place + 1
 
 
 def _is_still_listed(head: Head, wanted: RequestFilter) -> bool:
