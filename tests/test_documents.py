@@ -1,10 +1,15 @@
 """The documents lead somewhere: every relative link resolves, and every file that they name exists."""
 
+import json
 import re
+import shutil
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+
+from tests.browser.pictures import MADE_FROM, PICTURES, SHOWN, TEMPLATES, made_from
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "layers" / "flow_hitl" / "python" / "flow_hitl"
@@ -59,3 +64,25 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_files_that_are_named_exist(path: Path) -> None:
     missing = [name for name in files_named_in(path.read_text("utf-8")) if not exists(name, path.parent)]
     assert missing == []
+
+
+@pytest.mark.parametrize("picture", SHOWN)
+def test_a_picture_shows_the_pages_as_they_are(picture: str) -> None:
+    assert json.loads(MADE_FROM.read_text("utf-8"))[picture] == made_from(picture), (
+        f"docs/images/{picture}.png has aged: run `make browser`, then `.venv/bin/python -m tests.browser.pictures`, "
+        "and look at the pictures"
+    )
+
+
+def test_each_picture_of_a_page_is_known_by_what_it_shows() -> None:
+    assert {path.stem for path in PICTURES.glob("*.png")} == SHOWN.keys()
+
+
+def test_a_picture_ages_by_what_its_page_includes(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES, tmp_path / "templates")
+    before = {picture: made_from(picture) for picture in SHOWN}
+    with patch("tests.browser.pictures.TEMPLATES", tmp_path / "templates"):
+        assert {picture: made_from(picture) for picture in SHOWN} == before
+        with (tmp_path / "templates/email/parts.html").open("a") as file:
+            file.write("more")
+        assert [picture for picture in SHOWN if made_from(picture) != before[picture]] == ["mail"]

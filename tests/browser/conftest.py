@@ -1,7 +1,6 @@
 """A real browser in front of the real handlers: Chromium by Playwright, the stack by the `hitl` fixture's own means."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -12,11 +11,10 @@ from infra.local.chromium import MISSING
 from infra.local.chromium import find as find_chromium
 from infra.local.hitl_fixture import Hitl, hitl_on_moto
 from infra.local.patience import HANG_SECONDS
+from tests.browser.pictures import SCREENSHOTS
 from tests.browser.served import Served, served
 from tests.support.slices import part
 
-# The CI keeps what is in artifacts/.
-SCREENSHOTS = Path(__file__).parents[2] / "artifacts" / "screenshots"
 PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 # A phone in the dark and a desk in the light show both layouts and both schemes.
 _VIEWS: dict[str, tuple[ViewportSize, Literal["dark", "light"]]] = {

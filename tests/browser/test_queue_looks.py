@@ -10,7 +10,8 @@ from playwright.sync_api import Page, ViewportSize
 from flow_hitl.bootstrap import current
 from infra.local.hitl_fixture import Hitl
 from tests.browser.busy import busy
-from tests.browser.conftest import SCREENSHOTS, enter, faults_of
+from tests.browser.conftest import enter, faults_of
+from tests.browser.pictures import SCREENSHOTS
 from tests.browser.served import Served
 
 pytestmark = pytest.mark.browser
