@@ -101,6 +101,21 @@ def test_others_see_dataclasses(decorator: Any) -> None:
     assert read.dump_json(by_name(a=1)) == b'{"a":1,"b":2}'
 
 
+@pytest.mark.parametrize("replace", [dataclasses.replace, records.replace], ids=["library", "ours"])
+def test_one_with_other_members_is_another_one(replace: Any) -> None:
+    _, inner, by_name, _ = made(records.dataclass)
+    one = inner("x", ["t"], number=3)
+    other = replace(one, name="y", number=4)
+    assert (type(other), other) == (inner, inner("y", ["t"], number=4))
+    assert other.tags is one.tags
+    assert one == inner("x", ["t"], number=3)
+    assert replace(by_name(a=1)) == by_name(a=1)
+    with pytest.raises(FrozenInstanceError):
+        other.name = "z"
+    with pytest.raises(TypeError, match="nonsense"):
+        replace(one, nonsense=1)
+
+
 @records.dataclass(frozen=True)
 class Kept:
     """One that stands where pickle finds it."""

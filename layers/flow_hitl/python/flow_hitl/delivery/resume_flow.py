@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal, NoReturn
@@ -18,7 +17,7 @@ from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.deployments.resume_secret import resume_secret_of
 from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, HttpPoster, PostResult, ReadTogether
-from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.records import dataclass, replace
 from flow_hitl.platform.webhook_signature import signature_headers
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.requests.bound import told_problems

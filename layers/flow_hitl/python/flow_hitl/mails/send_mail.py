@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import tzinfo
 from typing import Any
 
@@ -17,7 +16,7 @@ from flow_hitl.mails.registry import MAIL_OF
 from flow_hitl.mails.undelivered import Undelivered
 from flow_hitl.platform.address import same_address
 from flow_hitl.platform.ports import Clock, ReadTogether
-from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.records import dataclass, replace
 from flow_hitl.platform.worker_times import WORKER
 from flow_hitl.rendering.rendered import MailContext
 from flow_hitl.requests.changing.change_request import ChangeRequest

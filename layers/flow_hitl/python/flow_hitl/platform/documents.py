@@ -195,7 +195,8 @@ def _named(value: Any) -> Any:
 
 def _members_of(kind: Any) -> _Read:
     hints = get_type_hints(kind)
-    reads = {one.name: (_as_it_is(hints[one.name]), _reader(hints[one.name])) for one in fields(kind)}
+    # Python finds a parameter at once by the very name of the class, and by an equal one only among all.
+    reads = {one.name: (one.name, _as_it_is(hints[one.name]), _reader(hints[one.name])) for one in fields(kind)}
 
     def read(value: Any) -> Any:
         if isinstance(value, kind):
@@ -203,8 +204,8 @@ def _members_of(kind: Any) -> _Read:
         members = {}
         for name, one in _named(value).items():
             if name in reads:
-                exact, read = reads[name]
-                members[name] = one if type(one) is exact else read(one)
+                own, exact, read = reads[name]
+                members[own] = one if type(one) is exact else read(one)
         return kind(**members)
 
     return read

@@ -414,7 +414,7 @@ class JsonClient:
                     found[name] = read[name](found[name])
             return found
 
-        self._native = native
+        self._with_binaries = json.JSONDecoder(object_hook=native)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -504,9 +504,8 @@ class JsonClient:
         if not body:
             return {}
         try:
-            read: dict[str, Any] = json.loads(
-                body, object_hook=self._native if any(mark in body for mark in self._marks) else None
-            )
+            has_binaries = any(mark in body for mark in self._marks)
+            read: dict[str, Any] = self._with_binaries.decode(body.decode()) if has_binaries else json.loads(body)
         except ValueError:
             raise _Again(self._unanswered("ConnectionClosedError"), self._pause) from None
         return read

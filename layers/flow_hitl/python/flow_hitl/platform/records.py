@@ -7,14 +7,26 @@ methods, and only the constructor is compiled, when it is first called.
 import dataclasses
 from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+_Record = TypeVar("_Record")
 
 _FAST = ({"frozen": True}, {"frozen": True, "kw_only": True})
 _LEFT_OUT: Any = object()
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
+    from dataclasses import replace as replace
 else:
+
+    def replace(record: _Record, /, **changes: Any) -> _Record:
+        """Return a record of one of our classes with other members; raises TypeError for a name that it has not."""
+        members = {**vars(record), **changes}
+        if len(members) > len(vars(record)):
+            raise TypeError(f"{type(record).__qualname__} has no {', '.join(changes.keys() - vars(record).keys())}")
+        made = object.__new__(type(record))
+        object.__setattr__(made, "__dict__", members)
+        return made
 
     def dataclass(cls=None, /, **options):
         """Do what the standard library's decorator does, and faster for a frozen class."""

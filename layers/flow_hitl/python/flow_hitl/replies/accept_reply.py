@@ -5,7 +5,6 @@ a delegation, a question, a rejection its responder is told about, or a discard 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ from flow_hitl.platform.errors import (
 from flow_hitl.platform.key_ring import KeyRing, KeysTooOld
 from flow_hitl.platform.ports import Clock, ReadTogether
 from flow_hitl.platform.product import PRODUCT_NAME
-from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.records import dataclass, replace
 from flow_hitl.replies.inbound_mail import MAX_BYTES, InboundMail, Receipt, UnreadableMail, single_mailbox
 from flow_hitl.replies.ports import DiscardLog, MailBucket, MailParser
 from flow_hitl.replies.rejections import Discard, DiscardReason, RejectionReason, TooManyRejections, note_rejection

@@ -1,7 +1,6 @@
 """Checks a request's records against its audit log: what they say and the log does not was forged."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from flow_hitl.audit.bound import HALF, STATE_BEFORE, bound_digest
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, data_of, event_hash
 from flow_hitl.contract.shapes import as_json
-from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.records import dataclass, replace
 from flow_hitl.requests.request import (
     Content,
     DecidedResponse,

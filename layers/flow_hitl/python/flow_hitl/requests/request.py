@@ -6,7 +6,7 @@ A request is pending until it is responded to or cancelled; both are final. Func
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, Fre
 from flow_hitl.platform.address import address_key, same_address
 from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import AlreadyResponded, AlreadyResumed, NothingToResume, NotPending
-from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.records import dataclass, replace
 from flow_hitl.platform.text import as_words
 from flow_hitl.platform.times import ceil_second, rfc3339
 from flow_hitl.requests.changing.reminders import reminder_times

@@ -1,13 +1,12 @@
 """Steps that do not decide a request: read, decide again on conflict, write."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from flow_hitl.people.access import Action, KeyHolder, Reader, SignedInMember, actor_name, authorize
 from flow_hitl.platform.errors import FieldError, ValidationFailed
 from flow_hitl.platform.once import Once, Remember
 from flow_hitl.platform.ports import Clock, Ids
-from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.records import dataclass, replace
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.ports import RequestStore, Taken

@@ -1,7 +1,7 @@
 """The one door: every answer, by email, page, API, or clock, becomes a decision here and nowhere else."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any
 
 from flow_hitl.contract.shapes import Channel
@@ -18,7 +18,7 @@ from flow_hitl.platform.errors import (
     WrongFields,
 )
 from flow_hitl.platform.ports import Clock, Ids
-from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.records import dataclass, replace
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.requests.deciding.matching import match_outcome, none_of, read_answer
 from flow_hitl.requests.evidence import Shown, ShownKind

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, batch_get, canc
 from flow_hitl.platform.errors import Conflict, NotFound
 from flow_hitl.platform.packed import fitting, unpacked
 from flow_hitl.platform.ports import CalledBefore, Reading
+from flow_hitl.platform.records import replace
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.platform.telemetry import about
