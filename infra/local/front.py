@@ -151,10 +151,12 @@ class Front:
             replied = parse_qs(environ.get("QUERY_STRING", "")).get("replied", [""])[0]
             return self._page(replied=self._mailbox.get(replied))
         if path == "/_local/mail":
-            after = parse_qs(environ.get("QUERY_STRING", "")).get("after", ["0"])[0]
+            query = parse_qs(environ.get("QUERY_STRING", ""))
+            after, to = query.get("after", ["0"])[0], query.get("to", [None])[0]
             if not re.fullmatch("[0-9]{1,9}", after):
                 raise _Refused(HTTPStatus.BAD_REQUEST, "`after` must be the number of emails to leave out.")
-            return _json({"mails": [mail.summary() for mail in self._mailbox.mails()[int(after) :]]})
+            mails = [mail for mail in self._mailbox.mails() if to is None or to in mail.to]
+            return _json({"mails": [mail.summary() for mail in mails[int(after) :]]})
         mail = self._mail(match[2] if match else "")
         if match and match[1] == "mail":
             return HTTPStatus.OK, [("Content-Type", "message/rfc822"), ("X-Content-Type-Options", "nosniff")], mail.raw

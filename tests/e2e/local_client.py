@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
+from urllib.parse import urlencode
 
 import boto3
 import requests
@@ -131,8 +132,9 @@ class LocalClient:
 
     def mails(self, to: str | None = None) -> list[dict[str, Any]]:
         """Return the mails sent so far, oldest first, or those to one address."""
-        mails: list[dict[str, Any]] = web.get(f"{self.credentials.base_url}/_local/mail").json()["mails"]
-        return [mail for mail in mails if to is None or to in mail["to"]]
+        only = f"?{urlencode({'to': to})}" if to is not None else ""
+        mails: list[dict[str, Any]] = web.get(f"{self.credentials.base_url}/_local/mail{only}").json()["mails"]
+        return mails
 
     def wait_for_mail(self, to: str, after: int = 0) -> dict[str, Any]:
         """Return the mail to an address that follows the first `after` ones, when it has come."""

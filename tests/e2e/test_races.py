@@ -23,6 +23,9 @@ from typing import Any, TypeVar
 
 import pytest
 
+from flow_hitl.audit.audit_log import event_from_item, event_image
+from flow_hitl.audit.bound import STATE_BEFORE
+from flow_hitl.audit.chain import CHAIN_START, event_hash, request_subject
 from flow_hitl.platform.dynamodb import values
 from flow_hitl.requests.store.request_store import document_text
 from flow_hitl_client import signature
@@ -107,12 +110,18 @@ class Races:
         return Asked(request_id, assignee, created["callback_url"], mail["reply_to"], link)
 
     def make_due(self, asked: Asked) -> None:
-        """Put the due time of a request's auto-response into the past: nobody has to wait for it."""
+        """Put the due time of a request's auto-response into the past: nobody has to wait for it.
+
+        Nothing would be decided on a request that is not as the log says. So its events become those of a release that
+        did not bind its state yet.
+        """
+        last_hash = self._unbind(asked)
         table = self.local.operator.outputs["RequestsTable"]
         key = {"pk": {"S": asked.id}, "sk": {"S": "r#head"}}
         head = self.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
         doc = json.loads(document_text(values(head)["doc"]))
         doc["auto_response"]["due_at"] = f"{head['created_key']['S'][:19]}Z"
+        doc["last_hash"] = last_hash
         self.dynamodb.update_item(
             TableName=table,
             Key=key,
@@ -120,6 +129,24 @@ class Races:
             ConditionExpression="seq = :seq",
             ExpressionAttributeValues={":doc": {"S": json.dumps(doc)}, ":seq": head["seq"]},
         )
+
+    def _unbind(self, asked: Asked) -> str:
+        """Let a request's events say nothing of its state; return the hash of the last one."""
+        table, last_hash = self.local.operator.outputs["AuditTable"], CHAIN_START
+        found = self.dynamodb.query(
+            TableName=table,
+            ConsistentRead=True,
+            KeyConditionExpression="subject = :subject",
+            ExpressionAttributeValues={":subject": {"S": request_subject(asked.id)}},
+        )
+        for wire in found["Items"]:
+            event = event_from_item(wire)
+            data = {name: value for name, value in event.data.items() if name not in ("head_sha256", STATE_BEFORE)}
+            unbound = replace(event, data=data, prev_hash=last_hash)
+            unbound = replace(unbound, hash=event_hash(unbound))
+            self.dynamodb.put_item(TableName=table, Item=wire | event_image(unbound))
+            last_hash = unbound.hash
+        return last_hash
 
     # --- the answers
 

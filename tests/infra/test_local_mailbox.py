@@ -198,6 +198,13 @@ def test_a_program_reads_only_the_mails_that_it_has_not_read_yet(site: Site) -> 
     assert site.call("/_local/mail", query="after=-1", HTTP_HOST="127.0.0.1:8700")[0] == 400
 
 
+def test_a_program_reads_only_the_mails_to_one_address(site: Site) -> None:
+    for name, to in (("m1", "ann@example.com"), ("m2", "bob@example.com"), ("m3", "ann@example.com")):
+        site.mailbox.add(name, [to], b"Subject: hello\n\nText\n")
+    _, _, body = site.call("/_local/mail", query="to=ann%40example.com", HTTP_HOST="127.0.0.1:8700")
+    assert [mail["id"] for mail in json.loads(body)["mails"]] == ["m1", "m3"]
+
+
 def test_a_program_says_what_is_wrong_with_ses(site: Site) -> None:
     own: dict[str, Any] = {"HTTP_HOST": "127.0.0.1:8700", "REQUEST_METHOD": "PUT"}
     status, _, body = site.call("/_local/ses", content=b'{"away": true, "throttled": 0.25}', **own)
