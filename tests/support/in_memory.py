@@ -14,7 +14,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from flow_hitl import bootstrap
-from flow_hitl.audit.chain import AuditEvent, EventKind
+from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind
 from flow_hitl.audit.ports import AuditLog
 from flow_hitl.deployments.deployment import DeploymentSettings
 from flow_hitl.deployments.ports import DeploymentStore
@@ -30,7 +30,7 @@ from flow_hitl.requests.deciding import reply_address
 from flow_hitl.requests.deciding.ask_back import AskBack
 from flow_hitl.requests.deciding.record_response import RecordResponse
 from flow_hitl.requests.ports import RequestStore, Taken, TakenAlready
-from flow_hitl.requests.request import Change, Request
+from flow_hitl.requests.request import Change, Request, Stamp, Status, note
 from functions import inbound_mail
 from tests.support.examples import CONTENT, deployment, opening
 from tests.support.key_rings import FixedKeys
@@ -97,6 +97,7 @@ class MailDesk:
 
     def __post_init__(self) -> None:
         self._ids = itertools.count(1)
+        self._opened: dict[str, AuditEvent] = {}
         requests = cast("RequestStore", self.requests)
         deployments = SimpleNamespace(reading=lambda _id: lambda: deployment(settings=self.settings))
         audit = SimpleNamespace(
@@ -123,21 +124,32 @@ class MailDesk:
         )
 
     def _timeline(self, request_id: str) -> Sequence[AuditEvent]:
-        return [change.event for change in self.requests.changes if change.after.request_id == request_id]
+        changes = [change.event for change in self.requests.changes if change.after.request_id == request_id]
+        return [self._opened[request_id], *changes]
 
     def _read(self, _key: str, limit: int) -> bytes:
         if len(self.raw) > limit:
             raise TooLarge(f"The mail is larger than {limit} bytes.")
         return self.raw
 
-    def ask(self, **fields: Any) -> Request:
-        """Put a request to the assignee, by default with the options approved and rejected."""
-        change = opening(
+    def ask(self, *, status: Status = Status.PENDING, **fields: Any) -> Request:
+        """Put a request to the assignee, by default with the options approved and rejected; it may be closed at once.
+
+        What is kept of it is what its event says, as of every request.
+        """
+        example = opening(
             request_id=f"0192f0c1-7e11-7abc-8def-{next(self._ids):012x}", deployment=deployment(), at=START, **fields
         )
-        head = replace(change.after, assigned_to_email=ASSIGNEE, token_expires_at=START + TOKEN_LIFE)
-        request = Request(head, CONTENT)
-        self.requests.kept[head.request_id] = request
+        own: dict[str, Any] = {"status": status, "assigned_to_email": ASSIGNEE, "token_expires_at": START + TOKEN_LIFE}
+        change = note(
+            replace(example.after, **own, seq=0, last_hash=CHAIN_START),
+            EventKind.REQUEST_CREATED,
+            {**example.event.data, "assigned_to_email": ASSIGNEE},
+            stamp=Stamp(example.event.event_id, START, example.event.actor),
+        )
+        request = Request(change.after, CONTENT)
+        self.requests.kept[change.after.request_id] = request
+        self._opened[change.after.request_id] = change.event
         return request
 
     def reply_to(self, request: Request, *, address: str = ASSIGNEE, expires_at: datetime | None = None) -> str:
