@@ -14,7 +14,7 @@ from tests.infra.conftest import Assembly, Stack
 from tests.support.asserts import EMIT
 from tests.support.releases import ISSUED, READ, RELEASES, broken_by, facts_of
 
-FROZEN = sorted(RELEASES.glob("*.json"))
+FROZEN = sorted(RELEASES.glob("*.json"), key=lambda path: tuple(map(int, path.stem.split("."))))
 NEWEST = FROZEN[-1:]
 FREEZE = os.environ.get("FLOW_HITL_FREEZE")
 
