@@ -149,6 +149,7 @@ def test_what_does_not_belong_on_a_page_is_noticed(chromium: Browser) -> None:
         '<p id="twice">x</p><p id="twice">y</p>',
         '<a href="javascript:x">x</a>',
         "<iframe></iframe>",
+        '<iframe class="pdf" src="/review/x?embedded=yes#navpanes=0&view=FitH"></iframe>',
         '<img src="x">',
         "<script>x</script>",
         f'<form action="https://{OUTSIDE}"></form>',
