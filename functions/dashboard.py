@@ -8,11 +8,11 @@ from http import HTTPStatus
 from flow_hitl.bootstrap import current
 from flow_hitl.pages.contexts import ProblemPage
 from flow_hitl.pages.requests.review_contexts import MessageContext, MessageKind, ReviewContext
-from flow_hitl.platform.errors import Expired, FlowHitlError, NotFound, TooLarge
+from flow_hitl.platform.errors import Conflict, Expired, FlowHitlError, NotAsLogged, NotFound, TooLarge
 from flow_hitl.platform.telemetry import logger
 from flow_hitl.rendering.assets import find_asset
 from functions import web
-from functions.http_api import lambda_entry, make_routes, problem, query, wants_page
+from functions.http_api import lambda_entry, log_changed, make_routes, problem, query, wants_page
 from functions.routing import NoRoute, Response
 
 app = make_routes()
@@ -89,7 +89,19 @@ def failed(error: Exception) -> Response:
     return web.page(ProblemPage(kind="failed"), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def changed(error: NotAsLogged) -> Response:
+    log_changed(error)
+    return refused(error)
+
+
+def busy(_error: Exception) -> Response:
+    """Answer where others change the same thing all the time, or somebody has forged how often it was changed."""
+    return web.page(ProblemPage(kind="busy"), HTTPStatus.CONFLICT)
+
+
 app.on(FlowHitlError, refused)
+app.on(Conflict, busy)
+app.on(NotAsLogged, changed)
 app.on(Exception, failed)
 app.on(NoRoute, nothing_here)
 handler = lambda_entry(app)

@@ -19,6 +19,7 @@ from flow_hitl.platform.errors import (
     FlowHitlError,
     Internal,
     MalformedJson,
+    NotAsLogged,
     NotFound,
     RateLimited,
     TooLarge,
@@ -41,6 +42,7 @@ def make_routes() -> Routes:
     """Return routes whose errors are the contract's problem documents."""
     app = Routes()
     app.on(FlowHitlError, problem)
+    app.on(NotAsLogged, _changed)
     app.on(Exception, _unexpected)
     app.on(NoRoute, _no_route)
     return app
@@ -172,6 +174,16 @@ def lambda_entry(app: Routes) -> Callable[[dict[str, Any], Any], dict[str, Any]]
 def _answer(status: int, content_type: str, body: str) -> Response:
     headers: dict[str, str] = dict(_HEADERS)
     return Response(status, content_type, body, headers=headers)
+
+
+def _changed(error: NotAsLogged) -> Response:
+    log_changed(error)
+    return problem(error)
+
+
+def log_changed(error: NotAsLogged) -> None:
+    """Tell the operator that somebody has changed what is stored."""
+    logger.exception("unexpected", error=type(error).__name__)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -16,6 +16,7 @@ from flow_hitl.platform.errors import (
     FieldError,
     FlowHitlError,
     Forbidden,
+    NotAsLogged,
     NotFound,
     RateLimited,
     TooLarge,
@@ -181,7 +182,7 @@ def refused(routes: Routes, error: FlowHitlError) -> Response:
     asked = routes.asked
     if isinstance(error, SignedOut) and asked.method == "GET":
         return see_other(f"/sign-in?next={quote(_asked_for(routes), safe='')}")
-    kind, detail = _kind(error), error.detail if isinstance(error, ValidationFailed) else None
+    kind, detail = _kind(error), error.detail if isinstance(error, ValidationFailed | NotAsLogged) else None
     minutes = -(-error.retry_after // 60) if isinstance(error, RateLimited) else 0
     next_page = known_page(asked.path) if kind in ("signed_out", "form") else HOME
     answer = page(
@@ -224,6 +225,8 @@ def _kind(error: FlowHitlError) -> ProblemKind:
             return "too_large"
         case AssignedElsewhere():
             return "elsewhere"
+        case NotAsLogged():
+            return "changed"
         case Forbidden():
             return "forbidden"
         case _:

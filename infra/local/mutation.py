@@ -100,6 +100,7 @@ AREAS: Mapping[str, Area] = {
             "audit/test_audit_chain.py",
             "audit/test_bound.py",
             "proof/test_offline_verifier.py",
+            "proof/test_archive_tricks.py",
         ),
     ),
 }

@@ -95,12 +95,12 @@ def unreadable(hitl: Hitl) -> AskedRequest:
 def test_errors_that_quote_what_was_read_are_logged_without_it(
     hitl: Hitl, unreadable: AskedRequest, lines: Written
 ) -> None:
-    assert hitl.api("GET", f"/v1/requests/{unreadable.id}").status == 500
+    assert hitl.api("GET", f"/v1/requests/{unreadable.id}").status == 403
     hitl.reply("approved")
     found = [line for line in lines() if line["level"] == "ERROR"]
     assert {line["message"] for line in found} == {"unexpected", "message failed"}
     for line in found:
-        assert line["exception_name"].endswith("Error"), "it says what went wrong"
+        assert line["exception_name"].endswith("NotAsLogged"), "it says what went wrong"
         assert "request_store.py" in line["exception"], "and where"
 
 

@@ -3,9 +3,10 @@
 import base64
 import json
 import tarfile
+import tracemalloc
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from flow_hitl.proof.verify_audit import (
 )
 from infra.local.hitl_fixture import Hitl
 from tests.audit.test_audit_log import some_days
+from tests.proof.test_archive_tricks import TRICKS, Archive, archive, bomb, verified
 from tests.proof.test_audit_export import download, exported
 from tests.support.audit_logs import SIGNER
 
@@ -460,3 +462,31 @@ def test_a_damaged_zip_proves_nothing(folders: Path, damage: str) -> None:
     flipped = content[:middle] + bytes(byte ^ 255 for byte in content[middle : middle + 50]) + content[middle + 50 :]
     path.write_bytes({"cut": content[:middle], "flipped": flipped, "junk": b"PK\5\6" + bytes(18)}[damage])
     assert code(path, *trusting(folders)) in (1, 2)
+
+
+@pytest.fixture
+def room() -> Iterator[Callable[[], int]]:
+    """How many bytes were in use at most since."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+BOMBS: dict[str, Callable[[Archive], object]] = {
+    "a file that grows": bomb(EVENTS, 300),
+    "a manifest that grows": bomb(MANIFEST, 300),
+    "a large end with another size": TRICKS["a large end with another size"][0],
+    "sizes beyond all": TRICKS["sizes beyond all"][0],
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_no_archive_takes_more_room_than_a_file_is_read_with(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], room: Callable[[], int]
+) -> None:
+    made = archive(tmp_path / "export")
+    BOMBS[name](made)
+    content = made.content()
+    tracemalloc.reset_peak()
+    assert verified(capsys, tmp_path, content)[0] in (1, 2)
+    assert room() < 100 << 20

@@ -880,3 +880,30 @@ def test_a_day_ends_at_midnight_and_the_calendar_too() -> None:
     assert end_of_day("2026-12-31T23:59:59Z") == "2027-01-01T00:00:00Z"
     assert end_of_day("9999-12-31T00:00:00Z") == "9999-12-31T00:00:00Z"
     assert end_of_day("2026-02-30T00:00:00Z") == "2026-02-30T00:00:00Z"
+
+
+LEFT, OTHER = "a" * 64, "b" * 64
+STATES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "as it was left": ({"head_sha256": LEFT}, {"state_before": LEFT[:32]}, True),
+    "another": ({"head_sha256": LEFT}, {"state_before": OTHER[:32]}, False),
+    "a deployment as it was left": ({"configuration_sha256": LEFT}, {"state_before": LEFT[:32]}, True),
+    "another deployment": ({"configuration_sha256": LEFT}, {"state_before": OTHER[:32]}, False),
+    "one that the event before does not say": ({}, {"state_before": OTHER[:32]}, True),
+    "one that it does not say itself": ({"head_sha256": LEFT}, {}, True),
+    "only the begin of it": ({"head_sha256": LEFT}, {"state_before": LEFT[:31]}, False),
+    "all of it": ({"head_sha256": LEFT}, {"state_before": LEFT}, False),
+    "a number": ({"head_sha256": 7}, {"state_before": 7}, False),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_an_event_must_follow_on_the_state_that_the_one_before_left(name: str) -> None:
+    before, after, expected = STATES[name]
+    first, second = (dict(event) for event in LOG.copy().chains["request#r1"][:2])
+    edited(first, data={**first["data"], **before})
+    edited(second, data={**second["data"], **after}, prev_hash=first["hash"])
+    one = verifier()
+    one.event(first)
+    one.event(second)
+    says = "followed on another state of its record than event 1 left"
+    assert found(one) == ([] if expected else [("record_changed", "request#r1 event 2", says, None)])

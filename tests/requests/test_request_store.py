@@ -16,7 +16,7 @@ from flow_hitl.audit.ports import EffectBusy, Try
 from flow_hitl.bootstrap import current
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.dynamodb import values
-from flow_hitl.platform.errors import Conflict, NotFound
+from flow_hitl.platform.errors import Conflict, NotAsLogged, NotFound
 from flow_hitl.platform.read_together import DynamoReader
 from flow_hitl.platform.repeated_calls import Call
 from flow_hitl.requests.ports import RequestFilter, TakenAlready
@@ -148,7 +148,7 @@ def test_contents_that_were_changed_in_s3_are_not_shown(store: DynamoRequestStor
     s3 = hitl._clients["s3"]
     key = s3.list_objects_v2(Bucket="content")["Contents"][0]["Key"]
     s3.put_object(Bucket="content", Key=key, Body=b'{"message":"other"}')
-    with pytest.raises(ValueError, match="not what was written"):
+    with pytest.raises(NotAsLogged):
         store.load(request_id(0))
 
 

@@ -18,7 +18,7 @@ from flow_hitl.deployments.usage_log import read_usage, usage_key
 from flow_hitl.platform.call_log import put_call, require_first
 from flow_hitl.platform.documents import Documents
 from flow_hitl.platform.dynamodb import cancellation_codes, item, transact, values
-from flow_hitl.platform.errors import Conflict, FieldError, NotFound, ValidationFailed
+from flow_hitl.platform.errors import Conflict, FieldError, NotAsLogged, NotFound, ValidationFailed
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.platform.telemetry import about
@@ -74,7 +74,7 @@ class DynamoDeploymentStore:
         about(deployment_id=deployment_id)
         if _CONFIG not in records:
             raise _unknown(deployment_id)
-        deployment = _deployments.loads(records[_CONFIG]["doc"])
+        deployment = _deployment_of(deployment_id, records[_CONFIG])
         return deployment, read_usage(records.get(today["sk"], {}), now)
 
     def create(self, deployment: Deployment, event: AuditEvent) -> None:
@@ -206,7 +206,17 @@ def _loaded(deployment_id: int, records: Sequence[Mapping[str, Any]]) -> Deploym
     about(deployment_id=deployment_id)
     if not records:
         raise _unknown(deployment_id)
-    return _deployments.loads(records[0]["doc"])
+    return _deployment_of(deployment_id, records[0])
+
+
+def _deployment_of(deployment_id: int, record: Mapping[str, Any]) -> Deployment:
+    """Return the deployment of a record; raises NotAsLogged if we never wrote what stands there."""
+    try:
+        return _deployments.loads(record["doc"])
+    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise NotAsLogged(
+            f"What is stored of deployment {deployment_id} is nothing that this service has written."
+        ) from error
 
 
 def _unknown(deployment_id: int) -> NotFound:

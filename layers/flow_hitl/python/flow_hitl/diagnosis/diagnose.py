@@ -22,9 +22,11 @@ from flow_hitl.diagnosis.mail_findings import late_mails, mail_question
 from flow_hitl.diagnosis.reply_findings import reply_question
 from flow_hitl.mails.ports import MailAccount, SuppressionList
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
+from flow_hitl.platform.errors import NotAsLogged
 from flow_hitl.platform.ports import Clock, DeadLetterCounts
 from flow_hitl.platform.records import dataclass
 from flow_hitl.replies.ports import DiscardLog
+from flow_hitl.requests.bound import is_unbroken
 from flow_hitl.requests.ports import Polls, RequestStore
 from flow_hitl.requests.request import Head, Status
 
@@ -48,7 +50,7 @@ class DiagnoseRequest:
     clock: Clock
 
     def __call__(self, actor: KeyHolder | SignedInMember, request_id: str) -> RequestDiagnosis:
-        """Raises NotFound and Forbidden."""
+        """Raises NotFound, Forbidden, and NotAsLogged."""
         head = self.requests.head(request_id)
         authorize(actor, Action.VIEW, head)
         return self._diagnosis(head, actor.deployment)
@@ -59,11 +61,18 @@ class DiagnoseRequest:
         return head.deployment_id, self._diagnosis(head, self.deployments.load(head.deployment_id))
 
     def _diagnosis(self, head: Head, deployment: Deployment) -> RequestDiagnosis:
-        facts = self._facts(head, deployment)
-        return RequestDiagnosis(head.request_id, (mail_question(facts), reply_question(facts), flow_question(facts)))
+        timeline = self.audit.timeline(head.request_id)
+        try:
+            facts = self._facts(head, deployment, timeline)
+            answers = mail_question(facts), reply_question(facts), flow_question(facts)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            if is_unbroken(timeline):
+                raise
+            raise NotAsLogged("The audit log of this request was changed, so it explains nothing.") from error
+        return RequestDiagnosis(head.request_id, answers)
 
-    def _facts(self, head: Head, deployment: Deployment) -> Facts:
-        timeline, now = self.audit.timeline(head.request_id), self.clock.now()
+    def _facts(self, head: Head, deployment: Deployment, timeline: Sequence[AuditEvent]) -> Facts:
+        now = self.clock.now()
         pending, pushed = head.status is Status.PENDING, any(event.data.get("push") for event in timeline)
         late, owed = late_mails(head, timeline, now), flow_is_owed(head)
         undone = self._undone(timeline, now)

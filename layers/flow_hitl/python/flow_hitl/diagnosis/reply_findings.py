@@ -141,7 +141,10 @@ def _how_it_ended(facts: Facts) -> Finding:
     at = rfc3339(head.decided_at or facts.now)
     if head.status is Status.CANCELLED:
         return info(f"The request was cancelled at {at}; a reply after that changes nothing.")
-    answer = facts.of_kind(EventKind.RESPONSE_SUBMITTED)[-1].data
+    answers = facts.of_kind(EventKind.RESPONSE_SUBMITTED)
+    if not answers:
+        return info(f"The request is answered since {at}, but its audit log has no answer: it was changed.")
+    answer = answers[-1].data
     by = ""
     if answer["responder"]:
         by = f" by {answer['responder']}" if answer["responder_verified"] else f" {claimed(answer['responder'])}"

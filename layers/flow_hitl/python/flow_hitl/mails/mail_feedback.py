@@ -64,9 +64,8 @@ class MailFeedback:
 
 def reaches_nobody(head: Head, events: Sequence[AuditEvent]) -> bool:
     """Tell whether an open request's notifications reached none of the people it waits for."""
-    asked = max(
-        event.seq for event in events if event.kind in (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED)
-    )
+    asked_by = (EventKind.REQUEST_CREATED, EventKind.REQUEST_REASSIGNED)
+    asked = max((event.seq for event in events if event.kind in asked_by), default=0)
     lost = [one for one in events if one.kind is EventKind.NOTIFICATION_UNDELIVERED and one.seq > asked]
     failed = {address_key(one.data["to"]) for one in lost}
     return head.status is Status.PENDING and failed.issuperset(map(address_key, head.responders))

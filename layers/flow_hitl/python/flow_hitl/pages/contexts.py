@@ -111,7 +111,16 @@ class DeploymentsPage:
 
 
 ProblemKind = Literal[
-    "not_found", "forbidden", "elsewhere", "rate_limited", "signed_out", "form", "too_large", "failed"
+    "not_found",
+    "forbidden",
+    "changed",
+    "elsewhere",
+    "rate_limited",
+    "signed_out",
+    "form",
+    "busy",
+    "too_large",
+    "failed",
 ]
 
 

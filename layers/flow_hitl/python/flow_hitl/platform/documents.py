@@ -19,6 +19,13 @@ _Read = Callable[[Any], Any]
 _Write = Callable[[Any, bool, bool], Any]
 
 
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_number)
+
+
 class Documents(Generic[_A]):
     """Documents of one class; members that it does not know are ignored."""
 
@@ -27,7 +34,7 @@ class Documents(Generic[_A]):
 
     def loads(self, text: str | bytes) -> _A:
         """Return what a JSON text holds; raises ValueError, TypeError, or RecursionError for what we never wrote."""
-        value = json.loads(text)
+        value = _JSON.decode(text if isinstance(text, str) else text.decode())
         if (b"\\u" if isinstance(text, bytes) else "\\u") in text:  # type: ignore[operator]
             # Half a character, which no text can hold, is an error now and not where it is shown.
             json.dumps(value, ensure_ascii=False).encode()
@@ -153,7 +160,8 @@ def _moment(value: Any) -> datetime:
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
     if moment.tzinfo is None:
         raise ValueError("a moment has no zone")
-    return moment
+    # Elsewhere it may be a day that no calendar here has, which is an error now and not where it is shown.
+    return moment.astimezone(UTC) if moment.utcoffset() else moment
 
 
 def _or_none(read: _Read) -> _Read:

@@ -83,11 +83,10 @@ class UnprovenResponder(Forbidden):
 class NotAsLogged(Forbidden):
     """What is stored of the request is not what its audit log leads to: somebody has changed it, so nothing follows."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "This request was changed in a way that its audit log does not know, so nothing was recorded. "
-            "Tell whoever runs this service."
-        )
+    def __init__(
+        self, what: str = "This request was changed in a way that its audit log does not know, so nothing was recorded."
+    ) -> None:
+        super().__init__(f"{what} Tell whoever runs this service.")
 
 
 class NotFound(FlowHitlError):

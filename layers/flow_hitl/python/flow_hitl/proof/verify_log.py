@@ -17,7 +17,7 @@ from flow_hitl.deployments.deployment import Deployment
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.platform.digests import digest
-from flow_hitl.platform.errors import NotFound
+from flow_hitl.platform.errors import NotAsLogged, NotFound
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
@@ -174,7 +174,7 @@ class _Run:
     def _deployment(self) -> Deployment | None:
         try:
             return self.parts.deployments.load(self.deployment_id)
-        except (ValueError, NotFound):
+        except (NotAsLogged, NotFound):
             return None
 
     def _configuration(self, _: _Place) -> _Place:

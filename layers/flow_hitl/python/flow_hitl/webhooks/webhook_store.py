@@ -18,6 +18,7 @@ from flow_hitl.platform.dynamodb import batch_get, error_code, item, old_item, v
 from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
+from flow_hitl.platform.telemetry import logger
 from flow_hitl.webhooks.ports import DeliveryPage
 from flow_hitl.webhooks.webhook import Delivery, DeliveryResult, Webhook
 
@@ -34,7 +35,8 @@ class DynamoWebhookStore:
         self._client, self._table = client, table
 
     def list(self, deployment_id: int) -> Sequence[Webhook]:
-        found = [_webhooks.validate_json(values(row)["doc"]) for row in self._rows(deployment_id)]
+        read = (_readable(values(row)) for row in self._rows(deployment_id))
+        found = (webhook for webhook in read if webhook is not None)
         return sorted(found, key=lambda webhook: (webhook.created_at, webhook.webhook_id))
 
     def stored(self, deployment_id: int) -> Mapping[str, Mapping[str, Any]]:
@@ -197,6 +199,15 @@ class DynamoDeliveryLog:
             ExpressionAttributeValues=item(names),
             **more,
         )
+
+
+def _readable(record: Mapping[str, Any]) -> Webhook | None:
+    """Return the webhook of a record, None if we never wrote what stands there: it keeps no other from its events."""
+    try:
+        return _webhooks.validate_json(record["doc"])
+    except (KeyError, TypeError, ValueError) as error:
+        logger.warning("a webhook cannot be read", webhook=record.get("sk"), error=type(error).__name__)
+        return None
 
 
 def _state(record: Mapping[str, Any], now: datetime) -> EffectState:

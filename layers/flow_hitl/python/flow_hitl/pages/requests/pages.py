@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.ports import AuditLog
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.mails.contexts import FileView
@@ -48,6 +49,7 @@ from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
+from flow_hitl.requests.bound import is_unbroken
 from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import RequestFilter, RequestStore, RowPage
@@ -377,11 +379,19 @@ class RequestPages:
         )
 
     def _sheet(self, member: SignedInMember, request: Request) -> RequestSheet:
+        events = self.audit.timeline(request.head.request_id)
+        try:
+            return self._sheet_of(member, request, events)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            if is_unbroken(events):
+                raise
+            raise NotAsLogged("The audit log of this request was changed, so that it cannot be shown.") from error
+
+    def _sheet_of(self, member: SignedInMember, request: Request, events: Sequence[AuditEvent]) -> RequestSheet:
         head = request.head
         responder = member.responder_of(head)
         may_pass_on = responder is not None and member.deployment.settings.allow_delegation
         view = request_view(request, responder or head.assigned_to_email, may_pass_on=may_pass_on)
-        events = self.audit.timeline(head.request_id)
         return RequestSheet(
             request_id=head.request_id,
             address=f"/d/{head.deployment_id}/requests/{head.request_id}",

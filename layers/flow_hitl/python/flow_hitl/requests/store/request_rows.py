@@ -24,6 +24,7 @@ from flow_hitl.requests.store.request_index import (
     moment_key,
     places_by_due,
     places_of,
+    readable_rows,
     row_of,
 )
 
@@ -66,10 +67,10 @@ class DynamoRequestRows:
         onward = encode_cursor([order, reached]) if reached else None
         if not backward:
             start = encode_cursor([order, key(shown[0])]) if shown and passed is not None else None
-            return RowPage([row_of(entry) for entry in shown], onward, start)
+            return RowPage(readable_rows(shown), onward, start)
         shown = shown[::-1]
         end = encode_cursor([order, key(shown[-1]) if shown else passed])
-        return RowPage([row_of(entry) for entry in shown], end, onward)
+        return RowPage(readable_rows(shown), end, onward)
 
     def pending(self, deployment_id: int, assigned_to: tuple[str, ...]) -> Count:
         wanted = RequestFilter(statuses=(Status.PENDING.value,), assigned_to=assigned_to)
@@ -150,7 +151,7 @@ class _Sorted:
         shown = self._entries[start : start + limit]
         onward = encode_cursor([str(order), keys[start + limit - 1]]) if start + limit < len(keys) else None
         back = encode_cursor([str(order), keys[start]]) if 0 < start < len(keys) else None
-        return RowPage([row_of(entry) for entry in shown], onward, back)
+        return RowPage(readable_rows(shown), onward, back)
 
 
 def _created_key_of(entry: Record) -> str:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -15,14 +16,24 @@ from flow_hitl.audit.bound import is_as_written
 from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.platform.documents import Documents
-from flow_hitl.platform.dynamodb import CONTENT, HEAD, RESPONSE, batch_get, cancellation_codes, item, transact, values
-from flow_hitl.platform.errors import Conflict, NotFound
+from flow_hitl.platform.dynamodb import (
+    CONTENT,
+    HEAD,
+    RESPONSE,
+    batch_get,
+    cancellation_codes,
+    error_code,
+    item,
+    transact,
+    values,
+)
+from flow_hitl.platform.errors import Conflict, NotAsLogged, NotFound
 from flow_hitl.platform.packed import fitting, unpacked
 from flow_hitl.platform.ports import CalledBefore, Reading
 from flow_hitl.platform.records import replace
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
-from flow_hitl.platform.telemetry import about
+from flow_hitl.platform.telemetry import about, logger
 from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.ports import Page, RequestFilter, Taken, TakenAlready
 from flow_hitl.requests.reading.decision_feed import FeedPlace
@@ -59,6 +70,9 @@ _READ_ROUNDS = 5
 _PARTS = (HEAD, CONTENT, RESPONSE)
 _ANSWER = "answer"
 _ONCE_DAYS = 30
+_UNREADABLE = "What is stored of this request is nothing that this service has written."
+# What reading a record raises that we never wrote.
+_FORGED = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
 # What the document of a head leaves out: a record of less than a kilobyte costs half as much to write.
 _BESIDE = {"seq", *(member.name for member in fields(RequestRow))}
@@ -132,14 +146,17 @@ class DynamoRequestStore:
         found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if found is None:
             raise _unknown()
-        head = _head_of(values(found))
+        head = _known(lambda: _head_of(values(found)))
         about(request_id=head.request_id, deployment_id=head.deployment_id)
         return head
 
     def load(self, request_id: str) -> Request:
         # Also for the line about one that cannot be read.
         about(request_id=request_id)
-        return in_rounds(lambda: self._load(request_id), self._pause, _READ_ROUNDS)
+        try:
+            return in_rounds(lambda: self._load(request_id), self._pause, _READ_ROUNDS)
+        except Conflict as error:
+            raise NotAsLogged(_UNREADABLE) from error
 
     def reading(self, request_id: str) -> Reading[Request]:
         about(request_id=request_id)
@@ -159,9 +176,10 @@ class DynamoRequestStore:
         records = {record["sk"]: dict(record) for record in found}
         if HEAD not in records:
             raise _unknown()
-        request = self._request(records)
+        request = _known(lambda: self._request(records))
         if request.head.decision_id is not None and request.response is None:
-            request = replace(request, response=self._long_response(request.head.request_id))
+            response = _known(lambda: self._long_response(request.head.request_id))
+            request = replace(request, response=response)
         about(request_id=request.head.request_id, deployment_id=request.head.deployment_id)
         # A query may see half of a transaction; a decision is never returned without its response.
         if (request.head.decision_id is None) != (request.response is None):
@@ -240,18 +258,19 @@ class DynamoRequestStore:
 
     def heads(self, request_ids: Sequence[str]) -> Mapping[str, Head]:
         records = self._batch_get(request_ids, (HEAD,))
-        return {one: _head_of(records[one][HEAD]) for one in request_ids if one in records}
+        there = [one for one in request_ids if HEAD in records.get(one, {})]
+        found = {one: _readable(one, partial(_head_of, records[one][HEAD])) for one in there}
+        return {one: head for one, head in found.items() if head is not None}
 
     def heads_with_contents(self, request_ids: Sequence[str]) -> Mapping[str, tuple[Head, Content | None]]:
         found = self._batch_get(request_ids, (HEAD, CONTENT))
-        return {
-            one: (
-                _head_of(parts[HEAD]),
-                _contents.loads(self._content_doc(parts[CONTENT])) if "doc" in parts.get(CONTENT, {}) else None,
-            )
-            for one, parts in found.items()
-            if HEAD in parts
-        }
+
+        def read(parts: Mapping[str, dict[str, Any]]) -> tuple[Head, Content | None]:
+            is_here = "doc" in parts.get(CONTENT, {})
+            return _head_of(parts[HEAD]), _contents.loads(self._content_doc(parts[CONTENT])) if is_here else None
+
+        read_ones = {one: _readable(one, partial(read, parts)) for one, parts in found.items() if HEAD in parts}
+        return {one: both for one, both in read_ones.items() if both is not None}
 
     def responses(self, request_ids: Sequence[str]) -> Mapping[str, Response]:
         records = self._batch_get(request_ids, (HEAD, RESPONSE))
@@ -347,15 +366,12 @@ class DynamoRequestStore:
             records = self._batch_get([row["pk"] for row in batch])
             for row in batch:
                 parts = records.get(row["pk"], {})
-                if HEAD not in parts or not _is_still_fed(row, parts[HEAD]):
-                    yield row, None
-                    continue
-                taken += int(parts[CONTENT]["size"]) + len(
-                    document_text(parts.get(RESPONSE, {}).get("doc", "")).encode()
-                )
+                fed = HEAD in parts and _readable(row["pk"], partial(_is_still_fed, row, parts[HEAD]))
+                size = _readable(row["pk"], partial(_size, parts)) if fed else None
+                taken += size or 0
                 if taken > _PAGE_BYTES and row is not rows[0]:
                     return
-                yield row, self._request(parts)
+                yield row, _readable(row["pk"], partial(self._request, parts)) if size is not None else None
 
     def _batch_get(self, request_ids: Iterable[str], parts: Sequence[str] = _PARTS) -> dict[str, dict[str, Any]]:
         keys = [{"pk": request_id, "sk": sk} for request_id in request_ids for sk in parts]
@@ -379,7 +395,12 @@ class DynamoRequestStore:
     def _content_doc(self, record: Mapping[str, Any]) -> bytes:
         if "doc" in record:
             return document_text(record["doc"]).encode()
-        doc: bytes = self._s3().get_object(Bucket=self._bucket, Key=record["s3_key"])["Body"].read()
+        try:
+            doc: bytes = self._s3().get_object(Bucket=self._bucket, Key=record["s3_key"])["Body"].read()
+        except ClientError as error:
+            if error_code(error) != "NoSuchKey":
+                raise
+            raise ValueError(f"content {record['s3_key']} is gone") from error
         if hashlib.sha256(doc).hexdigest() != record["sha256"]:
             raise ValueError(f"content {record['s3_key']} is not what was written")
         return doc
@@ -425,6 +446,29 @@ class DynamoRequestStore:
             reasons: Any = error.response["CancellationReasons"]
             return codes, [reason.get("Item", {}) for reason in reasons]
         return [], []
+
+
+def _known(read: Callable[[], _Part]) -> _Part:
+    """Return what was read of a request; raises NotAsLogged if we never wrote what stands there."""
+    try:
+        return read()
+    except _FORGED as error:
+        raise NotAsLogged(_UNREADABLE) from error
+
+
+def _readable(request_id: str, read: Callable[[], _Part]) -> _Part | None:
+    """Return what was read of a request, None if we never wrote what stands there: it keeps nobody from the others."""
+    try:
+        return read()
+    except _FORGED as error:
+        logger.warning("a request cannot be read", request_id=request_id, error=type(error).__name__)
+        return None
+
+
+def _size(parts: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return about how many bytes an answer with a request has."""
+    response = document_text(parts.get(RESPONSE, {}).get("doc", ""))
+    return int(parts[CONTENT]["size"]) + len(response.encode())
 
 
 def _head_record(head: Head, response: Response | None = None) -> dict[str, Any]:
