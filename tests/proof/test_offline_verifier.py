@@ -907,3 +907,36 @@ def test_an_event_must_follow_on_the_state_that_the_one_before_left(name: str) -
     one.event(second)
     says = "followed on another state of its record than event 1 left"
     assert found(one) == ([] if expected else [("record_changed", "request#r1 event 2", says, None)])
+
+
+KEPT, ANOTHER = "c" * 64, "d" * 64
+PENDING = "erased the content of a request that was pending"
+NOT_ITS_OWN = "erased another content than the one that the request had"
+# What the first event, the decision (None for no such event), and the erasure say of the content, and the findings.
+ERASED: dict[str, tuple[Any, Any, Any, list[str]]] = {
+    "what it was opened with and decided": (KEPT, KEPT, KEPT, []),
+    "a request that was pending": (KEPT, None, KEPT, [PENDING]),
+    "another content": (KEPT, KEPT, ANOTHER, [NOT_ITS_OWN]),
+    "another than it was opened with": (ANOTHER, KEPT, KEPT, [NOT_ITS_OWN]),
+    "another than was decided": (KEPT, ANOTHER, KEPT, [NOT_ITS_OWN]),
+    "nothing that it names": (KEPT, KEPT, None, [NOT_ITS_OWN]),
+    "of a request whose events do not say": ("", "", KEPT, []),
+}
+
+
+@pytest.mark.parametrize("name", ERASED)
+def test_an_erasure_is_of_the_content_that_was_decided(name: str) -> None:
+    opened, decided, erased, expected = ERASED[name]
+    steps = [("request_created", opened), ("response_submitted", decided), ("content_erased", erased)]
+    one, before, seq = verifier(whole=True), "0" * 64, 0
+    for kind, kept in steps:
+        if kept is None and kind == "response_submitted":
+            continue
+        seq += 1
+        event = dict(LOG.chains["request#r1"][0])
+        data = {"deployment_id": 456, **({"kept_sha256": kept} if kept else {})}
+        edited(event, seq=seq, kind=kind, data=data, prev_hash=before)
+        before = event["hash"]
+        one.event(event)
+    assert found(one) == [("edited", f"request#r1 event {seq}", says, None) for says in expected]
+    assert one.erased == 1
