@@ -3,19 +3,19 @@
 import json
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from flow_hitl.bootstrap import current
 from flow_hitl.proof.verify_audit import pem
-from infra.cli.main import main
-from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
 from tests.proof.test_audit_seal import chain_of, digests, tampered
 from tests.support.asserts import EMIT
+from tests.support.commands import command, commands_reach
 
 Run = Callable[..., Result]
 
@@ -23,19 +23,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command of `audit` on the `hitl` fixture; while it waits, the workers work."""
-    monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
-    sleep = hitl.clock.sleep
-
-    def sleep_and_let_others_work(seconds: float) -> None:
-        sleep(seconds)
-        hitl._settle()
-
-    monkeypatch.setattr(hitl.clock, "sleep", sleep_and_let_others_work)
-
-    def run_command(*words: str) -> Result:
-        return CliRunner().invoke(main, ["audit", *words], terminal_width=120)
-
-    return run_command
+    commands_reach(hitl, monkeypatch)
+    return partial(command, "audit")
 
 
 def test_what_has_happened_until_now_can_be_sealed(hitl: Hitl, run: Run) -> None:

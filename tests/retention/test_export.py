@@ -5,21 +5,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from flow_hitl.bootstrap import current
 from flow_hitl.platform.dynamodb import item
 from flow_hitl.requests.store.attachment_store import S3Attachments
-from infra.cli.main import main
-from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
 from tests.retention.test_retention import ANN, SECRET, answer, ask
 from tests.support.asserts import EMIT
+from tests.support.commands import command, commands_reach
 from tests.support.receiver import receiving
 from tests.support.webhooks import hook
 
@@ -29,15 +29,8 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command; while it waits, the workers work."""
-    monkeypatch.setattr(CommandTarget, "application", property(lambda _target: current()))
-    sleep = hitl.clock.sleep
-
-    def sleep_and_let_others_work(seconds: float) -> None:
-        sleep(seconds)
-        hitl._settle()
-
-    monkeypatch.setattr(hitl.clock, "sleep", sleep_and_let_others_work)
-    return lambda *words: CliRunner().invoke(main, ["export", *words], terminal_width=120)
+    commands_reach(hitl, monkeypatch)
+    return partial(command, "export")
 
 
 @pytest.fixture
