@@ -72,9 +72,7 @@ class LocalClient:
     def call(self, method: str, path: str, json: object = None, **options: Any) -> requests.Response:
         """Call the API with the API key; `options` are those of requests."""
         headers = {"Authorization": f"Bearer {self.credentials.api_key}"} | options.pop("headers", {})
-        return requests.request(
-            method, self.credentials.base_url + path, json=json, headers=headers, timeout=HANG_SECONDS, **options
-        )
+        return web.call(method, self.credentials.base_url + path, json=json, headers=headers, **options)
 
     def ask(self, **fields: object) -> dict[str, Any]:
         """Open a request and return the answer's JSON; `fields` replace or add to a small valid body."""

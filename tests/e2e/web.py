@@ -9,25 +9,26 @@ from infra.local.patience import HANG_SECONDS
 
 def get(url: str, **options: Any) -> requests.Response:
     """Open an address; `options` are those of requests."""
-    return _call("GET", url, **options)
+    return call("GET", url, **options)
 
 
 def head(url: str) -> requests.Response:
     """Ask for the headers at an address alone."""
-    return _call("HEAD", url, allow_redirects=False)
+    return call("HEAD", url, allow_redirects=False)
 
 
 def post(url: str, data: Any = None, **options: Any) -> requests.Response:
     """Send a form, or what `options` of requests say."""
-    return _call("POST", url, data=data, **options)
+    return call("POST", url, data=data, **options)
 
 
 def put(url: str, **options: Any) -> requests.Response:
     """Replace what is at an address; `options` are those of requests."""
-    return _call("PUT", url, **options)
+    return call("PUT", url, **options)
 
 
-def _call(method: str, url: str, **options: Any) -> requests.Response:
+def call(method: str, url: str, **options: Any) -> requests.Response:
+    """Call an address; `options` are those of requests."""
     with requests.Session() as session:
         # Whoever keeps an answer keeps its connection, and the stack serves a hundred at once.
         session.headers["Connection"] = "close"
