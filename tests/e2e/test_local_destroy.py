@@ -12,7 +12,6 @@ from click.testing import CliRunner
 
 from flow_hitl.bootstrap import Application
 from flow_hitl.people import access
-from flow_hitl.platform.aws import client
 from flow_hitl.platform.system_clock import RandomIds, SystemClock, jitter
 from flow_hitl.requests.ports import RequestFilter
 from infra.cli import deploy as deploy_command
@@ -84,7 +83,6 @@ def begun_anew(assembly: Path, folder: Path, endpoint_url: str) -> dict[str, str
     def in_cdks_place(*_: object) -> None:
         found.update(deploy(assembly, STACK_NAME, endpoint_url))
 
-    client.cache_clear()
     with (
         patch.object(preflight, "look", return_value=[]),
         patch.object(preflight, "bootstrap_version", return_value=28),
