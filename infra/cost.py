@@ -46,7 +46,7 @@ class Review:
 
 
 STACK = Stack(alarms=88, keys=3, secrets=1, dashboards=1, polled_queues=13, runs_per_hour=26)
-BY_EMAIL = Review(40, read_units=14.5, api_calls=1, invocations=7, messages=3, emails_sent=2, emails_received=1)
+BY_EMAIL = Review(40, read_units=15.0, api_calls=1, invocations=7, messages=3, emails_sent=2, emails_received=1)
 BY_API = Review(28, read_units=6.5, api_calls=2, invocations=5, messages=1)
 """As the tests count them, who compare these numbers with a stack and a review."""
 

@@ -153,7 +153,11 @@ EXPECTED: dict[str, Rights] = {
         *_retry("inbound mail"),
         ("s3:GetObject", "mail/inbound/*"),
     },
-    "deadline": DECIDE | CONFIGURATION | _retry("deadline") | _send("deadline"),
+    "deadline": DECIDE
+    | CONFIGURATION
+    | {("dynamodb:BatchGetItem", where) for where in ("requests", "audit")}
+    | _retry("deadline")
+    | _send("deadline"),
     "relay": {
         ("dynamodb:GetItem", "deployments"),
         ("dynamodb:UpdateItem", "deployments"),
@@ -217,7 +221,7 @@ EXPECTED: dict[str, Rights] = {
     "send_webhook": DECIDE
     | SECRET
     | EFFECTS
-    | {("dynamodb:BatchGetItem", "requests")}
+    | {("dynamodb:BatchGetItem", where) for where in ("requests", "audit")}
     | {
         (f"dynamodb:{action}", "deployments")
         for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")

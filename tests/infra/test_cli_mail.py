@@ -75,7 +75,7 @@ def test_an_alias_stands_for_its_own_member_alone(hitl: Hitl, run: Run) -> None:
 def test_members_are_set_listed_and_removed(hitl: Hitl, run: Run) -> None:
     deployment = str(hitl.deployment_id)
     run("member", "set", deployment, "alice@example.com", "--permission", "manage_human_feedback")
-    member = {"email": "alice@example.com", "permissions": ["manage_human_feedback"], "aliases": []}
+    member = {"email": "alice@example.com", "permissions": ["manage_human_feedback"], "aliases": [], "timezone": None}
     assert run("member", "list", deployment) == {"members": [member]}
     assert "plain email address" in run("member", "set", deployment, "alice")
     assert run("member", "remove", deployment, "ALICE@example.com") == {"members": []}

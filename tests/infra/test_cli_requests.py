@@ -1,6 +1,7 @@
 """`flow-hitl request`: what an operator sees of requests, and may do with them."""
 
 import json
+import tomllib
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flow_hitl.bootstrap import current
 from infra.cli.main import main
 from infra.cli.target import CommandTarget
 from infra.local.hitl_fixture import Hitl
+from infra.local.state import ROOT
 from tests.support.asserts import EMIT
 
 
@@ -99,6 +101,7 @@ def test_an_unknown_request_is_one_sentence_and_a_hint(hitl: Hitl, words: tuple[
 
 
 def test_the_version_is_that_of_the_package() -> None:
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     result = CliRunner().invoke(main, ["--version"])
     assert result.exit_code == 0
-    assert result.output.startswith("flow-hitl, version 0.")
+    assert result.output == f"flow-hitl, version {package['version']}\n"
