@@ -9,6 +9,7 @@ from flow_hitl.people.access import ProvenAddress
 from flow_hitl.platform.errors import (
     AlreadyResponded,
     AnsweredAlike,
+    AssignedElsewhere,
     DelegationOff,
     FieldError,
     Forbidden,
@@ -217,10 +218,12 @@ def test_what_the_door_refused_is_put_into_words() -> None:
     assert judge_refusal(AnsweredAlike("yours", **about)) == own
     assert judge_refusal(AlreadyResponded("theirs", **about)) == Rejected(RejectionReason.ALREADY_RESPONDED)
     assert judge_refusal(NotPending("canceled", request_status="x")) == Rejected(RejectionReason.CANCELLED)
+    # It was passed on at the very same moment.
+    assert judge_refusal(AssignedElsewhere()) == Rejected(RejectionReason.REASSIGNED)
     refused = ValidationFailed([FieldError("/delegate_to", "is asked already")])
     assert judge_refusal(refused, "bob@example.com") == Rejected(
         RejectionReason.DELEGATION_REFUSED, {"quoted": "delegate: bob@example.com", "why": "is asked already"}
     )
-    for unforeseen in (Forbidden("somebody else has it now"), refused):
+    for unforeseen in (Forbidden("for another reason"), refused):
         with pytest.raises(type(unforeseen)):
             judge_refusal(unforeseen)

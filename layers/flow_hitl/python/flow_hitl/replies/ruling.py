@@ -9,6 +9,7 @@ from flow_hitl.people.access import Action, ProvenAddress, authorize
 from flow_hitl.platform.errors import (
     AlreadyResponded,
     AnsweredAlike,
+    AssignedElsewhere,
     CommentMissing,
     DelegationOff,
     Forbidden,
@@ -158,6 +159,8 @@ def judge_refusal(refused: Exception, passed_on_to: str | None = None) -> Reject
             return Rejected(RejectionReason.ALREADY_RESPONDED)
         case NotPending():
             return Rejected(RejectionReason.CANCELLED)
+        case AssignedElsewhere():
+            return Rejected(RejectionReason.REASSIGNED)
         case NotAnOption(first_line=line, meant=meant):
             told = {"quoted": line[:_QUOTED_CHARS], **({"meant": meant} if meant else {})}
             return Rejected(RejectionReason.NOT_AN_OPTION, told)
