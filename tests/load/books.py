@@ -8,7 +8,7 @@ from typing import Any
 from infra.outputs import settings_from_outputs
 from infra.topology import DEAD_LETTERS, QUEUES
 from tests.e2e.local_client import LocalClient
-from tests.load.load import CHANNELS, OUTCOMES, Load
+from tests.load.load import CHANNELS, OUTCOMES, SCHEDULED, Load
 from tests.load.tally import Line, Tally
 
 _PAGE = 100
@@ -53,7 +53,9 @@ def tally(load: Load) -> Tally:
         Line("flows told once more", kills, again, at_most=True),
         Line("resumptions on record", number, _delivered(shown)),
         Line(
-            "messages left in queues", 0, sum(load.trouble.waiting(one.name) for one in QUEUES if one.name != "sweep")
+            "messages left in queues",
+            0,
+            sum(load.trouble.waiting(one.name) for one in QUEUES if one.name not in SCHEDULED),
         ),
         Line("dead letters", 0, sum(load.trouble.messages(settings.dead_letter_queue_url(n)) for n in DEAD_LETTERS)),
         Line("figures: created", number, group.get("created", 0)),
