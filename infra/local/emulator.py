@@ -15,7 +15,7 @@ from typing import IO
 
 import urllib3
 
-from flow_hitl.platform.aws import client, link_client
+from flow_hitl.platform import aws
 from infra.local.failure import StackFailed
 from infra.local.patience import HANG_SECONDS
 from infra.local.state import ROOT, emulator_log
@@ -144,8 +144,8 @@ class Emulator:
 
 def use_emulator_credentials() -> None:
     """Point this process at the emulator: fixed credentials and region, no proxy, no profile, no earlier clients."""
-    client.cache_clear()
-    link_client.cache_clear()
+    aws.client.cache_clear()
+    aws.link_client.cache_clear()
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
         os.environ.pop(name, None)
     os.environ |= {
