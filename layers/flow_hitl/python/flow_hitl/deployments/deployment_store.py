@@ -18,7 +18,7 @@ from flow_hitl.deployments.usage_log import read_usage, usage_key
 from flow_hitl.platform.call_log import put_call, require_first
 from flow_hitl.platform.documents import Documents
 from flow_hitl.platform.dynamodb import cancellation_codes, item, transact, values
-from flow_hitl.platform.errors import Conflict, FieldError, NotAsLogged, NotFound, ValidationFailed
+from flow_hitl.platform.errors import NEVER_WRITTEN, Conflict, FieldError, NotAsLogged, NotFound, ValidationFailed
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.platform.telemetry import about
@@ -213,7 +213,7 @@ def _deployment_of(deployment_id: int, record: Mapping[str, Any]) -> Deployment:
     """Return the deployment of a record; raises NotAsLogged if we never wrote what stands there."""
     try:
         return _deployments.loads(record["doc"])
-    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+    except NEVER_WRITTEN as error:
         raise NotAsLogged(
             f"What is stored of deployment {deployment_id} is nothing that this service has written."
         ) from error

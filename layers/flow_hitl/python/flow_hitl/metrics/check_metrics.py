@@ -50,7 +50,7 @@ class CheckMetrics:
         if beginning is None:
             raise NotFound(f"There is no deployment {deployment_id}.")
         number = self.metrics.generations(deployment_id).live.number
-        start = reached = self._position(deployment_id, number, beginning)
+        start = reached = self._position(deployment_id, number)
         # A reassignment changes the month in which its request was opened: its changes wait for that month.
         logged: dict[Bucket, Counter[str]] = {}
         # What is added to the figures while this runs.
@@ -58,15 +58,13 @@ class CheckMetrics:
         for first, last in reversed(list(_months(beginning, start))):
             month = month_period(first.at.date())
             self._add(logged, deployment_id, first, last)
-            month_shown = partial(self._month, deployment_id, number, month)
-            now, shown = self._shown(deployment_id, number, beginning, month_shown)
+            now, shown = self._shown(deployment_id, number, partial(self._month, deployment_id, number, month))
             self._add(later, deployment_id, reached, now)
             reached = now
             yield from _differing(shown, merged([_of(logged, month), _of(later, month)]))
             logged = {bucket: tally for bucket, tally in logged.items() if not bucket.period.startswith(month)}
             progress(month)
-        all_time = partial(self._all_time, deployment_id, number)
-        now, shown = self._shown(deployment_id, number, beginning, all_time)
+        now, shown = self._shown(deployment_id, number, partial(self._all_time, deployment_id, number))
         self._add(later, deployment_id, reached, now)
         yield from _differing(shown, merged([_of(logged, ALL_TIME), _of(later, ALL_TIME)]))
 
@@ -74,24 +72,22 @@ class CheckMetrics:
         for seen in self.log.between(deployment_id, first, last):
             merge(sums, seen.tallies or {})
 
-    def _position(self, deployment_id: int, number: int, beginning: Position) -> Position:
-        """Return up to where figures are stored: to the log's beginning if there are none yet."""
+    def _position(self, deployment_id: int, number: int) -> Position:
         live = self.metrics.generations(deployment_id).live
-        if live.number == number and live.progress is None and not self._all_time(deployment_id, number):
-            return beginning
-        if live.number != number or live.progress is None or live.progress.ahead is not None:
+        progress = live.progress
+        if live.number == number and progress is None:
+            progress = self.log.begun(deployment_id, self._all_time(deployment_id, number))
+        if live.number != number or progress is None or progress.ahead is not None:
             raise Conflict(f"the figures of deployment {deployment_id} are being rebuilt, or grow")
-        return live.progress.position
+        return progress.position
 
-    def _shown(
-        self, deployment_id: int, number: int, beginning: Position, read: Callable[[], Tallies]
-    ) -> tuple[Position, Tallies]:
+    def _shown(self, deployment_id: int, number: int, read: Callable[[], Tallies]) -> tuple[Position, Tallies]:
         """Return what is stored, and the place up to which it counts."""
 
         def attempt() -> tuple[Position, Tallies]:
-            before = self._position(deployment_id, number, beginning)
+            before = self._position(deployment_id, number)
             shown = read()
-            if self._position(deployment_id, number, beginning) != before:
+            if self._position(deployment_id, number) != before:
                 raise Conflict(f"the figures of deployment {deployment_id} have grown")
             return before, shown
 

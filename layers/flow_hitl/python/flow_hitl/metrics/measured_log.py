@@ -7,7 +7,7 @@ from itertools import islice
 from flow_hitl.audit.chain import AuditEvent
 from flow_hitl.audit.index import IndexedEvent, Period, midnight, periods
 from flow_hitl.audit.ports import AuditArchive, AuditRecord
-from flow_hitl.metrics.metrics import Position, Seen, measure
+from flow_hitl.metrics.metrics import Position, Progress, Seen, Tallies, measure
 from flow_hitl.platform.records import dataclass
 
 # As many as DynamoDB reads in one call.
@@ -22,6 +22,14 @@ class MeasuredLog:
         """Return the place before all events of a deployment, None if it has none."""
         first = self.archive.first_events([deployment_id]).get(deployment_id)
         return Position(midnight(first.at)) if first is not None else None
+
+    def begun(self, deployment_id: int, all_time: Tallies) -> Progress | None:
+        """Return how far a set of figures has come for which that is not written down, by its total of all time.
+
+        An empty one is at the beginning; None for one of a version that wrote nothing down, until it is rebuilt.
+        """
+        beginning = self.beginning(deployment_id) if not all_time else None
+        return Progress(beginning) if beginning is not None else None
 
     def waiting(self, deployment_id: int, position: Position, until: datetime, most: int) -> int:
         """Return how many events come after a place and before a time (whole seconds), up to so many."""

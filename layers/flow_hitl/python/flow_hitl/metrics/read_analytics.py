@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -113,7 +113,7 @@ class ReadAnalytics:
             for span in (*(Span(day_period(day), day_period(day)) for day in days), whole):
                 reading = read(dimension, [span])
                 if fresh is not None:
-                    reading = fresh.on(reading, partial(_is_of, dimension, span))
+                    reading = fresh.on(reading, partial(_is_of, dimension, [span]))
                 found |= reading.tallies
         if self.metrics.generations(deployment_id).live != live:
             raise Conflict("some events are stored by now: they would count twice")
@@ -149,11 +149,8 @@ class ReadAnalytics:
         return _Counted(inquiry, total, methods, groups, self.metrics.all_time(deployment_id, number))
 
     def _progress(self, deployment_id: int, live: Generation, all_time: MetricReading) -> Progress | None:
-        """Return how far is stored; None of figures from before that was written down, until they are rebuilt."""
-        if live.progress is not None or all_time.tallies:
-            return live.progress
-        beginning = self.log.beginning(deployment_id)
-        return Progress(beginning) if beginning is not None else None
+        """Return how far is stored; None if nobody knows, until the figures are rebuilt."""
+        return live.progress if live.progress is not None else self.log.begun(deployment_id, all_time.tallies)
 
     def _fresh(self, deployment_id: int, progress: Progress, now: datetime) -> "_Fresh":
         begun: Tallies = {}
@@ -216,12 +213,11 @@ class _Counted:
         )
 
     def _of(self, dimension: Dimension) -> Callable[[Bucket], bool]:
-        periods = spans(self.inquiry.first, self.inquiry.last)
-        return lambda bucket: bucket.dimension is dimension and any(span.holds(bucket.period) for span in periods)
+        return partial(_is_of, dimension, spans(self.inquiry.first, self.inquiry.last))
 
 
-def _is_of(dimension: Dimension, span: Span, bucket: Bucket) -> bool:
-    return bucket.dimension is dimension and span.holds(bucket.period)
+def _is_of(dimension: Dimension, periods: Sequence[Span], bucket: Bucket) -> bool:
+    return bucket.dimension is dimension and any(span.holds(bucket.period) for span in periods)
 
 
 def read_inquiry(*, begin: str | None, end: str | None, group_by: str | None, today: date) -> Inquiry:

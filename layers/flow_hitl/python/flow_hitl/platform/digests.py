@@ -4,12 +4,27 @@ import hashlib
 import json
 from typing import Any
 
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+_stored = json.JSONDecoder(parse_constant=_no_number)
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_json(value: Any) -> str:
     """Return the one JSON text of a value: sorted keys, no white space, UTF-8 kept."""
     return _canonical.encode(value)
+
+
+def stored_json(text: str) -> Any:
+    """Return what a stored JSON text holds; raises ValueError or RecursionError for one that we never wrote."""
+    value = _stored.decode(text)
+    if "\\u" in text:
+        # Half a character, which no text can hold, is an error now and not where it is shown.
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def digest(value: Any) -> str:

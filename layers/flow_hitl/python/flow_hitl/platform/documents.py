@@ -13,17 +13,12 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from flow_hitl.platform.digests import stored_json
+
 _A = TypeVar("_A")
 _as_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _Read = Callable[[Any], Any]
 _Write = Callable[[Any, bool, bool], Any]
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_no_number)
 
 
 class Documents(Generic[_A]):
@@ -34,11 +29,7 @@ class Documents(Generic[_A]):
 
     def loads(self, text: str | bytes) -> _A:
         """Return what a JSON text holds; raises ValueError, TypeError, or RecursionError for what we never wrote."""
-        value = _JSON.decode(text if isinstance(text, str) else text.decode())
-        if (b"\\u" if isinstance(text, bytes) else "\\u") in text:  # type: ignore[operator]
-            # Half a character, which no text can hold, is an error now and not where it is shown.
-            json.dumps(value, ensure_ascii=False).encode()
-        return self.read(value)
+        return self.read(stored_json(text if isinstance(text, str) else text.decode()))
 
     def read(self, value: object) -> _A:
         """Return what the value of a JSON text is; it may hold moments as such."""

@@ -89,6 +89,10 @@ class NotAsLogged(Forbidden):
         super().__init__(f"{what} Tell whoever runs this service.")
 
 
+NEVER_WRITTEN = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
+"""What reading a record raises that this service has not written: NotAsLogged."""
+
+
 class NotFound(FlowHitlError):
     slug, status, title = "not-found", 404, "Not found"
 

@@ -548,10 +548,10 @@ class JsonClient:
     ) -> Mapping[str, str]:
         """Return the headers of a request, signed by version 4."""
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + self._skew))
-        # In the order of their names, in which they are signed.
         token = {"x-amz-security-token": credentials.token} if credentials.token else {}
         digest = hashlib.sha256(body).hexdigest()
         own = self._own_headers(operation, body, digest)
+        # In the order of their names, in which they are signed.
         headers = dict(sorted({"host": self.endpoint.authority, "x-amz-date": now, **token, **own}.items()))
         names = ";".join(headers)
         lines = "".join(f"{name}:{value}\n" for name, value in headers.items())

@@ -108,12 +108,13 @@ def told_problems(
     only few requests take to explain their state.
     """
     decision = decision_in(events)
-    if decision is None or event_hash(decision) != decision.hash:
+    if decision is None or not _is_intact(decision):
         return ["has no intact event"]
     erased = request.head.content_erased_at is not None
     problems = list(answer_problems(request.response, decision.data, erased=erased))
-    until_then = events[: events.index(decision) + 1]
-    if not is_unbroken(until_then):
+    before = events[: events.index(decision)]
+    until_then = [*before, decision]
+    if not (_is_from_the_first(until_then) and all(map(_is_intact, before))):
         problems.append("does not follow on the state that the events before it left")
     behind = partial(later, decision.seq)
     if not has_content(request, until_then, behind):
@@ -142,9 +143,15 @@ def is_as_logged(request: Request, events: Sequence[AuditEvent]) -> bool:
 
 def is_unbroken(events: Sequence[AuditEvent]) -> bool:
     """Tell whether events are intact and the first of a chain, each written on the state that the one before left."""
-    if not events or (events[0].seq, events[0].prev_hash) != (1, CHAIN_START):
-        return False
-    return all(event_hash(event) == event.hash for event in events) and _is_chain(events)
+    return _is_from_the_first(events) and all(map(_is_intact, events))
+
+
+def _is_intact(event: AuditEvent) -> bool:
+    return event_hash(event) == event.hash
+
+
+def _is_from_the_first(events: Sequence[AuditEvent]) -> bool:
+    return bool(events) and (events[0].seq, events[0].prev_hash) == (1, CHAIN_START) and _is_chain(events)
 
 
 def _is_chain(events: Sequence[AuditEvent]) -> bool:

@@ -60,8 +60,8 @@ SERVICE = "flow-hitl"
 """The actor of automatic steps."""
 UNCHANGED: Any = object()
 """The output that an answer brings if it leaves it as it is."""
-# Each request's entry in a list must stay below a kilobyte, in any script.
 _NO_ZONES: Mapping[str, str] = MappingProxyType({})
+# Each request's entry in a list must stay below a kilobyte, in any script.
 _SUMMARY_CHARS = 120
 _LISTED_TITLE_CHARS = 100
 _TITLED_CHARS = 160

@@ -27,7 +27,7 @@ from flow_hitl.platform.dynamodb import (
     transact,
     values,
 )
-from flow_hitl.platform.errors import Conflict, NotAsLogged, NotFound
+from flow_hitl.platform.errors import NEVER_WRITTEN, Conflict, NotAsLogged, NotFound
 from flow_hitl.platform.packed import fitting, unpacked
 from flow_hitl.platform.ports import CalledBefore, Reading
 from flow_hitl.platform.records import replace
@@ -71,8 +71,6 @@ _PARTS = (HEAD, CONTENT, RESPONSE)
 _ANSWER = "answer"
 _ONCE_DAYS = 30
 _UNREADABLE = "What is stored of this request is nothing that this service has written."
-# What reading a record raises that we never wrote.
-_FORGED = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
 # What the document of a head leaves out: a record of less than a kilobyte costs half as much to write.
 _BESIDE = {"seq", *(member.name for member in fields(RequestRow))}
@@ -452,7 +450,7 @@ def _known(read: Callable[[], _Part]) -> _Part:
     """Return what was read of a request; raises NotAsLogged if we never wrote what stands there."""
     try:
         return read()
-    except _FORGED as error:
+    except NEVER_WRITTEN as error:
         raise NotAsLogged(_UNREADABLE) from error
 
 
@@ -460,7 +458,7 @@ def _readable(request_id: str, read: Callable[[], _Part]) -> _Part | None:
     """Return what was read of a request, None if we never wrote what stands there: it keeps nobody from the others."""
     try:
         return read()
-    except _FORGED as error:
+    except NEVER_WRITTEN as error:
         logger.warning("a request cannot be read", request_id=request_id, error=type(error).__name__)
         return None
 
