@@ -1,4 +1,4 @@
-"""Runs ministack in the emulator's environment, with nine changes for the local stack.
+"""Runs ministack in the emulator's environment, with ten changes for the local stack.
 
 It ends with the program that started it. Its argument is a JSON object: `code`, `layers`, and `environment` of the
 functions, and `report`, the file that says which of them do not load.
@@ -8,7 +8,8 @@ schedule group work; ministack takes every schedule as of the default group. A c
 once; ministack waits 50 ms for one. Workers are forked from one warm process. A call waits a moment for a free worker,
 and idle workers end; ministack starts another one, and keeps one of each function. And each reader of a stream has a
 thread; ministack takes no message and reads for no other while a reader is at work. Services are imported before they
-are called, and nobody compares the types of their answers; ministack loads the SDK for that.
+are called, and nobody compares the types of their answers; ministack loads the SDK for that. Queries of an index look
+at what they ask for; ministack sorts all of a partition.
 """
 
 import json
@@ -97,6 +98,10 @@ def _load_services() -> None:
     app: Any = import_module("ministack.app")
     for name in os.environ.get("SERVICES", "").split(","):
         app._get_module(app.SERVICE_REGISTRY[app.SERVICE_NAME_ALIASES.get(name, name)]["module"])
+
+
+def _read_less_of_indexes() -> None:
+    import_module("index_queries").NarrowQueries(import_module("ministack.services.dynamodb"))
 
 
 def _fork_workers(order: dict[str, Any]) -> None:
@@ -236,6 +241,7 @@ if __name__ == "__main__":
     _know_schedule_groups()
     _wait_less_for_logs()
     _keep_content_types()
+    _read_less_of_indexes()
     threading.Thread(target=_load_services, name="services", daemon=True).start()
     _start_few_workers()
     StreamReaders(import_module("ministack.services.lambda_svc"))
