@@ -3,8 +3,10 @@
 import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -39,6 +41,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name in sorted(one.removeprefix("tried: ") for one in sums if one.startswith("tried: ")):
         broken = f", broken: {sums[f'broken: {name}']:,}" if f"broken: {name}" in sums else ""
         terminalreporter.write_line(f"{name} tried: {sums[f'tried: {name}']:,}{broken}")
+
+
+def pytest_sessionstart() -> None:
+    """Let botocore read its descriptions of services once per process, and not in each of the sessions that tests make.
+
+    Nobody changes them: the clients of one session share them, too.
+    """
+    sessions: Any = botocore.session
+    sessions.create_loader = cache(sessions.create_loader)
 
 
 def pytest_collection_finish() -> None:

@@ -182,7 +182,7 @@ def test_a_seal_that_dies_anywhere_is_finished_by_the_next(hitl: Hitl, when: Whe
         if calls.died_at is None:
             break
         hitl._deliver("seal", sqs_records("{}"))
-        number += 1 if WHOLE else 4
+        number += 1 if WHOLE else 8
         deaths += 1
     assert number > 8
     ends = list(digests(hitl))

@@ -457,7 +457,7 @@ def test_an_attachment_that_was_stored_without_a_checksum_is_read(hitl: Hitl) ->
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.exhaustive(4)
+@pytest.mark.exhaustive(12)
 def test_verification_goes_on_after_a_digest_of_an_impossible_name(hitl: Hitl, name: str) -> None:
     place = a_place(hitl)
     FORGERIES[f"digest named {name!r}"](place)
@@ -475,7 +475,7 @@ def test_an_untouched_log_is_verified(hitl: Hitl) -> None:
     assert a_place(hitl).verify() == (True, [])
 
 
-@pytest.mark.exhaustive(6)
+@pytest.mark.exhaustive(24)
 @pytest.mark.parametrize("name", FORGERIES)
 def test_no_forgery_passes(hitl: Hitl, name: str) -> None:
     place = a_place(hitl)
@@ -527,7 +527,7 @@ UNSEALED: dict[str, Forgery] = {
 
 
 @pytest.mark.parametrize("name", UNSEALED)
-@pytest.mark.exhaustive(4)
+@pytest.mark.exhaustive(12)
 def test_an_impossible_event_is_named_and_keeps_nothing_from_the_seal(hitl: Hitl, name: str) -> None:
     place = a_place(hitl)
     UNSEALED[name](place)

@@ -451,7 +451,7 @@ def test_an_untouched_log_is_verified(hitl: Hitl) -> None:
     assert a_place(hitl).verify() == (True, [])
 
 
-@pytest.mark.exhaustive(4)
+@pytest.mark.exhaustive(16)
 @pytest.mark.parametrize("name", FORGERIES)
 def test_no_forgery_passes(hitl: Hitl, name: str) -> None:
     place = a_place(hitl)

@@ -511,7 +511,7 @@ def test_what_no_program_of_ours_writes_is_listed_as_described(hitl: Hitl, name:
     assert len(answer.json["events"]) > 4
 
 
-@pytest.mark.exhaustive(6)
+@pytest.mark.exhaustive(24)
 @pytest.mark.parametrize("name", FORGERIES)
 def test_no_forgery_passes(hitl: Hitl, name: str) -> None:
     place = a_place(hitl)

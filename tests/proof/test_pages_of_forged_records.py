@@ -40,7 +40,7 @@ def looks(hitl: Hitl, place: Place, get: Callable[[str], Answer]) -> Iterator[An
         yield get(f"/d/{hitl.deployment_id}/{page}")
 
 
-@pytest.mark.exhaustive(20, "table")
+@pytest.mark.exhaustive(80, "table")
 @pytest.mark.parametrize(("table", "name"), CASES)
 def test_nothing_forged_breaks_what_shows_it(hitl: Hitl, table: str, name: str) -> None:
     module = TABLES[table]

@@ -32,7 +32,7 @@ def go_on(hitl: Hitl) -> None:
 
 @pytest.mark.parametrize("hours", [1, 25, 72])
 @pytest.mark.parametrize("component", COMPONENTS)
-@pytest.mark.exhaustive(20, "hours")
+@pytest.mark.exhaustive(40, "hours")
 def test_after_an_outage_everything_that_should_happen_does(hitl: Hitl, component: str, hours: int) -> None:
     with receiving() as flow, receiving() as app:
         hook(hitl, app.url, events=ALL_EVENTS)
@@ -64,7 +64,7 @@ def test_after_an_outage_everything_that_should_happen_does(hitl: Hitl, componen
 
 @pytest.mark.parametrize("hours", [1, 25, 72])
 @pytest.mark.parametrize("component", COMPONENTS)
-@pytest.mark.exhaustive(20, "hours")
+@pytest.mark.exhaustive(40, "hours")
 def test_after_an_outage_questions_and_cancellations_have_reached_everybody_once(
     hitl: Hitl, component: str, hours: int
 ) -> None:
