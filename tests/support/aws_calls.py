@@ -191,7 +191,7 @@ def deaths(
 ) -> list[int]:
     """Return the numbers of the handlers' AWS calls that `act` leads to, to die at one after the other; then NO_DEATH.
 
-    `act` is done once for it. They are all of a few calls and some six of many, others in each test, with some of each
+    `act` is done once for it. They are all of a few calls and some four of many, others in each test, with some of each
     function and those that are `surely` wanted.
     """
     with crashing(hitl, NO_DEATH, when) as calls:
@@ -202,7 +202,7 @@ def deaths(
         f"{test} {when} {number}": {call.function, number if surely(call, calls) else call.function}
         for number, call in enumerate(calls.begun)
     }
-    dying = part(names, max(1, len(names) // 6))
+    dying = part(names, max(1, len(names) // 4))
     return [*(number for number, name in enumerate(names) if name in dying), NO_DEATH]
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from infra.local.hitl_fixture import quick_queues, quick_start, quick_updates, short_way
+from infra.local.hitl_fixture import quick_queues, quick_start, quick_updates, quick_values, short_way
 from infra.local.hitl_fixture.stack import REGION
 
 
@@ -59,7 +59,6 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
     make_request = Endpoint.make_request
     canonical_request = SigV4Auth.canonical_request
     urls: Any = BaseBackend.urls
-    cast: Any = DynamoType.cast_value
     patterns, ours = moto.backend_index.backend_url_patterns, ("dynamodb", "sqs", "kms", "scheduler")
     urls_found: dict[type, Any] = {}
 
@@ -197,6 +196,7 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         *quick_start.shortcuts(),
         *quick_queues.shortcuts(),
         *quick_updates.shortcuts(),
+        *quick_values.shortcuts(),
         (BaseJSONSerializer, "_serialize_type_structure", serialize),
         (moto.core.responses, "method_names_from_class", cache(method_names_from_class)),
         (moto.core.responses, "camelcase_to_underscores", cache(camelcase_to_underscores)),
@@ -207,7 +207,6 @@ def _shortcuts() -> Sequence[tuple[Any, str, Any]]:
         (moto.core.responses, "gen_amzn_requestid_long", request_id),
         (BaseBackend, "urls", property(urls_of)),
         (UserAgentString, "to_string", lambda _self: f"Botocore region/{REGION}"),
-        (DynamoType, "cast_value", property(lambda typed: typed.value if typed.type == "S" else cast.fget(typed))),
         (Item, "__deepcopy__", lambda item, _memo: item),
         (Item, "project", project),
         (Table, "__deepcopy__", copied_table),
