@@ -188,7 +188,7 @@ class Access(Construct):
     def measure(self) -> list[Right]:
         """Read the log, add it to the figures, and remove figures that others have replaced; keep the search log."""
         audit = self.data.audit
-        keep = ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
+        keep = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
         return [
             _allow(("dynamodb:Query",), [audit.index_arn("by_day")]),
             _allow(("dynamodb:BatchGetItem",), [audit.table.table_arn]),

@@ -188,7 +188,7 @@ EXPECTED: dict[str, Rights] = {
         *READ_BY_DAY,
         *(
             (f"dynamodb:{action}", "deployments")
-            for action in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
+            for action in ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
         ),
         *_lists("by_created"),
         ("dynamodb:BatchGetItem", "requests"),

@@ -152,6 +152,25 @@ def test_each_bucket_of_many_reviewers_is_written_once(hitl: Hitl) -> None:
     assert stored(hitl) == expected(hitl)
 
 
+def test_runs_that_die_again_and_again_in_one_cut_come_to_its_end(hitl: Hitl, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_all(hitl)
+    for number in range(200):
+        at = hitl.clock.now() + timedelta(seconds=number)
+        put_opening(hitl, at, opening(assigned_to_email=f"{number}@example.com"), str(number))
+    settle(hitl)
+    runs = 0
+    with counted() as units:
+        while stored(hitl) != expected(hitl):
+            runs += 1
+            with monkeypatch.context() as stopped:
+                stopped.setattr(DynamoMetricStore, "_add", _only(100))
+                hitl.measure()
+            assert runs < 10, "each run began the cut anew"
+    assert runs == 5
+    written = units.written["deployments day"] + units.written["deployments month"]
+    assert written == (2 + 200 + 2) + (1 + 200 + 2), "a bucket was written more than once"
+
+
 @pytest.mark.parametrize("written", [0, 1, 7, 10_000])
 def test_a_cut_that_some_buckets_have_is_read_right_and_finished(
     busy: Hitl, written: int, monkeypatch: pytest.MonkeyPatch

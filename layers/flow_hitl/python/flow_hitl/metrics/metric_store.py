@@ -5,7 +5,7 @@ it has not got it, then the set's new place in the log: whoever dies or comes tw
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -28,7 +28,7 @@ from flow_hitl.metrics.metrics import (
 )
 from flow_hitl.metrics.ports import MetricReading
 from flow_hitl.platform.digests import canonical_json
-from flow_hitl.platform.dynamodb import batch_delete, error_code, item, put_if, values
+from flow_hitl.platform.dynamodb import batch_delete, batch_get, error_code, item, put_if, values
 from flow_hitl.platform.errors import Conflict
 
 _generations, _progress = TypeAdapter(Generations), TypeAdapter(Progress)
@@ -79,10 +79,15 @@ class DynamoMetricStore:
             raise _moved(deployment_id)
 
     def fold(self, deployment_id: int, number: int, progress: Progress, cut: Cut) -> Progress:
-        if progress.ahead is None and cut.tallies:
+        done: set[Bucket] = set()
+        if progress.ahead is not None:
+            # Runs that die in it again and again come to its end all the same.
+            done = self._with_cut(deployment_id, number, cut.tallies, progress.number)
+        elif cut.tallies:
             progress = self._move(deployment_id, number, progress.begun(cut))
         for bucket, tally in cut.tallies.items():
-            self._add(deployment_id, number, bucket, tally, progress.number)
+            if bucket not in done:
+                self._add(deployment_id, number, bucket, tally, progress.number)
         return self._move(deployment_id, number, progress.moved(cut))
 
     def _move(self, deployment_id: int, number: int, progress: Progress) -> Progress:
@@ -143,6 +148,13 @@ class DynamoMetricStore:
             )
         )
         return pages
+
+    def _with_cut(self, deployment_id: int, number: int, buckets: Iterable[Bucket], cut: int) -> set[Bucket]:
+        """Return the buckets that have a cut."""
+        keys = {bucket: _key(deployment_id, number, bucket) for bucket in buckets}
+        found = batch_get(self._client, self._table, keys.values(), self._pause)
+        having = {(one["pk"], one["sk"]) for one in found if int(one.get(_CUT, 0)) >= cut}
+        return {bucket for bucket, key in keys.items() if (key["pk"], key["sk"]) in having}
 
     def _add(self, deployment_id: int, number: int, bucket: Bucket, tally: Tally, cut: int) -> None:
         """Add what a cut has for a bucket, unless the bucket has it."""
