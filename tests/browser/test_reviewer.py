@@ -218,6 +218,24 @@ def test_ninety_fields_stand_as_the_table_that_they_are(
     assert request.response["output"]["answers"][18]["share"] == 0.5
 
 
+def test_the_page_says_what_became_of_the_last_version_and_leads_to_what_has_changed(
+    open_window: Window, site: Served, hitl: Hitl
+) -> None:
+    for output in ("It costs ten euros.", "It costs nine euros."):
+        hitl.advance(seconds=1)
+        callback(hitl, hitl.ask("Publish?", emit=EMIT, output=output), "rejected\ntoo long <b>and</b> wrong")
+    hitl.advance(seconds=1)
+    hitl.ask("Publish?", emit=EMIT, output="It costs nine dollars.")
+    page = open_window()
+    page.goto(site.mailed("/review/"))
+    expect(page.get_by_text("An earlier version was answered “Rejected”: too long <b>and</b> wrong")).to_be_visible()
+    page.get_by_role("link", name="See what has changed").click()
+    page.locator("details", has_text="Rejected").first.locator("summary").click()
+    expect(page.locator(".changes del").first).to_have_text("euros.")
+    expect(page.locator(".changes ins").first).to_have_text("dollars.")
+    assert look(page, "earlier-rounds") == []
+
+
 def test_enter_in_a_field_chooses_no_option(open_window: Window, site: Served, hitl: Hitl) -> None:
     request = hitl.ask("Fit to print?", emit=EMIT, output={"total": 12}, editable=True)
     page = open_window()

@@ -1,8 +1,13 @@
 """What was asked and answered before: newest first, with the words that have changed since."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from flow_hitl.rendering.earlier_rounds import EarlierRound, ValueChange, earlier_rounds, value_changes, word_changes
+from flow_hitl.requests.reading.earlier_reviews import EarlierReview
 from flow_hitl.requests.request import HistoryRound
 from tests.speed import cpu_seconds
 
@@ -87,3 +92,56 @@ def test_a_text_that_is_made_to_be_slow_is_compared_in_time() -> None:
 def test_only_some_versions_are_compared() -> None:
     rounds = earlier_rounds([SECOND] * 9, "review", "One three")
     assert sum(one.changes is not None for one in rounds) == 3
+
+
+# --- rounds that the service itself knows of
+
+
+def review(minute: int, **members: Any) -> EarlierReview:
+    at = datetime(2026, 1, 1, 12, minute, 30, tzinfo=UTC)
+    given = {"request_id": str(minute), "output": f"Draft {minute}", "answer": "rejected", "label": "Rejected"}
+    return EarlierReview(**{**given, "at": at, **members})
+
+
+def told(minute: int, method: str = "write") -> HistoryRound:
+    return HistoryRound(method, f"2026-01-01T12:{minute:02d}:00Z", f"text {minute}")
+
+
+def order(history: Sequence[HistoryRound], *reviews: EarlierReview) -> list[str]:
+    rounds = earlier_rounds(history, "review", "Draft", reviews)
+    return [f"review {one.review.request_id}" if one.review else str(one.output) for one in rounds]
+
+
+def test_rounds_from_both_places_stand_in_the_order_of_time() -> None:
+    history = [told(10), told(20), told(30)]
+    found = order(history, review(40), review(25), review(5))
+    assert found == ["review 40", "text 30", "review 25", "text 20", "text 10", "review 5"]
+
+
+@pytest.mark.parametrize("at", [None, "yesterday", ""])
+def test_where_the_history_has_no_times_the_reviews_come_first(at: str | None) -> None:
+    assert order([HistoryRound("write", at, "text")], review(2), review(1)) == ["review 2", "review 1", "text"]
+
+
+def test_two_equal_rounds_in_both_places_stay_two() -> None:
+    same = HistoryRound("review", None, "Draft\n\n**rejected**")
+    found = order([same, same], review(2, output="Draft"), review(1, output="Draft"))
+    assert found == ["review 2", "review 1"]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "Draft 1\n\n**approved**",
+        "Draft 2\n\n**rejected**",
+        "Draft 1",
+        {"output": "Draft 1", "answer": "no", "comment": ""},
+    ],
+)
+def test_a_round_that_says_something_else_is_another_one(output: object) -> None:
+    assert len(order([HistoryRound("review", None, output)], review(1))) == 2
+
+
+def test_json_that_both_tell_of_is_there_once() -> None:
+    output = {"output": {"n": 1}, "answer": "rejected", "comment": ""}
+    assert order([HistoryRound("review", None, output)], review(1, output={"n": 1})) == ["review 1"]

@@ -26,6 +26,7 @@ class OptionView:
 
 if TYPE_CHECKING:
     from flow_hitl.requests.deciding.typed_answers import AnswerField
+    from flow_hitl.requests.reading.earlier_reviews import EarlierReview
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,8 @@ class RequestView:
     `deadline_text` is a full sentence, `due_at` the end of the SLA. The reply address and review link expire at
     `answer_until`. `may_pass_on`: they may delegate the request. `test`: no flow is waiting. `fields` are those of the
     typed answer that is asked for. `editable`: the answer may change the output. `may_ask`: they may ask the flow
-    back, and `thread` is what was asked and answered.
+    back, and `thread` is what was asked and answered. `earlier` are earlier rounds, newest first; the flow's own
+    `history` may tell of the same.
     """
 
     deployment_name: str
@@ -76,6 +78,7 @@ class RequestView:
     may_ask: bool = False
     thread: Sequence[Remark] = ()
     attachments: Sequence[Attachment] = ()
+    earlier: "Sequence[EarlierReview]" = ()
 
     @property
     def field_lines(self) -> str:

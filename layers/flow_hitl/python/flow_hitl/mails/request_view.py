@@ -15,13 +15,21 @@ from flow_hitl.requests.wording import CommentRule
 
 if TYPE_CHECKING:
     from flow_hitl.requests.deciding.typed_answers import AnswerField
+    from flow_hitl.requests.reading.earlier_reviews import EarlierReview
 
 _STATE_CHARS = 200_000
 _HAS_GONE_ON = frozenset({ResumeStatus.DELIVERED, ResumeStatus.RESUMED, ResumeStatus.PAUSED_AGAIN})
 _NOT_TAKEN = frozenset({ResumeStatus.FAILED, ResumeStatus.RESUME_FAILED})
 
 
-def request_view(request: Request, responder: str, *, may_pass_on: bool = False, zone: tzinfo = UTC) -> RequestView:
+def request_view(
+    request: Request,
+    responder: str,
+    *,
+    may_pass_on: bool = False,
+    zone: tzinfo = UTC,
+    earlier: "Sequence[EarlierReview]" = (),
+) -> RequestView:
     """Return what the notification and the review page show to one of the request's responders."""
     head, content = request.head, request.content
     return RequestView(
@@ -48,6 +56,7 @@ def request_view(request: Request, responder: str, *, may_pass_on: bool = False,
         may_ask=head.questions,
         thread=head.thread,
         attachments=content.attachments,
+        earlier=earlier,
     )
 
 

@@ -1,22 +1,28 @@
 """The earlier rounds of a flow, newest first, with what has changed since."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
 
 from markupsafe import Markup
 
-from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.records import dataclass, replace
+from flow_hitl.platform.times import parse_rfc3339, rfc3339
 from flow_hitl.rendering.json_tree import member_words, nothing_words, value_words
 from flow_hitl.rendering.markdown import excerpt, is_branch, one_line, printable
+from flow_hitl.requests.reading.earlier_reviews import EarlierReview
 from flow_hitl.requests.request import HistoryRound
 
 _MOST_COMPARED = 3
 # Words and the spaces between them; comparing takes the square of it in the worst case.
 _MOST_PARTS = 1_500
 _ANSWER = re.compile(r"\n\n\*\*(?P<answer>[^*\n]{1,200})\*\*(?:: (?P<comment>[^\n].{0,2000}))?\Z", re.DOTALL)
+# What the client ends an output with that it has shortened.
+_CUT = re.compile(r"\n\n\[The first [\d,]+ of [\d,]+ characters\.\]\Z")
 _WORDS = re.compile(r"\s+|[^\s]+")
 _SAME_KEPT = 12
 _MOST_VALUES = 40
@@ -36,9 +42,10 @@ class ValueChange:
 
 @dataclass(frozen=True)
 class EarlierRound:
-    """A round of the flow; of a review, also its `answer` and comment, and how the output has changed since then.
+    """A round of the flow; of a review, also its `answer` as it reads, its comment, and what has changed since then.
 
-    `changes` is of a text, `values` of other JSON, of which `more` have changed than are listed.
+    `changes` is of a text, `values` of other JSON, of which `more` have changed than are listed. `review` is
+    the request itself that was answered, if it is known.
     """
 
     method: str
@@ -49,28 +56,82 @@ class EarlierRound:
     changes: Markup | None = None
     values: Sequence[ValueChange] = ()
     more: bool = False
+    review: EarlierReview | None = None
 
 
-def earlier_rounds(history: Sequence[HistoryRound], method_name: str, output: object) -> Sequence[EarlierRound]:
-    """Return what was asked and answered before, newest first; the last reviews of this method are compared with it."""
-    return tuple(_rounds(history, method_name, output))
+def earlier_rounds(
+    history: Sequence[HistoryRound], method_name: str, output: object, reviews: Sequence[EarlierReview] = ()
+) -> Sequence[EarlierRound]:
+    """Return what was asked and answered before, newest first; the last reviews of this method are compared with it.
+
+    A round that both the flow's history and the `reviews`, newest first, tell of is there once.
+    """
+    return tuple(_compared(_merged(list(_told(history, method_name)), reviews, method_name), output))
 
 
-def _rounds(history: Sequence[HistoryRound], method_name: str, output: object) -> Iterator[EarlierRound]:
+def _compared(rounds: Iterable[EarlierRound], output: object) -> Iterator[EarlierRound]:
     room = _MOST_COMPARED
-    for one in reversed(history):
-        shown, answer, comment = _taken_apart(one.output) if one.method == method_name else (one.output, None, "")
-        changes: Markup | None = None
-        values: Sequence[ValueChange] = ()
-        if answer is not None and room:
+    for one in rounds:
+        shown = one.output
+        if one.answer is not None and room:
             if isinstance(shown, str) and isinstance(output, str):
                 room -= 1
-                changes = word_changes(shown, output)
+                one = replace(one, changes=word_changes(shown, output))
             elif is_branch(shown) and is_branch(output):
                 room -= 1
                 values = value_changes(shown, output)
-        more = len(values) > _MOST_VALUES
-        yield EarlierRound(one.method, one.at, shown, answer, comment, changes, values[:_MOST_VALUES], more)
+                one = replace(one, values=values[:_MOST_VALUES], more=len(values) > _MOST_VALUES)
+        yield one
+
+
+def _told(history: Sequence[HistoryRound], method_name: str) -> Iterator[EarlierRound]:
+    """Yield the rounds of a history, newest first."""
+    for one in reversed(history):
+        shown, answer, comment = _taken_apart(one.output) if one.method == method_name else (one.output, None, "")
+        yield EarlierRound(one.method, one.at, shown, answer, comment)
+
+
+def _merged(told: Sequence[EarlierRound], reviews: Sequence[EarlierReview], method_name: str) -> Sequence[EarlierRound]:
+    """Return the rounds of a history and reviews, newest first, those that are in both as the review says."""
+    rounds = list(told)
+    for number, review in enumerate(reviews):
+        known = EarlierRound(method_name, rfc3339(review.at), review.output, review.label, review.reason, review=review)
+        same = next((place for place, one in enumerate(rounds) if _is_same(one, review)), None)
+        if same is not None:
+            rounds[same] = known
+        else:
+            rounds.insert(_place_of(review.at, rounds, number), known)
+    return rounds
+
+
+def _is_same(told: EarlierRound, review: EarlierReview) -> bool:
+    """Tell whether a round of a history is a review, as the client writes it down, which shortens a long output."""
+    if told.review is not None or told.answer != review.answer:
+        return False
+    if told.output == review.output:
+        return True
+    cut = _CUT.search(told.output[-100:]) if isinstance(told.output, str) else None
+    if cut is None or not isinstance(told.output, str):
+        return False
+    beginning = told.output[: len(told.output) - len(cut[0])]
+    output = review.output
+    return (output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)).startswith(beginning)
+
+
+def _place_of(at: datetime, rounds: Sequence[EarlierRound], number: int) -> int:
+    """Return where a review belongs: before the first that is known to be older, or behind all that are newer."""
+    moments = [_moment(one.at) for one in rounds]
+    older = (place for place, moment in enumerate(moments) if moment is not None and moment <= at)
+    newer = [place for place, moment in enumerate(moments) if moment is not None and moment > at]
+    return next(older, newer[-1] + 1 if newer else number)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a moment as a flow writes it, None for what is none."""
+    try:
+        return parse_rfc3339(text or "")
+    except ValueError:
+        return None
 
 
 def _taken_apart(output: object) -> tuple[object, str | None, str]:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from flow_hitl.rendering.earlier_rounds import EarlierRound
     from flow_hitl.rendering.json_mail import MailTree
+    from flow_hitl.requests.reading.earlier_reviews import EarlierReview
     from flow_hitl.requests.request import HistoryRound
 
 SUBJECT_LIMIT = 150
@@ -213,12 +214,14 @@ def _beginning(text: str, limit: int) -> str:
     return shown + "…" if was_cut else shown
 
 
-def _earlier_rounds(history: "Sequence[HistoryRound]", method_name: str, output: object) -> "Sequence[EarlierRound]":
-    if not history:
+def _earlier_rounds(
+    history: "Sequence[HistoryRound]", method_name: str, output: object, reviews: "Sequence[EarlierReview]"
+) -> "Sequence[EarlierRound]":
+    if not (history or reviews):
         return ()
     from flow_hitl.rendering.earlier_rounds import earlier_rounds
 
-    return earlier_rounds(history, method_name, output)
+    return earlier_rounds(history, method_name, output, reviews)
 
 
 @pass_context

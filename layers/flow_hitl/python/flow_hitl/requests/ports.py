@@ -61,6 +61,14 @@ Taken = CallRecord | TransactionPart | str
 """What only one step can take: a call's key, another store's first write, or a name."""
 
 
+@dataclass(frozen=True)
+class RoundPlace:
+    """Where an earlier round is to be found: a request, and the place of its decision in its chain."""
+
+    request_id: str
+    seq: int
+
+
 class RequestStore(Protocol):
     def create(self, change: Change, content: Content, call: Call | None) -> Request | None:
         """Write a new request with its first event; return the request that already has the id or call, if any."""
@@ -74,13 +82,19 @@ class RequestStore(Protocol):
     def load(self, request_id: str) -> Request:
         """Read a whole request consistently; raises NotFound."""
 
-    def reading(self, request_id: str) -> Reading[Request]:
-        """Return the reading of a whole request, which raises NotFound."""
+    def reading(self, request_id: str, *, aside: bool = False) -> Reading[Request]:
+        """Return the reading of a whole request, which raises NotFound; `aside`: what is done is about another one."""
 
     def commit(self, change: Change, takes: Taken | None = None) -> None:
         """Write a step and its event together with what it takes, or nothing.
 
         Raises Conflict if the head has changed, TakenAlready if a name is taken, and CalledBefore if a call's key is.
+        """
+
+    def earlier_rounds(self, head: Head, most: int) -> Sequence[RoundPlace]:
+        """Return where the last rounds of the same flow and method before this request should be, newest first.
+
+        Rounds are requests whose answer let the flow ask anew. Nothing proves what stands there.
         """
 
     def content_object(self, request_id: str) -> str | None:

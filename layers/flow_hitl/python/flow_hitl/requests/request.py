@@ -26,7 +26,7 @@ from flow_hitl.requests.changing.reminders import reminder_times
 from flow_hitl.requests.deciding.matching import reads_alike
 from flow_hitl.requests.evidence import Shown
 from flow_hitl.requests.opening.routing import AssignedBy, Assignment
-from flow_hitl.requests.wording import OptionLook, OptionShown, option_label, option_shown, title_of
+from flow_hitl.requests.wording import OptionLook, OptionShown, is_go_ahead, option_label, option_shown, title_of
 
 
 class Status(StrEnum):
@@ -477,7 +477,7 @@ class Stamp:
 class Change:
     """One step of a request: its head before and after, its event, and the response, if there is one after it.
 
-    `content` is what is left of the content, if the step erases it.
+    `content` is what is left of the content, if the step erases it. `another_round`: the flow may ask anew after it.
     """
 
     before: Head | None
@@ -485,6 +485,7 @@ class Change:
     event: AuditEvent
     response: Response | None = None
     content: Content | None = None
+    another_round: bool = False
 
 
 @dataclass(frozen=True)
@@ -666,7 +667,9 @@ def decide(head: Head, answer: Answer, content: Content, *, stamp: Stamp) -> Cha
         **({"with_receipt": True} if head.with_receipt else {}),
         **_scheduled(head, stamp.at),
     }
-    return replace(note(head, EventKind.RESPONSE_SUBMITTED, data, stamp=stamp, **decided), response=response)
+    change = note(head, EventKind.RESPONSE_SUBMITTED, data, stamp=stamp, **decided)
+    another_round = not (head.test or is_go_ahead(answer.outcome, content.options))
+    return replace(change, response=response, another_round=another_round)
 
 
 def answered_more(response: Response) -> dict[str, Any]:

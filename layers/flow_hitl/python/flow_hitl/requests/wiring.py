@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flow_hitl.requests.reading.keep_search import KeepSearch
     from flow_hitl.requests.reading.list_requests import ListRequests
     from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
+    from flow_hitl.requests.reading.read_earlier_rounds import ReadEarlierRounds
     from flow_hitl.requests.reading.read_requests import ReadRequests
     from flow_hitl.requests.reading.search_requests import SearchRequests
     from flow_hitl.requests.request import Request, RequestShown
@@ -201,6 +202,12 @@ class RequestsParts(DeploymentsParts, AuditParts):
         from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
 
         return ReadAsLogged(self._requests, self._audit, self._together)
+
+    @cached_property
+    def _earlier_rounds(self) -> ReadEarlierRounds:
+        from flow_hitl.requests.reading.read_earlier_rounds import ReadEarlierRounds
+
+        return ReadEarlierRounds(self._requests, self._audit, self._together)
 
     @cached_property
     def configuration_warnings(self) -> ConfigurationWarnings:

@@ -92,6 +92,11 @@ def option_label(value: str, looks: Mapping[str, OptionLook]) -> str:
     return option_shown(value, looks).label
 
 
+def is_go_ahead(outcome: str | None, looks: Mapping[str, OptionLook]) -> bool:
+    """Tell whether an answer lets its flow go on; any other may lead to another round."""
+    return outcome is not None and option_shown(outcome, looks).tone is OptionTone.POSITIVE
+
+
 def title_of(title: str | None, method_name: str, state: Mapping[str, Any]) -> str:
     """Return a request's title: its own, or the method's name as words with what tells the request apart."""
     if title is not None:

@@ -56,6 +56,7 @@ from flow_hitl.requests.ports import RequestFilter, RequestStore, RowPage
 from flow_hitl.requests.reading.list_requests import ListRequests, own_names
 from flow_hitl.requests.reading.list_rows import ByColumn, Column, Count, Counts, Order, RequestRow
 from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
+from flow_hitl.requests.reading.read_earlier_rounds import ReadEarlierRounds
 from flow_hitl.requests.request import Request, Response, ResumeStatus, Status
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class RequestPages:
     lists: ListRequests
     audit: AuditLog
     as_logged: ReadAsLogged
+    earlier_rounds: ReadEarlierRounds
     record_response: RecordResponse
     delegate: Delegate
     ask_back: Callable[[], "AskBack"]
@@ -391,7 +393,8 @@ class RequestPages:
         head = request.head
         responder = member.responder_of(head)
         may_pass_on = responder is not None and member.deployment.settings.allow_delegation
-        view = request_view(request, responder or head.assigned_to_email, may_pass_on=may_pass_on)
+        earlier = self.earlier_rounds(member, request)
+        view = request_view(request, responder or head.assigned_to_email, may_pass_on=may_pass_on, earlier=earlier)
         return RequestSheet(
             request_id=head.request_id,
             address=f"/d/{head.deployment_id}/requests/{head.request_id}",

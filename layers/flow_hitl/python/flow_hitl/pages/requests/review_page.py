@@ -37,6 +37,7 @@ from flow_hitl.requests.deciding import web_tokens
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import RequestStore
 from flow_hitl.requests.reading.read_as_logged import ReadAsLogged
+from flow_hitl.requests.reading.read_earlier_rounds import ReadEarlierRounds
 from flow_hitl.requests.request import Request, Status
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class ReviewPage:
     requests: RequestStore
     deployments: DeploymentStore
     as_logged: ReadAsLogged
+    earlier_rounds: ReadEarlierRounds
     record_response: RecordResponse
     delegate: Delegate
     ask_back: Callable[[], "AskBack"]
@@ -192,7 +194,8 @@ class ReviewPage:
 
     def _review(self, token: str, request: Request, responder: ProvenAddress) -> ReviewContext:
         settings = self.deployments.load(request.head.deployment_id).settings
-        view = request_view(request, responder.email, may_pass_on=settings.allow_delegation)
+        earlier = self.earlier_rounds(responder, request)
+        view = request_view(request, responder.email, may_pass_on=settings.allow_delegation, earlier=earlier)
         shown = sign_page(self.keys, request.head.request_id, view)
         form = answer_form(request.content)
         news, files = f"/review/{token}/news", self.files(request)

@@ -15,6 +15,7 @@ from flow_hitl.audit.audit_log import put_event
 from flow_hitl.audit.bound import is_as_written
 from flow_hitl.platform.call_log import DynamoCallLog, put_call, record_of
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
+from flow_hitl.platform.digests import digest
 from flow_hitl.platform.documents import Documents
 from flow_hitl.platform.dynamodb import (
     CONTENT,
@@ -35,7 +36,7 @@ from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
 from flow_hitl.platform.telemetry import about, logger
 from flow_hitl.requests.bound import StoredRequest
-from flow_hitl.requests.ports import Page, RequestFilter, Taken, TakenAlready
+from flow_hitl.requests.ports import Page, RequestFilter, RoundPlace, Taken, TakenAlready
 from flow_hitl.requests.reading.decision_feed import FeedPlace
 from flow_hitl.requests.reading.list_rows import RequestRow
 from flow_hitl.requests.request import Change, Content, Head, Request, Response
@@ -70,6 +71,7 @@ _READ_ROUNDS = 5
 _PARTS = (HEAD, CONTENT, RESPONSE)
 _ANSWER = "answer"
 _ONCE_DAYS = 30
+_ROUND_DAYS = 90
 _UNREADABLE = "What is stored of this request is nothing that this service has written."
 
 # What the document of a head leaves out: a record of less than a kilobyte costs half as much to write.
@@ -156,10 +158,12 @@ class DynamoRequestStore:
         except Conflict as error:
             raise NotAsLogged(_UNREADABLE) from error
 
-    def reading(self, request_id: str) -> Reading[Request]:
-        about(request_id=request_id)
+    def reading(self, request_id: str, *, aside: bool = False) -> Reading[Request]:
+        if not aside:
+            about(request_id=request_id)
         # Most answers are in the head; a long one costs a call more.
-        return Reading(self._table, [{"pk": request_id, "sk": part} for part in (HEAD, CONTENT)], self._read)
+        keys = [{"pk": request_id, "sk": part} for part in (HEAD, CONTENT)]
+        return Reading(self._table, keys, partial(self._read, aside=aside))
 
     def _load(self, request_id: str) -> Request:
         found = self._dynamodb.query(
@@ -170,7 +174,7 @@ class DynamoRequestStore:
         )["Items"]
         return self._read([values(record) for record in found])
 
-    def _read(self, found: Sequence[Mapping[str, Any]]) -> Request:
+    def _read(self, found: Sequence[Mapping[str, Any]], *, aside: bool = False) -> Request:
         records = {record["sk"]: dict(record) for record in found}
         if HEAD not in records:
             raise _unknown()
@@ -178,7 +182,8 @@ class DynamoRequestStore:
         if request.head.decision_id is not None and request.response is None:
             response = _known(lambda: self._long_response(request.head.request_id))
             request = replace(request, response=response)
-        about(request_id=request.head.request_id, deployment_id=request.head.deployment_id)
+        if not aside:
+            about(request_id=request.head.request_id, deployment_id=request.head.deployment_id)
         # A query may see half of a transaction; a decision is never returned without its response.
         if (request.head.decision_id is None) != (request.response is None):
             raise Conflict(f"request {request.head.request_id} is being written")
@@ -208,6 +213,8 @@ class DynamoRequestStore:
                 parts.append(self._put(fitting({"pk": head.request_id, "sk": RESPONSE, "doc": doc}, "doc", _WORDS)))
         if change.content is not None:
             parts.append(self._put(self._content_record(head, change.content)))
+        if change.another_round:
+            parts.append(self._put(_round_record(head, change.event.at)))
         if takes is not None:
             parts.append(self._taking(takes, change.event.at))
         last = len(parts) - 1
@@ -220,6 +227,17 @@ class DynamoRequestStore:
                 raise CalledBefore(record_of(items[last], takes.call))
             raise TakenAlready(takes)
         raise Conflict(f"request {head.request_id} has moved on: {codes}")
+
+    def earlier_rounds(self, head: Head, most: int) -> Sequence[RoundPlace]:
+        found = self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND sk < :opened",
+            ExpressionAttributeValues=item({":pk": _rounds_of(head), ":opened": moment_key(head.created_at)}),
+            ScanIndexForward=False,
+            Limit=most,
+        )["Items"]
+        places = (_readable(head.request_id, partial(_round_place, values(record))) for record in found)
+        return [place for place in places if place is not None]
 
     def content_object(self, request_id: str) -> str | None:
         found = self._dynamodb.get_item(
@@ -563,6 +581,21 @@ def _is(record: Mapping[str, Any], name: str, value: Any) -> bool:
 
 def _once_key(name: str) -> dict[str, str]:
     return {"pk": f"once#{name}", "sk": "once"}
+
+
+def _rounds_of(head: Head) -> str:
+    # A name of a flow may be longer than a key.
+    return f"rounds#{head.deployment_id}#{digest([head.flow_id, head.method_name])}"
+
+
+def _round_record(head: Head, at: datetime) -> dict[str, Any]:
+    """Return the record by which later requests of the flow find a round: its own item, so no two decisions meet."""
+    ttl = int((at + timedelta(days=_ROUND_DAYS)).timestamp())
+    return {"pk": _rounds_of(head), "sk": f"{moment_key(at)}#{head.request_id}", "seq": head.seq, "ttl": ttl}
+
+
+def _round_place(record: Mapping[str, Any]) -> RoundPlace:
+    return RoundPlace(record["sk"].partition("#")[2], int(record["seq"]))
 
 
 def _is_still_fed(row: Record, head: Mapping[str, Any]) -> bool:
