@@ -20,12 +20,17 @@ _BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceede
 
 def item(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the wire form of an item, members that are None left out."""
-    return {name: _to_wire(value) for name, value in values.items() if value is not None}
+    # Most are texts, which are not worth a call.
+    return {
+        name: {"S": value} if type(value) is str else _to_wire(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def values(wire: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item's plain values; numbers are Decimal."""
-    return {name: _from_wire(value) for name, value in wire.items()}
+    return {name: value["S"] if "S" in value else _from_wire(value) for name, value in wire.items()}
 
 
 def _to_wire(value: Any) -> dict[str, Any]:

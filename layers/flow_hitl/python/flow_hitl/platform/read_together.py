@@ -1,6 +1,7 @@
 """Items of several tables in one call of DynamoDB."""
 
 from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 from flow_hitl.platform.dynamodb import MOST_READ, item, until_processed, values
@@ -22,7 +23,8 @@ class DynamoReader:
     def _attempt(self, readings: tuple[Reading[Any], ...]) -> tuple[Any, ...]:
         wanted: dict[str, dict[tuple[Any, ...], Mapping[str, Any]]] = {}
         for reading in readings:
-            wanted.setdefault(reading.table, {}).update({_place(key, key): item(key) for key in reading.keys})
+            place = _place_of(reading)
+            wanted.setdefault(reading.table, {}).update({place(key): item(key) for key in reading.keys})
         if sum(map(len, wanted.values())) > MOST_READ:
             raise ValueError(f"one call of DynamoDB reads {MOST_READ} items at most")
         found: dict[str, list[dict[str, Any]]] = {table: [] for table in wanted}
@@ -51,19 +53,19 @@ class DynamoReader:
 
 
 def _missing(reading: Reading[Any], found: list[dict[str, Any]]) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
-    there = {_place(key, record) for key in reading.keys[:1] for record in found}
+    place = _place_of(reading)
+    there = set(map(place, found))
     for key in reading.keys:
-        if (place := _place(key, key)) not in there:
-            yield place, item(key)
+        if place(key) not in there:
+            yield place(key), item(key)
 
 
 def _made(reading: Reading[Any], found: list[dict[str, Any]]) -> Any:
-    if not reading.keys:
-        return reading.made([])
-    there = {_place(reading.keys[0], record): record for record in found}
-    places = [_place(key, key) for key in reading.keys]
-    return reading.made([there[place] for place in places if place in there])
+    place = _place_of(reading)
+    there = {place(record): record for record in found}
+    return reading.made([there[place(key)] for key in reading.keys if place(key) in there])
 
 
-def _place(key: Mapping[str, Any], record: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(record[name] for name in sorted(key))
+def _place_of(reading: Reading[Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what tells the place of a record, or of a key, in a reading's table."""
+    return itemgetter(*sorted(reading.keys[0])) if reading.keys else lambda _record: None
