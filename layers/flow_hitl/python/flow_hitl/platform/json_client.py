@@ -330,8 +330,11 @@ class _Received:
     def _head(self) -> tuple[str, int, Mapping[str, str]]:
         first, *lines = self._until_mark(b"\r\n\r\n").decode("latin-1").split("\r\n")
         version, status = first.split(" ", 2)[:2]
-        parted = (line.partition(":") for line in lines)
-        return version, int(status), {name.lower(): value.strip() for name, _, value in parted}
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        return version, int(status), headers
 
     def _chunks(self) -> Iterator[bytes]:
         while size := int(self._until_mark(b"\r\n").partition(b";")[0], 16):
@@ -399,6 +402,7 @@ class JsonClient:
     def __init__(self, service: str, region: str, endpoint: Endpoint, boto3_client: Callable[[], Any]) -> None:
         self.service, self.region, self.endpoint = SERVICES[service], region, endpoint
         self._scope = self.service.signed_for or service
+        self._unsigned = _UNSIGNED | ({"x-amzn-query-mode": "true"} if service == "sqs" else {})
         self.meta = Meta(region)
         self._boto3_client = boto3_client
         self._of_thread = threading.local()
@@ -548,13 +552,13 @@ class JsonClient:
     ) -> Mapping[str, str]:
         """Return the headers of a request, signed by version 4."""
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + self._skew))
-        token = {"x-amz-security-token": credentials.token} if credentials.token else {}
         digest = hashlib.sha256(body).hexdigest()
-        own = self._own_headers(operation, body, digest)
-        # In the order of their names, in which they are signed.
-        headers = dict(sorted({"host": self.endpoint.authority, "x-amz-date": now, **token, **own}.items()))
-        names = ";".join(headers)
-        lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+        headers = {"host": self.endpoint.authority, "x-amz-date": now, **self._own_headers(operation, body, digest)}
+        if credentials.token:
+            headers["x-amz-security-token"] = credentials.token
+        in_order = sorted(headers)
+        names = ";".join(in_order)
+        lines = "".join([f"{name}:{headers[name]}\n" for name in in_order])
         canonical = f"{method}\n{self._signed_path(path)}\n{query}\n{lines}\n{names}\n{digest}"
         scope = f"{now[:8]}/{self.region}/{self._scope}/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
@@ -562,7 +566,7 @@ class JsonClient:
         headers["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={credentials.key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
         )
-        return {**headers, **_UNSIGNED, **({"x-amzn-query-mode": "true"} if self._scope == "sqs" else {})}
+        return headers | self._unsigned
 
     def _own_headers(self, operation: str, body: bytes, _digest: str) -> Mapping[str, str]:
         """Return the headers that a service wants to be signed beside those of every call, given the body's digest."""
@@ -602,7 +606,7 @@ def _credentials() -> Credentials:
     """Return the environment's credentials, else what botocore finds; raises botocore's errors where there are none."""
     environ = os.environ
     key_id, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    if key_id and secret and "AWS_CREDENTIAL_EXPIRATION" not in environ and "AWS_SECURITY_TOKEN" not in environ:
+    if key_id and secret and not _has_more_of_credentials():
         return Credentials(key_id, secret, environ.get("AWS_SESSION_TOKEN"))
     found = _session().get_credentials()
     if found is None:
@@ -611,6 +615,12 @@ def _credentials() -> Credentials:
         raise NoCredentialsError
     frozen = found.get_frozen_credentials()
     return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+
+# To look for what is not in the environment takes longest, and these come with a process or not at all.
+@lru_cache
+def _has_more_of_credentials() -> bool:
+    return "AWS_CREDENTIAL_EXPIRATION" in os.environ or "AWS_SECURITY_TOKEN" in os.environ
 
 
 @lru_cache
