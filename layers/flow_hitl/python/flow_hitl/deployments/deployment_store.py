@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -212,11 +213,17 @@ def _loaded(deployment_id: int, records: Sequence[Mapping[str, Any]]) -> Deploym
 def _deployment_of(deployment_id: int, record: Mapping[str, Any]) -> Deployment:
     """Return the deployment of a record; raises NotAsLogged if we never wrote what stands there."""
     try:
-        return _deployments.loads(record["doc"])
+        return _read(record["doc"])
     except NEVER_WRITTEN as error:
         raise NotAsLogged(
             f"What is stored of deployment {deployment_id} is nothing that this service has written."
         ) from error
+
+
+# Each step reads the deployment anew, to act on what it is now, which is mostly what it was before.
+@lru_cache(maxsize=16)
+def _read(doc: str) -> Deployment:
+    return _deployments.loads(doc)
 
 
 def _unknown(deployment_id: int) -> NotFound:

@@ -1,6 +1,7 @@
 """Signed texts: each purpose has keys of its own, so that nothing signed for one is valid for another."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -54,6 +55,11 @@ def _serializer(keys: KeyRing, purpose: str) -> URLSafeSerializer:
     active = keys.active_id()
     # itsdangerous signs with the last key of the list and accepts them all.
     ring = sorted(keys.all_keys().items(), key=lambda item: item[0] == active)
+    return _serializer_of(tuple(key for _, key in ring), purpose)
+
+
+@lru_cache(maxsize=16)
+def _serializer_of(ring: tuple[bytes, ...], purpose: str) -> URLSafeSerializer:
     return URLSafeSerializer(
-        [derive(key, purpose) for _, key in ring], salt=purpose, signer_kwargs={"digest_method": sha256}
+        [derive(key, purpose) for key in ring], salt=purpose, signer_kwargs={"digest_method": sha256}
     )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from flow_hitl.platform.records import dataclass
@@ -83,7 +84,12 @@ _PLAIN_LOOK = OptionLook()
 
 def option_shown(value: str, looks: Mapping[str, OptionLook]) -> OptionShown:
     """Return how an option reads, with what its request leaves open filled in."""
-    look = looks.get(value, _PLAIN_LOOK)
+    return _shown_as(value, looks.get(value, _PLAIN_LOOK))
+
+
+# A flow offers the same options in each of its requests, and each step of a request shows them.
+@lru_cache(maxsize=256)
+def _shown_as(value: str, look: OptionLook) -> OptionShown:
     return OptionShown(look.label or as_words(value), look.hint, look.tone or _tone_of(value), look.comment)
 
 
