@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any
 
-from flow_hitl.contract.shapes import PLAIN, as_json
+from flow_hitl.contract.shapes import PLAIN, writer_of
 from flow_hitl.platform.digests import digest
 
 STATE_BEFORE = "state_before"
@@ -91,4 +91,4 @@ def _written(kind: type) -> Callable[[Any], Any]:
         return lambda value: {name: _plain(one) for name, one in value.items()}
     if issubclass(kind, list | tuple):
         return lambda value: [_plain(one) for one in value]
-    return as_json
+    return writer_of(kind)

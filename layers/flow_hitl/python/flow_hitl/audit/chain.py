@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from flow_hitl.contract.shapes import Sha256, as_json
 from flow_hitl.platform.digests import canonical_json
-from flow_hitl.platform.records import dataclass
+from flow_hitl.platform.records import dataclass, replace
 from flow_hitl.platform.times import parse_rfc3339
 
 CHAIN_START = "0" * 64
@@ -133,7 +133,7 @@ def next_event(
 ) -> AuditEvent:
     """Return the event that follows `prev_hash` at position `seq` of the subject's chain."""
     unsealed = AuditEvent(subject, seq, event_id, kind, at, actor, data, prev_hash, "")
-    return AuditEvent(subject, seq, event_id, kind, at, actor, data, prev_hash, event_hash(unsealed))
+    return replace(unsealed, hash=event_hash(unsealed))
 
 
 def event_hash(event: AuditEvent) -> str:

@@ -67,11 +67,11 @@ def as_json(value: Any, shape: type | None = None) -> Any:
     kind: Any = type(value)
     if kind in PLAIN:
         return value
-    return _as_shape(value, shape) if shape else _written(kind)(value)
+    return _as_shape(value, shape) if shape else writer_of(kind)(value)
 
 
 @cache
-def _written(kind: type) -> Callable[[Any], Any]:
+def writer_of(kind: type) -> Callable[[Any], Any]:
     """Return what makes JSON of a value of a type that is none of PLAIN."""
     if is_dataclass(kind):
         return lambda value: _as_shape(value, kind)
