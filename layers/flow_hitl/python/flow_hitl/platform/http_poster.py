@@ -96,7 +96,12 @@ class SafeHttpPoster:
         theirs = policy.check_url(url)
         if (theirs.host, theirs.port) != (target.host, target.port):
             raise ForbiddenAddress("the URL can be read in two ways")
-        addresses = clock.run(lambda: resolve(theirs, policy=policy, resolver=self._resolver))
+
+        def look_up() -> Sequence[Address]:
+            return resolve(theirs, policy=policy, resolver=self._resolver)
+
+        # An address in the URL is read, not looked up: nobody can hold that up.
+        addresses = look_up() if theirs.is_literal_address else clock.run(look_up)
         self._check(target, [address.sockaddr[0] for address in addresses])
         return addresses
 
