@@ -239,10 +239,15 @@ def _brief(value: object) -> str:
 
 def _isolated(text: str) -> Markup:
     """Return a name whose direction does not affect the sentence around it."""
-    return Markup("<bdi>{}</bdi>").format(printable(text))
+    return Markup("<bdi>") + printable(text) + Markup("</bdi>")
+
+
+_WAYS = {
+    "ltr": Markup(' dir="ltr" align="left"'),
+    "rtl": Markup(' dir="rtl" align="right"'),
+}
 
 
 def _way(text: str | Markup) -> Markup:
     """Return the attributes that give an email's block the direction of its text."""
-    way = direction(str(text)) or "ltr"
-    return Markup(' dir="{}" align="{}"').format(way, {"rtl": "right", "ltr": "left"}[way])
+    return _WAYS[direction(str(text)) or "ltr"]
