@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,11 +54,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """All that was measured; `local` is None where there can be no local stack."""
+    """All that was measured; `local` is None where there can be no local stack.
+
+    `others` are the systems that could be installed, of those that were `wanted`.
+    """
 
     recording: Recording
     ours: dict[str, Cpu]
     others: dict[str, float]
+    wanted: bool
     cold: dict[str, Start]
     waiting: dict[str, Spent]
     growth: Compared
@@ -238,7 +242,7 @@ def page(measured: Measured, found: Sequence[Row]) -> str:
         ),
         *(f"| bare boto3, by {how} | {ours[name].floor:.1f} |" for name, how in (("api", "API"), ("mail", "email"))),
         *(f"| {name} | {milliseconds:.1f} |" for name, milliseconds in sorted(others.items(), key=lambda one: one[1])),
-        *(["", "No peer could be installed."] if not others else []),
+        *no_others(others, wanted=measured.wanted),
         "",
         "## What a review calls",
     ]
@@ -298,6 +302,13 @@ def page(measured: Measured, found: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def no_others(others: Mapping[str, float], *, wanted: bool) -> list[str]:
+    """Return the lines that say why there are no other systems, none where there are some."""
+    if others:
+        return []
+    return ["", "No peer could be installed." if wanted else "The other systems were left out."]
+
+
 def machine() -> str:
     """Return what this was measured on."""
     model = ""
@@ -333,7 +344,8 @@ def main() -> int:
         cold = cold_starts(recording, port, options.cold_rounds)
     local = None if options.no_local else measure_local_stack(say)
     with quiet():
-        measured = Measured(recording, ours, others, cold, an_hour_of_each(), compared(), local)
+        wanted = not options.no_peers
+        measured = Measured(recording, ours, others, wanted, cold, an_hour_of_each(), compared(), local)
     figures = list(rows(measured))
     text = page(measured, figures)
     PAGE.write_text(text, encoding="utf-8")
