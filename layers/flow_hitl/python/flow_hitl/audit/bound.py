@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any
 
-from flow_hitl.contract.shapes import PLAIN, writer_of
+from flow_hitl.contract.shapes import PLAIN, kind_of, writer_of
 from flow_hitl.platform.digests import digest
 
 STATE_BEFORE = "state_before"
@@ -28,7 +28,10 @@ def bound_digest(state: Any, *apart: str) -> str:
 
     A member with its default value is left out, at every depth: adding one later changes no digest of before.
     """
-    return digest({name: value for name, value in _set_members(state).items() if name not in apart})
+    members = _set_members(state)
+    for name in apart:
+        members.pop(name, None)
+    return digest(members)
 
 
 def is_as_written(doc: object, read: Any) -> bool:
@@ -63,7 +66,7 @@ def _set_members(state: Any) -> dict[str, Any]:
     kind: Any = type(state)
     held = vars(state)
     return {
-        name: value if type(value) in PLAIN else _plain(value)
+        name: value if type(value) in PLAIN else _written(kind_of(value))(value)
         for name, default, make in _defaults(kind)
         if (value := held[name]) is not default and value != (make() if make else default)
     }
@@ -78,12 +81,12 @@ def _defaults(kind: Any) -> Sequence[tuple[str, Any, Callable[[], Any] | None]]:
 
 
 def _plain(value: Any) -> Any:
-    kind: Any = type(value)
+    kind = kind_of(value)
     return value if kind in PLAIN else _written(kind)(value)
 
 
 @cache
-def _written(kind: type) -> Callable[[Any], Any]:
+def _written(kind: Any) -> Callable[[Any], Any]:
     """Return what makes JSON of a value of a type that is none of PLAIN."""
     if is_dataclass(kind):
         return _set_members

@@ -3,7 +3,7 @@
 The text below a field is its description, which only the API's description reads, from the source.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum, StrEnum
@@ -32,6 +32,8 @@ LEFT_OUT = {"left_out": True}
 """The metadata of a field that is left out of the JSON where it is None."""
 PLAIN = frozenset({str, int, float, bool, NoneType})
 """Types of most members, which are JSON as they are."""
+kind_of: Callable[[Any], Any] = type
+"""`type`, whose result mypy does not take for a key of a cache."""
 
 
 class Channel(StrEnum):
@@ -64,7 +66,7 @@ def as_json(value: Any, shape: type | None = None) -> Any:
 
     A set is a sorted list. A mapping is JSON already.
     """
-    kind: Any = type(value)
+    kind = kind_of(value)
     if kind in PLAIN:
         return value
     return _as_shape(value, shape) if shape else writer_of(kind)(value)
@@ -90,14 +92,20 @@ def writer_of(kind: type) -> Callable[[Any], Any]:
 
 
 def _as_shape(value: Any, shape: type) -> dict[str, Any]:
+    names, values_of, left_out = _members(shape)
     return {
-        written: member if type(member) in PLAIN else as_json(member)
-        for name, written, may_be_left_out in _members(shape)
-        if (member := getattr(value, name)) is not ABSENT and not (member is None and may_be_left_out)
+        name: member if type(member) in PLAIN else writer_of(kind_of(member))(member)
+        for name, member in zip(names, values_of(value), strict=True)
+        if member is not ABSENT and (member is not None or name not in left_out)
     }
 
 
 @cache
-def _members(shape: Any) -> Sequence[tuple[str, str, bool]]:
-    """Return of each field its name, that of the member, and whether that is left out where it is None."""
-    return [(one.name, NAMES.get(one.name, one.name), one.metadata == LEFT_OUT) for one in fields(shape)]
+def _members(shape: Any) -> tuple[Sequence[str], Callable[[Any], Sequence[Any]], Set[str]]:
+    """Return the names of the members, what gets their values, and which are left out where they are None."""
+    named = {NAMES.get(one.name, one.name): one for one in fields(shape)}
+    own = [one.name for one in named.values()]
+    # For one name alone, `attrgetter` would return no sequence.
+    get: Callable[[Any], Any] = attrgetter(*own) if len(own) > 1 else lambda value: [getattr(value, own[0])]
+    left_out = {name for name, one in named.items() if one.metadata == LEFT_OUT}
+    return tuple(named), get, left_out

@@ -51,7 +51,7 @@ def _members_written(
     held, written = vars(value), dict[str, Any]()
     for name, write, default, make in _written(kind):
         one = held[name]
-        if name in without or (not defaults and (one is default or one == (make() if make else default))):
+        if (not defaults and (one is default or one == (make() if make else default))) or name in without:
             continue
         if one is not None:
             written[name] = write(one, defaults, nulls) if write else one
