@@ -103,6 +103,7 @@ AREAS: Mapping[str, Area] = {
             "proof/test_archive_tricks.py",
         ),
     ),
+    "log": Area(("proof/verify_log.py",), ("proof/test_verify_log.py",)),
 }
 
 

@@ -230,6 +230,12 @@ def by_another_name(made: Archive) -> None:
     made.change(EVENTS, directory_extra=struct.pack("<2H", 0x7075, len(name)) + name)
 
 
+def by_another_name_behind_others(made: Archive) -> None:
+    name = b"\1" + struct.pack("<L", crc32(EVENTS.encode())) + b"forged.jsonl"
+    others = struct.pack("<2H", 0x9901, 0) + struct.pack("<2H3s", 0x9902, 3, b"abc")
+    made.change(EVENTS, directory_extra=others + struct.pack("<2H", 0x7075, len(name)) + name)
+
+
 def of_zip64(made: Archive) -> None:
     sizes = struct.pack("<2H2Q", 1, 16, 1 << 60, 1 << 60)
     made.change(EVENTS, directory_extra=sizes, size=LARGE, said_packed=LARGE)
@@ -286,6 +292,7 @@ TRICKS: Mapping[str, tuple[Trick, int, str]] = {
     "a folder": (more("more/"), 1, f"file more/ {UNKNOWN}"),
     "a name that ends early": (of_events(name=f"{EVENTS}\0.txt".encode()), 2, "has two names"),
     "a second name": (by_another_name, 2, f"its file {EVENTS} has two names"),
+    "a second name behind others": (by_another_name_behind_others, 2, f"its file {EVENTS} has two names"),
     "another name in its own header": (of_events(own_name=b"events-00002.jsonl"), 2, f"{EVENTS} cannot be read"),
     "another size in its own header": (of_events(own={"size": 1}), 2, WAYS),
     "another checksum in its own header": (of_events(own={"crc": 1}), 2, WAYS),

@@ -121,6 +121,13 @@ def test_a_receipt_from_after_its_key_was_replaced_is_named() -> None:
     assert findings(receipt(), retired={KEY: before}) == [("edited", SUBJECT, 2, said)]
 
 
+@pytest.mark.parametrize("junk", ["!", "\n", " ", "\u00e4"])
+def test_a_receipt_with_something_between_its_letters_is_named(junk: str) -> None:
+    made = receipt()
+    for place in (-10, -86, 10):
+        assert findings(made[:place] + junk + made[place:]) == [("edited", SUBJECT, 2, UNREADABLE)]
+
+
 SIGNED, SIGNATURE = receipt().rsplit(".", 1)
 FORGED: dict[str, Callable[[], object]] = {
     "no receipt": dict,

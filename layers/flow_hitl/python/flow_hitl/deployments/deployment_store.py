@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,10 +19,11 @@ from flow_hitl.deployments.usage_log import read_usage, usage_key
 from flow_hitl.platform.call_log import put_call, require_first
 from flow_hitl.platform.documents import Documents
 from flow_hitl.platform.dynamodb import cancellation_codes, item, transact, values
-from flow_hitl.platform.errors import NEVER_WRITTEN, Conflict, FieldError, NotAsLogged, NotFound, ValidationFailed
+from flow_hitl.platform.errors import Conflict, FieldError, NotFound, ValidationFailed
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
 from flow_hitl.platform.telemetry import about
+from flow_hitl.platform.unreadable import known, readable
 
 _deployments = Documents(Deployment)
 _CONFIG = "config"
@@ -116,7 +117,9 @@ class DynamoDeploymentStore:
             ExpressionAttributeValues=item({":pk": f"{_PERSON}{address.lower()}", ":prefix": "deployment#"}),
             Limit=limit,
         )
-        return [DeploymentName(int(row["id"]), row["name"]) for row in map(values, answer["Items"])]
+        what = "an entry in the list of a person's deployments cannot be read"
+        read = (readable(partial(_name_of, values(row)), what) for row in answer["Items"])
+        return [name for name in read if name is not None]
 
     def write_people(self, deployment: Deployment) -> None:
         unchanged = {
@@ -176,6 +179,10 @@ def _person_key(deployment: Deployment, address: str) -> dict[str, str]:
     return {"pk": f"{_PERSON}{address}", "sk": f"deployment#{deployment.deployment_id:015d}"}
 
 
+def _name_of(row: Mapping[str, Any]) -> DeploymentName:
+    return DeploymentName(int(row["id"]), row["name"])
+
+
 def _registered(deployment_id: int) -> dict[str, str]:
     return {"pk": _REGISTRY, "sk": f"deployment#{deployment_id:015d}"}
 
@@ -212,12 +219,8 @@ def _loaded(deployment_id: int, records: Sequence[Mapping[str, Any]]) -> Deploym
 
 def _deployment_of(deployment_id: int, record: Mapping[str, Any]) -> Deployment:
     """Return the deployment of a record; raises NotAsLogged if we never wrote what stands there."""
-    try:
-        return _read(record["doc"])
-    except NEVER_WRITTEN as error:
-        raise NotAsLogged(
-            f"What is stored of deployment {deployment_id} is nothing that this service has written."
-        ) from error
+    what = f"What is stored of deployment {deployment_id} is nothing that this service has written."
+    return known(lambda: _read(record["doc"]), what)
 
 
 # Each step reads the deployment anew, to act on what it is now, which is mostly what it was before.

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
+from flow_hitl.platform.unreadable import readable
 
 
 class DynamoKeyUses:
@@ -23,7 +25,13 @@ class DynamoKeyUses:
             ExpressionAttributeValues=item({":pk": _pk(deployment_id)}),
         )
         rows = [values(wire) for page in pages for wire in page["Items"]]
-        return {row["sk"]: parse_rfc3339(row["at"]) for row in rows}
+        what = "the last use of an API key cannot be read"
+        read = {row["sk"]: readable(partial(_moment, row), what) for row in rows}
+        return {key_id: at for key_id, at in read.items() if at is not None}
+
+
+def _moment(row: Mapping[str, Any]) -> datetime:
+    return parse_rfc3339(row["at"])
 
 
 def _pk(deployment_id: int) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from flow_hitl.deployments.quotas import Usage, full_hour
+from flow_hitl.deployments.quotas import NO_USAGE, Usage, full_hour
 from flow_hitl.platform.dynamodb import error_code, item, old_item
+from flow_hitl.platform.unreadable import readable
 
 _KEPT = timedelta(days=7)
 _QUARTER = 15
@@ -22,7 +23,12 @@ def usage_key(deployment_id: int, moment: datetime) -> dict[str, str]:
 
 def read_usage(record: Mapping[str, Any], now: datetime) -> Usage:
     """Return what a day's record says of the day and of the present hour; a record that is not there is {}."""
-    return Usage(requests=int(record.get(_requests(now), 0)), mails=int(record.get("mails", 0)))
+
+    def read() -> Usage:
+        return Usage(requests=int(record.get(_requests(now), 0)), mails=int(record.get("mails", 0)))
+
+    # A count that somebody wrote over limits nobody, as one that is gone does not.
+    return readable(read, "a count of quotas cannot be read") or NO_USAGE
 
 
 class DynamoUsageLog:

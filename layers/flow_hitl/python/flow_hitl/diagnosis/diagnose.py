@@ -22,11 +22,10 @@ from flow_hitl.diagnosis.mail_findings import late_mails, mail_question
 from flow_hitl.diagnosis.reply_findings import reply_question
 from flow_hitl.mails.ports import MailAccount, SuppressionList
 from flow_hitl.people.access import Action, KeyHolder, SignedInMember, authorize
-from flow_hitl.platform.errors import NotAsLogged
 from flow_hitl.platform.ports import Clock, DeadLetterCounts
 from flow_hitl.platform.records import dataclass
 from flow_hitl.replies.ports import DiscardLog
-from flow_hitl.requests.bound import is_unbroken
+from flow_hitl.requests.bound import explained
 from flow_hitl.requests.ports import Polls, RequestStore
 from flow_hitl.requests.request import Head, Status
 
@@ -62,14 +61,14 @@ class DiagnoseRequest:
 
     def _diagnosis(self, head: Head, deployment: Deployment) -> RequestDiagnosis:
         timeline = self.audit.timeline(head.request_id)
-        try:
+
+        def answers() -> RequestDiagnosis:
             facts = self._facts(head, deployment, timeline)
-            answers = mail_question(facts), reply_question(facts), flow_question(facts)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            if is_unbroken(timeline):
-                raise
-            raise NotAsLogged("The audit log of this request was changed, so it explains nothing.") from error
-        return RequestDiagnosis(head.request_id, answers)
+            return RequestDiagnosis(
+                head.request_id, (mail_question(facts), reply_question(facts), flow_question(facts))
+            )
+
+        return explained(timeline, answers, "The audit log of this request was changed, so it explains nothing.")
 
     def _facts(self, head: Head, deployment: Deployment, timeline: Sequence[AuditEvent]) -> Facts:
         now = self.clock.now()

@@ -30,6 +30,7 @@ from flow_hitl.metrics.ports import MetricReading
 from flow_hitl.platform.digests import canonical_json
 from flow_hitl.platform.dynamodb import batch_delete, batch_get, error_code, item, put_if, values
 from flow_hitl.platform.errors import Conflict
+from flow_hitl.platform.unreadable import known
 
 _generations, _progress = TypeAdapter(Generations), TypeAdapter(Progress)
 _GENERATIONS, _POSITION = "generations", "position#"
@@ -37,6 +38,7 @@ _GENERATIONS, _POSITION = "generations", "position#"
 _CUT = "cut"
 # Each is a megabyte: some thousand buckets.
 _MAX_PAGES = 4
+_UNREADABLE = "What is stored of the figures is nothing that this service has written. Rebuild them."
 _REMOVED_AT_ONCE = 500
 
 
@@ -51,15 +53,7 @@ class DynamoMetricStore:
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues=item({":pk": _state_pk(deployment_id)}),
         )["Items"]
-        docs = {record["sk"]: record["doc"] for record in map(values, found)}
-
-        def placed(generation: Generation) -> Generation:
-            doc = docs.get(f"{_POSITION}{generation.number}")
-            return replace(generation, progress=_progress.validate_json(doc) if doc is not None else None)
-
-        stored = _generations.validate_json(docs[_GENERATIONS]) if _GENERATIONS in docs else Generations()
-        building = placed(stored.building) if stored.building is not None else None
-        return replace(stored, live=placed(stored.live), building=building)
+        return known(lambda: _generations_of([values(record) for record in found]), _UNREADABLE)
 
     def begin(self, deployment_id: int, generations: Generations) -> None:
         new = generations.building
@@ -98,13 +92,13 @@ class DynamoMetricStore:
         return progress
 
     def read(self, deployment_id: int, number: int, dimension: Dimension, spans: Sequence[Span]) -> MetricReading:
-        found: dict[Bucket, Mapping[str, Any]] = {}
+        found: list[Mapping[str, Any]] = []
         complete = True
         for span in spans:
             for page in islice(self._pages(deployment_id, number, dimension, span), _MAX_PAGES):
-                found |= {_bucket(dimension, wire): wire for wire in page["Items"]}
+                found += page["Items"]
             complete = complete and "LastEvaluatedKey" not in page
-        return _reading(found, complete=complete)
+        return known(lambda: _reading({_bucket(dimension, one): one for one in found}, complete=complete), _UNREADABLE)
 
     def contents(self, deployment_id: int, number: int, span: Span) -> Tallies:
         return {
@@ -118,7 +112,7 @@ class DynamoMetricStore:
         bucket = Bucket(Dimension.TOTAL, ALL_TIME)
         key = item(_key(deployment_id, number, bucket))
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return _reading({bucket: found} if found else {}, complete=True)
+        return known(lambda: _reading({bucket: found} if found else {}, complete=True), _UNREADABLE)
 
     def remove(self, deployment_id: int, number: int) -> Iterator[None]:
         # First: what somebody still adds is in the table by now, or refused.
@@ -178,6 +172,18 @@ class DynamoMetricStore:
             # Added by another run, or by this one before it died or lost the answer.
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
+
+
+def _generations_of(records: Sequence[Mapping[str, Any]]) -> Generations:
+    docs = {record["sk"]: record["doc"] for record in records}
+
+    def placed(generation: Generation) -> Generation:
+        doc = docs.get(f"{_POSITION}{generation.number}")
+        return replace(generation, progress=_progress.validate_json(doc) if doc is not None else None)
+
+    stored = _generations.validate_json(docs[_GENERATIONS]) if _GENERATIONS in docs else Generations()
+    building = placed(stored.building) if stored.building is not None else None
+    return replace(stored, live=placed(stored.live), building=building)
 
 
 def _reading(found: Mapping[Bucket, Mapping[str, Any]], *, complete: bool) -> MetricReading:

@@ -11,11 +11,13 @@ from flow_hitl.platform.documents import Documents
 from flow_hitl.platform.dynamodb import cancellation_codes, item, put_if, transact, values
 from flow_hitl.platform.errors import Conflict
 from flow_hitl.platform.ports import Reading
+from flow_hitl.platform.unreadable import known
 
 _tries, _sent, _sessions = Documents(SignInTry), Documents(SentMails), Documents(Sessions)
 _NEXT_VERSION = "attribute_not_exists(pk) OR version = :before"
 # TTL only cleans up; what has expired is refused by its time.
 _KEPT_LONGER = timedelta(days=1)
+_UNREADABLE = "What is stored of a sign-in is nothing that this service has written."
 
 
 class DynamoSignInTries:
@@ -26,15 +28,15 @@ class DynamoSignInTries:
         _put(self._client, self._table, _try_record(new))
 
     def load(self, try_id: str) -> SignInTry | None:
-        doc = _doc(self._client, self._table, _try_key(try_id))
-        return _tries.loads(doc) if doc is not None else None
+        found = _found(self._client, self._table, _try_key(try_id))
+        return known(lambda: _tries.loads(found[0]["doc"]), _UNREADABLE) if found else None
 
     def commit(self, changed: SignInTry) -> None:
         _put(self._client, self._table, _try_record(changed))
 
     def sent_to(self, email: str) -> SentMails:
-        doc = _doc(self._client, self._table, _sent_key(email))
-        return _sent.loads(doc) if doc is not None else SentMails(email)
+        found = _found(self._client, self._table, _sent_key(email))
+        return known(lambda: _sent.loads(found[0]["doc"]), _UNREADABLE) if found else SentMails(email)
 
     def note_sent(self, changed: SentMails) -> None:
         _put(self._client, self._table, _sent_record(changed))
@@ -54,12 +56,11 @@ class DynamoSessionStore:
         self._client, self._table = client, table
 
     def load(self, email: str) -> Sessions:
-        doc = _doc(self._client, self._table, _sessions_key(email))
-        return _sessions.loads(doc) if doc is not None else Sessions(email)
+        return self.reading(email).made(_found(self._client, self._table, _sessions_key(email)))
 
     def reading(self, email: str) -> Reading[Sessions]:
         def made(records: Sequence[Mapping[str, Any]]) -> Sessions:
-            return _sessions.loads(records[0]["doc"]) if records else Sessions(email)
+            return known(lambda: _sessions.loads(records[0]["doc"]), _UNREADABLE) if records else Sessions(email)
 
         return Reading(self._table, [_sessions_key(email)], made)
 
@@ -111,9 +112,9 @@ def _record(key: dict[str, str], adapter: Documents[Any], found: Any, needed_unt
     return {**key, "doc": adapter.dumps(found), "version": found.version, "ttl": ttl}
 
 
-def _doc(client: Any, table: str, key: dict[str, str]) -> str | None:
+def _found(client: Any, table: str, key: dict[str, str]) -> Sequence[Mapping[str, Any]]:
     found = client.get_item(TableName=table, Key=item(key), ConsistentRead=True).get("Item")
-    return str(values(found)["doc"]) if found is not None else None
+    return [values(found)] if found is not None else []
 
 
 def _put(client: Any, table: str, record: dict[str, Any]) -> None:

@@ -4,5 +4,6 @@ rules: address, cursors, digests, documents, errors, key_ring, no_answer, outgoi
     repeated_calls, rounds, text, times, tokens, uuids, webhook_signature, worker_times
 use cases: once, throttle
 edges: aws, aws_errors, call_log, code_folder, dead_letter_counts, dynamodb, environment, http_poster, json_client,
-    kms_secret_box, messages, mime, object_client, read_together, secret_key_ring, system_clock, telemetry
+    kms_secret_box, messages, mime, object_client, read_together, secret_key_ring, system_clock, telemetry,
+    unreadable
 """

@@ -1,7 +1,8 @@
 """Exports of the audit log: their progress in the deployments table, their files in a bucket for a few days."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -9,10 +10,12 @@ from pydantic import TypeAdapter
 from flow_hitl.deployments.ports import TransactionPart
 from flow_hitl.platform.dynamodb import item, put_if, values
 from flow_hitl.platform.errors import Conflict, NotFound
+from flow_hitl.platform.unreadable import known, readable
 from flow_hitl.proof.export import EXPORTS_KEPT, AuditExport
 
 _exports = TypeAdapter(AuditExport)
 _EXPORT = "export#"
+_UNREADABLE = "What is stored of an export is nothing that this service has written."
 # Held in memory; S3 takes parts of 5 MB or more.
 _PART_BYTES = 8 * 1024 * 1024
 _LINK_SECONDS = 3600
@@ -27,7 +30,7 @@ class DynamoExportStore:
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if found is None:
             raise NotFound(f"There is no such export; they are kept for {EXPORTS_KEPT.days} days.")
-        return _exports.validate_json(values(found)["doc"])
+        return known(lambda: _export(values(found)), _UNREADABLE)
 
     def adding(self, export: AuditExport) -> TransactionPart:
         return {"Put": {"TableName": self._table, "Item": item(_record(export))}}
@@ -45,7 +48,8 @@ class DynamoExportStore:
             ScanIndexForward=False,
             Limit=limit,
         )
-        return [_exports.validate_json(values(row)["doc"]) for row in answer["Items"]]
+        read = (readable(partial(_export, values(row)), _UNREADABLE) for row in answer["Items"])
+        return [export for export in read if export is not None]
 
 
 class S3ExportFiles:
@@ -112,6 +116,10 @@ class _Parts:
 
     def abort(self) -> None:
         self._client.abort_multipart_upload(**self._upload)
+
+
+def _export(record: Mapping[str, Any]) -> AuditExport:
+    return _exports.validate_json(record["doc"])
 
 
 def _record(export: AuditExport) -> dict[str, Any]:

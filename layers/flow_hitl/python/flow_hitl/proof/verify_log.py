@@ -235,13 +235,14 @@ class _Run:
                 return _Place("digests", sealed, until, done)
             signed = seals.digest(until) or {}
             verifier = self._digest(until, signed, quiet=done > 0)
-            if not verifier.is_sealed(str(signed.get("digest", {}).get("from"))):
+            digest = signed.get("digest")
+            if not (isinstance(digest, Mapping) and verifier.is_sealed(str(digest.get("from")))):
                 # It is none, or was changed beyond use.
                 self.findings += verifier.finish()
                 continue
-            if signed["digest"]["from"] >= to:
+            if digest["from"] >= to:
                 break
-            left = self._section(verifier, signed["digest"], done)
+            left = self._section(verifier, digest, done)
             self.findings += verifier.finish()
             if left is not None:
                 return _Place("digests", sealed, until, left)
@@ -269,11 +270,11 @@ class _Run:
         digest = signed.get("digest")
         if isinstance(digest, Mapping) and digest.get("previous") is not None:
             begin = str(digest.get("from"))
-            before = self.parts.seals.digest(begin)
-            if not isinstance((before or {}).get("digest"), Mapping):
-                verifier.miss(begin, f"is missing: the digest until {until} follows it")
-            elif before is not None:
+            before = self.parts.seals.digest(begin) or {}
+            if self._verifier().digest(before, named=begin):
                 verifier.follow(before)
+            else:
+                verifier.miss(begin, f"is missing: the digest until {until} follows it")
         elif isinstance(digest, Mapping) and until != next(self.parts.seals.ends(), until):
             verifier.miss(str(digest.get("from")), f"is missing: the digest until {until} is not the first")
         verifier.digest(signed, named=until)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from flow_hitl.audit.bound import HALF, STATE_BEFORE, bound_digest
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, data_of, event_hash
 from flow_hitl.contract.shapes import as_json
+from flow_hitl.platform.errors import NotAsLogged
 from flow_hitl.platform.records import dataclass, replace
 from flow_hitl.requests.request import (
     Content,
@@ -22,6 +23,7 @@ from flow_hitl.requests.request import (
     head_digest,
 )
 
+_Explained = TypeVar("_Explained")
 _DECIDED_BY = {Status.RESPONDED: EventKind.RESPONSE_SUBMITTED, Status.CANCELLED: EventKind.REQUEST_CANCELLED}
 
 
@@ -144,6 +146,16 @@ def is_as_logged(request: Request, events: Sequence[AuditEvent]) -> bool:
 def is_unbroken(events: Sequence[AuditEvent]) -> bool:
     """Tell whether events are intact and the first of a chain, each written on the state that the one before left."""
     return _is_from_the_first(events) and all(map(_is_intact, events))
+
+
+def explained(events: Sequence[AuditEvent], explain: Callable[[], _Explained], what: str) -> _Explained:
+    """Return what a request's events explain; raises NotAsLogged, which says `what`, if they are no chain of ours."""
+    try:
+        return explain()
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        if is_unbroken(events):
+            raise
+        raise NotAsLogged(what) from error
 
 
 def _is_intact(event: AuditEvent) -> bool:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,13 +19,15 @@ from flow_hitl.platform.dynamodb import batch_get, error_code, item, old_item, v
 from flow_hitl.platform.errors import NotFound
 from flow_hitl.platform.ports import Reading
 from flow_hitl.platform.repeated_calls import CallRecord
-from flow_hitl.platform.telemetry import logger
+from flow_hitl.platform.unreadable import known, readable
 from flow_hitl.webhooks.ports import DeliveryPage
 from flow_hitl.webhooks.webhook import Delivery, DeliveryResult, Webhook
 
 _webhooks, _deliveries, _results = TypeAdapter(Webhook), TypeAdapter(Delivery), TypeAdapter(DeliveryResult)
 _WEBHOOK, _DELIVERY = "webhook#", "delivery#"
 _KEPT = timedelta(days=90)
+_UNREADABLE = "What is stored of a webhook is nothing that this service has written."
+_UNREADABLE_DELIVERY = "What is stored of a delivery is nothing that this service has written."
 # DynamoDB rejects keys above 1 KB, so only well-formed ids are looked up.
 _WEBHOOK_ID = re.compile(r"wh_[0-9a-f]{32}")
 _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{34}")
@@ -35,7 +38,7 @@ class DynamoWebhookStore:
         self._client, self._table = client, table
 
     def list(self, deployment_id: int) -> Sequence[Webhook]:
-        read = (_readable(values(row)) for row in self._rows(deployment_id))
+        read = (readable(partial(_webhook, values(row)), _UNREADABLE) for row in self._rows(deployment_id))
         found = (webhook for webhook in read if webhook is not None)
         return sorted(found, key=lambda webhook: (webhook.created_at, webhook.webhook_id))
 
@@ -58,11 +61,11 @@ class DynamoWebhookStore:
         ).get("Item")
         if not found:
             raise NotFound("There is no such webhook in this deployment.")
-        return _webhooks.validate_json(values(found)["doc"])
+        return known(lambda: _webhook(values(found)), _UNREADABLE)
 
     def reading(self, deployment_id: int, webhook_id: str) -> Reading[Webhook | None]:
         def made(records: Sequence[Mapping[str, Any]]) -> Webhook | None:
-            return _webhooks.validate_json(records[0]["doc"]) if records else None
+            return known(lambda: _webhook(records[0]), _UNREADABLE) if records else None
 
         return Reading(self._table, [_webhook_key(deployment_id, webhook_id)], made)
 
@@ -141,7 +144,8 @@ class DynamoDeliveryLog:
         )
         last = answer.get("LastEvaluatedKey")
         next_cursor = values(last)["sk"].removeprefix(_DELIVERY) if last else None
-        return DeliveryPage([_delivery(values(row)) for row in answer["Items"]], next_cursor)
+        read = (readable(partial(_delivery, values(row)), _UNREADABLE_DELIVERY) for row in answer["Items"])
+        return DeliveryPage([delivery for delivery in read if delivery is not None], next_cursor)
 
     def begin(self, delivery: Delivery, now: datetime, lease: timedelta) -> int:
         written_by = write_id()
@@ -201,13 +205,8 @@ class DynamoDeliveryLog:
         )
 
 
-def _readable(record: Mapping[str, Any]) -> Webhook | None:
-    """Return the webhook of a record, None if we never wrote what stands there: it keeps no other from its events."""
-    try:
-        return _webhooks.validate_json(record["doc"])
-    except (KeyError, TypeError, ValueError) as error:
-        logger.warning("a webhook cannot be read", webhook=record.get("sk"), error=type(error).__name__)
-        return None
+def _webhook(record: Mapping[str, Any]) -> Webhook:
+    return _webhooks.validate_json(record["doc"])
 
 
 def _state(record: Mapping[str, Any], now: datetime) -> EffectState:
@@ -219,7 +218,7 @@ def _state(record: Mapping[str, Any], now: datetime) -> EffectState:
 def _found(records: Sequence[Mapping[str, Any]]) -> Delivery:
     if not records:
         raise NotFound("There is no such delivery of this webhook; they are kept for 90 days.")
-    return _delivery(records[0])
+    return known(lambda: _delivery(records[0]), _UNREADABLE_DELIVERY)
 
 
 def _delivery(record: Mapping[str, Any]) -> Delivery:

@@ -49,7 +49,7 @@ from flow_hitl.platform.key_ring import KeyRing
 from flow_hitl.platform.ports import Clock, Ids
 from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import rfc3339
-from flow_hitl.requests.bound import is_unbroken
+from flow_hitl.requests.bound import explained
 from flow_hitl.requests.changing.delegate import Delegate, Delegation
 from flow_hitl.requests.deciding.record_response import RecordResponse, Submission
 from flow_hitl.requests.ports import RequestFilter, RequestStore, RowPage
@@ -382,12 +382,8 @@ class RequestPages:
 
     def _sheet(self, member: SignedInMember, request: Request) -> RequestSheet:
         events = self.audit.timeline(request.head.request_id)
-        try:
-            return self._sheet_of(member, request, events)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            if is_unbroken(events):
-                raise
-            raise NotAsLogged("The audit log of this request was changed, so that it cannot be shown.") from error
+        what = "The audit log of this request was changed, so that it cannot be shown."
+        return explained(events, lambda: self._sheet_of(member, request, events), what)
 
     def _sheet_of(self, member: SignedInMember, request: Request, events: Sequence[AuditEvent]) -> RequestSheet:
         head = request.head

@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from flow_hitl.contract.shapes import Channel
 from flow_hitl.platform.address import GROUP_PREFIX, address_key
 from flow_hitl.platform.dynamodb import item, values
 from flow_hitl.platform.records import dataclass
-from flow_hitl.platform.telemetry import logger
+from flow_hitl.platform.unreadable import readable
 from flow_hitl.requests.ports import RequestFilter
 from flow_hitl.requests.reading.list_rows import MOST_COUNTED, Count, RequestRow
 from flow_hitl.requests.request import Head, RemarkKind, Status
@@ -163,13 +164,9 @@ def _desk_entry(head: Head, assignee: str) -> Record:
 
 def readable_rows(records: Iterable[Mapping[str, Any]]) -> list[RequestRow]:
     """Return index entries as rows, but for those that we never wrote: they keep nobody from the others."""
-    found = []
-    for record in records:
-        try:
-            found.append(row_of(record))
-        except (KeyError, TypeError, ValueError) as error:
-            logger.warning("an index entry cannot be read", request_id=record.get("pk"), error=type(error).__name__)
-    return found
+    what = "an index entry cannot be read"
+    rows = (readable(partial(row_of, record), what, request_id=record["pk"]) for record in records)
+    return [row for row in rows if row is not None]
 
 
 def row_of(record: Mapping[str, Any]) -> RequestRow:

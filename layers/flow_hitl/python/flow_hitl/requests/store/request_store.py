@@ -28,13 +28,14 @@ from flow_hitl.platform.dynamodb import (
     transact,
     values,
 )
-from flow_hitl.platform.errors import NEVER_WRITTEN, Conflict, NotAsLogged, NotFound
+from flow_hitl.platform.errors import Conflict, NotAsLogged, NotFound
 from flow_hitl.platform.packed import fitting, unpacked
 from flow_hitl.platform.ports import CalledBefore, Reading
 from flow_hitl.platform.records import replace
 from flow_hitl.platform.repeated_calls import Call, CallRecord
 from flow_hitl.platform.rounds import in_rounds
-from flow_hitl.platform.telemetry import about, logger
+from flow_hitl.platform.telemetry import about
+from flow_hitl.platform.unreadable import known, readable
 from flow_hitl.requests.bound import StoredRequest
 from flow_hitl.requests.ports import Page, RequestFilter, RoundPlace, Taken, TakenAlready
 from flow_hitl.requests.reading.decision_feed import FeedPlace
@@ -146,7 +147,7 @@ class DynamoRequestStore:
         found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if found is None:
             raise _unknown()
-        head = _known(lambda: _head_of(values(found)))
+        head = known(lambda: _head_of(values(found)), _UNREADABLE)
         about(request_id=head.request_id, deployment_id=head.deployment_id)
         return head
 
@@ -178,9 +179,9 @@ class DynamoRequestStore:
         records = {record["sk"]: dict(record) for record in found}
         if HEAD not in records:
             raise _unknown()
-        request = _known(lambda: self._request(records))
+        request = known(lambda: self._request(records), _UNREADABLE)
         if request.head.decision_id is not None and request.response is None:
-            response = _known(lambda: self._long_response(request.head.request_id))
+            response = known(lambda: self._long_response(request.head.request_id), _UNREADABLE)
             request = replace(request, response=response)
         if not aside:
             about(request_id=request.head.request_id, deployment_id=request.head.deployment_id)
@@ -464,21 +465,8 @@ class DynamoRequestStore:
         return [], []
 
 
-def _known(read: Callable[[], _Part]) -> _Part:
-    """Return what was read of a request; raises NotAsLogged if we never wrote what stands there."""
-    try:
-        return read()
-    except NEVER_WRITTEN as error:
-        raise NotAsLogged(_UNREADABLE) from error
-
-
 def _readable(request_id: str, read: Callable[[], _Part]) -> _Part | None:
-    """Return what was read of a request, None if we never wrote what stands there: it keeps nobody from the others."""
-    try:
-        return read()
-    except NEVER_WRITTEN as error:
-        logger.warning("a request cannot be read", request_id=request_id, error=type(error).__name__)
-        return None
+    return readable(read, "a request cannot be read", request_id=request_id)
 
 
 def _size(parts: Mapping[str, Mapping[str, Any]]) -> int:
