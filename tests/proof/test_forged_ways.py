@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flow_hitl.proof.verify_audit import event_hash, pem
+from flow_hitl.bootstrap import current
+from flow_hitl.proof.verify_audit import Export, event_hash, exit_code, pem, verify_export
 from infra.local.hitl_fixture import Hitl
+from tests.proof.test_audit_export import download, exported
 from tests.proof.test_forged_wholes import Wide, a_place
 from tests.support.audit_logs import SIGNER
 
@@ -31,6 +34,7 @@ OBJECTS: dict[str, Any] = {
     "whose digest is empty": {"digest": {}, "signature": ""},
     "that only begins": {"digest": {"from": "2026-01-15T12:00:00Z", "previous": "x"}, "signature": ""},
     "with half a character": {"digest": {"from": "\ud800", "previous": "x"}, "signature": ""},
+    "that begins at no time": {"digest": {"from": "2" * 2000, "previous": "x"}, "signature": ""},
 }
 for name in ("2026-01-15T12:00:00Z", "2026-01-14T06:00:00Z", "2026-01-15T13:00:01Z"):
     for what, content in OBJECTS.items():
@@ -232,11 +236,6 @@ def content_in_two_places(place: Wide) -> None:
     place.put("requests", row, doc="{}")
 
 
-@forgery
-def a_part_of_a_request_that_no_request_has(place: Wide) -> None:
-    place.put("requests", place.record(place.decided, "response"), sk="r#response2")
-
-
 # --- the configuration
 
 
@@ -291,3 +290,17 @@ def test_no_forgery_passes(hitl: Hitl, name: str) -> None:
     verified, named = place.verify()
     assert not verified
     assert named
+
+
+@pytest.mark.parametrize("signature", ["\ud800", None, [1]], ids=ascii)
+def test_an_export_of_a_digest_that_cannot_be_written_down_is_no_proof(
+    hitl: Hitl, tmp_path: Path, signature: object
+) -> None:
+    place = a_place(hitl)
+    digest = json.loads(place.read("seals", place.digests[1]))["digest"]
+    forged = json.dumps({"digest": digest, "signature": signature}).encode()
+    place.write("seals", "digests/2026-01-15T12:00:00Z.json", forged)
+    export = exported(hitl)
+    assert export["state"] == "done"
+    found = verify_export(Export(str(download(hitl, export, tmp_path))), current().seal_audit.key.trusted())
+    assert exit_code(found) == 1

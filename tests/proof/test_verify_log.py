@@ -657,6 +657,7 @@ IMPOSSIBLE: dict[str, dict[str, Any]] = {
     "a text for a digest": {"digest": "x", "signature": ""},
     "no beginning": {"digest": {"until": SECOND}, "signature": ""},
     "a beginning that is none": {"digest": {"until": SECOND, "from": 1, "previous": "x"}, "signature": ""},
+    "a beginning in half a character": {"digest": {"from": "\ud800", "previous": "x"}, "signature": ""},
 }
 
 
@@ -855,3 +856,19 @@ def test_a_retired_key_is_trusted_for_its_time(place: Place) -> None:
         found = place.findings()
     detail = f"is later than its key, {fingerprint(SIGNER.public)}, was used"
     assert found == [("digest_invalid", f"digest until {SECOND}", detail)]
+
+
+@pytest.mark.parametrize("begin", ["\ud800", "2" * 2000, "2026-01-15T00:00:00+00:00", "2026-02-31T00:00:00Z", "never"])
+def test_no_digest_is_looked_for_by_what_is_no_time(place: Place, begin: str) -> None:
+    place.seals.digests["2026-01-15T06:00:00Z"] = {"digest": {"from": begin, "previous": "x"}, "signature": ""}
+    asked: list[str] = []
+    digest = place.seals.digest
+
+    def counted(until: str) -> Any:
+        asked.append(until)
+        return digest(until)
+
+    with patch.object(place.seals, "digest", counted):
+        found = place.findings()
+    assert begin not in asked
+    assert ("digest_invalid", "digest until 2026-01-15T06:00:00Z", "cannot be read") in found

@@ -212,18 +212,18 @@ class RunExport:
 
     def _seal_lines(self, ends: Iterable[str], deployment_id: int, named: list[DigestName]) -> Iterator[bytes]:
         for until in ends:
-            signed, sha256 = self._digest(until)
+            line, sha256 = self._digest(until)
             named.append(DigestName(until, sha256))
-            yield _line(signed)
+            yield line
             yield self.seals.section(deployment_id, until) or b""
 
-    def _digest(self, until: str) -> tuple[Mapping[str, Any], str]:
-        """Return a digest and its hash; for one that is gone or cannot be read, one that nobody takes for valid."""
+    def _digest(self, until: str) -> tuple[bytes, str]:
+        """Return a digest's line and hash; for one that is gone or cannot be read, one that nobody takes for valid."""
         try:
             signed = self.seals.digest(until) or {}
-            return signed, digest_hash(signed["digest"])
+            return _line(signed), digest_hash(signed["digest"])
         except (ValueError, TypeError, KeyError, RecursionError):
-            return {"digest": {"until": until}, "signature": None}, ""
+            return _line({"digest": {"until": until}, "signature": None}), ""
 
     def _events(self, export: AuditExport) -> AuditExport:
         """Write the next file of events, and one with the last event of each chain in it."""
