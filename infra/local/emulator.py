@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,6 +23,26 @@ from infra.local.state import ROOT, emulator_log
 
 REGION = "us-east-1"
 STOP_SECONDS = 8.0
+SERVICES = (
+    "apigateway",
+    "cloudformation",
+    "cloudwatch",
+    "dynamodb",
+    "events",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "s3",
+    "scheduler",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+)
+EDGE_SERVICES = ("acm", "route53", "ses")
+"""What only the mail edge's template needs."""
 BROKEN = "functions-that-do-not-load.json"
 
 
@@ -37,12 +58,15 @@ class Packages:
 class Emulator:
     """One ministack, with its files in one directory that is emptied when it starts."""
 
-    def __init__(self, home: Path, ses_endpoint_url: str, functions: Packages) -> None:
-        """Prepare an emulator that keeps its files in `home` and whose functions mail by `ses_endpoint_url`."""
+    def __init__(
+        self, home: Path, ses_endpoint_url: str | None, functions: Packages, services: Sequence[str] = SERVICES
+    ) -> None:
+        """Prepare an emulator with its files in `home`, whose functions mail by `ses_endpoint_url`, or by itself."""
         self._directory = home / "emulator"
         self._log = emulator_log(home)
         self._ses_endpoint_url = ses_endpoint_url
         self._functions = functions
+        self._services = services
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -128,16 +152,13 @@ class Emulator:
             "STATE_DIR": str(self._directory / "state"),
             # Functions act under their roles, so that a missing grant fails as it does on AWS.
             "AUTH": "true",
-            "SERVICES": (
-                "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,scheduler,secretsmanager,"
-                "sns,sqs,ssm,sts"
-            ),
+            "SERVICES": ",".join(self._services),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": "unix:///nonexistent",
             "LAMBDA_ACCOUNT_CONCURRENCY": "500",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ENDPOINT_URL_SESV2": self._ses_endpoint_url,
+            "AWS_ENDPOINT_URL_SESV2": self._ses_endpoint_url or self.endpoint_url,
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -1,4 +1,4 @@
-"""Runs ministack in the emulator's environment, with ten changes for the local stack.
+"""Runs ministack in the emulator's environment, with changes for the local stack.
 
 It ends with the program that started it. Its argument is a JSON object: `code`, `layers`, and `environment` of the
 functions, and `report`, the file that says which of them do not load.
@@ -9,7 +9,8 @@ once; ministack waits 50 ms for one. Workers are forked from one warm process. A
 and idle workers end; ministack starts another one, and keeps one of each function. And each reader of a stream has a
 thread; ministack takes no message and reads for no other while a reader is at work. Services are imported before they
 are called, and nobody compares the types of their answers; ministack loads the SDK for that. Queries of an index look
-at what they ask for; ministack sorts all of a partition.
+at what they ask for; ministack sorts all of a partition. And an identity of SES takes a MAIL FROM domain; ministack
+does not know that call.
 """
 
 import json
@@ -98,6 +99,23 @@ def _load_services() -> None:
     app: Any = import_module("ministack.app")
     for name in os.environ.get("SERVICES", "").split(","):
         app._get_module(app.SERVICE_REGISTRY[app.SERVICE_NAME_ALIASES.get(name, name)]["module"])
+
+
+def _take_mail_from() -> None:
+    """Keep the MAIL FROM domain of an identity, where SES is among the services."""
+    if "ses" not in os.environ.get("SERVICES", "").split(","):
+        return
+    ses: Any = import_module("ministack.services.ses_v2")
+    handle = ses.handle_request
+
+    async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        found = re.fullmatch(r"/v2/email/identities/(.+)/mail-from", path)
+        if not found or method != "PUT":
+            return await handle(method, path, headers, body, query)
+        ses._identities[found[1]]["MailFromAttributes"] = {"MailFromDomainStatus": "PENDING"} | json.loads(body)
+        return ses.json_response({})
+
+    ses.handle_request = handle_request
 
 
 def _read_less_of_indexes() -> None:
@@ -242,6 +260,7 @@ if __name__ == "__main__":
     _wait_less_for_logs()
     _keep_content_types()
     _read_less_of_indexes()
+    _take_mail_from()
     threading.Thread(target=_load_services, name="services", daemon=True).start()
     _start_few_workers()
     StreamReaders(import_module("ministack.services.lambda_svc"))
