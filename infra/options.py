@@ -101,8 +101,10 @@ class Options:
         """Read the options; raises ValueError that says which one to change and how."""
         inbound_domain = _text(context, "inbound_domain")
         if inbound_domain is None:
-            raise ValueError("Say which domain receives the replies: -c inbound_domain=hitl.example.com")
+            raise ValueError("inbound_domain is missing: what receives the replies, such as hitl.example.com")
         inbound_domain = inbound_domain.lower()
+        if not re.fullmatch(_HOST, inbound_domain):
+            raise ValueError(f"inbound_domain must be a domain such as hitl.example.com, not {inbound_domain!r}")
         mail_from = _text(context, "mail_from") or f"reviews@{inbound_domain}"
         if not is_mail_address(mail_from):
             raise ValueError(f"mail_from must be a plain email address such as reviews@example.com, not {mail_from!r}")
@@ -129,7 +131,7 @@ class Options:
             seal_key=_whole(context, "seal_key", 1, "a whole number"),
             earlier_seal_keys=_earlier_seal_keys(context),
             alarm_email=_alarm_email(context),
-            stack_name=_text(context, "stack_name") or "flow-hitl",
+            stack_name=_stack_name(context),
         )
 
 
@@ -146,10 +148,18 @@ def _text(context: Mapping[str, object], name: str) -> str | None:
     return str(value).strip() or None if value is not None else None
 
 
+def _stack_name(context: Mapping[str, object]) -> str:
+    """Return a name that CloudFormation takes, and SES, whose names are shorter, with our endings."""
+    text = _text(context, "stack_name") or "flow-hitl"
+    if not re.fullmatch(r"[A-Za-z](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?", text):
+        raise ValueError(f"stack_name must be up to 50 letters, digits, and hyphens such as flow-hitl, not {text!r}")
+    return text
+
+
 def _alarm_email(context: Mapping[str, object]) -> str | None:
     text = _text(context, "alarm_email")
     if text is None:
-        raise ValueError("Say who gets the alarms: -c alarm_email=ops@example.com, or -c alarm_email=none")
+        raise ValueError("alarm_email is missing: who gets the alarms, such as ops@example.com, or none")
     if text.lower() == "none":
         return None
     if not is_mail_address(text):

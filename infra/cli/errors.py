@@ -38,7 +38,13 @@ def refusals(sentence: str, hint: str) -> Iterator[None]:
 
 
 class OperatorGroup(click.Group):
-    """The commands; turns errors of services and AWS into an OperatorError."""
+    """The commands, groups of them also by their plurals; turns errors of services and AWS into an OperatorError."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = super().get_command(ctx, cmd_name)
+        if found is None and isinstance(one := super().get_command(ctx, cmd_name.removesuffix("s")), click.Group):
+            return one
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

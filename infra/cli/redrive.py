@@ -30,11 +30,14 @@ _ALL = "all"
 
 
 @click.command()
-@click.argument("queue", type=click.Choice([*_QUEUES, _ALL]))
+@click.argument("queue", metavar="QUEUE", type=click.Choice([*_QUEUES, _ALL]))
 @click.option("--dry-run", is_flag=True, help="Only say how many messages rest there, and since when.")
 @with_target
 def redrive(target: CommandTarget, queue: str, dry_run: bool) -> None:
-    """Move a queue's dead letters back to the queue, whose worker tries them again; `all` does so for all queues."""
+    """Move a queue's dead letters back to the queue, whose worker tries them again; `all` does so for all queues.
+
+    `flow-hitl redrive all --dry-run` says what rests where.
+    """
     application = target.application
     results: list[dict[str, Any]] = []
     for name in _QUEUES if queue == _ALL else [queue]:
@@ -77,7 +80,7 @@ def _next(target: CommandTarget, queue: str, found: bool, *, dry_run: bool) -> s
         return (
             "nothing needs to be done."
             if queue == _ALL
-            else f"see the others: {target.command('redrive all --dry-run')}."
+            else f"see the others: {target.command('redrive all --dry-run')}"
         )
     if dry_run:
         return f"fix what the log of its function says, then move them: {target.command(f'redrive {queue}')}."

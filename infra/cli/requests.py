@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from flow_hitl.contract.shapes import as_json
 from flow_hitl.people.access import Operator
-from flow_hitl.platform.errors import AlreadyResponded, FlowHitlError, ValidationFailed
+from flow_hitl.platform.errors import AlreadyResponded, FlowHitlError, NotFound, ValidationFailed
 from flow_hitl.platform.times import rfc3339
 from flow_hitl.requests.answers import AcceptedAnswer
 from flow_hitl.requests.ports import RequestFilter
@@ -41,7 +41,8 @@ def list_requests(target: CommandTarget, deployment_id: int, status: str | None,
     ]
     text = table(["id", "state", "created", "assigned to", "message"], rows) if rows else "There are none."
     more = "There are more: --limit, --status and --search narrow the list. " if page.next_cursor else ""
-    show(target, {"requests": as_json(page.rows)}, text, f"{more}{target.command('request show REQUEST_ID')}")
+    step = "request show REQUEST_ID" if rows else f"test-request {deployment_id} --to ADDRESS"
+    show(target, {"requests": as_json(page.rows)}, text, f"{more}{target.command(step)}")
 
 
 @request.command("show")
@@ -64,9 +65,9 @@ def show_request(target: CommandTarget, request_id: str) -> None:
         answered = f"{response.outcome or 'free text'}, by {response.responded_via.value}, {by}"
         pairs += [("answer", answered), ("answered", rfc3339(response.responded_at)), ("feedback", response.feedback)]
     pending = head.status is Status.PENDING
-    step = "request answer" if pending else "doctor"
+    step = f"request answer {request_id} TEXT" if pending else f"doctor {request_id}"
     text = f"{facts(pairs)}\n\n{content.message}"
-    show(target, {"request": as_json(found.shown)}, text, target.command(f"{step} {request_id}"))
+    show(target, {"request": as_json(found.shown)}, text, target.command(step))
 
 
 @request.command()
@@ -106,18 +107,21 @@ def answer(target: CommandTarget, request_id: str, text: str, responder: str | N
             why = "; ".join(one.message for one in error.errors)
         raise OperatorError(f"The answer was not taken: {why}", target.command(f"request show {request_id}")) from error
     response = decided.response
-    came = response.outcome or "as free text" if response else "as free text"
+    came = f": {response.outcome}" if response and response.outcome else ", as free text"
     show(
         target,
         as_json(AcceptedAnswer("accepted", decided.shown)),
-        f"Request {request_id} is answered: {came}.",
+        f"Request {request_id} is answered{came}.",
         target.command(f"doctor {request_id}"),
     )
 
 
 def _operator(target: CommandTarget, request_id: str) -> Operator:
-    """Return who runs the command, in the request's deployment; raises NotFound."""
-    head = target.application.record_response.requests.head(request_id)
+    """Return who runs the command, in the request's deployment; raises OperatorError if there is no such request."""
+    try:
+        head = target.application.record_response.requests.head(request_id)
+    except NotFound as missing:
+        raise OperatorError(missing.detail, target.command("request list ID")) from missing
     return Operator(target.manage.show(head.deployment_id))
 
 

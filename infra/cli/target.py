@@ -20,6 +20,11 @@ DEFAULT_STACK = "flow-hitl"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+class _DeploymentNumber(click.IntRange):
+    # What an error says that another text is not.
+    name = "deployment number; `flow-hitl deployment list` shows them"
+
+
 @dataclass
 class CommandTarget:
     """The stack that a command works on, connected when it is first needed."""
@@ -81,9 +86,10 @@ class CommandTarget:
         try:
             return read_options(options_file(), self.profile)
         except ValueError as error:
-            raise OperatorError(
-                f"{error}.".replace("..", "."), "Correct the file, and run the command again."
-            ) from error
+            hint = "Correct the file, and run the command again."
+            if not options_file().exists():
+                hint = f"There is no {options_file()} here: `flow-hitl init` makes one, `flow-hitl use` lists profiles."
+            raise OperatorError(f"{error}.".replace("..", ".").replace("?.", "?"), hint) from error
 
     @property
     def stack_name(self) -> str:
@@ -158,7 +164,7 @@ def target_options(command: _Command) -> _Command:
 
 def deployment_argument(command: _Command) -> _Command:
     """Add the argument ID: a deployment's number, as `deployment_id`."""
-    return click.argument("deployment_id", metavar="ID", type=click.IntRange(min=1))(command)
+    return click.argument("deployment_id", metavar="ID", type=_DeploymentNumber(min=1))(command)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: bool | str | None) -> None:

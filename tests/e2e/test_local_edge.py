@@ -114,7 +114,7 @@ def test_the_edge_template_of_a_release_is_deployed_with_its_parameters_beside_t
 
 def made_zone(endpoint_url: str) -> str:
     made = patient_client("route53", endpoint_url).create_hosted_zone(Name=ZONE, CallerReference="1")
-    return made["HostedZone"]["Id"].rpartition("/")[2]
+    return str(made["HostedZone"]["Id"].rpartition("/")[2])
 
 
 def of_others(endpoint_url: str, zone: str) -> None:
@@ -123,12 +123,12 @@ def of_others(endpoint_url: str, zone: str) -> None:
     ses = patient_client("ses", endpoint_url)
     ses.create_receipt_rule_set(RuleSetName="others")
     stop = {"StopAction": {"Scope": "RuleSet"}}
-    ses.create_receipt_rule(RuleSetName="others", Rule={"Name": "theirs", "Enabled": True, "Actions": [stop]})  # type: ignore[list-item]
+    ses.create_receipt_rule(RuleSetName="others", Rule={"Name": "theirs", "Enabled": True, "Actions": [stop]})
     ses.set_active_receipt_rule_set(RuleSetName="others")
     record = {"Name": f"_dmarc.{DOMAIN}", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": DMARC}]}
     patient_client("route53", endpoint_url).change_resource_record_sets(
         HostedZoneId=zone,
-        ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},  # type: ignore[list-item]
+        ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
     )
 
 
@@ -219,7 +219,7 @@ def resource(endpoint_url: str, stack: str, kind: str, part: str = "") -> str:
         for each in page["StackResourceSummaries"]
         if each["ResourceType"] == kind and part in each["LogicalResourceId"]
     ]
-    return one
+    return str(one)
 
 
 def topics(endpoint_url: str) -> list[str]:

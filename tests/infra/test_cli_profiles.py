@@ -135,6 +135,13 @@ def test_use_of_what_is_not_there_changes_nothing() -> None:
     assert not Path(PROFILE_FILE).exists()
 
 
+def test_a_profile_without_a_file_is_told_how_to_have_one() -> None:
+    Path(FILE).unlink()
+    error, hint = run("--profile", "staging", "status").stderr.splitlines()
+    assert error == "Error: flow-hitl.toml has no profile staging. There are default, local."
+    assert "flow-hitl init" in hint
+
+
 def test_use_says_that_the_environment_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PROFILE_VARIABLE, "local")
     assert f"{PROFILE_VARIABLE} chooses local" in run("use", "staging").stderr

@@ -44,13 +44,28 @@ def test_the_list_shows_the_newest_first_and_can_be_narrowed(hitl: Hitl) -> None
     assert [one["request_id"] for one in document("list", hitl.deployment_id, "--search", "invoice")["requests"]] == [
         second.id
     ]
-    assert "There are none" in run("list", hitl.deployment_id, "--search", "xyzzy").output
+    none = run("list", hitl.deployment_id, "--search", "xyzzy").output
+    assert ("There are none" in none, f"Next: flow-hitl test-request {hitl.deployment_id}" in none) == (True, True)
+
+
+def test_the_group_is_found_by_its_plural_too(hitl: Hitl) -> None:
+    request = hitl.ask("Publish the report?", emit=EMIT)
+    listed = CliRunner().invoke(main, ["requests", "list", str(hitl.deployment_id)])
+    assert (listed.exit_code, request.id in listed.output) == (0, True)
+    assert CliRunner().invoke(main, ["statuss"]).exit_code == 2, "status is no group"
+    assert CliRunner().invoke(main, ["nonsenses"]).exit_code == 2
+
+
+@pytest.mark.parametrize("words", ["ü", "my team", "1.5"])
+def test_a_text_in_place_of_a_deployments_number_is_told_where_the_numbers_are(words: str) -> None:
+    refused = run("list", words)
+    assert (refused.exit_code, "flow-hitl deployment list" in refused.output) == (2, True)
 
 
 def test_a_request_is_shown_with_its_answer_and_what_to_do_next(hitl: Hitl) -> None:
     request = hitl.ask("Publish?", emit=EMIT)
     pending = run("show", request.id)
-    assert ("pending" in pending.output, f"request answer {request.id}" in pending.output) == (True, True)
+    assert ("pending" in pending.output, f"request answer {request.id} TEXT" in pending.output) == (True, True)
     hitl.reply("approved")
     answered = run("show", request.id).output
     assert "approved, by email, creator@example.com" in answered
@@ -70,7 +85,8 @@ def test_cancelling_says_who_did_it_and_is_refused_after_an_answer(hitl: Hitl) -
 
 def test_an_answer_is_recorded_as_what_it_is_a_claim_by_api(hitl: Hitl) -> None:
     request = hitl.ask("Publish?", emit=EMIT)
-    assert run("answer", request.id, "approved", "--responder", "ann@example.com").exit_code == 0
+    answered = run("answer", request.id, "approved", "--responder", "ann@example.com")
+    assert f"Request {request.id} is answered: approved.\n" in answered.output
     response = request.response
     assert (response["outcome"], response["responded_via"], response["responder"]) == (
         "approved",
@@ -82,6 +98,12 @@ def test_an_answer_is_recorded_as_what_it_is_a_claim_by_api(hitl: Hitl) -> None:
     again = run("answer", request.id, "rejected")
     assert (again.exit_code, request.outcome) == (1, "approved")
     assert "The answer was not taken" in again.output
+
+
+def test_an_answer_that_is_no_option_is_said_to_be_free_text(hitl: Hitl) -> None:
+    request = hitl.ask("Publish?", emit=EMIT)
+    assert f"Request {request.id} is answered, as free text.\n" in run("answer", request.id, "äöü 😀").output
+    assert request.response["feedback"] == "äöü 😀"
 
 
 def test_where_the_requester_must_not_decide_the_command_decides_nothing(hitl: Hitl) -> None:
@@ -96,8 +118,10 @@ def test_where_the_requester_must_not_decide_the_command_decides_nothing(hitl: H
 def test_an_unknown_request_is_one_sentence_and_a_hint(hitl: Hitl, words: tuple[str]) -> None:
     more = ("approved",) if words == ("answer",) else ()
     result = run(*words, "0192f0c1-7e11-7abc-8def-0123456789ab", *more)
-    assert (result.exit_code, "Hint: " in result.output) == (1, True)
-    assert "Traceback" not in result.output
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: There is no such request.\nHint: flow-hitl request list ID\n",
+    )
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -19,6 +19,23 @@ def test_the_defaults() -> None:
     assert options.aws_client == "auto"
 
 
+@pytest.mark.parametrize("name", ["Ünï", "two words", "5", "a_b", "ends-", "-begins", "a" * 51, "a.b"])
+def test_a_stacks_name_that_aws_would_refuse_is_refused_before_anything_is_made(name: str) -> None:
+    with pytest.raises(ValueError, match="stack_name must be"):
+        Options.from_context(ASKED | {"stack_name": name})
+
+
+@pytest.mark.parametrize("name", ["a", "flow-hitl", "Staging2", "a" * 50])
+def test_a_stacks_name_that_aws_takes_is_taken(name: str) -> None:
+    assert Options.from_context(ASKED | {"stack_name": name}).stack_name == name
+
+
+@pytest.mark.parametrize("domain", ["example", "two words.example", "hitl.exämple.com", "a_b.example", "a@b.example"])
+def test_a_domain_that_receives_no_email_is_refused_even_beside_a_sender(domain: str) -> None:
+    with pytest.raises(ValueError, match="inbound_domain must be"):
+        Options.from_context(ASKED | {"inbound_domain": domain, "mail_from": "reviews@example.com"})
+
+
 def test_the_sdk_can_be_had_back() -> None:
     assert Options.from_context(ASKED | {"aws_client": "boto3"}).aws_client == "boto3"
 
@@ -71,14 +88,14 @@ def test_a_template_is_not_made_of_less_than_it_needs(context: dict[str, str], m
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        ({}, "-c inbound_domain="),
-        ({"inbound_domain": "  "}, "-c inbound_domain="),
+        ({}, "inbound_domain is missing"),
+        ({"inbound_domain": "  "}, "inbound_domain is missing"),
         ({"inbound_domain": "a.example", "mail_from": "Flow HITL <hitl@example.com>"}, "mail_from"),
         ({"inbound_domain": "a.example", "architecture": "mips"}, "arm64, x86_64"),
         ({"inbound_domain": "a.example", "python": "2.7"}, "3.13, 3.11"),
         ({"inbound_domain": "a.example", "stage": "maybe"}, "production, evaluation"),
         ({"inbound_domain": "a.example", "seal_lock": "none"}, "governance, compliance"),
-        ({"inbound_domain": "a.example", "alarm_email": ""}, "-c alarm_email="),
+        ({"inbound_domain": "a.example", "alarm_email": ""}, "alarm_email is missing"),
         ({"inbound_domain": "a.example", "alarm_email": "Ops <a@b.example>"}, "alarm_email must be"),
         ({"inbound_domain": "a.example", "base_url": "hitl.example.com"}, "https://hitl.example.com"),
         ({"inbound_domain": "a.example", "base_url": "https://a.example/x?y"}, "https://hitl.example.com"),
