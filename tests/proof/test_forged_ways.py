@@ -12,6 +12,7 @@ from flow_hitl.proof.verify_audit import Export, event_hash, exit_code, pem, ver
 from infra.local.hitl_fixture import Hitl
 from tests.proof.test_audit_export import download, exported
 from tests.proof.test_forged_wholes import Wide, a_place
+from tests.support.asserts import EMIT
 from tests.support.audit_logs import SIGNER
 
 Forgery = Callable[[Wide], Any]
@@ -304,3 +305,13 @@ def test_an_export_of_a_digest_that_cannot_be_written_down_is_no_proof(
     assert export["state"] == "done"
     found = verify_export(Export(str(download(hitl, export, tmp_path))), current().seal_audit.key.trusted())
     assert exit_code(found) == 1
+
+
+def test_a_configuration_that_is_another_one_for_a_single_request_is_found(hitl: Hitl) -> None:
+    place = a_place(hitl)
+    config = place.configuration
+    place.redo("deployments", config, creator_email="mallory@example.com")
+    theirs = hitl.ask("Pay mallory?", emit=EMIT)
+    place.put("deployments", config)
+    assert hitl.api("GET", f"/v1/requests/{theirs.id}").json["request"]["assigned_to_email"] == "mallory@example.com"
+    assert place.verify() == (False, [f"request#{theirs.id} event 1"])

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from flow_hitl.audit.bound import bound_digest, state_before
+from flow_hitl.audit.bound import state_before
 from flow_hitl.audit.chain import AuditEvent, EventKind, deployment_subject, next_event
-from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.deployment import Deployment, configuration_digest
 from flow_hitl.deployments.ports import DeploymentStore, TransactionPart
 from flow_hitl.platform.digests import digest
 from flow_hitl.platform.ports import Clock, Ids
@@ -92,11 +92,6 @@ class ChangeConfiguration:
                 "configuration_sha256": configuration_digest(after),
             },
         )
-
-
-def configuration_digest(deployment: Deployment) -> str:
-    """Return what each event says of the configuration after it: all of it but where its own chain ends."""
-    return bound_digest(deployment, "audit_seq", "audit_hash", "audit_at")
 
 
 def _sealed(deployment: Deployment, event: AuditEvent) -> Deployment:

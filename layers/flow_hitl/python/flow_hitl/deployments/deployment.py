@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
+from flow_hitl.audit.bound import bound_digest
 from flow_hitl.audit.chain import CHAIN_START
 from flow_hitl.contract.shapes import LEFT_OUT, Schema
 from flow_hitl.deployments.conditions import Condition
@@ -500,6 +501,11 @@ class Deployment:
         return tuple(
             member.email for member in self.members if any(same_address(alias, address) for alias in member.aliases)
         )
+
+
+def configuration_digest(deployment: Deployment) -> str:
+    """Return what an event says of the configuration that it leaves or goes by: all of it but where its chain ends."""
+    return bound_digest(deployment, "audit_seq", "audit_hash", "audit_at")
 
 
 def _may_be_of(member: Member, addresses: Sequence[str]) -> bool:

@@ -8,12 +8,12 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from flow_hitl.audit.bound import HALF
 from flow_hitl.audit.chain import EventKind, data_of, deployment_subject, request_subject
 from flow_hitl.audit.index import IndexedEvent, midnight, periods
 from flow_hitl.audit.ports import AuditArchive, AuditRecord
 from flow_hitl.audit.read_audit import Range, event_place
-from flow_hitl.deployments.change_configuration import configuration_digest
-from flow_hitl.deployments.deployment import Deployment
+from flow_hitl.deployments.deployment import Deployment, configuration_digest
 from flow_hitl.deployments.ports import DeploymentStore
 from flow_hitl.platform.cursors import decode_cursor, encode_cursor, foreign_cursor
 from flow_hitl.platform.digests import digest
@@ -471,13 +471,16 @@ class _Run:
             verifier.changed(subject, int(chain[0]["seq"]), "names a configuration that the deployment never had")
 
     def _was_configured(self, said: Mapping[str, Any]) -> bool:
-        named = said.get("seq"), said.get("hash")
-        if named[0] == 0:
-            return True
-        if any((event["seq"], event["hash"]) == named for event in self._own_chain):
+        def is_named(event: AuditRecord) -> bool:
+            left, found = data_of(event).get("configuration_sha256"), said.get("state")
+            # Events of before do not say what they left, or found.
+            is_found = left is None or found is None or str(left)[:HALF] == found
+            return is_found and (event["seq"], event["hash"]) == (said.get("seq"), said.get("hash"))
+
+        if said.get("seq") == 0 or any(map(is_named, self._own_chain)):
             return True
         # It may have changed since the chain was read.
-        return any((event["seq"], event["hash"]) == named for event in self.parts.audit.chain(self.own))
+        return any(map(is_named, self.parts.audit.chain(self.own)))
 
 
 # For a webhook that does not exist, for an event from before webhooks were bound, and for what no JSON holds.

@@ -12,10 +12,16 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from flow_hitl.audit.bound import bound_digest, state_before
+from flow_hitl.audit.bound import HALF, bound_digest, state_before
 from flow_hitl.audit.chain import CHAIN_START, AuditEvent, EventKind, next_event, request_subject
 from flow_hitl.contract.shapes import LEFT_OUT, Channel, RequestId, Sha256, Url, as_json
-from flow_hitl.deployments.deployment import Deployment, DeploymentSettings, FreeText, WebhookEvent
+from flow_hitl.deployments.deployment import (
+    Deployment,
+    DeploymentSettings,
+    FreeText,
+    WebhookEvent,
+    configuration_digest,
+)
 from flow_hitl.platform.address import address_key, same_address
 from flow_hitl.platform.digests import digest
 from flow_hitl.platform.errors import AlreadyResponded, AlreadyResumed, NothingToResume, NotPending
@@ -604,8 +610,13 @@ def opened(
         "routing_rule": assignment.rule,
         "routing": list(assignment.reasons),
         "considered": as_json(tuple(look.in_words for look in assignment.looks[:_MOST_CONSIDERED])),
-        # Points to the rules and settings that applied, in the deployment's chain.
-        "configuration": {"seq": deployment.audit_seq, "hash": deployment.audit_hash},
+        # Points to the rules and settings that applied, in the deployment's chain, and says what they were: whoever
+        # changes them behind the log's back, and puts them back, is found.
+        "configuration": {
+            "seq": deployment.audit_seq,
+            "hash": deployment.audit_hash,
+            "state": configuration_digest(deployment)[:HALF],
+        },
         "created_by": created_by,
         "notify": settings.email_notifications,
         "may_pass_on": settings.allow_delegation,
