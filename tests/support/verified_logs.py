@@ -303,8 +303,10 @@ class Place:
         return said
 
     def findings(self, **wanted: Any) -> list[tuple[str, str, str]]:
-        """Return kind, record, and detail of each finding, sorted and each once: several digests may list its chain."""
-        found = (one for said in self.verified(**wanted) for one in said.findings)
+        """Return kind, record, and detail of each finding, sorted and each once: several calls may come to it."""
+        answers = list(self.verified(**wanted))
+        assert all(len(set(said.findings)) == len(said.findings) for said in answers), "said twice in one answer"
+        found = (one for said in answers for one in said.findings)
         return sorted({(one.kind, _short(one), one.detail) for one in found})
 
 

@@ -145,7 +145,8 @@ class _Run:
             if left is not None and left.stage == stage and not self._is_full:
                 left = work(left)
         return Verified(
-            self.findings,
+            # A chain is read once for each digest that lists it.
+            list(dict.fromkeys(self.findings)),
             self.events,
             self.chains,
             self.digests,
