@@ -150,8 +150,9 @@ def leaf(words: Sequence[str]) -> tuple[click.Command, Sequence[str]]:
     while isinstance(command, click.Group) and rest and (rest[0] == "--local" or not rest[0].startswith("-")):
         word = rest.pop(0)
         if word != "--local":
-            assert word in command.commands, f"{word} is no command of {words}"
-            command = command.commands[word]
+            found = command.get_command(click.Context(command), word)
+            assert found is not None, f"{word} is no command of {words}"
+            command = found
     return command, rest
 
 
