@@ -227,18 +227,22 @@ class _Line(io.RawIOBase):
 
     def __init__(self, line: socket.socket, clock: _Clock) -> None:
         self._line, self._clock, self._budget = line, clock, _ANSWER_BYTES
+        self._unsent = b""
 
     def end_within(self, seconds: float) -> None:
         """Have the time end in so many seconds, or when it would anyway."""
         self._clock = _Clock(min(time.monotonic() + seconds, self._clock.end))
 
     def sendall(self, data: bytes) -> None:
-        left = memoryview(data)
+        # http.client sends head and body apart, and the peer may take its time to say that it has the first.
+        self._unsent += data
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        left = memoryview(self._unsent)
         while left:
             self._line.settimeout(self._clock.left())
             left = left[self._line.send(left) :]
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
+        self._unsent = b""
         return io.BufferedReader(self)
 
     def close(self) -> None:

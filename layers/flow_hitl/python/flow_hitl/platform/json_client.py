@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import os
 import random
 import re
@@ -226,9 +227,12 @@ class Connection:
         if not is_kept:
             self.close()
             self._socket = self._connected()
-        received = _Received(self._socket)  # type: ignore[arg-type]
+        line: socket.socket = self._socket  # type: ignore[assignment]
+        if line.gettimeout() != ANSWER_SECONDS:
+            line.settimeout(ANSWER_SECONDS)
+        received = _Received(line)
         try:
-            self._socket.sendall(sent)  # type: ignore[union-attr]
+            line.sendall(sent)
             answer, is_last = received.answer()
         except (OSError, ValueError, EOFError) as error:
             self.close()
@@ -306,7 +310,6 @@ class _Received:
 
     def __init__(self, source: socket.socket) -> None:
         self._source, self._until = source, time.monotonic() + ANSWER_SECONDS
-        self._source.settimeout(ANSWER_SECONDS)
         self._data = b""
         self.anything = False
 
@@ -375,7 +378,10 @@ class _Received:
             return b"".join(parts)
 
     def _more(self) -> None:
-        self._source.settimeout(max(0.001, self._until - time.monotonic()))
+        left = self._until - time.monotonic()
+        # Each change is a call of the system, and a tenth too long does no harm.
+        if left < 0.9 * (self._source.gettimeout() or math.inf):
+            self._source.settimeout(max(0.001, left))
         received = self._source.recv(262_144)
         if not received:
             raise EOFError

@@ -5,6 +5,7 @@ address that its name has.
 """
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
 
@@ -101,7 +102,7 @@ class Destinations:
 
         The services by which a cloud tells a machine its credentials are never allowed, whatever is listed.
         """
-        if any(address in network for network in _METADATA):
+        if _is_metadata(address):
             return False
         return _is_public(address) or any(address in network for network in self.networks_for(host))
 
@@ -174,6 +175,13 @@ def _literal(text: str, destinations: Destinations, host: str | None = None) -> 
     return str(address)
 
 
+# A URL leads to one address three times: as it is read, as its name is looked up, and as it is connected.
+@lru_cache(maxsize=64)
+def _is_metadata(address: Address) -> bool:
+    return any(address in network for network in _METADATA)
+
+
+@lru_cache(maxsize=64)
 def _is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and (address not in _GIVEN_OUT or _is_isatap(address)):
         return False

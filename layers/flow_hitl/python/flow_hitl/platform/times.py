@@ -13,8 +13,9 @@ _LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 def rfc3339(moment: datetime) -> str:
     """Return a moment as `2026-01-14T12:00:00Z`, its fraction of a second dropped."""
+    there = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     # Not strftime: it writes the year 1 as "1" on Linux.
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"{there.isoformat('T', 'seconds')[:19]}Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
