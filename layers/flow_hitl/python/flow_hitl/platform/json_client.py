@@ -31,6 +31,8 @@ from flow_hitl.platform.worker_times import ANSWER_SECONDS, ATTEMPTS, CONNECT_SE
 _IDLE_SECONDS = 300.0
 _SKEW_SECONDS = 240.0
 _LARGEST_HEAD = 65_536
+# Python makes room for as much each time, and more than this comes from the kernel, cleared page by page.
+_PIECE = 65_536
 
 # As in the SDK's standard mode: seconds to wait at most before the second attempt, twice as many before the third.
 _THROTTLED_PAUSE, _PAUSE, _DYNAMODB_PAUSE = 1.0, 0.05, 0.025
@@ -382,7 +384,7 @@ class _Received:
         # Each change is a call of the system, and a tenth too long does no harm.
         if left < 0.9 * (self._source.gettimeout() or math.inf):
             self._source.settimeout(max(0.001, left))
-        received = self._source.recv(262_144)
+        received = self._source.recv(_PIECE)
         if not received:
             raise EOFError
         self.anything = True
