@@ -63,11 +63,14 @@ class _Context:
 
 @dataclass(frozen=True)
 class Cpu:
-    """Milliseconds of CPU of a review's handlers, and of the same calls by a bare boto3, medians of one run."""
+    """Milliseconds of CPU of a review's handlers, and of the same calls by a bare boto3."""
 
     milliseconds: float
     floor: float
-    ratio: float
+
+    @property
+    def ratio(self) -> float:
+        return self.milliseconds / self.floor
 
 
 class Replay:
@@ -166,7 +169,7 @@ def replaying(recording: Recording, port: int, client: str = "json") -> Iterator
 
 
 def measure(replay: Replay, review: Sequence[Invocation], rounds: int = 10, each: int = 7) -> Cpu:
-    """Return what a review takes, in rounds that alternate with its floor."""
+    """Return what a review takes on average, in rounds that alternate with its floor."""
     for invocation in review:
         replay.check(invocation)
         replay.floor(invocation)
@@ -174,8 +177,7 @@ def measure(replay: Replay, review: Sequence[Invocation], rounds: int = 10, each
     for _ in range(rounds):
         ours.append(_milliseconds(replay.run, review, each))
         floors.append(_milliseconds(replay.floor, review, each))
-    ratio = statistics.median(one / floor for one, floor in zip(ours, floors, strict=True))
-    return Cpu(statistics.median(ours), statistics.median(floors), ratio)
+    return Cpu(statistics.fmean(ours), statistics.fmean(floors))
 
 
 def _milliseconds(work: Callable[[Invocation], object], review: Sequence[Invocation], times: int) -> float:

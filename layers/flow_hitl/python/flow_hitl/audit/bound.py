@@ -67,16 +67,16 @@ def _set_members(state: Any) -> dict[str, Any]:
     held = vars(state)
     return {
         name: value if type(value) in PLAIN else _written(kind_of(value))(value)
-        for name, default, make in _defaults(kind)
-        if (value := held[name]) is not default and value != (make() if make else default)
+        for name, default in _defaults(kind)
+        if (value := held[name]) is not default and value != default
     }
 
 
 @cache
-def _defaults(kind: Any) -> Sequence[tuple[str, Any, Callable[[], Any] | None]]:
-    """Return of each member its name, and its default or what makes that; MISSING, which equals no value, of none."""
+def _defaults(kind: Any) -> Sequence[tuple[str, Any]]:
+    """Return of each member its name and its default; MISSING, which equals no value, of none."""
     return [
-        (one.name, one.default, None if one.default_factory is MISSING else one.default_factory) for one in fields(kind)
+        (one.name, one.default if one.default_factory is MISSING else one.default_factory()) for one in fields(kind)
     ]
 
 

@@ -416,7 +416,7 @@ class JsonClient:
         self._of_thread = threading.local()
         self._signing: tuple[str, str, hmac.HMAC] | None = None
         self._skew = 0.0
-        self._write = json.JSONEncoder(separators=(",", ":"), default=_blob).encode
+        self._write = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=_blob).encode
         read = self.service.read or {}
         self._marks = [f'"{name}"'.encode() for name in read]
 
@@ -426,7 +426,7 @@ class JsonClient:
                     found[name] = read[name](found[name])
             return found
 
-        self._with_binaries = json.JSONDecoder(object_hook=native)
+        self._with_binaries, self._plain = json.JSONDecoder(object_hook=native), json.JSONDecoder()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -516,8 +516,8 @@ class JsonClient:
         if not body:
             return {}
         try:
-            has_binaries = any(mark in body for mark in self._marks)
-            read: dict[str, Any] = self._with_binaries.decode(body.decode()) if has_binaries else json.loads(body)
+            decoder = self._with_binaries if any(mark in body for mark in self._marks) else self._plain
+            read: dict[str, Any] = decoder.decode(body.decode())
         except ValueError:
             raise _Again(self._unanswered("ConnectionClosedError"), self._pause) from None
         return read

@@ -961,13 +961,24 @@ def head_digest(head: Head) -> str:
     return bound_digest(head, "last_hash")
 
 
-_SHOWN = ("id", "flow_id", "method_name", "message", "emit_options", "state", "metadata", "created_at", "output")
-# Only where they are set: hashes of before must stay as they are.
-_SHOWN_IF_SET = ("editable", "response_schema", "attachments")
-
-
 def request_shown(request: Request) -> dict[str, Any]:
     """Return the request as sent to webhooks; it never changes."""
-    whole = as_json(request.shown)
-    set_members = [name for name in _SHOWN_IF_SET if whole[name]]
-    return {name: whole[name] for name in (*_SHOWN, *set_members)}
+    head, content = request.head, request.content
+    # Only where they are set: hashes of before must stay as they are.
+    if_set = {
+        "editable": content.editable,
+        "response_schema": content.response_schema,
+        "attachments": [as_json(AttachmentShown(**vars(one))) for one in content.attachments],
+    }
+    return {
+        "id": head.request_id,
+        "flow_id": head.flow_id,
+        "method_name": head.method_name,
+        "message": content.message,
+        "emit_options": list(head.emit_options),
+        "state": content.state,
+        "metadata": content.metadata,
+        "created_at": rfc3339(head.created_at),
+        "output": content.output,
+        **{name: value for name, value in if_set.items() if value},
+    }
