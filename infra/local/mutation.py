@@ -103,7 +103,9 @@ AREAS: Mapping[str, Area] = {
             "proof/test_archive_tricks.py",
         ),
     ),
-    "log": Area(("proof/verify_log.py",), ("proof/test_verify_log.py",)),
+    "log": Area(
+        ("proof/verify_log.py", "proof/known_actors.py"), ("proof/test_verify_log.py", "proof/test_known_actors.py")
+    ),
 }
 
 

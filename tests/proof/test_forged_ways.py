@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flow_hitl.bootstrap import current
+from flow_hitl.deployments.deployment import Member, Permission
+from flow_hitl.people.access import SignedInMember
+from flow_hitl.platform.digests import secret_digest
 from flow_hitl.proof.verify_audit import Export, event_hash, exit_code, pem, verify_export
 from infra.local.hitl_fixture import Hitl
 from tests.proof.test_audit_export import download, exported
@@ -315,3 +319,66 @@ def test_a_configuration_that_is_another_one_for_a_single_request_is_found(hitl:
     place.put("deployments", config)
     assert hitl.api("GET", f"/v1/requests/{theirs.id}").json["request"]["assigned_to_email"] == "mallory@example.com"
     assert place.verify() == (False, [f"request#{theirs.id} event 1"])
+
+
+def as_somebody_put_in(place: Wide, act: Callable[[], Any], **members: Any) -> None:
+    """Act while other members or API keys stand in the configuration; then it is as it was."""
+    config = place.configuration
+    place.redo("deployments", config, **members)
+    act()
+    place.put("deployments", config)
+
+
+MALLORY = "mallory@example.com"
+
+
+def mallory() -> SignedInMember:
+    return SignedInMember.of(current().manage_deployments.show(1), MALLORY)
+
+
+def event_of(place: Wide, kind: str) -> str:
+    """Return the pending request's last event of a kind, as verification names it."""
+    (*_, last) = [event["seq"] for event in place.chain(place.subjects["pending"]) if event["kind"] == kind]
+    return f"request#{place.pending} event {last}"
+
+
+def test_what_a_member_did_who_was_put_in_for_a_while_is_found(hitl: Hitl) -> None:
+    place = a_place(hitl)
+    member = {"email": MALLORY, "permissions": ["manage_human_feedback"]}
+    as_somebody_put_in(place, lambda: current().cancel_request(mallory(), place.pending), members=[member])
+    assert hitl.api("GET", f"/v1/requests/{place.pending}").json["request"]["status"] == "cancelled"
+    assert place.verify() == (False, [event_of(place, "request_cancelled")])
+    (found,) = hitl.api("GET", "/v1/deployments/1/audit/verify").json["findings"]
+    assert found["detail"] == "was done by member/mallory@example.com, who by the log could not do it then"
+
+
+@pytest.mark.parametrize("kind", ["request_cancelled", "request_reassigned"])
+def test_what_was_done_by_an_api_key_that_was_put_in_for_a_while_is_found(hitl: Hitl, kind: str) -> None:
+    place = a_place(hitl)
+    config = json.loads(place.configuration["doc"])
+    key = {**next(iter(config["api_keys"].values())), "key_id": "ffffffff", "secret_sha256": secret_digest("s" * 43)}
+    own = hitl.api_key
+
+    def act() -> None:
+        hitl.api_key = f"hitl_1_ffffffff_{'s' * 43}"
+        path = f"/v1/requests/{place.pending}"
+        if kind == "request_cancelled":
+            answer = hitl.api("DELETE", path)
+        else:
+            answer = hitl.api("POST", f"{path}/reassign", {"assigned_to_email": MALLORY})
+        assert answer.status == 200, answer.text
+        hitl.api_key = own
+
+    as_somebody_put_in(place, act, api_keys={**config["api_keys"], "ffffffff": key})
+    assert place.verify() == (False, [event_of(place, kind)])
+
+
+def test_what_a_member_did_before_they_were_removed_stays_verified(hitl: Hitl) -> None:
+    place, manage = a_place(hitl), current().manage_deployments
+    manage.set_member(1, Member(MALLORY, frozenset({Permission.MANAGE}), aliases=("m@example.net",)))
+    hitl.advance(minutes=5)
+    cancelled = mallory()
+    current().cancel_request(replace(cancelled, email="m@example.net"), place.pending)
+    manage.remove_member(1, MALLORY)
+    hitl.advance(minutes=125)
+    assert place.verify() == (True, [])

@@ -1,6 +1,6 @@
 """Who may do what: the one policy that email, page, API and clock all ask. What it does not allow is denied."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -171,13 +171,12 @@ def authorize(actor: Actor, action: Action, request: Asked | None = None, *, dep
     match actor:
         case KeyHolder(deployment=deployment, key=key):
             _require_same_deployment(deployment, request, deployment_id)
-            needed = KEY_NEEDS.get(action, frozenset())
-            if not needed & key.permissions:
-                names = " or ".join(sorted(needed)) or "no API key"
+            if not key_may(key.permissions, action):
+                names = " or ".join(sorted(KEY_NEEDS.get(action, ()))) or "no API key"
                 raise Forbidden(f'The API key "{key.name}" may not do this; it needs {names}.')
         case SignedInMember(deployment=deployment):
             _require_same_deployment(deployment, request, deployment_id)
-            if actor.manages and action in _MANAGERS_MAY:
+            if manager_may(actor.permissions, action):
                 return
             if request is not None and not actor.manages and actor.responder_of(request) is None:
                 raise NotFound("No such request is assigned to you.")
@@ -207,6 +206,16 @@ def authorize(actor: Actor, action: Action, request: Asked | None = None, *, dep
                 raise Forbidden("The auto-response is not due.")
         case _:
             assert_never(actor)
+
+
+def key_may(permissions: Set[Permission], action: Action) -> bool:
+    """Tell whether an API key with these permissions is enough for an action."""
+    return not permissions.isdisjoint(KEY_NEEDS.get(action, ()))
+
+
+def manager_may(permissions: Set[Permission], action: Action) -> bool:
+    """Tell whether a member with these permissions may do this as a manager, also where nobody asks them."""
+    return Permission.MANAGE in permissions and action in _MANAGERS_MAY
 
 
 def _require_same_deployment(deployment: Deployment, request: Asked | None, deployment_id: int | None) -> None:

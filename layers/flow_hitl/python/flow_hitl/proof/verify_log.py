@@ -21,6 +21,7 @@ from flow_hitl.platform.errors import NotAsLogged, NotFound
 from flow_hitl.platform.ports import Clock
 from flow_hitl.platform.records import dataclass
 from flow_hitl.platform.times import parse_rfc3339, rfc3339
+from flow_hitl.proof.known_actors import KnownActors
 from flow_hitl.proof.ports import OVERLAID, SealKey, SealStore
 from flow_hitl.proof.verify_audit import (
     OVERDUE,
@@ -30,6 +31,7 @@ from flow_hitl.proof.verify_audit import (
     Verifier,
     end_of_day,
     pem,
+    printable,
     unlisted,
 )
 from flow_hitl.requests.bound import StoredRequest, mismatches
@@ -463,6 +465,10 @@ class _Run:
             return
         for found in mismatches(stored, chain):
             verifier.changed(subject, found.seq, found.detail)
+        for event in chain:
+            if not self._could(event):
+                detail = f"was done by {printable(str(event['actor']))}, who by the log could not do it then"
+                verifier.changed(subject, int(event["seq"]), detail)
         for one in stored.content.attachments if stored.content else ():
             if not self.parts.attachments().is_kept(_request_id(subject), one):
                 detail = f"is of a request whose attachment {one.sha256} is missing, or was changed"
@@ -470,6 +476,22 @@ class _Run:
         said = data_of(chain[0]).get("configuration")
         if isinstance(said, Mapping) and not self._was_configured(said):
             verifier.changed(subject, int(chain[0]["seq"]), "names a configuration that the deployment never had")
+
+    @cached_property
+    def _known_actors(self) -> KnownActors:
+        return KnownActors(self._own_chain, self._creator)
+
+    @cached_property
+    def _known_now(self) -> KnownActors:
+        return KnownActors(self.parts.audit.chain(self.own), self._creator)
+
+    @property
+    def _creator(self) -> str | None:
+        return self._deployment.creator_email if self._deployment else None
+
+    def _could(self, event: AuditRecord) -> bool:
+        # They may have got the right since the chain was read.
+        return self._known_actors.may(event) or self._known_now.may(event)
 
     def _was_configured(self, said: Mapping[str, Any]) -> bool:
         def is_named(event: AuditRecord) -> bool:
