@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flow_hitl.audit.chain import EventKind, data_of
-from flow_hitl.audit.ports import AuditRecord
 from flow_hitl.deployments.deployment import Permission
 from flow_hitl.people.access import Action, key_may, manager_may
 from flow_hitl.platform.address import address_key
@@ -38,14 +37,14 @@ class _Right(NamedTuple):
 class KnownActors:
     """The members, with their aliases, and the API keys of a deployment, each with the times of their rights."""
 
-    def __init__(self, chain: Iterable[AuditRecord], creator_email: str | None) -> None:
+    def __init__(self, chain: Iterable[Mapping[str, Any]], creator_email: str | None) -> None:
         self._rights: dict[str, list[_Right]] = {}
         for actors, right in _rights(chain):
             for actor in actors:
                 self._rights.setdefault(actor, []).append(right)
         self._creator = _member(creator_email) if creator_email is not None else None
 
-    def may(self, event: AuditRecord) -> bool:
+    def may(self, event: Mapping[str, Any]) -> bool:
         """Tell whether the member or the API key that an event of a request names could do then what it says."""
         actor, action = str(event.get("actor")), _ACTIONS.get(str(event.get("kind")))
         who, _, name = actor.partition("/")
@@ -56,7 +55,7 @@ class KnownActors:
         allowed = key_may if is_key else manager_may
         return known == self._creator or allowed(self._permissions(known, event), action)
 
-    def _permissions(self, actor: str, event: AuditRecord) -> frozenset[Permission]:
+    def _permissions(self, actor: str, event: Mapping[str, Any]) -> frozenset[Permission]:
         try:
             at = parse_rfc3339(str(event.get("at")))
         except ValueError:
@@ -74,7 +73,7 @@ def _behind(moment: datetime) -> datetime:
     return moment + _LATE if _LAST - moment > _LATE else _LAST
 
 
-def _rights(chain: Iterable[AuditRecord]) -> Iterator[tuple[Set[str], _Right]]:
+def _rights(chain: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Set[str], _Right]]:
     """Yield the names of each actor with what they may do, from the event that says so until the next one."""
     # By member or key: their names, since when, until when at most, and what they may.
     now: dict[str, tuple[Set[str], _Right]] = {}
