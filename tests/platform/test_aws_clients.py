@@ -164,7 +164,8 @@ def test_aws_knows_a_transaction_that_comes_again(client: Make, choice: str) -> 
 
 @BOTH
 def test_an_answer_that_does_not_come_is_not_waited_for(client: Make, choice: str) -> None:
-    with bad_aws(SILENCE, SILENCE, SILENCE) as bad, patch.object(json_client, "ANSWER_SECONDS", 0.1):
+    of_choice = json_client if choice == "json" else aws
+    with bad_aws(SILENCE, SILENCE, SILENCE) as bad, patch.object(of_choice, "ANSWER_SECONDS", 0.1):
         dynamodb = client(bad, choice)
         with pytest.raises(ReadTimeoutError):
             dynamodb.get_item(**KEY)
