@@ -101,6 +101,7 @@ AREAS: Mapping[str, Area] = {
             "audit/test_bound.py",
             "proof/test_offline_verifier.py",
             "proof/test_archive_tricks.py",
+            "proof/test_public_keys.py",
         ),
     ),
     "log": Area(
