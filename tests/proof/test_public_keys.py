@@ -72,7 +72,8 @@ MISSING: dict[str, Any] = dict.fromkeys(("kty", "crv", "x", "y"), "left out")
         {"retired_at": 1},
         {"retired_at": ""},
     ],
-    ids=str,
+    # Keys are other ones in each run.
+    ids=lambda changes: " ".join(changes),
 )
 def test_a_key_that_is_none_of_ours_is_refused_with_all_of_its_set(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"^it is not a JSON Web Key Set of P-256 keys$"):
@@ -85,7 +86,11 @@ def test_what_is_no_key_set_is_refused(text: bytes) -> None:
         read_public_keys(text)
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", pem(SIGNER.public).encode()[:-40], SIGNER.public[:-1]], ids=repr)
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"[]", pem(SIGNER.public).encode()[:-40], SIGNER.public[:-1]],
+    ids=["nothing", "a list", "half a PEM", "half a DER"],
+)
 def test_what_is_no_key_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"^it is not a P-256 public key in DER, PEM, or base64$"):
         read_public_keys(text)
