@@ -105,6 +105,13 @@ def test_what_nobody_knows_the_right_for(known: KnownActors, event: dict[str, An
     assert not known.may(event)
 
 
+def test_the_creator_manages_by_an_alias_too_and_nobody_does_by_having_the_creator_as_theirs() -> None:
+    as_member = happened("member_set", "12:00:00", None, member(CREATOR, RESPOND, aliases=["c@home.example"]))
+    assert KnownActors([as_member], CREATOR).may(did("member/c@home.example"))
+    other = happened("member_set", "12:00:00", None, member("ben@example.com", RESPOND, aliases=[CREATOR]))
+    assert not KnownActors([other], CREATOR).may(did("member/ben@example.com"))
+
+
 def test_without_its_configuration_a_deployment_has_no_creator() -> None:
     assert not KnownActors([], None).may(did("member/creator@example.com"))
     assert not KnownActors([], None).may(did("member/None"))

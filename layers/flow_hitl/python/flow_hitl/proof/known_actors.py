@@ -17,6 +17,7 @@ from flow_hitl.platform.times import parse_rfc3339
 # From the check of a right until the event of what was done by it; and a second's fraction is in no event.
 _LATE = timedelta(minutes=1)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_CREATORS: Set[str] = frozenset({Permission.MANAGE.value})
 _ACTIONS = {
     EventKind.REQUEST_CANCELLED.value: Action.CANCEL,
     EventKind.REQUEST_REASSIGNED.value: Action.REASSIGN,
@@ -38,11 +39,13 @@ class KnownActors:
     """The members, with their aliases, and the API keys of a deployment, each with the times of their rights."""
 
     def __init__(self, chain: Iterable[Mapping[str, Any]], creator_email: str | None) -> None:
+        creator = _member(creator_email) if creator_email is not None else None
         self._rights: dict[str, list[_Right]] = {}
-        for actors, right in _rights(chain):
+        if creator is not None:
+            self._rights[creator] = [_Right(_FIRST, _LAST, _CREATORS)]
+        for actors, right in _rights(chain, creator):
             for actor in actors:
                 self._rights.setdefault(actor, []).append(right)
-        self._creator = _member(creator_email) if creator_email is not None else None
 
     def may(self, event: Mapping[str, Any]) -> bool:
         """Tell whether the member or the API key that an event of a request names could do then what it says."""
@@ -51,9 +54,8 @@ class KnownActors:
         if action is None or who not in ("member", "api_key"):
             return True
         is_key = who == "api_key"
-        known = actor if is_key else _member(name)
-        allowed = key_may if is_key else manager_may
-        return known == self._creator or allowed(self._permissions(known, event), action)
+        known, allowed = (actor, key_may) if is_key else (_member(name), manager_may)
+        return allowed(self._permissions(known, event), action)
 
     def _permissions(self, actor: str, event: Mapping[str, Any]) -> frozenset[Permission]:
         try:
@@ -61,19 +63,13 @@ class KnownActors:
         except ValueError:
             # That is found by itself.
             return frozenset(Permission)
-        rights = (right for right in self._rights.get(actor, ()) if _before(right.since) <= at <= _behind(right.until))
+        rights = (
+            right for right in self._rights.get(actor, ()) if right.since - at <= _LATE and at - right.until <= _LATE
+        )
         return frozenset(one for right in rights for one in Permission if one.value in right.permissions)
 
 
-def _before(moment: datetime) -> datetime:
-    return moment - _LATE if moment - _FIRST > _LATE else _FIRST
-
-
-def _behind(moment: datetime) -> datetime:
-    return moment + _LATE if _LAST - moment > _LATE else _LAST
-
-
-def _rights(chain: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Set[str], _Right]]:
+def _rights(chain: Iterable[Mapping[str, Any]], creator: str | None) -> Iterator[tuple[Set[str], _Right]]:
     """Yield the names of each actor with what they may do, from the event that says so until the next one."""
     # By member or key: their names, since when, until when at most, and what they may.
     now: dict[str, tuple[Set[str], _Right]] = {}
@@ -87,8 +83,9 @@ def _rights(chain: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Set[str], _Rig
                 before, right = now.pop(subject)
                 yield before, right._replace(until=min(right.until, at))
             if stays:
-                until = _moment(said.get("expires_at"), _LAST)
-                now[subject] = names, _Right(at, until, _texts(said.get("permissions")))
+                until, permissions = _moment(said.get("expires_at"), _LAST), _texts(said.get("permissions"))
+                # Also by an alias, as which only a member is known.
+                now[subject] = names, _Right(at, until, permissions | (_CREATORS if subject == creator else set()))
     yield from now.values()
 
 
@@ -121,5 +118,5 @@ def _texts(found: object) -> Set[str]:
 
 def _moment(text: object, otherwise: datetime) -> datetime:
     with suppress(ValueError):
-        return parse_rfc3339(text) if isinstance(text, str) else otherwise
+        return parse_rfc3339(str(text))
     return otherwise
